@@ -1,0 +1,42 @@
+# `make demo` and `make test` do everything on a fresh machine; the rest is for working on the project.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test check lint type snapshots bench docs clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	touch $@
+
+demo: setup
+	$(BIN)/repro-tui demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: lint type
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+type: setup
+	$(BIN)/mypy
+
+snapshots: setup
+	$(BIN)/python -m pytest tests/tui --snapshot-update
+
+bench: setup
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+docs: setup
+	$(BIN)/python -m repro_tui.cli.docs
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

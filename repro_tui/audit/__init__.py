@@ -1,0 +1,1 @@
+"""The one pipeline: plan, engine, folder and journal, sequential repeats."""

@@ -1,0 +1,1 @@
+"""Two workspaces and their runs to findings, area by area."""

@@ -1,0 +1,60 @@
+"""The errors that a person sees. Each says what happened, to which thing, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ReproError(Exception):
+    """The root of every error that is told to the user in plain words."""
+
+    exit_status = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in what the user gave: where it stands, and what is wrong with it."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class Refused(ReproError):
+    """Bad input: nothing was executed and nothing was written (exit status 2)."""
+
+    exit_status = 2
+
+    def __init__(self, *mistakes: Mistake | str) -> None:
+        self.mistakes = tuple(m if isinstance(m, Mistake) else Mistake("", m) for m in mistakes)
+        super().__init__("; ".join(map(str, self.mistakes)))
+
+    @classmethod
+    def all(cls, mistakes: Sequence[Mistake]) -> Refused:
+        """All mistakes of one input at once, each with its place."""
+        return cls(*mistakes)
+
+
+class Inconclusive(ReproError):
+    """A side could not be rebuilt, run or compared (exit status 3).
+
+    `what` says what happened and to which thing; `do` what the user can do about it.
+    """
+
+    exit_status = 3
+
+    def __init__(self, what: str, do: str = "") -> None:
+        self.what, self.do = what, do
+        super().__init__(f"{what.rstrip('.')}. {do}".strip() if do else what)
+
+
+class Cancelled(ReproError):
+    """The audit was told to stop (exit status 128 + signal)."""
+
+    def __init__(self, signal_number: int = 2) -> None:
+        self.signal_number = signal_number
+        self.exit_status = 128 + signal_number
+        super().__init__(f"stopped by signal {signal_number}")

@@ -1,0 +1,49 @@
+"""One compared thing in an area, and the area that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+AreaName = Literal["code", "environment", "parameters", "data", "predictions"]
+AREAS: tuple[AreaName, ...] = ("code", "environment", "parameters", "data", "predictions")
+Change = Literal["added", "removed", "changed", "unknown", "same"]
+Severity = Literal["info", "notice", "important"]
+AreaStatus = Literal["same", "different", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One compared thing: its path in the area, what changed from `a` to `b`, and the findings below it.
+
+    `a` and `b` are plain JSON values (absent: None). `change` is `same` only where all things were asked for.
+    """
+
+    path: tuple[str, ...]
+    change: Change
+    a: Any = None
+    b: Any = None
+    severity: Severity = "notice"
+    note: str = ""
+    children: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """What was found in one area. `counts` has at least added, removed, changed, same and unknown."""
+
+    status: AreaStatus
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = False) -> Area:
+    """The area of these findings: unknown is never same, and a difference outweighs an unknown."""
+    counts = {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": same}
+    for finding in findings:
+        counts[finding.change] += 1
+    if counts["added"] + counts["removed"] + counts["changed"]:
+        status: AreaStatus = "different"
+    else:
+        status = "unknown" if counts["unknown"] or unknown_reason else "same"
+    return Area(status, counts, findings)

@@ -1,0 +1,136 @@
+"""What the comparison of two prediction tables says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from repro_tui.model.finding import AreaStatus, Finding
+
+Verdict = Literal[
+    "identical",
+    "equal",
+    "equal-to-rounding",
+    "within-tolerance",
+    "within-noise",
+    "undecided",
+    "drift",
+    "not-comparable",
+]
+# From best to worst: an audit's verdict is the worst of its columns'.
+VERDICTS: tuple[Verdict, ...] = (
+    "identical",
+    "equal",
+    "equal-to-rounding",
+    "within-tolerance",
+    "within-noise",
+    "undecided",
+    "drift",
+    "not-comparable",
+)
+SAME_VERDICTS: frozenset[Verdict] = frozenset(VERDICTS[:5])
+
+
+def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The worst of these verdicts; `not-comparable` of none at all."""
+    return max(verdicts, key=VERDICTS.index, default="not-comparable")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How the rows of the two tables were matched; all are counts of rows."""
+
+    a: int = 0
+    b: int = 0
+    matched: int = 0
+    only_a: int = 0
+    only_b: int = 0
+    duplicate_a: int = 0
+    duplicate_b: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One output column, compared.
+
+    `equal`, `within_tolerance` and `different` are counts of matched rows that add up; `max_abs` the largest |b - a|
+    of finite pairs; `non_finite` the pairs where exactly one is not finite; `flips` the rows whose decision changed;
+    `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, in words;
+    `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
+    `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
+    """
+
+    name: str
+    kind: str
+    verdict: Verdict
+    equal: int = 0
+    within_tolerance: int = 0
+    different: int = 0
+    max_abs: float | None = None
+    max_rel: float | None = None
+    non_finite: int = 0
+    nulls_a: int = 0
+    nulls_b: int = 0
+    flips: int | None = None
+    type_a: str = ""
+    type_b: str = ""
+    rule: str = ""
+    smallest_passing: dict[str, float] | None = None
+    inferred: bool = True
+    measures: dict[str, Any] = field(default_factory=dict)
+    flip_matrix: tuple[tuple[str, str, int], ...] = ()
+    histogram: tuple[tuple[float, float, int], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What repeated runs said of each side's own noise.
+
+    `runs` is K per side; `deterministic_a/b` whether all runs of that side were byte-identical; `p` the permutation
+    test's p-value (None where not needed); `distance_across` the mean distance between the sides and
+    `upper_within` the largest distance within one side, both in the statistic's own unit.
+    """
+
+    runs: int = 0
+    deterministic_a: bool | None = None
+    deterministic_b: bool | None = None
+    p: float | None = None
+    level: float | None = None
+    statistic: float | None = None
+    distance_across: float | None = None
+    upper_within: float | None = None
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow:
+    """One of the rows that moved most: its key (or position), and the columns that differ there with both values."""
+
+    key: dict[str, Any]
+    column: str
+    a: Any
+    b: Any
+    abs_delta: float | None = None
+    rel_delta: float | None = None
+    flip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsArea:
+    """The predictions' area of the report. `differences` counts the rows of differences.parquet."""
+
+    status: AreaStatus
+    verdict: Verdict
+    rule: str = ""
+    noise: Noise = field(default_factory=Noise)
+    key: tuple[str, ...] = ()
+    rows: Rows = field(default_factory=Rows)
+    columns: tuple[Column, ...] = ()
+    slices: tuple[dict[str, Any], ...] = ()
+    worst: tuple[WorstRow, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    differences: int = 0
+    what: str = ""
+    do: str = ""

@@ -1,0 +1,88 @@
+"""The report: what an audit found, exactly as it is written to report.json (schema 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from repro_tui.model.finding import Area
+from repro_tui.model.predictions import PredictionsArea, Verdict
+from repro_tui.model.record import Missing
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The program that wrote the report."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditInfo:
+    """Which audit this is: its folder as it was written, when it began (UTC) and how long its stages took."""
+
+    id: str
+    folder: str
+    started: str
+    seconds: float
+    seconds_by_stage: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SideReport:
+    """One side: its record (redacted), how it was rebuilt, how its runs ended, and the isolation obtained.
+
+    `failed` names the step at which the side was lost ("" where it was not), with `what` and `do`.
+    """
+
+    name: str
+    reference: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    rebuild: tuple[Part, ...] = ()
+    runs: tuple[Run, ...] = ()
+    isolation: Isolation | None = None
+    failed: str = ""
+    what: str = ""
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A, the baseline, and B, the candidate."""
+
+    a: SideReport
+    b: SideReport
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """The five areas."""
+
+    code: Area
+    environment: Area
+    parameters: Area
+    data: Area
+    predictions: PredictionsArea
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found. `summary` is one plain sentence after the other, the verdict first.
+
+    Every path in it is relative to the audit's folder, so that the folder can be copied.
+    """
+
+    schema: int
+    tool: Tool
+    audit: AuditInfo
+    verdict: Verdict
+    exit_status: int
+    summary: tuple[str, ...]
+    sides: Sides
+    areas: Areas
+    causes: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()

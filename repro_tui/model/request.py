@@ -1,0 +1,53 @@
+"""What the user asked for: an audit's request, as it is stored in audit.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from repro_tui.model.record import Record
+from repro_tui.model.run import Limits
+
+Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
+RunnerName = str
+IsolationChoice = Literal["auto", "container", "bubblewrap", "namespace", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """An absolute and a relative tolerance; None means the default of the column's type."""
+
+    atol: float | None = None
+    rtol: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run and compare: the command line's options over the record's."""
+
+    repeat: int | None = None
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    column_tolerances: dict[str, Tolerance] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    all_findings: bool = False
+    runner: RunnerName = "auto"
+    isolation: IsolationChoice = "auto"
+    network: Literal["none", "host"] = "none"
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    explain: bool = False
+    fail_on: tuple[str, ...] = ("predictions",)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One audit as it was asked for, complete: the engine needs nothing else."""
+
+    id: str
+    a: Record
+    b: Record
+    settings: Settings = field(default_factory=Settings)
+    started: str = ""
+    version: str = ""

@@ -1,0 +1,55 @@
+"""One execution of a workspace on the validation inputs, in a fresh process or container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+RunStatus = Literal["succeeded", "failed", "timed-out", "out-of-memory", "no-output", "unreadable-output"]
+IsolationKind = Literal["container", "bubblewrap", "namespace", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """The isolation that was really obtained, and what the probe before the run saw."""
+
+    kind: IsolationKind
+    network: Literal["none", "host"]
+    probed: bool = False
+    detail: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use. Bytes, processes, bytes of output kept in the log."""
+
+    memory: int = 8 << 30
+    cpus: int = 0
+    processes: int = 128
+    output: int = 16 << 30
+    log: int = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one run ended. `predictions` is the normalised Parquet (absolute; empty unless succeeded).
+
+    `output_sha256` is the digest of the raw bytes that the predict step wrote: two runs of one digest are
+    byte-identical. `log` is the file of its bounded output, `tail` its last words. `exit_code` None: never ended
+    by itself. `what` and `do` explain any status other than succeeded.
+    """
+
+    number: int
+    status: RunStatus
+    seconds: float
+    exit_code: int | None = None
+    predictions: str = ""
+    output_sha256: str = ""
+    output_format: str = ""
+    rows: int | None = None
+    log: str = ""
+    tail: tuple[str, ...] = ()
+    what: str = ""
+    do: str = ""
+    isolation: Isolation | None = None

@@ -1,0 +1,123 @@
+"""What a rebuild yields: code, environment, data and parameters, each with how it was obtained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from repro_tui.model.inventory import Inventory
+
+Match = Literal["matches", "differs", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one part of a workspace was obtained, for the report.
+
+    `step` is `code`, `environment`, `parameters` or `data`; `key` the content hash that it is cached by;
+    `matches` whether what was obtained is what the record says (`unknown` where the record has no hash).
+    """
+
+    step: str
+    how: str
+    cached: bool = False
+    seconds: float = 0.0
+    key: str = ""
+    matches: Match = "unknown"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """One file of a code tree: git's mode and blob id, and its size in bytes."""
+
+    mode: str
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTree:
+    """The commit's files, written out blob by blob into the cache (`folder`, read-only by convention).
+
+    `git_dir` is the own bare clone; `attributes` tells what a checkout would have converted (crlf, ident, export-subst).
+    """
+
+    folder: str
+    git_dir: str
+    commit: str
+    subdirectory: str
+    files: dict[str, TreeFile]
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEnvironment:
+    """A runnable environment.
+
+    kind `venv`: `folder` is the environment's root, `python` its interpreter, `interpreter_root` the folder of the
+    base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file.
+    `variables` is what the predict step sees of the environment's own (record over image).
+    """
+
+    kind: Literal["venv", "image", "sif"]
+    key: str
+    inventory: Inventory
+    folder: str = ""
+    python: str = ""
+    interpreter_root: str = ""
+    image_id: str = ""
+    working_dir: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """One data file as it arrived: its place in the cache, size in bytes and digests."""
+
+    file: str
+    size: int
+    sha256: str
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedData:
+    """One data item of the record with the files that were fetched: relative name ("" for a single file) to file."""
+
+    path: str
+    source: str
+    recorded: str
+    files: dict[str, FetchedFile]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltParameters:
+    """The parameters as the code will read them: the merged `values`, and the file that holds them (absolute).
+
+    `overlay` is the path in the code tree that the file replaces ("" where it is only handed over as {params}).
+    """
+
+    values: dict[str, Any]
+    file: str = ""
+    overlay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
+
+    `key` is the content hash of everything in it: two workspaces of one key are the same.
+    """
+
+    key: str
+    name: str
+    command: tuple[str, ...]
+    timeout_s: float
+    environment: BuiltEnvironment
+    parameters: BuiltParameters
+    code: CodeTree | None = None
+    data: tuple[FetchedData, ...] = ()
+    tree: str = ""
+    subdirectory: str = "."
+    parts: tuple[Part, ...] = ()

@@ -1,0 +1,1 @@
+"""A report to the formats that people and programs read."""

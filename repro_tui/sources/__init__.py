@@ -1,0 +1,1 @@
+"""Reference to record: one file a source, behind one small protocol."""

@@ -1,0 +1,242 @@
+"""The cache: folders and objects by content hash, written whole or not at all, verified before they are used.
+
+Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` beside it, `objects/ab/cdef...` (by sha256),
+`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`. An entry without a manifest
+is an interrupted one and is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.hashes import CHUNK, HashIndex
+from repro_tui.support.paths import make_private
+from repro_tui.support.plain import sync_folder, write_atomically, write_json
+
+SWEEP_AFTER_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object of the cache: its file, size in bytes and digests."""
+
+    file: Path
+    size: int
+    sha256: str
+    md5: str | None = None
+
+
+class Cache:
+    """One cache root, safe for several processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = make_private(root)
+        self.hashes = HashIndex(root / "hashes.sqlite")
+
+    # -- folders ------------------------------------------------------------------------------------------------
+
+    def folder(self, kind: str, key: str, build: Callable[[Path], None], cancel: CancelToken) -> tuple[Path, bool]:
+        """The folder of that kind and key, and whether it was there already, whole and unchanged.
+
+        Otherwise `build` fills an empty folder at its final place, under a lock of this key; what it leaves is
+        recorded in a manifest, without which the entry does not count.
+        """
+        folder = self.root / "folders" / kind / key
+        manifest = folder.with_name(f"{key}.manifest")
+        with self.lock(f"{kind}-{key}", cancel):
+            if self._is_whole(folder, manifest):
+                return folder, True
+            manifest.unlink(missing_ok=True)
+            remove_tree(folder)
+            folder.mkdir(parents=True, mode=0o700)
+            try:
+                build(folder)
+                _write_manifest(folder, manifest)
+            except BaseException:
+                remove_tree(folder)
+                raise
+            return folder, False
+
+    def _is_whole(self, folder: Path, manifest: Path) -> bool:
+        try:
+            recorded = json.loads(manifest.read_text("ascii"))
+        except (OSError, ValueError):
+            return False
+        return folder.is_dir() and _verify(folder, manifest, recorded)
+
+    # -- objects ------------------------------------------------------------------------------------------------
+
+    def find_object(self, *, sha256: str | None = None, md5: str | None = None) -> Stored | None:
+        """The object of that digest; one whose bytes have changed is removed, and is not found."""
+        if sha256 is None and md5 is not None:
+            with contextlib.suppress(OSError):
+                sha256 = (self.root / "md5" / md5[:2] / md5[2:]).read_text("ascii").strip()
+        if sha256 is None:
+            return None
+        file = self._object_file(sha256)
+        try:
+            found = self.hashes.digests(file, md5=md5 is not None)
+        except OSError:
+            return None
+        if found.sha256 != sha256 or (md5 and found.md5 != md5):
+            file.unlink(missing_ok=True)
+            return None
+        return Stored(file, found.size, found.sha256, found.md5)
+
+    def add_object(self, stream: BinaryIO, cancel: CancelToken, *, limit: int | None = None) -> Stored:
+        """Stores a stream under its sha256 (its md5 is indexed too). Raises Inconclusive above `limit` bytes."""
+        temporary = self.temporary()
+        try:
+            with temporary.open("xb") as out:
+                size = 0
+                while chunk := stream.read(CHUNK):
+                    cancel.check()
+                    size += len(chunk)
+                    if limit is not None and size > limit:
+                        raise Inconclusive(f"the object is larger than the limit of {limit:,} bytes")
+                    out.write(chunk)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.chmod(0o444)
+            found = self.hashes.digests(temporary, md5=True)
+            file = self._object_file(found.sha256)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(file)
+            sync_folder(file.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+        found = self.hashes.digests(file, md5=True)
+        assert found.md5 is not None
+        index = self.root / "md5" / found.md5[:2] / found.md5[2:]
+        index.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(index, found.sha256.encode("ascii"))
+        return Stored(file, found.size, found.sha256, found.md5)
+
+    def _object_file(self, sha256: str) -> Path:
+        return self.root / "objects" / sha256[:2] / sha256[2:]
+
+    # -- notes, locks and temporaries ---------------------------------------------------------------------------
+
+    def read_note(self, kind: str, key: str) -> Any:
+        """A small JSON value kept under that kind and key, or None."""
+        try:
+            return json.loads((self.root / "notes" / kind / f"{key}.json").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def write_note(self, kind: str, key: str, value: Any) -> None:
+        """Keeps a small JSON value."""
+        path = self.root / "notes" / kind / f"{key}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, value, indent=None)
+
+    def temporary(self) -> Path:
+        """A fresh path for a file or folder on the cache's own file system; left-overs are swept after a day."""
+        folder = self.root / "temporary"
+        folder.mkdir(exist_ok=True)
+        return folder / uuid.uuid4().hex
+
+    @contextmanager
+    def lock(self, name: str, cancel: CancelToken) -> Iterator[None]:
+        """Holds the lock of that name, against other threads and processes; waiting can be cancelled."""
+        from filelock import FileLock, Timeout
+
+        folder = self.root / "locks"
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", thread_local=False)
+        while True:
+            try:
+                lock.acquire(timeout=0.2, poll_interval=0.02)
+                break
+            except Timeout:
+                cancel.check()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sweep(self) -> None:
+        """Removes temporaries that no living process can still want."""
+        folder = self.root / "temporary"
+        if not folder.is_dir():
+            return
+        for path in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
+                    remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a file or a folder with everything below it, read-only folders too; a link is only unlinked."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+        return
+    if not path.exists():
+        return
+    for folder, _, _ in os.walk(path):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(path)
+
+
+def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every file and link below a folder with its relative path, links not followed, in no fixed order."""
+    pending = [("", str(folder))]
+    while pending:
+        prefix, current = pending.pop()
+        with os.scandir(current) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((name + "/", entry.path))
+                else:
+                    yield name, entry
+
+
+def _stamp(entry: os.DirEntry[str]) -> list[int]:
+    status = entry.stat(follow_symlinks=False)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode]
+
+
+def _content(path: str) -> str:
+    if os.path.islink(path):  # noqa: PTH114
+        return "link " + os.readlink(path)  # noqa: PTH115
+    from blake3 import blake3
+
+    return str(blake3().update_mmap(path).hexdigest())
+
+
+def _write_manifest(folder: Path, manifest: Path) -> None:
+    entries = {name: [*_stamp(entry), _content(entry.path)] for name, entry in walk(folder)}
+    write_json(manifest, entries, indent=None)
+
+
+def _verify(folder: Path, manifest: Path, recorded: dict[str, Any]) -> bool:
+    """Whether the folder holds what its manifest says: by stat, and by content where the stat has changed."""
+    seen, touched = 0, False
+    for name, entry in walk(folder):
+        known = recorded.get(name)
+        if known is None:
+            return False
+        seen += 1
+        stamp = _stamp(entry)
+        if stamp != known[:5]:
+            if stamp[4] != known[4] or _content(entry.path) != known[5]:
+                return False
+            recorded[name], touched = [*stamp, known[5]], True
+    if seen != len(recorded):
+        return False
+    if touched:
+        write_json(manifest, recorded, indent=None)
+    return True

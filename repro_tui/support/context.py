@@ -1,0 +1,88 @@
+"""What every stage is handed: where to tell what happens, when to stop, what is cached, and the settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from repro_tui.model.event import Event, StepStatus
+from repro_tui.model.request import Settings
+from repro_tui.model.workspace import Match, Part
+from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.redact import Redactor
+
+EventSink = Callable[[Event], None]
+
+
+def ignore_events(event: Event) -> None:
+    """An event sink for work that nobody watches."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One step under way; what it learns becomes the report's part."""
+
+    name: str
+    context: Context
+    began: float
+    how: str = ""
+    cached: bool = False
+    key: str = ""
+    matches: Match = "unknown"
+    warnings: list[str] = field(default_factory=list)
+
+    def log(self, line: str) -> None:
+        """One line of this step's log, as the interface shows it live."""
+        self.context.emit(Event("log", side=self.context.side, step=self.name, text=line))
+
+    def progress(self, text: str) -> None:
+        """What the step is doing now."""
+        self.context.emit(Event("step", side=self.context.side, step=self.name, status="progress", text=text))
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know, but that does not stop the step."""
+        self.warnings.append(text)
+        self.context.emit(Event("warning", side=self.context.side, step=self.name, text=text))
+
+    def part(self) -> Part:
+        """This step as the report's part; its time is until now."""
+        seconds = time.monotonic() - self.began
+        return Part(self.name, self.how, self.cached, seconds, self.key, self.matches, tuple(self.warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed down to every stage; nothing is global. `folder` is the side's own folder in the audit ("a", "b");
+    `here` is where the user stands, for sources that search upwards."""
+
+    cache: Cache
+    cancel: CancelToken = field(default_factory=CancelToken)
+    emit: EventSink = ignore_events
+    settings: Settings = field(default_factory=Settings)
+    side: str = ""
+    folder: Path = field(default_factory=Path)
+    audit_id: str = ""
+    here: Path = field(default_factory=Path.cwd)
+    redactor: Redactor = field(default_factory=Redactor)
+
+    def for_side(self, side: str, folder: Path) -> Context:
+        """The same context for one side."""
+        return replace(self, side=side, folder=folder)
+
+    @contextmanager
+    def step(self, name: str, text: str) -> Iterator[Step]:
+        """Tells the beginning and the end of a step; an error ends it as failed, and goes on up."""
+        self.cancel.check()
+        step = Step(name, self, time.monotonic())
+        self.emit(Event("step", side=self.side, step=name, status="started", text=text))
+        try:
+            yield step
+        except BaseException as error:
+            self.emit(Event("step", side=self.side, step=name, status="failed", text=str(error)))
+            raise
+        status: StepStatus = "cached" if step.cached else "done"
+        self.emit(Event("step", side=self.side, step=name, status=status, text=step.how))

@@ -1,0 +1,71 @@
+"""Where the program keeps its things (XDG), and paths that may not leave a root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from repro_tui.model.errors import Refused
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise Refused(
+            "HOME is not set: set HOME, or REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
+        ) from error
+
+
+def cache_root() -> Path:
+    """The cache's folder: REPRO_TUI_CACHE, else XDG_CACHE_HOME/repro-tui, else ~/.cache/repro-tui."""
+    return _chosen("REPRO_TUI_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def audits_root() -> Path:
+    """The folder of the audits: REPRO_TUI_AUDITS, else XDG_STATE_HOME/repro-tui/audits."""
+    chosen = os.environ.get("REPRO_TUI_AUDITS")
+    return Path(chosen).absolute() if chosen else _chosen("", "XDG_STATE_HOME", ".local/state") / "audits"
+
+
+def config_root() -> Path:
+    """The folder of the user's configuration: XDG_CONFIG_HOME/repro-tui, else ~/.config/repro-tui."""
+    return _chosen("REPRO_TUI_CONFIG", "XDG_CONFIG_HOME", ".config")
+
+
+def _chosen(own: str, xdg: str, default: str) -> Path:
+    chosen = os.environ.get(own) if own else None
+    if chosen:
+        return Path(chosen).absolute()
+    base = os.environ.get(xdg)
+    root = Path(base) if base and Path(base).is_absolute() else _home() / default
+    return root / "repro-tui"
+
+
+def make_private(folder: Path) -> Path:
+    """Makes a folder that only this user can enter; Refused where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Refused(
+            f"{folder}: cannot be created ({error.strerror}): set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(f"{folder}: is not writable: set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders")
+    return folder
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a recorded relative path stays below its root: not absolute, no `..`, no NUL, not empty."""
+    path = PurePosixPath(relative)
+    return bool(relative) and "\0" not in relative and not path.is_absolute() and ".." not in path.parts
+
+
+def resolve_inside(root: Path, relative: str) -> Path:
+    """The real path of `relative` below `root`, links followed. Raises ValueError where it leaves the root."""
+    if not is_inside(relative):
+        raise ValueError(f"{relative!r} leaves its folder")
+    resolved, top = (root / relative).resolve(), root.resolve()
+    if not resolved.is_relative_to(top):
+        raise ValueError(f"{relative!r} leaves {root} through a link")
+    return resolved

@@ -1,0 +1,159 @@
+"""Child processes: an explicit environment, a time limit, bounded output, and no orphans."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.cancel import CancelToken
+
+LINE_LIMIT = 4096
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a child ended. `exit_code` is negative for a signal; `output` the kept bytes of both streams' end."""
+
+    exit_code: int
+    output: bytes
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def text(self) -> str:
+        """The kept output as text; bytes that are not UTF-8 are replaced."""
+        return self.output.decode("utf-8", "replace")
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cancel: CancelToken,
+    folder: Path | None = None,
+    timeout_s: float | None = None,
+    keep: int = 1 << 20,
+    on_line: Callable[[str], None] | None = None,
+    preexec: Callable[[], None] | None = None,
+) -> Completed:
+    """Runs a child in a session of its own and waits for it.
+
+    Its standard output and error are read together, at any rate and without a limit, of which the last `keep` bytes
+    are kept; each line (cut at 4 KiB) goes to `on_line`. At the time limit, or when cancelled, the whole process
+    group is sent TERM and after 5 seconds KILL. Raises Inconclusive where it cannot be started, and Cancelled.
+    """
+    began = time.monotonic()
+    try:
+        child = subprocess.Popen(
+            list(arguments),
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=preexec,
+        )
+    except OSError as error:
+        raise Inconclusive(f"{arguments[0]} could not be started: {error.strerror}") from error
+    reader = _Reader(child, keep, on_line)
+    try:
+        timed_out = reader.until_end(began, timeout_s, cancel)
+    except BaseException:
+        end_group(child)
+        raise
+    finally:
+        reader.close()
+    return Completed(child.wait(), reader.kept(), time.monotonic() - began, timed_out)
+
+
+def end_group(child: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> None:
+    """Ends a child and all of its process group: TERM, then KILL after `grace_s` seconds."""
+    _signal_group(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(grace_s)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_group(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+class _Reader:
+    """Reads a child's output without ever holding more than `keep` bytes of it."""
+
+    def __init__(self, child: subprocess.Popen[bytes], keep: int, on_line: Callable[[str], None] | None) -> None:
+        assert child.stdout is not None
+        self.child, self.keep, self.on_line = child, keep, on_line
+        self.stream = child.stdout
+        self.buffer, self.line = bytearray(), bytearray()
+        os.set_blocking(self.stream.fileno(), False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.stream, selectors.EVENT_READ)
+        self.open = True
+
+    def until_end(self, began: float, timeout_s: float | None, cancel: CancelToken) -> bool:
+        """Reads until the child ends; returns whether it was ended at the time limit."""
+        while self.child.poll() is None:
+            if cancel.cancelled:
+                end_group(self.child)
+                cancel.check()
+            if timeout_s is not None and time.monotonic() - began > timeout_s:
+                end_group(self.child)
+                self.drain()
+                return True
+            if self.open:
+                if self.selector.select(0.1):
+                    self.drain()
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.child.wait(0.05)
+        self.drain()
+        _signal_group(self.child.pid, signal.SIGKILL)
+        return False
+
+    def drain(self) -> None:
+        for _ in range(64):
+            try:
+                chunk = os.read(self.stream.fileno(), 65536)
+            except BlockingIOError:
+                return
+            if not chunk:
+                if self.open:
+                    self.selector.unregister(self.stream)
+                    self.open = False
+                return
+            self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        self.buffer += chunk
+        if len(self.buffer) > 2 * self.keep:
+            del self.buffer[: -self.keep]
+        if self.on_line is None:
+            return
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            self.line += line[: LINE_LIMIT - len(self.line)]
+            self.on_line(self.line.decode("utf-8", "replace"))
+            self.line.clear()
+        self.line += rest[: LINE_LIMIT - len(self.line)]
+
+    def kept(self) -> bytes:
+        return bytes(self.buffer[-self.keep :]) if self.keep else b""
+
+    def close(self) -> None:
+        if self.on_line is not None and self.line:
+            self.on_line(self.line.decode("utf-8", "replace"))
+        self.selector.close()
+        self.stream.close()

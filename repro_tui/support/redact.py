@@ -1,0 +1,96 @@
+"""Keeps secret values out of everything shown or written: allow-listed by name, else only a keyed digest."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import b64encode, urlsafe_b64encode
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+SHORTEST_SECRET = 6
+
+# Names of environment variables whose values say something about reproducibility and nothing about credentials.
+SAFE_VARIABLES = frozenset(
+    "CUBLAS_WORKSPACE_CONFIG CUDA_VISIBLE_DEVICES GPG_KEY HOME HOSTNAME LANG LANGUAGE LC_ALL LD_LIBRARY_PATH LOGNAME "
+    "MKL_NUM_THREADS NUMEXPR_NUM_THREADS NVIDIA_DRIVER_CAPABILITIES NVIDIA_VISIBLE_DEVICES OMP_NUM_THREADS "
+    "OPENBLAS_NUM_THREADS PATH PWD PYTHONDONTWRITEBYTECODE PYTHONHASHSEED PYTHONPATH PYTHONUNBUFFERED PYTHON_VERSION "
+    "SHELL SOURCE_DATE_EPOCH TERM TF_CPP_MIN_LOG_LEVEL TF_DETERMINISTIC_OPS TF_ENABLE_ONEDNN_OPTS TMPDIR TZ USER "
+    "VIRTUAL_ENV XLA_FLAGS".split()
+)
+_SECRET_NAME = re.compile(
+    r"(?i)(pass(word|wd|phrase)?|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|credential|auth(orization)?"
+    r"|bearer|cookie|session|dsn|connection[-_.]?string|signature|\bsas\b|(^|[-_.])(pwd|key|pat)$)"
+)
+_URL = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+")
+
+
+class Redactor:
+    """Hides secret values; equal values have equal digests under one key (a fresh key for each audit)."""
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
+        self._learnt: dict[str, str] = {}
+
+    def digest(self, value: str) -> str:
+        """A keyed digest: says same or differs, and nothing else."""
+        raw = value.encode("utf-8", "surrogatepass")
+        return "hidden:" + hmac.new(self._key, raw, hashlib.sha256).hexdigest()[:12]
+
+    def learn(self, value: str) -> None:
+        """Remembers a secret value, so that `scrub` finds it (also in base64 and URL-encoded). Short ones are not."""
+        if len(value) < SHORTEST_SECRET:
+            return
+        hidden = self.digest(value)
+        raw = value.encode("utf-8", "surrogatepass")
+        forms = {
+            value,
+            quote(raw, safe=""),
+            quote(raw),
+            b64encode(raw).decode().rstrip("="),
+            urlsafe_b64encode(raw).decode().rstrip("="),
+        }
+        self._learnt.update((form, hidden) for form in forms)
+
+    def scrub(self, text: str) -> str:
+        """A text without the secret values that were learnt."""
+        for form, hidden in self._learnt.items():
+            if form in text:
+                text = text.replace(form, hidden)
+        return text
+
+    def variable(self, name: str, value: str) -> str:
+        """An environment variable's value where its name is allow-listed, else its digest."""
+        return strip_urls(value) if name in SAFE_VARIABLES else self.digest(value)
+
+    def value(self, name: str, value: Any) -> Any:
+        """A parameter or other value: hidden where its name speaks of a secret; URLs lose their credentials."""
+        if isinstance(value, dict):
+            return {key: self.value(str(key), item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(name, item) for item in value]
+        if is_secret_name(name) and not isinstance(value, bool | int | float) and value is not None:
+            return self.digest(str(value))
+        return strip_urls(value) if isinstance(value, str) else value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a name speaks of a credential."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def strip_url(url: str) -> str:
+    """A URL without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "(an unreadable URL)"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def strip_urls(text: str) -> str:
+    """The same for every URL inside a text."""
+    return _URL.sub(lambda match: strip_url(match.group()), text)

@@ -1,0 +1,75 @@
+"""The one place where untrusted text becomes showable: nothing else may reach a terminal, a log or a report's prose."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+CAP = 2000
+MARKS_IN_A_ROW = 8
+# C0 and DEL, C1, soft hyphen and Arabic letter mark, zero-width and bidi controls, line and paragraph separators,
+# word joiner to invisible plus, BOM, variation selectors beyond the first 16, interlinear annotation, tags, surrogates.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+
+
+def show(value: Any, cap: int = CAP) -> str:
+    """A value as one line of safe text of at most `cap` characters (and a note of how many were left out).
+
+    Control, bidi, zero-width and tag characters and surrogates become visible `\\u{..}`; runs of combining marks are
+    cut. The result is plain text: a widget still has to wrap it in Text or Content, for it may look like markup.
+    """
+    text = value if isinstance(value, str) else _as_text(value)
+    left_out = len(text) - cap
+    cleaned = _HIDDEN.sub(lambda match: f"\\u{{{ord(match.group()):x}}}", text[:cap] if left_out > 0 else text)
+    if not cleaned.isascii():
+        cleaned = _cut_marks(cleaned)
+    if len(cleaned) > cap:
+        cleaned = cleaned[:cap]
+    return f"{cleaned}… ({left_out:,} more)" if left_out > 0 else cleaned
+
+
+def show_lines(text: str, cap: int = CAP, most: int = 10_000) -> list[str]:
+    """A text of several lines, each made safe."""
+    lines = text.split("\n")
+    shown = [show(line.removesuffix("\r"), cap) for line in lines[:most]]
+    return [*shown, f"… ({len(lines) - most:,} more lines)"] if len(lines) > most else shown
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """A long name or hash with its middle left out."""
+    if len(text) <= width or width < 5:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _cut_marks(text: str) -> str:
+    kept: list[str] = []
+    run = left_out = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+            run += 1
+            if run > MARKS_IN_A_ROW:
+                left_out += 1
+                continue
+        else:
+            run = 0
+        kept.append(character)
+    return "".join(kept) + (f"… ({left_out:,} marks left out)" if left_out else "")

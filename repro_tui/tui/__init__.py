@@ -1,0 +1,1 @@
+"""The terminal interface: it reads an audit's folder and nothing else."""

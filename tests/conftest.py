@@ -1,0 +1,90 @@
+"""Fixtures that every test module may use: a private cache and context, real git repositories, and engine gates."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+
+REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
+GIT_ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": "/nonexistent",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_AUTHOR_DATE": "2026-01-05T10:00:00Z",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_DATE": "2026-01-05T10:00:00Z",
+}
+
+
+def need(engine: str, present: bool, reason: str) -> None:
+    """Skips where an engine is absent, unless REPRO_TUI_REQUIRE names it: then its absence is a failure."""
+    if not present:
+        if engine in REQUIRED:
+            pytest.fail(f"{engine} is required here: {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the user's own cache, audits or configuration."""
+    root = tmp_path_factory.mktemp("home")
+    for name in ("CACHE", "AUDITS", "CONFIG"):
+        monkeypatch.setenv(f"REPRO_TUI_{name}", str(root / name.lower()))
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def context(cache: Cache, tmp_path: Path) -> Context:
+    folder = tmp_path / "side"
+    folder.mkdir()
+    return Context(cache=cache, side="a", folder=folder, audit_id="test", here=tmp_path)
+
+
+class GitRepository:
+    """A real repository that a test fills."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main", "--template=")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.folder,
+            env=GIT_ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def commit(self, files: dict[str, str | bytes], message: str = "change") -> str:
+        for name, content in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.git("add", "--all", "--force")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def git_repository(tmp_path: Path) -> Callable[[str], GitRepository]:
+    return lambda name="project": GitRepository(tmp_path / name)
