@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from repro_tui.model.workspace import Part
 
 
 class ReproError(Exception):
@@ -41,13 +45,16 @@ class Refused(ReproError):
 class Inconclusive(ReproError):
     """A side could not be rebuilt, run or compared (exit status 3).
 
-    `what` says what happened and to which thing; `do` what the user can do about it.
+    `what` says what happened and to which thing; `do` what the user can do about it. A rebuild that fails sets `step`
+    to the step that was lost and `parts` to the model.workspace.Part of those that were finished.
     """
 
     exit_status = 3
 
     def __init__(self, what: str, do: str = "") -> None:
         self.what, self.do = what, do
+        self.step = ""
+        self.parts: tuple[Part, ...] = ()
         super().__init__(f"{what.rstrip('.')}. {do}".strip() if do else what)
 
 

@@ -40,7 +40,8 @@ class TreeFile:
 class CodeTree:
     """The commit's files, written out blob by blob into the cache (`folder`, read-only by convention).
 
-    `git_dir` is the own bare clone; `attributes` tells what a checkout would have converted (crlf, ident, export-subst).
+    `git_dir` is the own bare clone; `attributes` tells what a checkout would have converted
+    (crlf, ident, export-subst).
     """
 
     folder: str

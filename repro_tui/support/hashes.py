@@ -79,7 +79,8 @@ class HashIndex:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS digest (path TEXT PRIMARY KEY, stamp TEXT, size INTEGER, sha256 TEXT, md5 TEXT)"
+                "CREATE TABLE IF NOT EXISTS digest"
+                " (path TEXT PRIMARY KEY, stamp TEXT, size INTEGER, sha256 TEXT, md5 TEXT)"
             )
         return self._connection
 

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
 
+REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
+
 
 def _home() -> Path:
     try:
@@ -47,11 +49,9 @@ def make_private(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise Refused(
-            f"{folder}: cannot be created ({error.strerror}): set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
-        ) from error
+        raise Refused(f"{folder}: cannot be created ({error.strerror}): {REMEDY}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(f"{folder}: is not writable: set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders")
+        raise Refused(f"{folder}: is not writable: {REMEDY}")
     return folder
 
 

@@ -14,9 +14,18 @@ T = TypeVar("T")
 
 def to_plain(value: Any) -> Any:
     """The JSON values of a dataclass of the model; a number that JSON cannot hold becomes its name as text."""
+    return _finite(_builtins(value))
+
+
+def _builtins(value: Any) -> Any:
     import msgspec
 
-    return _finite(msgspec.to_builtins(value, str_keys=True))
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def dumps_exactly(value: Any) -> str:
+    """JSON for this program alone, with NaN and infinities as Python reads them back: never for a file or a user."""
+    return json.dumps(_builtins(value))
 
 
 def from_plain(kind: type[T], value: Any) -> T:

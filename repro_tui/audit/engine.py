@@ -1,0 +1,91 @@
+"""The engine's process: `python -m repro_tui.audit.engine FOLDER`, with the request on standard input.
+
+It writes the folder and nothing else; its standard output and error are the folder's engine.log.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from repro_tui.audit.folder import engine_lock
+from repro_tui.audit.journal import Journal
+from repro_tui.audit.pipeline import Audit
+from repro_tui.audit.redaction import learn_record
+from repro_tui.execute.reap import hold_lease, reap
+from repro_tui.model.errors import Cancelled, ReproError
+from repro_tui.model.event import Event
+from repro_tui.model.report import Report
+from repro_tui.model.request import Request
+from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.context import Context
+from repro_tui.support.paths import cache_root
+from repro_tui.support.plain import from_plain, write_json
+from repro_tui.support.redact import Redactor
+
+
+def main() -> int:
+    """Runs the audit of one folder; returns its exit status."""
+    folder = Path(sys.argv[1])
+    with engine_lock(folder):
+        key, _, text = sys.stdin.buffer.read().partition(b"\n")
+        request = from_plain(Request, json.loads(text))
+        redactor = Redactor(bytes.fromhex(key.decode("ascii")))
+        for record in (request.a, request.b):
+            learn_record(record, redactor)
+        return _audit(folder, request, redactor)
+
+
+def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
+    cancel = CancelToken()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: _stop(cancel, received, _))
+    journal = Journal(folder / "journal.jsonl", redactor)
+    try:
+        journal.emit(Event("audit", text=f"{request.a.name} against {request.b.name}", detail={"id": request.id}))
+        context = Context(
+            cache=Cache(cache_root()),
+            cancel=cancel,
+            emit=journal.emit,
+            settings=request.settings,
+            folder=folder,
+            audit_id=request.id,
+            redactor=redactor,
+        )
+        report = _run(request, context, folder)
+        write_json(folder / "report.json", report)
+        journal.emit(Event("end", detail={"exit_status": report.exit_status, "verdict": report.verdict}))
+        return report.exit_status
+    except Exception as error:
+        status = error.exit_status if isinstance(error, ReproError) else 3
+        journal.emit(Event("end", text=_words(error), detail={"exit_status": status, "verdict": None}))
+        if isinstance(error, Cancelled):
+            return status
+        raise
+    finally:
+        journal.close()
+
+
+def _run(request: Request, context: Context, folder: Path) -> Report:
+    reap(context)
+    with hold_lease(context):
+        return Audit(request, context, folder).run()
+
+
+def _stop(cancel: CancelToken, number: int, frame: FrameType | None) -> None:
+    cancel.cancel(number)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"there is no space left for {error.filename or 'the audit'}: make room and run it again"
+    return str(error) if isinstance(error, ReproError) else f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

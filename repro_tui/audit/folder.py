@@ -1,0 +1,164 @@
+"""The audit's folder: what the engine writes and every view reads. It is portable, and it is all there is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from repro_tui.model.errors import Refused
+from repro_tui.model.event import Event
+from repro_tui.model.report import Report
+from repro_tui.model.request import Request
+from repro_tui.support.paths import audits_root
+from repro_tui.support.plain import from_plain
+
+T = TypeVar("T")
+State = Literal["running", "finished", "died"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """One line of the list of audits. `verdict` and `exit_status` are None until it has finished."""
+
+    id: str
+    path: Path
+    a: str
+    b: str
+    started: str
+    state: State
+    verdict: str | None = None
+    exit_status: int | None = None
+
+
+class AuditFolder:
+    """One audit as it stands on disk; reading it changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def differences(self) -> Path:
+        """The file of every differing cell."""
+        return self.path / "differences.parquet"
+
+    def request(self) -> Request:
+        """What was asked for, without secret values. Raises Refused where the folder has none."""
+        return self._read("audit.json", Request)
+
+    def report(self) -> Report | None:
+        """The finished report, or None while there is none. Raises Refused where it cannot be read."""
+        if not (self.path / "report.json").exists():
+            return None
+        return self._read("report.json", Report)
+
+    def events(self, after: int = 0) -> tuple[list[Event], int]:
+        """The journal's events from the byte `after` on, and where to read on. A torn last line is left for later."""
+        try:
+            with (self.path / "journal.jsonl").open("rb") as stream:
+                stream.seek(after)
+                content = stream.read()
+        except FileNotFoundError:
+            return [], after
+        whole = content[: content.rfind(b"\n") + 1]
+        return list(_events(whole)), after + len(whole)
+
+    def state(self) -> State:
+        """Whether its engine is at work, has finished, or ended without a report."""
+        if (self.path / "report.json").exists():
+            return "finished"
+        return "running" if self.engine_alive() else "died"
+
+    def engine_alive(self) -> bool:
+        """Whether an engine holds this folder's lock."""
+        try:
+            with (self.path / "engine.lock").open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def engine_pid(self) -> int | None:
+        """The engine's process, as far as one is alive."""
+        if not self.engine_alive():
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.path / "engine.lock").read_text("ascii"))
+        return None
+
+    def _read(self, name: str, kind: type[T]) -> T:
+        path = self.path / name
+        try:
+            return from_plain(kind, _known_schema(json.loads(path.read_text("utf-8"))))
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Refused(f"{path}: cannot be read as an audit's {name}: {reason}") from error
+
+
+def _known_schema(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("schema", 1) != 1:
+        raise ValueError(f"its schema is {value['schema']!r}, and this version reads schema 1")
+    return value
+
+
+def _events(lines: bytes) -> Iterator[Event]:
+    for line in lines.splitlines():
+        with contextlib.suppress(ValueError):  # a line torn by a crash is passed over, the next ones still count
+            yield from_plain(Event, json.loads(line))
+
+
+@contextlib.contextmanager
+def engine_lock(folder: Path) -> Iterator[None]:
+    """Held by the engine for as long as it lives, so that any view can tell whether it does."""
+    with (folder / "engine.lock").open("a+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.truncate(0)
+        stream.write(str(os.getpid()).encode("ascii"))
+        stream.flush()
+        yield
+
+
+def open_audit(path: Path) -> AuditFolder:
+    """The audit in a folder, or whose report.json is given. Raises Refused where there is none."""
+    folder = path.parent if path.name == "report.json" and path.is_file() else path
+    if not folder.is_dir():
+        raise Refused(f"{path}: is neither an audit's folder nor a report.json")
+    if not (folder / "audit.json").is_file() and not (folder / "report.json").is_file():
+        raise Refused(f"{path}: has no audit.json and no report.json, so it is not an audit's folder")
+    return AuditFolder(folder)
+
+
+def list_audits() -> list[AuditSummary]:
+    """The audits of this user, the newest first. A folder that cannot be read is left out."""
+    root = audits_root()
+    if not root.is_dir():
+        return []
+    found = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
+    return [summary for summary in found if summary]
+
+
+def _summary(path: Path) -> AuditSummary | None:
+    try:
+        request = json.loads((path / "audit.json").read_text("ascii"))
+        folder = AuditFolder(path)
+        state = folder.state()
+        report = json.loads((path / "report.json").read_text("ascii")) if state == "finished" else {}
+        names = (str(request[side]["name"]) for side in ("a", "b"))
+        return AuditSummary(
+            str(request["id"]),
+            path,
+            *names,
+            str(request["started"]),
+            state,
+            report.get("verdict"),
+            report.get("exit_status"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,39 @@
+"""The journal: every event of an audit, appended as it happens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from repro_tui.model.event import Event
+from repro_tui.support.plain import dumps
+from repro_tui.support.redact import Redactor
+
+
+class Journal:
+    """Appends events to journal.jsonl, whole lines only, from any thread."""
+
+    def __init__(self, path: Path, redactor: Redactor) -> None:
+        self._redactor, self._lock = redactor, threading.Lock()
+        self._began = time.monotonic()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    @property
+    def seconds(self) -> float:
+        """The monotonic time since the audit began."""
+        return time.monotonic() - self._began
+
+    def emit(self, event: Event) -> None:
+        """Stamps an event with its time, hides secrets in it, and appends it."""
+        text = self._redactor.scrub(event.text)
+        line = dumps(replace(event, seconds=round(self.seconds, 4), text=text)) + "\n"
+        with self._lock:
+            os.write(self._file, line.encode("ascii"))
+
+    def close(self) -> None:
+        """Makes the journal durable and closes it."""
+        os.fsync(self._file)
+        os.close(self._file)

@@ -1,0 +1,72 @@
+"""Starts and stops the engine: a process in a session of its own, which outlives the view that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.redaction import hidden_request
+from repro_tui.model.errors import Refused
+from repro_tui.model.request import Request
+from repro_tui.support.paths import audits_root, make_private
+from repro_tui.support.plain import dumps_exactly, write_json
+from repro_tui.support.redact import Redactor
+
+START_S = 20.0
+STOP_S = 30.0
+
+
+def start(request: Request) -> AuditFolder:
+    """Makes the audit's folder and starts its engine. The request goes through a pipe: it may hold secret values.
+
+    Raises Refused where the folder cannot be made or the engine does not come up.
+    """
+    path = make_private(audits_root()) / request.id
+    path.mkdir(mode=0o700)
+    key = os.urandom(32)
+    write_json(path / "audit.json", hidden_request(request, Redactor(key)))
+    with (path / "engine.log").open("wb") as log:
+        engine = subprocess.Popen(
+            [sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+        )
+    assert engine.stdin is not None
+    with contextlib.suppress(BrokenPipeError), engine.stdin:
+        engine.stdin.write(key.hex().encode("ascii") + b"\n" + dumps_exactly(request).encode("ascii"))
+    folder = AuditFolder(path)
+    _wait_until_up(folder, engine)
+    return folder
+
+
+def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while not folder.engine_alive() and folder.state() != "finished":
+        if engine.poll() is not None or time.monotonic() > deadline:
+            raise Refused(f"the engine did not start: see {folder.path / 'engine.log'}")
+        time.sleep(0.005)
+
+
+def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:
+    """Asks an audit's engine to stop and waits until it has; one that does not listen is killed."""
+    deadline = time.monotonic() + STOP_S
+    _send(folder, signal_number)
+    while folder.engine_alive():
+        if time.monotonic() > deadline:
+            _send(folder, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _send(folder: AuditFolder, signal_number: int) -> None:
+    pid = folder.engine_pid()
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal_number)

@@ -1,0 +1,198 @@
+"""The one pipeline: rebuild both sides, run them, compare the five areas, repeat while the noise rule wants more."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from repro_tui import __version__
+from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.side import SideState
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.event import Event
+from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
+from repro_tui.model.request import Request
+from repro_tui.support.context import Context
+from repro_tui.support.plain import to_plain
+
+FIRST_REPEAT = 2
+
+
+@dataclass(slots=True)
+class Audit:
+    """One audit under way."""
+
+    request: Request
+    context: Context
+    folder: Path
+    began: float = field(default_factory=time.monotonic)
+    stages: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> Report:
+        """Runs the audit to its end. A lost side does not stop the rest: what can be compared is compared."""
+        a, b = self._side("a"), self._side("b")
+        with self._stage("rebuild"):
+            _at_once([a.rebuild, b.rebuild], workers=2)
+            inputs = take_inputs(self.request.a.validation, self.folder, self.context)
+        with ThreadPoolExecutor(1) as comparing:
+            static = comparing.submit(self._compare_workspaces, a, b)
+            predictions = self._predictions(a, b, inputs)
+            code, environment, parameters, data = static.result()
+        return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs)
+
+    def _side(self, name: str) -> SideState:
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return SideState(getattr(self.request, name), self.context.for_side(name, folder))
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.stages[name] = round(self.stages.get(name, 0.0) + time.monotonic() - began, 4)
+
+    # -- the four areas that need no run ------------------------------------------------------------------------
+
+    def _compare_workspaces(self, a: SideState, b: SideState) -> tuple[Area, Area, Area, Area]:
+        from repro_tui.compare.code import compare_code
+        from repro_tui.compare.data import compare_data
+        from repro_tui.compare.environment import compare_environment
+        from repro_tui.compare.parameters import compare_parameters
+
+        one, other = a.workspace, b.workspace
+        return (
+            self._area("code", lambda: compare_code(one, other, self.context)),
+            self._area("environment", lambda: compare_environment(one, other, self.context)),
+            self._area(
+                "parameters",
+                lambda: compare_parameters(one and one.parameters, other and other.parameters, self.context),
+            ),
+            self._area("data", lambda: compare_data(one, other, self.context)),
+        )
+
+    def _area(self, name: str, compare: Callable[[], Area]) -> Area:
+        try:
+            with self.context.step(f"compare {name}", f"comparing the {name}"):
+                area = compare()
+        except Inconclusive as error:
+            area = area_of((Finding((name,), "unknown", note=str(error)),), 0)
+        self._tell(name, area)
+        return area
+
+    def _tell(self, name: str, area: Area | PredictionsArea) -> None:
+        self.context.emit(Event("area", step=name, detail={"name": name, "area": to_plain(area)}))
+
+    # -- predictions --------------------------------------------------------------------------------------------
+
+    def _predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
+        from repro_tui.compare.noise import next_repeat
+
+        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        area = PredictionsArea("unknown", "not-comparable")
+        while wanted is not None:
+            with self._stage("run"):
+                self._run_until(a, b, inputs.path, wanted)
+            with self._stage("compare"):
+                area = self._compare_predictions(a, b, inputs)
+            lost = a.failed or b.failed
+            wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
+        return area
+
+    def _run_until(self, a: SideState, b: SideState, inputs: Path, wanted: int) -> None:
+        """Runs both sides, at the same time where cores and memory allow, until each has `wanted` runs."""
+        tasks = [
+            lambda side=side, number=number: side.run_once(number, inputs)
+            for number in range(min(len(a.runs), len(b.runs)) + 1, wanted + 1)
+            for side in (a, b)
+            if number > len(side.runs)
+        ]
+        _at_once(tasks, workers=self._concurrency())
+
+    def _concurrency(self) -> int:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return max(1, min(len(os.sched_getaffinity(0)), memory // self.request.settings.limits.memory))
+
+    def _compare_predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
+        from repro_tui.compare.predictions import compare_predictions
+
+        validation, settings = self.request.a.validation, self.request.settings
+        for side in (a, b):
+            side.runs.sort(key=lambda run: run.number)
+        lost = [side for side in (a, b) if side.failed]
+        if lost:
+            words = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
+            area = PredictionsArea("unknown", "not-comparable", what=words, do=lost[0].do)
+        else:
+            with self.context.step("compare predictions", f"comparing {len(a.runs)} runs a side"):
+                area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
+                area = _complete(area, inputs)
+        self._tell("predictions", area)
+        return area
+
+    # -- the report ---------------------------------------------------------------------------------------------
+
+    def _report(self, a: SideState, b: SideState, areas: Areas, inputs: Inputs) -> Report:
+        from repro_tui.report.gate import exit_status
+        from repro_tui.report.summary import summarise
+
+        sides = Sides(a.report(), b.report())
+        verdict = areas.predictions.verdict
+        info = AuditInfo(
+            self.request.id,
+            str(self.folder),
+            self.request.started,
+            round(time.monotonic() - self.began, 3),
+            self.stages,
+        )
+        return Report(
+            schema=1,
+            tool=Tool("repro-tui", __version__),
+            audit=info,
+            verdict=verdict,
+            exit_status=exit_status(areas, verdict, self.request.settings.fail_on),
+            summary=summarise(sides, areas, verdict),
+            sides=sides,
+            areas=areas,
+            warnings=_warnings(a, b, inputs),
+        )
+
+
+def _at_once(tasks: list[Callable[[], object]], workers: int) -> None:
+    """Runs the tasks in order on that many threads; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures: list[Future[object]] = [pool.submit(task) for task in tasks]
+    for future in futures:
+        future.result()
+
+
+def _complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
+    """Same is only said where there is an output for every input row."""
+    fewest = min(area.rows.a, area.rows.b)
+    if inputs.rows is None or fewest >= inputs.rows or area.verdict == "not-comparable":
+        return area
+    written = f"the outputs {area.rows.a:,} (A) and {area.rows.b:,} (B)"
+    return replace(
+        area,
+        status="unknown",
+        verdict="not-comparable",
+        what=f"the validation inputs have {inputs.rows:,} rows, and {written}",
+        do="see why the predict step leaves rows out: it must write one row for every input",
+    )
+
+
+def _warnings(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
+    found: list[str] = list(inputs.warnings)
+    for side in (a, b):
+        texts = [*side.record.warnings, *(text for part in side.parts for text in part.warnings)]
+        texts += [text for run in side.runs if run.isolation for text in run.isolation.warnings]
+        found += [f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,105 @@
+"""From two references to a request: everything that can be refused is refused here, before anything is executed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from repro_tui import __version__
+from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.record import Record
+from repro_tui.model.request import Request, Settings
+from repro_tui.support.context import Context
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a reference does not carry: the same for both sides, laid over their records."""
+
+    inputs: str | None = None
+    predict: str | None = None
+    protocol: str | None = None
+    params: str | None = None
+
+
+def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
+    """The audit of A against B, complete. Raises Refused with every mistake of both sides at once."""
+    records = _both(lambda reference: _record(reference, overrides, context), a, b)
+    validated = _same_validation(*records)
+    mistakes = [mistake for record in validated for mistake in _unrunnable(record, settings, context)]
+    if mistakes:
+        raise Refused.all(list(dict.fromkeys(mistakes)))
+    now = datetime.now(UTC)
+    return Request(
+        id=f"{now:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}",
+        a=validated[0],
+        b=validated[1],
+        settings=settings,
+        started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        version=__version__,
+    )
+
+
+def _both(read: Callable[[str], T], a: str, b: str) -> tuple[T, T]:
+    """Reads both sides at the same time, and tells the mistakes of both."""
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(read, reference) for reference in (a, b)]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    mistakes = [mistake for error in errors if isinstance(error, Refused) for mistake in error.mistakes]
+    if mistakes:
+        raise Refused.all(list(dict.fromkeys(mistakes)))
+    if errors:
+        raise errors[0]
+    return futures[0].result(), futures[1].result()
+
+
+def _record(reference: str, overrides: Overrides, context: Context) -> Record:
+    from repro_tui.sources.overlay import lay_over
+    from repro_tui.sources.resolve import load_record
+
+    record = load_record(reference, context)
+    return lay_over(
+        record,
+        inputs=overrides.inputs,
+        predict=overrides.predict,
+        protocol=overrides.protocol,
+        params=overrides.params,
+        here=context.here,
+    )
+
+
+def _same_validation(a: Record, b: Record) -> tuple[Record, Record]:
+    from repro_tui.sources.overlay import common_validation
+
+    validation = common_validation(a, b)
+    return replace(a, validation=validation), replace(b, validation=validation)
+
+
+def _unrunnable(record: Record, settings: Settings, context: Context) -> list[Mistake]:
+    from repro_tui.execute.choose import check_runner
+
+    kind = record.environment.kind
+    if kind == "unrecorded":
+        return []
+    mistake = check_runner(kind, settings)
+    return [mistake] if mistake else _requirements_mistakes(record, context)
+
+
+def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
+    name = record.environment.requirements
+    if name is None or record.code is None:
+        return []
+    from repro_tui.rebuild.requirements import check_requirements
+    from repro_tui.support.git import Repository
+
+    repository = Repository.of(record.code.repository, context)
+    if not repository.has(record.code.commit):
+        return []  # a missing commit is the rebuild's to tell: the side is inconclusive, not the request wrong
+    text = repository.read(record.code.commit, name).decode("utf-8", "replace")
+    return check_requirements(text, name)

@@ -1,0 +1,78 @@
+"""What of a record may be written down: everything but secret values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from repro_tui.model.record import Record
+from repro_tui.model.request import Request
+from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
+
+
+def hidden_request(request: Request, redactor: Redactor) -> Request:
+    """The request without secret values, for audit.json."""
+    return replace(request, a=hidden_record(request.a, redactor), b=hidden_record(request.b, redactor))
+
+
+def hidden_record(record: Record, redactor: Redactor) -> Record:
+    """The record without secret values: variables by allow-list, parameters by name, URLs without credentials."""
+    learn_record(record, redactor)
+    environment = replace(
+        record.environment,
+        variables={name: redactor.variable(name, value) for name, value in record.environment.variables.items()},
+    )
+    code = record.code and replace(record.code, repository=_location(record.code.repository))
+    data = tuple(replace(item, source=strip_urls(item.source)) for item in record.data)
+    command = tuple(redactor.scrub(strip_urls(word)) for word in record.predict.command) if record.predict else ()
+    return replace(
+        record,
+        reference=strip_urls(record.reference),
+        description=redactor.scrub(strip_urls(record.description)),
+        environment=environment,
+        code=code,
+        data=data,
+        parameters=replace(record.parameters, values=redactor.value("", record.parameters.values)),
+        predict=record.predict and replace(record.predict, command=command),
+    )
+
+
+def learn_record(record: Record, redactor: Redactor) -> None:
+    """Teaches the redactor this record's secret values, so that logs and errors lose them too."""
+    for name, value in record.environment.variables.items():
+        if name not in SAFE_VARIABLES:
+            redactor.learn(value)
+    _learn_values(record.parameters.values, redactor)
+    for location in (record.code.repository if record.code else "", *(item.source for item in record.data)):
+        _learn_url(location, redactor)
+
+
+def _learn_values(value: Any, redactor: Redactor, name: str = "") -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _learn_values(item, redactor, str(key) if not is_secret_name(name) else name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _learn_values(item, redactor, name)
+    elif isinstance(value, str):
+        if is_secret_name(name):
+            redactor.learn(value)
+        _learn_url(value, redactor)
+
+
+def _learn_url(location: str, redactor: Redactor) -> None:
+    if "://" not in location:
+        return
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return
+    for secret in (parts.password, parts.username, *(pair.partition("=")[2] for pair in parts.query.split("&"))):
+        if secret:
+            redactor.learn(secret)
+            redactor.learn(unquote(secret))
+
+
+def _location(repository: str) -> str:
+    return strip_url(repository) if "://" in repository else repository

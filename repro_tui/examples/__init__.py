@@ -1,0 +1,1 @@
+"""The project that `repro-tui demo` audits."""

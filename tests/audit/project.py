@@ -1,0 +1,115 @@
+"""A small real deployment that the end-to-end tests record, change and audit through the command line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import GitRepository
+
+ROWS = 60
+PREDICT = '''\
+"""Scores rows: everything that a test wants to vary is a parameter, a model weight or a line of this file."""
+import csv, json, os, random, sys
+
+inputs, output, params = sys.argv[1:4]
+settings = json.load(open(params))
+model = json.load(open("model.json"))
+rows = list(csv.DictReader(open(inputs)))
+noise = random.gauss(0, settings.get("noise", 0.0)) + settings.get("shift", 0.0)
+print("scoring", len(rows), "rows")
+if settings.get("crash"):
+    sys.exit("the model cannot be loaded: weights are missing")
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score", "label"])
+    written = rows[: len(rows) - settings.get("drop", 0)]
+    for row in reversed(written) if settings.get("reverse") else written:
+        score = model["weight"] * float(row["x"]) + noise
+        out.writerow([row["id"], repr(score), "yes" if score >= settings["threshold"] else "no"])
+'''
+
+
+@dataclass
+class Result:
+    """How one call of the program ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Project:
+    """A folder with a repository, a model, validation inputs and a repro.toml."""
+
+    folder: Path
+    environment: dict[str, Any] = field(default_factory=lambda: {"requirements": "requirements.txt"})
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self.repository = GitRepository(self.folder / "code")
+        self.commit = self.repository.commit({"predict.py": PREDICT, "requirements.txt": "", "note.txt": "one\n"})
+        self.model("model.json", 2.0)
+        with (self.folder / "inputs.csv").open("w", newline="") as stream:
+            out = csv.writer(stream)
+            out.writerow(["id", "x"])
+            out.writerows([f"r{number:03}", number / 10] for number in range(ROWS))
+
+    def model(self, name: str, weight: float) -> str:
+        (self.folder / name).write_text(json.dumps({"weight": weight}))
+        return hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+
+    def deployment(self, **changes: Any) -> dict[str, Any]:
+        """A complete deployment; keyword arguments replace its sections."""
+        sha256 = hashlib.sha256((self.folder / "model.json").read_bytes()).hexdigest()
+        whole = {
+            "code": {"repository": "code", "commit": self.commit},
+            "environment": dict(self.environment),
+            "parameters": {"values": {"threshold": 5.0}},
+            "data": [{"path": "model.json", "source": "file", "sha256": sha256}],
+            "predict": {"command": ["python3", "predict.py", "{inputs}", "{output}", "{params}"], "timeout_s": 60},
+        }
+        return whole | changes
+
+    def record(self, **deployments: dict[str, Any]) -> None:
+        """Writes repro.json, which names rows by id, and with it the deployments."""
+        document = {
+            "schema": 1,
+            "validation": {"inputs": "inputs.csv", "key": ["id"]},
+            "deployments": deployments,
+        }
+        (self.folder / "record.json").write_text(json.dumps(document, indent=1))
+
+    def audit(self, *options: str, a: str = "a", b: str = "b", **variables: str) -> Result:
+        """`repro-tui A B --report`, as a user runs it."""
+        references = [f"record.json#{name}" for name in (a, b)]
+        return self.run(*references, "--report", *options, **variables)
+
+    def run(self, *arguments: str, timeout: float = 240, **variables: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "repro_tui", *arguments],
+            cwd=self.folder,
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def audits(self) -> list[Path]:
+        root = Path(os.environ["REPRO_TUI_AUDITS"])
+        return sorted(root.iterdir()) if root.is_dir() else []

@@ -1,0 +1,200 @@
+"""The audit's folder: portable, readable while it grows, and honest about an engine that died."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repro_tui.audit.folder import AuditFolder, engine_lock, list_audits, open_audit
+from repro_tui.audit.journal import Journal
+from repro_tui.model.errors import Refused
+from repro_tui.model.event import Event
+from repro_tui.support.redact import Redactor
+from tests.audit.project import Project
+
+SLOW = "import time\ntime.sleep(60)\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+def started(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
+    """A headless audit whose predict step sleeps for a minute, once its engine runs it."""
+    commit = project.repository.commit({"predict.py": SLOW})
+    slow = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(a=slow, b=slow)
+    view = subprocess.Popen(
+        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
+        cwd=project.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in project.audits():
+            folder = AuditFolder(path)
+            if any(event.step == "run 1" and event.status == "started" for event in folder.events()[0]):
+                time.sleep(0.5)
+                return view, folder
+        time.sleep(0.05)
+    view.kill()
+    raise AssertionError(f"no run began: {view.communicate()[1]!r}")
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found += [int(path.name), *children_of(int(path.name))]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_audit_and_leaves_nothing_behind(project: Project, number: int, status: int) -> None:
+    view, folder = started(project)
+    engine = folder.engine_pid()
+    assert engine is not None
+    family = [engine, *children_of(engine)]
+    assert len(family) > 1
+    view.send_signal(number)
+    _, errors = view.communicate(timeout=30)
+    assert view.returncode == status, errors
+    assert [pid for pid in family if alive(pid)] == []
+    assert folder.state() == "died"
+    assert not (project.folder / "out.json").exists()
+
+
+def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
+    view, folder = started(project)
+    engine = folder.engine_pid()
+    assert engine is not None
+    family = children_of(engine)
+    os.kill(engine, signal.SIGKILL)
+    _, errors = view.communicate(timeout=30)
+    assert view.returncode == 3
+    assert b"run 1" in errors
+    assert folder.state() == "died"
+    shown = project.run("show", str(folder.path))
+    assert shown.status == 3
+    assert "run 1" in shown.stdout + shown.stderr
+    project.record(a=project.deployment(), b=project.deployment())
+    assert project.audit().status == 0  # the next start reaps
+    assert [pid for pid in family if alive(pid)] == []
+
+
+def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
+    commit = project.repository.commit(
+        {"predict.py": SLOW.replace("60", "2") + (project.folder / "code/predict.py").read_text()}
+    )
+    slow = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(a=slow, b=slow)
+    view = subprocess.Popen(
+        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
+        cwd=project.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not project.audits() or not AuditFolder(project.audits()[0]).engine_alive():
+        time.sleep(0.02)
+    view.kill()
+    view.wait()
+    shown = project.run("show", str(project.audits()[0]), "--report")
+    assert (shown.status, shown.report["verdict"]) == (0, "identical"), shown.stderr
+
+
+def test_a_copied_folder_opens_elsewhere(project: Project, tmp_path: Path) -> None:
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
+    original = project.audit()
+    (path,) = project.audits()
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(path, copy)
+    shutil.rmtree(path)
+    shown = project.run("show", str(copy), "--report")
+    assert (shown.status, shown.report) == (1, original.report)
+    run = shown.report["sides"]["b"]["runs"][0]
+    assert (copy / run["predictions"]).is_file()
+    assert (copy / run["log"]).is_file()
+    assert (copy / "differences.parquet").is_file()
+
+
+def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
+    views = [
+        subprocess.Popen(
+            [sys.executable, "-m", "repro_tui", "record.json#a", f"record.json#{other}", "--report", "--quiet"],
+            cwd=project.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        for other in ("a", "b")
+    ]
+    reports = [json.loads(view.communicate(timeout=120)[0]) for view in views]
+    assert [report["verdict"] for report in reports] == ["identical", "drift"]
+
+
+def test_a_torn_line_of_the_journal_is_left_for_later(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", Redactor())
+    journal.emit(Event("step", side="a", step="code", status="started"))
+    with (tmp_path / "journal.jsonl").open("ab") as stream:
+        stream.write(b'{"kind": "st')
+    folder = AuditFolder(tmp_path)
+    events, offset = folder.events()
+    assert [event.step for event in events] == ["code"]
+    assert folder.events(offset) == ([], offset)
+    journal.close()
+
+
+def test_a_damaged_line_does_not_hide_the_next(tmp_path: Path) -> None:
+    lines = [b"\x00\xff garbage", json.dumps({"kind": "warning", "text": "still here"}).encode()]
+    (tmp_path / "journal.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    assert [event.text for event in AuditFolder(tmp_path).events()[0]] == ["still here"]
+
+
+def test_the_state_follows_the_lock(tmp_path: Path) -> None:
+    folder = AuditFolder(tmp_path)
+    assert folder.state() == "died"
+    with engine_lock(tmp_path):
+        assert folder.state() == "running"
+        assert folder.engine_pid() == os.getpid()
+    assert folder.state() == "died"
+
+
+def test_what_is_not_an_audit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="not an audit"):
+        open_audit(tmp_path)
+    with pytest.raises(Refused, match="neither"):
+        open_audit(tmp_path / "absent")
+
+
+def test_a_report_of_another_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"schema": 2}')
+    with pytest.raises(Refused, match="schema 1"):
+        open_audit(tmp_path).report()
+
+
+def test_no_audits_is_an_empty_list() -> None:
+    assert list_audits() == []
