@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ from repro_tui.support.redact import Redactor
 def main() -> int:
     """Runs the audit of one folder; returns its exit status."""
     folder = Path(sys.argv[1])
+    os.umask(0o022)
     with engine_lock(folder):
         key, _, text = sys.stdin.buffer.read().partition(b"\n")
         request = from_plain(Request, json.loads(text))

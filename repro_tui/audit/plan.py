@@ -7,10 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from repro_tui import __version__
-from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request, Settings
 from repro_tui.support.context import Context
@@ -98,8 +99,11 @@ def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
     from repro_tui.rebuild.requirements import check_requirements
     from repro_tui.support.git import Repository
 
-    repository = Repository.of(record.code.repository, context)
-    if not repository.has(record.code.commit):
-        return []  # a missing commit is the rebuild's to tell: the side is inconclusive, not the request wrong
-    text = repository.read(record.code.commit, name).decode("utf-8", "replace")
+    path = str(PurePosixPath(record.code.subdirectory) / name)
+    try:
+        repository = Repository.of(record.code.repository, context)
+        repository.need(record.code.commit)
+        text = repository.read(record.code.commit, path).decode("utf-8", "replace")
+    except Inconclusive:
+        return []  # what is missing is the rebuild's to tell: the side is inconclusive, not the request wrong
     return check_requirements(text, name)

@@ -97,11 +97,13 @@ class BuiltParameters:
     """The parameters as the code will read them: the merged `values`, and the file that holds them (absolute).
 
     `overlay` is the path in the code tree that the file replaces ("" where it is only handed over as {params}).
+    `unknown` says why the values are not known ("" where they are).
     """
 
     values: dict[str, Any]
     file: str = ""
     overlay: str = ""
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

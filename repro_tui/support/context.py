@@ -34,6 +34,7 @@ class Step:
     key: str = ""
     matches: Match = "unknown"
     warnings: list[str] = field(default_factory=list)
+    failed: bool = False
 
     def log(self, line: str) -> None:
         """One line of this step's log, as the interface shows it live."""
@@ -84,5 +85,5 @@ class Context:
         except BaseException as error:
             self.emit(Event("step", side=self.side, step=name, status="failed", text=str(error)))
             raise
-        status: StepStatus = "cached" if step.cached else "done"
+        status: StepStatus = "failed" if step.failed else "cached" if step.cached else "done"
         self.emit(Event("step", side=self.side, step=name, status=status, text=step.how))

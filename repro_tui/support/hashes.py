@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -48,6 +49,10 @@ def digest_tree(entries: Iterable[tuple[str, str]]) -> str:
     return digest_text(*(part for entry in sorted(entries) for part in entry))
 
 
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
 class HashIndex:
     """Remembers digests by path and stat, in one SQLite file that several processes may share.
 
@@ -61,9 +66,7 @@ class HashIndex:
 
     def digests(self, path: Path, *, md5: bool = False) -> Digests:
         """The digests of the file at `path`, read from it only where its stat has changed."""
-        status = path.stat()
-        stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-        name = str(path.resolve())
+        name, stamp = str(path.resolve()), _stamp(path.stat())
         with self._lock:
             known = self._find(name, stamp)
         if known and (known.md5 or not md5):
@@ -72,6 +75,18 @@ class HashIndex:
         with self._lock:
             self._keep(name, stamp, found)
         return found
+
+    def linked(self, path: Path, before: os.stat_result) -> None:
+        """Tells that we have just made a hard link of the file: it changed its ctime, and nothing else.
+
+        `before` is its stat just before. Where more than ctime differs, the file is read again next time.
+        """
+        name, after = str(path.resolve()), path.stat()
+        unchanged = [(s.st_size, s.st_mtime_ns, s.st_ino) for s in (before, after)]
+        with self._lock:
+            known = self._find(name, _stamp(before))
+            if known and unchanged[0] == unchanged[1]:
+                self._keep(name, _stamp(after), known)
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

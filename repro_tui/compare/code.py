@@ -1,0 +1,154 @@
+"""Compares two sides' code: the commits between them, and the files that changed with their line diffs."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from repro_tui.compare.ignore import kept
+from repro_tui.compare.lines import hunks
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.finding import Area, Finding, Severity, area_of
+from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
+from repro_tui.support.context import Context
+from repro_tui.support.git import Commit, Repository
+from repro_tui.support.text import show
+
+MOST_DIFFED = 500
+
+
+def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
+    """The code's area. Files that another area compares (parameters, data) are left to it, and that is said."""
+    unknown = _unknown(a, b)
+    if unknown or a is None or b is None or a.code is None or b.code is None:
+        return area_of(kept(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
+    elsewhere = _elsewhere(a) | _elsewhere(b)
+    files = _Files(a.code, b.code, elsewhere, context)
+    findings = files.findings()
+    if a.code.commit != b.code.commit or a.code.subdirectory != b.code.subdirectory:
+        findings = (_commits(a.code, b.code, files, bool(findings), context), *findings)
+    if context.settings.all_findings:
+        same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
+        return area_of(kept((*findings, *same), "code", context.settings.ignore), 0)
+    return area_of(kept(findings, "code", context.settings.ignore), len(files.same))
+
+
+def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
+    found = []
+    for side, workspace in (("A", a), ("B", b)):
+        if workspace is None:
+            found.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
+        elif workspace.code is None:
+            found.append(Finding((), "unknown", note=f"{side}: the code is inside the image"))
+    return tuple(found)
+
+
+def _elsewhere(workspace: Workspace) -> set[str]:
+    """The files of the tree that are compared as parameters or data."""
+    assert workspace.code is not None
+    root = PurePosixPath(workspace.code.subdirectory)
+    found = {str(root / item.path / name) for item in workspace.data for name in item.files}
+    file = Path(workspace.parameters.file)
+    if workspace.parameters.overlay:
+        found.add(workspace.parameters.overlay)
+    elif workspace.parameters.file and file.is_relative_to(workspace.code.folder):
+        found.add(str(file.relative_to(workspace.code.folder)))
+    return found
+
+
+def _commits(a: CodeTree, b: CodeTree, files: _Files, differ: bool, context: Context) -> Finding:
+    """What lies between the two commits; `same` where no file of the code differs."""
+    children, note = _log(a, b, context)
+    if files.left_out:
+        note += f"; compared in another area: {', '.join(show(name, 100) for name in sorted(files.left_out)[:10])}"
+    if a.subdirectory != b.subdirectory:
+        note += f"; run in {show(a.subdirectory, 100)} and in {show(b.subdirectory, 100)}"
+        differ = True
+    if not differ:
+        note += "; no file of the code differs"
+    return Finding(("commit",), "changed" if differ else "same", a.commit, b.commit, "info", note, children)
+
+
+def _log(a: CodeTree, b: CodeTree, context: Context) -> tuple[tuple[Finding, ...], str]:
+    try:
+        log = Repository.cloned(Path(a.git_dir), context).log(a.commit, b.commit) if Path(a.git_dir).is_dir() else None
+    except Inconclusive:
+        log = None
+    if log is None:
+        return (), "the two commits have no history in common"
+    children = [_commit(commit, "removed") for commit in log.only_a] + [
+        _commit(commit, "added") for commit in log.only_b
+    ]
+    return tuple(children), f"{log.count_b:,} commits only in B, {log.count_a:,} only in A"
+
+
+def _commit(commit: Commit, change: str) -> Finding:
+    told = f"{commit.date} {commit.author}: {commit.subject}"
+    path = ("commit", commit.id)
+    if change == "added":
+        return Finding(path, "added", None, told, "info")
+    return Finding(path, "removed", told, None, "info")
+
+
+class _Files:
+    """The files of two trees, compared by blob."""
+
+    def __init__(self, a: CodeTree, b: CodeTree, elsewhere: set[str], context: Context) -> None:
+        self.a, self.b, self.context = a, b, context
+        differing = {name for name in {*a.files, *b.files} if not _equal(a.files.get(name), b.files.get(name))}
+        self.left_out = differing & elsewhere
+        self.differing = sorted(differing - elsewhere)
+        self.same = sorted({*a.files, *b.files} - differing)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """One finding a file; a file that moved is one, not two."""
+        moved = self._moved()
+        sources = set(moved.values())
+        found = []
+        for number, name in enumerate(self.differing):
+            self.context.cancel.check()
+            if name in moved:
+                found.append(_renamed(moved[name], name))
+            elif name not in sources:
+                found.append(self._file(name, diffed=number < MOST_DIFFED))
+        return tuple(found)
+
+    def _moved(self) -> dict[str, str]:
+        """New name to old name, by equal blob; an empty file is never taken for a moved one."""
+        gone = {
+            file.blob: name
+            for name in self.differing
+            if (file := self.a.files.get(name)) and file.size and name not in self.b.files
+        }
+        new = [name for name in self.differing if name not in self.a.files]
+        moved: dict[str, str] = {}
+        for name in new:
+            if source := gone.pop(self.b.files[name].blob, None):
+                moved[name] = source
+        return moved
+
+    def _file(self, name: str, diffed: bool) -> Finding:
+        one, two = self.a.files.get(name), self.b.files.get(name)
+        path = (show(name, 300),)
+        if one is None or two is None:
+            change = "added" if one is None else "removed"
+            return Finding(path, "added" if one is None else "removed", _told(one), _told(two), _weight(name), change)
+        if one.blob == two.blob:
+            return Finding(path, "changed", one.mode, two.mode, "notice", "only the mode differs")
+        note, children = hunks(path, Path(self.a.folder) / name, Path(self.b.folder) / name, diffed)
+        return Finding(path, "changed", _told(one), _told(two), _weight(name), note, children)
+
+
+def _equal(a: TreeFile | None, b: TreeFile | None) -> bool:
+    return a is not None and b is not None and (a.mode, a.blob) == (b.mode, b.blob)
+
+
+def _renamed(source: str, name: str) -> Finding:
+    return Finding((show(name, 300),), "changed", show(source, 300), show(name, 300), "notice", "renamed, same content")
+
+
+def _told(file: TreeFile | None) -> str | None:
+    return f"blob {file.blob} ({file.size:,} bytes)" if file else None
+
+
+def _weight(name: str) -> Severity:
+    return "important" if name.endswith((".py", ".pyx", ".r", ".R", ".jl", ".sql", ".sh", ".ipynb")) else "notice"

@@ -1,0 +1,74 @@
+"""The line diff of two small text files, as unified hunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from pathlib import Path
+
+from repro_tui.model.finding import Finding
+from repro_tui.support.text import show
+
+LARGEST = 512 << 10
+MOST_LINES = 20_000
+MOST_HUNKS = 200
+CONTEXT = 3
+
+
+def hunks(path: tuple[str, ...], a: Path, b: Path, diffed: bool) -> tuple[str, tuple[Finding, ...]]:
+    """A note, and one finding a hunk: `a` and `b` are its lines on either side, the note is the hunk, unified."""
+    if not diffed:
+        return "not compared by line: too many files differ", ()
+    if a.is_symlink() or b.is_symlink():
+        return "a link: not compared by line", ()
+    try:
+        if max(a.stat().st_size, b.stat().st_size) > LARGEST:
+            return f"larger than {LARGEST:,} bytes: not compared by line", ()
+        raw_a, raw_b = a.read_bytes(), b.read_bytes()
+    except OSError as error:
+        return f"not compared by line: {error.strerror}", ()
+    if b"\0" in raw_a or b"\0" in raw_b:
+        return "binary", ()
+    lines_a, lines_b = _lines(raw_a), _lines(raw_b)
+    if max(len(lines_a), len(lines_b)) > MOST_LINES:
+        return f"more than {MOST_LINES:,} lines: not compared by line", ()
+    return _diff(path, lines_a, lines_b)
+
+
+def _lines(raw: bytes) -> list[str]:
+    return raw.decode("utf-8", "backslashreplace").split("\n")
+
+
+def _diff(path: tuple[str, ...], a: list[str], b: list[str]) -> tuple[str, tuple[Finding, ...]]:
+    matcher = SequenceMatcher(None, a, b, autojunk=len(a) > 2_000)
+    added = removed = 0
+    found: list[Finding] = []
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        added += sum(to_b - from_b for tag, _, _, from_b, to_b in group if tag != "equal")
+        removed += sum(to_a - from_a for tag, from_a, to_a, _, _ in group if tag != "equal")
+        if len(found) < MOST_HUNKS:
+            found.append(_hunk(path, group, a, b))
+    return f"+{added:,} -{removed:,} lines", tuple(found)
+
+
+Opcode = tuple[str, int, int, int, int]
+
+
+def _hunk(path: tuple[str, ...], group: list[Opcode], a: list[str], b: list[str]) -> Finding:
+    from_a, to_a, from_b, to_b = group[0][1], group[-1][2], group[0][3], group[-1][4]
+    header = f"@@ -{from_a + 1},{to_a - from_a} +{from_b + 1},{to_b - from_b} @@"
+    text = "\n".join(_unified(group, a, b))
+    return Finding((*path, header), "changed", _shown(a[from_a:to_a]), _shown(b[from_b:to_b]), "notice", text)
+
+
+def _unified(group: list[Opcode], a: list[str], b: list[str]) -> Iterator[str]:
+    for tag, from_a, to_a, from_b, to_b in group:
+        if tag == "equal":
+            yield from (" " + show(line, 500) for line in a[from_a:to_a])
+        else:
+            yield from ("-" + show(line, 500) for line in a[from_a:to_a])
+            yield from ("+" + show(line, 500) for line in b[from_b:to_b])
+
+
+def _shown(lines: list[str]) -> str:
+    return "\n".join(show(line, 500) for line in lines)

@@ -1,0 +1,41 @@
+"""Which runner executes which environment, decided before anything runs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from repro_tui.execute.base import Runner
+from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.record import EnvironmentKind
+from repro_tui.model.request import Settings
+from repro_tui.support.context import Context
+from repro_tui.support.registry import load
+
+RUNNERS = {"image": "docker", "dockerfile": "docker", "lock": "local", "requirements": "local", "sif": "apptainer"}
+
+
+def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
+    """What is wrong with executing an environment of that kind under these settings, or None."""
+    fitting = RUNNERS[kind]
+    if settings.runner not in ("auto", fitting):
+        return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: {fitting} does")
+    if fitting == "docker":
+        if settings.isolation not in ("auto", "container"):
+            return Mistake("--isolation", f"{settings.isolation} is for local runs: an image runs in a container")
+        return None
+    if fitting == "local":
+        from repro_tui.execute.sandbox import choose
+
+        try:
+            choose(settings)
+        except Refused as error:
+            return error.mistakes[0]
+    return None
+
+
+def runner_for(kind: str, settings: Settings, context: Context) -> Runner:
+    """The runner of an environment that was rebuilt: a `venv`, an `image` or a `sif`. Raises Refused."""
+    fitting = {"venv": "local", "image": "docker", "sif": "apptainer"}[kind]
+    if settings.runner not in ("auto", fitting):
+        raise Refused(f"the {settings.runner} runner cannot run this environment: {fitting} does")
+    return cast(Runner, load("repro_tui.runners", fitting)())

@@ -1,0 +1,114 @@
+"""The predict step's command and environment, the same for every sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.request import Settings
+from repro_tui.model.workspace import Workspace
+
+ROOT = PurePosixPath("/repro")
+OUTPUT_NAME = "predictions"
+HOST_NAME = "repro"
+PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]*)\}")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the predict step finds its things; every path is as it sees them."""
+
+    working_dir: str
+    inputs: str
+    output: str
+    params: str
+    data: str
+
+
+def layout(workspace: Workspace, inputs: Path) -> Layout:
+    """The fixed places of a sandbox that can mount, the same on both sides."""
+    working = working_dir(workspace)
+    params = str(ROOT / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
+    return Layout(
+        working_dir=working,
+        inputs=str(ROOT / "inputs" / inputs.name),
+        output=str(ROOT / "output" / OUTPUT_NAME),
+        params=params,
+        data=working,
+    )
+
+
+def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> Layout:
+    """The real places on this machine, for a run without a sandbox."""
+    working = str(Path(workspace.tree or output.parent) / workspace.subdirectory)
+    return Layout(working, str(inputs), str(output), workspace.parameters.file, working)
+
+
+def working_dir(workspace: Workspace) -> str:
+    """The folder that the command starts in: the code's, or the image's own where the code is inside it."""
+    if workspace.code is None and workspace.environment.kind == "image":
+        return workspace.environment.working_dir or "/"
+    return str(ROOT / "code" / workspace.subdirectory)
+
+
+def fixed_variables(settings: Settings) -> dict[str, str]:
+    """What is fixed for both sides, so that it cannot make a difference."""
+    return {
+        "PYTHONHASHSEED": str(settings.seed),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": "315532800",
+        "HOME": "/tmp",  # noqa: S108
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "NUMEXPR_NUM_THREADS": "1",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    }
+
+
+def command(workspace: Workspace, places: Layout, settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """The argument list and the whole environment of the predict step; nothing of the host's comes in.
+
+    Raises Inconclusive where the command has a placeholder that the workspace has no value for.
+    """
+    values = {name: value for name, value in asdict(places).items() if name in PLACEHOLDERS} | {
+        "seed": str(settings.seed)
+    }
+    arguments = [_fill(word, values) for word in workspace.command]
+    environment = {"PATH": _path(workspace)} | fixed_variables(settings) | workspace.environment.variables
+    environment |= {f"REPRO_{name.upper()}": value for name, value in values.items() if value}
+    if workspace.environment.kind == "venv":
+        environment["VIRTUAL_ENV"] = workspace.environment.folder
+        if "PATH" in workspace.environment.variables:
+            environment["PATH"] = f"{workspace.environment.folder}/bin:{environment['PATH']}"
+    return arguments, environment
+
+
+def _path(workspace: Workspace) -> str:
+    if workspace.environment.kind == "venv":
+        return f"{workspace.environment.folder}/bin:{_SYSTEM_PATH}"
+    return _SYSTEM_PATH
+
+
+def _fill(word: str, values: Mapping[str, str]) -> str:
+    def replace(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            return match.group()[0]
+        if name not in values:
+            return match.group()
+        if not values[name]:
+            raise Inconclusive(
+                f"the command asks for {{{name}}}, and the record has no {name}",
+                "record parameters, or take it out of the command" if name == "params" else "",
+            )
+        return values[name]
+
+    return _PLACEHOLDER.sub(replace, word)

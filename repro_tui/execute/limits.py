@@ -1,0 +1,23 @@
+"""What one local run may use: resource limits, set by util-linux's prlimit before anything of the run starts."""
+
+from __future__ import annotations
+
+import os
+
+from repro_tui.model.run import Limits
+
+OPEN_FILES = 4096
+
+
+def limited(limits: Limits, timeout_s: float) -> list[str]:
+    """The prefix of a command that sets its limits: address space, processor time, file size, open files, no core."""
+    processor_s = int(timeout_s * (limits.cpus or os.cpu_count() or 1)) + 10
+    return [
+        "prlimit",
+        f"--as={limits.memory}",
+        f"--cpu={processor_s}",
+        f"--fsize={limits.output}",
+        f"--nofile={OPEN_FILES}",
+        "--core=0",
+        "--",
+    ]

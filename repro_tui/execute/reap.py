@@ -1,0 +1,55 @@
+"""Leases: every engine holds one while it lives, and what a dead one has left behind is removed at the next start."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from repro_tui.support.context import Context
+
+
+@contextlib.contextmanager
+def hold_lease(context: Context) -> Iterator[None]:
+    """Holds this audit's lease, a locked file in the cache, which the system releases whatever happens."""
+    folder = _folder(context)
+    path = folder / context.audit_id
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def reap(context: Context) -> None:
+    """Removes what audits that died have left: their containers, leases, and old temporaries of the cache.
+
+    Local runs need no reaping: the kernel ends them with their engine.
+    """
+    dead = [path for path in _folder(context).iterdir() if _is_dead(path)]
+    if dead:
+        from repro_tui.execute.docker import remove_containers
+
+        remove_containers([path.name for path in dead], context)
+    for path in dead:
+        path.unlink(missing_ok=True)
+    context.cache.sweep()
+
+
+def _folder(context: Context) -> Path:
+    folder = context.cache.root / "leases"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _is_dead(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return False
+    return True

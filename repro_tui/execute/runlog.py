@@ -1,0 +1,58 @@
+"""The log of one run: everything that it said, as far as the bound allows, and its last words."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+
+from repro_tui.support.context import Step
+from repro_tui.support.redact import Redactor
+from repro_tui.support.text import show
+
+TAIL = 20
+LINES_PER_SECOND = 20
+
+
+class RunLog:
+    """Keeps the first half of the bound as it comes and the last lines of the rest; secrets are hidden."""
+
+    def __init__(self, path: Path, most: int, redactor: Redactor, step: Step) -> None:
+        self.path, self._most, self._redactor, self._step = path, most, redactor, step
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace")
+        self._written = self._left_out = 0
+        self._last: deque[str] = deque(maxlen=200)
+        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._second, self._told = 0, 0
+
+    def line(self, text: str) -> None:
+        """Takes one line of the run's output."""
+        text = self._redactor.scrub(text)
+        if text.strip():
+            self._tail.append(text)
+        if self._written < self._most:
+            self._written += self._file.write(text + "\n")
+        else:
+            self._left_out += 1
+            self._last.append(text)
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._told = second, 0
+        self._told += 1
+        if self._told <= LINES_PER_SECOND:
+            self._step.log(show(text, 500))
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines that said something, safe to show."""
+        return tuple(show(line, 500) for line in self._tail)
+
+    def close(self) -> None:
+        """Writes what is left of the end."""
+        if self._left_out:
+            self._file.write(f"… ({self._left_out - len(self._last):,} lines left out)\n")
+            self._file.writelines(line + "\n" for line in self._last)
+        self._file.close()

@@ -1,0 +1,162 @@
+"""The local sandboxes: bubblewrap, else Linux namespaces, else none where the user asked for that.
+
+bubblewrap shows the run nothing of the host but the system's libraries, the environment and its own inputs, all
+read-only. Namespaces cut the network and hide processes, but the host's files stay readable. Each is probed with a
+child of its own before every run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, ROOT, Layout, layout, plain_layout
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.request import Settings
+from repro_tui.model.run import Isolation, IsolationKind
+from repro_tui.model.workspace import Workspace
+from repro_tui.support import process
+from repro_tui.support.context import Context
+
+TEMPORARY_BYTES = 2 << 30
+NOBODY = "65534"
+AS_YOU = "This code ran as you and could reach the network, your files and Docker."
+FILES_SEEN = "The sandbox cut the network, but this code could read your files: install bubblewrap to hide them."
+ON_NETWORK = "This code could reach the network: --network host was asked for."
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
+# Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
+_SEAL = (
+    'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && hostname "$1" && shift && '
+    'exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"'
+)
+_PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo host-visible; exit 0'
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """One way to run a workspace locally; `output` is the folder that it may write to."""
+
+    kind: IsolationKind
+    workspace: Workspace
+    inputs: Path
+    output: Path
+    context: Context
+
+    @property
+    def places(self) -> Layout:
+        """Where the run finds its things."""
+        if self.kind == "bubblewrap":
+            return layout(self.workspace, self.inputs)
+        return plain_layout(self.workspace, self.inputs, self.output / OUTPUT_NAME)
+
+    def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
+        """The command that runs `arguments` in the sandbox, in `folder`, with exactly this environment."""
+        if self.kind == "bubblewrap":
+            return [*self._bubblewrap(), *_set(environment), "--chdir", folder, "--", *arguments]
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        inside = ["env", "-i", "-C", folder, *variables, *arguments]
+        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even where that is killed
+        if self.kind == "none":
+            return [*tied, *inside]
+        network = [] if self.context.settings.network == "host" else ["--net"]
+        seal = ["sh", "-c", _SEAL, "sh", str(self.context.cache.root), HOST_NAME]
+        spaces = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", *network]
+        return [*tied, "unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *seal, *inside]
+
+    def _bubblewrap(self) -> list[str]:
+        words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+        words += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
+        if self.context.settings.network == "host":
+            words += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
+        for path in _SYSTEM:
+            link = Path(path)
+            words += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
+        words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+        for source, target in self._mounts():
+            words += ["--ro-bind", source, target]
+        return [*words, "--bind", str(self.output), str(ROOT / "output")]
+
+    def _mounts(self) -> list[tuple[str, str]]:
+        environment, parameters = self.workspace.environment, self.workspace.parameters
+        found = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
+        if not environment.interpreter_root.startswith("/usr"):
+            found.append((environment.interpreter_root, environment.interpreter_root))
+        if self.workspace.tree:
+            found.append((self.workspace.tree, str(ROOT / "code")))
+        if parameters.file:
+            found.append((parameters.file, self.places.params))
+        return found
+
+    def probe(self) -> Isolation:
+        """Starts a child in the very same sandbox and looks at what it can see.
+
+        Raises Inconclusive where that is more than it should be, or where it does not start.
+        """
+        settings = self.context.settings
+        if self.kind == "none":
+            return Isolation("none", "host", probed=False, warnings=(AS_YOU,))
+        canary = self.context.folder.parent / "audit.json"
+        words = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        done = process.run(words, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
+        if done.exit_code != 0:
+            last = done.text.strip().rpartition("\n")[2]
+            raise Inconclusive(f"the {self.kind} sandbox does not start here: {last}", "choose another --isolation")
+        seen = _seen(done.text)
+        isolation = Isolation(self.kind, settings.network, True, seen, self._warnings())
+        if settings.network == "none" and seen["interfaces"] != "lo":
+            raise Inconclusive(f"the {self.kind} sandbox does not cut the network: {seen['interfaces']} are there")
+        if self.kind == "bubblewrap" and seen["host files"] == "visible":
+            raise Inconclusive("the bubblewrap sandbox does not hide the host's files")
+        return isolation
+
+    def _warnings(self) -> tuple[str, ...]:
+        seen = (FILES_SEEN,) if self.kind == "namespace" else ()
+        return (*seen, ON_NETWORK) if self.context.settings.network == "host" else seen
+
+
+def _set(environment: dict[str, str]) -> list[str]:
+    return [word for name, value in environment.items() for word in ("--setenv", name, value)]
+
+
+def _seen(text: str) -> dict[str, str]:
+    lines = text.splitlines()
+    interfaces = sorted(line.partition(":")[0].strip() for line in lines[2:] if ":" in line and "CapEff" not in line)
+    capabilities = next((line.split()[-1] for line in lines if line.startswith("CapEff")), "unknown")
+    return {
+        "interfaces": " ".join(interfaces),
+        "capabilities": "none" if capabilities.strip("0") == "" else capabilities,
+        "host files": "visible" if "host-visible" in lines else "hidden",
+    }
+
+
+def choose(settings: Settings) -> IsolationKind:
+    """The isolation of a local run. Raises Refused where what was asked for cannot be had on this machine."""
+    if settings.isolation == "container":
+        raise Refused("--isolation container needs an image: a lock or requirements file is run by bubblewrap")
+    if settings.isolation == "none":
+        return "none"
+    tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
+    wanted = list(tools) if settings.isolation == "auto" else [settings.isolation]
+    for kind in wanted:
+        if shutil.which(tools[kind]) and _works(kind):
+            return kind  # type: ignore[return-value]
+    raise Refused(
+        f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none to run the code as you"
+    )
+
+
+def _works(kind: str) -> bool:
+    from repro_tui.support.cancel import CancelToken
+
+    words = {
+        "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
+        "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
+    }
+    return (
+        process.run(
+            words[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
+        ).exit_code
+        == 0
+    )

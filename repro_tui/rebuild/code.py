@@ -1,0 +1,83 @@
+"""Rebuilds the code: a commit's files, each checked against its blob, cached by the commit's id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.record import Code, Record
+from repro_tui.model.workspace import CodeTree, Part, TreeFile
+from repro_tui.support.context import Context, Step
+from repro_tui.support.git import Repository, clone_folder, show_location
+from repro_tui.support.paths import is_inside
+from repro_tui.support.text import show
+
+
+def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Part | None]:
+    """The code tree of a record and how it was obtained; None twice where the record has no code.
+
+    Raises Inconclusive where the commit cannot be had, Refused for a subdirectory that leaves the tree.
+    """
+    code = record.code
+    if code is None:
+        return None, None
+    if not is_inside(code.subdirectory):
+        raise Refused(f"code.subdirectory {show(code.subdirectory, 200)!r} leaves the code tree")
+    with context.step("code", f"commit {code.commit[:12]} of {show(show_location(code.repository), 200)}") as step:
+        tree = _tree(code, context, step)
+        step.key, step.matches = code.commit, "matches"
+        step.how = f"commit {code.commit[:12]}: {len(tree.files):,} files, each checked against its blob"
+        _warn(code, tree, step)
+    return tree, step.part()
+
+
+def _tree(code: Code, context: Context, step: Step) -> CodeTree:
+    def build(folder: Path) -> None:
+        repository = Repository.of(code.repository, context)
+        warnings = repository.write_out(code.commit, folder, context.cancel)
+        context.cache.write_note("code", code.commit, _note(repository, code.commit, warnings))
+
+    folder, step.cached = context.cache.folder("code", code.commit, build, context.cancel)
+    note = context.cache.read_note("code", code.commit)
+    if not isinstance(note, dict):
+        note = _note(Repository.of(code.repository, context), code.commit, ())
+        context.cache.write_note("code", code.commit, note)
+    for warning in note["warnings"]:
+        step.warn(warning)
+    _check_subdirectory(code, folder)
+    files = {path: TreeFile(*described) for path, described in note["files"].items()}
+    git_dir = str(_history(code, context, step))
+    return CodeTree(str(folder), git_dir, code.commit, code.subdirectory, files, tuple(note["attributes"]))
+
+
+def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> dict[str, Any]:
+    files = {path: [file.mode, file.blob, file.size] for path, file in repository.files(commit).items()}
+    return {"files": files, "attributes": repository.attributes(commit), "warnings": warnings}
+
+
+def _check_subdirectory(code: Code, folder: Path) -> None:
+    place = (folder / code.subdirectory).resolve()
+    if not place.is_dir() or not place.is_relative_to(folder.resolve()):
+        raise Inconclusive(
+            f"the subdirectory {show(code.subdirectory, 200)} is not in commit {code.commit[:12]}",
+            "correct code.subdirectory in the record",
+        )
+
+
+def _history(code: Code, context: Context, step: Step) -> Path:
+    """The clone, made anew where it has gone: the files are cached already, so its absence is only a warning."""
+    git_dir = clone_folder(code.repository, context)
+    if not (git_dir / "HEAD").is_file():
+        try:
+            Repository.of(code.repository, context)
+        except Inconclusive as error:
+            step.warn(f"the code is from the cache, its history is not at hand: {error.what}")
+    return git_dir
+
+
+def _warn(code: Code, tree: CodeTree, step: Step) -> None:
+    if code.dirty:
+        step.warn("the recorded tree had uncommitted changes: they are not in the commit, and are not rebuilt")
+    if tree.attributes:
+        step.warn(f"a checkout would have converted files ({tree.attributes[0]}): the committed bytes are used")

@@ -1,0 +1,147 @@
+"""Fetches data from an fsspec URL: streamed into the cache, bounded, and given up when it stalls or is cancelled."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import time
+from typing import Any, BinaryIO, cast
+
+from repro_tui.model.errors import Cancelled, Inconclusive
+from repro_tui.model.record import DataItem
+from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
+from repro_tui.support.cache import Stored
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.context import Context
+from repro_tui.support.redact import strip_url, strip_urls
+from repro_tui.support.text import show
+
+STALLED_S = 60.0
+LARGEST = 1 << 40
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
+
+
+def fetch_url(item: DataItem, fetching: Fetching) -> Fetched:
+    """The file or folder at a URL; not asked for again where the cache has the recorded hash."""
+    context = fetching.context
+    stored = context.cache.find_object(sha256=item.sha256, md5=None if item.sha256 else item.md5)
+    if stored:
+        return Fetched({"": as_file(stored)}, True)
+    system, path = open_system(item.source)
+    if _is_folder(system, path, item.source):
+        return Fetched(_folder(system, path, item.source, context), False)
+    return Fetched({"": as_file(fetch_object(system, path, item.source, context))}, False)
+
+
+def open_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it. Raises Inconclusive; a missing package is named."""
+    told = show(strip_url(url), 300)
+    if not _URL.fullmatch(url) or "::" in url:
+        raise Inconclusive(f"{told} is not a URL that data is read from", "record a plain URL, without chaining")
+    import fsspec
+    from fsspec.registry import known_implementations
+
+    protocol = url.partition("://")[0]
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        hint = known_implementations.get(protocol, {}).get("err", "") or str(error)
+        raise Inconclusive(f"{told}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
+    except Exception as error:
+        raise _unreadable(url, error) from error
+    return system, path
+
+
+def fetch_object(system: Any, path: str, url: str, context: Context) -> Stored:
+    """One remote file, streamed into the cache by a thread that is left behind where it hangs."""
+    return _Transfer(system, path, url, context).wait()
+
+
+def _folder(system: Any, path: str, url: str, context: Context) -> dict[str, Any]:
+    names = _listed(system, path, url, context)
+    files = {}
+    for name in sorted(names):
+        relative = name.removeprefix(path.rstrip("/") + "/")
+        if relative.startswith("/") or ".." in relative.split("/"):
+            raise Inconclusive(f"{show(strip_url(url), 300)} lists the forbidden path {show(relative, 200)}")
+        files[relative] = as_file(fetch_object(system, name, url, context))
+    return files
+
+
+def _listed(system: Any, path: str, url: str, context: Context) -> list[str]:
+    context.cancel.check()
+    try:
+        names: list[str] = system.find(path)
+    except Exception as error:
+        raise _unreadable(url, error) from error
+    if not names or len(names) > MOST_FILES:
+        raise Inconclusive(f"{show(strip_url(url), 300)} holds {len(names):,} files", "record one file, or fewer")
+    return names
+
+
+def _is_folder(system: Any, path: str, url: str) -> bool:
+    if url.startswith(("http://", "https://")):
+        return False
+    try:
+        return bool(system.isdir(path))
+    except Exception as error:
+        raise _unreadable(url, error) from error
+
+
+def _unreadable(url: str, error: BaseException) -> Inconclusive:
+    said = show(strip_urls(str(error)) or type(error).__name__, 300)
+    return Inconclusive(
+        f"{show(strip_url(url), 300)} cannot be fetched: {said}",
+        "check the address, the network, and that the credentials its client reads are set",
+    )
+
+
+class _Transfer:
+    """One file on its way, read by a daemon thread: a client library may hang where nothing can interrupt it."""
+
+    def __init__(self, system: Any, path: str, url: str, context: Context) -> None:
+        self.system, self.path, self.url, self.context = system, path, url, context
+        self.moved, self.stop, self.ended = time.monotonic(), CancelToken(), threading.Event()
+        self.stored: Stored | None = None
+        self.error: BaseException | None = None
+
+    def wait(self) -> Stored:
+        threading.Thread(target=self._run, name="fetch", daemon=True).start()
+        try:
+            while not self.ended.wait(0.1):
+                self.context.cancel.check()
+                if time.monotonic() - self.moved > STALLED_S:
+                    raise _unreadable(self.url, TimeoutError(f"nothing arrived for {STALLED_S:.0f} s"))
+        finally:
+            self.stop.cancel()
+        if isinstance(self.error, Inconclusive):
+            raise self.error
+        if self.error is not None:
+            raise _unreadable(self.url, self.error) from self.error
+        assert self.stored is not None
+        return self.stored
+
+    def _run(self) -> None:
+        try:
+            with self.system.open(self.path, "rb") as stream:
+                self.stored = self.context.cache.add_object(
+                    cast(BinaryIO, _Watched(stream, self)), self.stop, limit=LARGEST
+                )
+        except (Exception, Cancelled) as error:  # noqa: BLE001 - told by wait
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+class _Watched(io.RawIOBase):
+    """A stream that tells when bytes arrived."""
+
+    def __init__(self, stream: BinaryIO, transfer: _Transfer) -> None:
+        super().__init__()
+        self._stream, self._transfer = stream, transfer
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self._stream.read(size)
+        self._transfer.moved = time.monotonic()
+        return chunk

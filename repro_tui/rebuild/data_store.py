@@ -1,0 +1,81 @@
+"""Keeps fetched files in the cache, and says what each fetch yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import CodeTree, FetchedFile
+from repro_tui.support.cache import Stored, walk
+from repro_tui.support.context import Context, Step
+from repro_tui.support.text import show
+
+MOST_FILES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What every fetch of one record's data shares; `cached` collects whether each item was at hand."""
+
+    record: Record
+    code: CodeTree | None
+    context: Context
+    step: Step
+    cached: list[bool] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The files of one item, by relative name ("" for a single file).
+
+    `recorded` is a hash that the source itself had; `md5_checked` tells that the source compared md5 in its own way.
+    """
+
+    files: dict[str, FetchedFile]
+    cached: bool
+    recorded: str = ""
+    md5_checked: bool = False
+
+
+def as_file(stored: Stored) -> FetchedFile:
+    """An object of the cache as a fetched file."""
+    return FetchedFile(str(stored.file), stored.size, stored.sha256, stored.md5)
+
+
+def keep_path(place: Path, md5: bool, context: Context) -> Fetched:
+    """A local file, or every file of a local folder, copied into the cache where it is not there yet."""
+    if place.is_file():
+        stored, cached = keep_file(place, md5, context)
+        return Fetched({"": as_file(stored)}, cached)
+    if not place.is_dir():
+        raise Inconclusive(f"{show(str(place), 200)} is neither a file nor a folder")
+    files, all_cached = {}, True
+    for name, entry in walk(place):
+        context.cancel.check()
+        if not entry.is_file(follow_symlinks=False):
+            raise Inconclusive(f"{show(entry.path, 200)} is a link or a special file", "record a folder of plain files")
+        stored, cached = keep_file(Path(entry.path), md5, context)
+        files[name], all_cached = as_file(stored), all_cached and cached
+        if len(files) > MOST_FILES:
+            raise Inconclusive(f"{show(str(place), 200)} holds more than {MOST_FILES:,} files")
+    if not files:
+        raise Inconclusive(f"the folder {show(str(place), 200)} is empty")
+    return Fetched(dict(sorted(files.items())), all_cached)
+
+
+def keep_file(place: Path, md5: bool, context: Context) -> tuple[Stored, bool]:
+    """The cache's object of a local file, and whether it was there already. The file is read once where unchanged."""
+    try:
+        known = context.cache.hashes.digests(place, md5=md5)
+        stored = context.cache.find_object(sha256=known.sha256, md5=known.md5 if md5 else None)
+        if stored:
+            return stored, True
+        stream = place.open("rb")
+    except OSError as error:
+        raise Inconclusive(
+            f"{show(str(place), 200)} cannot be read: {error.strerror}", "see to its permissions"
+        ) from error
+    with stream:
+        return context.cache.add_object(stream, context.cancel), False

@@ -1,0 +1,84 @@
+"""Reads DVC's files of a commit as data: which md5 stands for a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.text import show
+
+LARGEST = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """An md5 of DVC's; `inside` is the path within the tracked folder, `legacy` whether DVC 2 wrote it."""
+
+    md5: str
+    inside: str = ""
+    legacy: bool = False
+
+
+def find_tracked(tree: Path, path: str) -> Tracked:
+    """What DVC tracks at `path` of a commit's tree, or at a folder above it. Raises Inconclusive."""
+    wanted = PurePosixPath(path)
+    for tracked in (wanted, *wanted.parents):
+        found = _from_pointer(tree, tracked) or _from_locks(tree, tracked)
+        if found:
+            inside = "" if tracked == wanted else str(wanted.relative_to(tracked))
+            return Tracked(found.md5, inside, found.legacy)
+    raise Inconclusive(
+        f"neither {show(path, 200)}.dvc nor a dvc.lock tracks it at that commit", "record its md5, or the right commit"
+    )
+
+
+def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:
+    if not tracked.name:
+        return None
+    document = _load(tree / f"{tracked}.dvc")
+    for out in _outs(document):
+        if str(out.get("path")) == tracked.name:
+            return _tracked(out)
+    return None
+
+
+def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:
+    for folder in tracked.parents:
+        document = _load(tree / folder / "dvc.lock")
+        stages = document.get("stages") if isinstance(document, dict) else None
+        for stage in stages.values() if isinstance(stages, dict) else ():
+            for out in _outs(stage):
+                if folder / str(out.get("path")) == tracked:
+                    return _tracked(out)
+    return None
+
+
+def _outs(document: Any) -> list[dict[str, Any]]:
+    outs = document.get("outs") if isinstance(document, dict) else None
+    return [out for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
+
+
+def _tracked(out: dict[str, Any]) -> Tracked | None:
+    md5 = out.get("md5")
+    return Tracked(str(md5).lower(), legacy=out.get("hash") != "md5") if md5 else None
+
+
+def _load(file: Path) -> Any:
+    """A small YAML file, or None where there is none. Aliases are refused: DVC writes none, and they can explode."""
+    if not file.is_file():
+        return None
+    import yaml
+
+    name = show(file.name, 200)
+    if file.stat().st_size > LARGEST:
+        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes")
+    text = file.read_text("utf-8", "replace")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
+            raise Inconclusive(f"{name} has YAML aliases, which DVC never writes", "correct the file")
+        return yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Inconclusive(f"{name} is not YAML that DVC writes", "correct the file") from error

@@ -1,0 +1,110 @@
+"""Where DVC's objects lie: the repository's local cache, and the default remote of the commit's configuration."""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.rebuild.data_remote import fetch_object, open_system
+from repro_tui.rebuild.data_store import Fetching
+from repro_tui.support.cache import Stored
+from repro_tui.support.context import Context
+from repro_tui.support.redact import strip_url
+from repro_tui.support.text import show
+
+LARGEST_CONFIG = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One store of objects: a local folder, or the root of an fsspec URL."""
+
+    root: str
+
+    @property
+    def name(self) -> str:
+        """The store, safe to show."""
+        return show(strip_url(self.root) if "://" in self.root else self.root, 200)
+
+    def fetch(self, md5: str, context: Context) -> Stored | None:
+        """The object of that md5 (with `.dir` for a folder's listing), in DVC 3's layout or DVC 2's; None if absent."""
+        for layout in ("files/md5/", ""):
+            relative = f"{layout}{md5[:2]}/{md5[2:]}"
+            stored = self._remote(relative, context) if "://" in self.root else self._local(relative, context)
+            if stored:
+                return stored
+        return None
+
+    def _local(self, relative: str, context: Context) -> Stored | None:
+        try:
+            with (Path(self.root) / relative).open("rb") as stream:
+                return context.cache.add_object(stream, context.cancel)
+        except OSError:
+            return None
+
+    def _remote(self, relative: str, context: Context) -> Stored | None:
+        url = f"{self.root.rstrip('/')}/{relative}"
+        system, path = open_system(url)
+        try:
+            present = system.exists(path)
+        except Exception as error:
+            raise Inconclusive(f"the DVC remote {self.name} cannot be asked: {type(error).__name__}") from error
+        return fetch_object(system, path, url, context) if present else None
+
+
+def stores_of(fetching: Fetching) -> list[Store]:
+    """The stores to ask, in order, by the commit's configuration with a local repository's config.local over it."""
+    root = _dvc_root(fetching)
+    if root is None:
+        return []
+    committed, local = root
+    configuration = _configuration(
+        committed / ".dvc" / "config" if committed else None, local / ".dvc" / "config.local" if local else None
+    )
+    stores = []
+    if local:
+        cache = _option(configuration, "cache", "dir") or "cache"
+        stores.append(Store(str(local / ".dvc" / cache)))
+    name = _option(configuration, "core", "remote")
+    url = _option(configuration, f'remote "{name}"', "url") if name else ""
+    if url and "://" in url:
+        stores.append(Store(url))
+    elif url and (Path(url).is_absolute() or local):
+        stores.append(Store(str((local or Path("/")) / ".dvc" / url)))
+    return stores
+
+
+def _dvc_root(fetching: Fetching) -> tuple[Path | None, Path | None] | None:
+    """The DVC project's folder: in the commit's tree, and in the repository on this machine where it is local."""
+    code, record = fetching.code, fetching.record
+    if code is None or record.code is None:
+        return (Path(record.base), Path(record.base)) if record.base else None
+    repository = Path(record.code.repository) if Path(record.code.repository).is_dir() else None
+    start = PurePosixPath(code.subdirectory)
+    for folder in (start, *start.parents):
+        if (Path(code.folder) / folder / ".dvc").is_dir():
+            return Path(code.folder) / folder, repository / folder if repository else None
+    return (None, repository) if repository else None
+
+
+def _configuration(*files: Path | None) -> configparser.ConfigParser:
+    configuration = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
+    for file in files:
+        if file and file.is_file() and file.stat().st_size <= LARGEST_CONFIG:
+            # DVC indents options; configparser would take an indented line for a continuation.
+            lines = file.read_text("utf-8", "replace").splitlines()
+            try:
+                configuration.read_string("\n".join(line.strip() for line in lines))
+            except configparser.Error as error:
+                raise Inconclusive(f"{show(str(file), 200)} is not a configuration of DVC", "correct it") from error
+    return configuration
+
+
+def _option(configuration: configparser.ConfigParser, section: str, option: str) -> str:
+    """An option of a section, which DVC may write in quotes: ['remote "storage"']."""
+    for name in (section, f"'{section}'"):
+        if configuration.has_option(name, option):
+            return configuration.get(name, option).strip("'\"")
+    return ""

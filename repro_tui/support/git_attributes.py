@@ -1,0 +1,23 @@
+"""What .gitattributes would have a checkout convert: told, never applied."""
+
+from __future__ import annotations
+
+import re
+
+from repro_tui.support.text import show
+
+MOST = 50
+_CONVERTING = re.compile(
+    r"(text=auto|text|crlf(=\w+)?|eol=\w+|ident|export-subst|working-tree-encoding=\S+|filter=\S+)"
+)
+
+
+def conversions(path: str, content: bytes) -> list[str]:
+    """One line for each pattern of an attributes file that would convert files on checkout."""
+    told = []
+    for line in content.decode("utf-8", "replace").splitlines():
+        pattern, *attributes = line.split()[:50] or [""]
+        converting = [name for name in attributes if _CONVERTING.fullmatch(name)]
+        if converting and not pattern.startswith("#"):
+            told.append(f"{show(path, 200)}: {show(pattern, 200)} {show(' '.join(converting), 200)}")
+    return told[:MOST]

@@ -1,0 +1,171 @@
+"""Runs git through GitPython: fixed argument lists, an environment built from empty, no configuration but our own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.plain import write_atomically
+from repro_tui.support.process import end_group
+from repro_tui.support.redact import strip_urls
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from git.cmd import Git
+
+TIMEOUT_S = 3600.0
+NO_GIT = ("git is not installed", "install git 2.30 or later, and see that it is on PATH")
+# What a git process may see of the user's environment; nothing else of it reaches git.
+_KEPT = frozenset(
+    "PATH TMPDIR LANGUAGE LC_ALL SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO CURL_CA_BUNDLE "
+    "http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY".split()
+)
+_FIXED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ALLOW_PROTOCOL": "file:https:ssh",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+}
+# `directory = *`: git only ever serves from a foreign repository here (upload-pack), it never works in it.
+# The fsck exceptions are old and harmless flaws that well-known repositories have.
+_CONFIGURATION = b"""\
+[safe]
+\tdirectory = *
+\tbareRepository = explicit
+[transfer]
+\tfsckObjects = true
+[fetch "fsck"]
+\tzeroPaddedFilemode = warn
+\tmissingSpaceBeforeDate = warn
+\tbadTimezone = warn
+\tmissingEmail = warn
+\tmissingNameBeforeEmail = warn
+\tmissingSpaceBeforeEmail = warn
+[core]
+\thooksPath = /dev/null
+\tfsmonitor = false
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+[protocol]
+\tversion = 2
+[http]
+\tlowSpeedLimit = 1000
+\tlowSpeedTime = 60
+[submodule]
+\trecurse = false
+[fetch]
+\trecurseSubmodules = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GitResult:
+    """How a git process ended."""
+
+    exit_code: int
+    output: bytes
+    errors: str
+
+    @property
+    def reason(self) -> str:
+        """The last thing git said, safe to show."""
+        lines = [line for line in self.errors.splitlines() if line.strip()]
+        told = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+        return show(strip_urls(told[0]), 300) if told else f"git ended with status {self.exit_code}"
+
+
+@dataclass(frozen=True, slots=True)
+class GitProcess:
+    """Where git processes find their only configuration, a file in `folder` (inside the cache)."""
+
+    folder: Path
+    cancel: CancelToken
+
+    def run(self, *arguments: str, git_dir: Path | None = None, remote: bool = False) -> GitResult:
+        """Runs git to its end; its exit status is the caller's to judge. Raises Cancelled, and Inconclusive."""
+        with self.started(*arguments, git_dir=git_dir, remote=remote) as process:
+            began = time.monotonic()
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=0.1)
+                    break
+                except subprocess.TimeoutExpired:
+                    self.cancel.check()
+                    if time.monotonic() - began > TIMEOUT_S:
+                        raise Inconclusive(
+                            f"git {arguments[0]} took longer than {TIMEOUT_S:.0f} s",
+                            "check the connection to the repository, or record a local copy",
+                        ) from None
+        return GitResult(process.returncode, output, errors.decode("utf-8", "replace"))
+
+    @contextmanager
+    def started(
+        self, *arguments: str, git_dir: Path | None = None, remote: bool = False, stdin: bool = False
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A git process in a session of its own, with its pipes; what is left of it is ended on the way out."""
+        place = [f"--git-dir={git_dir}"] if git_dir else []
+        wrapper: Any = _git().execute(
+            [*_without(remote), "git", *place, *arguments],
+            as_process=True,
+            istream=subprocess.PIPE if stdin else None,
+            env=self._environment(remote),
+            start_new_session=True,
+        )
+        process: subprocess.Popen[bytes] = wrapper.proc
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                end_group(process)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+
+    def _environment(self, remote: bool) -> dict[str, str]:
+        file = self.folder / "configuration"
+        if not file.is_file() or file.read_bytes() != _CONFIGURATION:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, _CONFIGURATION)
+        environment = {**_FIXED, "GIT_CONFIG_GLOBAL": str(file)}
+        if not remote:
+            environment["HOME"] = os.devnull
+        if "SSL_CERT_FILE" in os.environ and "GIT_SSL_CAINFO" not in os.environ:
+            environment["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
+        return environment
+
+
+def _git() -> Git:
+    if shutil.which("git") is None or shutil.which("env") is None:
+        raise Inconclusive(*NO_GIT)
+    try:
+        from git.cmd import Git
+    except ImportError as error:
+        raise Inconclusive(*NO_GIT) from error
+    return Git(os.sep)
+
+
+def _without(remote: bool) -> list[str]:
+    """`env -u` for every variable of the user's: GitPython always adds its own copy of the environment."""
+    kept = {*_KEPT, *_FIXED, "GIT_CONFIG_GLOBAL", "HOME"}
+    if remote:
+        kept |= {"USER", "LOGNAME"}
+    return ["env", *(part for name in sorted(os.environ) if name not in kept for part in ("-u", name))]

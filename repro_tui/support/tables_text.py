@@ -1,0 +1,288 @@
+"""The text formats of tables: strict CSV and JSON Lines, read twice: once for the types, once for the values."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from repro_tui.support.tables import TableError, check_names
+
+BLOCK = 8 << 20
+LINES = 20_000
+LONGEST_LINE = 64 << 20
+_INTEGER = r"^(0|-?[1-9][0-9]*)$"
+_FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
+# Whole numbers of more than 15 digits would lose some as float64: a column with one is text, not float.
+_LONG = r"^[+-]?[0-9]{16,}$"
+_BOOLEANS = ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})
+
+
+def csv(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """A CSV file with a header line: UTF-8, commas, RFC 4180 quotes."""
+    _check_bytes(raw)
+    names = _header(raw)
+    reader = _Csv(raw, names)
+    kinds = _Kinds(len(names))
+    for batch in reader.batches():
+        kinds.see(batch)
+    types = kinds.types()
+    schema = pa.schema(list(zip(names, types, strict=True)))
+
+    def typed() -> Iterator[pa.RecordBatch]:
+        for batch in reader.batches():
+            yield pa.RecordBatch.from_arrays(
+                [_cast(c, t) for c, t in zip(batch.columns, types, strict=True)], schema=schema
+            )
+
+    return schema, typed()
+
+
+def _check_bytes(raw: Path) -> None:
+    """UTF-8 without NUL, and every quote closed: told with the line."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, position, quotes, opened = 1, 0, 0, 1
+    with raw.open("rb") as stream:
+        while chunk := stream.read(BLOCK):
+            if b"\0" in chunk:
+                lines = chunk[: chunk.index(0)].count(b"\n")
+                raise TableError(f"line {line + lines} holds a NUL byte")
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                raise TableError(f"byte {position + error.start:,} is not UTF-8") from error
+            if b'"' in chunk:
+                last = chunk.rindex(b'"')
+                if (quotes + chunk.count(b'"')) % 2:
+                    opened = line + chunk[:last].count(b"\n")
+                quotes += chunk.count(b'"')
+            line += chunk.count(b"\n")
+            position += len(chunk)
+    if quotes % 2:
+        raise TableError(f"a quote is never closed: the last one is on line {opened}")
+
+
+def _header(raw: Path) -> list[str]:
+    import csv as standard
+
+    with raw.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            names = next(standard.reader(stream, strict=True), [])
+        except standard.Error as error:
+            raise TableError(f"line 1: {error}") from error
+    check_names(names)
+    return names
+
+
+class _Csv:
+    """The rows of one CSV file as text, batch by batch, each checked for its width."""
+
+    def __init__(self, raw: Path, names: list[str]) -> None:
+        self.raw, self.names = raw, names
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        wrong: list[pacsv.InvalidRow] = []
+
+        def refuse(row: pacsv.InvalidRow) -> str:
+            wrong.append(row)
+            return "error"
+
+        read = pacsv.ReadOptions(
+            column_names=self.names, skip_rows=self._header_lines(), block_size=BLOCK, use_threads=True
+        )
+        parse = pacsv.ParseOptions(
+            newlines_in_values=True, ignore_empty_lines=len(self.names) > 1, invalid_row_handler=refuse
+        )
+        convert = pacsv.ConvertOptions(column_types=dict.fromkeys(self.names, pa.string()), strings_can_be_null=False)
+        try:
+            with pacsv.open_csv(self.raw, read, parse, convert) as reader:
+                yield from reader
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error) or "Could not skip" in str(error):
+                return
+            if wrong:
+                raise TableError(self._ragged(wrong[0])) from error
+            raise
+
+    def _header_lines(self) -> int:
+        import csv as standard
+
+        with self.raw.open(encoding="utf-8-sig", newline="") as stream:
+            reader = standard.reader(stream)
+            next(reader)
+            return reader.line_num
+
+    def _ragged(self, row: pacsv.InvalidRow) -> str:
+        """The line of the first row of another width, found by the standard reader."""
+        import csv as standard
+
+        standard.field_size_limit(LONGEST_LINE)
+        with self.raw.open(encoding="utf-8-sig", newline="") as stream:
+            reader = standard.reader(stream)
+            for fields in reader:
+                if fields and len(fields) != len(self.names):
+                    return f"line {reader.line_num} has {len(fields)} fields, and the header has {len(self.names)}"
+        return f"a row has {row.actual_columns} fields, and the header has {row.expected_columns}"
+
+
+class _Kinds:
+    """What every column could still be, over all of its values."""
+
+    def __init__(self, width: int) -> None:
+        self.integer, self.float, self.long, self.filled = ([value] * width for value in (True, True, False, False))
+        self.words: list[set[str] | None] = [set() for _ in range(width)]
+        self.low, self.high = [0] * width, [0] * width
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        for number, column in enumerate(batch.columns):
+            values = column.filter(pc.not_equal(column, ""))
+            if len(values):
+                self.filled[number] = True
+                self._see(number, values)
+
+    def _see(self, number: int, values: pa.Array) -> None:
+        if self.integer[number]:
+            self.integer[number] = _all(values, _INTEGER) and self._fits(number, values)
+        if self.float[number] and not self.integer[number]:
+            self.float[number] = _all(values, _FLOAT)
+        if self.float[number] and pc.any(pc.match_substring_regex(values, _LONG)).as_py():
+            self.long[number] = True
+        words = self.words[number]
+        if words is not None:
+            words |= set(pc.unique(values.slice(0, 8)).to_pylist())
+            if any(words <= pair for pair in _BOOLEANS):
+                words |= set(pc.unique(values).to_pylist()[:3])
+            if not any(words <= pair for pair in _BOOLEANS):
+                self.words[number] = None
+
+    def _fits(self, number: int, values: pa.Array) -> bool:
+        if pc.max(pc.utf8_length(values)).as_py() > 20:
+            return False
+        try:
+            limits = pc.min_max(pc.cast(values, pa.int64()))
+        except pa.ArrowInvalid:
+            try:
+                limits = pc.min_max(pc.cast(values, pa.uint64()))
+            except pa.ArrowInvalid:
+                return False
+        self.low[number] = min(self.low[number], limits["min"].as_py())
+        self.high[number] = max(self.high[number], limits["max"].as_py())
+        return self.high[number] < 1 << 63 or self.low[number] >= 0
+
+    def types(self) -> list[pa.DataType]:
+        return [self._type(number) for number in range(len(self.filled))]
+
+    def _type(self, number: int) -> pa.DataType:
+        if not self.filled[number]:
+            return pa.string()
+        if self.words[number]:
+            return pa.bool_()
+        if self.integer[number]:
+            return pa.uint64() if self.high[number] >= 1 << 63 else pa.int64()
+        return pa.float64() if self.float[number] and not self.long[number] else pa.string()
+
+
+def _all(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    if pa.types.is_boolean(kind):
+        return pc.equal(pc.utf8_lower(column), "true")
+    if pa.types.is_floating(kind):
+        column = pc.replace_substring_regex(column, r"^\+", "")
+    return column if pa.types.is_string(kind) else pc.cast(column, kind)
+
+
+# -- JSON Lines ---------------------------------------------------------------------------------------------------
+
+
+def json_lines(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """One JSON object a line. Columns in the order of their first appearance; an absent key is null."""
+    kinds: dict[str, set[str]] = {}
+    for rows in _chunks(raw):
+        for row in rows:
+            for name, value in row.items():
+                kinds.setdefault(name, set()).add(_kind(value))
+    schema = pa.schema([(name, _json_type(found)) for name, found in kinds.items()])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for rows in _chunks(raw):
+            columns = [pa.array([_as(row.get(f.name), f.type) for row in rows], f.type) for f in schema]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return schema, batches()
+
+
+def _chunks(raw: Path) -> Iterator[list[dict[str, Any]]]:
+    rows: list[dict[str, Any]] = []
+    with raw.open("rb") as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
+            if line.strip():
+                rows.append(_parse(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number))
+            if len(rows) == LINES:
+                yield rows
+                rows = []
+    if rows:
+        yield rows
+
+
+def _parse(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise TableError(f"line {number}: {str(error)[:200] or type(error).__name__}") from error
+    if not isinstance(row, dict):
+        raise TableError(f"line {number} is not an object")
+    return row
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return found
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int" if -(1 << 63) <= value < 1 << 63 else "big"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "str"
+    if isinstance(value, list) and value and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
+        return "list"
+    return "nested"
+
+
+def _json_type(kinds: set[str]) -> pa.DataType:
+    kinds = kinds - {"null"}
+    single = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "list": pa.list_(pa.float64())}
+    if len(kinds) == 1:
+        return single.get(next(iter(kinds)), pa.string())
+    return pa.float64() if kinds == {"int", "float"} else pa.string()
+
+
+def _as(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_string(kind):
+        return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    if pa.types.is_floating(kind):
+        if isinstance(value, int) and int(float(value)) != value:
+            raise TableError(f"the number {value} loses digits among floats: write it as text")
+        return float(value)
+    return [float(item) for item in value] if pa.types.is_list(kind) else value

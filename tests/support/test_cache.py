@@ -1,0 +1,162 @@
+"""The cache: whole or not there, verified, shared by several processes, and unharmed by kill -9."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from repro_tui.model.errors import Cancelled, Inconclusive
+from repro_tui.support.cache import Cache, remove_tree
+from repro_tui.support.cancel import CancelToken
+
+WRITER = """
+import io, itertools, sys
+from pathlib import Path
+from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
+cache, token = Cache(Path(sys.argv[1])), CancelToken()
+def build(folder):
+    for name in range(5):
+        (folder / str(name)).write_bytes(str(name).encode() * 20_000)
+for number in itertools.count():
+    cache.add_object(io.BytesIO(str(number % 40).encode() * 50_000), token)
+    cache.folder("kind", f"key{number % 40}", build, token)
+"""
+
+
+def build(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub/file").write_text("content")
+    (folder / "link").symlink_to("sub/file")
+
+
+def test_a_folder_is_built_once(cache: Cache) -> None:
+    first = cache.folder("kind", "key", build, CancelToken())
+    assert first == (cache.root / "folders/kind/key", False)
+    assert cache.folder("kind", "key", lambda folder: pytest.fail("built twice"), CancelToken()) == (first[0], True)
+
+
+def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise Inconclusive("no wheel")
+
+    with pytest.raises(Inconclusive):
+        cache.folder("kind", "key", fail, CancelToken())
+    assert list((cache.root / "folders/kind").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove", "add", "relink", "mode", "manifest"])
+def test_a_damaged_folder_is_rebuilt(cache: Cache, damage: str) -> None:
+    folder, _ = cache.folder("kind", "key", build, CancelToken())
+    file = folder / "sub/file"
+    if damage == "flip":
+        content, status = bytearray(file.read_bytes()), file.stat()
+        content[0] ^= 1
+        file.write_bytes(content)
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    elif damage == "remove":
+        file.unlink()
+    elif damage == "add":
+        (folder / "more").write_text("")
+    elif damage == "relink":
+        (folder / "link").unlink()
+        (folder / "link").symlink_to("/etc/passwd")
+    elif damage == "mode":
+        file.chmod(0o755)
+    else:
+        (cache.root / "folders/kind/key.manifest").write_text("{")
+    again, cached = cache.folder("kind", "key", build, CancelToken())
+    assert not cached
+    assert (again / "sub/file").read_text() == "content"
+    assert (again / "link").readlink() == Path("sub/file")
+
+
+def test_a_file_that_was_only_touched_still_counts(cache: Cache) -> None:
+    folder, _ = cache.folder("kind", "key", build, CancelToken())
+    os.utime(folder / "sub/file")
+    assert cache.folder("kind", "key", build, CancelToken())[1]
+
+
+def test_an_object_is_found_by_both_digests(cache: Cache) -> None:
+    stored = cache.add_object(io.BytesIO(b"data"), CancelToken())
+    assert stored.sha256 == hashlib.sha256(b"data").hexdigest()
+    assert cache.find_object(sha256=stored.sha256) is not None
+    assert cache.find_object(md5=hashlib.md5(b"data").hexdigest()) == stored
+    assert cache.find_object(md5="0" * 32) is None
+
+
+def test_one_flipped_bit_of_an_object_is_detected(cache: Cache) -> None:
+    stored = cache.add_object(io.BytesIO(b"data"), CancelToken())
+    stored.file.chmod(0o644)
+    stored.file.write_bytes(b"dat`")
+    assert cache.find_object(sha256=stored.sha256) is None
+    assert not stored.file.exists()
+
+
+def test_an_object_over_the_limit_is_refused(cache: Cache) -> None:
+    with pytest.raises(Inconclusive, match="limit of 3 bytes"):
+        cache.add_object(io.BytesIO(b"data"), CancelToken(), limit=3)
+    assert list((cache.root / "temporary").iterdir()) == []
+
+
+def test_waiting_for_a_lock_can_be_cancelled(cache: Cache) -> None:
+    token = CancelToken()
+    with cache.lock("name", CancelToken()):
+        threading.Timer(0.2, token.cancel).start()
+        with pytest.raises(Cancelled), cache.lock("name", token):
+            pass
+
+
+def test_notes_are_kept(cache: Cache) -> None:
+    assert cache.read_note("kind", "key") is None
+    cache.write_note("kind", "key", {"a": [1, None]})
+    assert cache.read_note("kind", "key") == {"a": [1, None]}
+
+
+def test_old_temporaries_are_swept_and_fresh_ones_kept(cache: Cache) -> None:
+    old, fresh = cache.temporary(), cache.temporary()
+    for path in (old, fresh):
+        path.mkdir()
+        (path / "file").write_text("")
+    os.utime(old, (0, 0))
+    cache.sweep()
+    assert not old.exists()
+    assert fresh.exists()
+
+
+def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to("kept")
+    remove_tree(tmp_path / "link")
+    assert (tmp_path / "kept").is_dir()
+
+
+def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
+    """Fault 1 of the design, forty times here; the count of objects seen makes sure that the test saw some."""
+    root = tmp_path / "cache"
+    generator = random.Random(7)
+    for _ in range(20):
+        writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(root)]) for _ in range(2)]
+        time.sleep(0.25 + generator.random() * 0.3)
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+    objects = [path for path in (root / "objects").rglob("*") if path.is_file()]
+    assert len(objects) > 10
+    assert [p for p in objects if hashlib.sha256(p.read_bytes()).hexdigest() != p.parent.name + p.name] == []
+    cache = Cache(root)
+    for manifest in (root / "folders/kind").glob("*.manifest"):
+        folder, cached = cache.folder("kind", manifest.stem, lambda folder: None, CancelToken())
+        assert cached, manifest
+        assert sorted(path.stat().st_size for path in folder.iterdir()) == [20_000] * 5
