@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from repro_tui import __version__
@@ -74,7 +75,9 @@ class Audit:
             self._area("environment", lambda: compare_environment(one, other, self.context)),
             self._area(
                 "parameters",
-                lambda: compare_parameters(one and one.parameters, other and other.parameters, self.context),
+                lambda: compare_parameters(
+                    one.parameters if one else None, other.parameters if other else None, self.context
+                ),
             ),
             self._area("data", lambda: compare_data(one, other, self.context)),
         )
@@ -109,8 +112,8 @@ class Audit:
 
     def _run_until(self, a: SideState, b: SideState, inputs: Path, wanted: int) -> None:
         """Runs both sides, at the same time where cores and memory allow, until each has `wanted` runs."""
-        tasks = [
-            lambda side=side, number=number: side.run_once(number, inputs)
+        tasks: list[Callable[[], object]] = [
+            partial(side.run_once, number, inputs)
             for number in range(min(len(a.runs), len(b.runs)) + 1, wanted + 1)
             for side in (a, b)
             if number > len(side.runs)

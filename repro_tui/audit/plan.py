@@ -78,8 +78,8 @@ def _record(reference: str, overrides: Overrides, context: Context) -> Record:
 def _same_validation(a: Record, b: Record) -> tuple[Record, Record]:
     from repro_tui.sources.overlay import common_validation
 
-    validation = common_validation(a, b)
-    return replace(a, validation=validation), replace(b, validation=validation)
+    validation, warnings = common_validation(a, b)
+    return replace(a, validation=validation, warnings=(*a.warnings, *warnings)), replace(b, validation=validation)
 
 
 def _unrunnable(record: Record, settings: Settings, context: Context) -> list[Mistake]:

@@ -142,9 +142,7 @@ def choose(settings: Settings) -> IsolationKind:
     for kind in wanted:
         if shutil.which(tools[kind]) and _works(kind):
             return kind  # type: ignore[return-value]
-    raise Refused(
-        f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none to run the code as you"
-    )
+    raise Refused(f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none")
 
 
 def _works(kind: str) -> bool:

@@ -1,0 +1,153 @@
+"""Columns that are equal or not: labels, text, JSON, dates."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from repro_tui.compare.alignment import Pair
+from repro_tui.compare.cells import Cells, Mask, Tally
+from repro_tui.compare.tolerance import Rule
+from repro_tui.model.predictions import Column
+from repro_tui.model.record import Kind
+from repro_tui.support.text import show
+
+MOST_PAIRS = 100
+MOST_LABELS = 10_000
+TEXTS = 200
+ABSENT = "—"
+
+
+class ExactColumn:
+    """Adds up one column whose values are equal or different; a label that differs is a flip."""
+
+    def __init__(
+        self, name: str, kind: Kind, rule: Rule, types: tuple[pa.DataType, pa.DataType], inferred: bool
+    ) -> None:
+        self.name, self.kind, self.rule, self.types, self.inferred = name, kind, rule, types, inferred
+        self.tally = Tally()
+        self.nulls_a = self.nulls_b = 0
+        self.pairs: Counter[tuple[str, str]] = Counter()
+        self.labels: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        self.likeness: list[float] = []
+
+    def take(self, pair: Pair) -> Cells:
+        """Compares one batch and adds it up."""
+        a, b = _comparable(pair.a[self.name], pair.b[self.name])
+        null_a, null_b = _mask(a.is_null()), _mask(b.is_null())
+        equal = _mask(pc.fill_null(pc.equal(a, b), False)) | (null_a & null_b)
+        if self.kind == "json":
+            equal = _same_json(a, b, equal)
+        self.nulls_a, self.nulls_b = self.nulls_a + int(null_a.sum()), self.nulls_b + int(null_b.sum())
+        flip = ~equal if self.kind == "label" else np.zeros(len(equal), dtype=np.bool_)
+        nothing = np.full(len(equal), np.nan)
+        cells = Cells(equal, equal, equal, equal, flip, nothing, nothing, nothing, nothing)
+        self.tally.add(cells)
+        self._measure(a, b, equal)
+        return cells
+
+    def _measure(self, a: pa.Array, b: pa.Array, equal: Mask) -> None:
+        if self.kind == "label" and len(self.pairs) <= MOST_LABELS:
+            rows = pa.array(np.flatnonzero(~equal))
+            self.pairs.update(zip(_texts(a.take(rows)), _texts(b.take(rows)), strict=True))
+            for side, array in zip(self.labels, (a, b), strict=True):
+                if len(side) <= MOST_LABELS:
+                    side.update({_text(v["values"]): v["counts"] for v in pc.value_counts(array).to_pylist()})
+        elif self.kind == "text" and len(self.likeness) < TEXTS:
+            rows = pa.array(np.flatnonzero(~equal)[: TEXTS - len(self.likeness)])
+            for one, other in zip(_texts(a.take(rows)), _texts(b.take(rows)), strict=True):
+                self.likeness.append(difflib.SequenceMatcher(None, one[:2000], other[:2000]).ratio())
+
+    def column(self) -> Column:
+        """The result of all batches."""
+        is_label = self.kind == "label"
+        matrix = tuple((show(a, 80), show(b, 80), n) for (a, b), n in self.pairs.most_common(MOST_PAIRS))
+        return Column(
+            name=self.name,
+            kind=self.kind,
+            verdict=self.tally.verdict(self.types[0] == self.types[1]),
+            equal=self.tally.equal,
+            within_tolerance=self.tally.within - self.tally.equal,
+            different=self.tally.rows - self.tally.within,
+            nulls_a=self.nulls_a,
+            nulls_b=self.nulls_b,
+            flips=self.tally.flips if is_label else None,
+            type_a=str(self.types[0]),
+            type_b=str(self.types[1]),
+            rule=self.rule.words,
+            inferred=self.inferred,
+            measures=self._label_measures() if is_label else self._text_measures(),
+            flip_matrix=matrix,
+        )
+
+    def _label_measures(self) -> dict[str, Any]:
+        if not self.tally.rows:
+            return {}
+        from scipy.stats import binomtest
+
+        flips, rows = self.tally.flips, self.tally.rows
+        method = "wilson" if flips else "exact"
+        interval = binomtest(flips, rows).proportion_ci(0.95, method=method)
+        return {
+            "flip_rate": flips / rows,
+            "flip_rate_low": float(interval.low),
+            "flip_rate_high": float(interval.high),
+            "interval": method,
+            "kappa": self._kappa(),
+        }
+
+    def _kappa(self) -> float | None:
+        """Cohen's kappa, from the agreement and both sides' shares; None where one label is all there is."""
+        rows, (a, b) = self.tally.rows, self.labels
+        if max(len(a), len(b)) > MOST_LABELS:
+            return None
+        by_chance = sum(a[label] * b[label] for label in a) / rows**2
+        return None if by_chance >= 1 else (self.tally.equal / rows - by_chance) / (1 - by_chance)
+
+    def _text_measures(self) -> dict[str, Any]:
+        if not self.tally.rows:
+            return {}
+        found: dict[str, Any] = {"exact_match": self.tally.equal / self.tally.rows}
+        if self.likeness:
+            found["likeness_of_differing"] = sum(self.likeness) / len(self.likeness)
+            found["texts_measured"] = len(self.likeness)
+        return found
+
+
+def _comparable(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:
+    if a.type == b.type:
+        return a, b
+    return a.cast(pa.string()), b.cast(pa.string())
+
+
+def _mask(array: pa.Array) -> Mask:
+    return np.array(array.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _same_json(a: pa.Array, b: pa.Array, equal: Mask) -> Mask:
+    """Two documents are equal where their values are, whatever the order of their keys and their white space."""
+    for row in np.flatnonzero(~equal):
+        one, other = a[int(row)].as_py(), b[int(row)].as_py()
+        try:
+            equal[row] = None not in (one, other) and _canonical(one) == _canonical(other)
+        except (ValueError, RecursionError):
+            equal[row] = False
+    return equal
+
+
+def _canonical(text: str) -> str:
+    return json.dumps(json.loads(text), sort_keys=True)
+
+
+def _texts(array: pa.Array) -> list[str]:
+    return [_text(value) for value in array.to_pylist()]
+
+
+def _text(value: Any) -> str:
+    return ABSENT if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,143 @@
+"""Every differing cell, kept in differences.parquet so that each can be opened, and the rows that moved most."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.alignment import Pair
+from repro_tui.compare.cells import Cells
+from repro_tui.model.predictions import WorstRow
+from repro_tui.support.text import show
+
+MOST_CELLS = 50_000_000
+WORST = 50
+LONGEST_VALUE = 4096
+SCHEMA = pa.schema(
+    [
+        ("row_a", pa.int64()),
+        ("row_b", pa.int64()),
+        ("input_row", pa.int64()),
+        ("key", pa.string()),
+        ("column", pa.string()),
+        ("change", pa.string()),
+        ("a", pa.string()),
+        ("b", pa.string()),
+        ("a_number", pa.float64()),
+        ("b_number", pa.float64()),
+        ("abs_delta", pa.float64()),
+        ("rel_delta", pa.float64()),
+        ("flip", pa.bool_()),
+        ("verdict", pa.string()),
+    ]
+)
+
+
+class Differences:
+    """Writes the differing cells as they are found."""
+
+    def __init__(self, path: Path, key: tuple[str, ...]) -> None:
+        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1)
+        self._key = key
+        self._heap: list[tuple[float, int, WorstRow]] = []
+        self.count = 0
+        self.left_out = 0
+
+    def take(self, name: str, pair: Pair, cells: Cells) -> None:
+        """Keeps the cells of one batch of one column that are not equal."""
+        rows = np.flatnonzero(~cells.equal)
+        room = MOST_CELLS - self.count
+        if len(rows) > room:
+            self.left_out += len(rows) - room
+            rows = rows[:room]
+        if not len(rows):
+            return
+        places = pa.array(rows)
+        keys = pair.key_texts(places)
+        a, b = (exact_texts(side[name].take(places)) for side in (pair.a, pair.b))
+        size = np.abs(cells.delta[rows])
+        scale = cells.scale[rows]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(scale > 0, size / scale, np.nan)
+        table = {
+            "row_a": pair.row_a.take(places),
+            "row_b": pair.row_b.take(places),
+            "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(places),
+            "key": keys,
+            "column": [name] * len(rows),
+            "change": ["changed" if None not in both else _change(*both) for both in zip(a, b, strict=True)],
+            "a": a,
+            "b": b,
+            "a_number": _nullable(cells.a_number[rows]),
+            "b_number": _nullable(cells.b_number[rows]),
+            "abs_delta": _nullable(size),
+            "rel_delta": _nullable(relative),
+            "flip": cells.flip[rows],
+            "verdict": np.where(cells.within[rows] & ~cells.flip[rows], "within-tolerance", "different"),
+        }
+        self._writer.write_table(pa.table(table, schema=SCHEMA))
+        self.count += len(rows)
+        self._remember(name, rows, keys, a, b, size, relative, cells)
+
+    def _remember(
+        self, name: str, rows: Any, keys: list[str], a: Any, b: Any, size: Any, relative: Any, cells: Cells
+    ) -> None:
+        """Keeps the worst: flips first, then by the distance in units of the column's own scale."""
+        weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
+        weight = weight + 10.0 * cells.flip[rows] + 1.0 * ~cells.within[rows]
+        for place in np.argsort(-weight, kind="stable")[:WORST]:
+            value = float(weight[place])
+            if len(self._heap) == WORST and value <= self._heap[0][0]:
+                break
+            row = WorstRow(
+                key=self._named(keys[place]),
+                column=name,
+                a=None if a[place] is None else show(a[place], 200),
+                b=None if b[place] is None else show(b[place], 200),
+                abs_delta=_finite(size[place]),
+                rel_delta=_finite(relative[place]),
+                flip=bool(cells.flip[rows[place]]),
+            )
+            entry = (value, -self.count - int(place), row)
+            heapq.heappush(self._heap, entry) if len(self._heap) < WORST else heapq.heappushpop(self._heap, entry)
+
+    def _named(self, key: str) -> dict[str, Any]:
+        return dict(zip(self._key or ("row",), json.loads(key), strict=True))
+
+    def worst(self) -> tuple[WorstRow, ...]:
+        """The rows that moved most, the worst first."""
+        return tuple(row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1])))
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._writer.close()
+
+
+def exact_texts(array: pa.Array) -> list[str | None]:
+    """Every value as the text that says exactly what it is."""
+    return [None if value is None else _exact(value) for value in array.to_pylist()]
+
+
+def _exact(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = json.dumps(value) if isinstance(value, list) else value if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE:,} more)"
+
+
+def _change(a: str | None, b: str | None) -> str:
+    return "added" if a is None else "removed" if b is None else "changed"
+
+
+def _nullable(values: Any) -> pa.Array:
+    return pa.array(values, pa.float64(), mask=np.isnan(values))
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,129 @@
+"""The environment's area: two inventories, package by package and fact by fact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from repro_tui.compare.ignore import kept
+from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
+from repro_tui.model.inventory import Inventory, PythonPackage
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+# Packages whose release can change numerical results.
+NUMERICAL = frozenset(
+    "catboost cupy jax jaxlib keras lightgbm llvmlite mkl numba numexpr numpy onnx onnxruntime onnxruntime-gpu openblas "
+    "pandas polars pyarrow scikit-learn scipy sentence-transformers statsmodels tensorflow tokenizers "
+    "torch torchvision transformers triton xgboost".split()
+)
+TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
+_LIBRARIES = re.compile(r"^(libc6|libc-bin|musl|glibc|libopenblas|libblas|liblapack|libgomp|libstdc\+\+|python3)")
+_IMPORTANT_FACTS = frozenset({"implementation", "version", "libc", "architecture", "blas", "os"})
+
+
+def compare_environment(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
+    """What differs between two environments. A side that was not rebuilt makes the area unknown."""
+    if a is None or b is None:
+        lost = " and ".join(side for side, workspace in (("A", a), ("B", b)) if workspace is None)
+        return area_of((Finding(("environment",), "unknown", note=f"{lost} was not rebuilt"),), 0)
+    pair = _Pair(a.environment.inventory, b.environment.inventory, context)
+    findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
+    shown = tuple(finding for finding in findings if finding.change != "same" or context.settings.all_findings)
+    area = area_of(tuple(f for f in shown if f.change != "same"), pair.same)
+    return Area(area.status, area.counts, shown)
+
+
+class _Pair:
+    """Two inventories under comparison; what is the same is counted."""
+
+    def __init__(self, a: Inventory, b: Inventory, context: Context) -> None:
+        self.a, self.b, self.context, self.same = a, b, context, 0
+
+    def findings(self) -> Iterable[Finding]:
+        yield from self._facts("interpreter", self.a.interpreter, self.b.interpreter)
+        yield from self._packages()
+        yield from self._facts("system", self.a.system, self.b.system)
+        yield from self._facts("image", self.a.image, self.b.image)
+        yield from self._facts("system packages", self.a.system_packages, self.b.system_packages)
+        yield from self._variables()
+        for field in sorted(self.a.unknown.keys() | self.b.unknown.keys()):
+            one, other = self.a.unknown.get(field), self.b.unknown.get(field)
+            told = "; ".join(f"{side}: {why}" for side, why in (("A", one), ("B", other)) if why)
+            yield Finding(tuple(field.split(".", 1)), "unknown", note=show(told))
+
+    def _facts(self, section: str, a: dict[str, str], b: dict[str, str]) -> Iterable[Finding]:
+        for name in sorted(a.keys() | b.keys()):
+            one, other = a.get(name), b.get(name)
+            yield self._finding((section, name), one, other, _weight(section, name))
+
+    def _finding(self, path: tuple[str, ...], a: str | None, b: str | None, severity: Severity) -> Finding:
+        if a == b:
+            self.same += 1
+            return Finding(path, "same", a, b, "info")
+        return Finding(path, _change(a, b), a, b, severity)
+
+    def _variables(self) -> Iterable[Finding]:
+        hide = self.context.redactor.variable
+        for name in sorted(self.a.variables.keys() | self.b.variables.keys()):
+            one, other = self.a.variables.get(name), self.b.variables.get(name)
+            a, b = (None if value is None else hide(name, value) for value in (one, other))
+            yield self._finding(("variables", name), a, b, "notice")
+
+    def _packages(self) -> Iterable[Finding]:
+        a, b = self.a.python_packages, self.b.python_packages
+        for name in sorted(a.keys() | b.keys()):
+            yield self._package(name, a.get(name), b.get(name))
+
+    def _package(self, name: str, a: PythonPackage | None, b: PythonPackage | None) -> Finding:
+        path = ("packages", name)
+        severity: Severity = "important" if name in NUMERICAL else "info" if name in TOOLS else "notice"
+        if a is None or b is None:
+            return self._finding(path, a.version if a else None, b.version if b else None, severity)
+        if a.version != b.version:
+            return Finding(path, "changed", a.version, b.version, severity, step_of(a.version, b.version))
+        if a.digest != b.digest:
+            return self._other_files(path, a, b, severity)
+        if a.source != b.source:
+            return Finding(path, "changed", a.version, b.version, "info", f"from {show(a.source)} and {show(b.source)}")
+        self.same += 1
+        return Finding(path, "same", a.version, b.version, "info")
+
+    def _other_files(self, path: tuple[str, ...], a: PythonPackage, b: PythonPackage, severity: Severity) -> Finding:
+        names = sorted(name for name in a.files.keys() | b.files.keys() if a.files.get(name) != b.files.get(name))
+        children = tuple(
+            Finding((*path, name), _change(a.files.get(name), b.files.get(name)), a.files.get(name), b.files.get(name))
+            for name in names[:1000]
+        )
+        note = f"the same version with other files: {len(names)} differ"
+        return Finding(path, "changed", a.version, b.version, severity, note, children)
+
+
+def _change(a: object, b: object) -> Change:
+    return "added" if a is None else "removed" if b is None else "changed"
+
+
+def _weight(section: str, name: str) -> Severity:
+    if section == "system packages":
+        return "notice" if _LIBRARIES.match(name) else "info"
+    if section == "image":
+        return "info"
+    return "important" if name in _IMPORTANT_FACTS else "notice"
+
+
+def step_of(a: str, b: str) -> str:
+    """How far apart two versions are: a major, minor or patch release, up or down."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        one, other = Version(a), Version(b)
+    except InvalidVersion:
+        return ""
+    depth = next((n for n, pair in enumerate(zip(_parts(one), _parts(other), strict=True)) if pair[0] != pair[1]), 3)
+    size = ("major release", "minor release", "patch release", "other build of one release")[min(depth, 3)]
+    return f"{size}, downgrade" if other < one else size
+
+
+def _parts(version: object) -> tuple[int, int, int]:
+    return (version.major, version.minor, version.micro)  # type: ignore[attr-defined]

@@ -1,0 +1,236 @@
+"""The predictions' area: rows are paired, columns compared, and what is over tolerance is judged against noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.alignment import Alignment, align
+from repro_tui.compare.cells import ColumnComparison
+from repro_tui.compare.column_exact import ExactColumn
+from repro_tui.compare.column_lists import ListColumn
+from repro_tui.compare.column_numbers import NumberColumn
+from repro_tui.compare.differences import Differences
+from repro_tui.compare.kinds import Profile, kind_of, profile
+from repro_tui.compare.noise import is_deterministic, judge, measure
+from repro_tui.compare.tolerance import rule_for
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.finding import AreaStatus, Finding
+from repro_tui.model.predictions import SAME_VERDICTS, Column, Noise, PredictionsArea, Rows, Verdict, worst
+from repro_tui.model.record import ColumnRule, Validation
+from repro_tui.model.request import Settings
+from repro_tui.model.run import Run
+from repro_tui.support.cache import remove_tree
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+
+def compare_predictions(
+    a: Sequence[Run],
+    b: Sequence[Run],
+    validation: Validation,
+    settings: Settings,
+    folder: Path,
+    context: Context,
+) -> PredictionsArea:
+    """Compares the first run of each side cell by cell, and all runs where that is over tolerance.
+
+    Writes differences.parquet to `folder`. Runs that failed, or rows that do not belong together, are not comparable.
+    """
+    failed = next((run for run in (*a, *b) if run.status != "succeeded"), None)
+    if failed or not a or not b:
+        return PredictionsArea("unknown", "not-comparable", what=failed.what if failed else "a side has no runs")
+    scratch = context.cache.temporary()
+    try:
+        return _Comparison(a, b, validation, settings, folder, scratch, context).area()
+    finally:
+        remove_tree(scratch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    a: Sequence[Run]
+    b: Sequence[Run]
+    validation: Validation
+    settings: Settings
+    folder: Path
+    scratch: Path
+    context: Context
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.settings.key or self.validation.key
+
+    def area(self) -> PredictionsArea:
+        deterministic = (is_deterministic(self.a), is_deterministic(self.b))
+        alignment = align(Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch)
+        told = deterministic if len(self.a) > 1 else (None, None)
+        noise = Noise(len(self.a), told[0], told[1])
+        untouched = self._identical() and not alignment.problem
+        area = self._untouched(alignment) if untouched else self._compared(alignment)
+        if alignment.problem:
+            return replace(area, noise=noise, what=alignment.problem, do=alignment.do)
+        if area.verdict != "drift" or all(deterministic):
+            return replace(area, noise=replace(noise, sentence=_quiet(noise)))
+        return self._judged(area, (deterministic[0], deterministic[1]))
+
+    def _identical(self) -> bool:
+        return len({run.output_sha256 for run in (*self.a, *self.b)}) == 1
+
+    # -- cells --------------------------------------------------------------------------------------------------
+
+    def _untouched(self, alignment: Alignment) -> PredictionsArea:
+        """All bytes are the same: nothing needs to be read but the columns' names and types."""
+        Differences(self.folder / "differences.parquet", self.key).close()
+        schema = pq.read_schema(alignment.a)
+        columns = tuple(
+            Column(
+                name=show(field.name, 200),
+                kind=self.validation.columns.get(field.name, ColumnRule()).kind or "",
+                verdict="identical",
+                equal=alignment.rows.matched,
+                type_a=str(field.type),
+                type_b=str(field.type),
+                rule="the outputs are the same bytes",
+            )
+            for field in schema
+            if field.name not in self.key
+        )
+        return _area(columns, alignment.rows, self.key, 0, (), "the outputs are the same bytes")
+
+    def _compared(self, alignment: Alignment) -> PredictionsArea:
+        comparisons, odd = self._columns(alignment)
+        differences = Differences(self.folder / "differences.parquet", self.key)
+        try:
+            if alignment.rows.matched and not (alignment.problem and not self.key):
+                for pair in alignment.pairs([c.name for c in comparisons], self.scratch):
+                    self.context.cancel.check()
+                    for comparison in comparisons:
+                        differences.take(comparison.name, pair, comparison.take(pair))
+        finally:
+            differences.close()
+        columns = tuple(_clean(comparison.column()) for comparison in comparisons) + odd
+        area = _area(columns, alignment.rows, self.key, differences.count, differences.worst(), "")
+        if alignment.problem:
+            return replace(area, status="unknown", verdict="not-comparable")
+        if differences.left_out:
+            return replace(area, do=f"{differences.left_out:,} further differing cells were not kept")
+        return area
+
+    def _columns(self, alignment: Alignment) -> tuple[list[ColumnComparison], tuple[Column, ...]]:
+        """What compares each shared column, and the columns that cannot be compared."""
+        schemas = [pq.read_schema(path) for path in (alignment.a, alignment.b)]
+        types = [{field.name: field.type for field in schema if field.name not in self.key} for schema in schemas]
+        shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
+        usable = {name: pair for name, pair in shared.items() if _family(pair[0]) == _family(pair[1])}
+        told = profile(alignment.a, alignment.b, {n: p[0] for n, p in usable.items()}, self.scratch)
+        comparisons = [self._comparison(name, pair, told[name]) for name, pair in usable.items()]
+        odd = [
+            _odd(n, "not comparable: the types are of another family", *pair)
+            for n, pair in shared.items()
+            if n not in usable
+        ]
+        odd += [
+            _odd(name, "only A has this column", kind, None) for name, kind in types[0].items() if name not in shared
+        ]
+        odd += [
+            _odd(name, "only B has this column", None, kind) for name, kind in types[1].items() if name not in shared
+        ]
+        return comparisons, tuple(odd)
+
+    def _comparison(self, name: str, types: tuple[pa.DataType, pa.DataType], told: Profile) -> ColumnComparison:
+        declared = self.validation.columns.get(name, ColumnRule())
+        kind, inferred = kind_of(name, types[0], told, declared)
+        rule = rule_for(name, types[0], kind, declared, self.settings)
+        family = _family(types[0])
+        if family == "list":
+            return ListColumn(name, kind, rule, types, inferred)
+        if family == "number" and kind != "label":
+            return NumberColumn(name, kind, rule, told, types, inferred, declared)
+        return ExactColumn(name, kind, rule, types, inferred)
+
+    # -- noise --------------------------------------------------------------------------------------------------
+
+    def _judged(self, area: PredictionsArea, deterministic: tuple[bool, bool]) -> PredictionsArea:
+        names = [column.name for column in area.columns if column.verdict != "not-comparable"]
+        try:
+            distances = measure(self.a, self.b, self.key, names)
+        except Inconclusive as error:
+            return replace(area, status="unknown", verdict="not-comparable", what=error.what, do=error.do)
+        found, noise = judge(distances, deterministic, self.settings.repeat is not None)
+        verdict: Verdict = found  # type: ignore[assignment]
+        columns = tuple(replace(c, verdict=verdict) if c.verdict == "drift" else c for c in area.columns)
+        again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
+        if verdict == "undecided":
+            again = replace(again, what=noise.sentence, do="repeat with more runs: --repeat 20, or fix what is random")
+        return replace(again, noise=noise)
+
+
+def _quiet(noise: Noise) -> str:
+    if noise.deterministic_a and noise.deterministic_b:
+        return f"no nondeterminism seen in {noise.runs} runs"
+    if noise.runs < 2:
+        return "one run a side: whether the outputs change from run to run is not known"
+    noisy = " and ".join(s for s, still in (("A", noise.deterministic_a), ("B", noise.deterministic_b)) if not still)
+    return f"{noisy} changes from run to run, within the tolerance of what was compared"
+
+
+def _family(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return "list"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return "number"
+    return str(kind)
+
+
+def _odd(name: str, note: str, a: Any, b: Any) -> Column:
+    one, other = ("" if kind is None else str(kind) for kind in (a, b))
+    return Column(show(name, 200), "", "not-comparable", type_a=one, type_b=other, note=note)
+
+
+def _clean(column: Column) -> Column:
+    return replace(column, name=show(column.name, 200))
+
+
+def _area(
+    columns: tuple[Column, ...], rows: Rows, key: tuple[str, ...], differences: int, rows_worst: Any, rule: str
+) -> PredictionsArea:
+    verdict = worst(tuple(column.verdict for column in columns))
+    status: AreaStatus = "same" if verdict in SAME_VERDICTS else "different" if verdict == "drift" else "unknown"
+    counts: dict[str, int] = {}
+    for column in columns:
+        counts[column.verdict] = counts.get(column.verdict, 0) + 1
+    odd = [f"{column.name}: {column.note}" for column in columns if column.verdict == "not-comparable" and column.note]
+    decisive = next((column for column in columns if column.verdict == verdict), None)
+    return PredictionsArea(
+        status=status,
+        verdict=verdict,
+        rule=rule or (f"{decisive.name}: {decisive.rule}" if decisive and decisive.rule else ""),
+        key=key,
+        rows=rows,
+        columns=columns,
+        worst=rows_worst,
+        counts=counts,
+        findings=tuple(_finding(column) for column in columns if column.verdict != "identical"),
+        differences=differences,
+        what="; ".join(odd) if odd else "" if columns else "the outputs have no column beside the key",
+    )
+
+
+def _finding(column: Column) -> Finding:
+    flips = f", {column.flips:,} flips" if column.flips else ""
+    told = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance{flips}"
+    bad = column.verdict in ("drift", "not-comparable", "undecided")
+    return Finding(
+        (column.name,),
+        "unknown" if column.verdict == "not-comparable" else "changed",
+        column.type_a,
+        column.type_b,
+        "important" if bad else "info",
+        column.note or told,
+    )

@@ -1,0 +1,78 @@
+"""The tolerances: what applies to a column, said in words, and the smallest that would pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from repro_tui.model.record import ColumnRule, Kind
+from repro_tui.model.request import Settings, Tolerance
+
+# (rtol, atol) by compute type: comparison rules measured on real models; integers and the rest are exact.
+DEFAULTS = {
+    "float16": (1e-3, 1e-5),
+    "bfloat16": (1.6e-2, 1e-5),
+    "float32": (1.3e-6, 1e-5),
+    "float64": (1e-7, 1e-7),
+    "fp8": (1e-1, 1e-1),
+}
+EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52, "fp8": 2.0**-3}
+PROBABILITY_ATOL = 1e-5
+ROUNDING_UNITS, REDUCTION_UNITS = 4, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one column is judged by: |a-b| <= atol + rtol*max(|a|,|b|), and the unit of rounding."""
+
+    atol: float
+    rtol: float
+    epsilon: float
+    units: int
+    origin: str
+    no_flips: bool = False
+
+    @property
+    def words(self) -> str:
+        """The rule as it is printed beside the verdict."""
+        if self.atol == 0 and self.rtol == 0:
+            return f"exact ({self.origin})"
+        flips = ", and no decision flips" if self.no_flips else ""
+        relative = f" + {self.rtol:g}*max(|a|,|b|)" if self.rtol else ""
+        return f"|a-b| <= {self.atol:g}{relative}{flips} ({self.origin})"
+
+
+def stored_type(kind: pa.DataType) -> str:
+    """The float type a column is stored in ("" for what is exact); for lists, that of their elements."""
+    if pa.types.is_list(kind):
+        kind = kind.value_type
+    for name, check in (
+        ("float16", pa.types.is_float16),
+        ("float32", pa.types.is_float32),
+        ("float64", pa.types.is_float64),
+    ):
+        if check(kind):
+            return name
+    return ""
+
+
+def rule_for(name: str, arrow: pa.DataType, kind: Kind, declared: ColumnRule, settings: Settings) -> Rule:
+    """The rule of a column: the command line over the record over the default of its type."""
+    compute = declared.compute_type or stored_type(arrow)
+    rtol, atol = DEFAULTS.get(compute, (0.0, 0.0))
+    origin = f"default for {compute}" if compute else "whole numbers, text and dates are exact"
+    if kind == "probability" and compute:
+        rtol, atol, origin = 0.0, PROBABILITY_ATOL, "default for probabilities"
+    given = (
+        (Tolerance(declared.atol, declared.rtol), "from the record"),
+        (settings.tolerance, "from the command line"),
+        (settings.column_tolerances.get(name, Tolerance()), "from the command line"),
+    )
+    for tolerance, told in given:
+        if tolerance.atol is not None or tolerance.rtol is not None:
+            atol = tolerance.atol if tolerance.atol is not None else atol
+            rtol = tolerance.rtol if tolerance.rtol is not None else rtol
+            origin = told
+    units = REDUCTION_UNITS if declared.reduction else ROUNDING_UNITS
+    return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, kind == "probability")

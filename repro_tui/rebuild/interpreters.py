@@ -1,0 +1,111 @@
+"""The Pythons of this machine: found and described by uv, which executes only them and nothing that is audited."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support import process
+from repro_tui.support.context import Context
+
+_ASK = (
+    "import json, os, platform, sys, sysconfig; print(json.dumps({'version': platform.python_version(),"
+    "'implementation': platform.python_implementation(), 'root': sys.base_prefix, 'platform': sysconfig.get_platform(),"
+    "'executable': os.path.realpath(sys.executable), 'cache_tag': sys.implementation.cache_tag, 'markers': {"
+    "'implementation_name': sys.implementation.name, 'implementation_version': platform.python_version(),"
+    "'os_name': os.name, 'platform_machine': platform.machine(), 'platform_release': platform.release(),"
+    "'platform_system': platform.system(), 'platform_version': platform.version(),"
+    "'python_full_version': platform.python_version(), 'python_version': '.'.join(platform.python_version_tuple()[:2]),"
+    "'platform_python_implementation': platform.python_implementation(), 'sys_platform': sys.platform}}))"
+)
+PASSED_ON = (
+    "SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
+    "UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NATIVE_TLS UV_HTTP_TIMEOUT UV_OFFLINE "
+    "UV_INDEX_STRATEGY NETRC UV_PYTHON_INSTALL_DIR XDG_DATA_HOME HOME PATH"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """One Python: its executable, full version, base folder, platform tag and PEP 508 markers."""
+
+    executable: str
+    version: str
+    implementation: str
+    root: str
+    platform: str
+    markers: dict[str, str]
+
+
+@cache
+def uv_binary() -> str:
+    """The uv that came with this program."""
+    from uv import find_uv_bin
+
+    return str(find_uv_bin())
+
+
+def uv_environment(context: Context) -> dict[str, str]:
+    """The environment uv runs in: the user's own indexes, proxies and certificates, and our cache; nothing else."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed | {"UV_CACHE_DIR": str(context.cache.root / "uv"), "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+
+
+def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> process.Completed:
+    """Runs uv without any configuration file, downloads of Python, or builds of packages."""
+    fixed = ["--no-config", "--no-python-downloads", "--color", "never"]
+    return process.run(
+        [uv_binary(), *fixed, *arguments],
+        environment=uv_environment(context),
+        cancel=context.cancel,
+        timeout_s=timeout_s,
+    )
+
+
+def find_interpreter(version: str, context: Context) -> Interpreter:
+    """The Python of that version (such as 3.11) on this machine. Raises Inconclusive where there is none."""
+    key = _stamp(version)
+    known = context.cache.read_note("interpreters", key)
+    if known and os.access(known["executable"], os.X_OK):
+        return Interpreter(**known)
+    done = run_uv(["python", "find", "--system", version], context, 60)
+    path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
+    if done.exit_code != 0 or not os.access(path, os.X_OK):
+        raise Inconclusive(
+            f"Python {version} is not on this machine: it has {_present(context)}",
+            f"install it (uv python install {version}), or record another python",
+        )
+    found = _describe(path, context)
+    from dataclasses import asdict
+
+    context.cache.write_note("interpreters", key, asdict(found))
+    return found
+
+
+def _stamp(version: str) -> str:
+    """The search depends on the version asked for and on where Pythons are looked for."""
+    from repro_tui.support.hashes import digest_text
+
+    return digest_text(version, os.environ.get("PATH", ""), os.environ.get("HOME", ""))[:32]
+
+
+def _describe(path: str, context: Context) -> Interpreter:
+    done = process.run([path, "-I", "-S", "-c", _ASK], environment={}, cancel=context.cancel, timeout_s=60)
+    try:
+        told = json.loads(done.text)
+    except ValueError as error:
+        raise Inconclusive(f"the Python at {path} does not answer", "mend it, or record another python") from error
+    names = ("executable", "version", "implementation", "root", "platform", "markers")
+    return Interpreter(**{name: told[name] for name in names})
+
+
+def _present(context: Context) -> str:
+    done = run_uv(["python", "list", "--only-installed", "--output-format", "json"], context, 60)
+    try:
+        versions = sorted({str(item["version"]) for item in json.loads(done.text)})
+    except (ValueError, KeyError, TypeError):
+        return "none that uv finds"
+    return ", ".join(versions) or "none"

@@ -1,0 +1,89 @@
+"""What the command line lays over a record, and the validation inputs that both sides must share."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.record import Predict, Record, Validation
+from repro_tui.support import grammar
+from repro_tui.support.documents import load_document
+from repro_tui.support.hashes import digest_file
+
+
+def lay_over(
+    record: Record, *, inputs: str | None, predict: str | None, protocol: str | None, params: str | None, here: Path
+) -> Record:
+    """The record with the options laid over it; each is read from the folder `here`. Raises Refused."""
+    given = dict(record.provenance)
+    if inputs is not None:
+        validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
+        record = replace(record, validation=validation)
+        given["validation.inputs"] = "--inputs"
+    if predict is not None or protocol is not None:
+        record = replace(record, predict=_predict(record, predict, protocol))
+        given["predict.command" if predict is not None else "predict.protocol"] = "--predict or --protocol"
+        record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
+    if params is not None:
+        values = merged(record.parameters.values, load_document(here / params))
+        record = replace(record, parameters=replace(record.parameters, values=values))
+        given["parameters.values"] = "--params"
+    return replace(record, provenance=given)
+
+
+def _inputs(inputs: str, here: Path) -> str:
+    path = (here / inputs).absolute()
+    if not path.is_file():
+        raise Refused(Mistake("--inputs", f"there is no file {path}"))
+    return str(path)
+
+
+def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict:
+    if protocol is not None and protocol not in ("mlflow", "open-inference"):
+        raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
+    timeout = record.predict.timeout_s if record.predict else Predict().timeout_s
+    if predict is None:
+        return Predict((), protocol, timeout)  # type: ignore[arg-type]
+    try:
+        words = tuple(shlex.split(predict))
+    except ValueError as error:
+        raise Refused(Mistake("--predict", f"cannot be split into words: {error}")) from error
+    unknown = [name for word in words for name in grammar.placeholders(word)]
+    if not words or unknown:
+        known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
+        raise Refused(Mistake("--predict", f"has {', '.join(unknown) or 'no command'}: the placeholders are {known}"))
+    return Predict(words, None, timeout)
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, table by table."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:
+    """The validation that both sides are run with, and warnings. Raises Refused where their inputs differ."""
+    one, other = a.validation, b.validation
+    inputs = one.inputs or other.inputs
+    if inputs is None:
+        raise Refused(
+            Mistake("validation.inputs", "neither record names validation inputs: give them with --inputs FILE")
+        )
+    if one.inputs and other.inputs and one.inputs != other.inputs:
+        digests = [digest_file(Path(path)).sha256 for path in (one.inputs, other.inputs)]
+        if digests[0] != digests[1]:
+            words = (
+                f"A and B name different inputs (sha256 {digests[0]} and {digests[1]}): say which with --inputs FILE"
+            )
+            raise Refused(Mistake("validation.inputs", words))
+    chosen = one if one.inputs else replace(other, key=one.key or other.key, columns=one.columns or other.columns)
+    warnings = []
+    if one.inputs and other.inputs and (one.key != other.key or one.columns != other.columns):
+        warnings.append("the records compare by other keys or column rules: A's are used")
+    return replace(chosen, inputs=inputs), tuple(warnings)

@@ -1,0 +1,157 @@
+"""Loads TOML, YAML and JSON that nobody trusts: bounded in size and depth, no duplicate keys, no aliases, no tags."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from repro_tui.model.errors import Mistake, Refused
+
+LARGEST = 1 << 20
+DEEPEST = 64
+MOST_DIGITS = 4000
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """The document in a file, by its ending. Raises Refused with the file and, where it is known, the line."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise Refused(Mistake(str(path), f"cannot be read: {error.strerror}")) from error
+    return parse_document(content, path.suffix, str(path))
+
+
+def parse_document(content: bytes, suffix: str, name: str) -> dict[str, Any]:
+    """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json. Raises Refused."""
+    if len(content) > LARGEST:
+        raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
+    try:
+        value = _parse(content.decode("utf-8"), suffix)
+        _check_depth(value)
+    except UnicodeDecodeError as error:
+        raise Refused(Mistake(name, f"byte {error.start} is not UTF-8")) from error
+    except RecursionError as error:
+        raise Refused(Mistake(name, f"is nested deeper than {DEEPEST}")) from error
+    except ValueError as error:
+        raise Refused(Mistake(name, _one_line(error))) from error
+    if not isinstance(value, dict):
+        raise Refused(Mistake(name, "is not a table of fields"))
+    return value
+
+
+def _parse(text: str, suffix: str) -> Any:
+    if re.search(rf"[0-9_]{{{MOST_DIGITS}}}", text):
+        raise ValueError(f"a number has more than {MOST_DIGITS} digits")
+    if suffix == ".toml":
+        return tomllib.loads(text)
+    if suffix == ".json":
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    if suffix in (".yaml", ".yml"):
+        return _yaml(text)
+    raise ValueError("is of no known kind: expected .toml, .yaml, .yml or .json")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _check_depth(value: Any) -> None:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"is nested deeper than {DEEPEST}")
+        level = [
+            item
+            for node in level
+            if isinstance(node, dict | list)
+            for item in (node.values() if isinstance(node, dict) else node)
+            if isinstance(item, dict | list)
+        ]
+
+
+def _one_line(error: ValueError) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _yaml(text: str) -> Any:
+    """YAML's core schema only: `no` and `1:30` are text, and there are no aliases, tags or duplicate keys."""
+    import yaml
+
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise ValueError(f"line {event.start_mark.line + 1}: is nested deeper than {DEEPEST}")
+            _check_event(event)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+    return _value(node)
+
+
+def _check_event(event: Any) -> None:
+    import yaml
+
+    line = event.start_mark.line + 1
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+        raise ValueError(f"line {line}: anchors and aliases are not read here: write the value out")
+    if getattr(event, "tag", None):
+        raise ValueError(f"line {line}: the tag {event.tag} is not read here")
+
+
+_NULL = re.compile(r"|~|null|Null|NULL")
+_TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def _value(node: Any) -> Any:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(_key(key), _value(value)) for key, value in node.value]
+        try:
+            return _no_duplicates(pairs)
+        except ValueError as error:
+            raise ValueError(f"line {node.start_mark.line + 1}: {error}") from error
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    return None if node is None else _scalar(node)
+
+
+def _key(node: Any) -> str:
+    import yaml
+
+    if not isinstance(node, yaml.ScalarNode):
+        raise ValueError(f"line {node.start_mark.line + 1}: a key must be text")  # noqa: TRY004
+    return str(node.value)
+
+
+def _scalar(node: Any) -> Any:
+    text: str = node.value
+    if node.style is not None:  # quoted, or a block
+        return text
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+        return bool(_TRUE.fullmatch(text))
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if not _FLOAT.fullmatch(text):
+        return text
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

@@ -1,0 +1,86 @@
+"""The grammars of what users and records name: each check returns what is wrong in words, or None."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from repro_tui.support.paths import is_inside
+
+# The grammar of distribution/reference: [domain[:port]/]path[:tag][@digest], or an image's own id.
+_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?/)?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"{_DOMAIN}{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?P<digest>@sha256:[0-9a-f]{{64}})?"
+)
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:[^:\s-][^\s:]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
+TRANSPORTS = ("https", "ssh", "file")
+PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
+
+
+def image(reference: str) -> str | None:
+    """An image reference. What does not follow the registry's grammar never reaches the engine."""
+    if _IMAGE_ID.fullmatch(reference) or (len(reference) <= 512 and _IMAGE.fullmatch(reference)):
+        return None
+    return "is not an image reference: expected NAME@sha256:DIGEST (64 hex digits), NAME:TAG or an image's sha256: id"
+
+
+def has_digest(reference: str) -> bool:
+    """Whether an image reference names content and not a moving tag."""
+    return bool(_IMAGE_ID.fullmatch(reference)) or "@sha256:" in reference
+
+
+def commit(text: str) -> str | None:
+    """A commit's full id."""
+    return None if _COMMIT.fullmatch(text) else "is not a full commit id: expected 40 or 64 hex digits"
+
+
+def repository(location: str) -> str | None:
+    """A git repository's path or URL."""
+    if not location or location.startswith("-") or _CONTROL.search(location):
+        return "is not a path or URL of a repository"
+    if "::" in location.partition("/")[0]:
+        return "uses a transport helper, which could execute a program: expected a path, https, ssh or file URL"
+    if "://" in location:
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            return "is not a readable URL"
+        if parts.scheme not in TRANSPORTS:
+            return f"uses {parts.scheme}: expected one of {', '.join(TRANSPORTS)}"
+        if (parts.hostname or "").startswith("-"):
+            return "has a host name that begins with a dash"
+    return None
+
+
+def is_remote(location: str) -> bool:
+    """Whether a repository is named by URL or by git's HOST:PATH, and not by a path."""
+    return "://" in location or bool(_SCP.fullmatch(location))
+
+
+def relative_path(path: str) -> str | None:
+    """A path that stays below its root."""
+    if _CONTROL.search(path):
+        return "holds a control character"
+    return None if is_inside(path) else "leaves its folder: expected a relative path without .."
+
+
+def variable(name: str) -> str | None:
+    """The name of an environment variable."""
+    return None if _VARIABLE.fullmatch(name) else "is not a name for an environment variable"
+
+
+def hex_digest(text: str, digits: int) -> str | None:
+    """A digest in lower-case hexadecimal."""
+    return None if re.fullmatch(rf"[0-9a-f]{{{digits}}}", text) else f"is not a digest: expected {digits} hex digits"
+
+
+def placeholders(word: str) -> list[str]:
+    """The unknown placeholders in one word of a command."""
+    return [m.group() for m in _PLACEHOLDER.finditer(word) if m.group(1) and m.group(1) not in PLACEHOLDERS]
