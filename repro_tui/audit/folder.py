@@ -150,15 +150,8 @@ def _summary(path: Path) -> AuditSummary | None:
         folder = AuditFolder(path)
         state = folder.state()
         report = json.loads((path / "report.json").read_text("ascii")) if state == "finished" else {}
-        names = (str(request[side]["name"]) for side in ("a", "b"))
-        return AuditSummary(
-            str(request["id"]),
-            path,
-            *names,
-            str(request["started"]),
-            state,
-            report.get("verdict"),
-            report.get("exit_status"),
-        )
+        a, b = (str(request[side]["name"]) for side in ("a", "b"))
+        ended: tuple[str | None, int | None] = (report.get("verdict"), report.get("exit_status"))
+        return AuditSummary(str(request["id"]), path, a, b, str(request["started"]), state, *ended)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,8 +14,8 @@ from repro_tui.support.text import show
 
 # Packages whose release can change numerical results.
 NUMERICAL = frozenset(
-    "catboost cupy jax jaxlib keras lightgbm llvmlite mkl numba numexpr numpy onnx onnxruntime onnxruntime-gpu openblas "
-    "pandas polars pyarrow scikit-learn scipy sentence-transformers statsmodels tensorflow tokenizers "
+    "catboost cupy jax jaxlib keras lightgbm llvmlite mkl numba numexpr numpy onnx onnxruntime onnxruntime-gpu "
+    "openblas pandas polars pyarrow scikit-learn scipy sentence-transformers statsmodels tensorflow tokenizers "
     "torch torchvision transformers triton xgboost".split()
 )
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})

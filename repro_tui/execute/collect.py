@@ -126,20 +126,9 @@ def _copy(source: Path, target: Path) -> None:
 
 def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
-    limits = Path(__file__).with_name("limits.py")
-    memory = json.dumps({"memory": CHILD_MEMORY, "core": 0})
+    child = [sys.executable, "-m", "repro_tui.support.table_child", str(raw), str(out)]
     done = process.run(
-        [
-            sys.executable,
-            "-I",
-            str(limits),
-            memory,
-            sys.executable,
-            "-m",
-            "repro_tui.support.table_child",
-            str(raw),
-            str(out),
-        ],
+        ["prlimit", f"--as={CHILD_MEMORY}", "--core=0", "--", *child],
         environment=_child_environment(context.cache),
         cancel=context.cancel,
         timeout_s=CHILD_TIMEOUT_S,

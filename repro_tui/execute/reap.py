@@ -7,13 +7,14 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 
 
 @contextlib.contextmanager
 def hold_lease(context: Context) -> Iterator[None]:
     """Holds this audit's lease, a locked file in the cache, which the system releases whatever happens."""
-    folder = _folder(context)
+    folder = _folder(context.cache)
     path = folder / context.audit_id
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -28,7 +29,7 @@ def reap(context: Context) -> None:
 
     Local runs need no reaping: the kernel ends them with their engine.
     """
-    dead = [path for path in _folder(context).iterdir() if _is_dead(path)]
+    dead = [path for path in _folder(context.cache).iterdir() if _is_dead(path)]
     if dead:
         from repro_tui.execute.docker import remove_containers
 
@@ -38,8 +39,13 @@ def reap(context: Context) -> None:
     context.cache.sweep()
 
 
-def _folder(context: Context) -> Path:
-    folder = context.cache.root / "leases"
+def living(cache: Cache) -> list[str]:
+    """The audits whose engines are at work with this cache."""
+    return [path.name for path in _folder(cache).iterdir() if not _is_dead(path)]
+
+
+def _folder(cache: Cache) -> Path:
+    folder = cache.root / "leases"
     folder.mkdir(exist_ok=True)
     return folder
 

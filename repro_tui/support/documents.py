@@ -93,6 +93,7 @@ def _yaml(text: str) -> Any:
 
     try:
         depth = 0
+        event: Any
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:

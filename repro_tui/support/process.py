@@ -139,7 +139,7 @@ class _Reader:
     def _take(self, chunk: bytes) -> None:
         self.buffer += chunk
         if len(self.buffer) > 2 * self.keep:
-            del self.buffer[: -self.keep]
+            del self.buffer[: len(self.buffer) - self.keep]
         if self.on_line is None:
             return
         *lines, rest = chunk.split(b"\n")

@@ -1,0 +1,53 @@
+"""`repro-tui audit A B`, which is also `repro-tui A B`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro_tui.cli.options import audit_options, overrides_of, report_options, settings_of, targets_of
+
+if TYPE_CHECKING:
+    from repro_tui.audit.folder import AuditFolder
+
+
+@click.command("audit")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@report_options
+@audit_options
+@click.pass_context
+def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
+    """Audit A, the baseline, against B, the candidate.
+
+    Opens the interface; with --report, --junit, --markdown or --html, or without a terminal, it runs headless:
+    progress goes to standard error, and nothing but a report that was asked for to standard output.
+    """
+    ctx.exit(run_audit(a, b, options))
+
+
+def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
+    """Plans and starts the audit, and follows it headless or in the interface; returns the exit status."""
+    from repro_tui.cli.interface import has_terminal, open_audit_screen
+
+    targets = targets_of(options)
+    folder = start_audit(a, b, options)
+    if targets or not has_terminal():
+        from repro_tui.cli.headless import follow
+
+        return follow(folder, targets, quiet=options["quiet"], fail_on=options["fail_on"])
+    return open_audit_screen(folder, mouse=not options["no_mouse"])
+
+
+def start_audit(a: str, b: str, options: dict[str, Any]) -> AuditFolder:
+    """Everything that can be refused is refused here; then the engine is at work."""
+    from repro_tui.audit.launch import start
+    from repro_tui.audit.plan import plan
+    from repro_tui.support.cache import Cache
+    from repro_tui.support.context import Context
+    from repro_tui.support.paths import cache_root
+
+    settings, overrides = settings_of(options), overrides_of(options)
+    context = Context(cache=Cache(cache_root()), settings=settings)
+    return start(plan(a, b, settings, overrides, context))

@@ -1,0 +1,105 @@
+"""`repro-tui cache`: what it holds, and making room."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+KINDS = {
+    "code": "folders/code",
+    "composed trees": "folders/tree",
+    "environments": "folders/environments",
+    "parameters": "folders/parameters",
+    "tables": "folders/tables",
+    "data objects": "objects",
+    "git clones": "git",
+    "packages of uv": "uv",
+}
+
+
+@click.group("cache")
+def command() -> None:
+    """Show or prune the cache. Everything in it can be rebuilt."""
+
+
+@command.command("info")
+def info() -> None:
+    """Show what the cache holds, by kind."""
+    from repro_tui.support.paths import cache_root
+
+    root = cache_root()
+    click.echo(str(root))
+    counted: set[tuple[int, int]] = set()
+    total = 0
+    for name, folder in KINDS.items():
+        size, files = _size(root / folder, counted)
+        total += size
+        click.echo(f"  {name:<16} {_human(size):>10}  {files:>8,} files")
+    click.echo(f"  {'in all':<16} {_human(total):>10}  (files that share their content are counted once)")
+
+
+@command.command("prune")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="DAYS",
+    help="Remove what was made longer ago.",
+)
+@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+def prune(days: float, everything: bool) -> None:
+    """Remove old entries. What a running audit could be using is left alone."""
+    from repro_tui.execute.reap import living
+    from repro_tui.model.errors import Refused
+    from repro_tui.support.cache import Cache, remove_tree
+    from repro_tui.support.paths import cache_root
+
+    cache = Cache(cache_root())
+    running = living(cache)
+    if running:
+        raise Refused(f"an audit is running ({running[0]}): prune when it has ended")
+    before, _ = _size(cache.root, set())
+    limit = time.time() if everything else time.time() - days * 86400
+    for entry in list(_entries(cache.root, everything)):
+        if entry.lstat().st_mtime <= limit:
+            remove_tree(entry)
+    after, _ = _size(cache.root, set())
+    click.echo(f"removed {_human(before - after)}; {_human(after)} are left")
+
+
+def _entries(root: Path, everything: bool) -> Iterator[Path]:
+    """What can be removed on its own; the small notes and the index go with everything."""
+    patterns = ["folders/*/*", "objects/*/*", "git/*", "temporary/*"]
+    if everything:
+        patterns += ["uv", "notes", "md5", "hashes.sqlite*"]
+    for pattern in patterns:
+        yield from root.glob(pattern)
+
+
+def _size(folder: Path, counted: set[tuple[int, int]]) -> tuple[int, int]:
+    size = files = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                status = (Path(place) / name).lstat()
+            except FileNotFoundError:
+                continue
+            files += 1
+            if (status.st_dev, status.st_ino) not in counted:
+                counted.add((status.st_dev, status.st_ino))
+                size += status.st_blocks * 512
+    return size, files
+
+
+def _human(size: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return ""

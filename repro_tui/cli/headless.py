@@ -1,0 +1,118 @@
+"""Follows an audit without the interface: progress on standard error, reports where they were asked for."""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.launch import stop
+from repro_tui.cli.progress import Progress, progress_for
+from repro_tui.model.errors import Cancelled
+from repro_tui.model.report import Report
+from repro_tui.support.plain import write_atomically
+from repro_tui.support.registry import load
+from repro_tui.support.text import show
+
+POLL_S = 0.02
+REPORTERS = {"report": "json", "junit": "junit", "markdown": "markdown", "html": "html"}
+
+
+def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
+    """Waits for an audit, writes its reports, says its summary; returns the exit status.
+
+    A signal stops the audit and leaves nothing behind.
+    """
+    with _signals() as received:
+        try:
+            with progress_for(quiet) as progress:
+                _wait(folder, progress, received)
+        except Cancelled as error:
+            stop(folder, error.signal_number)
+            return error.exit_status
+    report = folder.report()
+    if report is None:
+        return _died(folder)
+    return finish(report, targets, quiet=quiet, fail_on=fail_on)
+
+
+def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
+    """Writes a report's formats and says its summary: on standard output where no report goes there."""
+    try:
+        for name, file in targets.items():
+            write_report(report, REPORTERS[name], file, fail_on)
+    except OSError as error:
+        print(f"repro-tui: {error.filename}: the report cannot be written: {error.strerror}", file=sys.stderr)
+        return 3
+    stream = sys.stderr if targets else sys.stdout
+    if not (quiet and targets):
+        for sentence in report.summary:
+            print(f"  {show(sentence)}", file=stream)
+    return report.exit_status
+
+
+def write_report(report: Report, reporter: str, file: str, fail_on: str) -> None:
+    """Writes one format to a file, whole or not at all, or to standard output."""
+    kind = load("repro_tui.reporters", reporter)
+    writer = kind(tuple(fail_on.split(","))) if reporter == "junit" else kind()
+    if file == "-":
+        writer.write(report, sys.stdout)
+        sys.stdout.flush()
+        return
+    text = io.StringIO()
+    writer.write(report, text)
+    write_atomically(Path(file).absolute(), text.getvalue().encode("utf-8", "backslashreplace"), mode=0o644)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects the signals that end the program, instead of being ended in the middle of something."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before: dict[int, Callable[..., object] | int | None] = {n: signal.signal(n, note) for n in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:
+    offset, last = 0, False
+    while True:
+        events, offset = folder.events(offset)
+        progress.take(events)
+        if received:
+            raise Cancelled(received[0])
+        if last:
+            return
+        if any(event.kind == "end" for event in events):
+            while folder.engine_alive():  # its last words are written: it is about to be gone
+                time.sleep(POLL_S / 4)
+            return
+        last = not folder.engine_alive()  # then read once more what it wrote before it went
+        if not last:
+            time.sleep(POLL_S)
+
+
+def _died(folder: AuditFolder) -> int:
+    """The engine ended without a report: say at which step, and why as far as it told."""
+    events, _ = folder.events()
+    end = next((event for event in events if event.kind == "end"), None)
+    steps = [event for event in events if event.kind == "step"]
+    where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
+    why = f": {end.text}" if end and end.text else ""
+    status = int(end.detail.get("exit_status", 3)) if end else 3
+    print(f"repro-tui: the audit ended without a report at {show(where)}{show(why)}", file=sys.stderr)
+    print(f"repro-tui: see {folder.path}/engine.log; run it again to go on from what is cached", file=sys.stderr)
+    return status if status > 128 else 3

@@ -1,0 +1,52 @@
+"""`repro-tui list`: what can be audited here, and what was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """List the deployments of the nearest repro.toml and the past audits, the newest first."""
+    from repro_tui.audit.folder import list_audits
+    from repro_tui.sources.resolve import nearest_deployments
+
+    deployments = [
+        {"name": d.name, "description": d.description, "file": str(d.file)} for d in nearest_deployments(Path.cwd())
+    ]
+    audits = [
+        {
+            "id": s.id,
+            "folder": str(s.path),
+            "a": s.a,
+            "b": s.b,
+            "started": s.started,
+            "state": s.state,
+            "verdict": s.verdict,
+            "exit_status": s.exit_status,
+        }
+        for s in list_audits()
+    ]
+    if as_json:
+        click.echo(json.dumps({"deployments": deployments, "audits": audits}, indent=2))
+        return
+    _print("Deployments", deployments, ("name", "description", "file"), "no repro.toml here or above")
+    _print("Audits", audits, ("id", "a", "b", "state", "verdict"), "none yet")
+
+
+def _print(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...], nothing: str) -> None:
+    from repro_tui.support.text import show
+
+    click.echo(title)
+    if not rows:
+        click.echo(f"  ({nothing})")
+        return
+    table = [[show(row[column] if row[column] is not None else "", 60) for column in columns] for row in rows]
+    widths = [max(len(line[number]) for line in table) for number in range(len(columns))]
+    for line in table:
+        click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,112 @@
+"""The program: its commands are named here and imported when they are called, so that it starts at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from repro_tui import __version__
+
+COMMANDS = {
+    "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
+    "show": ("show", "Open a finished or a running audit; nothing is executed again."),
+    "list": ("listing", "List the deployments of the nearest repro.toml and the past audits."),
+    "doctor": ("doctor", "Name every engine and tool found, missing or too old, and what to install."),
+    "cache": ("cache", "Show or prune the cache."),
+    "schema": ("schema", "Print the JSON Schema of records or reports."),
+    "demo": ("demo", "Audit two deployments of a small credit-score project."),
+}
+
+
+class Program(click.Group):
+    """`repro-tui A B` is `repro-tui audit A B`; every other first word is a command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order in which they are useful."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command's module on first use."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"repro_tui.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Puts `audit` before two references."""
+        if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
+            args = ["audit", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="repro-tui")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """A terminal reproducibility auditor for machine-learning deployments.
+
+    `repro-tui A B` rebuilds two recorded deployments, runs both on the same validation inputs and shows what
+    differs: code, environment, parameters, data and predictions. Without arguments it opens the interface on a
+    picker. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, or git:REV.
+
+    Exit status: 0 no difference in the gated areas, 1 a difference there, 2 refused, 3 inconclusive,
+    128+n ended by signal n.
+    """
+    if ctx.invoked_subcommand is None:
+        from repro_tui.cli.interface import open_picker
+
+        ctx.exit(open_picker())
+
+
+def main() -> int:
+    """Runs the program; every expected error is one clear line each, and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = program.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code if error.exit_code != 1 else 2)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # noqa: BLE001 - what is not expected is raised again there
+        return _expected(error)
+    return status if isinstance(status, int) else 0
+
+
+def _expected(error: Exception) -> int:
+    from repro_tui.model.errors import Refused, ReproError
+
+    if isinstance(error, Refused):
+        for mistake in error.mistakes:
+            _say(str(mistake), 2)
+        return 2
+    if isinstance(error, ReproError):
+        return _say(str(error), error.exit_status)
+    if isinstance(error, OSError):
+        return _say(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+    raise error
+
+
+def _say(message: str, status: int) -> int:
+    from repro_tui.support.text import show
+
+    print(f"repro-tui: {show(message, 2000)}", file=sys.stderr)
+    return status

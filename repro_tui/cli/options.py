@@ -1,0 +1,208 @@
+"""The options that an audit is asked for with, and what they mean to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from repro_tui.audit.plan import Overrides
+    from repro_tui.model.request import Settings, Tolerance
+
+F = TypeVar("F", bound=Callable[..., Any])
+AREA_WORDS = ("code", "environment", "parameters", "data", "predictions", "any", "none")
+FORMATS = ("report", "junit", "markdown", "html")
+_SIZES = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1, "": 1}
+
+
+def report_options(command: F) -> F:
+    """The formats a report is written in; each makes the call headless."""
+    for option in reversed(
+        (
+            click.option(
+                "--report",
+                metavar="[FILE]",
+                is_flag=False,
+                flag_value="-",
+                help="Write the JSON report to FILE (standard output where FILE is absent or -).",
+            ),
+            click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
+            click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
+            click.option("--html", metavar="FILE", help="Write a self-contained HTML report."),
+            click.option("--quiet", "-q", is_flag=True, help="No progress and no summary on standard error."),
+            click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def audit_options(command: F) -> F:
+    """How both sides are run and compared."""
+    for option in reversed(
+        (
+            click.option(
+                "--fail-on",
+                metavar="AREA,…",
+                default="predictions",
+                show_default=True,
+                help="Areas that decide exit status 1; `any` and `none` are words.",
+            ),
+            click.option(
+                "--repeat",
+                metavar="K",
+                type=click.IntRange(1, 100),
+                help="Runs of each side (default: as many as the noise rule wants: 2, 5 or 10).",
+            ),
+            click.option("--atol", metavar="X", type=click.FloatRange(0), help="Absolute tolerance of every column."),
+            click.option("--rtol", metavar="X", type=click.FloatRange(0), help="Relative tolerance of every column."),
+            click.option(
+                "--column-tolerance", metavar="COL=ATOL[,RTOL]", multiple=True, help="Tolerance of one column."
+            ),
+            click.option("--key", metavar="COL,…", help="Columns that name a row."),
+            click.option(
+                "--ignore",
+                metavar="PATTERN",
+                multiple=True,
+                help="Leave findings out, such as environment.packages.pip.",
+            ),
+            click.option("--all", "everything", is_flag=True, help="List what is the same, too."),
+            click.option("--inputs", metavar="FILE", help="Validation inputs for both sides."),
+            click.option("--predict", metavar="COMMAND", help="Predict step for both sides."),
+            click.option("--protocol", metavar="NAME", help="Protocol of a served image: mlflow or open-inference."),
+            click.option("--params", metavar="FILE", help="Parameters laid over both sides' records."),
+            click.option("--runner", metavar="NAME", default="auto", show_default=True, help="auto, docker or local."),
+            click.option(
+                "--isolation",
+                type=click.Choice(["auto", "container", "bubblewrap", "namespace", "none"]),
+                default="auto",
+                show_default=True,
+                help="How a run is kept from this machine.",
+            ),
+            click.option(
+                "--network",
+                type=click.Choice(["none", "host"]),
+                default="none",
+                show_default=True,
+                help="What network a run has.",
+            ),
+            click.option(
+                "--memory",
+                metavar="SIZE",
+                help="Memory of one run, such as 4GiB (default: 8GiB, at most half of this machine's).",
+            ),
+            click.option(
+                "--seed",
+                metavar="N",
+                type=click.IntRange(0, 4294967295),
+                default=0,
+                show_default=True,
+                help="What {seed} and PYTHONHASHSEED are.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """The engine's settings from the command line's options. Raises click.BadParameter."""
+    from repro_tui.model.request import Settings, Tolerance
+    from repro_tui.model.run import Limits
+    from repro_tui.support.registry import names
+
+    runner = options["runner"]
+    if runner not in ("auto", *names("repro_tui.runners")):
+        raise click.BadParameter(f"there is no runner {runner!r}", param_hint="--runner")
+    limits = replace(Limits(), memory=_memory(options["memory"]))
+    return Settings(
+        repeat=options["repeat"],
+        tolerance=Tolerance(options["atol"], options["rtol"]),
+        column_tolerances=dict(_column(text) for text in options["column_tolerance"]),
+        key=_words(options["key"]),
+        ignore=options["ignore"],
+        all_findings=options["everything"],
+        runner=runner,
+        isolation=options["isolation"],
+        network=options["network"],
+        limits=limits,
+        seed=options["seed"],
+        fail_on=_areas(options["fail_on"]),
+    )
+
+
+def overrides_of(options: dict[str, Any]) -> Overrides:
+    """What is laid over both records."""
+    from repro_tui.audit.plan import Overrides
+
+    return Overrides(options["inputs"], options["predict"], options["protocol"], options["params"])
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def _areas(text: str) -> tuple[str, ...]:
+    words = _words(text)
+    unknown = [word for word in words if word not in AREA_WORDS]
+    if unknown or not words:
+        raise click.BadParameter(
+            f"{unknown[0] if unknown else text!r} is no area: expected {', '.join(AREA_WORDS)}", param_hint="--fail-on"
+        )
+    return words
+
+
+def _column(text: str) -> tuple[str, Tolerance]:
+    from repro_tui.model.request import Tolerance
+
+    name, mark, values = text.rpartition("=")
+    try:
+        numbers = [float(value) for value in values.split(",")]
+        if not (mark and name) or not 1 <= len(numbers) <= 2 or any(not 0 <= n < float("inf") for n in numbers):
+            raise ValueError(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not COL=ATOL[,RTOL]", param_hint="--column-tolerance") from error
+    return name, Tolerance(numbers[0], numbers[1] if len(numbers) > 1 else None)
+
+
+def _memory(text: str | None) -> int:
+    import os
+
+    if text is None:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return min(8 << 30, whole // 2)
+    import re
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
+    if not match or match.group(2).upper() not in _SIZES:
+        raise click.BadParameter(f"{text!r} is not a size such as 4GiB or 500MB", param_hint="--memory")
+    size = int(float(match.group(1)) * _SIZES[match.group(2).upper()])
+    if size < 64 << 20:
+        raise click.BadParameter("a run needs at least 64 MiB", param_hint="--memory")
+    return size
+
+
+def targets_of(options: dict[str, Any]) -> dict[str, str]:
+    """The formats asked for and their files ("-" is standard output). Raises Refused before anything runs."""
+    from repro_tui.model.errors import Mistake, Refused
+
+    chosen = {name: options[name] for name in FORMATS if options[name] is not None}
+    mistakes = []
+    for name, file in chosen.items():
+        if file != "-":
+            path = Path(file)
+            if path.is_symlink():
+                mistakes.append(Mistake(f"--{name}", f"{file} is a link, which is not written through"))
+            elif path.exists() and not path.is_file():
+                mistakes.append(Mistake(f"--{name}", f"{file} exists and is no file"))
+            elif not path.absolute().parent.is_dir():
+                mistakes.append(Mistake(f"--{name}", f"there is no folder {path.absolute().parent}"))
+    if list(chosen.values()).count("-") > 1:
+        mistakes.append(Mistake("", "only one report can go to standard output"))
+    if mistakes:
+        raise Refused.all(mistakes)
+    return chosen

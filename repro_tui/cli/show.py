@@ -1,0 +1,34 @@
+"""`repro-tui show`: opens an audit again, or attaches to a running one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repro_tui.cli.options import report_options, targets_of
+
+
+@click.command("show")
+@click.argument("folder", metavar="FOLDER|REPORT")
+@report_options
+@click.pass_context
+def command(ctx: click.Context, /, folder: str, **options: Any) -> None:
+    """Open a finished audit, or attach to a running one; nothing is executed again.
+
+    FOLDER is an audit's folder (or its id, as `repro-tui list` shows it), REPORT its report.json.
+    """
+    from repro_tui.audit.folder import open_audit
+    from repro_tui.cli.interface import has_terminal, open_audit_screen
+    from repro_tui.support.paths import audits_root
+
+    targets = targets_of(options)
+    path = Path(folder)
+    by_id = audits_root() / folder
+    found = open_audit(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
+    if targets or not has_terminal():
+        from repro_tui.cli.headless import follow
+
+        ctx.exit(follow(found, targets, quiet=options["quiet"]))
+    ctx.exit(open_audit_screen(found, mouse=not options["no_mouse"]))
