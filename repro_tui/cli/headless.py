@@ -84,7 +84,7 @@ def _signals() -> Iterator[list[int]]:
         yield received
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
 
 def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:

@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from repro_tui.model.event import Event
 from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class Progress(Protocol):
@@ -81,10 +84,11 @@ class Live:
             text = event.text or self.steps.get(place, ("", "", 0.0))[1]
             self.steps[place] = (event.status, text, event.seconds - self.began.get(place, event.seconds))
 
-    def draw(self) -> object:
+    def draw(self) -> Table:
         """The table as it stands."""
-        from rich.table import Table
         from rich.text import Text
+
+        from rich.table import Table
 
         table = Table.grid(padding=(0, 1), expand=False)
         for _ in range(4):

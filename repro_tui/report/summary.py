@@ -97,10 +97,11 @@ def _differences(areas: Areas) -> Iterator[str]:
         known = [finding for finding in leaves if finding.change not in ("same", "unknown")]
         if area.status == "unknown":
             reasons = [finding.note for finding in leaves if finding.change == "unknown" and finding.note]
-            yield f"Whether the {name} {'are' if name == 'parameters' else 'is'} the same is not known: {_sentence('; '.join(reasons[:2]))}"
+            told = _sentence("; ".join(reasons[:2]))
+            yield f"Whether the {name} {_are([name])} the same is not known: {told}"
             continue
-        told = [_told(name, finding) for finding in known[:MOST_NAMED]]
-        yield f"{'; '.join(told)}{_more(len(known), name)}."
+        named = [_told(name, finding) for finding in known[:MOST_NAMED]]
+        yield f"{'; '.join(named)}{_more(len(known), name)}."
 
 
 def _leaves(findings: tuple[Finding, ...]) -> Iterator[Finding]:
@@ -153,6 +154,10 @@ def _more(count: int, what: str = "columns") -> str:
 def _isolation(side: SideReport) -> Iterator[str]:
     if side.isolation and side.isolation.kind == "none":
         yield from side.isolation.warnings
+
+
+def _are(names: list[AreaName]) -> str:
+    return "are" if len(names) > 1 or names == ["parameters"] else "is"
 
 
 def _listed(names: list[AreaName]) -> str:

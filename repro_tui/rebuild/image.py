@@ -1,0 +1,149 @@
+"""Environments that are images: found on this machine, pulled by digest, or built from the commit's Dockerfile."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.inventory import Inventory
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
+from repro_tui.rebuild.dockerfile import build_image
+from repro_tui.rebuild.image_files import read_image
+from repro_tui.rebuild.inventory import (
+    host_facts,
+    read_interpreter,
+    read_os_release,
+    read_python_packages,
+    read_system_packages,
+)
+from repro_tui.support import grammar
+from repro_tui.support.context import Context, Step
+from repro_tui.support.docker_engine import engine, find_image, pull_image
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.plain import from_plain, to_plain
+from repro_tui.support.text import show, shorten_middle
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+FORMAT = "1"
+HOST_FIELDS = ("kernel", "processor", "processor flags")
+
+
+def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
+    """The environment of an image or a Dockerfile. Raises Inconclusive where it cannot be had."""
+    environment = record.environment
+    with context.step("environment", f"rebuilding the {environment.kind}") as step, engine() as client:
+        if environment.dockerfile:
+            found = _built(client, record, code, step, context)
+        else:
+            found = _recorded(client, environment.image or "", step)
+        inventory = _inventory(client, found, context)
+        variables = inventory.variables | environment.variables
+        step.key = found["Id"]
+        built = BuiltEnvironment(
+            kind="image",
+            key=found["Id"],
+            inventory=replace(inventory, variables=variables),
+            image_id=found["Id"],
+            working_dir=found["Config"].get("WorkingDir") or "",
+            variables=variables,
+        )
+    return built, step.part()
+
+
+def _recorded(client: DockerClient, reference: str, step: Step) -> dict[str, Any]:
+    """The image as recorded: from this machine where it has it, else from its registry."""
+    found = find_image(client, reference)
+    step.cached = found is not None
+    if found is None:
+        step.progress(f"pulling {show(reference, 200)}")
+        found = pull_image(client, reference)
+    where = "found on this machine" if step.cached else "pulled from its registry"
+    step.how = f"image {shorten_middle(show(reference, 300), 60)} {where}"
+    if grammar.has_digest(reference):
+        step.matches = "matches"
+    else:
+        digests = ", ".join(found.get("RepoDigests") or []) or found["Id"]
+        step.warn(f"the image is recorded by a tag, which can move: it now stands for {show(digests, 300)}")
+    return found
+
+
+def _built(client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context) -> dict[str, Any]:
+    """The image built from the commit's tree; where one was recorded beside it, the contents of both are compared."""
+    environment = record.environment
+    if code is None:
+        raise Inconclusive("the Dockerfile is in the commit's tree, and the record has no code", "record code.commit")
+    found, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
+    step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]}"
+    if environment.image:
+        recorded = find_image(client, environment.image) or pull_image(client, environment.image)
+        step.matches = _same_content(_inventory(client, recorded, context), _inventory(client, found, context), step)
+    return found
+
+
+def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
+    """Two builds of one commit never have one id: what they hold is compared."""
+    a = {name: (p.version, p.digest) for name, p in recorded.python_packages.items()} | recorded.system_packages
+    b = {name: (p.version, p.digest) for name, p in built.python_packages.items()} | built.system_packages
+    names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+    if names:
+        step.warn(
+            f"the rebuilt image differs from the recorded one in {len(names)} packages: {show(', '.join(names), 300)}"
+        )
+        return "differs"
+    step.how += "; its packages are those of the recorded image"
+    return "matches"
+
+
+def _inventory(client: DockerClient, found: dict[str, Any], context: Context) -> Inventory:
+    key = digest_text(FORMAT, found["Id"])
+    known = context.cache.read_note("inventory", key)
+    if known is None:
+        view = read_image(client, found["Id"], context.cancel)
+        packages, unknown = read_python_packages(view)
+        system, unread = read_system_packages(view)
+        interpreter = read_interpreter(view)
+        if "version" not in interpreter:
+            interpreter |= _debian_python(system)
+        inventory = Inventory(interpreter, read_os_release(view), {}, packages, system, {}, unknown | unread)
+        known = to_plain(inventory)
+        context.cache.write_note("inventory", key, known)
+    inventory = from_plain(Inventory, known)
+    host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
+    facts = inventory.system | {"architecture": found.get("Architecture", "")} | host
+    return replace(inventory, system=facts, image=_facts(found), variables=_variables(found))
+
+
+def _debian_python(system: dict[str, str]) -> dict[str, str]:
+    for name in ("python3-minimal", "python3"):
+        if name in system:
+            return {"implementation": "CPython", "version": system[name].partition("-")[0]}
+    return {}
+
+
+def _facts(found: dict[str, Any]) -> dict[str, str]:
+    """The image's own description. Ids and layers differ between builds of the same content: they are facts, no more."""
+    config = found.get("Config") or {}
+    layers = (found.get("RootFS") or {}).get("Layers") or []
+    labels = config.get("Labels") or {}
+    told = {
+        "id": found["Id"],
+        "digests": ", ".join(sorted(found.get("RepoDigests") or [])),
+        "layers": f"{len(layers)} layers, {digest_text(*layers)[:16]}",
+        "entrypoint": json.dumps(config.get("Entrypoint")),
+        "command": json.dumps(config.get("Cmd")),
+        "user": config.get("User") or "",
+        "working folder": config.get("WorkingDir") or "",
+        "revision": labels.get("org.opencontainers.image.revision", ""),
+        "source": labels.get("org.opencontainers.image.source", ""),
+    }
+    return {name: value for name, value in told.items() if value not in ("", "null")}
+
+
+def _variables(found: dict[str, Any]) -> dict[str, str]:
+    pairs = ((found.get("Config") or {}).get("Env")) or []
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

@@ -1,0 +1,172 @@
+"""A report as JUnit XML, which Jenkins, GitLab and most build servers show.
+
+Valid against the xunit plug-in's junit-10.xsd: no properties, no file, line or assertions, times as plain decimals.
+Source: https://github.com/jenkinsci/xunit-plugin (junit-10.xsd).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TextIO
+from xml.etree import ElementTree
+
+from repro_tui.model.finding import Area, Finding
+from repro_tui.model.predictions import Column, PredictionsArea, Verdict
+from repro_tui.model.report import Report, SideReport
+from repro_tui.report.gate import gated
+from repro_tui.report.words import (
+    MEANINGS,
+    areas_of,
+    bounded,
+    counts_words,
+    differing_first,
+    finding_words,
+    isolation_words,
+    number,
+    path_text,
+    tone,
+)
+from repro_tui.support.text import show, show_lines
+
+MOST = 1_000
+Outcome = Literal["passed", "failure", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One test case: `message` in one line, `text` of any number of lines."""
+
+    name: str
+    outcome: Outcome = "passed"
+    message: str = ""
+    text: str = ""
+    seconds: float = 0.0
+
+
+class JUnitReporter:
+    """Writes one test suite an area, and one a side: a difference fails where its area is gated."""
+
+    def __init__(self, fail_on: tuple[str, ...] = ("predictions",)) -> None:
+        self._gated = frozenset(gated(fail_on))
+
+    def write(self, report: Report, stream: TextIO) -> None:
+        """Writes the report as ASCII XML."""
+        root = ElementTree.Element("testsuites", name="repro-tui", time=_time(report.audit.seconds))
+        for label, side in (("a", report.sides.a), ("b", report.sides.b)):
+            root.append(_suite(f"side-{label}", tuple(_side_cases(side))))
+        for name, area in areas_of(report):
+            decides = name in self._gated
+            if isinstance(area, PredictionsArea):
+                cases = tuple(_prediction_cases(area, report.verdict, decides))
+            else:
+                cases = tuple(_area_cases(name, area, decides))
+            root.append(_suite(name, cases))
+        for count in ("tests", "failures", "errors"):
+            root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+        ElementTree.indent(root)
+        stream.write(ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii") + "\n")
+
+
+def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
+    suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)))
+    suite.set("failures", str(sum(case.outcome == "failure" for case in cases)))
+    suite.set("errors", str(sum(case.outcome == "error" for case in cases)))
+    suite.set("time", _time(sum(case.seconds for case in cases)))
+    for case in cases:
+        element = ElementTree.SubElement(suite, "testcase", classname=f"repro-tui.{name}", name=case.name)
+        element.set("time", _time(case.seconds))
+        _say(element, case)
+    return suite
+
+
+def _say(element: ElementTree.Element, case: _Case) -> None:
+    """Every line of untrusted text is indented, so that none begins with a command of a build server."""
+    if case.outcome != "passed":
+        said = ElementTree.SubElement(element, case.outcome, message=case.message, type=case.outcome)
+    elif case.text:
+        said = ElementTree.SubElement(element, "system-out")
+    else:
+        return
+    said.text = "".join(f"\n  {line}" for line in show_lines(case.text or case.message, 500, 200)) + "\n"
+
+
+def _time(seconds: float) -> str:
+    return f"{max(0.0, seconds):.3f}"
+
+
+# -- sides ----------------------------------------------------------------------------------------------------------
+
+
+def _side_cases(side: SideReport) -> Iterator[_Case]:
+    told = show(f"{side.failed}: {side.what}", 600)
+    lost = _Case(show(side.failed, 100), "error", told, f"{side.what}\n{side.do}")
+    found = False
+    for case, step in (*_parts(side), *_runs(side)):
+        hit = bool(side.failed) and step == side.failed
+        found = found or hit
+        yield replace(lost, name=case.name, text=f"{lost.text}\n{case.text}", seconds=case.seconds) if hit else case
+    if side.failed and not found:
+        yield lost
+    elif not side.failed and not (side.rebuild or side.runs):
+        yield _Case("nothing was rebuilt or run", "error", "nothing was rebuilt or run")
+
+
+def _parts(side: SideReport) -> Iterator[tuple[_Case, str]]:
+    for part in side.rebuild:
+        text = "\n".join((f"{part.how} ({'cached, ' if part.cached else ''}record: {part.matches})", *part.warnings))
+        yield _Case(f"rebuild {show(part.step, 100)}", text=text, seconds=part.seconds), part.step
+
+
+def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
+    for run in side.runs:
+        head = f"{run.status}, exit code {number(run.exit_code)}, {number(run.rows)} rows"
+        text = "\n".join((head, f"isolation: {isolation_words(run.isolation)}", *run.tail))
+        outcome: Outcome = "passed" if run.status == "succeeded" else "error"
+        yield _Case(f"run {run.number}", outcome, show(run.what or run.status, 600), text, run.seconds), f"run {run.number}"
+
+
+# -- areas ----------------------------------------------------------------------------------------------------------
+
+
+def _area_cases(name: str, area: Area, decides: bool) -> Iterator[_Case]:
+    kept, more = bounded(differing_first(area.findings), MOST)
+    for finding in kept:
+        yield _finding_case(finding, decides)
+    if more:
+        yield _Case(f"{more:,} more findings are in report.json")
+    if area.status == "unknown" and not any(finding.change == "unknown" for finding in kept):
+        yield _Case(f"the {name}", "error" if decides else "passed", f"the {name} are not known", counts_words(area))
+    elif not kept:
+        yield _Case(f"the {name}", text=counts_words(area))
+
+
+def _finding_case(finding: Finding, decides: bool) -> _Case:
+    outcomes: dict[str, Outcome] = {"same": "passed", "unknown": "error"}
+    outcome = outcomes.get(finding.change, "failure") if decides else "passed"
+    told = finding_words(finding)
+    below = [f"{path_text(child.path)}: {finding_words(child)}" for child in finding.children[:50]]
+    return _Case(show(path_text(finding.path), 500), outcome, show(told, 600), "\n".join((told, finding.note, *below)))
+
+
+def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) -> Iterator[_Case]:
+    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, area.noise.sentence, area.what, area.do)))
+    unjudged = tone(verdict) == "open"  # inconclusive whatever decides
+    yield _Case("verdict", _outcome(verdict, decides or unjudged), show(f"{verdict}: {area.what or MEANINGS[verdict]}", 600), text)
+    kept, more = bounded(area.columns, MOST)
+    for column in kept:
+        yield _column_case(column, decides)
+    if more:
+        yield _Case(f"{more:,} more columns are in report.json")
+
+
+def _column_case(column: Column, decides: bool) -> _Case:
+    told = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance, "
+    told += f"{column.equal:,} equal, largest |delta| {number(column.max_abs)}, {number(column.flips)} flips"
+    text = "\n".join(filter(None, (told, column.rule, column.note)))
+    return _Case(f"column {show(column.name, 200)}", _outcome(column.verdict, decides), show(told, 600), text)
+
+
+def _outcome(verdict: Verdict, decides: bool) -> Outcome:
+    outcomes: dict[str, Outcome] = {"good": "passed", "bad": "failure", "open": "error"}
+    return outcomes[tone(verdict)] if decides else "passed"

@@ -1,0 +1,148 @@
+"""A report as Markdown, for a build's summary page or a comment. What it shows cannot become markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from repro_tui.model.finding import Finding
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.report import Report, SideReport
+from repro_tui.report.words import (
+    GLYPHS,
+    MEANINGS,
+    STATUS_GLYPHS,
+    areas_of,
+    bounded,
+    differing_first,
+    number,
+    path_text,
+    seconds,
+    side_facts,
+    value_text,
+    verdict_glyph,
+)
+from repro_tui.support.text import show
+
+MOST_FINDINGS, MOST_COLUMNS, MOST_ROWS, MOST_WARNINGS = 25, 50, 10, 20
+COUNTS = ("added", "removed", "changed", "unknown", "same")
+_MARKUP = re.compile(r"[\\`*_{}\[\]|~$]")
+_LINK = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp):|\bwww\.")
+
+
+def escape(value: Any, cap: int = 300) -> str:
+    """A value as literal text of one line: no markup, HTML, link, mention or reference to an issue."""
+    text = show(value, cap).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _MARKUP.sub(lambda match: "\\" + match.group(), text)
+    text = _LINK.sub(lambda match: match.group()[:-1] + "\\" + match.group()[-1], text)
+    return text.replace("@", "@<!-- -->").replace("#", "\\#<!-- -->").replace("&lt;!--", "&lt;\\!--")
+
+
+class MarkdownReporter:
+    """Writes the verdict, the summary, the areas and what matters most of the findings."""
+
+    def write(self, report: Report, stream: TextIO) -> None:
+        """Writes the report; every line begins with this module's own text."""
+        for block in _blocks(report):
+            stream.write(block.rstrip("\n") + "\n\n")
+
+
+def _blocks(report: Report) -> Iterator[str]:
+    names = f"A {escape(report.sides.a.name)} against B {escape(report.sides.b.name)}"
+    yield f"## {verdict_glyph(report.verdict)} {report.verdict}: {names}"
+    yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
+    for label, side in (("A", report.sides.a), ("B", report.sides.b)):
+        if side.failed:
+            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}. {escape(side.do, 600)}"
+    yield _areas(report)
+    yield from _predictions(report.areas.predictions)
+    for name, area in areas_of(report):
+        if area.findings and not isinstance(area, PredictionsArea):
+            yield from _findings(f"{STATUS_GLYPHS[area.status]} {name}", area.findings)
+    yield from _warnings(report.warnings)
+    yield from _sides(report)
+    yield f"Audit {escape(report.audit.id)} took {seconds(report.audit.seconds)}; exit status {report.exit_status}."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def _areas(report: Report) -> str:
+    rows = []
+    for name, area in areas_of(report):
+        if isinstance(area, PredictionsArea):
+            told = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
+        else:
+            told = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
+        rows.append([STATUS_GLYPHS[area.status], name, area.status, told])
+    return _table(["", "area", "status", "counts"], rows)
+
+
+def _predictions(area: PredictionsArea) -> Iterator[str]:
+    kept, more = bounded(area.columns, MOST_COLUMNS)
+    if kept:
+        head = ["", "column", "kind", "verdict", "equal", "within tolerance", "different", "largest Δ", "flips", "rule"]
+        rows = [
+            [verdict_glyph(c.verdict), escape(c.name), escape(c.kind), c.verdict, f"{c.equal:,}"]
+            + [f"{c.within_tolerance:,}", f"{c.different:,}", number(c.max_abs), number(c.flips), escape(c.rule)]
+            for c in kept
+        ]
+        yield "### Predictions"
+        yield _table(head, rows)
+    if more:
+        yield f"… and {more:,} more columns in report.json."
+    for label, text in (("Noise", area.noise.sentence), ("Why", area.what), ("To do", area.do)):
+        if text:
+            yield f"{label}: {escape(text, 600)}"
+    if area.worst:
+        yield _details(f"The {min(len(area.worst), MOST_ROWS)} rows that moved most", _worst(area))
+
+
+def _worst(area: PredictionsArea) -> str:
+    rows = [
+        [", ".join(f"{escape(k)} = {escape(v)}" for k, v in row.key.items()), escape(row.column)]
+        + [escape(row.a), escape(row.b), number(row.abs_delta), "yes" if row.flip else ""]
+        for row in area.worst[:MOST_ROWS]
+    ]
+    return _table(["row", "column", "A", "B", "Δ", "flips"], rows)
+
+
+def _findings(title: str, findings: Sequence[Finding]) -> Iterator[str]:
+    kept, more = bounded([f for f in differing_first(findings) if f.change != "same"], MOST_FINDINGS)
+    if not kept:
+        return
+    rows = [
+        [GLYPHS[f.change], escape(path_text(f.path)), escape(value_text(f.a)), escape(value_text(f.b)), f.severity]
+        + [escape(f.note.partition("\n")[0])]
+        for f in kept
+    ]
+    body = _table(["", "what", "A", "B", "severity", "note"], rows)
+    if more:
+        body += f"\n\n… and {more:,} more in report.json."
+    yield _details(f"{title}: {len(kept) + more:,} findings", body)
+
+
+def _warnings(warnings: Sequence[str]) -> Iterator[str]:
+    kept, more = bounded(warnings, MOST_WARNINGS)
+    if kept:
+        lines = [f"- {escape(text, 600)}" for text in kept] + ([f"- … and {more:,} more"] if more else [])
+        yield _details(f"{len(warnings):,} warnings", "\n".join(lines))
+
+
+def _sides(report: Report) -> Iterator[str]:
+    def facts(side: SideReport) -> dict[str, str]:
+        return dict(side_facts(side))
+
+    a, b = facts(report.sides.a), facts(report.sides.b)
+    rows = [
+        [label, escape(a.get(label), 600), escape(b.get(label), 600)]
+        for label in dict.fromkeys((*a, *b))
+    ]
+    yield _details("The two sides", _table(["", "A", "B"], rows))

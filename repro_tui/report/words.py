@@ -1,0 +1,143 @@
+"""What the formats share: the glyphs, the plain words for a verdict, numbers, and lists with an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar
+
+from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
+from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
+from repro_tui.model.report import Report, SideReport
+from repro_tui.model.run import Isolation
+from repro_tui.support.text import show
+
+T = TypeVar("T")
+Tone = Literal["good", "bad", "open"]
+ABSENT = "—"
+GLYPHS: dict[Change, str] = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?"}
+STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?"}
+MEANINGS: dict[Verdict, str] = {
+    "identical": "the predictions have the same types and the same bytes",
+    "equal": "the predictions are equal: only the sign of zero or a lossless type differs",
+    "equal-to-rounding": "the predictions are equal but for the rounding of floating-point numbers",
+    "within-tolerance": "every difference is within the tolerance, and no decision flips",
+    "within-noise": "the sides differ no more than repeated runs of one side do",
+    "undecided": "the predictions are over the tolerance, and the runs are too few to tell noise from drift",
+    "drift": "the predictions differ",
+    "not-comparable": "the predictions could not be compared",
+}
+KINDS = ("dockerfile", "image", "lock", "requirements", "sif")
+
+
+def tone(verdict: Verdict) -> Tone:
+    """Whether a verdict reads as the same, as different, or as an open question."""
+    return "good" if verdict in SAME_VERDICTS else "bad" if verdict == "drift" else "open"
+
+
+def verdict_glyph(verdict: Verdict) -> str:
+    """The glyph that leads a verdict, so that nothing rests on colour alone."""
+    return {"good": "=", "bad": "≠"}.get(tone(verdict), "!" if verdict == "not-comparable" else "?")
+
+
+def number(value: float | None) -> str:
+    """A count with its thousands apart, a measure to four digits; absent is a dash."""
+    if value is None:
+        return ABSENT
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def seconds(value: float) -> str:
+    """A duration in seconds, as people read it."""
+    return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
+
+
+def bounded(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
+    """The first `most` items, and how many are left out."""
+    return items[:most], max(0, len(items) - most)
+
+
+def path_text(path: Sequence[str]) -> str:
+    """A finding's path as one name."""
+    return " › ".join(show(part, 300) for part in path) or "the whole area"
+
+
+def value_text(value: Any, cap: int = 300) -> str:
+    """One side's value; absent is a dash."""
+    return show(value, cap)
+
+
+def finding_words(finding: Finding) -> str:
+    """A finding in one line: what it went from and to, and its note."""
+    change = f"{value_text(finding.a)} → {value_text(finding.b)}"
+    told = {
+        "added": f"only in B: {value_text(finding.b)}",
+        "removed": f"only in A: {value_text(finding.a)}",
+        "same": "same",
+    }
+    words = "" if finding.change == "unknown" else told.get(finding.change, change)
+    note = show(finding.note.partition("\n")[0], 300)
+    return f"{words} ({note})" if words and note else words or note or "unknown"
+
+
+def differing_first(findings: Sequence[Finding]) -> list[Finding]:
+    """What differs or is unknown before what is the same; the important before the rest."""
+    weights = {"important": 0, "notice": 1, "info": 2}
+    return sorted(findings, key=lambda finding: (finding.change == "same", weights[finding.severity]))
+
+
+def areas_of(report: Report) -> Iterator[tuple[AreaName, Area | PredictionsArea]]:
+    """The five areas by name, in their fixed order."""
+    for name in AREAS:
+        yield name, getattr(report.areas, name)
+
+
+def counts_words(area: Area | PredictionsArea) -> str:
+    """An area's counts that are not zero, in words."""
+    told = [f"{count:,} {show(name, 40)}" for name, count in area.counts.items() if count]
+    return ", ".join(told) or "nothing to compare"
+
+
+def isolation_words(isolation: Isolation | None) -> str:
+    """The isolation that was obtained."""
+    if isolation is None:
+        return "not run"
+    probed = ", probed" if isolation.probed else ", not probed"
+    return f"{isolation.kind}, network {isolation.network}{probed}"
+
+
+def side_facts(side: SideReport) -> list[tuple[str, str]]:
+    """What a side's card says: a label and a safe text each."""
+    code, environment = _table(side.record, "code"), _table(side.record, "environment")
+    kind = next((kind for kind in KINDS if environment.get(kind)), "")
+    facts = [
+        ("reference", side.reference),
+        ("commit", code.get("commit")),
+        ("repository", code.get("repository")),
+        ("environment", f"{kind}: {show(environment[kind], 300)}" if kind else None),
+        ("python", environment.get("python")),
+        ("predict", _command(side)),
+        ("runs", _runs(side)),
+        ("isolation", isolation_words(side.isolation)),
+        ("not recorded", ", ".join(show(missing.field, 100) for missing in side.missing)),
+        ("failed at", side.failed),
+        ("why", side.what),
+        ("what to do", side.do),
+    ]
+    return [(label, show(value, 600)) for label, value in facts if value]
+
+
+def _table(record: dict[str, Any], name: str) -> dict[str, Any]:
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _command(side: SideReport) -> str:
+    words = _table(side.record, "predict").get("command")
+    return " ".join(show(word, 300) for word in words) if isinstance(words, list | tuple) else ""
+
+
+def _runs(side: SideReport) -> str:
+    if not side.runs:
+        return "none"
+    good = sum(run.status == "succeeded" for run in side.runs)
+    return f"{good} of {len(side.runs)} succeeded, {seconds(sum(run.seconds for run in side.runs))} in all"

@@ -1,0 +1,105 @@
+"""The Docker engine of this machine. A name is checked before any call, and resolved to content before it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.support import grammar
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+TIMEOUT_S = 60
+AUDIT_LABEL, CACHE_LABEL, BUILD_LABEL = "repro-tui.audit", "repro-tui.cache", "repro-tui.build"
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+
+
+@contextmanager
+def engine() -> Iterator[DockerClient]:
+    """A client of the engine; what the engine says wrong in between becomes Inconclusive, in one line."""
+    import docker
+    import requests
+    from docker.errors import DockerException
+
+    address = os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
+    if not address.startswith("unix://"):
+        raise Inconclusive(
+            f"the Docker engine is at {show(address, 100)}, and not on this machine: it cannot see our files",
+            "unset DOCKER_HOST, or run repro-tui where the engine is",
+        )
+    client = None
+    try:
+        client = docker.DockerClient(base_url=address, timeout=TIMEOUT_S, use_ssh_client=False)
+        client.ping()
+    except (DockerException, requests.RequestException, OSError) as error:
+        if client is not None:
+            client.close()
+        raise Inconclusive(
+            f"no Docker engine answers at {address}", "start it, or install it (repro-tui doctor says how)"
+        ) from error
+    try:
+        yield client
+    except (DockerException, requests.RequestException) as error:
+        raise Inconclusive(f"the Docker engine refused: {_words(error)}", "see the engine's own log") from error
+    finally:
+        client.close()
+
+
+def _words(error: Exception) -> str:
+    return show(" ".join(str(getattr(error, "explanation", None) or error).split()), 400)
+
+
+def find_image(client: DockerClient, reference: str) -> dict[str, Any] | None:
+    """What the engine says of a local image, or None. Raises Refused where the name is none."""
+    from docker.errors import ImageNotFound, NotFound
+
+    _check(reference)
+    try:
+        found: dict[str, Any] = client.api.inspect_image(reference)
+    except (ImageNotFound, NotFound):
+        return None
+    return found
+
+
+def pull_image(client: DockerClient, reference: str) -> dict[str, Any]:
+    """Pulls an image from its registry. Raises Inconclusive where that does not answer, or does not have it."""
+    from docker.errors import DockerException
+
+    _check(reference)
+    repository, tag = _parts(reference)
+    try:
+        client.api.pull(repository, tag=tag)
+        found: dict[str, Any] = client.api.inspect_image(reference)
+    except DockerException as error:
+        raise Inconclusive(
+            f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {_words(error)}",
+            "see that its registry answers and still has it, or record another image",
+        ) from error
+    return found
+
+
+def _check(reference: str) -> None:
+    mistake = grammar.image(reference)
+    if mistake:
+        raise Refused(f"{show(reference, 200)} {mistake}")
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    name, at, digest = reference.partition("@")
+    if at:
+        return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name, digest
+    head, colon, tag = reference.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (reference, "latest")
+
+
+def cache_digest(root: Path) -> str:
+    """What tells the containers of one cache from those of another."""
+    from repro_tui.support.hashes import digest_text
+
+    return digest_text(str(root.resolve()))[:16]

@@ -1,0 +1,102 @@
+"""Real engines for tests: a base image with Python, and a registry of the tests' own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import need
+
+TAG = "repro-tui-test-base:latest"
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """The Docker client's output."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+@cache
+def _engine() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@cache
+def _base() -> str:
+    chosen = os.environ.get("REPRO_TUI_BASE_IMAGE", TAG)
+    found = docker("image", "inspect", "--format", "{{.Id}}", chosen, check=False)
+    if found:
+        return found
+    script = Path(__file__).parent.parent / ".ci" / "base-image"
+    subprocess.run(["bash", str(script), TAG], check=True, stdout=subprocess.DEVNULL)
+    return docker("image", "inspect", "--format", "{{.Id}}", TAG)
+
+
+def base_image() -> str:
+    """The id of an image that has python3 and nothing else of note; made by debootstrap where there is none."""
+    need("docker", _engine(), "no Docker engine answers")
+    need("docker", shutil.which("debootstrap") is not None or bool(_present()), "debootstrap is not installed")
+    return _base()
+
+
+def _present() -> str:
+    return docker("image", "inspect", "--format", "{{.Id}}", os.environ.get("REPRO_TUI_BASE_IMAGE", TAG), check=False)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def registry() -> Iterator[str]:
+    """A registry of this test's own on loopback: its address."""
+    program = shutil.which("docker-registry")
+    need("docker", program is not None, "docker-registry is not installed")
+    assert program is not None
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"127.0.0.1:{free_port()}"
+        config = Path(folder) / "config.yml"
+        config.write_text(
+            f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
+            f"http: {{addr: '{address}'}}\n"
+        )
+        served = subprocess.Popen([program, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait(address)
+            yield address
+        finally:
+            served.terminate()
+            served.wait()
+
+
+def _wait(address: str) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"nothing answers at {address}")
+
+
+def push(image: str, name: str) -> str:
+    """Pushes an image to a registry and returns its reference by digest."""
+    docker("tag", image, name)
+    docker("push", "--quiet", name)
+    digests = docker("image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name).splitlines()
+    return next(digest for digest in digests if digest.startswith(name.rpartition(":")[0]))
