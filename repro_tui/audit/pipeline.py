@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from repro_tui import __version__
@@ -70,7 +71,7 @@ class Audit:
         from repro_tui.compare.parameters import compare_parameters
 
         one, other = a.workspace, b.workspace
-        return (
+        areas = (
             self._area("code", lambda: compare_code(one, other, self.context)),
             self._area("environment", lambda: compare_environment(one, other, self.context)),
             self._area(
@@ -81,6 +82,8 @@ class Audit:
             ),
             self._area("data", lambda: compare_data(one, other, self.context)),
         )
+        _warm_up()
+        return areas
 
     def _area(self, name: str, compare: Callable[[], Area]) -> Area:
         try:
@@ -167,6 +170,12 @@ class Audit:
             areas=areas,
             warnings=_warnings(a, b, inputs),
         )
+
+
+def _warm_up() -> None:
+    """Imports what the predictions' comparison will need while the predict steps still run: it takes a second."""
+    for name in ("repro_tui.compare.predictions", "duckdb", "pyarrow.compute"):
+        import_module(name)
 
 
 def _at_once(tasks: list[Callable[[], object]], workers: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from repro_tui.audit.redaction import hidden_record
 from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.report import SideReport
 from repro_tui.model.run import Run
@@ -37,12 +38,17 @@ class SideState:
         try:
             self.workspace = rebuild(self.record, self.context)
             self.parts = self.workspace.parts
-            write_json(self.context.folder / "inventory.json", self.workspace.environment.inventory)
+            self._keep_inventory(self.workspace.environment.inventory)
         except Inconclusive as error:
             self.parts = error.parts
             self.lose(error.step or "rebuild", error.what, error.do)
         except Refused as error:
             self.lose("rebuild", str(error), "correct the record")
+
+    def _keep_inventory(self, inventory: Inventory) -> None:
+        hide = self.context.redactor.variable
+        variables = {name: hide(name, value) for name, value in inventory.variables.items()}
+        write_json(self.context.folder / "inventory.json", replace(inventory, variables=variables))
 
     def run_once(self, number: int, inputs: Path) -> Run | None:
         """Executes the predict step once; None where the side is lost already or now."""
@@ -62,8 +68,8 @@ class SideState:
         return run
 
     def lose(self, step: str, what: str, do: str) -> None:
-        """Marks the side as lost; the first reason stands."""
-        if not self.failed:
+        """Marks the side as lost. The first reason stands; of runs at the same time, that of the first run."""
+        if not self.failed or (self.failed.startswith("run ") and step < self.failed):
             self.failed, self.what, self.do = step, what, do
 
     def report(self) -> SideReport:

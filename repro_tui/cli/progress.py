@@ -86,9 +86,8 @@ class Live:
 
     def draw(self) -> Table:
         """The table as it stands."""
-        from rich.text import Text
-
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 1), expand=False)
         for _ in range(4):

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from repro_tui.compare.alignment import Pair
 from repro_tui.compare.cells import Cells, Mask, Tally
+from repro_tui.compare.statistics import interval
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import Kind
@@ -89,16 +90,13 @@ class ExactColumn:
     def _label_measures(self) -> dict[str, Any]:
         if not self.tally.rows:
             return {}
-        from scipy.stats import binomtest
-
         flips, rows = self.tally.flips, self.tally.rows
-        method = "wilson" if flips else "exact"
-        interval = binomtest(flips, rows).proportion_ci(0.95, method=method)
+        low, high = interval(flips, rows)
         return {
             "flip_rate": flips / rows,
-            "flip_rate_low": float(interval.low),
-            "flip_rate_high": float(interval.high),
-            "interval": method,
+            "flip_rate_low": low,
+            "flip_rate_high": high,
+            "interval": "wilson" if flips else "exact",
             "kappa": self._kappa(),
         }
 

@@ -12,6 +12,7 @@ from repro_tui.compare.alignment import Pair
 from repro_tui.compare.cells import Cells, Floats, Tally
 from repro_tui.compare.kinds import Profile
 from repro_tui.compare.numbers import Numbers, compare_numbers
+from repro_tui.compare.statistics import kolmogorov_smirnov, wasserstein
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule, Kind
@@ -167,12 +168,10 @@ class _Moments:
 
     def _distributions(self, sd: float) -> dict[str, Any]:
         """Secondary: they ignore which rows belong together. Over the first 100,000 rows."""
-        from scipy.stats import ks_2samp, wasserstein_distance
-
         a, b = np.concatenate(self.sample_a), np.concatenate(self.sample_b)
-        found = {"ks": float(ks_2samp(a, b, method="asymp").statistic)}
+        found = {"ks": kolmogorov_smirnov(a, b)}
         if sd:
-            found["wasserstein_over_sd"] = float(wasserstein_distance(a, b)) / sd
+            found["wasserstein_over_sd"] = wasserstein(a, b) / sd
         return found
 
     def histogram(self) -> tuple[tuple[float, float, int], ...]:

@@ -1,4 +1,4 @@
-"""Reads a container's log while it runs. A stream that ends early is taken up again where it broke."""
+"""Reads a container's output while it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class LogReader(threading.Thread):
 
     def __init__(self, client: DockerClient, container: str, log: RunLog) -> None:
         super().__init__(daemon=True, name="container-log")
-        self._client, self._container, self._log = client, container, log
+        self._log = log
+        # Opened before the container is started: a stream that is opened after its end never ends.
+        self._stream = client.api.attach(container, stdout=True, stderr=True, stream=True)
         self._line = bytearray()
         self._ended = threading.Event()
 
@@ -29,8 +31,7 @@ class LogReader(threading.Thread):
         from docker.errors import DockerException
 
         try:
-            stream = self._client.api.attach(self._container, stdout=True, stderr=True, stream=True, logs=True)
-            for chunk in stream:
+            for chunk in self._stream:
                 self._take(chunk)
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             if not self._ended.is_set():

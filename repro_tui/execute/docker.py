@@ -173,8 +173,8 @@ class _Container:
     def _until_end(self, container: str, log: RunLog, began: float) -> bool:
         """Starts it and waits; returns whether it was ended at its time limit."""
         api = self.client.api
-        api.start(container)
         reader = LogReader(self.client, container, log)
+        api.start(container)
         reader.start()
         timed_out = False
         try:

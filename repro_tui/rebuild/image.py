@@ -24,7 +24,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.docker_engine import engine, find_image, pull_image
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
-from repro_tui.support.text import show, shorten_middle
+from repro_tui.support.text import shorten_middle, show
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -91,9 +91,8 @@ def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
     b = {name: (p.version, p.digest) for name, p in built.python_packages.items()} | built.system_packages
     names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
     if names:
-        step.warn(
-            f"the rebuilt image differs from the recorded one in {len(names)} packages: {show(', '.join(names), 300)}"
-        )
+        told = show(", ".join(names), 300)
+        step.warn(f"the rebuilt image differs from the recorded one in {len(names)} packages: {told}")
         return "differs"
     step.how += "; its packages are those of the recorded image"
     return "matches"
@@ -126,7 +125,7 @@ def _debian_python(system: dict[str, str]) -> dict[str, str]:
 
 
 def _facts(found: dict[str, Any]) -> dict[str, str]:
-    """The image's own description. Ids and layers differ between builds of the same content: they are facts, no more."""
+    """The image's own description. Ids and layers differ between builds of one content: they are facts, no more."""
     config = found.get("Config") or {}
     layers = (found.get("RootFS") or {}).get("Layers") or []
     labels = config.get("Labels") or {}

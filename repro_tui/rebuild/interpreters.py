@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,9 +41,17 @@ class Interpreter:
     markers: dict[str, str]
 
 
-@cache
+_LOOKING = threading.Lock()  # sysconfig, by which uv looks for itself, fills its table without a lock
+
+
 def uv_binary() -> str:
     """The uv that came with this program."""
+    with _LOOKING:
+        return _find_uv()
+
+
+@cache
+def _find_uv() -> str:
     from uv import find_uv_bin
 
     return str(find_uv_bin())

@@ -48,7 +48,7 @@ class JUnitReporter:
     """Writes one test suite an area, and one a side: a difference fails where its area is gated."""
 
     def __init__(self, fail_on: tuple[str, ...] = ("predictions",)) -> None:
-        self._gated = frozenset(gated(fail_on))
+        self._gated = frozenset(gated(tuple(word.strip() for word in fail_on)))
 
     def write(self, report: Report, stream: TextIO) -> None:
         """Writes the report as ASCII XML."""
@@ -81,14 +81,14 @@ def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
 
 
 def _say(element: ElementTree.Element, case: _Case) -> None:
-    """Every line of untrusted text is indented, so that none begins with a command of a build server."""
+    """Every line of untrusted text begins with a bar: build servers skip spaces when they look for their commands."""
     if case.outcome != "passed":
         said = ElementTree.SubElement(element, case.outcome, message=case.message, type=case.outcome)
     elif case.text:
         said = ElementTree.SubElement(element, "system-out")
     else:
         return
-    said.text = "".join(f"\n  {line}" for line in show_lines(case.text or case.message, 500, 200)) + "\n"
+    said.text = "".join(f"\n| {line}" for line in show_lines(case.text or case.message, 500, 200)) + "\n"
 
 
 def _time(seconds: float) -> str:
@@ -121,9 +121,13 @@ def _parts(side: SideReport) -> Iterator[tuple[_Case, str]]:
 def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
     for run in side.runs:
         head = f"{run.status}, exit code {number(run.exit_code)}, {number(run.rows)} rows"
-        text = "\n".join((head, f"isolation: {isolation_words(run.isolation)}", *run.tail))
+        where = [f"isolation: {isolation_words(run.isolation)}"] if run.isolation else []
+        text = "\n".join((head, *where, *run.tail))
         outcome: Outcome = "passed" if run.status == "succeeded" else "error"
-        yield _Case(f"run {run.number}", outcome, show(run.what or run.status, 600), text, run.seconds), f"run {run.number}"
+        yield (
+            _Case(f"run {run.number}", outcome, show(run.what or run.status, 600), text, run.seconds),
+            f"run {run.number}",
+        )
 
 
 # -- areas ----------------------------------------------------------------------------------------------------------
@@ -146,13 +150,23 @@ def _finding_case(finding: Finding, decides: bool) -> _Case:
     outcome = outcomes.get(finding.change, "failure") if decides else "passed"
     told = finding_words(finding)
     below = [f"{path_text(child.path)}: {finding_words(child)}" for child in finding.children[:50]]
-    return _Case(show(path_text(finding.path), 500), outcome, show(told, 600), "\n".join((told, finding.note, *below)))
+    return _Case(
+        show(path_text(finding.path), 500),
+        outcome,
+        show(told, 600),
+        "\n".join((told, *finding.note.split("\n")[1:], *below)),
+    )
 
 
 def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) -> Iterator[_Case]:
     text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, area.noise.sentence, area.what, area.do)))
     unjudged = tone(verdict) == "open"  # inconclusive whatever decides
-    yield _Case("verdict", _outcome(verdict, decides or unjudged), show(f"{verdict}: {area.what or MEANINGS[verdict]}", 600), text)
+    yield _Case(
+        "verdict",
+        _outcome(verdict, decides or unjudged),
+        show(f"{verdict}: {area.what or MEANINGS[verdict]}", 600),
+        text,
+    )
     kept, more = bounded(area.columns, MOST)
     for column in kept:
         yield _column_case(column, decides)

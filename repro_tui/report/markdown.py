@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from repro_tui.model.finding import Finding
-from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.words import (
     GLYPHS,
@@ -18,6 +18,7 @@ from repro_tui.report.words import (
     differing_first,
     number,
     path_text,
+    plural,
     seconds,
     side_facts,
     value_text,
@@ -27,16 +28,18 @@ from repro_tui.support.text import show
 
 MOST_FINDINGS, MOST_COLUMNS, MOST_ROWS, MOST_WARNINGS = 25, 50, 10, 20
 COUNTS = ("added", "removed", "changed", "unknown", "same")
-_MARKUP = re.compile(r"[\\`*_{}\[\]|~$]")
+_MARKUP = re.compile(r"[\\`*_\[\]|~$]")
+_BEGINNING = re.compile(r"^(?=[-+](?:[\s-]|$)|[=:]|\d{1,9}[.)](?:\s|$))(\d*)(.)")
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp):|\bwww\.")
 
 
 def escape(value: Any, cap: int = 300) -> str:
     """A value as literal text of one line: no markup, HTML, link, mention or reference to an issue."""
-    text = show(value, cap).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = show(value, cap).strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKUP.sub(lambda match: "\\" + match.group(), text)
     text = _LINK.sub(lambda match: match.group()[:-1] + "\\" + match.group()[-1], text)
-    return text.replace("@", "@<!-- -->").replace("#", "\\#<!-- -->").replace("&lt;!--", "&lt;\\!--")
+    text = _BEGINNING.sub(r"\1\\\2", text)
+    return text.replace("@", "@<!-- -->").replace("#", "\\#<!-- -->")
 
 
 class MarkdownReporter:
@@ -54,7 +57,7 @@ def _blocks(report: Report) -> Iterator[str]:
     yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
     for label, side in (("A", report.sides.a), ("B", report.sides.b)):
         if side.failed:
-            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}. {escape(side.do, 600)}"
+            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}. To do: {escape(side.do, 600)}"
     yield _areas(report)
     yield from _predictions(report.areas.predictions)
     for name, area in areas_of(report):
@@ -89,26 +92,43 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
     kept, more = bounded(area.columns, MOST_COLUMNS)
     if kept:
         head = ["", "column", "kind", "verdict", "equal", "within tolerance", "different", "largest Δ", "flips", "rule"]
-        rows = [
-            [verdict_glyph(c.verdict), escape(c.name), escape(c.kind), c.verdict, f"{c.equal:,}"]
-            + [f"{c.within_tolerance:,}", f"{c.different:,}", number(c.max_abs), number(c.flips), escape(c.rule)]
-            for c in kept
-        ]
         yield "### Predictions"
-        yield _table(head, rows)
+        yield _table(head, [_column(column) for column in kept])
     if more:
         yield f"… and {more:,} more columns in report.json."
-    for label, text in (("Noise", area.noise.sentence), ("Why", area.what), ("To do", area.do)):
+    told = (("Noise", area.noise.sentence), ("Why", area.what), ("To do", area.do))
+    for label, text in told if kept else ():  # without a column a side was lost, which has been said
         if text:
             yield f"{label}: {escape(text, 600)}"
     if area.worst:
-        yield _details(f"The {min(len(area.worst), MOST_ROWS)} rows that moved most", _worst(area))
+        yield _details("What moved most", _worst(area))
+
+
+def _column(column: Column) -> list[str]:
+    return [
+        verdict_glyph(column.verdict),
+        escape(column.name),
+        escape(column.kind),
+        column.verdict,
+        f"{column.equal:,}",
+        f"{column.within_tolerance:,}",
+        f"{column.different:,}",
+        number(column.max_abs),
+        number(column.flips),
+        escape(column.rule),
+    ]
 
 
 def _worst(area: PredictionsArea) -> str:
     rows = [
-        [", ".join(f"{escape(k)} = {escape(v)}" for k, v in row.key.items()), escape(row.column)]
-        + [escape(row.a), escape(row.b), number(row.abs_delta), "yes" if row.flip else ""]
+        [
+            ", ".join(f"{escape(name)} = {escape(value)}" for name, value in row.key.items()),
+            escape(row.column),
+            escape(row.a),
+            escape(row.b),
+            number(row.abs_delta),
+            "yes" if row.flip else "",
+        ]
         for row in area.worst[:MOST_ROWS]
     ]
     return _table(["row", "column", "A", "B", "Δ", "flips"], rows)
@@ -118,22 +138,28 @@ def _findings(title: str, findings: Sequence[Finding]) -> Iterator[str]:
     kept, more = bounded([f for f in differing_first(findings) if f.change != "same"], MOST_FINDINGS)
     if not kept:
         return
-    rows = [
-        [GLYPHS[f.change], escape(path_text(f.path)), escape(value_text(f.a)), escape(value_text(f.b)), f.severity]
-        + [escape(f.note.partition("\n")[0])]
-        for f in kept
-    ]
-    body = _table(["", "what", "A", "B", "severity", "note"], rows)
+    body = _table(["", "what", "A", "B", "severity", "note"], [_finding(finding) for finding in kept])
     if more:
         body += f"\n\n… and {more:,} more in report.json."
-    yield _details(f"{title}: {len(kept) + more:,} findings", body)
+    yield _details(f"{title}: {plural(len(kept) + more, 'finding')}", body)
+
+
+def _finding(finding: Finding) -> list[str]:
+    return [
+        GLYPHS[finding.change],
+        escape(path_text(finding.path)),
+        escape(value_text(finding.a)),
+        escape(value_text(finding.b)),
+        finding.severity,
+        escape(finding.note.partition("\n")[0]),
+    ]
 
 
 def _warnings(warnings: Sequence[str]) -> Iterator[str]:
     kept, more = bounded(warnings, MOST_WARNINGS)
     if kept:
         lines = [f"- {escape(text, 600)}" for text in kept] + ([f"- … and {more:,} more"] if more else [])
-        yield _details(f"{len(warnings):,} warnings", "\n".join(lines))
+        yield _details(plural(len(warnings), "warning"), "\n".join(lines))
 
 
 def _sides(report: Report) -> Iterator[str]:
@@ -141,8 +167,5 @@ def _sides(report: Report) -> Iterator[str]:
         return dict(side_facts(side))
 
     a, b = facts(report.sides.a), facts(report.sides.b)
-    rows = [
-        [label, escape(a.get(label), 600), escape(b.get(label), 600)]
-        for label in dict.fromkeys((*a, *b))
-    ]
+    rows = [[label, escape(a.get(label), 600), escape(b.get(label), 600)] for label in dict.fromkeys((*a, *b))]
     yield _details("The two sides", _table(["", "A", "B"], rows))

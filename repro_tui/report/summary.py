@@ -29,9 +29,7 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict) -> tuple[str, ...]:
     found = [*_verdict(sides, areas.predictions, verdict), *_differences(areas)]
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
-        found.append(
-            f"{_listed(same).capitalize()} {'are' if len(same) > 1 or same == ['parameters'] else 'is'} the same."
-        )
+        found.append(f"{_listed(same).capitalize()} {_are(same)} the same.")
     found += [text for side in (sides.a, sides.b) for text in _isolation(side)]
     return tuple(dict.fromkeys(found))
 

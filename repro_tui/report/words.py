@@ -51,6 +51,11 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun, one or many."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def bounded(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
     """The first `most` items, and how many are left out."""
     return items[:most], max(0, len(items) - most)
@@ -58,7 +63,7 @@ def bounded(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
 
 def path_text(path: Sequence[str]) -> str:
     """A finding's path as one name."""
-    return " › ".join(show(part, 300) for part in path) or "the whole area"
+    return " / ".join(show(part, 300) for part in path) or "the whole area"
 
 
 def value_text(value: Any, cap: int = 300) -> str:
@@ -118,6 +123,7 @@ def side_facts(side: SideReport) -> list[tuple[str, str]]:
         ("predict", _command(side)),
         ("runs", _runs(side)),
         ("isolation", isolation_words(side.isolation)),
+        ("beware", " ".join(side.isolation.warnings) if side.isolation else ""),
         ("not recorded", ", ".join(show(missing.field, 100) for missing in side.missing)),
         ("failed at", side.failed),
         ("why", side.what),

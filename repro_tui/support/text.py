@@ -10,10 +10,11 @@ from typing import Any
 CAP = 2000
 MARKS_IN_A_ROW = 8
 # C0 and DEL, C1, soft hyphen and Arabic letter mark, zero-width and bidi controls, line and paragraph separators,
-# word joiner to invisible plus, BOM, variation selectors beyond the first 16, interlinear annotation, tags, surrogates.
+# word joiner to invisible plus, BOM, interlinear annotation, what is no character in XML, variation selectors beyond
+# the first 16, tags, surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 
 
@@ -55,9 +56,12 @@ def _as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return repr(value)
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+    try:
+        if isinstance(value, dict | list | tuple):
+            return json.dumps(value, ensure_ascii=False, default=str)
+        return str(value)
+    except ValueError:  # Python refuses to print an integer of more than 4,300 digits
+        return f"({type(value).__name__}: too large to print)"
 
 
 def _cut_marks(text: str) -> str:

@@ -84,7 +84,9 @@ def _report(word: Word) -> Report:
     return Report(
         schema=1,
         tool=Tool("repro-tui", "0.1.0"),
-        audit=AuditInfo(word("2026-01-05-prod-staging"), word("audits/1"), "2026-01-05T10:00:00Z", 12.345, {"run": 7.5}),
+        audit=AuditInfo(
+            word("2026-01-05-prod-staging"), word("audits/1"), "2026-01-05T10:00:00Z", 12.345, {"run": 7.5}
+        ),
         verdict="drift",
         exit_status=1,
         summary=(
@@ -130,7 +132,9 @@ def _finding(
 
 def _code(word: Word) -> Area:
     hunk = Finding((word("predict.py"), "@@ -1,3 +1,4 @@"), "changed", word("a"), word("b"), "notice", word(HUNK))
-    file = _finding(word, ("predict.py",), "changed", "blob 1f (612 bytes)", "blob 2e (631 bytes)", "important", "+2 -1 lines")
+    file = _finding(
+        word, ("predict.py",), "changed", "blob 1f (612 bytes)", "blob 2e (631 bytes)", "important", "+2 -1 lines"
+    )
     commit = _finding(word, ("commit",), "changed", COMMIT_A, COMMIT_B, "info", "2 commits only in B, 0 only in A")
     log = _finding(word, ("commit", COMMIT_B), "added", None, "2026-01-04 Ada: Scale the score", "info")
     new = _finding(word, ("notes.md",), "added", None, "blob 3d (90 bytes)", "notice", "added")
@@ -154,7 +158,9 @@ def _parameters(word: Word) -> Area:
 
 
 def _data(word: Word) -> Area:
-    same = _finding(word, ("data/model.json",), "same", f"sha256:{DIGEST_A}", f"sha256:{DIGEST_A}", "info", "as recorded")
+    same = _finding(
+        word, ("data/model.json",), "same", f"sha256:{DIGEST_A}", f"sha256:{DIGEST_A}", "info", "as recorded"
+    )
     return area_of((same,), 0)
 
 

@@ -1,0 +1,179 @@
+"""A report as one self-contained page, without script: it loads nothing, and what it shows cannot become markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import TextIO
+
+from repro_tui.model.finding import Area, Finding
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.report import Report, SideReport
+from repro_tui.report.html_predictions import predictions
+from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
+from repro_tui.report.words import (
+    GLYPHS,
+    MEANINGS,
+    STATUS_GLYPHS,
+    areas_of,
+    bounded,
+    counts_words,
+    differing_first,
+    path_text,
+    plural,
+    seconds,
+    side_facts,
+    tone,
+    value_text,
+    verdict_glyph,
+)
+from repro_tui.support.text import show_lines
+
+MOST_FINDINGS, MOST_CHILDREN, MOST_LINES, MOST_WARNINGS = 300, 30, 120, 100
+LONG_HUNK = 24
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+STATUS_TONES = {"same": "good", "different": "bad", "unknown": "open"}
+CHANGE_TONES = {"same": "", "changed": "bad", "added": "good", "removed": "bad", "unknown": "open"}
+
+
+class HtmlReporter:
+    """Writes the page: the verdict, the summary, both sides, and every area folded."""
+
+    def write(self, report: Report, stream: TextIO) -> None:
+        """Writes the whole page; characters beyond ASCII are written as references, so any encoding will do."""
+        for part in _page(report):
+            stream.write(part.encode("ascii", "xmlcharrefreplace").decode("ascii") + "\n")
+
+
+def _page(report: Report) -> Iterator[str]:
+    style = files("repro_tui.report").joinpath("page.css").read_text(encoding="utf-8")
+    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f"<title>{text(report.verdict)}: {text(report.sides.a.name, 80)} | {text(report.sides.b.name, 80)}</title>"
+    yield f"<style>\n{style}</style>\n</head>\n<body>"
+    yield from _head(report)
+    yield f'<div class="cards">{_side("A", report.sides.a)}{_side("B", report.sides.b)}</div>'
+    yield "<h2>Areas</h2>"
+    yield _fold("predictions", report.areas.predictions, predictions(report.areas.predictions))
+    for name, area in areas_of(report):
+        if not isinstance(area, PredictionsArea):
+            yield _fold(name, area, _findings(area))
+    yield _warnings(report.warnings)
+    yield from _foot(report)
+
+
+def _head(report: Report) -> Iterator[str]:
+    names = (
+        f"{text(report.sides.a.name, 120)} <span>(A) against</span> {text(report.sides.b.name, 120)} <span>(B)</span>"
+    )
+    yield f"<h1>{names}</h1>"
+    status = element("span", f"exit status {report.exit_status}", "soft")
+    verdict = f"{verdict_glyph(report.verdict)} {report.verdict}"
+    meaning = element("span", text(MEANINGS[report.verdict]))
+    yield element("div", f"{element('b', text(verdict))}{meaning}{status}", f"verdict {tone(report.verdict)}")
+    yield element("ul", "".join(element("li", text(sentence, 800)) for sentence in report.summary), "summary")
+
+
+def _side(label: str, side: SideReport) -> str:
+    lost = glyph("!", "bad") if side.failed else ""
+    body = element("h2", f"{lost}{label} {text(side.name, 120)}") + facts(side_facts(side))
+    parts = [
+        cells(
+            (
+                ("", text(part.step)),
+                ("", text(part.how)),
+                ("", "cached" if part.cached else text(seconds(part.seconds))),
+                ("", text({"matches": "as recorded", "differs": "differs from the record"}.get(part.matches, ""))),
+            )
+        )
+        for part in side.rebuild
+    ]
+    rebuilt = details("Rebuild", table(["step", "how", "took", "record"], parts), opened=False) if parts else ""
+    return element("section", body + rebuilt + _runs(side), "card")
+
+
+def _runs(side: SideReport) -> str:
+    rows = [
+        cells(
+            (
+                ("", f"run {run.number}"),
+                ("", text(run.status)),
+                ("number", text(seconds(run.seconds))),
+                ("value", text(run.what or (run.tail[-1] if run.tail else ""))),
+            )
+        )
+        for run in side.runs
+    ]
+    return (
+        details("Runs", table(["", "ended", "took", "last words"], rows, frozenset({"took"})), opened=False)
+        if rows
+        else ""
+    )
+
+
+def _fold(name: str, area: Area | PredictionsArea, body: str) -> str:
+    told = f"{area.status}: {counts_words(area)}" if area.counts else area.status
+    title = f"{glyph(STATUS_GLYPHS[area.status], STATUS_TONES[area.status])} {name}"
+    return details(f"{title}{element('span', text(told), 'soft')}", body, opened=area.status != "same")
+
+
+def _findings(area: Area) -> str:
+    kept, more = bounded(differing_first(area.findings), MOST_FINDINGS)
+    if not kept:
+        return element("p", "Nothing differs." if area.status == "same" else "Nothing was compared.", "soft")
+    rows = (row for finding in kept for row in _rows(finding))
+    return table(["", "what", "A", "B", "note"], rows) + left_out(more, "findings")
+
+
+def _rows(finding: Finding, below: bool = False) -> Iterator[str]:
+    css = "below" if below else "heavy" if finding.severity == "important" else ""
+    if finding.path and finding.path[-1].startswith("@@ "):
+        yield f'<tr class="below"><td></td><td colspan="4">{_hunk(finding)}</td></tr>'
+        return
+    name = path_text(finding.path[1:] if below and len(finding.path) > 1 else finding.path)
+    yield cells(
+        (
+            ("", glyph(GLYPHS[finding.change], CHANGE_TONES[finding.change])),
+            ("path", text(name)),
+            ("value", text(value_text(finding.a))),
+            ("value", text(value_text(finding.b))),
+            ("", text(finding.note.partition("\n")[0])),
+        ),
+        css,
+    )
+    kept, more = bounded(finding.children, MOST_CHILDREN)
+    for child in kept if not below else ():
+        yield from _rows(child, below=True)
+    if more and not below:
+        yield f'<tr class="below"><td></td><td colspan="4">{left_out(more, "below")}</td></tr>'
+
+
+def _hunk(finding: Finding) -> str:
+    signs = {"+": "in-b", "-": "in-a"}
+    lines = show_lines(finding.note, 500, MOST_LINES)
+    body = "".join(element("i", text(line) or " ", signs.get(line[:1], "")) for line in lines)
+    header = element("i", text(finding.path[-1]), "soft")
+    if len(lines) <= LONG_HUNK:
+        return element("pre", header + body)
+    return details(
+        text(finding.path[-1]) + element("span", f"{len(lines):,} lines", "soft"), element("pre", body), opened=False
+    )
+
+
+def _warnings(warnings: tuple[str, ...]) -> str:
+    if not warnings:
+        return ""
+    kept, more = bounded(warnings, MOST_WARNINGS)
+    body = element("ul", "".join(element("li", text(warning)) for warning in kept)) + left_out(more, "warnings")
+    return details(f"{glyph('!', 'open')} {plural(len(warnings), 'warning')}", body, opened=True)
+
+
+def _foot(report: Report) -> Iterator[str]:
+    stages = ", ".join(f"{text(name, 60)} {seconds(spent)}" for name, spent in report.audit.seconds_by_stage.items())
+    took = f"{seconds(report.audit.seconds)}{f' ({stages})' if stages else ''}"
+    made = f"{text(report.tool.name)} {text(report.tool.version)}, report schema {report.schema}"
+    audit = f"Audit {text(report.audit.id)}, begun {text(report.audit.started)}, took {took}."
+    signs = "= same, &ne; changed, + only in B, - only in A, ? unknown, ! failed"
+    yield f"<footer><p>{audit}</p><p>{made}. {signs}.</p></footer>"
+    yield "</body>\n</html>"

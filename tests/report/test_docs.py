@@ -1,0 +1,84 @@
+"""What docs/ says of records and reports is what the program reads and writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro_tui.compare.tolerance import DEFAULTS
+from repro_tui.model.finding import Area, Finding
+from repro_tui.model.predictions import VERDICTS, Column, Noise, PredictionsArea, Rows, WorstRow
+from repro_tui.model.record import Missing
+from repro_tui.model.report import AuditInfo, Report, SideReport, Tool
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Part
+from repro_tui.support.wire.record import RecordFields, check_record
+
+DOCS = Path(__file__).parents[2] / "docs"
+KINDS = (Report, Tool, AuditInfo, SideReport, Missing, Part, Run, Isolation, Area, Finding, PredictionsArea, Column)
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page(name), re.S)
+
+
+def fields(schema: dict[str, Any]) -> Iterator[str]:
+    for part in (schema, *schema.get("$defs", {}).values()):
+        yield from part.get("properties", {})
+
+
+def test_the_example_is_a_record() -> None:
+    (example,) = blocks("record", "toml")
+    assert list(check_record(tomllib.loads(example), "record.md").deployments) == ["prod"]
+
+
+def test_every_field_of_a_record_is_described() -> None:
+    told = set(re.findall(r"[A-Za-z0-9_]+", page("record")))
+    assert set(fields(RecordFields.model_json_schema())) <= told
+
+
+@pytest.mark.parametrize("kind", [*KINDS, Rows, Noise, WorstRow])
+def test_every_key_of_a_report_is_described(kind: type[Any]) -> None:
+    told = set(re.findall(r"[A-Za-z0-9_]+", page("report")))
+    assert {field.name for field in dataclasses.fields(kind)} <= told
+
+
+def test_the_example_of_a_finding_is_one() -> None:
+    (example,) = blocks("report", "json")
+    assert Finding(**{**json.loads(example), "children": ()}).change == "changed"
+
+
+def test_every_column_of_the_differences_is_described() -> None:
+    from repro_tui.compare.differences import SCHEMA
+
+    told = re.findall(
+        r"`([a-z_]+)`", page("report").partition("### differences.parquet")[2].partition("## The other")[0]
+    )
+    assert set(SCHEMA.names) <= set(told)
+
+
+def test_the_verdicts_and_tolerances_are_those_of_the_program() -> None:
+    rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \|$", page("comparison"), re.M)
+    told = {name: (float(rtol), float(atol)) for name, rtol, atol in rows if name in DEFAULTS}
+    assert told == DEFAULTS
+    assert (
+        re.findall(r"^\| `([a-z-]+)` \| (?:a side|same|equal|every|over)", page("comparison"), re.M)[0] == VERDICTS[-1]
+    )
+    assert all(f"| `{verdict}` |" in page("comparison") for verdict in VERDICTS)
+
+
+@pytest.mark.parametrize("name", ["record", "report", "safety", "comparison"])
+def test_links_between_pages_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+\.md)\)", page(name)):
+        assert (DOCS / target).is_file()

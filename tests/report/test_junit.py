@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from repro_tui.model.report import Report
+from repro_tui.report.junit import MOST, JUnitReporter
+from tests.report.sample import lost_report, many_findings, rich_report, same_report
+from tests.report.write import written
+
+# What junit-10.xsd of Jenkins' xunit plug-in allows, of what is used here.
+ATTRIBUTES = {
+    "testsuites": {"name", "time", "tests", "failures", "errors"},
+    "testsuite": {"name", "time", "tests", "failures", "errors"},
+    "testcase": {"name", "time", "classname"},
+    "failure": {"type", "message"},
+    "error": {"type", "message"},
+    "system-out": set(),
+}
+INSIDE = {"testsuites": {"testsuite"}, "testsuite": {"testcase"}, "testcase": {"failure", "error", "system-out"}}
+SUREFIRE_TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
+
+
+def parsed(report: Report, fail_on: tuple[str, ...] = ("predictions",)) -> ElementTree.Element:
+    return ElementTree.fromstring(written(JUnitReporter(fail_on), report))
+
+
+def outcomes(suite: ElementTree.Element) -> dict[str, str]:
+    return {
+        case.get("name", ""): next((child.tag for child in case if child.tag != "system-out"), "passed")
+        for case in suite
+    }
+
+
+def suites(report: Report, *fail_on: str) -> dict[str, dict[str, str]]:
+    return {suite.get("name", ""): outcomes(suite) for suite in parsed(report, fail_on)}
+
+
+@pytest.mark.parametrize("make", [rich_report, same_report, lost_report])
+def test_it_has_only_what_the_schema_of_jenkins_allows(make: object) -> None:
+    root = parsed(make(), ("any",))  # type: ignore[operator]
+    for element in root.iter():
+        assert set(element.attrib) <= ATTRIBUTES[element.tag]
+        assert {child.tag for child in element} <= INSIDE.get(element.tag, set())
+        assert SUREFIRE_TIME.fullmatch(element.get("time", "0"))
+
+
+def test_a_tiny_time_is_a_plain_decimal() -> None:
+    report = rich_report()
+    assert parsed(replace(report, audit=replace(report.audit, seconds=1e-5))).get("time") == "0.000"
+
+
+@pytest.mark.parametrize("make", [rich_report, same_report, lost_report])
+def test_the_counts_are_those_of_the_cases(make: object) -> None:
+    root = parsed(make(), ("any",))  # type: ignore[operator]
+    for counted in (root, *root):
+        assert counted.get("tests") == str(len(list(counted.iter("testcase"))))
+        assert counted.get("failures") == str(len(list(counted.iter("failure"))))
+        assert counted.get("errors") == str(len(list(counted.iter("error"))))
+
+
+def test_only_gated_areas_fail() -> None:
+    found = suites(rich_report(), "predictions")
+    assert found["predictions"] == {
+        "verdict": "failure",
+        "column label": "failure",
+        "column score": "failure",
+        "column segment": "passed",
+        "column amount": "passed",
+    }
+    for name in ("code", "environment", "parameters", "data", "side-a", "side-b"):
+        assert set(found[name].values()) == {"passed"}
+
+
+def test_any_gates_all_five_areas() -> None:
+    found = suites(rich_report(), "any")
+    assert found["environment"] == {
+        "packages / numpy": "failure",
+        "packages / wheel": "failure",
+        "packages / tzdata": "failure",
+        "system / blas": "error",
+    }
+    assert set(found["code"].values()) == {"failure"}
+    assert found["parameters"]["model / threshold"] == "failure"
+    assert found["data"] == {"data/model.json": "passed"}
+
+
+def test_none_gates_nothing() -> None:
+    root = parsed(rich_report(), ("none",))
+    assert (root.get("failures"), root.get("errors")) == ("0", "0")
+
+
+def test_an_ungated_difference_is_still_told() -> None:
+    case = next(case for case in parsed(rich_report()).iter("testcase") if case.get("name") == "packages / numpy")
+    assert "1.26.4 → 2.1.3 (major release)" in case.findtext("system-out", "")
+
+
+def test_two_identical_sides_pass_whatever_is_gated() -> None:
+    root = parsed(same_report(), ("any",))
+    assert (root.get("failures"), root.get("errors")) == ("0", "0")
+    assert [suite.get("name") for suite in root] == [
+        "side-a",
+        "side-b",
+        "code",
+        "environment",
+        "parameters",
+        "data",
+        "predictions",
+    ]
+    assert all(len(suite) for suite in root)
+
+
+def test_a_lost_side_is_an_error_even_where_nothing_is_gated() -> None:
+    report = lost_report()
+    found = suites(report, "none")
+    assert found["side-b"]["data"] == "error"
+    assert found["predictions"]["verdict"] == "error"
+    assert set(found["side-a"].values()) == {"passed"}
+    error = next(parsed(report, ("none",)).iter("error"))
+    assert report.sides.b.what in (error.text or "")
+    assert report.sides.b.do in (error.text or "")
+
+
+def test_a_failed_run_is_one_case_and_not_two() -> None:
+    report = rich_report()
+    b = report.sides.b
+    run = replace(b.runs[0], status="failed", exit_code=1, what="predict ended with 1", tail=("KeyError: 'x'",))
+    lost = replace(b, runs=(run,), failed="run 1", what="predict ended with 1", do="see the log")
+    suite = next(s for s in parsed(replace(report, sides=replace(report.sides, b=lost))) if s.get("name") == "side-b")
+    assert outcomes(suite) == {"rebuild code": "passed", "rebuild environment": "passed", "run 1": "error"}
+    assert "KeyError: 'x'" in suite.findtext("testcase/error", "")
+
+
+def test_undecided_is_an_error_and_never_passes() -> None:
+    report = rich_report()
+    area = replace(report.areas.predictions, verdict="undecided", status="unknown")
+    undecided = replace(report, verdict="undecided", areas=replace(report.areas, predictions=area))
+    for fail_on in ("none", "predictions", "any"):
+        assert suites(undecided, fail_on)["predictions"]["verdict"] == "error"
+
+
+def test_findings_are_bounded_and_the_rest_is_counted() -> None:
+    suite = next(s for s in parsed(many_findings(1500), ("any",)) if s.get("name") == "environment")
+    assert len(suite) == MOST + 1
+    assert "500 more findings are in report.json" in [case.get("name") for case in suite]
+    assert suite.get("failures") == str(MOST)
+
+
+def test_it_is_ascii() -> None:
+    assert written(JUnitReporter(), rich_report()).isascii()

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import base64
+import time
+from urllib.parse import quote
+
+import pytest
+
+from repro_tui.support.redact import Redactor, is_secret_name, strip_url, strip_urls
+
+CANARY = "c4n4ry/+S3cr3t?&=value"
+
+
+def test_equal_values_have_equal_digests_under_one_key_and_no_other() -> None:
+    one, other = Redactor(), Redactor()
+    assert one.digest(CANARY) == one.digest(CANARY) != one.digest(CANARY + "x")
+    assert one.digest(CANARY) != other.digest(CANARY)
+    assert Redactor(b"k").digest(CANARY) == Redactor(b"k").digest(CANARY)
+    assert CANARY not in one.digest(CANARY)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        CANARY,
+        quote(CANARY, safe=""),
+        quote(CANARY),
+        base64.b64encode(CANARY.encode()).decode(),
+        base64.urlsafe_b64encode(CANARY.encode()).decode(),
+    ],
+    ids=["plain", "quoted", "quoted path", "base64", "base64 for URLs"],
+)
+def test_a_learnt_value_is_found_in_every_form(form: str) -> None:
+    redactor = Redactor()
+    redactor.learn(CANARY)
+    scrubbed = redactor.scrub(f"before {form} after")
+    assert form not in scrubbed
+    assert redactor.digest(CANARY) in scrubbed
+    assert scrubbed.startswith("before ")
+    assert scrubbed.rstrip("=").endswith(" after")
+
+
+def test_a_value_that_is_too_short_is_not_learnt() -> None:
+    redactor = Redactor()
+    redactor.learn("1")
+    assert redactor.scrub("1 of 100") == "1 of 100"
+
+
+def test_a_value_with_a_surrogate_can_be_learnt() -> None:
+    redactor = Redactor()
+    redactor.learn("secret\ud800value")
+    assert "secret" not in redactor.scrub("x secret\ud800value")
+
+
+def test_a_megabyte_is_scrubbed_in_no_time() -> None:
+    redactor = Redactor()
+    for number in range(20):
+        redactor.learn(f"{CANARY}{number}")
+    text = "x" * 999_000 + CANARY + "7"
+    began = time.perf_counter()
+    assert CANARY not in redactor.scrub(text)
+    assert time.perf_counter() - began < 0.1
+
+
+def test_variables_are_shown_by_allow_list_only() -> None:
+    redactor = Redactor()
+    assert redactor.variable("TZ", "UTC") == "UTC"
+    assert redactor.variable("MODEL_VERSION", "7") == redactor.digest("7")
+    assert redactor.variable("PATH", "https://ada:pw@example.org/x?token=1") == "https://example.org/x"
+
+
+def test_values_are_hidden_by_their_names_at_any_depth() -> None:
+    redactor = Redactor()
+    hidden = redactor.value(
+        "", {"threshold": 0.5, "db": {"password": CANARY, "tokens": [CANARY], "url": "s3://k:s@b/x?y=1"}}
+    )
+    assert hidden == {
+        "threshold": 0.5,
+        "db": {"password": redactor.digest(CANARY), "tokens": [redactor.digest(CANARY)], "url": "s3://b/x"},
+    }
+
+
+def test_numbers_under_a_secret_name_are_no_secrets() -> None:
+    assert Redactor().value("", {"max_tokens": 512, "token": None, "auth": False}) == {
+        "max_tokens": 512,
+        "token": None,
+        "auth": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PASSWORD",
+        "db_pass",
+        "api-key",
+        "APIKEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "auth",
+        "Authorization",
+        "SAS",
+        "session_id",
+        "pat",
+    ],
+)
+def test_names_that_speak_of_a_secret(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["threshold", "learning_rate", "seed", "keys_seen", "path", "n_layers", ""])
+def test_names_that_do_not(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "stripped"),
+    [
+        ("https://ada:pw@example.org:8443/a/b?token=x#y", "https://example.org:8443/a/b"),
+        ("ssh://git@example.org/x.git", "ssh://example.org/x.git"),
+        ("https://[half", "(an unreadable URL)"),
+        ("s3://bucket/key", "s3://bucket/key"),
+    ],
+)
+def test_a_url_loses_its_credentials(url: str, stripped: str) -> None:
+    assert strip_url(url) == stripped
+
+
+def test_urls_inside_a_text_lose_theirs() -> None:
+    text = "cloned https://ada:pw@example.org/x.git and 'https://b@c.org/?q=1'"
+    assert strip_urls(text) == "cloned https://example.org/x.git and 'https://c.org/'"
