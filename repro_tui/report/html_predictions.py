@@ -9,7 +9,7 @@ from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
 from repro_tui.report.words import bounded, number, tone, verdict_glyph
 
-MOST_COLUMNS, MOST_ROWS, MOST_FLIPS = 200, 50, 12
+MOST_COLUMNS, MOST_ROWS, MOST_FLIPS = 200, 20, 12
 NUMBERS = frozenset({"equal", "within tolerance", "different", "largest |Δ|", "flips", "|Δ|", "rel. Δ", "rows"})
 BAR, GAP, HEIGHT = 34, 4, 110
 
@@ -81,9 +81,9 @@ def _column(column: Column) -> str:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
         told.append(("would pass at", passing))
     told += [(name.replace("_", " "), _measure(value)) for name, value in column.measures.items() if value is not None]
-    figures = element("div", _histogram(column) + _flips(column), "figures")
     title = f"{glyph(verdict_glyph(column.verdict), tone(column.verdict))} {text(column.name)}"
-    body = facts(pair for pair in told if pair[1] != "") + figures
+    words = element("div", facts(pair for pair in told if pair[1] != ""))
+    body = element("div", words + _histogram(column) + _flips(column), "figures")
     return details(f"{title}{element('span', column.verdict, 'soft')}", body, opened=tone(column.verdict) != "good")
 
 

@@ -57,7 +57,8 @@ def _blocks(report: Report) -> Iterator[str]:
     yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
     for label, side in (("A", report.sides.a), ("B", report.sides.b)):
         if side.failed:
-            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}. To do: {escape(side.do, 600)}"
+            advice = f". To do: {escape(side.do, 600)}" if side.do else ""
+            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
     yield _areas(report)
     yield from _predictions(report.areas.predictions)
     for name, area in areas_of(report):

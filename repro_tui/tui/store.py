@@ -1,0 +1,118 @@
+"""What the interface knows of one audit: read from its folder, at most five times a second, and never written."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.model.errors import Refused
+from repro_tui.model.event import Event
+from repro_tui.model.finding import Area, AreaName
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.report import Report
+from repro_tui.support.plain import from_plain
+
+MOST_LOG = 2000
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step of one side: its status, its last words, when it began and ended (seconds), and its log."""
+
+    status: str = ""
+    text: str = ""
+    began: float = 0.0
+    seconds: float = 0.0
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LOG))
+
+
+class Store:
+    """Follows one audit's folder."""
+
+    def __init__(self, folder: AuditFolder) -> None:
+        self.folder = folder
+        self.steps: dict[tuple[str, str], StepState] = {}
+        self.areas: dict[str, Area | PredictionsArea] = {}
+        self.warnings: list[str] = []
+        self.report: Report | None = None
+        self.state = "running"
+        self.seconds = 0.0
+        self.last_words = ""
+        self.problem = ""
+        self._offset = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine is still at work."""
+        return self.state == "running"
+
+    def read(self) -> bool:
+        """Reads what is new; returns whether anything was."""
+        before = self.state
+        alive = self.folder.engine_alive()
+        events, self._offset = self.folder.events(self._offset)
+        for event in events:
+            self._take(event)
+        if not alive or (self.folder.path / "report.json").exists():
+            self._finish()
+        return bool(events) or self.state != before
+
+    def _finish(self) -> None:
+        if self.report is None:
+            try:
+                self.report = self.folder.report()
+            except Refused as error:
+                self.problem = str(error)
+        self.state = "finished" if self.report else "died"
+        if self.report:
+            self.areas = {name: getattr(self.report.areas, name) for name in self.report.areas.__dataclass_fields__}
+            self.warnings = list(self.report.warnings)
+
+    def _take(self, event: Event) -> None:
+        self.seconds = max(self.seconds, event.seconds)
+        if event.kind == "area":
+            kind: Any = PredictionsArea if event.step == "predictions" else Area
+            self.areas[event.step] = from_plain(kind, event.detail["area"])
+        elif event.kind == "warning":
+            self.warnings.append(f"{event.side.upper()}: {event.text}" if event.side else event.text)
+        elif event.kind == "end":
+            self.last_words = event.text
+        elif event.step:
+            self._step(event)
+
+    def _step(self, event: Event) -> None:
+        step = self.steps.setdefault((event.side, event.step), StepState())
+        if event.kind == "log":
+            step.log.append(event.text)
+            return
+        if event.status == "started":
+            step.began = event.seconds
+        step.status = event.status
+        step.text = event.text or step.text
+        step.seconds = event.seconds - step.began
+        if event.text and event.status in ("progress", "done", "cached", "failed"):
+            step.log.append(event.text)
+
+    def area(self, name: AreaName) -> Area | None:
+        """One of the four areas without a table, where it is known already."""
+        found = self.areas.get(name)
+        return found if isinstance(found, Area) else None
+
+    def predictions(self) -> PredictionsArea | None:
+        """The predictions' area, where it is known already."""
+        found = self.areas.get("predictions")
+        return found if isinstance(found, PredictionsArea) else None
+
+    def names(self) -> tuple[str, str]:
+        """The labels of both sides, with the commit where there is one."""
+        try:
+            request = self.folder.request()
+        except Refused:
+            sides = self.report.sides if self.report else None
+            return (sides.a.name, sides.b.name) if sides else ("A", "B")
+        labels = [
+            f"{record.name}@{record.code.commit[:7]}" if record.code else record.name for record in (request.a, request.b)
+        ]
+        return labels[0], labels[1]
