@@ -53,7 +53,7 @@ def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str
     stream = sys.stderr if targets else sys.stdout
     if not (quiet and targets):
         for sentence in report.summary:
-            print(f"  {show(sentence)}", file=stream)
+            print(f"- {show(sentence)}", file=stream)
     return report.exit_status
 
 

@@ -53,7 +53,7 @@ class Lines:
             self._print(f"{_where(event)}: {event.text or 'done'} ({how}{seconds:.1f} s)")
 
     def _print(self, text: str) -> None:
-        print(f"  {show(text, 1000)}", file=sys.stderr, flush=True)
+        print(f"| {show(text, 1000)}", file=sys.stderr, flush=True)
 
 
 def _where(event: Event) -> str:

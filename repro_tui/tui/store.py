@@ -113,6 +113,7 @@ class Store:
             sides = self.report.sides if self.report else None
             return (sides.a.name, sides.b.name) if sides else ("A", "B")
         labels = [
-            f"{record.name}@{record.code.commit[:7]}" if record.code else record.name for record in (request.a, request.b)
+            f"{record.name}@{record.code.commit[:7]}" if record.code else record.name
+            for record in (request.a, request.b)
         ]
         return labels[0], labels[1]

@@ -50,7 +50,7 @@ class Grid(ScrollView, can_focus=True):
     Grid { background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }
     Grid > .grid--header { color: $text-muted; text-style: bold; background: $panel; }
     Grid > .grid--cursor { background: $surface-lighten-1; text-style: bold; }
-    Grid:focus > .grid--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
+    Grid:focus > .grid--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     Grid > .grid--empty { color: $text-muted; text-style: italic; }
     """
 
@@ -192,9 +192,14 @@ def column_widths(columns: Sequence[ColumnSpec], width: int) -> list[int]:
     left = width - sum(least) - len(columns)
     shares = sum(column.share for column in columns)
     if left < 0 and shares:  # narrower than the least: the columns that grow give way
-        least = [max(4, size + left * column.share // shares) if column.share else size for size, column in zip(least, columns, strict=True)]
+        least = [
+            max(4, size + left * column.share // shares) if column.share else size
+            for size, column in zip(least, columns, strict=True)
+        ]
         left = 0
-    return [size + (left * column.share // shares if shares else 0) for size, column in zip(least, columns, strict=True)]
+    return [
+        size + (left * column.share // shares if shares else 0) for size, column in zip(least, columns, strict=True)
+    ]
 
 
 def _fitted(cell: Text, size: int, style: Style, right: bool, plain: bool) -> list[Segment]:

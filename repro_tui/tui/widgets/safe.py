@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 from textual.content import Content
 
-from repro_tui.support.text import show, shorten_middle
+from repro_tui.support.text import shorten_middle, show
 
 GLYPHS = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?", "failed": "!"}
 STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?"}

@@ -47,13 +47,17 @@ class SideBySide(Widget):
 
 def both_sides(a: Any, b: Any) -> tuple[Content, Content]:
     """Both values as content, line by line where they have several."""
-    if isinstance(a, str) and "\n" in a or isinstance(b, str) and "\n" in b:
+    if (isinstance(a, str) and "\n" in a) or (isinstance(b, str) and "\n" in b):
         return _blocks(a, b)
     one, other = (ABSENT if value is None else show(value) for value in (a, b))
     if a is None or b is None:
-        return safe(one, "$text-error" if b is None else "$text-muted"), safe(other, "$text-success" if a is None else "$text-muted")
+        return safe(one, "$text-error" if b is None else "$text-muted"), safe(
+            other, "$text-success" if a is None else "$text-muted"
+        )
     cut_a, cut_b = changed_segments(one, other)
-    return highlighted(cut_a, "bold $text-error on $error-muted"), highlighted(cut_b, "bold $text-success on $success-muted")
+    return highlighted(cut_a, "bold $text-error on $error-muted"), highlighted(
+        cut_b, "bold $text-success on $success-muted"
+    )
 
 
 def _blocks(a: Any, b: Any) -> tuple[Content, Content]:

@@ -1,0 +1,80 @@
+"""One finding in full: both values side by side, and what stands below it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from repro_tui.model.finding import AreaName, Finding
+from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, Action, bindings
+from repro_tui.tui.screens.area import COLUMNS, FindingRows, Line
+from repro_tui.tui.screens.base import NARROW, AuditScreen
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.safe import GLYPHS, lines, safe
+from repro_tui.tui.widgets.side_by_side import SideBySide
+
+STACK: tuple[Action, ...] = tuple(action for action in LIST if action.name == "stack")
+
+
+class FindingScreen(AuditScreen):
+    """A finding of one area."""
+
+    CSS_PATH = "finding.tcss"
+    BINDINGS = bindings(GLOBAL, AUDIT, STACK)
+
+    def __init__(self, store: Store, area: AreaName, finding: Finding) -> None:
+        super().__init__(store)
+        self.area, self.finding = area, finding
+        self.title_text = area.capitalize()
+        self.stacked: bool | None = None
+
+    def compose(self) -> ComposeResult:
+        """What it is, both values, what is below."""
+        yield TitleBar(markup=False)
+        yield Static("", id="head", markup=False)
+        yield SideBySide(id="values")
+        yield Grid(COLUMNS, id="children")
+        yield KeyBar(STACK, AUDIT, GLOBAL)
+
+    def on_mount(self) -> None:
+        """Shows the finding."""
+        super().on_mount()
+        finding = self.finding
+        head: list[Content | str] = [
+            safe(f"{GLYPHS[finding.change]} {' › '.join(finding.path)}", "bold"),
+            safe(f"{finding.change}, {finding.severity}" + (f": {finding.note}" if finding.note else "")),
+        ]
+        self.query_one("#head", Static).update(lines(head))
+        self.query_one(SideBySide).tell(finding.a, finding.b)
+        grid = self.query_one(Grid)
+        grid.display = bool(finding.children)
+        grid.show_rows(FindingRows([Line(child, 1) for child in finding.children]))
+        if finding.children:
+            grid.focus()
+        else:
+            self.query_one("#pane-a").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A narrow terminal stacks A over B, unless the user has chosen."""
+        stacked = self.size.width < NARROW if self.stacked is None else self.stacked
+        self.query_one(SideBySide).set_class(stacked, "stacked")
+
+    def action_stack(self) -> None:
+        """A beside B, or above it."""
+        pane = self.query_one(SideBySide)
+        self.stacked = not pane.has_class("stacked")
+        pane.set_class(self.stacked, "stacked")
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """What is below opens in turn."""
+        self.app.push_screen(FindingScreen(self.store, self.area, self.finding.children[event.row]))
+
+    def selected(self) -> object:
+        """The finding, as plain values."""
+        return asdict(self.finding)

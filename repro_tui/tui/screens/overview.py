@@ -1,0 +1,169 @@
+"""The first screen of a finished audit: is it the same, and if not, what moved; every number opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from repro_tui.model.finding import AREAS, Area
+from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
+from repro_tui.model.report import Report, SideReport
+from repro_tui.report.summary import VERDICT_WORDS
+from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_of
+
+ORDER = ("predictions", "parameters", "environment", "data", "code")
+STYLES = {"same": "green", "different": "bold red", "unknown": "yellow"}
+
+
+class AreaRows:
+    """The five areas, one row each."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        assert set(ORDER) == set(AREAS)
+
+    def __len__(self) -> int:
+        return len(ORDER)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """Glyph, area, status, what was counted."""
+        name = ORDER[row]
+        area = self.store.areas.get(name)
+        if area is None:
+            waiting = "…" if self.store.running else "?"
+            return (Text(waiting), Text(name), Text("not yet" if self.store.running else "not compared"), Text(""))
+        style = STYLES[area.status]
+        told = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
+        status = area.verdict if isinstance(area, PredictionsArea) else area.status
+        return (
+            Text(STATUS_GLYPHS[area.status], style=style),
+            Text(name),
+            Text(status, style=style),
+            text_of(told, widths[3]),
+        )
+
+
+def _counts(area: Area) -> str:
+    names = ("changed", "added", "removed", "unknown", "same")
+    glyphs = {"changed": "≠", "added": "+", "removed": "-", "unknown": "?", "same": "="}
+    return "  ".join(f"{glyphs[name]} {area.counts[name]:,} {name}" for name in names if area.counts.get(name))
+
+
+def _predictions(area: PredictionsArea) -> str:
+    if area.what:
+        return area.what
+    rows = f"{area.rows.matched:,} rows matched"
+    flips = sum(column.flips or 0 for column in area.columns if column.kind == "label")
+    return f"{rows}, {area.differences:,} cells differ" + (f", {flips:,} labels flip" if flips else "")
+
+
+class Overview(AuditScreen):
+    """The verdict, the sentences, the five areas."""
+
+    CSS_PATH = "overview.tcss"
+    title_text = "Overview"
+
+    def compose(self) -> ComposeResult:
+        """The verdict strip, the areas, and what there is to read."""
+        yield TitleBar(markup=False)
+        yield Static("", id="verdict", markup=False)
+        columns = [
+            ColumnSpec("", 1),
+            ColumnSpec("area", 12),
+            ColumnSpec("status", 18),
+            ColumnSpec("what was found", 20, 1),
+        ]
+        yield Grid(columns, id="areas")
+        with VerticalScroll(id="words", can_focus=True):
+            yield Static("", id="summary", markup=False)
+        yield KeyBar(GLOBAL, AUDIT)
+
+    def on_mount(self) -> None:
+        """The areas have the keys."""
+        super().on_mount()
+        self.query_one(Grid).focus()
+
+    def changed(self) -> None:
+        """Shows what is known."""
+        self.query_one(Grid).show_rows(AreaRows(self.store), keep=True)
+        strip = self.query_one("#verdict", Static)
+        report = self.store.report
+        strip.set_classes(_mood(self.store))
+        if report is None:
+            strip.update(_unfinished(self.store))
+            self.query_one("#summary", Static).update(lines(safe(text) for text in self.store.warnings))
+            return
+        strip.update(_verdict(report))
+        self.query_one("#summary", Static).update(_words(report))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """An area opens."""
+        self.auditor.show_area(ORDER[event.row])
+
+    def selected(self) -> object:
+        """The summary's sentences."""
+        return list(self.store.report.summary) if self.store.report else None
+
+
+def _mood(store: Store) -> str:
+    if store.report is None:
+        return "running" if store.running else "unknown"
+    return {0: "same", 1: "different"}.get(store.report.exit_status, "unknown")
+
+
+def _unfinished(store: Store) -> Content:
+    if store.running:
+        return safe("The audit is running: areas that are finished can be opened already (7 shows the steps).", "bold")
+    why = f": {store.last_words}" if store.last_words else ""
+    return safe(f"The audit ended without a report{why}. R runs it again, and goes on from what is cached.", "bold")
+
+
+def _verdict(report: Report) -> Content:
+    area = report.areas.predictions
+    verdict = report.verdict
+    glyph = "=" if verdict in SAME_VERDICTS else "≠" if verdict == "drift" else "?"
+    head = report.summary[0] if report.summary else VERDICT_WORDS[verdict]
+    found = [safe(f"{glyph} {head}", "bold", 600)]
+    if area.rule:
+        found.append(safe(f"rule: {area.rule}", cap=300))
+    if area.worst:
+        row = area.worst[0]
+        key = ", ".join(f"{name} {value}" for name, value in row.key.items())
+        found.append(safe(f"worst row: {key}: {row.column} {row.a} → {row.b}", cap=300))
+    return lines(found)
+
+
+def _words(report: Report) -> Content:
+    found: list[Content | str] = [joined(["• ", safe(text)]) for text in report.summary[1:]]
+    if report.warnings:
+        found += [
+            "",
+            Content.styled("Warnings", "bold $warning"),
+            *(joined(["! ", safe(text)]) for text in report.warnings),
+        ]
+    for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
+        found += ["", *_side(letter, side)]
+    return lines(found)
+
+
+def _side(letter: str, side: SideReport) -> list[Content | str]:
+    isolation = side.isolation
+    how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
+    found: list[Content | str] = [
+        joined(
+            [Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "$text-muted")]
+        ),
+        safe(f"  ran in: {how}; {len(side.runs)} runs"),
+    ]
+    found += [safe(f"  {part.step}: {part.how} ({part.matches})") for part in side.rebuild]
+    return found + [safe(f"  missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

@@ -1,0 +1,130 @@
+"""Both sides' steps as they happen, and the log of the step under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from repro_tui.tui.actions import AUDIT, GLOBAL, PROGRESS, bindings
+from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.screens.modals import Ask
+from repro_tui.tui.store import StepState, Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import lines, safe, text_of
+
+GLYPHS = {"started": "…", "progress": "…", "done": "✓", "cached": "✓", "failed": "!", "skipped": "-", "": " "}
+STYLES = {"failed": "bold red", "started": "cyan", "progress": "cyan", "cached": "green", "done": "green"}
+FIRST = ("code", "environment", "data", "parameters")
+TAIL_BYTES = 64 << 10
+
+
+class Steps:
+    """The steps as rows: A's state beside B's; what concerns both stands under A."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        names = dict.fromkeys((*FIRST, *sorted({step for _, step in store.steps}, key=_order)))
+        self.names = [name for name in names if any(step == name for _, step in store.steps) or name in FIRST]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """Step, A, B."""
+        name = self.names[row]
+        both = self.store.steps.get(("", name))
+        a = both or self.store.steps.get(("a", name))
+        b = None if both else self.store.steps.get(("b", name))
+        running = self.store.seconds if self.store.running else None
+        return (Text(name), _state(a, widths[1], running), _state(b, widths[2], running))
+
+
+def _order(name: str) -> tuple[int, int]:
+    number = int(name.rpartition(" ")[2]) if name.startswith("run ") and name.rpartition(" ")[2].isdigit() else 0
+    return (0 if name in FIRST else 1 if name.startswith("run") else 2, number)
+
+
+def _state(step: StepState | None, width: int, now: float | None) -> Text:
+    if step is None:
+        return Text("")
+    seconds = step.seconds
+    if step.status in ("started", "progress") and now is not None:
+        seconds = max(seconds, now - step.began)
+    cached = "cache " if step.status == "cached" else ""
+    words = f"{GLYPHS.get(step.status, '?')} {seconds:5.1f} s  {cached}"
+    return Text(words + text_of(step.text, max(4, width - len(words))).plain, style=STYLES.get(step.status, ""))
+
+
+class Progress(AuditScreen):
+    """What the engine is doing."""
+
+    CSS_PATH = "progress.tcss"
+    BINDINGS = bindings(GLOBAL, AUDIT, PROGRESS)
+    title_text = "Progress"
+
+    def compose(self) -> ComposeResult:
+        """Steps above, log below."""
+        yield TitleBar(markup=False)
+        yield Grid([ColumnSpec("step", 19), ColumnSpec("A", 20, 1), ColumnSpec("B", 20, 1)], id="steps")
+        log = Static("", id="log", markup=False)
+        log.border_title = "log"
+        yield log
+        yield KeyBar(PROGRESS, AUDIT, GLOBAL)
+
+    def changed(self) -> None:
+        """Draws the steps anew."""
+        grid = self.query_one(Grid)
+        grid.show_rows(Steps(self.store), keep=True)
+        self._tell_log()
+
+    def on_grid_highlighted(self) -> None:
+        """The log follows the cursor."""
+        self._tell_log()
+
+    def _tell_log(self) -> None:
+        grid, log = self.query_one(Grid), self.query_one("#log", Static)
+        if not isinstance(grid.source, Steps) or not len(grid.source):
+            return
+        name = grid.source.names[min(grid.cursor, len(grid.source) - 1)]
+        log.border_title = f"log of {name}"
+        height = max(1, log.size.height)
+        shown: list[Content | str] = []
+        for side in ("", "a", "b"):
+            found = self.lines_of(side, name)
+            shown += [safe(f"{side.upper()}  {line}" if side else line, cap=400) for line in found]
+        log.update(lines(shown[-height:]) if shown else safe("(nothing was said yet)", "$text-muted"))
+
+    def lines_of(self, side: str, name: str) -> list[str]:
+        """The end of one step's log: a run's from its file, the others' from the journal."""
+        if name.startswith("run ") and side:
+            path = self.store.folder.path / side / f"run-{name.rpartition(' ')[2]}.log"
+            found = _tail(path)
+            if found:
+                return found
+        step = self.store.steps.get((side, name))
+        return list(step.log)[-200:] if step else []
+
+    def action_cancel(self) -> None:
+        """Stops the audit, when asked twice."""
+        if self.store.running:
+            answers = (("s", "stop it: what is cached stays"), ("escape", "let it go on"))
+            self.app.push_screen(Ask("Stop this audit?", answers), self._stop)
+
+    def _stop(self, answer: str | None) -> None:
+        if answer == "s":
+            self.auditor.stop_audit()
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return stream.read().decode("utf-8", "replace").splitlines()[-200:]
+    except OSError:
+        return []
