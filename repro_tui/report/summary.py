@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,10 +39,11 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
     failed = [(letter, side) for letter, side in (("A", sides.a), ("B", sides.b)) if side.failed]
     for letter, side in failed:
         advice = f" To do: {_sentence(side.do)}" if side.do else ""
-        yield f"{letter} ({side.name}) could not be compared: it failed at {side.failed}. {_sentence(side.what)}{advice}"
+        head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
+        yield f"{head} {_sentence(side.what)}{advice}"
     if failed:
         return
-    moved = [column for column in area.columns if column.verdict == verdict]
+    moved = sorted((c for c in area.columns if c.verdict == verdict), key=lambda column: column.kind != "label")
     if verdict == "drift":
         yield f"Drift: {'; '.join(_moved(column, area) for column in moved[:MOST_NAMED])}{_more(len(moved))}."
     elif verdict == "not-comparable":
@@ -91,7 +93,7 @@ def _differences(areas: Areas) -> Iterator[str]:
         if area.status == "same":
             continue
         weights = {"important": 0, "notice": 1, "info": 2}
-        leaves = sorted(_leaves(area.findings), key=lambda finding: weights[finding.severity])
+        leaves = sorted(area.findings, key=lambda finding: weights[finding.severity])
         known = [finding for finding in leaves if finding.change not in ("same", "unknown")]
         if area.status == "unknown":
             reasons = [finding.note for finding in leaves if finding.change == "unknown" and finding.note]
@@ -102,22 +104,26 @@ def _differences(areas: Areas) -> Iterator[str]:
         yield f"{'; '.join(named)}{_more(len(known), name)}."
 
 
-def _leaves(findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """The findings that a sentence can name: below groups, but not below files and packages."""
-    yield from findings
-
-
 def _told(area: str, finding: Finding) -> str:
-    name = ".".join(finding.path) if area == "parameters" else " ".join(finding.path[1:] or finding.path)
     if area == "code":
-        return f"Code: {show(' '.join(finding.path), 120)} {_changed(finding)}"
-    prefix = {
-        "parameters": "parameters.",
-        "environment": f"{finding.path[0]} " if finding.path[0] == "variables" else "",
-    }
+        return _code(finding)
     if area == "data":
-        name = finding.path[0]
-    return f"{prefix.get(area, '')}{show(name, 120)} {_changed(finding)}"
+        return f"{show(finding.path[0], 120)} {_changed(finding)}"
+    if area == "parameters":
+        return f"parameters.{show('.'.join(finding.path), 120)} {_changed(finding)}"
+    section = finding.path[0]
+    kind = {"variables": "the variable ", "system packages": "the system package ", "image": "the image's "}.get(
+        section, ""
+    )
+    return f"{kind}{show(' '.join(finding.path[1:] or finding.path), 120)} {_changed(finding)}"
+
+
+def _code(finding: Finding) -> str:
+    """Files by their lines, commits by their short ids."""
+    note = f" ({show(finding.note, 200)})" if finding.note else ""
+    if finding.path == ("commit",):
+        return f"the commit went from {str(finding.a)[:12]} to {str(finding.b)[:12]}{note}"
+    return f"{show(' '.join(finding.path), 120)} {finding.change}{note}"
 
 
 def _changed(finding: Finding) -> str:
@@ -135,7 +141,8 @@ def _value(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return shorten_middle(show(value, 200), 48)
+    text = re.sub(r"\b(sha256:)?([0-9a-f]{12})[0-9a-f]{20,}\b", r"\2…", show(value, 200))
+    return shorten_middle(text, 48)
 
 
 def _more(count: int, what: str = "columns") -> str:

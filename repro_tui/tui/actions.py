@@ -20,27 +20,27 @@ class Action:
     @property
     def binding(self) -> Binding:
         """This action for Textual."""
-        identity = self.name.replace("(", "-").replace("'", "").replace(")", "")
+        identity = self.name.replace("app.", "").replace("(", "-").replace("'", "").replace(")", "")
         return Binding(self.keys, self.name, self.title, show=False, id=f"{self.where}.{identity}")
 
 
 GLOBAL = (
-    Action("question_mark", "help", "Show the keys", "everywhere", "? keys"),
-    Action("ctrl+p,colon", "command_palette", "Find any action or finding", "everywhere", ": find"),
-    Action("q", "leave", "Quit; while an audit runs, ask whether it goes on", "everywhere", "q quit"),
-    Action("y", "copy", "Copy the value under the cursor", "everywhere", "y copy"),
-    Action("Y", "copy_json", "Copy it as JSON", "everywhere"),
+    Action("question_mark", "app.help", "Show the keys", "everywhere", "? keys"),
+    Action("ctrl+p,colon", "app.command_palette", "Find any action or finding", "everywhere", ": find"),
+    Action("q", "app.leave", "Quit; while an audit runs, ask whether it goes on", "everywhere", "q quit"),
+    Action("y", "app.copy", "Copy the value under the cursor", "everywhere", "y copy"),
+    Action("Y", "app.copy_json", "Copy it as JSON", "everywhere"),
 )
 AUDIT = (
     Action("escape", "up", "Clear the filter, then go one screen up", "an audit", "Esc up"),
-    Action("1", "show('overview')", "Overview", "an audit", "1-7 areas"),
-    Action("2", "show('environment')", "Environment", "an audit"),
-    Action("3", "show('parameters')", "Parameters", "an audit"),
-    Action("4", "show('data')", "Data", "an audit"),
-    Action("5", "show('predictions')", "Predictions", "an audit"),
-    Action("6", "show('code')", "Code", "an audit"),
-    Action("7", "show('progress')", "Progress and logs", "an audit"),
-    Action("R", "run_again", "Run this audit again", "an audit"),
+    Action("1", "app.show('overview')", "Overview", "an audit", "1-7 areas"),
+    Action("2", "app.show('environment')", "Environment", "an audit"),
+    Action("3", "app.show('parameters')", "Parameters", "an audit"),
+    Action("4", "app.show('data')", "Data", "an audit"),
+    Action("5", "app.show('predictions')", "Predictions", "an audit"),
+    Action("6", "app.show('code')", "Code", "an audit"),
+    Action("7", "app.show('progress')", "Progress and logs", "an audit"),
+    Action("R", "app.run_again", "Run this audit again", "an audit"),
 )
 LIST = (
     Action("slash", "filter", "Filter the list", "a list", "/ filter"),

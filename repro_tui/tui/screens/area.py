@@ -252,3 +252,4 @@ class AreaScreen(AuditScreen):
         """The detail pane alone, or the table again."""
         self.zoomed = not self.zoomed
         self._lay_out()
+        self.query_one("#pane-a" if self.zoomed else "#findings").focus()

@@ -23,6 +23,7 @@ class AuditScreen(Screen[None]):
 
     BINDINGS = bindings(GLOBAL, AUDIT)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
+    AUTO_FOCUS = ""
     title_text = ""
 
     def __init__(self, store: Store) -> None:

@@ -32,6 +32,11 @@ class ColumnScreen(AuditScreen):
             yield Static(measures(self.column), markup=False)
         yield KeyBar(AUDIT, GLOBAL)
 
+    def on_mount(self) -> None:
+        """The text scrolls by the keys."""
+        super().on_mount()
+        self.query_one(VerticalScroll).focus()
+
     def selected(self) -> object:
         """The column, as plain values."""
         return asdict(self.column)

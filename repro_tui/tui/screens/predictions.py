@@ -51,13 +51,15 @@ CELL_COLUMNS = [
     ColumnSpec("rel", 7, 0, True),
 ]
 BAR = 30
+LEFT_OUT_WHEN_NARROW = ("kind", "within")
+ROOM_FOR_ALL = 100
 
 
 class ColumnRows:
     """Output columns as rows."""
 
-    def __init__(self, area: PredictionsArea) -> None:
-        self.columns = area.columns
+    def __init__(self, area: PredictionsArea, shown: Sequence[ColumnSpec]) -> None:
+        self.columns, self.shown = area.columns, [spec.title for spec in shown]
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -68,7 +70,7 @@ class ColumnRows:
         style = "green" if c.verdict in SAME_VERDICTS else "bold red" if c.verdict == "drift" else "yellow"
         glyph = "=" if c.verdict in SAME_VERDICTS else "≠" if c.verdict == "drift" else "?"
         numbers = (f"{c.equal:,}", f"{c.within_tolerance:,}", f"{c.different:,}")
-        return (
+        cells = (
             Text(glyph, style=style),
             Text(show(c.name, 80)),
             Text(c.kind),
@@ -77,6 +79,7 @@ class ColumnRows:
             Text("" if c.max_abs is None else f"{c.max_abs:.3g}"),
             Text("" if c.flips is None else f"{c.flips:,}"),
         )
+        return [cell for cell, spec in zip(cells, WIDE_COLUMNS, strict=True) if spec.title in self.shown]
 
 
 class PredictionsScreen(AuditScreen):
@@ -120,6 +123,15 @@ class PredictionsScreen(AuditScreen):
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal leaves the measures to Enter."""
         self.query_one("#measures").display = self.size.width >= NARROW
+        self.call_after_refresh(self._fit_columns)
+
+    def _fit_columns(self) -> None:
+        """The columns that have room."""
+        area, grid = self.store.predictions(), self.query_one("#columns", Grid)
+        if area is not None:
+            narrow = grid.size.width < ROOM_FOR_ALL
+            grid.columns = [c for c in WIDE_COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)]
+            grid.show_rows(ColumnRows(area, grid.columns), keep=True)
 
     def changed(self) -> None:
         """Shows the columns, and opens the cells when the comparison is done."""
@@ -142,7 +154,7 @@ class PredictionsScreen(AuditScreen):
         self.query_one("#top").styles.height = max(
             min(len(area.columns) + 1, 8), 12 if self.size.width >= NARROW and area.columns else 2
         )
-        columns.show_rows(ColumnRows(area), keep=True)
+        self._fit_columns()
         if self.store.folder.differences.exists():
             self._select("")
 

@@ -77,6 +77,11 @@ class Progress(AuditScreen):
         yield log
         yield KeyBar(PROGRESS, AUDIT, GLOBAL)
 
+    def on_mount(self) -> None:
+        """The steps have the keys."""
+        super().on_mount()
+        self.query_one(Grid).focus()
+
     def changed(self) -> None:
         """Draws the steps anew."""
         grid = self.query_one(Grid)

@@ -47,7 +47,7 @@ class Grid(ScrollView, can_focus=True):
     BINDINGS = bindings(GRID)
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", "grid--row", "grid--empty"}
     DEFAULT_CSS = """
-    Grid { background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }
+    Grid { scrollbar-size-vertical: 1; background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }
     Grid > .grid--header { color: $text-muted; text-style: bold; background: $panel; }
     Grid > .grid--cursor { background: $surface-lighten-1; text-style: bold; }
     Grid:focus > .grid--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 from textual.content import Content
 
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.text import show
 
 GLYPHS = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?", "failed": "!"}
 STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?"}
@@ -33,9 +33,9 @@ def lines(parts: Iterable[Content | str]) -> Content:
 
 
 def text_of(value: Any, width: int, style: str = "") -> Text:
-    """A value as one line of at most `width` cells, shortened in the middle where it is a hash or a path."""
+    """Prose as one line of at most `width` cells, cut at its end."""
     shown = ABSENT if value is None else show(value, max(width * 4, 80))
-    return Text(shorten_middle(shown, width) if len(shown) > width else shown, style=style, no_wrap=True, end="")
+    return Text(shown if len(shown) <= width else shown[: max(1, width - 1)] + "…", style=style, no_wrap=True, end="")
 
 
 def changed_segments(a: str, b: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:

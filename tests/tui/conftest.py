@@ -1,0 +1,32 @@
+"""Snapshots lie in the top-level `snapshots/`, one folder a test module, and are taken under fixed conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_textual_snapshot
+from syrupy.extensions.single_file import SingleFileSnapshotExtension
+
+ROOT = Path(__file__).parents[2] / "snapshots"
+
+
+@pytest.fixture(autouse=True)
+def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gives the plug-in an extension that writes where this project keeps its pictures."""
+    original: Any = pytest_textual_snapshot.SVGImageExtension
+
+    class TopLevel(original):  # type: ignore[misc]
+        @classmethod
+        def dirname(cls, *, test_location: Any) -> str:
+            return str(ROOT / Path(test_location.filepath).stem)
+
+    assert issubclass(original, SingleFileSnapshotExtension)
+    monkeypatch.setattr(pytest_textual_snapshot, "SVGImageExtension", TopLevel)
+    monkeypatch.delenv("SSH_TTY", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLORFGBG", "15;0")
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    return

@@ -1,0 +1,198 @@
+"""Audit folders for the interface's tests: written from the model, as the engine writes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.compare.differences import SCHEMA
+from repro_tui.model.event import Event
+from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, WorstRow
+from repro_tui.model.record import Code, Environment, Missing, Record
+from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
+from repro_tui.model.request import Request
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Part
+from repro_tui.report.summary import summarise
+from repro_tui.support.plain import dumps, to_plain, write_json
+
+HOSTILE = (
+    "[/red] [@click=app.exit] \x1b]52;c;aGk=\x07 \x1b[2J \x9b31m \x1b]8;;http://x\x07 \u202e\u200b \ud800 "
+    "::error:: <script>alert(1)</script> a" + "\u0301" * 40
+)
+
+
+def record(name: str, commit: str) -> Record:
+    return Record(
+        name=name,
+        reference=f"repro.toml#{name}",
+        code=Code("/srv/credit", commit),
+        environment=Environment(requirements="requirements.txt", python="3.11"),
+    )
+
+
+def areas(word: str = "") -> Areas:
+    """What an audit of a credit score found; `word` is put wherever text of the deployments stands."""
+    hunk = Finding(
+        ("predict.py", "@@ -3,4 +3,4 @@"), "changed", f"a = 1\nb = 2{word}\nc = 3", f"a = 1\nb = 20{word}\nc = 3"
+    )
+    code = (
+        Finding(("commit",), "changed", "4f1c" * 10, "9e2b" * 10, "info", f"2 commits only in B{word}"),
+        Finding((f"predict.py{word}",), "changed", "blob 1", "blob 2", "notice", "+1 -1 lines", (hunk,)),
+        Finding(("new.py",), "added", None, "blob 3"),
+    )
+    packages = (
+        Finding(("packages", "numpy"), "changed", "1.26.4", "2.1.3", "important", "major release"),
+        Finding(("packages", f"six{word}"), "removed", "1.16.0", None, "notice"),
+        Finding(("system", "libc"), "unknown", None, "glibc 2.36", "important", f"could not be read{word}"),
+    )
+    parameters = (Finding(("model", f"threshold{word}"), "changed", f"0.5{word}", f"0.6{word}", "important"),)
+    data = (
+        Finding((f"models/credit.json{word}",), "changed", "sha256:" + "1" * 64, "sha256:" + "2" * 64, "important"),
+    )
+    return Areas(area_of(code, 7), area_of(packages, 20), area_of(parameters, 3), area_of(data, 0), predictions(word))
+
+
+def predictions(word: str = "") -> PredictionsArea:
+    label = Column(
+        name="decision",
+        kind="label",
+        verdict="drift",
+        equal=342,
+        different=58,
+        flips=58,
+        type_a="string",
+        type_b="string",
+        rule="exact (whole numbers, text and dates are exact)",
+        measures={"flip_rate": 0.145, "flip_rate_low": 0.114, "flip_rate_high": 0.183, "kappa": 0.77},
+        flip_matrix=((f"decline{word}", "review", 46), ("review", "approve", 12)),
+    )
+    score = Column(
+        name=f"probability{word}",
+        kind="probability",
+        verdict="drift",
+        different=400,
+        max_abs=0.0683,
+        max_rel=0.33,
+        flips=11,
+        type_a="double",
+        type_b="double",
+        rule="|a-b| <= 1e-05, and no decision flips (default for probabilities)",
+        measures={"mean_abs": 0.02, "p99_abs": 0.056},
+        histogram=((-4.0, -3.0, 7), (-3.0, -2.0, 93), (-2.0, -1.0, 300)),
+    )
+    worst = WorstRow({"id": f"A10001{word}"}, "decision", f"decline{word}", "review", flip=True)
+    return PredictionsArea(
+        status="different",
+        verdict="drift",
+        rule="decision: exact",
+        noise=Noise(2, True, True, sentence="no nondeterminism seen in 2 runs"),
+        key=("id",),
+        rows=Rows(400, 400, 400),
+        columns=(label, score),
+        worst=(worst,),
+        counts={"drift": 2},
+        differences=458,
+    )
+
+
+def report(found: Areas, word: str = "") -> Report:
+    isolation = Isolation("bubblewrap", "none", True, {"interfaces": "lo"})
+    runs = tuple(
+        Run(n, "succeeded", 0.3, 0, f"a/run-{n}.parquet", "0" * 64, "CSV", 400, f"a/run-{n}.log") for n in (1, 2)
+    )
+    parts = (Part("code", f"commit 4f1c: 5 files{word}", True, 0.1, "", "matches"), Part("environment", "1 package"))
+    sides = Sides(
+        SideReport(f"prod{word}", "repro.toml#prod", {}, (), parts, runs, isolation),
+        SideReport(
+            "staging",
+            "repro.toml#staging",
+            {},
+            (Missing("data.0", f"no hash{word}", "record it"),),
+            parts,
+            runs,
+            isolation,
+        ),
+    )
+    info = AuditInfo("20261124T103200Z", "/audits/20261124T103200Z", "2026-11-24T10:32:00Z", 3.2, {"run": 1.0})
+    return Report(
+        schema=1,
+        tool=Tool("repro-tui", "0.1.0"),
+        audit=info,
+        verdict=found.predictions.verdict,
+        exit_status=1,
+        summary=summarise(sides, found, found.predictions.verdict),
+        sides=sides,
+        areas=found,
+        warnings=(f"B: requirements.txt: line 3: six is not pinned{word}",),
+    )
+
+
+def differences(path: Path, rows: int, word: str = "") -> None:
+    """`rows` differing cells."""
+    count = range(rows)
+    table = {
+        "row_a": count,
+        "row_b": count,
+        "input_row": [None] * rows,
+        "key": [f'["A{10_000 + n}"]' for n in count],
+        "column": [f"probability{word}".encode("utf-8", "replace").decode()] * rows,
+        "change": ["changed"] * rows,
+        "a": [f"0.{n:06}" for n in count],
+        "b": [f"0.{n + 7:06}" for n in count],
+        "a_number": [n / 1e6 for n in count],
+        "b_number": [(n + 7) / 1e6 for n in count],
+        "abs_delta": [(n % 1000) / 1e6 for n in count],
+        "rel_delta": [0.01] * rows,
+        "flip": [n % 50 == 0 for n in count],
+        "verdict": ["different" if n % 3 else "within-tolerance" for n in count],
+    }
+    pq.write_table(pa.table(table, schema=SCHEMA), path)
+
+
+def finished(path: Path, word: str = "", rows: int = 60) -> AuditFolder:
+    """A finished audit's folder."""
+    folder = running(path, word)
+    found = areas(word)
+    differences(path / "differences.parquet", rows, word)
+    ids = pa.table({"id": [f"A{10_000 + n}" for n in range(rows)], "income": [1000.0 + n for n in range(rows)]})
+    pq.write_table(ids, path / "inputs.parquet")
+    write_json(path / "report.json", report(found, word))
+    return folder
+
+
+def running(path: Path, word: str = "") -> AuditFolder:
+    """The folder of an audit under way: two areas are known, a run is at work (in the journal; no engine is)."""
+    path.mkdir(parents=True)
+    for side in "ab":
+        (path / side).mkdir()
+        (path / side / "run-1.log").write_text(f"scoring 400 rows{word}\n".encode("utf-8", "replace").decode())
+    sides = (record(f"prod{word}", "4f1c" * 10), record("staging", "9e2b" * 10))
+    request = Request("20261124T103200Z", *sides, started="2026-11-24T10:32:00Z", version="0.1.0")
+    write_json(path / "audit.json", request)
+    lines: list[str] = []
+    found = areas(word)
+    for number, event in enumerate(
+        (
+            Event("step", side="a", step="code", status="started", text="commit 4f1c"),
+            Event("step", side="a", step="code", status="cached", text=f"commit 4f1c: 5 files{word}"),
+            Event("step", side="b", step="code", status="started", text="commit 9e2b"),
+            Event("log", side="b", step="code", text=f"receiving objects{word}"),
+            Event("step", side="b", step="code", status="done", text="commit 9e2b: 5 files"),
+            Event("step", side="a", step="run 1", status="started", text="python predict.py"),
+            Event("step", side="b", step="environment", status="failed", text=f"no wheel{word}"),
+            Event("area", step="parameters", detail={"name": "parameters", "area": to_plain(found.parameters)}),
+        )
+    ):
+        lines.append(dumps(replace(event, seconds=number / 10)))
+    (path / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    return AuditFolder(path)
+
+
+def empty_area() -> Area:
+    return area_of((), 3)

@@ -1,0 +1,278 @@
+"""Every key of the table does what it says, and hostile text is shown literally on every screen."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+import repro_tui.tui
+from repro_tui.audit.folder import AuditFolder, engine_lock
+from repro_tui.tui.actions import ALL, key_table
+from repro_tui.tui.app import Auditor
+from repro_tui.tui.screens.area import AreaScreen
+from repro_tui.tui.screens.modals import Ask, Copied, Help, Told
+from repro_tui.tui.screens.overview import Overview
+from repro_tui.tui.screens.picker import Picker
+from repro_tui.tui.screens.predictions import PredictionsScreen
+from repro_tui.tui.screens.progress import Progress
+from repro_tui.tui.screens.row import Pairs, RowScreen
+from repro_tui.tui.widgets.grid import Grid
+from tests.tui.folders import HOSTILE, finished, running
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> AuditFolder:
+    return finished(tmp_path / "audit")
+
+
+async def press(pilot: Any, *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause(0.05)
+
+
+def written(app: Auditor) -> str:
+    """What stands on the screen."""
+    size = app.size
+    lines = app.screen._compositor.render_strips()
+    assert len(lines) == size.height
+    return "\n".join("".join(segment.text for segment in line) for line in lines)
+
+
+async def test_the_areas_open_by_number_and_by_enter(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        assert isinstance(app.screen, Overview)
+        for key, title in zip("234", ("Environment", "Parameters", "Data"), strict=True):
+            await press(pilot, key)
+            assert app.screen.title_text == title  # type: ignore[attr-defined]
+        await press(pilot, "5")
+        assert isinstance(app.screen, PredictionsScreen)
+        await press(pilot, "6", "1")
+        assert isinstance(app.screen, Overview)
+        await press(pilot, "7")
+        assert isinstance(app.screen, Progress)
+        await press(pilot, "1", "down", "enter")
+        assert app.screen.title_text == "Parameters"  # type: ignore[attr-defined]
+
+
+async def test_escape_goes_up_to_the_picker(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "6", "enter", "escape")
+        assert isinstance(app.screen, AreaScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, Overview)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, Picker)
+
+
+async def test_the_filter_narrows_and_escape_clears_it_first(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "slash", *"numpy", "enter")
+        grid = app.screen.query_one("#findings", Grid)
+        assert grid.count == 1
+        assert grid.has_focus
+        await press(pilot, "escape")
+        assert app.screen.query_one("#findings", Grid).count == 3
+        assert isinstance(app.screen, AreaScreen)
+        assert app.screen.query_one("#filter", Input).value == ""
+
+
+async def test_cells_are_filtered_sorted_and_opened_with_their_inputs(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "5")
+        screen = app.screen
+        assert isinstance(screen, PredictionsScreen)
+        cells = screen.query_one("#cells", Grid)
+        assert cells.count == 40  # of 60, a third is within its tolerance
+        await press(pilot, "d")
+        assert cells.count == 60
+        await press(pilot, "slash", *"a10007", "enter")
+        assert cells.count == 1
+        await press(pilot, "enter")
+        assert isinstance(app.screen, RowScreen)
+        question = app.screen.query_one("#question", Grid).source
+        assert isinstance(question, Pairs)
+        assert question.pairs == [("id", "A10007"), ("income", 1007.0)]
+        await press(pilot, "escape", "escape", "o")
+        assert screen.order == "by row"
+        assert screen.differences is not None
+        assert screen.differences[0].key == '["A10000"]'
+
+
+async def test_moving(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "5", "tab")
+        cells = app.screen.query_one("#cells", Grid)
+        assert cells.has_focus
+        for keys, row in (
+            ("j", 1),
+            ("k", 0),
+            ("down", 1),
+            ("up", 0),
+            ("end", 39),
+            ("home", 0),
+            ("G", 39),
+            ("g", 0),
+            ("n", 1),
+            ("N", 0),
+        ):
+            await press(pilot, keys)
+            assert cells.cursor == row, keys
+        await press(pilot, "pagedown")
+        assert cells.cursor == cells.size.height - 2
+        await press(pilot, "pageup")
+        assert cells.cursor == 0
+
+
+async def test_next_and_previous_difference(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "n")
+        grid = app.screen.query_one("#findings", Grid)
+        assert grid.cursor == 1
+        await press(pilot, "N", "N")
+        assert grid.cursor == 0
+
+
+async def test_stack_zoom_help_and_copy(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3", "plus")
+        assert app.screen.query_one("#detail").display
+        assert not app.screen.query_one("#findings").display
+        await press(pilot, "s")
+        assert app.screen.query_one("#detail").has_class("stacked")
+        await press(pilot, "plus", "question_mark")
+        assert isinstance(app.screen, Help)
+        await press(pilot, "escape", "y")
+        assert isinstance(app.screen, Copied)
+        assert app.clipboard == "A: 0.5\nB: 0.6"
+        await press(pilot, "escape", "Y")
+        assert '"path"' in app.clipboard
+
+
+async def test_resizing_keeps_both_sides_in_view(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(200, 50)) as pilot:
+        await press(pilot, "2")
+        assert app.screen.query_one("#detail").display
+        for width in (120, 80, 60):
+            await pilot.resize_terminal(width, 24)
+            await press(pilot)
+            assert not app.screen.query_one("#detail").display
+            text = written(app)
+            assert "1.26.4" in text, width
+            assert "2.1.3" in text, width
+
+
+async def test_the_palette_finds_a_finding(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "ctrl+p", *"numpy")
+        await pilot.pause(0.5)
+        await press(pilot, "enter")
+        await pilot.pause(0.3)
+        assert app.screen.title_text == "Environment"  # type: ignore[attr-defined]
+
+
+async def test_quit_returns_the_exit_status(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "q")
+    assert app.return_value == 1
+
+
+async def test_quitting_a_running_audit_asks(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await press(pilot, "q")
+            assert isinstance(app.screen, Ask)
+            await press(pilot, "escape")
+            assert isinstance(app.screen, Progress)
+            await press(pilot, "c")
+            assert isinstance(app.screen, Ask)
+            await press(pilot, "escape", "3")
+            assert app.screen.query_one("#findings", Grid).count == 1  # what is finished can be opened already
+            await press(pilot, "q", "l")
+        assert app.return_value == 0
+
+
+async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
+    app = Auditor(running(tmp_path / "audit"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        assert "ended without a report" in written(app)
+
+
+async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "repro.toml").write_text((Path(__file__).parent / "repro.toml").read_text())
+    app = Auditor()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "enter", "down", "enter", "enter")
+        await pilot.pause(0.5)
+        await press(pilot)
+        assert isinstance(app.screen, Told)
+        assert "inputs" in " ".join(app.screen.sentences)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+async def test_hostile_text_is_shown_literally_everywhere(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = Auditor(finished(tmp_path / "audit", HOSTILE))
+    seen = ""
+    async with app.run_test(size=size) as pilot:
+        for keys in ("1", "2", "3", "4", "5", "6", "7", "enter"):
+            await press(pilot, keys)
+            seen += written(app)
+        for keys in (
+            ("3", "enter"),
+            ("5", "enter"),
+            ("5", "tab", "enter"),
+            ("6", "down", "down", "enter"),
+            ("3", "y"),
+            ("1", "question_mark"),
+        ):
+            await press(pilot, "escape", *keys)
+            seen += written(app)
+    hidden = [character for character in "\x1b\x9b\x07\u202e\u200b\ud800" if character in seen]
+    assert hidden == []
+    assert "[/red]" in seen
+    assert "\\u{1b}" in seen
+
+
+def test_untrusted_text_reaches_widgets_only_as_content() -> None:
+    """Static and its like get markup=False, and are never handed a formatted string."""
+    root = Path(repro_tui.tui.__file__).parent
+    found = []
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                bare = any(isinstance(argument, ast.JoinedStr) for argument in node.args)
+                if name in ("Static", "Label", "update", "notify") and bare:
+                    found.append(f"{path.name}:{node.lineno}: {name} of a formatted string")
+                if name in ("Static", "TitleBar") and not any(k.arg == "markup" for k in node.keywords):
+                    found.append(f"{path.name}:{node.lineno}: {name} without markup=False")
+    assert found == []
+
+
+def test_the_key_table_of_the_documentation_is_the_registry() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "interface.md").read_text()
+    assert key_table() in page
+    assert len({(action.where, key) for action in ALL for key in action.keys.split(",")}) == sum(
+        len(action.keys.split(",")) for action in ALL
+    )

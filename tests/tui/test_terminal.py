@@ -1,0 +1,98 @@
+"""In a real terminal: start, resize, drill down, a signal, and attaching again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import need
+from tests.tui.folders import finished
+
+
+class Terminal:
+    """One tmux session of its own."""
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = str(socket)
+
+    def tmux(self, *words: str) -> str:
+        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def start(self, command: str, width: int = 80, height: int = 24) -> None:
+        variables = [
+            word for name in ("REPRO_TUI_CACHE", "REPRO_TUI_AUDITS") for word in ("-e", f"{name}={os.environ[name]}")
+        ]
+        size = ("-x", str(width), "-y", str(height))
+        self.tmux(
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-s",
+            "t",
+            *variables,
+            *size,
+            f"{command}; echo status=$?; exec sleep 600",
+        )
+
+    def until(self, word: str, seconds: float = 20) -> str:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            seen = self.tmux("capture-pane", "-p", "-t", "t")
+            if word in seen:
+                return seen
+            time.sleep(0.1)
+        raise AssertionError(f"{word!r} is not on the screen:\n{seen}")
+
+    def keys(self, *keys: str) -> None:
+        self.tmux("send-keys", "-t", "t", *keys)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    need("tmux", shutil.which("tmux") is not None, "tmux is not installed")
+    found = Terminal(tmp_path / "tmux")
+    yield found
+    with contextlib.suppress(subprocess.CalledProcessError):
+        found.tmux("kill-server")
+
+
+def test_start_resize_drill_down_and_quit(terminal: Terminal, tmp_path: Path) -> None:
+    finished(tmp_path / "audit")
+    terminal.start(f"{sys.executable} -m repro_tui show {tmp_path / 'audit'}")
+    terminal.until("58 of 400 decision values flip")
+    terminal.tmux("resize-window", "-t", "t", "-x", "120", "-y", "40")
+    terminal.keys("2")
+    terminal.until("major release")
+    terminal.keys("Enter")
+    seen = terminal.until("changed, important")
+    assert "1.26.4" in seen
+    assert "2.1.3" in seen
+    terminal.keys("q")
+    terminal.until("status=1")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_a_signal_restores_the_terminal_and_the_audit_can_be_opened_again(
+    terminal: Terminal, tmp_path: Path, number: int, status: int
+) -> None:
+    finished(tmp_path / "audit")
+    command = f"{sys.executable} -m repro_tui show {tmp_path / 'audit'}"
+    terminal.start(f"sh -c 'echo $$ > {tmp_path / 'pid'}; exec {command}'")
+    terminal.until("58 of 400 decision values flip")
+    os.kill(int((tmp_path / "pid").read_text()), number)
+    seen = terminal.until(f"status={status}")
+    assert "decision values flip" not in seen  # the screen that was there before is back
+    again = subprocess.run(command.split(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert again.returncode == 1
+    assert "58 of 400 decision values flip" in again.stdout
