@@ -20,6 +20,7 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
+from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -188,6 +189,9 @@ class _Container:
             raise
         finally:
             reader.finish()
+        if not log.tail:  # a run of a few milliseconds can be over before the engine has attached the stream
+            for line in api.logs(container, tail=100).splitlines():
+                log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
         return timed_out
 
     def _ended(self, state: dict[str, Any], timed_out: bool, seconds: float, log: RunLog, isolation: Isolation) -> Run:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import CodeTree
@@ -71,10 +70,17 @@ def _bases(text: str) -> Iterator[str]:
 
 def _build(client: DockerClient, root: Path, dockerfile: str, key: str, step: Step, context: Context) -> str:
     step.progress(f"building {show(dockerfile, 120)}")
+    with _archive(root, dockerfile) as archive:
+        return _follow_build(client, archive, dockerfile, key, step, context)
+
+
+def _follow_build(
+    client: DockerClient, archive: IO[bytes], dockerfile: str, key: str, step: Step, context: Context
+) -> str:
     words: list[str] = []
     image_id = ""
     for event in client.api.build(
-        fileobj=_archive(root, dockerfile),
+        fileobj=archive,
         custom_context=True,
         dockerfile=dockerfile,
         rm=True,
@@ -100,7 +106,7 @@ def _build(client: DockerClient, root: Path, dockerfile: str, key: str, step: St
     return image_id
 
 
-def _archive(root: Path, dockerfile: str) -> io.BytesIO | Any:
+def _archive(root: Path, dockerfile: str) -> IO[bytes]:
     """The build context: the tree in a fixed order with fixed times, as .dockerignore leaves it."""
     import tempfile
 
@@ -109,7 +115,7 @@ def _archive(root: Path, dockerfile: str) -> io.BytesIO | Any:
     ignore = root / ".dockerignore"
     patterns = [line.strip() for line in ignore.read_text("utf-8", "replace").splitlines()] if ignore.is_file() else []
     kept = exclude_paths(str(root), [p for p in patterns if p and not p.startswith("#")], dockerfile=dockerfile)
-    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's client reads it, and closes it with itself
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, entry in sorted(walk(root), key=lambda pair: pair[0]):
             if name in kept:

@@ -84,6 +84,7 @@ def read_image(client: DockerClient, image_id: str, cancel: CancelToken) -> Imag
                     view.take(member.name.removeprefix("./"), archive.extractfile(member), member.size)
                 elif member.islnk():
                     view.link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
+        stream.drain()
         return view
     except tarfile.TarError as error:
         raise Inconclusive(f"the files of the image cannot be read: {error}", "pull or build it again") from error
@@ -96,6 +97,11 @@ class _Stream:
 
     def __init__(self, chunks: Iterator[bytes], cancel: CancelToken) -> None:
         self._chunks, self._cancel, self._rest = chunks, cancel, b""
+
+    def drain(self) -> None:
+        """Reads the padding after the archive's end, so that the connection is given back."""
+        for _ in self._chunks:
+            self._cancel.check()
 
     def read(self, size: int) -> bytes:
         """Exactly `size` bytes, fewer only at the end."""

@@ -119,7 +119,10 @@ def test_a_data_hash_that_does_not_match_is_told_with_both(project: Project) -> 
 def test_noise_of_one_size_on_both_sides_is_noise(project: Project) -> None:
     both = project.deployment(parameters={"values": {"threshold": 100.0, "noise": 0.05}})
     project.record(a=both, b=both)
-    result = project.audit("--repeat", "5")
+    for _ in range(3):  # by its level the test raises a false alarm once in twenty: three in a row are one in 8,000
+        result = project.audit("--repeat", "5")
+        if result.status == 0:
+            break
     assert (result.status, result.report["verdict"]) == (0, "within-noise"), result.report["summary"]
 
 

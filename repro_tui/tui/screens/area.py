@@ -154,7 +154,7 @@ class AreaScreen(AuditScreen):
             f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}"
             for name in ("changed", "added", "removed", "unknown", "same")
         ]
-        counts.update(Content.styled("   ".join(told), "$text-muted"))
+        counts.update(Content.styled("   ".join(told), "dim"))
         grid.empty = "no differences" if area.status == "same" else "nothing matches"
         grid.show_rows(FindingRows(self._chosen(area.findings)), keep=True)
 

@@ -160,9 +160,7 @@ def _side(letter: str, side: SideReport) -> list[Content | str]:
     isolation = side.isolation
     how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
     found: list[Content | str] = [
-        joined(
-            [Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "$text-muted")]
-        ),
+        joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
         safe(f"  ran in: {how}; {len(side.runs)} runs"),
     ]
     found += [safe(f"  {part.step}: {part.how} ({part.matches})") for part in side.rebuild]

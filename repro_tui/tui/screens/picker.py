@@ -101,7 +101,7 @@ class Picker(Screen[None]):
 
     def on_mount(self) -> None:
         """Fills the lists."""
-        self.query_one(TitleBar).tell("repro-tui", right=safe("choose A and B, or open a past audit", "$text-muted"))
+        self.query_one(TitleBar).tell("repro-tui", right=safe("choose A and B, or open a past audit", "dim"))
         self.action_reload()
         self.query_one("#deployments" if self.query_one("#deployments", Grid).count else "#audits").focus()
 
@@ -115,7 +115,7 @@ class Picker(Screen[None]):
         self.query_one("#audits", Grid).show_rows(PastRows(list_audits()))
         self._tell("Enter on a deployment makes it A, on a second one B; Enter again starts.")
 
-    def _tell(self, text: str, style: str = "$text-muted") -> None:
+    def _tell(self, text: str, style: str = "dim") -> None:
         self.query_one("#told", Static).update(Content.styled(text, style))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:

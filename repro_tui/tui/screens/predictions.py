@@ -173,7 +173,7 @@ class PredictionsScreen(AuditScreen):
         grid.show_rows(CellRows(self.differences))
         which = "over tolerance" if self.only_different else "not equal"
         title = f"{self.differences.count:,} cells {which}, {self.order}"
-        self.query_one("#cells-title", Static).update(Content.styled(title, "$text-muted"))
+        self.query_one("#cells-title", Static).update(Content.styled(title, "dim"))
 
     # -- what is under the cursor -------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ def measures(column: Column) -> Content:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
         found.append(safe(f"smallest tolerance that would pass: {passing}"))
     if column.inferred and column.kind:
-        found.append(safe(f"kind {column.kind}: inferred", "$text-muted"))
+        found.append(safe(f"kind {column.kind}: inferred", "dim"))
     found += _histogram(column)
     found += [safe(f"{a} → {b}   {rows:,}") for a, b, rows in column.flip_matrix[:8]]
     told = [(name.replace("_", " "), value) for name, value in column.measures.items() if value is not None]
@@ -293,7 +293,7 @@ def _histogram(column: Column) -> list[Content | str]:
     if not column.histogram:
         return []
     most = max(rows for _, _, rows in column.histogram)
-    found: list[Content | str] = [Content.styled("|Δ| by decade", "$text-muted")]
+    found: list[Content | str] = [Content.styled("|Δ| by decade", "dim")]
     for low, _, rows in column.histogram:
         bar = "█" * max(1 if rows else 0, round(BAR * rows / most))
         found.append(joined([f"1e{int(low):+03d} ", Content.styled(bar, "$primary"), f" {rows:,}"]))

@@ -103,7 +103,7 @@ class Progress(AuditScreen):
         for side in ("", "a", "b"):
             found = self.lines_of(side, name)
             shown += [safe(f"{side.upper()}  {line}" if side else line, cap=400) for line in found]
-        log.update(lines(shown[-height:]) if shown else safe("(nothing was said yet)", "$text-muted"))
+        log.update(lines(shown[-height:]) if shown else safe("(nothing was said yet)", "dim"))
 
     def lines_of(self, side: str, name: str) -> list[str]:
         """The end of one step's log: a run's from its file, the others' from the journal."""

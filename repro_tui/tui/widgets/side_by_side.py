@@ -51,9 +51,7 @@ def both_sides(a: Any, b: Any) -> tuple[Content, Content]:
         return _blocks(a, b)
     one, other = (ABSENT if value is None else show(value) for value in (a, b))
     if a is None or b is None:
-        return safe(one, "$text-error" if b is None else "$text-muted"), safe(
-            other, "$text-success" if a is None else "$text-muted"
-        )
+        return safe(one, "$text-error" if b is None else "dim"), safe(other, "$text-success" if a is None else "dim")
     cut_a, cut_b = changed_segments(one, other)
     return highlighted(cut_a, "bold $text-error on $error-muted"), highlighted(
         cut_b, "bold $text-success on $success-muted"
