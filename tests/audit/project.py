@@ -9,10 +9,14 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import GitRepository
+from repro_tui.execute.sandbox import choose
+from repro_tui.model.errors import Refused
+from repro_tui.model.request import Settings
+from tests.conftest import REQUIRED, GitRepository, need
 
 ROWS = 60
 PREDICT = '''\
@@ -35,6 +39,16 @@ with open(output, "w", newline="") as target:
         score = model["weight"] * float(row["x"]) + noise
         out.writerow([row["id"], repr(score), "yes" if score >= settings["threshold"] else "no"])
 '''
+
+
+@cache
+def sandbox_works() -> bool:
+    """Whether a local sandbox can be had on this machine."""
+    try:
+        choose(Settings())
+    except Refused:
+        return False
+    return True
 
 
 @dataclass
@@ -95,7 +109,24 @@ class Project:
     def audit(self, *options: str, a: str = "a", b: str = "b", **variables: str) -> Result:
         """`repro-tui A B --report`, as a user runs it."""
         references = [f"record.json#{name}" for name in (a, b)]
-        return self.run(*references, "--report", *options, **variables)
+        return self.run(*references, "--report", *options, *self.options(), **variables)
+
+    def options(self) -> list[str]:
+        """Where no sandbox works, the tests' own code runs without one, as its user would have to ask for."""
+        if "requirements" not in self.environment or sandbox_works():
+            return []
+        need("bubblewrap", "bubblewrap" not in REQUIRED, "no sandbox works here")
+        return ["--isolation", "none"]
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A headless audit in the background, its errors in a pipe."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "repro_tui", *arguments, "--quiet", *self.options()],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def run(self, *arguments: str, timeout: float = 240, **variables: str) -> Result:
         done = subprocess.run(

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -33,13 +32,7 @@ def started(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
     commit = project.repository.commit({"predict.py": SLOW})
     slow = project.deployment(code={"repository": "code", "commit": commit})
     project.record(a=slow, b=slow)
-    view = subprocess.Popen(
-        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
-        cwd=project.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    view = project.start("record.json#a", "record.json#b", "--report", "out.json")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for path in project.audits():
@@ -111,17 +104,11 @@ def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
     )
     slow = project.deployment(code={"repository": "code", "commit": commit})
     project.record(a=slow, b=slow)
-    view = subprocess.Popen(
-        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
-        cwd=project.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    view = project.start("record.json#a", "record.json#b", "--report", "out.json")
     while not project.audits() or not AuditFolder(project.audits()[0]).engine_alive():
         time.sleep(0.02)
     view.kill()
-    view.wait()
+    view.communicate()
     shown = project.run("show", str(project.audits()[0]), "--report")
     assert (shown.status, shown.report["verdict"]) == (0, "identical"), shown.stderr
 
@@ -143,15 +130,7 @@ def test_a_copied_folder_opens_elsewhere(project: Project, tmp_path: Path) -> No
 
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
-    views = [
-        subprocess.Popen(
-            [sys.executable, "-m", "repro_tui", "record.json#a", f"record.json#{other}", "--report", "--quiet"],
-            cwd=project.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
-        for other in ("a", "b")
-    ]
+    views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
     reports = [json.loads(view.communicate(timeout=120)[0]) for view in views]
     assert [report["verdict"] for report in reports] == ["identical", "drift"]
 
