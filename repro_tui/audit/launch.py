@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.redaction import hidden_request
@@ -58,11 +59,20 @@ def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None
 def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:
     """Asks an audit's engine to stop and waits until it has; one that does not listen is killed."""
     deadline = time.monotonic() + STOP_S
+    pid = folder.engine_pid()
     _send(folder, signal_number)
-    while folder.engine_alive():
+    while folder.engine_alive() or (pid is not None and _is_there(pid)):
         if time.monotonic() > deadline:
             _send(folder, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process still runs: one that waits to be collected by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _send(folder: AuditFolder, signal_number: int) -> None:

@@ -1,4 +1,4 @@
-"""The published JSON Schemas: made from the code by `python -m repro_tui.support.wire.schemas`, and shipped."""
+"""The published JSON Schemas: made from the code by `make docs`, and shipped."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ SchemaName = Literal["record", "report"]
 def schema_text(name: SchemaName) -> str:
     """The JSON Schema as it ships; nothing is imported to read it."""
     return (Path(__file__).parent / f"{name}.json").read_text("ascii")
+
+
+def write_schemas() -> None:
+    """Makes the shipped schemas anew from the code."""
+    from repro_tui.support.wire.schemas.generate import generate
+
+    for name, text in generate().items():
+        (Path(__file__).parent / f"{name}.json").write_text(text, "ascii")

@@ -1,0 +1,95 @@
+"""Regenerates what the documentation takes from the program: `python -m repro_tui.cli.docs` in the repository.
+
+The README's help text, the key table of docs/interface.md, the published schemas, and the pictures, which are made
+from a real run of the demo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+
+from repro_tui.cli.main import COMMANDS, program
+
+BEGIN, END = "<!-- help: begin -->", "<!-- help: end -->"
+WIDTH = 100
+
+
+def help_text() -> str:
+    """The help of the program and of its main command, as a terminal of 100 columns shows it."""
+    runner = CliRunner()
+    parts = []
+    for words in ([], ["audit"], *([name] for name in COMMANDS if name not in ("audit", "demo"))):
+        shown = runner.invoke(program, [*words, "--help"], prog_name="repro-tui", terminal_width=WIDTH)
+        if shown.exit_code:
+            raise click.ClickException(shown.output)
+        parts.append(f"```\n$ repro-tui {' '.join([*words, '--help'])}\n{shown.output.rstrip()}\n```")
+    return "\n\n".join(parts)
+
+
+def with_help(readme: str) -> str:
+    """The README with its help text as it is now."""
+    head, _, rest = readme.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n\n{help_text()}\n\n{END}{tail}"
+
+
+def with_keys(page: str) -> str:
+    """docs/interface.md with the keys as they are now."""
+    from repro_tui.tui.actions import key_table
+
+    return re.sub(r"\| where \| keys \| what \|\n.*\Z", lambda match: key_table(), page, flags=re.DOTALL)
+
+
+async def _picture(folder: Path, keys: list[str], target: Path) -> None:
+    from repro_tui.audit.folder import open_audit
+    from repro_tui.tui.app import Auditor
+
+    app = Auditor(open_audit(folder))
+    async with app.run_test(size=(110, 32)) as pilot:
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.3)
+            await app.workers.wait_for_complete()
+        await pilot.pause(0.3)
+        target.write_text(app.export_screenshot(title="repro-tui prod staging"), "utf-8")
+
+
+def pictures(docs: Path) -> None:
+    """Runs the demo, and draws its screens."""
+    import os
+    import subprocess
+    import sys
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["REPRO_TUI_AUDITS"] = f"{folder}/audits"
+        subprocess.run(
+            [sys.executable, "-m", "repro_tui", "demo", "--quiet", "--folder", f"{folder}/demo"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        (audit,) = Path(folder, "audits").iterdir()
+        for name, keys in (("overview", []), ("predictions", ["5"]), ("code", ["6"])):
+            asyncio.run(_picture(audit, keys, docs / f"{name}.svg"))
+
+
+def main() -> None:
+    """Writes all of it anew."""
+    from repro_tui.support.wire.schemas import write_schemas
+
+    root = Path(__file__).parents[2]
+    readme, interface = root / "README.md", root / "docs" / "interface.md"
+    readme.write_text(with_help(readme.read_text("utf-8")), "utf-8")
+    interface.write_text(with_keys(interface.read_text("utf-8")), "utf-8")
+    write_schemas()
+    pictures(root / "docs")
+
+
+if __name__ == "__main__":
+    main()
