@@ -131,8 +131,9 @@ class _Moments:
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(found.scale[finite] > 0, size / found.scale[finite], 0.0)
         self.largest_relative = max(self.largest_relative, float(relative.max()))
-        self.sum, self.sum_abs = self.sum + float(delta.sum()), self.sum_abs + float(size.sum())
-        self.sum_squares += float(np.square(delta).sum())
+        with np.errstate(over="ignore"):
+            self.sum, self.sum_abs = self.sum + float(delta.sum()), self.sum_abs + float(size.sum())
+            self.sum_squares += float(np.square(delta).sum())
         moved = size[size > 0]
         if len(moved):
             place = ((np.log10(moved) - LOWEST) * BINS_PER_DECADE).astype(np.int64).clip(0, len(self.bins) - 1)

@@ -45,6 +45,7 @@ def compare_numbers(a: pa.Array, b: pa.Array, rule: Rule, rms: float) -> Numbers
         x, y = one.astype(np.float64), other.astype(np.float64)
         if delta is None:
             delta = y - x
+        delta = np.where(both & ~equal_values & (x == y), np.where(delta < 0, -1.0, 1.0), delta)  # blurred by float64
         nan = both & np.isnan(x) & np.isnan(y)
         equal = (both & equal_values) | nan | (null_a & null_b)
         same = _same_bits(one, other, nan, both) | (null_a & null_b)
@@ -75,7 +76,10 @@ def _values(array: pa.Array) -> np.ndarray[Any, Any]:
 def _exactly(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> tuple[Mask, Floats | None]:
     """Equality that no conversion can blur, and for whole numbers the difference without wrap-around."""
     if a.dtype.kind in "iu" and b.dtype.kind in "iu":
-        high, low = (np.greater(a, b), np.less(a, b)) if a.dtype.kind == b.dtype.kind else _mixed(a, b)
+        if a.dtype.kind != b.dtype.kind:
+            high, low = _mixed(a, b)
+            return np.asarray(~high & ~low), None
+        high, low = np.greater(a, b), np.less(a, b)
         wide_a, wide_b = a.astype(np.uint64), b.astype(np.uint64)  # two's complement: the difference comes out right
         size = np.where(high, wide_a - wide_b, wide_b - wide_a).astype(np.float64)
         return np.asarray(~high & ~low), np.where(high, -size, size)

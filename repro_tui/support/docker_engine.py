@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,17 +34,15 @@ def engine() -> Iterator[DockerClient]:
             f"the Docker engine is at {show(address, 100)}, and not on this machine: it cannot see our files",
             "unset DOCKER_HOST, or run repro-tui where the engine is",
         )
-    client = None
+    do = "start it, or install it (repro-tui doctor says how)"
     try:
+        with socket.socket(socket.AF_UNIX) as probe:  # a client that fails to connect leaves its socket open
+            probe.connect(address.removeprefix("unix://"))
         client = docker.DockerClient(base_url=address, timeout=TIMEOUT_S, use_ssh_client=False)
-        client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
-        if client is not None:
-            client.close()
-        raise Inconclusive(
-            f"no Docker engine answers at {address}", "start it, or install it (repro-tui doctor says how)"
-        ) from error
+        raise Inconclusive(f"no Docker engine answers at {address}", do) from error
     try:
+        client.ping()
         yield client
     except (DockerException, requests.RequestException) as error:
         raise Inconclusive(f"the Docker engine refused: {_words(error)}", "see the engine's own log") from error

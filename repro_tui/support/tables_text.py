@@ -64,6 +64,8 @@ def _check_bytes(raw: Path) -> None:
                 quotes += chunk.count(b'"')
             line += chunk.count(b"\n")
             position += len(chunk)
+    if decoder.getstate()[0]:
+        raise TableError(f"byte {position:,}: the file ends within a character of UTF-8")
     if quotes % 2:
         raise TableError(f"a quote is never closed: the last one is on line {opened}")
 
