@@ -21,6 +21,7 @@ from repro_tui.support.text import show
 CHILD_MEMORY = 4 << 30
 CHILD_TIMEOUT_S = 1800.0
 FORMAT_VERSION = "1"
+LAST_WORDS = 3  # one line is not enough: standard output is often flushed after the error
 
 
 def collect(
@@ -80,7 +81,7 @@ def _words(exit_code: int | None, tail: tuple[str, ...]) -> str:
         how = f"predict was ended by signal {-exit_code}"
     else:
         how = f"predict ended with exit status {exit_code}"
-    return f"{how}; its last words: {tail[-1]}" if tail else f"{how}, and said nothing"
+    return f"{how}; its last words: {'; '.join(tail[-LAST_WORDS:])}" if tail else f"{how}, and said nothing"
 
 
 def _check_output(raw: Path, limit: int) -> str:

@@ -76,7 +76,7 @@ class Sandbox:
         words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
         for source, target in self._mounts():
             words += ["--ro-bind", source, target]
-        return [*words, "--bind", str(self.output), str(ROOT / "output")]
+        return [*words, "--bind", str(self.output), str(ROOT / "output"), "--remount-ro", "/"]
 
     def _mounts(self) -> list[tuple[str, str]]:
         environment, parameters = self.workspace.environment, self.workspace.parameters

@@ -1,0 +1,161 @@
+"""The program as a shell sees it: fast to start, one clear line for what is wrong, and honest exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from repro_tui.cli.docs import with_help
+from repro_tui.support.wire.schemas import schema_text
+from tests.audit.project import Project, Result
+
+HEAVY = ("textual", "rich", "pydantic", "pandas", "numpy", "pyarrow", "duckdb", "docker", "git", "deepdiff", "msgspec")
+
+
+def run(*arguments: str, folder: Path | None = None, **variables: str) -> Result:
+    done = subprocess.run(
+        [sys.executable, "-m", "repro_tui", *arguments],
+        cwd=folder,
+        env=os.environ | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def loaded(*arguments: str) -> set[str]:
+    code = (
+        "import sys\nfrom repro_tui.cli.main import main\n"
+        f"sys.argv = ['repro-tui', *{arguments!r}]\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("audit", "--help"), ("schema", "record")])
+def test_nothing_heavy_is_imported_to_say_little(arguments: tuple[str, ...]) -> None:
+    assert loaded(*arguments) & set(HEAVY) == set()
+
+
+def test_a_headless_audit_never_imports_the_interface() -> None:
+    code = "import sys, repro_tui.cli.headless, repro_tui.cli.audit, repro_tui.audit.engine, repro_tui.audit.plan\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print('textual' in sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_help_in_the_readme_is_that_of_the_program() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert with_help(readme) == readme  # `make docs` writes it anew
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("only-one",), "B"),
+        (("a", "b", "--fail-on", "everything"), "--fail-on"),
+        (("a", "b", "--column-tolerance", "x"), "--column-tolerance"),
+        (("a", "b", "--memory", "lots"), "--memory"),
+        (("a", "b", "--atol", "-1"), "--atol"),
+        (("a", "b", "--runner", "kubernetes"), "--runner"),
+        (("a", "b", "--unknown"), "--unknown"),
+        (("a", "b", "--report"), "repro.toml"),
+        (("runs:/abc", "b", "--report"), "does not have"),
+        (("show", "nowhere"), "nowhere"),
+        (("schema", "nothing"), "nothing"),
+        ((), "terminal"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_2(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    result = run(*arguments, folder=tmp_path)
+    assert (result.status, result.stdout) == (2, ""), result.stderr
+    assert words in result.stderr
+    assert all(line.startswith("repro-tui: ") for line in result.stderr.splitlines())
+
+
+def test_report_targets_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.record(a=project.deployment(), b=project.deployment())
+    (project.folder / "link.json").symlink_to("/etc/passwd")
+    (project.folder / "folder").mkdir()
+    for target in ("link.json", "folder", "absent/x.json"):
+        result = run("record.json#a", "record.json#b", "--report", target, folder=project.folder)
+        assert result.status == 2, target
+        assert target.partition("/")[0] in result.stderr
+    assert project.audits() == []
+
+
+def test_a_report_is_valid_written_whole_and_alone_on_standard_output(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    values = {"threshold": 5.0, "::error::x [/red]\x1b]52;c;aGk=\x07": "::warning::\x1b[2J\u202e<script>"}
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": values}))
+    result = project.audit(
+        "--junit", "out.xml", "--markdown", "out.md", "--html", "out.html", "--fail-on", "parameters"
+    )
+    assert result.status == 1, result.stderr
+    assert result.stdout.isascii()
+    jsonschema.validate(result.report, json.loads(schema_text("report")))
+    for text in (
+        result.stdout,
+        result.stderr,
+        *((project.folder / f"out.{kind}").read_text() for kind in ("xml", "md", "html")),
+    ):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+        assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+    listed = run("list", "--json")
+    assert [audit["verdict"] for audit in json.loads(listed.stdout)["audits"]] == ["identical"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_terminals_of_other_encodings_do_not_fail(encoding: str, tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 5.0, "é…≠": 1}}))
+    result = project.audit("--fail-on", "any", PYTHONIOENCODING=encoding, LC_ALL="C")
+    assert result.status == 1, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m repro_tui schema report | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    blocked = {f"REPRO_TUI_{name}": str(tmp_path / "file" / "x") for name in ("CACHE", "AUDITS")}
+    result = run("a", "b", "--report", folder=tmp_path, **blocked)
+    assert result.status == 2
+    assert "REPRO_TUI_CACHE" in result.stderr
+
+
+def test_doctor_names_what_is_there() -> None:
+    checks = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)}
+    assert checks["git"]["state"] == "found"
+    assert checks["uv"]["state"] == "found"
+    assert all(check["do"] for check in checks.values() if check["state"] == "missing")
+
+
+def test_the_cache_is_told_and_pruned(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.record(a=project.deployment(), b=project.deployment())
+    assert project.audit().status == 0
+    assert "environments" in run("cache", "info").stdout
+    assert "0 B" not in run("cache", "prune", "--all").stdout.partition(";")[0]
+    assert project.audit().status == 0

@@ -1,0 +1,209 @@
+"""The local runner: what a run can see, reach and use, in a real sandbox."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repro_tui.execute.choose import check_runner
+from repro_tui.execute.local import LocalRunner
+from repro_tui.execute.sandbox import AS_YOU, choose
+from repro_tui.model.errors import Cancelled, Refused
+from repro_tui.model.inventory import Inventory
+from repro_tui.model.request import Settings
+from repro_tui.model.run import Limits, Run
+from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
+from repro_tui.support.context import Context
+from tests.conftest import need
+
+WRITE = "open(output, 'w').write('id,v\\n1,2\\n')\n"
+HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
+Execute = Callable[..., Run]
+
+
+def works(kind: str) -> bool:
+    try:
+        choose(Settings(isolation=kind))  # type: ignore[arg-type]
+    except Refused:
+        return False
+    return True
+
+
+@pytest.fixture(params=["bubblewrap", "namespace", "none"])
+def execute(request: pytest.FixtureRequest, tmp_path: Path, context: Context) -> Execute:
+    return runner(request.param, tmp_path, context)
+
+
+@pytest.fixture
+def sandboxed(tmp_path: Path, context: Context) -> Execute:
+    return runner("bubblewrap", tmp_path, context)
+
+
+def runner(kind: str, tmp_path: Path, context: Context) -> Execute:
+    need("bubblewrap", works(kind), f"{kind} does not work here")
+    (context.folder.parent / "audit.json").write_text("{}")
+    inputs = tmp_path / "inputs.csv"
+    inputs.write_text("id\n1\n")
+
+    def execute(program: str, timeout_s: float = 30, **options: object) -> Run:
+        tree = context.cache.root / "tree"
+        tree.mkdir(exist_ok=True)
+        (tree / "predict.py").write_text(HEAD + program)
+        root = str(Path(sys.base_prefix).resolve())
+        environment = BuiltEnvironment("venv", "k", Inventory(), sys.prefix, f"{sys.prefix}/bin/python", root)
+        command = ("python", "predict.py", "{inputs}", "{output}")
+        workspace = Workspace("k", "a", command, timeout_s, environment, BuiltParameters({}), tree=str(tree))
+        settings = Settings(isolation=kind, limits=Limits(memory=2 << 30), **options)  # type: ignore[arg-type]
+        return LocalRunner().run(workspace, inputs, 1, replace(context, settings=settings))
+
+    return execute
+
+
+def log(run: Run) -> str:
+    return Path(run.log).read_text()
+
+
+def test_a_run_that_succeeds(execute: Execute) -> None:
+    run = execute("print('hello')\n" + WRITE)
+    assert (run.status, run.exit_code, run.rows, run.output_format) == ("succeeded", 0, 1, "CSV"), run.what
+    assert log(run) == "hello\n"
+    assert Path(run.predictions).is_file()
+
+
+def test_the_environment_is_fixed_and_the_hosts_stays_out(execute: Execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST_SECRET", "c4n4ry")
+    run = execute("for item in sorted(os.environ.items()): print(*item)\nprint(os.umask(0))\n" + WRITE, seed=7)
+    text = log(run)
+    assert "c4n4ry" not in text
+    for line in ("PYTHONHASHSEED 7", "TZ UTC", "LC_ALL C.UTF-8", "OMP_NUM_THREADS 1", "HOME /tmp", "REPRO_SEED 7"):
+        assert line in text
+
+
+def test_the_network_is_off(sandboxed: Execute) -> None:
+    run = sandboxed("import socket\nprint([name for _, name in socket.if_nameindex()])\n" + WRITE)
+    assert log(run) == "['lo']\n"
+    assert run.isolation is not None
+    assert run.isolation.detail == {"interfaces": "lo", "capabilities": "none", "host files": "hidden"}
+
+
+def test_the_network_of_the_host_is_told(sandboxed: Execute) -> None:
+    run = sandboxed(WRITE, network="host")
+    assert run.isolation is not None
+    assert run.isolation.network == "host"
+    assert any("network" in warning for warning in run.isolation.warnings)
+
+
+def test_the_hosts_files_are_hidden_and_the_code_cannot_be_changed(sandboxed: Execute, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("c4n4ry")
+    run = sandboxed(
+        f"for path in ('{tmp_path}/secret', '/etc/passwd', '/root/.ssh', '/home'):\n    print(os.path.exists(path))\n"
+        "for path in ('predict.py', inputs, '/usr/x', '/repro/x', '/x'):\n"
+        "    try:\n        open(path, 'a'); print('WRITABLE', path)\n    except OSError: print('refused')\n" + WRITE
+    )
+    assert log(run).split() == ["False"] * 4 + ["refused"] * 5
+    assert run.status == "succeeded"
+
+
+def test_no_sandbox_is_said_in_so_many_words(tmp_path: Path, context: Context) -> None:
+    run = runner("none", tmp_path, context)(WRITE)
+    assert run.isolation is not None
+    assert run.isolation.warnings == (AS_YOU,)
+
+
+def test_a_failure_is_told_with_its_last_words(execute: Execute) -> None:
+    run = execute("sys.exit('the weights are missing')\n")
+    assert (run.status, run.exit_code) == ("failed", 1)
+    assert "the weights are missing" in run.what
+
+
+def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Execute) -> None:
+    began = time.monotonic()
+    run = execute(
+        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "subprocess.Popen(['sleep', '91.25'])\nprint('waiting', flush=True)\ntime.sleep(60)\n",
+        timeout_s=1,
+    )
+    assert run.status == "timed-out"
+    assert time.monotonic() - began < 1 + 5 + 3
+    time.sleep(0.2)
+    assert sleepers("91.25") == []
+
+
+def sleepers(word: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[:2] == [b"sleep", word.encode()]:
+            found.append(path.parent.name)
+    return found
+
+
+def test_a_cancelled_run_leaves_nothing(execute: Execute, context: Context) -> None:
+    threading.Timer(1.0, context.cancel.cancel).start()
+    with pytest.raises(Cancelled):
+        execute("import subprocess\nsubprocess.Popen(['sleep', '92.25'])\ntime.sleep(60)\n")
+    time.sleep(0.2)
+    assert sleepers("92.25") == []
+
+
+def test_a_flood_and_a_line_without_end_are_bounded(sandboxed: Execute) -> None:
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run = sandboxed(
+        "line = 'x' * 99_999 + '\\n'\nfor _ in range(3_000): sys.stdout.write(line)\n"
+        "for _ in range(500): sys.stdout.write('y' * 100_000)\nprint('the end')\n" + WRITE
+    )
+    assert run.status == "succeeded", run.what
+    assert Path(run.log).stat().st_size < 6 << 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB: the engine holds none of it
+
+
+def test_memory_is_limited(sandboxed: Execute) -> None:
+    run = sandboxed("bytearray(4 << 30)\n")
+    assert run.status == "out-of-memory"
+    assert "2 GiB" in run.what
+
+
+def test_an_own_exit_of_137_is_not_called_out_of_memory(sandboxed: Execute) -> None:
+    run = sandboxed("sys.exit(137)\n")
+    assert (run.status, run.exit_code) == ("failed", 137)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("pass\n", "wrote no output"),
+        ("os.symlink('/etc/hostname', output)\n", "a link is not followed"),
+        ("os.mkdir(output)\n", "not a regular file"),
+        ("os.mkfifo(output)\n", "not a regular file"),
+    ],
+)
+def test_an_output_that_is_no_file_is_told(sandboxed: Execute, program: str, words: str) -> None:
+    run = sandboxed(program)
+    assert run.status == "no-output"
+    assert words in run.what
+
+
+def test_an_output_that_is_no_table_is_told(sandboxed: Execute) -> None:
+    run = sandboxed("open(output, 'w').write('a,b\\n1\\n')\n")
+    assert run.status == "unreadable-output"
+    assert "line 2 has 1 fields" in run.what
+
+
+def test_what_cannot_be_run_is_refused_beforehand() -> None:
+    assert check_runner("image", Settings(runner="local")) is not None
+    assert check_runner("lock", Settings(runner="docker")) is not None
+    assert check_runner("image", Settings(isolation="bubblewrap")) is not None
+    assert check_runner("requirements", Settings(isolation="none")) is None
+    with pytest.raises(Refused, match="needs an image"):
+        choose(Settings(isolation="container"))
