@@ -114,7 +114,8 @@ def _describe(path: str, context: Context) -> Interpreter:
 def _present(context: Context) -> str:
     done = run_uv(["python", "list", "--only-installed", "--output-format", "json"], context, 60)
     try:
-        versions = sorted({str(item["version"]) for item in json.loads(done.text)})
+        listing = done.text[max(0, done.text.find("[{")) :]  # uv's warnings stand before it
+        versions = sorted({str(item["version"]) for item in json.loads(listing)})
     except (ValueError, KeyError, TypeError):
         return "none that uv finds"
     return ", ".join(versions) or "none"

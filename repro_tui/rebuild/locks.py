@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
+from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.inventory import normalised
 from repro_tui.support.text import show
 
 Markers = dict[str, str]
+
+# What is read here goes into a file of an installer, where a line break and an option could redirect its index.
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_HASH = re.compile(r"[a-z0-9]+:[0-9a-f]+")
 
 
 def locked(content: bytes, name: str, markers: Markers) -> list[str]:
@@ -22,15 +28,16 @@ def locked(content: bytes, name: str, markers: Markers) -> list[str]:
     """
     try:
         document = tomllib.loads(content.decode("utf-8"))
-    except ValueError as error:
-        raise Inconclusive(f"{name} cannot be read: {error}", "commit a whole lock file") from error
+    except (ValueError, RecursionError) as error:
+        raise Inconclusive(f"{name} cannot be read: {show(error, 300)}", "commit a whole lock file") from error
     try:
         if "lock-version" in document:
             return sorted(_pylock(document, markers))
         if "package" in document and "version" in document:
             return sorted(_uv_lock(document, name, markers))
-    except (KeyError, TypeError, AttributeError, InvalidMarker) as error:
-        raise Inconclusive(f"{name} is not laid out as a lock file: {error!r}", "make it anew with its tool") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
+        what = f"{name} is not laid out as a lock file: {show(repr(error), 300)}"
+        raise Inconclusive(what, "make it anew with its tool") from error
     raise Inconclusive(f"{name} is neither a uv.lock nor a pylock.toml", "record one of these, or a requirements file")
 
 
@@ -85,7 +92,13 @@ def _uv_pin(package: dict[str, Any]) -> str:
 
 
 def _pin(name: str, version: str, hashes: list[str]) -> str:
-    return " ".join([f"{normalised(name)}=={version}", *(f"--hash={value}" for value in sorted(set(hashes)))])
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a package")
+    for value in hashes:
+        if not _HASH.fullmatch(value):
+            raise ValueError(f"{value!r} is no hash of {name}")
+    Version(version)
+    return " ".join([f"{normalised(name)}=={version.strip()}", *(f"--hash={value}" for value in sorted(set(hashes)))])
 
 
 def _holds(marker: str | None, markers: Markers) -> bool:

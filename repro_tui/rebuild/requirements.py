@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 
 from repro_tui.model.errors import Mistake
+from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import show
 
 _OPTION = re.compile(r"^(--?[A-Za-z][A-Za-z-]*)")
@@ -79,7 +80,8 @@ def _requirement(text: str) -> Requirement:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        raise ValueError(f"{show(text, 120)} is not a requirement: {str(error).splitlines()[0]}") from error
+        words = show(strip_urls(text), 120)
+        raise ValueError(f"{words} is not a requirement: {show(str(error).splitlines()[0], 120)}") from error
     if requirement.url:
         raise ValueError(f"{requirement.name} comes from a URL: record a released version of it")
     return requirement
