@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
@@ -17,6 +17,9 @@ from repro_tui.model.report import Report
 from repro_tui.model.request import Request
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T = TypeVar("T")
 State = Literal["running", "finished", "died"]
@@ -46,6 +49,12 @@ class AuditFolder:
     def differences(self) -> Path:
         """The file of every differing cell."""
         return self.path / "differences.parquet"
+
+    def to_pandas(self) -> DataFrame:
+        """Every differing cell, a row each: the columns of differences.parquet, as docs/report.md has them."""
+        import pandas as pd
+
+        return pd.read_parquet(self.differences)
 
     def request(self) -> Request:
         """What was asked for, without secret values. Raises Refused where the folder has none."""

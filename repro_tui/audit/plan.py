@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from repro_tui import __version__
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request, Settings
+from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from repro_tui.support.paths import cache_root
 
 T = TypeVar("T")
 
@@ -44,7 +46,16 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
         settings=settings,
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         version=__version__,
+        here=str(context.here),
+        overrides={name: value for name, value in asdict(overrides).items() if value is not None},
     )
+
+
+def plan_again(request: Request) -> Request:
+    """The same audit planned anew, from its references: what they stand for may have changed."""
+    cache = Cache(cache_root())
+    context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
+    return plan(request.a.reference, request.b.reference, request.settings, Overrides(**request.overrides), context)
 
 
 def _both(read: Callable[[str], T], a: str, b: str) -> tuple[T, T]:

@@ -13,7 +13,9 @@ from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, s
 
 def hidden_request(request: Request, redactor: Redactor) -> Request:
     """The request without secret values, for audit.json."""
-    return replace(request, a=hidden_record(request.a, redactor), b=hidden_record(request.b, redactor))
+    a, b = (hidden_record(record, redactor) for record in (request.a, request.b))
+    overrides = {name: redactor.scrub(strip_urls(value)) for name, value in request.overrides.items()}
+    return replace(request, a=a, b=b, overrides=overrides)
 
 
 def hidden_record(record: Record, redactor: Redactor) -> Record:

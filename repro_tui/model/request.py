@@ -43,7 +43,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One audit as it was asked for, complete: the engine needs nothing else."""
+    """One audit as it was asked for, complete: the engine needs nothing else.
+
+    `here` is the folder the references were given in, and `overrides` what was laid over the records, by option: with
+    both it can be planned again.
+    """
 
     id: str
     a: Record
@@ -51,3 +55,5 @@ class Request:
     settings: Settings = field(default_factory=Settings)
     started: str = ""
     version: str = ""
+    here: str = ""
+    overrides: dict[str, str] = field(default_factory=dict)

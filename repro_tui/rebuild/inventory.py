@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
@@ -76,7 +77,10 @@ def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict
         elif name in found:
             unknown[f"packages.{name}"] = f"{name} is installed twice: {path} is the second"
         else:
-            found[name] = _package(view, path, version)
+            try:
+                found[name] = _package(view, path, version)
+            except csv.Error as error:
+                unknown[f"packages.{name}"] = f"the RECORD beside {path} cannot be read: {error}"
     return found, unknown
 
 
@@ -106,8 +110,6 @@ def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
     if record is None:
         names = [p for p in known if p.startswith(f"{info}/")]
         return {name: PurePosixPath(name) for name in names if _is_content(name)}
-    import csv
-
     rows = csv.reader(record.decode("utf-8", "replace").splitlines())
     names = [row[0] for row in rows if row and _is_content(row[0]) and not row[0].startswith(("..", "/"))]
     site = info.parent
@@ -126,7 +128,7 @@ def _source(view: FileView, info: PurePosixPath) -> str:
         document = json.loads(raw)
         url = strip_url(str(document["url"]))
         commit = document.get("vcs_info", {}).get("commit_id", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "unreadable direct_url.json"
     return f"{url}@{commit}" if commit else url
 

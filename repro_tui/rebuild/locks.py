@@ -34,7 +34,7 @@ def locked(content: bytes, name: str, markers: Markers) -> list[str]:
         if "lock-version" in document:
             return sorted(_pylock(document, markers))
         if "package" in document and "version" in document:
-            return sorted(_uv_lock(document, name, markers))
+            return sorted(set(_uv_lock(document, name, markers)))  # once, with however many extras
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
         what = f"{name} is not laid out as a lock file: {show(repr(error), 300)}"
         raise Inconclusive(what, "make it anew with its tool") from error

@@ -93,7 +93,10 @@ def _pins(name: str, raw: bytes, lock: bool, interpreter: Interpreter, step: Ste
     lines, mistakes = parse_requirements(raw.decode("utf-8", "replace"), name)
     if mistakes:
         raise Refused.all(mistakes)
-    wanted = [line for line in lines if _applies(line, interpreter)]
+    try:
+        wanted = [line for line in lines if _applies(line, interpreter)]
+    except ValueError as error:  # markers that parse, but compare what cannot be compared
+        raise Refused(f"{name}: {show(error, 300)}") from error
     for line in wanted:
         if not line.pinned:
             step.warn(f"{name}: line {line.number}: {show(str(line.requirement), 120)} is not pinned")

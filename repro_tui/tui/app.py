@@ -208,17 +208,12 @@ class Auditor(App[int]):
     def action_run_again(self) -> None:
         """Audits the same two references again."""
         from repro_tui.audit.launch import start
-        from repro_tui.audit.plan import Overrides, plan
-        from repro_tui.support.cache import Cache
-        from repro_tui.support.context import Context
-        from repro_tui.support.paths import cache_root
+        from repro_tui.audit.plan import plan_again
 
         if self.store is None or self.store.running:
             return
         try:
-            request = self.store.folder.request()
-            context = Context(cache=Cache(cache_root()), settings=request.settings)
-            folder = start(plan(request.a.reference, request.b.reference, request.settings, Overrides(), context))
+            folder = start(plan_again(self.store.folder.request()))
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
             self.call_from_thread(self.push_screen, Told("It cannot be run again", mistakes))

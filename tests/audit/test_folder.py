@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import repro_tui
 from repro_tui.audit.folder import AuditFolder, engine_lock, list_audits, open_audit
 from repro_tui.audit.journal import Journal
+from repro_tui.audit.plan import plan_again
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
@@ -126,6 +128,32 @@ def test_a_copied_folder_opens_elsewhere(project: Project, tmp_path: Path) -> No
     assert (copy / run["predictions"]).is_file()
     assert (copy / run["log"]).is_file()
     assert (copy / "differences.parquet").is_file()
+
+
+def test_an_audit_opens_in_python_with_its_cells_as_a_frame(project: Project) -> None:
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
+    project.audit()
+    (path,) = project.audits()
+    audit = repro_tui.open_audit(path)
+    frame = audit.to_pandas()
+    report = audit.report()
+    assert report is not None
+    assert len(frame) == report.areas.predictions.differences == 5
+    assert set(frame["a"]) == {"yes"}
+    assert set(frame["b"]) == {"no"}
+
+
+def test_an_audit_is_planned_again_from_where_it_was_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = project.deployment()
+    predict = " ".join(bare.pop("predict")["command"])
+    project.record(a=bare, b=bare)
+    assert project.audit("--predict", predict).status == 0
+    (path,) = project.audits()
+    request = open_audit(path).request()
+    monkeypatch.chdir("/")
+    again = plan_again(request)
+    assert again.a.predict is not None
+    assert (again.id != request.id, " ".join(again.a.predict.command)) == (True, predict)
 
 
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:

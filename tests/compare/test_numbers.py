@@ -31,14 +31,17 @@ WIDE = [
 def test_whole_numbers_that_float64_blurs(a: list[Any], type_a: Any, b: list[Any], type_b: Any, delta: int) -> None:
     one, other = pa.array(a, type_a), pa.array(b, type_b)
     there, back = compare_numbers(one, other, LOOSE, 0.0), compare_numbers(other, one, LOOSE, 0.0)
-    assert not there.equal[0] and not there.same[0]
-    assert there.delta[0] == float(delta) and back.delta[0] == float(-delta)
+    assert not there.equal[0]
+    assert not there.same[0]
+    assert there.delta[0] == float(delta)
+    assert back.delta[0] == float(-delta)
     assert there.within[0] == back.within[0] == (abs(delta) <= 1)
 
 
 def test_a_whole_number_equals_its_float_but_is_not_the_same() -> None:
     found = compare_numbers(pa.array([2**60], INT64), pa.array([float(2**60)], DOUBLE), EXACT, 0.0)
-    assert found.equal[0] and not found.same[0]
+    assert found.equal[0]
+    assert not found.same[0]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,9 @@ FLOATS = st.lists(st.none() | st.floats(width=32), min_size=1, max_size=20)
 def test_a_column_is_the_same_as_itself(values: list[float | None], kind: Any) -> None:
     column = pa.array(values, kind)
     found = compare_numbers(column, column, EXACT, 0.0)
-    assert found.same.all() and found.equal.all() and found.within.all()
+    assert found.same.all()
+    assert found.equal.all()
+    assert found.within.all()
 
 
 @given(st.lists(st.tuples(st.none() | st.floats(), st.none() | st.floats()), min_size=1, max_size=20))

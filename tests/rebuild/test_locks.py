@@ -75,7 +75,9 @@ def test_a_pylock_is_read_for_its_platform() -> None:
 def test_what_is_no_plain_lock_is_told_in_one_line(content: bytes) -> None:
     with pytest.raises(Inconclusive) as told:
         locked(content, "some.lock", MARKERS)
-    assert "some.lock" in told.value.what and "\n" not in told.value.what and told.value.do
+    assert "some.lock" in told.value.what
+    assert "\n" not in told.value.what
+    assert told.value.do
 
 
 @pytest.mark.parametrize(

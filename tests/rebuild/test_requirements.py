@@ -33,8 +33,9 @@ def test_lines_are_joined_and_keep_their_number_and_hashes() -> None:
 def test_all_mistakes_at_once_each_with_its_line() -> None:
     text = "--index-url https://h.example\nx @ https://h.example/x.whl\nfine==1\n-e .\n-r other.txt\n!!!\ny==1 --pre\n"
     found = check_requirements(text, "r.txt")
-    assert [mistake.where for mistake in found] == [f"r.txt: line {n}" for n in (1, 2, 4, 5, 6, 7)]
-    assert "the option --index-url" in found[0].what and "a released version" in found[1].what
+    assert [mistake.place for mistake in found] == [f"r.txt: line {n}" for n in (1, 2, 4, 5, 6, 7)]
+    assert "the option --index-url" in found[0].message
+    assert "a released version" in found[1].message
 
 
 @pytest.mark.parametrize(
@@ -42,13 +43,14 @@ def test_all_mistakes_at_once_each_with_its_line() -> None:
 )
 def test_a_mistake_does_not_quote_a_password(line: str) -> None:
     (mistake,) = check_requirements(line, "r.txt")
-    assert "hunter22" not in mistake.what
+    assert "hunter22" not in mistake.message
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_told_in_one_line(text: str) -> None:
     lines, mistakes = parse_requirements(text, "r.txt")
     for line in lines:
-        assert "\n" not in line.text and not line.text.startswith("-")
+        assert "\n" not in line.text
+        assert not line.text.startswith("-")
     for mistake in mistakes:
-        assert len(mistake.what.splitlines()) == 1
+        assert len(mistake.message.splitlines()) == 1
