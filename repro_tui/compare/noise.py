@@ -113,7 +113,7 @@ def _distance(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
         return float(np.mean(a != b))
     with np.errstate(all="ignore"):
         delta = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, b - a)
-    return float(np.sqrt(np.mean(np.square(delta)))) if np.isfinite(delta).all() else float("inf")
+        return float(np.sqrt(np.mean(np.square(delta)))) if np.isfinite(delta).all() else float("inf")
 
 
 def permutation_test(distances: Distances) -> tuple[float, float]:

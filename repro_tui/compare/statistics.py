@@ -32,5 +32,6 @@ def kolmogorov_smirnov(a: Floats, b: Floats) -> float:
 
 
 def wasserstein(a: Floats, b: Floats) -> float:
-    """The mean distance between the ordered samples, which are of one size."""
-    return float(np.mean(np.abs(np.sort(a) - np.sort(b))))
+    """The mean distance between the ordered samples, which are of one size; infinite where float64 cannot hold it."""
+    with np.errstate(over="ignore"):
+        return float(np.mean(np.abs(np.sort(a) - np.sort(b))))

@@ -32,3 +32,8 @@ def test_distances_of_samples_with_ties(seed: int) -> None:
 def test_a_sample_has_no_distance_from_itself() -> None:
     a = np.array([3.0, 1.0, 2.0])
     assert kolmogorov_smirnov(a, a[::-1]) == wasserstein(a, a[::-1]) == 0.0
+
+
+def test_a_distance_that_float64_cannot_hold_is_infinite() -> None:
+    assert wasserstein(np.array([1.7e308, 1.7e308]), np.array([-1.7e308, -1.7e308])) == float("inf")
+    assert wasserstein(np.array([1.7e308, 1.7e308]), np.zeros(2)) == float("inf")

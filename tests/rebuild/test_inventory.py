@@ -57,6 +57,7 @@ def test_what_cannot_be_read_is_unknown_and_never_left_out(tmp_path: Path, conte
         ("[]", "unreadable"),
         ('{"url": "https://h.example/x", "vcs_info": 3}', "unreadable"),
     ],
+    ids=["commit", "deep", "list", "other type"],
 )
 def test_where_a_package_comes_from(tmp_path: Path, context: Context, text: str, source: str) -> None:
     files = {"x-1.dist-info/METADATA": info("x", "1"), "x-1.dist-info/direct_url.json": text}

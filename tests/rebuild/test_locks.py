@@ -71,6 +71,7 @@ def test_a_pylock_is_read_for_its_platform() -> None:
         b"\xff",
         b"other = 1",
     ],
+    ids=range(14),
 )
 def test_what_is_no_plain_lock_is_told_in_one_line(content: bytes) -> None:
     with pytest.raises(Inconclusive) as told:

@@ -94,6 +94,8 @@ class Grid(ScrollView, can_focus=True):
         return len(self.source) if self.source is not None else 0
 
     def _lay_out(self) -> None:
+        if not self.size.width:
+            return  # not on the screen yet: the first resize lays it out
         width = max(self.size.width - self.scrollbar_size_vertical * (self.count + 1 > self.size.height), 10)
         self._widths = column_widths(self.columns, width)
         self.virtual_size = Size(width, self.count + 1)
@@ -110,6 +112,8 @@ class Grid(ScrollView, can_focus=True):
         """One line of what is seen: the header stays, the rows scroll."""
         width = self.size.width
         base = self.rich_style
+        if not self._widths:
+            return Strip.blank(width, base)
         if y == 0:
             return self._header(width)
         row = self.scroll_offset.y + y - 1
