@@ -1,22 +1,20 @@
-"""A terminal reproducibility auditor for machine-learning deployments."""
+"""A terminal reproducibility auditor for machine-learning deployments.
+
+For notebooks and scripts, `repro_tui.open_audit(path)` opens an audit by its folder or report.json: `.report()` is the
+report as dataclasses, `.to_pandas()` every differing cell as a frame.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from repro_tui.audit.folder import AuditFolder
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+_PUBLIC = {"open_audit": "repro_tui.audit.folder"}
 
 
-def open_audit(path: str | Path) -> AuditFolder:
-    """A past or running audit by its folder or report.json, for notebooks and scripts.
-
-    `.report()` is the report as dataclasses, `.to_pandas()` every differing cell as a frame. Raises
-    repro_tui.model.errors.Refused where there is no audit.
-    """
-    from repro_tui.audit import folder
-
-    return folder.open_audit(Path(path))
+def __getattr__(name: str) -> Any:
+    """The public functions, imported when they are asked for: the program starts without them."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

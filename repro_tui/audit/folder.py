@@ -134,8 +134,9 @@ def engine_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def open_audit(path: Path) -> AuditFolder:
+def open_audit(path: str | Path) -> AuditFolder:
     """The audit in a folder, or whose report.json is given. Raises Refused where there is none."""
+    path = Path(path)
     folder = path.parent if path.name == "report.json" and path.is_file() else path
     if not folder.is_dir():
         raise Refused(f"{path}: is neither an audit's folder nor a report.json")
