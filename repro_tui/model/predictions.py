@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from repro_tui.model.finding import AreaStatus, Finding
 
@@ -18,16 +18,7 @@ Verdict = Literal[
     "not-comparable",
 ]
 # From best to worst: an audit's verdict is the worst of its columns'.
-VERDICTS: tuple[Verdict, ...] = (
-    "identical",
-    "equal",
-    "equal-to-rounding",
-    "within-tolerance",
-    "within-noise",
-    "undecided",
-    "drift",
-    "not-comparable",
-)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SAME_VERDICTS: frozenset[Verdict] = frozenset(VERDICTS[:5])
 
 

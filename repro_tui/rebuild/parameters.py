@@ -13,6 +13,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.text import show
+from repro_tui.support.values import merge
 
 LIMIT = 1 << 20
 
@@ -96,15 +97,6 @@ def _written(values: dict[str, Any], name: str, overlay: str, context: Context, 
     folder, step.cached = context.cache.folder("parameters", key, build, context.cancel)
     step.key, step.matches = key, "matches"
     return BuiltParameters(values, str(folder / name), overlay)
-
-
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`: tables are merged at every depth, anything else is replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def dumps_typed(value: Any) -> str:

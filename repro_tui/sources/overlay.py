@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Predict, Record, Validation
 from repro_tui.support import grammar
 from repro_tui.support.documents import load_document
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.values import merge
 
 
 def lay_over(
@@ -28,7 +28,7 @@ def lay_over(
         given["predict.command" if predict is not None else "predict.protocol"] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
     if params is not None:
-        values = merged(record.parameters.values, load_document(here / params))
+        values = merge(record.parameters.values, load_document(here / params))
         record = replace(record, parameters=replace(record.parameters, values=values))
         given["parameters.values"] = "--params"
     return replace(record, provenance=given)
@@ -56,15 +56,6 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
         known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
         raise Refused(Mistake("--predict", f"has {', '.join(unknown) or 'no command'}: the placeholders are {known}"))
     return Predict(words, None, timeout)
-
-
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, table by table."""
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
 
 
 def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:

@@ -15,8 +15,9 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Parameters, Record
 from repro_tui.model.workspace import BuiltParameters, Part
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.parameters import merge, rebuild_parameters
+from repro_tui.rebuild.parameters import rebuild_parameters
 from repro_tui.support.context import Context
+from repro_tui.support.values import merge
 from tests.conftest import GitRepository
 
 Make = Callable[[str], GitRepository]

@@ -1,0 +1,14 @@
+"""Plain nested values: tables laid over tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`: tables are merged at every depth, anything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
