@@ -44,12 +44,14 @@ def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on
 
 def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
     """Writes a report's formats and says its summary: on standard output where no report goes there."""
-    try:
-        for name, file in targets.items():
+    for name, file in targets.items():
+        try:
             write_report(report, REPORTERS[name], file, fail_on)
-    except OSError as error:
-        print(f"repro-tui: {error.filename}: the report cannot be written: {error.strerror}", file=sys.stderr)
-        return 3
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            print(f"repro-tui: {show(file)}: the report cannot be written: {error.strerror}", file=sys.stderr)
+            return 3
     stream = sys.stderr if targets else sys.stdout
     if not (quiet and targets):
         for sentence in report.summary:

@@ -116,6 +116,26 @@ def test_a_report_is_valid_written_whole_and_alone_on_standard_output(tmp_path: 
     assert [audit["verdict"] for audit in json.loads(listed.stdout)["audits"]] == ["identical"]
 
 
+def test_a_full_disk_leaves_the_old_report(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.record(a=project.deployment(), b=project.deployment())
+    assert project.audit().status == 0
+    (project.folder / "old.json").write_text("old")
+    code = (
+        "import resource, sys\nfrom repro_tui.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\nimport signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nsys.exit(main())"
+    )
+    words = ["show", str(project.audits()[0]), "--report", "old.json", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("repro-tui: old.json: the report cannot be written")
+    assert (project.folder / "old.json").read_text() == "old"
+    assert [path.name for path in project.folder.glob(".old*")] == []
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_terminals_of_other_encodings_do_not_fail(encoding: str, tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
