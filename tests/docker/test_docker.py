@@ -299,3 +299,19 @@ def started(project: Project, known: set[Path]) -> Path:
                 return path
         time.sleep(0.1)
     raise AssertionError("no container was started")
+
+
+def test_code_inside_the_image_runs_there_with_its_data(project: Project, tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "predict.py").write_text(PREDICT)
+    (context / "Dockerfile").write_text(f"FROM {base_image()}\nWORKDIR /app\nCOPY predict.py .\n")
+    built = docker("build", "--quiet", str(context))
+    side = project.deployment(environment={"image": built})
+    del side["code"]
+    project.record(a=side, b=side)
+    result = project.audit()
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.report["summary"]
+    assert result.report["areas"]["code"]["status"] == "unknown"
+    assert "inside the image" in " ".join(result.report["summary"])
+    assert project.audit("--fail-on", "code").status == 3  # unknown is never same
