@@ -22,7 +22,8 @@ class SideBySide(Widget):
     DEFAULT_CSS = """
     SideBySide { layout: horizontal; height: 1fr; }
     SideBySide.stacked { layout: vertical; }
-    SideBySide > VerticalScroll { width: 1fr; height: 1fr; border: round $surface-lighten-2; border-title-color: $foreground; padding: 0 1; }
+    SideBySide > VerticalScroll { width: 1fr; height: 1fr; padding: 0 1; border-title-color: $foreground; }
+    SideBySide > VerticalScroll { border: round $surface-lighten-2; }
     SideBySide > VerticalScroll:focus { border: round $accent; }
     SideBySide Static { width: 1fr; height: auto; }
     """
