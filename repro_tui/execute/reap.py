@@ -15,9 +15,10 @@ from repro_tui.support.context import Context
 def hold_lease(context: Context) -> Iterator[None]:
     """Holds this audit's lease, a locked file in the cache, which the system releases whatever happens."""
     folder = _folder(context.cache)
-    path = folder / context.audit_id
-    with path.open("w") as stream:
+    path, unlocked = folder / context.audit_id, folder / f".{context.audit_id}"
+    with unlocked.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
+        unlocked.replace(path)  # it is seen only when it is locked, so that nobody takes it for a dead one's
         try:
             yield
         finally:
@@ -29,7 +30,7 @@ def reap(context: Context) -> None:
 
     Local runs need no reaping: the kernel ends them with their engine.
     """
-    dead = [path for path in _folder(context.cache).iterdir() if _is_dead(path)]
+    dead = [path for path in _leases(context.cache) if _is_dead(path)]
     if dead:
         from repro_tui.execute.docker import remove_containers
 
@@ -41,7 +42,11 @@ def reap(context: Context) -> None:
 
 def living(cache: Cache) -> list[str]:
     """The audits whose engines are at work with this cache."""
-    return [path.name for path in _folder(cache).iterdir() if not _is_dead(path)]
+    return [path.name for path in _leases(cache) if not _is_dead(path)]
+
+
+def _leases(cache: Cache) -> list[Path]:
+    return [path for path in _folder(cache).iterdir() if not path.name.startswith(".")]
 
 
 def _folder(cache: Cache) -> Path:
