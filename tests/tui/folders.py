@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.differences import SCHEMA
 from repro_tui.model.event import Event
-from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.finding import Finding, area_of
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, WorstRow
 from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
@@ -192,7 +192,3 @@ def running(path: Path, word: str = "") -> AuditFolder:
         lines.append(dumps(replace(event, seconds=number / 10)))
     (path / "journal.jsonl").write_text("\n".join(lines) + "\n")
     return AuditFolder(path)
-
-
-def empty_area() -> Area:
-    return area_of((), 3)
