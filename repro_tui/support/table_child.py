@@ -6,6 +6,7 @@ Prints one line of JSON (rows, format), or one line that begins with `table: ` a
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -31,4 +32,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process
