@@ -29,25 +29,20 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
 
 def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
     """Plans and starts the audit, and follows it headless or in the interface; returns the exit status."""
-    from repro_tui.cli.interface import has_terminal, open_audit_screen
+    from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen
 
     targets = targets_of(options)
-    folder = start_audit(a, b, options)
     if targets or not has_terminal():
         from repro_tui.cli.headless import follow
 
+        folder = start_audit(a, b, options)
         return follow(folder, targets, quiet=options["quiet"], fail_on=options["fail_on"])
-    return open_audit_screen(folder, mouse=not options["no_mouse"])
+    check_interface()
+    return open_audit_screen(start_audit(a, b, options), mouse=not options["no_mouse"])
 
 
 def start_audit(a: str, b: str, options: dict[str, Any]) -> AuditFolder:
     """Everything that can be refused is refused here; then the engine is at work."""
-    from repro_tui.audit.launch import start
-    from repro_tui.audit.plan import plan
-    from repro_tui.support.cache import Cache
-    from repro_tui.support.context import Context
-    from repro_tui.support.paths import cache_root
+    from repro_tui.audit.begin import begin
 
-    settings, overrides = settings_of(options), overrides_of(options)
-    context = Context(cache=Cache(cache_root()), settings=settings)
-    return start(plan(a, b, settings, overrides, context))
+    return begin(a, b, settings_of(options), overrides_of(options))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from repro_tui.audit.folder import AuditFolder
@@ -16,8 +14,7 @@ from repro_tui.audit.launch import stop
 from repro_tui.cli.progress import Progress, progress_for
 from repro_tui.model.errors import Cancelled
 from repro_tui.model.report import Report
-from repro_tui.support.plain import write_atomically
-from repro_tui.support.registry import load
+from repro_tui.report.write import write_report
 from repro_tui.support.text import show
 
 POLL_S = 0.02
@@ -46,7 +43,7 @@ def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str
     """Writes a report's formats and says its summary: on standard output where no report goes there."""
     for name, file in targets.items():
         try:
-            write_report(report, REPORTERS[name], file, fail_on)
+            write_report(report, REPORTERS[name], file, tuple(fail_on.split(",")))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -57,19 +54,6 @@ def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str
         for sentence in report.summary:
             print(f"- {show(sentence)}", file=stream)
     return report.exit_status
-
-
-def write_report(report: Report, reporter: str, file: str, fail_on: str) -> None:
-    """Writes one format to a file, whole or not at all, or to standard output."""
-    kind = load("repro_tui.reporters", reporter)
-    writer = kind(tuple(fail_on.split(","))) if reporter == "junit" else kind()
-    if file == "-":
-        writer.write(report, sys.stdout)
-        sys.stdout.flush()
-        return
-    text = io.StringIO()
-    writer.write(report, text)
-    write_atomically(Path(file).absolute(), text.getvalue().encode("utf-8", "backslashreplace"), mode=0o644)
 
 
 @contextmanager

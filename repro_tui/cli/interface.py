@@ -15,6 +15,13 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
+def check_interface() -> None:
+    """Raises Refused where the user's configuration of the interface is wrong: before anything is executed."""
+    from repro_tui.tui.config import interface_config
+
+    interface_config()
+
+
 def open_picker(mouse: bool = True) -> int:
     """The interface on its picker. Raises Refused where there is no terminal."""
     from repro_tui.model.errors import Refused
@@ -23,11 +30,11 @@ def open_picker(mouse: bool = True) -> int:
         raise Refused("the interface needs a terminal: name two references, or see repro-tui --help")
     from repro_tui.tui.app import run_interface
 
-    return run_interface("picker", None, mouse)
+    return run_interface(None, mouse)
 
 
 def open_audit_screen(folder: AuditFolder, mouse: bool = True) -> int:
     """The interface on one audit, running or finished."""
     from repro_tui.tui.app import run_interface
 
-    return run_interface("audit", folder, mouse)
+    return run_interface(folder, mouse)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,11 +11,11 @@ import click
 if TYPE_CHECKING:
     from repro_tui.audit.plan import Overrides
     from repro_tui.model.request import Settings, Tolerance
+    from repro_tui.model.run import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 AREA_WORDS = ("code", "environment", "parameters", "data", "predictions", "any", "none")
 FORMATS = ("report", "junit", "markdown", "html")
-_SIZES = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1, "": 1}
 
 
 def report_options(command: F) -> F:
@@ -112,13 +111,11 @@ def audit_options(command: F) -> F:
 def settings_of(options: dict[str, Any]) -> Settings:
     """The engine's settings from the command line's options. Raises click.BadParameter."""
     from repro_tui.model.request import Settings, Tolerance
-    from repro_tui.model.run import Limits
     from repro_tui.support.registry import names
 
     runner = options["runner"]
     if runner not in ("auto", *names("repro_tui.runners")):
         raise click.BadParameter(f"there is no runner {runner!r}", param_hint="--runner")
-    limits = replace(Limits(), memory=_memory(options["memory"]))
     return Settings(
         repeat=options["repeat"],
         tolerance=Tolerance(options["atol"], options["rtol"]),
@@ -129,7 +126,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         runner=runner,
         isolation=options["isolation"],
         network=options["network"],
-        limits=limits,
+        limits=_limits(options["memory"]),
         seed=options["seed"],
         fail_on=_areas(options["fail_on"]),
     )
@@ -169,38 +166,34 @@ def _column(text: str) -> tuple[str, Tolerance]:
     return name, Tolerance(numbers[0], numbers[1] if len(numbers) > 1 else None)
 
 
-def _memory(text: str | None) -> int:
-    import os
+def _limits(memory: str | None) -> Limits:
+    """The user's own limits, with the memory asked for here."""
+    from repro_tui.support.config import LEAST_MEMORY, load_config
+    from repro_tui.support.sizes import size_of
 
-    if text is None:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return min(8 << 30, whole // 2)
-    import re
-
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
-    if not match or match.group(2).upper() not in _SIZES:
-        raise click.BadParameter(f"{text!r} is not a size such as 4GiB or 500MB", param_hint="--memory")
-    size = int(float(match.group(1)) * _SIZES[match.group(2).upper()])
-    if size < 64 << 20:
+    limits = load_config().limits
+    if memory is None:
+        return limits
+    try:
+        size = size_of(memory)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--memory") from error
+    if size < LEAST_MEMORY:
         raise click.BadParameter("a run needs at least 64 MiB", param_hint="--memory")
-    return size
+    return replace(limits, memory=size)
 
 
 def targets_of(options: dict[str, Any]) -> dict[str, str]:
     """The formats asked for and their files ("-" is standard output). Raises Refused before anything runs."""
     from repro_tui.model.errors import Mistake, Refused
+    from repro_tui.report.write import target_problem
 
     chosen = {name: options[name] for name in FORMATS if options[name] is not None}
     mistakes = []
     for name, file in chosen.items():
-        if file != "-":
-            path = Path(file)
-            if path.is_symlink():
-                mistakes.append(Mistake(f"--{name}", f"{file} is a link, which is not written through"))
-            elif path.exists() and not path.is_file():
-                mistakes.append(Mistake(f"--{name}", f"{file} exists and is no file"))
-            elif not path.absolute().parent.is_dir():
-                mistakes.append(Mistake(f"--{name}", f"there is no folder {path.absolute().parent}"))
+        problem = "" if file == "-" else target_problem(file)
+        if problem:
+            mistakes.append(Mistake(f"--{name}", problem))
     if list(chosen.values()).count("-") > 1:
         mistakes.append(Mistake("", "only one report can go to standard output"))
     if mistakes:

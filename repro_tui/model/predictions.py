@@ -72,6 +72,9 @@ class Column:
     flip_matrix: tuple[tuple[str, str, int], ...] = ()
     histogram: tuple[tuple[float, float, int], ...] = ()
     note: str = ""
+    atol: float | None = None
+    rtol: float | None = None
+    noise_abs: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

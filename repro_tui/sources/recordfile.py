@@ -61,12 +61,15 @@ def nearest_file(here: Path) -> Path | None:
 def nearest_deployments(here: Path) -> list[Deployment]:
     """The deployments of the nearest repro.toml; none where there is no such file, or it cannot be read."""
     file = nearest_file(here)
-    if file is None:
-        return []
     try:
-        tables = load_document(file).get("deployments", {})
+        return deployments_of(file) if file is not None else []
     except Refused:
         return []
+
+
+def deployments_of(file: Path) -> list[Deployment]:
+    """The deployments that a record file offers; none where it is no record. Raises Refused where it is unreadable."""
+    tables = load_document(file).get("deployments", {})
     if not isinstance(tables, dict):
         return []
     told = {name: table.get("description", "") if isinstance(table, dict) else "" for name, table in tables.items()}

@@ -55,6 +55,15 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
+def read_text(path: Path, most: int = 4 << 20) -> str:
+    """The beginning of a small text file, "" where it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(most).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def is_inside(relative: str) -> bool:
     """Whether a recorded relative path stays below its root: not absolute, no `..`, no NUL, not empty."""
     path = PurePosixPath(relative)

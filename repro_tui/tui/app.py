@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import App
@@ -15,14 +14,17 @@ from textual.screen import Screen
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import ReproError
-from repro_tui.model.finding import Finding
-from repro_tui.support.plain import to_plain
+from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
+from repro_tui.tui.config import InterfaceConfig, interface_config
+from repro_tui.tui.editor import as_json
 from repro_tui.tui.palette import Everything
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.modals import Ask, Copied, Help, Told
+from repro_tui.tui.screens.registry import ScreenName, make_screen
 from repro_tui.tui.store import Store
-from repro_tui.tui.themes import DARK, LIGHT
+from repro_tui.tui.themes import THEMES
+from repro_tui.tui.widgets.safe import say
 
 POLL_S = 0.2
 
@@ -34,15 +36,19 @@ class Auditor(App[int]):
     COMMANDS = {Everything}
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
+    ESCAPE_TO_MINIMIZE = False
 
-    def __init__(self, audit: AuditFolder | None = None) -> None:
+    def __init__(self, audit: AuditFolder | None = None, config: InterfaceConfig | None = None) -> None:
         super().__init__()
+        config = config or interface_config()
         self.first = audit
         self.store: Store | None = None
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = "repro-light" if os.environ.get("COLORFGBG", "").endswith((";15", ";7")) else "repro-dark"
-        if os.environ.get("SSH_TTY"):
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = config.theme
+        self.own_keys = config.keys
+        self.set_keymap(config.keys)
+        if os.environ.get("SSH_TTY") or os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
 
     def on_mount(self) -> None:
@@ -62,21 +68,28 @@ class Auditor(App[int]):
         """Follows an audit: its overview, or its progress while it runs."""
         self.store = Store(folder)
         self.store.read()
-        self.run_action_show("progress" if self.store.running else "overview")
+        self.show_screen("progress" if self.store.running else "overview")
 
     def _poll(self) -> None:
         store = self.store
         if store is None or store.state != "running":
             return
         news = store.read()
-        if store.state != "running":
-            self.run_action_show("overview")
-        elif news or type(self.screen).__name__ == "Progress":
+        if store.state != "running" and self._is_on("Progress"):
+            self.show_screen("overview")
+        elif store.state != "running":
+            self._tell_screens()
+            say(self, "the audit has finished: 1 shows its verdict")
+        elif news or self._is_on("Progress"):
             self._tell_screens()
 
+    def _is_on(self, name: str) -> bool:
+        return type(self.screen).__name__ == name
+
     def _tell_screens(self) -> None:
-        if isinstance(self.screen, AuditScreen) and self.screen.is_mounted:
-            self.screen.changed()
+        for screen in self.screen_stack:
+            if isinstance(screen, AuditScreen) and screen.is_mounted:
+                screen.changed()
 
     @work(thread=True, exclusive=True)
     def stop_audit(self, then_quit: bool = False) -> None:
@@ -97,36 +110,18 @@ class Auditor(App[int]):
         self.store = None
         self._replace(Picker())
 
-    def run_action_show(self, name: str) -> None:
+    def show_screen(self, name: ScreenName) -> None:
         """One of the audit's screens, with the overview below it."""
         if self.store is None:
             return
         while len(self.screen_stack) > 2:
             self.pop_screen()
         if name in ("overview", "progress"):
-            self._replace(self._screen(name))
+            self._replace(make_screen(name, self.store))
         else:
-            if not isinstance(self.screen, AuditScreen) or self.screen.title_text != "Overview":
-                self._replace(self._screen("overview"))
-            self.push_screen(self._screen(name))
-
-    def _screen(self, name: str) -> AuditScreen:
-        assert self.store is not None
-        if name == "overview":
-            from repro_tui.tui.screens.overview import Overview
-
-            return Overview(self.store)
-        if name == "progress":
-            from repro_tui.tui.screens.progress import Progress
-
-            return Progress(self.store)
-        if name == "predictions":
-            from repro_tui.tui.screens.predictions import PredictionsScreen
-
-            return PredictionsScreen(self.store)
-        from repro_tui.tui.screens.area import AreaScreen
-
-        return AreaScreen(self.store, name)  # type: ignore[arg-type]
+            if not self._is_on("Overview"):
+                self._replace(make_screen("overview", self.store))
+            self.push_screen(make_screen(name, self.store))
 
     def _replace(self, screen: Screen[Any]) -> None:
         if len(self.screen_stack) > 1:
@@ -134,24 +129,30 @@ class Auditor(App[int]):
         else:
             self.push_screen(screen)
 
-    def show_area(self, name: str) -> None:
-        """Opens one area."""
-        self.run_action_show(name)
-
-    def show_finding(self, area: str, finding: Finding) -> None:
+    def show_finding(self, area: AreaName, finding: Finding) -> None:
         """Opens one finding, with its area below it."""
-        from repro_tui.tui.screens.finding import FindingScreen
+        self.show_screen(area)
+        self.push_finding(area, finding)
 
-        if self.store is not None:
-            self.run_action_show(area)
-            self.push_screen(FindingScreen(self.store, area, finding))  # type: ignore[arg-type]
+    def push_finding(self, area: AreaName, finding: Finding) -> None:
+        """Opens one finding on top of what is shown: a changed file as its lines, anything else as two values."""
+        if self.store is None:
+            return
+        if area == "code" and any(child.path[-1].startswith("@@ ") for child in finding.children):
+            from repro_tui.tui.screens.diff import DiffScreen
+
+            self.push_screen(DiffScreen(self.store, finding))
+        else:
+            from repro_tui.tui.screens.finding import FindingScreen
+
+            self.push_screen(FindingScreen(self.store, area, finding))
 
     def go_up(self) -> None:
         """One screen up: from a detail to its list, from there to the overview, from there to the picker."""
         if len(self.screen_stack) > 2:
             self.pop_screen()
-        elif self.store is not None and type(self.screen).__name__ == "Progress":
-            self.run_action_show("overview")
+        elif self.store is not None and self._is_on("Progress"):
+            self.show_screen("overview")
         elif self.store is not None and not self.store.running:
             self.show_picker()
         else:
@@ -159,16 +160,22 @@ class Auditor(App[int]):
 
     # -- actions ------------------------------------------------------------------------------------------------
 
-    def action_show(self, name: str) -> None:
+    def action_show(self, name: ScreenName) -> None:
         """The keys 1 to 7."""
-        self.run_action_show(name)
+        self.show_screen(name)
 
     def action_help(self) -> None:
         """The keys."""
-        self.push_screen(Help())
+        self.push_screen(Help(self.own_keys))
+
+    async def action_quit(self) -> None:
+        """Textual's own way out asks like ours."""
+        self.action_leave()
 
     def action_leave(self) -> None:
         """Quits; while an audit runs, asks first."""
+        if self._is_on("Ask"):
+            return
         if self.store is None or not self.store.running:
             self.exit(self.store.report.exit_status if self.store and self.store.report else 0)
             return
@@ -181,6 +188,15 @@ class Auditor(App[int]):
         elif answer == "s":
             self.stop_audit(then_quit=True)
 
+    def action_reload(self) -> None:
+        """Reads the audit, or the lists of the picker, again."""
+        if self.store is not None:
+            self.store.reload()
+            self._tell_screens()
+        elif self._is_on("Picker"):
+            self.screen.reload()  # type: ignore[attr-defined]
+        say(self, "read again")
+
     def action_copy(self) -> None:
         """The value under the cursor, to the terminal's clipboard."""
         found = self._selected()
@@ -191,12 +207,12 @@ class Auditor(App[int]):
         """The same as JSON."""
         found = self._selected()
         if found is not None:
-            self._copy(json.dumps(to_plain(found), indent=2))
+            self._copy(as_json(found).rstrip("\n"))
 
     def _selected(self) -> Any:
         found = getattr(self.screen, "selected", lambda: None)()
         if found is None:
-            self.notify("there is nothing to copy here", timeout=2)
+            say(self, "there is nothing to copy here")
         return found
 
     def _copy(self, text: str) -> None:
@@ -227,8 +243,8 @@ def _plainly(found: Any) -> str:
     return str(found)
 
 
-def run_interface(screen: Literal["picker", "audit"], audit: AuditFolder | None = None, mouse: bool = True) -> int:
-    """Shows the picker or an audit until the user leaves; returns the exit status."""
-    app = Auditor(audit if screen == "audit" else None)
-    status = app.run(mouse=mouse)
+def run_interface(audit: AuditFolder | None = None, mouse: bool = True) -> int:
+    """Shows an audit, or the picker, until the user leaves; returns the exit status. Raises Refused (configuration)."""
+    config = interface_config()
+    status = Auditor(audit, config).run(mouse=mouse and config.mouse)
     return status if isinstance(status, int) else 0

@@ -1,50 +1,73 @@
-"""The palette: every action that works here, and every finding of the audit."""
+"""The palette: every action that works here, every finding of the audit, and the themes."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from repro_tui.model.finding import Area
+from repro_tui.model.finding import Area, Finding
 from repro_tui.support.text import show
-from repro_tui.tui.actions import AUDIT, GLOBAL, Action
+from repro_tui.tui.actions import ALL, Action, key_names
 
 if TYPE_CHECKING:
     from repro_tui.tui.app import Auditor
 
-MOST = 200
+AT_ONCE = 500  # findings looked at before keys get their turn again
+OWN = ("app.help", "app.command_palette")
 
 
 class Everything(Provider):
-    """Actions and findings by name."""
+    """Actions, findings and themes by name."""
 
     @property
     def auditor(self) -> Auditor:
         """The application."""
         return self.app  # type: ignore[return-value]
 
-    def _actions(self) -> list[Action]:
-        return [*GLOBAL[2:], *(AUDIT[1:] if self.auditor.store else ())]
+    def _actions(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """The actions that the screen below, or the pane with the keys, has."""
+        screen, focused = self.screen, self.focused
+        for action in ALL:
+            place = next((node for node in (focused, screen) if node is not None and _has(node, action)), None)
+            if place is not None and action.name not in OWN:
+                keys = key_names(self.auditor.own_keys.get(action.id, action.keys))
+                yield f"{action.title}  ({keys})", partial(self.app.run_action, action.name, place)
+
+    def _themes(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        for name in self.app.available_themes:
+            yield f"Theme {name}", partial(setattr, self.app, "theme", name)
+
+    def _findings(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        store = self.auditor.store
+        for name, area in store.areas.items() if store else ():
+            for finding in area.findings if isinstance(area, Area) else ():
+                for found in (finding, *finding.children):
+                    yield _title(name, found), partial(self.auditor.show_finding, name, found)  # type: ignore[arg-type]
 
     async def discover(self) -> Hits:
         """Without a word: the actions."""
-        for action in self._actions():
-            yield DiscoveryHit(Text(action.title), partial(self.app.run_action, action.name, self.screen))
+        for title, run in self._actions():
+            yield DiscoveryHit(Text(title), run)
 
     async def search(self, query: str) -> Hits:
         """Whatever matches the word."""
         matcher = self.matcher(query)
-        for action in self._actions():
-            score = matcher.match(action.title)
+        for number, (title, run) in enumerate((*self._actions(), *self._findings(), *self._themes())):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            score = matcher.match(title)
             if score > 0:
-                yield Hit(score, Text(action.title), partial(self.app.run_action, action.name, self.screen))
-        store = self.auditor.store
-        for name, area in store.areas.items() if store else ():
-            for finding in area.findings[:MOST] if isinstance(area, Area) else ():
-                title = f"{name}: {show(' › '.join(finding.path), 120)}"
-                score = matcher.match(title)
-                if score > 0:
-                    yield Hit(score, Text(title), partial(self.auditor.show_finding, name, finding))
+                yield Hit(score, Text(title), run)
+
+
+def _has(node: Any, action: Action) -> bool:
+    return any(binding.id == action.id for _, binding in node._bindings)
+
+
+def _title(area: str, finding: Finding) -> str:
+    return f"{area}: {show(' › '.join(finding.path), 120)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from repro_tui.audit.folder import AuditFolder
@@ -41,12 +42,31 @@ class Store:
         self.seconds = 0.0
         self.last_words = ""
         self.problem = ""
+        self.swapped = False
         self._offset = 0
 
     @property
     def running(self) -> bool:
         """Whether the engine is still at work."""
         return self.state == "running"
+
+    @property
+    def id(self) -> str:
+        """The audit's id; its folder's name where it does not tell."""
+        return self.report.audit.id if self.report else self.folder.path.name
+
+    @property
+    def shown_folder(self) -> str:
+        """The folder as a person names it: relative to where they are, where it is there."""
+        path, here = self.folder.path.absolute(), Path.cwd()
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+    def reload(self) -> None:
+        """Forgets what was read, and reads all of it again."""
+        swapped = self.swapped
+        self.__init__(self.folder)  # type: ignore[misc]
+        self.swapped = swapped
+        self.read()
 
     def read(self) -> bool:
         """Reads what is new; returns whether anything was."""
@@ -117,3 +137,11 @@ class Store:
             for record in (request.a, request.b)
         ]
         return labels[0], labels[1]
+
+    def references(self) -> tuple[str, str]:
+        """Both sides as the user named them."""
+        try:
+            request = self.folder.request()
+        except Refused:
+            return ("A", "B")
+        return request.a.reference or request.a.name, request.b.reference or request.b.name

@@ -1,4 +1,7 @@
-"""The interface's own themes: calm, legible in 16 and 256 colours, dark and light."""
+"""The interface's own themes: calm, legible in 256 colours, dark, light and with high contrast.
+
+With 16 colours Textual's `ansi-dark` and `ansi-light` are used, which take the terminal's own colours.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,48 @@ LIGHT = Theme(
     error="#af0000",
     dark=False,
 )
+CONTRAST = Theme(
+    name="repro-contrast",
+    primary="#00d7ff",
+    secondary="#ffd700",
+    accent="#00ffff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#303030",
+    success="#00ff00",
+    warning="#ffff00",
+    error="#ff5f5f",
+    dark=True,
+    variables={
+        "block-cursor-background": "#ffffff",
+        "block-cursor-foreground": "#000000",
+        "text-muted": "#ffffff",
+        "text-success": "#5fff5f",
+        "text-error": "#ff8787",
+        "text-warning": "#ffff5f",
+    },
+)
+CONTRAST_LIGHT = Theme(
+    name="repro-contrast-light",
+    primary="#00005f",
+    secondary="#5f0000",
+    accent="#000087",
+    foreground="#000000",
+    background="#ffffff",
+    surface="#ffffff",
+    panel="#d0d0d0",
+    success="#004f00",
+    warning="#5f3f00",
+    error="#870000",
+    dark=False,
+    variables={
+        "block-cursor-background": "#000000",
+        "block-cursor-foreground": "#ffffff",
+        "text-muted": "#000000",
+        "text-success": "#004f00",
+        "text-error": "#870000",
+        "text-warning": "#5f3f00",
+    },
+)
+THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT)}

@@ -27,6 +27,9 @@ def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(pytest_textual_snapshot, "SVGImageExtension", TopLevel)
     monkeypatch.delenv("SSH_TTY", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("COLORFGBG", "15;0")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     return

@@ -85,6 +85,9 @@ def predictions(word: str = "") -> PredictionsArea:
         rule="|a-b| <= 1e-05, and no decision flips (default for probabilities)",
         measures={"mean_abs": 0.02, "p99_abs": 0.056},
         histogram=((-4.0, -3.0, 7), (-3.0, -2.0, 93), (-2.0, -1.0, 300)),
+        atol=1e-5,
+        rtol=0.0,
+        noise_abs=2e-6,
     )
     worst = WorstRow({"id": f"A10001{word}"}, "decision", f"decline{word}", "review", flip=True)
     return PredictionsArea(

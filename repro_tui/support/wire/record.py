@@ -1,15 +1,14 @@
-"""The record file, schema 1: its shape, and all of its mistakes at once, each with its place."""
+"""The record file, schema 1: its shape."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from repro_tui.model.errors import Mistake, Refused
 from repro_tui.support import grammar
+from repro_tui.support.wire.mistakes import Table, check
 
 
 def _follows(check: Callable[[str], str | None]) -> AfterValidator:
@@ -28,11 +27,7 @@ Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ColumnFields(_Table):
+class ColumnFields(Table):
     """How one output column is compared."""
 
     kind: Literal["label", "probability", "value", "ranking", "text", "embedding", "json"] | None = Field(
@@ -47,7 +42,7 @@ class ColumnFields(_Table):
     threshold: float | None = Field(None, description="A probability that decides (default 0.5).")
 
 
-class ValidationFields(_Table):
+class ValidationFields(Table):
     """The inputs that both sides are run on."""
 
     inputs: Inside | None = Field(
@@ -58,7 +53,7 @@ class ValidationFields(_Table):
     columns: dict[str, ColumnFields] = Field({}, description="Per output column.")
 
 
-class CodeFields(_Table):
+class CodeFields(Table):
     """Where the code was recorded."""
 
     repository: Annotated[str, _follows(grammar.repository)] = Field(description="A path or URL.")
@@ -66,7 +61,7 @@ class CodeFields(_Table):
     subdirectory: Annotated[str, _follows(grammar.relative_path)] = Field(".", description="Where the project begins.")
 
 
-class EnvironmentFields(_Table):
+class EnvironmentFields(Table):
     """What the code ran in: one of image, dockerfile, lock, requirements, sif."""
 
     image: Annotated[str, _follows(grammar.image)] | None = Field(None, description="NAME@sha256:DIGEST")
@@ -85,14 +80,14 @@ class EnvironmentFields(_Table):
         return self
 
 
-class ParametersFields(_Table):
+class ParametersFields(Table):
     """The parameters as recorded."""
 
     file: Inside | None = Field(None, description="In the commit's tree; the code reads it there.")
     values: dict[str, Any] = Field({}, description="Recorded values, laid over the file, or written to {params}.")
 
 
-class DataFields(_Table):
+class DataFields(Table):
     """One file or folder of data."""
 
     path: Inside = Field(description="Where the code expects it.")
@@ -103,7 +98,7 @@ class DataFields(_Table):
     md5: Md5 | None = Field(None, description="DVC's; what is fetched must match.")
 
 
-class PredictFields(_Table):
+class PredictFields(Table):
     """The predict step."""
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}.")
@@ -121,14 +116,14 @@ class PredictFields(_Table):
         return self
 
 
-class ExpectedFields(_Table):
+class ExpectedFields(Table):
     """What was recorded of the outputs."""
 
     predictions: Inside | None = Field(None, description="A table below this file's folder.")
     metrics: dict[str, float] = Field({}, description="Recorded metrics.")
 
 
-class DeploymentFields(_Table):
+class DeploymentFields(Table):
     """One deployment."""
 
     description: str = ""
@@ -140,7 +135,7 @@ class DeploymentFields(_Table):
     expected: ExpectedFields = ExpectedFields()
 
 
-class RecordFields(_Table):
+class RecordFields(Table):
     """A record file of repro-tui, schema 1."""
 
     schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
@@ -150,55 +145,4 @@ class RecordFields(_Table):
 
 def check_record(document: dict[str, Any], file: str) -> RecordFields:
     """The record in a document. Raises Refused with every mistake, each with its place in `file`."""
-    try:
-        return RecordFields.model_validate(document)
-    except ValidationError as error:
-        raise Refused.all([_mistake(file, dict(detail)) for detail in error.errors(include_url=False)]) from error
-
-
-def _mistake(file: str, detail: dict[str, Any]) -> Mistake:
-    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    return Mistake(f"{file}: {place}" if place else file, _words(detail))
-
-
-def _words(detail: dict[str, Any]) -> str:
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        return "is not a known key" + _nearest(detail["loc"])
-    if kind == "missing":
-        return "is missing"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "literal_error":
-        return f"is not one of the known words: expected {context['expected']}"
-    if kind.endswith("_type"):
-        expected = {"model_type": "a table", "dict_type": "a table", "list_type": "a list", "string_type": "text"}
-        return f"is of the wrong type: expected {expected.get(kind, kind.removesuffix('_type').replace('_', ' '))}"
-    return str(detail["msg"])[:200]
-
-
-def _nearest(place: Sequence[str | int]) -> str:
-    """The known key that was probably meant."""
-    model: Any = RecordFields
-    for part in place[:-1]:
-        model = _inner(model, part)
-    known = [field.alias or name for name, field in model.model_fields.items()] if model else []
-    near = difflib.get_close_matches(str(place[-1]), known, 1)
-    if near:
-        return f": did you mean {near[0]}?"
-    return f": expected one of {', '.join(known)}" if known else ""
-
-
-def _inner(model: Any, part: str | int) -> Any:
-    """The table that stands below `part` of a table, or None."""
-    if get_origin(model) in (dict, list):
-        return get_args(model)[-1]
-    field = getattr(model, "model_fields", {}).get(str(part))
-    if field is None:
-        return None
-    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_table(kind)]
-    return kinds[0] if kinds else None
-
-
-def _is_table(kind: Any) -> bool:
-    return get_origin(kind) in (dict, list) or (isinstance(kind, type) and issubclass(kind, _Table))
+    return check(RecordFields, document, file)

@@ -1,19 +1,26 @@
-"""What all screens of an audit share: the title, the keys, going up, and being told of news."""
+"""What all screens of an audit share: the title, the keys, going up, panes, and being told of news."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual.containers import VerticalScroll
+from textual.css.query import NoMatches
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.safe import say
+from repro_tui.tui.widgets.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from repro_tui.tui.app import Auditor
+    from repro_tui.tui.export import Table
 
 NARROW, WIDE = 110, 160
 
@@ -29,6 +36,7 @@ class AuditScreen(Screen[None]):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.store = store
+        self.zoomed: Widget | None = None
 
     @property
     def auditor(self) -> Auditor:
@@ -37,31 +45,128 @@ class AuditScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Shows what is known already."""
-        self._tell_title()
+        self._show_sides()
         self.changed()
 
-    def _tell_title(self) -> None:
-        a, b = self.store.names()
-        self.query_one(TitleBar).tell(self.title_text, a, b)
+    def on_screen_resume(self) -> None:
+        """Sides may have been swapped, and areas may have come, while another screen was on top."""
+        if self.is_mounted:
+            self._show_sides()
+
+    def _show_sides(self) -> None:
+        names = list(zip("AB", self.store.names(), strict=True))
+        swapped = self.store.swapped
+        for bar in self.query(TitleBar):
+            bar.tell(self.title_text, names[::-1] if swapped else names)
+        for grid in self.query(Grid):
+            grid.swap(swapped)
+        for pane in self.query(SideBySide):
+            pane.swap(swapped)
 
     def changed(self) -> None:
         """The store has news: each screen shows what it is about."""
 
+    # -- what is under the cursor: for copying, writing, the editor ----------------------------------------------
+
     def selected(self) -> Any:
-        """What is under the cursor, as plain values, for copying."""
+        """What is under the cursor, as plain values; None: nothing."""
         return None
 
+    def table(self) -> Table | None:
+        """The table that the screen shows, for writing it to a file."""
+        return None
+
+    def texts(self) -> dict[str, str] | None:
+        """What is under the cursor as the files that an editor opens: name and content."""
+        return None
+
+    def artifact(self) -> Path | None:
+        """The file of the audit that the cursor stands on."""
+        return None
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
     def action_up(self) -> None:
-        """Clears a filter that is there, else goes up."""
-        box = self.query("Input#filter").first(Input) if self.query("Input#filter") else None
-        if box is not None and (box.value or box.has_focus):
+        """Gives the panes their places back, or clears a filter that is there, else goes up."""
+        box = self.filter_box()
+        if self.zoomed is not None:
+            self.action_zoom()
+        elif box is not None and (box.value or box.has_focus):
             box.value = ""
             box.display = False
             self.focus_grid()
-            return
-        self.auditor.go_up()
+        else:
+            self.auditor.go_up()
+
+    def filter_box(self) -> Input | None:
+        """The filter of this screen."""
+        try:
+            return self.query_one("#filter", Input)
+        except NoMatches:
+            return None
+
+    def action_filter(self) -> None:
+        """Opens the filter."""
+        box = self.filter_box()
+        if box is not None:
+            box.display = True
+            box.focus()
 
     def focus_grid(self) -> None:
         """Puts the keys back on the table."""
         if self.query(Grid):
             self.query(Grid).first().focus()
+
+    def action_swap(self) -> None:
+        """B left of A, or A left of B again: the letters stay with their sides."""
+        self.store.swapped = not self.store.swapped
+        self._show_sides()
+
+    def action_stack(self) -> None:
+        """A beside B, or above it, where values stand side by side."""
+        for pane in self.query(SideBySide):
+            pane.toggle_class("stacked")
+
+    def action_zoom(self) -> None:
+        """The pane with the keys alone, or all again."""
+        if self.zoomed is not None:
+            self.minimize()
+            self.zoomed = None
+        elif self.focused is not None:
+            pane = next((w for w in self.focused.ancestors_with_self if isinstance(w, SideBySide)), self.focused)
+            self.zoomed = pane if self.maximize(pane) else None
+
+    def action_export(self) -> None:
+        """Writes what the screen shows to a file."""
+        from repro_tui.tui.export import ask_and_write
+
+        ask_and_write(self)
+
+    def action_edit(self) -> None:
+        """Opens copies of what is under the cursor in the user's editor."""
+        from repro_tui.tui.editor import edit
+
+        texts = self.texts()
+        if texts is None:
+            say(self, "there is nothing to edit here")
+        else:
+            edit(self.app, texts)
+
+    def action_artifact(self) -> None:
+        """Opens the file that the cursor stands on, or the list of all."""
+        from repro_tui.tui.screens.artifacts import ArtifactsScreen, open_artifact
+
+        path = self.artifact()
+        if path is not None:
+            open_artifact(self, path)
+        else:
+            self.app.push_screen(ArtifactsScreen(self.store))
+
+
+def filter_line(placeholder: str) -> Input:
+    """The line that filters a screen's table."""
+    return Input(placeholder=placeholder, id="filter", compact=True, select_on_focus=False)
+
+
+class ReadingPane(VerticalScroll, can_focus=True):
+    """Prose that scrolls by the keys."""

@@ -1,17 +1,18 @@
-"""One output column: the rule it was judged by, its measures, its histogram and its flips."""
+"""One output column in full: the rule it was judged by, its measures, and all of its charts."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal
 from textual.widgets import Static
 
-from repro_tui.model.predictions import Column
+from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.tui.actions import AUDIT, GLOBAL
-from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.predictions import measures
+from repro_tui.tui.differences import Differences
+from repro_tui.tui.screens.base import AuditScreen, ReadingPane
+from repro_tui.tui.screens.charts import Charts, measures
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 
@@ -19,24 +20,35 @@ from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 class ColumnScreen(AuditScreen):
     """A column of the predictions."""
 
+    CSS_PATH = "column.tcss"
     title_text = "Predictions"
 
-    def __init__(self, store: Store, column: Column) -> None:
+    def __init__(self, store: Store, area: PredictionsArea, column: Column, differences: Differences | None) -> None:
         super().__init__(store)
-        self.column = column
+        self.area, self.column, self.differences = area, column, differences
 
     def compose(self) -> ComposeResult:
-        """All of it, scrolling."""
-        yield TitleBar(markup=False)
-        with VerticalScroll():
-            yield Static(measures(self.column), markup=False)
+        """Words and charts, each scrolling."""
+        yield TitleBar()
+        with Horizontal(id="panes"):
+            with ReadingPane(id="words"):
+                yield Static(measures(self.column), markup=False)
+            yield Charts(id="charts", all_kinds=True)
         yield KeyBar(AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The text scrolls by the keys."""
+        """The charts scroll by the keys."""
         super().on_mount()
-        self.query_one(VerticalScroll).focus()
+        charts = self.query_one(Charts)
+        charts.tell(self.area, self.column, self.differences)
+        charts.focus()
 
     def selected(self) -> object:
         """The column, as plain values."""
         return asdict(self.column)
+
+    def texts(self) -> dict[str, str]:
+        """The column as JSON."""
+        from repro_tui.tui.editor import as_json
+
+        return {"column.json": as_json(self.selected())}

@@ -10,23 +10,23 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.finding import AreaName, Finding
-from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, Action, bindings
-from repro_tui.tui.screens.area import COLUMNS, FindingRows, Line
+from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
+from repro_tui.tui.export import Table
+from repro_tui.tui.finding_table import finding_table, finding_texts
 from repro_tui.tui.screens.base import NARROW, AuditScreen
+from repro_tui.tui.screens.findings import FindingRows, Line, columns_for, delta
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import GLYPHS, lines, safe
 from repro_tui.tui.widgets.side_by_side import SideBySide
 
-STACK: tuple[Action, ...] = tuple(action for action in LIST if action.name == "stack")
-
 
 class FindingScreen(AuditScreen):
     """A finding of one area."""
 
     CSS_PATH = "finding.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, STACK)
+    BINDINGS = bindings(GLOBAL, AUDIT)
 
     def __init__(self, store: Store, area: AreaName, finding: Finding) -> None:
         super().__init__(store)
@@ -36,25 +36,29 @@ class FindingScreen(AuditScreen):
 
     def compose(self) -> ComposeResult:
         """What it is, both values, what is below."""
-        yield TitleBar(markup=False)
+        yield TitleBar()
         yield Static("", id="head", markup=False)
         yield SideBySide(id="values")
-        yield Grid(COLUMNS, id="children")
-        yield KeyBar(STACK, AUDIT, GLOBAL)
+        yield Grid(columns_for([], 80), id="children")
+        yield KeyBar(AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Shows the finding."""
         super().on_mount()
         finding = self.finding
+        moved = delta(finding)
+        told = [finding.change, finding.severity, *([moved] if moved else [])]
         head: list[Content | str] = [
             safe(f"{GLYPHS[finding.change]} {' › '.join(finding.path)}", "bold"),
-            safe(f"{finding.change}, {finding.severity}" + (f": {finding.note}" if finding.note else "")),
+            safe(", ".join(told) + (f": {finding.note.partition(chr(10))[0]}" if finding.note else "")),
         ]
         self.query_one("#head", Static).update(lines(head))
         self.query_one(SideBySide).tell(finding.a, finding.b)
         grid = self.query_one(Grid)
         grid.display = bool(finding.children)
-        grid.show_rows(FindingRows([Line(child, 1) for child in finding.children]))
+        below = [Line(child) for child in finding.children]
+        grid.columns = columns_for(below, self.size.width)
+        grid.show_rows(FindingRows(below, grid.columns, top=1))
         if finding.children:
             grid.focus()
         else:
@@ -73,8 +77,16 @@ class FindingScreen(AuditScreen):
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """What is below opens in turn."""
-        self.app.push_screen(FindingScreen(self.store, self.area, self.finding.children[event.row]))
+        self.auditor.push_finding(self.area, self.finding.children[event.row])
 
     def selected(self) -> object:
         """The finding, as plain values."""
         return asdict(self.finding)
+
+    def texts(self) -> dict[str, str]:
+        """Both values."""
+        return finding_texts(self.finding)
+
+    def table(self) -> Table | None:
+        """What stands below."""
+        return finding_table(self.area, self.finding.children) if self.finding.children else None

@@ -14,30 +14,35 @@ from repro_tui.model.finding import AREAS, Area
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
-from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.screens.registry import ScreenName
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_of
 
-ORDER = ("predictions", "parameters", "environment", "data", "code")
-STYLES = {"same": "green", "different": "bold red", "unknown": "yellow"}
+ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
+STYLES = {"same": "good", "different": "bad loud", "unknown": "warn"}
 
 
 class AreaRows:
-    """The five areas, one row each."""
+    """The five areas, one row each, and after a drift its cause."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        drift = store.report is not None and store.report.verdict == "drift"
+        self.names: tuple[ScreenName, ...] = (*ORDER, "cause") if drift else ORDER
         assert set(ORDER) == set(AREAS)
 
     def __len__(self) -> int:
-        return len(ORDER)
+        return len(self.names)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """Glyph, area, status, what was counted."""
-        name = ORDER[row]
+        name = self.names[row]
+        if name == "cause":
+            return _cause(self.store, widths[3])
         area = self.store.areas.get(name)
         if area is None:
             waiting = "…" if self.store.running else "?"
@@ -51,6 +56,14 @@ class AreaRows:
             Text(status, style=style),
             text_of(told, widths[3]),
         )
+
+
+def _cause(store: Store, width: int) -> Sequence[Text]:
+    causes = store.report.causes if store.report else None
+    if causes is None:
+        return (Text("?", style="warn"), Text("cause"), Text("not looked for", style="quiet"), Text(""))
+    sentences = causes.get("sentences") or [""]
+    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), text_of(sentences[0], width))
 
 
 def _counts(area: Area) -> str:
@@ -75,7 +88,7 @@ class Overview(AuditScreen):
 
     def compose(self) -> ComposeResult:
         """The verdict strip, the areas, and what there is to read."""
-        yield TitleBar(markup=False)
+        yield TitleBar()
         yield Static("", id="verdict", markup=False)
         columns = [
             ColumnSpec("", 1),
@@ -86,7 +99,7 @@ class Overview(AuditScreen):
         yield Grid(columns, id="areas")
         with VerticalScroll(id="words", can_focus=True):
             yield Static("", id="summary", markup=False)
-        yield KeyBar(GLOBAL, AUDIT)
+        yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """The areas have the keys."""
@@ -108,11 +121,20 @@ class Overview(AuditScreen):
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """An area opens."""
-        self.auditor.show_area(ORDER[event.row])
+        source = event.grid.source
+        if isinstance(source, AreaRows):
+            self.auditor.show_screen(source.names[event.row])
 
     def selected(self) -> object:
         """The summary's sentences."""
         return list(self.store.report.summary) if self.store.report else None
+
+    def texts(self) -> dict[str, str] | None:
+        """The report as it is on the disk."""
+        from repro_tui.tui.screens.artifacts import text_of_file
+
+        path = self.store.folder.path / "report.json"
+        return text_of_file(path) if path.exists() else None
 
 
 def _mood(store: Store) -> str:

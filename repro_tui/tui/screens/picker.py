@@ -1,48 +1,53 @@
-"""Choose A and B: deployments of the nearest repro.toml, references typed with completion, or a past audit."""
+"""Choose A and B: references typed with completion, deployments of the nearest repro.toml, or a past audit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.screen import Screen
-from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from repro_tui.audit.folder import AuditFolder, AuditSummary, list_audits
 from repro_tui.model.errors import ReproError
 from repro_tui.model.predictions import SAME_VERDICTS
-from repro_tui.sources.resolve import PREFIXES, Deployment, nearest_deployments
+from repro_tui.sources.complete import Completion, completions
 from repro_tui.support.text import show
-from repro_tui.tui.actions import GLOBAL, Action, bindings
+from repro_tui.tui.actions import GLOBAL, GRID, bindings, some
 from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe, text_of
 
-KEYS = (
-    Action("tab", "app.focus_next", "Next field", "the picker", "Tab next"),
-    Action("r", "reload", "Read the lists again", "the picker", "r reload"),
-)
+if TYPE_CHECKING:
+    from repro_tui.tui.app import Auditor
+
+PAST_COLUMNS = [
+    ColumnSpec("", 1),
+    ColumnSpec("past audit", 16),
+    ColumnSpec("A → B", 20, 1),
+    ColumnSpec("when (UTC)", 19),
+]
+KEYS = (*some(GRID, "open"), *some(GLOBAL, "app.focus_next", "app.reload"))
 
 
-class DeploymentRows:
-    """Deployments as rows."""
+class Choices:
+    """References that can be taken, as rows."""
 
-    def __init__(self, deployments: Sequence[Deployment]) -> None:
-        self.deployments = deployments
+    def __init__(self, found: Sequence[Completion]) -> None:
+        self.found = found
 
     def __len__(self) -> int:
-        return len(self.deployments)
+        return len(self.found)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Name and description."""
-        found = self.deployments[row]
-        return (Text(show(found.name, 80), style="bold"), text_of(found.description, widths[1]))
+        """Reference, and what it is."""
+        found = self.found[row]
+        return (Text(show(found.reference, 200), style="loud"), text_of(found.told, widths[1]))
 
 
 class PastRows:
@@ -58,16 +63,8 @@ class PastRows:
         """Glyph, verdict, what was compared, when."""
         audit = self.audits[row]
         verdict = audit.verdict or {"running": "running", "died": "stopped"}.get(audit.state, "unknown")
-        good = verdict in SAME_VERDICTS
-        glyph, style = (
-            ("=", "green")
-            if good
-            else ("≠", "red")
-            if verdict == "drift"
-            else ("…", "cyan")
-            if verdict == "running"
-            else ("?", "yellow")
-        )
+        known = {"drift": ("≠", "bad"), "running": ("…", "busy")}
+        glyph, style = ("=", "good") if verdict in SAME_VERDICTS else known.get(verdict, ("?", "warn"))
         names = f"{show(audit.a, 60)} → {show(audit.b, 60)}"
         when = audit.started.replace("T", " ").removesuffix("Z")
         return (Text(glyph, style=style), Text(verdict, style=style), text_of(names, widths[2]), Text(when))
@@ -77,76 +74,121 @@ class Picker(Screen[None]):
     """The first screen where no audit was named."""
 
     CSS_PATH = "picker.tcss"
-    BINDINGS = bindings(GLOBAL, KEYS)
+    AUTO_FOCUS = ""
+    BINDINGS = bindings(GLOBAL)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.side = "a"  # the one that the list of references fills
+
+    @property
+    def auditor(self) -> Auditor:
+        """The application."""
+        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
-        """Two references, two lists."""
-        yield TitleBar(markup=False)
+        """Two references, what they can be, and the past."""
+        yield TitleBar()
         yield Static("", id="told", markup=False)
         yield Input(placeholder="A, the baseline: NAME, FILE#NAME or git:REV", id="a", compact=True)
         yield Input(placeholder="B, the candidate", id="b", compact=True)
         yield Grid(
-            [ColumnSpec("deployment", 16, 1), ColumnSpec("", 20, 3)],
-            empty="no repro.toml here or above",
-            id="deployments",
+            [ColumnSpec("reference", 16, 2), ColumnSpec("", 20, 3)], empty="nothing here is called that", id="choices"
         )
-        columns = [
-            ColumnSpec("", 1),
-            ColumnSpec("past audit", 16),
-            ColumnSpec("A → B", 20, 1),
-            ColumnSpec("when (UTC)", 19),
-        ]
-        yield Grid(columns, empty="no audits yet: repro-tui demo makes one", id="audits")
+        yield Grid(PAST_COLUMNS, empty="no audits yet: repro-tui demo makes one", id="audits")
         yield KeyBar(KEYS, GLOBAL)
 
     def on_mount(self) -> None:
         """Fills the lists."""
         self.query_one(TitleBar).tell("repro-tui", right=safe("choose A and B, or open a past audit", "dim"))
-        self.action_reload()
-        self.query_one("#deployments" if self.query_one("#deployments", Grid).count else "#audits").focus()
+        self.reload()
+        self.query_one("#choices" if self.query_one("#choices", Grid).count else "#audits").focus()
 
-    def action_reload(self) -> None:
+    def reload(self) -> None:
         """Reads the lists again."""
-        deployments = nearest_deployments(Path.cwd())
-        words = [d.name for d in deployments] + [prefix for prefix in PREFIXES if prefix == "git:"]
-        for side in ("a", "b"):
-            self.query_one(f"#{side}", Input).suggester = SuggestFromList(words, case_sensitive=True)
-        self.query_one("#deployments", Grid).show_rows(DeploymentRows(deployments))
         self.query_one("#audits", Grid).show_rows(PastRows(list_audits()))
-        self._tell("Enter on a deployment makes it A, on a second one B; Enter again starts.")
+        self._offer("")
+        self._guide()
+
+    def _guide(self) -> None:
+        a, b = self._typed()
+        next_step = (
+            "Enter on a reference makes it A; or type one: ↓ goes to the list."
+            if not a
+            else "Now B."
+            if not b
+            else "Enter starts the audit."
+        )
+        self._tell(next_step)
 
     def _tell(self, text: str, style: str = "dim") -> None:
-        self.query_one("#told", Static).update(Content.styled(text, style))
+        self.query_one("#told", Static).update(safe(text, style))
+
+    def _typed(self) -> tuple[str, str]:
+        a, b = (self.query_one(f"#{side}", Input).value.strip() for side in ("a", "b"))
+        return a, b
+
+    def _offer(self, typed: str) -> None:
+        self.query_one("#choices", Grid).show_rows(Choices(completions(typed, Path.cwd())))
+
+    # -- typing and choosing ------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """The list shows what fits to what is typed."""
+        if event.input.has_focus:
+            self.side = event.input.id or "a"
+            self._offer(event.value.strip())
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The list is about the field that has the keys."""
+        if isinstance(event.widget, Input):
+            self.side = event.widget.id or "a"
+            self._offer(event.widget.value.strip())
+
+    def on_key(self, event: events.Key) -> None:
+        """Down goes from a field to the list, and Esc back out of one."""
+        if isinstance(self.focused, Input) and event.key in ("down", "escape"):
+            self.query_one("#choices").focus()
+            event.stop()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A deployment becomes A or B; a past audit opens."""
+        """A reference becomes A or B; a past audit opens."""
         source = event.grid.source
         if isinstance(source, PastRows):
-            self.app.open_audit(AuditFolder(source.audits[event.row].path))  # type: ignore[attr-defined]
-        elif isinstance(source, DeploymentRows):
-            self._choose(source.deployments[event.row].name)
+            self.auditor.open_audit(AuditFolder(source.audits[event.row].path))
+        elif isinstance(source, Choices):
+            self._take(source.found[event.row].reference)
 
-    def _choose(self, name: str) -> None:
-        a, b = self.query_one("#a", Input), self.query_one("#b", Input)
-        if not a.value:
-            a.value = name
-            self._tell("Now B.")
-        elif not b.value:
-            b.value = name
-            b.focus()
-            self._tell("Enter starts the audit.")
-        else:
+    def _take(self, reference: str) -> None:
+        box = self.query_one(f"#{self.side}", Input)
+        if reference.endswith("/"):
+            box.value = reference
+            box.focus()
+            return
+        a, b = self._typed()
+        if a and b and self.query_one("#choices").has_focus and reference in (a, b):
             self._start()
+            return
+        box.value = reference
+        self.side = "b"
+        self._offer("")
+        a, b = self._typed()
+        if a and b:
+            self.query_one("#b").focus()
+        else:
+            self.query_one("#choices").focus()
+        self._guide()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in A goes on to B; in B it starts."""
         if event.input.id == "a":
             self.query_one("#b").focus()
+            self._guide()
         else:
             self._start()
 
     def _start(self) -> None:
-        a, b = (self.query_one(f"#{side}", Input).value.strip() for side in ("a", "b"))
+        a, b = self._typed()
         if not (a and b):
             self._tell("Both A and B are needed.", "$text-warning")
             return
@@ -155,26 +197,30 @@ class Picker(Screen[None]):
 
     @work(thread=True, exclusive=True)
     def _plan(self, a: str, b: str) -> None:
-        from repro_tui.audit.launch import start
-        from repro_tui.audit.plan import Overrides, plan
+        from repro_tui.audit.begin import begin
+        from repro_tui.audit.plan import Overrides
         from repro_tui.model.request import Settings
-        from repro_tui.support.cache import Cache
-        from repro_tui.support.context import Context
-        from repro_tui.support.paths import cache_root
+        from repro_tui.support.config import load_config
 
         try:
-            settings = Settings()
-            folder = start(plan(a, b, settings, Overrides(), Context(cache=Cache(cache_root()), settings=settings)))
+            folder = begin(a, b, Settings(limits=load_config().limits), Overrides())
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
             self.app.call_from_thread(self._refused, mistakes)
             return
-        self.app.call_from_thread(self.app.open_audit, folder)  # type: ignore[attr-defined]
+        self.app.call_from_thread(self.auditor.open_audit, folder)
 
     def _refused(self, mistakes: list[str]) -> None:
         self._tell("Nothing was run.", "$text-warning")
         self.app.push_screen(Told("Refused", mistakes))
 
     def selected(self) -> object:
-        """The row under the cursor is nothing to copy here."""
+        """The reference, or the past audit's folder, under the cursor."""
+        grid = self.focused
+        if isinstance(grid, Grid) and grid.count:
+            source = grid.source
+            if isinstance(source, PastRows):
+                return str(source.audits[grid.cursor].path)
+            if isinstance(source, Choices):
+                return source.found[grid.cursor].reference
         return None

@@ -1,36 +1,33 @@
-"""The predictions: columns with their verdicts, how far they moved, and every differing cell."""
+"""The predictions: columns with their verdicts, charts of how far they moved, and every differing cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
 from repro_tui.support.text import show
-from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, Action, bindings
-from repro_tui.tui.differences import ORDERS, Cell, CellRows, Differences
-from repro_tui.tui.screens.base import NARROW, AuditScreen
+from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
+from repro_tui.tui.export import Table
+from repro_tui.tui.lazy_table import NotAnExpression
+from repro_tui.tui.screens.base import NARROW, AuditScreen, ReadingPane, filter_line
+from repro_tui.tui.screens.charts import Charts, measures
+from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe
 
-KEYS: tuple[Action, ...] = (
-    *(
-        action
-        for action in LIST
-        if action.name in ("filter", "only_differences", "next_difference", "previous_difference")
-    ),
-    Action("o", "order", "Sort the differing cells another way", "predictions", "o sort"),
-)
-WIDE_COLUMNS = [
+COLUMNS = [
     ColumnSpec("", 1),
     ColumnSpec("column", 14, 2),
     ColumnSpec("kind", 11),
@@ -43,16 +40,17 @@ WIDE_COLUMNS = [
 ]
 CELL_COLUMNS = [
     ColumnSpec("", 1),
-    ColumnSpec("row", 10, 2),
-    ColumnSpec("column", 10, 1),
-    ColumnSpec("A", 12, 2),
-    ColumnSpec("B", 12, 2),
+    ColumnSpec("row", 8, 2),
+    ColumnSpec("column", 11, 1),
+    ColumnSpec("A", 12, 2, side="a"),
+    ColumnSpec("B", 12, 2, side="b"),
     ColumnSpec("|Δ|", 9, 0, True),
-    ColumnSpec("rel", 7, 0, True),
+    ColumnSpec("rel", 8, 0, True),
+    ColumnSpec("flip", 4),
 ]
-BAR = 30
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 ROOM_FOR_ALL = 100
+MOST_COLUMNS_SHOWN = 8
 
 
 class ColumnRows:
@@ -67,8 +65,8 @@ class ColumnRows:
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """One column's verdict and counts."""
         c = self.columns[row]
-        style = "green" if c.verdict in SAME_VERDICTS else "bold red" if c.verdict == "drift" else "yellow"
-        glyph = "=" if c.verdict in SAME_VERDICTS else "≠" if c.verdict == "drift" else "?"
+        same, drift = c.verdict in SAME_VERDICTS, c.verdict == "drift"
+        style, glyph = ("good", "=") if same else ("bad", "≠") if drift else ("warn", "?")
         numbers = (f"{c.equal:,}", f"{c.within_tolerance:,}", f"{c.different:,}")
         cells = (
             Text(glyph, style=style),
@@ -79,38 +77,43 @@ class ColumnRows:
             Text("" if c.max_abs is None else f"{c.max_abs:.3g}"),
             Text("" if c.flips is None else f"{c.flips:,}"),
         )
-        return [cell for cell, spec in zip(cells, WIDE_COLUMNS, strict=True) if spec.title in self.shown]
+        return [cell for cell, spec in zip(cells, COLUMNS, strict=True) if spec.title in self.shown]
 
 
 class PredictionsScreen(AuditScreen):
     """The predictions' area."""
 
     CSS_PATH = "predictions.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
+    BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS)
     title_text = "Predictions"
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.differences: Differences | None = None
-        self.order = next(iter(ORDERS))
+        self.sort, self.rising = WORST, False
         self.only_different = True
+        self.charts_alone = False
         self._shown: PredictionsArea | None = None
 
     def compose(self) -> ComposeResult:
-        """Columns above with their measures, cells below."""
-        yield TitleBar(markup=False)
+        """Columns above with their measures; cells below, with charts beside them or in their place."""
+        yield TitleBar()
         yield Static("", id="line", markup=False)
-        with Horizontal(id="top"):
-            yield Grid(WIDE_COLUMNS, id="columns", empty="no columns to compare")
-            with VerticalScroll(id="measures", can_focus=False):
-                yield Static("", id="column", markup=False)
-        yield Input(placeholder="filter: any part of a key, column or value", id="filter", compact=True)
-        yield Static("", id="cells-title", markup=False)
-        yield Grid(CELL_COLUMNS, id="cells", empty="no differing cells")
-        yield KeyBar(KEYS, AUDIT, GLOBAL)
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield Grid(COLUMNS, id="columns", empty="no columns to compare")
+                with Vertical(id="table"):
+                    yield filter_line("text, or an expression: delta > 0.01 and flip")
+                    yield Static("", id="cells-title", markup=False)
+                    yield Grid(CELL_COLUMNS, id="cells", empty="no differing cells")
+            with Vertical(id="right"):
+                with ReadingPane(id="measures"):
+                    yield Static("", id="column", markup=False)
+                yield Charts(id="charts")
+        yield KeyBar(some(GRID, "open"), LIST, CELLS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The cells have the keys, as soon as there are any."""
+        """The columns have the keys."""
         self.query_one("#filter").display = False
         super().on_mount()
         self.query_one("#columns").focus()
@@ -121,39 +124,42 @@ class PredictionsScreen(AuditScreen):
             self.differences.close()
 
     def on_resize(self, event: events.Resize) -> None:
-        """A narrow terminal leaves the measures to Enter."""
-        self.query_one("#measures").display = self.size.width >= NARROW
+        """A narrow terminal leaves measures to Enter, and charts to their key."""
+        self._lay_out()
         self.call_after_refresh(self._fit_columns)
+
+    def _lay_out(self) -> None:
+        narrow = self.size.width < NARROW
+        alone = narrow and self.charts_alone
+        self.query_one("#measures").display = not narrow
+        self.query_one("#right").display = not narrow or alone
+        self.query_one("#table").display = not alone
+        self.query_one("#left").styles.height = "auto" if alone else "1fr"
+        area = self.store.predictions()
+        columns = len(area.columns) + 1 if area else 2
+        self.query_one("#columns").styles.height = min(columns, MOST_COLUMNS_SHOWN)
 
     def _fit_columns(self) -> None:
         """The columns that have room."""
         area, grid = self.store.predictions(), self.query_one("#columns", Grid)
         if area is not None:
             narrow = grid.size.width < ROOM_FOR_ALL
-            grid.columns = [c for c in WIDE_COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)]
+            grid.columns = [c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)]
             grid.show_rows(ColumnRows(area, grid.columns), keep=True)
 
     def changed(self) -> None:
         """Shows the columns, and opens the cells when the comparison is done."""
         area = self.store.predictions()
+        line = self.query_one("#line", Static)
         if area is None:
-            self.query_one("#line", Static).update(
-                safe(
-                    "not compared yet: the audit is running"
-                    if self.store.running
-                    else "the predictions were not compared"
-                )
-            )
+            running = "not compared yet: the audit is running"
+            line.update(safe(running if self.store.running else "the predictions were not compared"))
             return
         if area is self._shown:
             return
         self._shown = area
-        self.query_one("#line", Static).update(_line(area))
-        columns = self.query_one("#columns", Grid)
-        columns.styles.height = min(len(area.columns) + 1, 8)
-        self.query_one("#top").styles.height = max(
-            min(len(area.columns) + 1, 8), 12 if self.size.width >= NARROW and area.columns else 2
-        )
+        line.update(_line(area))
+        self._lay_out()
         self._fit_columns()
         if self.store.folder.differences.exists():
             self._select("")
@@ -161,19 +167,35 @@ class PredictionsScreen(AuditScreen):
     @work(thread=True, exclusive=True, group="cells")
     def _select(self, wanted: str) -> None:
         """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
+        area = self.store.predictions()
         if self.differences is None:
-            self.differences = Differences(self.store.folder.differences)
-        self.differences.select(wanted, self.order, self.only_different)
+            inputs = self.store.folder.path / "inputs.parquet"
+            self.differences = Differences(self.store.folder.differences, inputs, area.key if area else ())
+            self.app.call_from_thread(self._show_charts)
+        try:
+            self.differences.select(wanted, self.sort, self.rising, self.only_different)
+        except NotAnExpression as error:
+            self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
+            return
         self.app.call_from_thread(self._show_cells)
 
     def _show_cells(self) -> None:
         if self.differences is None or not self.is_mounted:
             return
         grid = self.query_one("#cells", Grid)
+        grid.show_columns([_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS])
         grid.show_rows(CellRows(self.differences))
         which = "over tolerance" if self.only_different else "not equal"
-        title = f"{self.differences.count:,} cells {which}, {self.order}"
-        self.query_one("#cells-title", Static).update(Content.styled(title, "dim"))
+        order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
+        self._tell_cells(f"{len(self.differences):,} cells {which}, {order}", "dim")
+
+    def _tell_cells(self, text: str, style: str) -> None:
+        self.query_one("#cells-title", Static).update(safe(text, style))
+
+    def _show_charts(self) -> None:
+        area = self.store.predictions()
+        if area is not None and self.is_mounted:
+            self.query_one(Charts).tell(area, self.column(), self.differences)
 
     # -- what is under the cursor -------------------------------------------------------------------------------
 
@@ -193,19 +215,36 @@ class PredictionsScreen(AuditScreen):
         chosen = self.cell() if self.query_one("#cells").has_focus else self.column()
         return asdict(chosen) if chosen else None
 
+    def texts(self) -> dict[str, str] | None:
+        """The same, as JSON."""
+        from repro_tui.tui.editor import as_json
+
+        found = self.selected()
+        return {"prediction.json": as_json(found)} if found else None
+
+    def table(self) -> Table | None:
+        """The differing cells as they are filtered and sorted."""
+        found = self.differences
+        return Table("differences", found.table.batches, len(found)) if found else None
+
+    def artifact(self) -> Path | None:
+        """Where the cells have the keys, their file."""
+        return self.store.folder.differences if self.query_one("#cells").has_focus else None
+
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
-        """The measures follow the cursor."""
+        """Measures and charts follow the cursor."""
         column = self.column()
         if event.grid.id == "columns" and column is not None:
             self.query_one("#column", Static).update(measures(column))
+            self._show_charts()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """A column opens with its measures, a cell with its whole row."""
-        column, cell = self.column(), self.cell()
-        if event.grid.id == "columns" and column is not None:
+        area, column, cell = self.store.predictions(), self.column(), self.cell()
+        if event.grid.id == "columns" and column is not None and area is not None:
             from repro_tui.tui.screens.column import ColumnScreen
 
-            self.app.push_screen(ColumnScreen(self.store, column))
+            self.app.push_screen(ColumnScreen(self.store, area, column, self.differences))
         elif cell is not None and self.differences is not None:
             from repro_tui.tui.screens.row import RowScreen
 
@@ -213,88 +252,87 @@ class PredictionsScreen(AuditScreen):
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
-        """Opens the filter."""
-        box = self.query_one("#filter", Input)
-        box.display = True
-        box.focus()
-
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filters while typing."""
         self._select(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes to the cells."""
-        self.query_one("#cells").focus()
+        self.focus_grid()
+
+    def action_filter(self) -> None:
+        """Opens the filter above the cells."""
+        if self.charts_alone:
+            self._only_charts(False)
+        super().action_filter()
 
     def focus_grid(self) -> None:
         """Back to the cells."""
         self.query_one("#cells").focus()
 
+    def _again(self) -> None:
+        box = self.filter_box()
+        self._select(box.value if box else "")
+
     def action_only_differences(self) -> None:
         """Only what is over its tolerance, or all that is not equal."""
         self.only_different = not self.only_different
-        self._select(self.query_one("#filter", Input).value)
+        self._again()
 
-    def action_order(self) -> None:
-        """The next way to sort."""
-        names = list(ORDERS)
-        self.order = names[(names.index(self.order) + 1) % len(names)]
-        self._select(self.query_one("#filter", Input).value)
+    def action_sort(self) -> None:
+        """Asks for the column to sort by."""
+        self.app.push_screen(Choose("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by)
 
-    def action_next_difference(self) -> None:
-        """The next cell."""
-        self.query_one("#cells", Grid).action_cursor(1)
+    def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
+        """A click on a title sorts by it."""
+        title = CELL_COLUMNS[event.row].title
+        if event.grid.id == "cells":
+            self._sort_by(title or WORST)
 
-    def action_previous_difference(self) -> None:
-        """The cell before."""
-        self.query_one("#cells", Grid).action_cursor(-1)
+    def _sort_by(self, name: str | None) -> None:
+        if name in SORTS:
+            self.rising = not self.rising if name == self.sort else name not in FALLING
+            self.sort = name
+            self._again()
+
+    def action_chart(self) -> None:
+        """The next chart; in a narrow terminal it takes the cells' place until the last was seen."""
+        charts = self.query_one(Charts)
+        if self.size.width >= NARROW:
+            charts.next_kind()
+        elif not self.charts_alone:
+            self._only_charts(True)
+            self.call_after_refresh(self._show_charts)
+        elif not charts.next_kind():
+            self._only_charts(False)
+
+    def _only_charts(self, alone: bool) -> None:
+        self.charts_alone = alone
+        self._lay_out()
+
+    def action_difference(self, step: int) -> None:
+        """The next cell, or the one before."""
+        self.query_one("#cells", Grid).action_cursor(step)
+
+
+def _sorted(spec: ColumnSpec, sort: str, rising: bool) -> ColumnSpec:
+    """A column's title says whether the table is sorted by it."""
+    if spec.title != sort:
+        return spec
+    return ColumnSpec(f"{spec.title} {'▲' if rising else '▼'}", spec.least, spec.share, spec.right, spec.side)
 
 
 def _line(area: PredictionsArea) -> Content:
     rows = area.rows
-    told = [f"{area.verdict}", f"{rows.matched:,} rows matched"]
-    told += [
-        f"{count:,} {what}"
-        for count, what in (
-            (rows.only_a, "only in A"),
-            (rows.only_b, "only in B"),
-            (rows.duplicate_a + rows.duplicate_b, "with a key twice"),
-        )
-        if count
-    ]
+    counted = (
+        (rows.only_a, "only in A"),
+        (rows.only_b, "only in B"),
+        (rows.duplicate_a + rows.duplicate_b, "with a key twice"),
+    )
+    told = [f"{rows.matched:,} rows matched", *(f"{count:,} {what}" for count, what in counted if count)]
     told.append(f"by {', '.join(area.key)}" if area.key else "by position")
     if area.noise.sentence:
         told.append(area.noise.sentence)
-    head = safe("   ".join(told), "bold", 300)
+    mood = "$text-success" if area.verdict in SAME_VERDICTS else "$text-error" if area.verdict == "drift" else ""
+    head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(told), cap=300)])
     return lines([head, safe(area.what, "$text-warning")]) if area.what else head
-
-
-def measures(column: Column) -> Content:
-    """A column's rule, measures, histogram and flips."""
-    found: list[Content | str] = [safe(f"{column.name}: {column.verdict}", "bold"), safe(f"rule: {column.rule}")]
-    if column.smallest_passing:
-        passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
-        found.append(safe(f"smallest tolerance that would pass: {passing}"))
-    if column.inferred and column.kind:
-        found.append(safe(f"kind {column.kind}: inferred", "dim"))
-    found += _histogram(column)
-    found += [safe(f"{a} → {b}   {rows:,}") for a, b, rows in column.flip_matrix[:8]]
-    told = [(name.replace("_", " "), value) for name, value in column.measures.items() if value is not None]
-    found += [
-        safe(f"{name:<22} {value:.4g}" if isinstance(value, float) else f"{name:<22} {value}") for name, value in told
-    ]
-    if column.note:
-        found.append(safe(column.note, "$text-warning"))
-    return lines(found)
-
-
-def _histogram(column: Column) -> list[Content | str]:
-    if not column.histogram:
-        return []
-    most = max(rows for _, _, rows in column.histogram)
-    found: list[Content | str] = [Content.styled("|Δ| by decade", "dim")]
-    for low, _, rows in column.histogram:
-        bar = "█" * max(1 if rows else 0, round(BAR * rows / most))
-        found.append(joined([f"1e{int(low):+03d} ", Content.styled(bar, "$primary"), f" {rows:,}"]))
-    return found

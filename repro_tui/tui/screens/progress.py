@@ -19,7 +19,7 @@ from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import lines, safe, text_of
 
 GLYPHS = {"started": "…", "progress": "…", "done": "✓", "cached": "✓", "failed": "!", "skipped": "-", "": " "}
-STYLES = {"failed": "bold red", "started": "cyan", "progress": "cyan", "cached": "green", "done": "green"}
+STYLES = {"failed": "bad loud", "started": "busy", "progress": "busy", "cached": "good", "done": "good"}
 FIRST = ("code", "environment", "data", "parameters")
 TAIL_BYTES = 64 << 10
 
@@ -70,12 +70,15 @@ class Progress(AuditScreen):
 
     def compose(self) -> ComposeResult:
         """Steps above, log below."""
-        yield TitleBar(markup=False)
-        yield Grid([ColumnSpec("step", 19), ColumnSpec("A", 20, 1), ColumnSpec("B", 20, 1)], id="steps")
+        yield TitleBar()
+        yield Static("", id="state", markup=False)
+        yield Grid(
+            [ColumnSpec("step", 19), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")], id="steps"
+        )
         log = Static("", id="log", markup=False)
         log.border_title = "log"
         yield log
-        yield KeyBar(PROGRESS, AUDIT, GLOBAL)
+        yield KeyBar(AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """The steps have the keys."""
@@ -86,6 +89,11 @@ class Progress(AuditScreen):
         """Draws the steps anew."""
         grid = self.query_one(Grid)
         grid.show_rows(Steps(self.store), keep=True)
+        running = self.store.running
+        self.query_one(KeyBar).tell(*((PROGRESS, AUDIT, GLOBAL) if running else (AUDIT, GLOBAL)))
+        words = "running: q leaves it running or stops it" if running else "finished"
+        told = safe(f"{words}   {self.store.seconds:.1f} s", "bold $text-accent" if running else "dim")
+        self.query_one("#state", Static).update(told)
         self._tell_log()
 
     def on_grid_highlighted(self) -> None:

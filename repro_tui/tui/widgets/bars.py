@@ -5,24 +5,51 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.tui.actions import Action
+from repro_tui.tui.actions import Action, hint_of
 from repro_tui.tui.widgets.safe import joined, safe
+
+LONGEST_NAME, SHORTEST_NAME = 40, 8
 
 
 class TitleBar(Static):
-    """What is shown, and both sides by name."""
+    """What is shown, and both sides by name, the left one first."""
 
     DEFAULT_CSS = "TitleBar { height: 1; background: $panel; color: $text; padding: 0 1; }"
 
-    def tell(self, title: str, a: str = "", b: str = "", right: Content | None = None) -> None:
-        """Sets the line; `a` and `b` are the sides' labels."""
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+        self._told: tuple[str, list[tuple[str, str]], Content | None] = ("", [], None)
+
+    def tell(self, title: str, sides: list[tuple[str, str]] | None = None, right: Content | None = None) -> None:
+        """Sets the line; `sides` are the letters and labels of both sides, the left one first."""
+        self._told = (title, sides or [], right)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Both sides stay in view: their names give way."""
+        self._draw()
+
+    def _draw(self) -> None:
+        title, sides, right = self._told
+        room = max(SHORTEST_NAME, min(LONGEST_NAME, ((self.size.width or 80) - len(title) - 14) // 2))
         parts: list[Content | str] = [Content.styled(title, "bold $accent")]
-        if a or b:
-            parts += [joined([Content.styled("A ", "bold $primary"), safe(a, cap=40)])]
-            parts += [joined([Content.styled("B ", "bold $secondary"), safe(b, cap=40)])]
+        for letter, label in sides:
+            style = "bold $primary" if letter == "A" else "bold $secondary"
+            parts.append(joined([Content.styled(f"{letter} ", style), shortened(label, room)]))
         if right is not None:
             parts.append(right)
         self.update(joined(parts, "   "))
+
+
+def shortened(label: str, room: int) -> Content:
+    """A side's label, cut at the end of the name: its commit stays."""
+    text = safe(label, cap=200)
+    if len(text) <= room:
+        return text
+    name, at, commit = text.plain.rpartition("@")
+    if at and len(commit) == 7 and room > 10:
+        return Content(f"{name[: room - 9]}…@{commit}")
+    return Content(text.plain[: room - 1] + "…")
 
 
 class KeyBar(Static):
@@ -32,7 +59,7 @@ class KeyBar(Static):
 
     def __init__(self, *groups: tuple[Action, ...]) -> None:
         super().__init__("", markup=False)
-        self._hints = [action.hint for group in groups for action in group if action.hint]
+        self.groups = groups
 
     def on_mount(self) -> None:
         """Shows the hints."""
@@ -42,12 +69,18 @@ class KeyBar(Static):
         """Shows as many as fit."""
         self._draw()
 
+    def tell(self, *groups: tuple[Action, ...]) -> None:
+        """Shows the hints of other groups."""
+        self.groups = groups
+        self._draw()
+
     def _draw(self) -> None:
         parts, room = [], self.size.width or 80
-        for hint in self._hints:
-            room -= len(hint) + 2
+        keymap = getattr(self.app, "own_keys", {})
+        for action in (action for group in self.groups for action in group if action.hint):
+            key = hint_of(action, keymap)
+            room -= len(key) + len(action.hint) + 3
             if room < 0:
                 break
-            key, _, word = hint.partition(" ")
-            parts.append(joined([Content.styled(key, "bold $accent"), f" {word}"]))
+            parts.append(joined([Content.styled(key, "bold $accent"), f" {action.hint}"]))
         self.update(joined(parts, "  "))

@@ -17,8 +17,9 @@ MOST_LINES = 2000
 
 
 class SideBySide(Widget):
-    """Two panes, A left and B right; stacked, A above B."""
+    """Two panes, A left and B right (or the other way round); stacked, one above the other."""
 
+    ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     SideBySide { layout: horizontal; height: 1fr; }
     SideBySide.stacked { layout: vertical; }
@@ -31,19 +32,21 @@ class SideBySide(Widget):
     def compose(self) -> ComposeResult:
         """Two scrolling panes."""
         for side in ("a", "b"):
-            with VerticalScroll(id=f"pane-{side}"):
+            with VerticalScroll(id=f"pane-{side}") as pane:
+                pane.border_title = side.upper()
                 yield Static("", id=f"text-{side}", markup=False)
-
-    def on_mount(self) -> None:
-        """Labels the panes."""
-        for side in ("a", "b"):
-            self.query_one(f"#pane-{side}").border_title = side.upper()
 
     def tell(self, a: Any, b: Any) -> None:
         """Shows both values."""
         one, other = both_sides(a, b)
         self.query_one("#text-a", Static).update(one)
         self.query_one("#text-b", Static).update(other)
+
+    def swap(self, swapped: bool) -> None:
+        """B left of A, or A left of B."""
+        first, last = ("#pane-b", "#pane-a") if swapped else ("#pane-a", "#pane-b")
+        if self.children and self.children[0] is not self.query_one(first):
+            self.move_child(self.query_one(first), before=self.query_one(last))
 
 
 def both_sides(a: Any, b: Any) -> tuple[Content, Content]:

@@ -1,0 +1,78 @@
+"""Checks a document against its shape, and tells all of its mistakes at once, each with its place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from repro_tui.model.errors import Mistake, Refused
+
+
+class Table(BaseModel):
+    """A table of a document: unknown keys and wrong types are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+T = TypeVar("T", bound=Table)
+
+
+def check(shape: type[T], document: dict[str, Any], file: str) -> T:
+    """The document as this shape. Raises Refused with every mistake, each with its place in `file`."""
+    try:
+        return shape.model_validate(document)
+    except ValidationError as error:
+        raise Refused.all(
+            [_mistake(shape, file, dict(detail)) for detail in error.errors(include_url=False)]
+        ) from error
+
+
+def _mistake(shape: type[Table], file: str, detail: dict[str, Any]) -> Mistake:
+    place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    return Mistake(f"{file}: {place}" if place else file, _words(shape, detail))
+
+
+def _words(shape: type[Table], detail: dict[str, Any]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return "is not a known key" + _nearest(shape, detail["loc"])
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return f"is not one of the known words: expected {context['expected']}"
+    if kind.endswith("_type"):
+        expected = {"model_type": "a table", "dict_type": "a table", "list_type": "a list", "string_type": "text"}
+        return f"is of the wrong type: expected {expected.get(kind, kind.removesuffix('_type').replace('_', ' '))}"
+    return str(detail["msg"])[:200]
+
+
+def _nearest(shape: type[Table], place: Sequence[str | int]) -> str:
+    """The known key that was probably meant."""
+    model: Any = shape
+    for part in place[:-1]:
+        model = _inner(model, part)
+    known = [field.alias or name for name, field in model.model_fields.items()] if model else []
+    near = difflib.get_close_matches(str(place[-1]), known, 1)
+    if near:
+        return f": did you mean {near[0]}?"
+    return f": expected one of {', '.join(known)}" if known else ""
+
+
+def _inner(model: Any, part: str | int) -> Any:
+    """The table that stands below `part` of a table, or None."""
+    if get_origin(model) in (dict, list):
+        return get_args(model)[-1]
+    field = getattr(model, "model_fields", {}).get(str(part))
+    if field is None:
+        return None
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_table(kind)]
+    return kinds[0] if kinds else None
+
+
+def _is_table(kind: Any) -> bool:
+    return get_origin(kind) in (dict, list) or (isinstance(kind, type) and issubclass(kind, Table))

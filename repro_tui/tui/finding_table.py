@@ -1,0 +1,50 @@
+"""Findings as a table and as texts, for files and the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.model.finding import Finding
+from repro_tui.support.text import show
+from repro_tui.tui.editor import as_json
+from repro_tui.tui.export import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow import RecordBatch
+
+FIELDS = ("path", "change", "a", "b", "severity", "note")
+
+
+def finding_table(name: str, findings: Sequence[Finding]) -> Table:
+    """One row a finding: its path with slashes, the change, both values as text, severity and note."""
+
+    def batches() -> Iterator[RecordBatch]:
+        import pyarrow as pa
+
+        rows = [("/".join(f.path), f.change, _text(f.a), _text(f.b), f.severity, f.note) for f in findings]
+        columns = [pa.array([_utf8(row[place]) for row in rows], pa.string()) for place in range(len(FIELDS))]
+        if rows:
+            yield pa.RecordBatch.from_arrays(columns, names=list(FIELDS))
+
+    return Table(name, batches, len(findings))
+
+
+def finding_texts(finding: Finding) -> dict[str, str]:
+    """Both values of a finding as files; where neither has several lines, the finding as JSON."""
+    from dataclasses import asdict
+
+    a, b = _text(finding.a), _text(finding.b)
+    if "\n" in (a or "") + (b or ""):
+        return {"a.txt": a or "", "b.txt": b or ""}
+    return {"finding.json": as_json(asdict(finding))}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else value if isinstance(value, str) else show(value, 1 << 20)
+
+
+def _utf8(text: str | None) -> str | None:
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,125 @@
+"""The audit's own files: predictions, inputs, differences, logs and records; each opens as a table or as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from repro_tui.support.text import show
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import safe, say
+
+COLUMNS = [ColumnSpec("file", 24, 2), ColumnSpec("bytes", 14, 0, True), ColumnSpec("what it is", 20, 3)]
+KNOWN = {
+    "audit.json": "what was asked for",
+    "journal.jsonl": "every event of the audit",
+    "report.json": "the report",
+    "differences.parquet": "every differing cell of the predictions",
+    "inputs.parquet": "the validation inputs",
+    "record.json": "this side's record",
+    "inventory.json": "this side's environment: packages, system, variables",
+    "engine.log": "what the engine itself said",
+}
+
+
+def what_it_is(name: str) -> str:
+    """What a file of the audit holds."""
+    if name in KNOWN:
+        return KNOWN[name]
+    if name.startswith("run-"):
+        return "predictions of this run" if name.endswith(".parquet") else "what this run said"
+    return ""
+
+
+class Files:
+    """Files as rows."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "engine.lock"]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """Name, size, what it is."""
+        path = self.paths[row]
+        return (
+            Text(show(str(path.relative_to(self.root)), 300)),
+            Text(f"{path.stat().st_size:,}" if path.exists() else "gone"),
+            Text(what_it_is(path.name), style="quiet"),
+        )
+
+
+class ArtifactsScreen(AuditScreen):
+    """The list of files."""
+
+    CSS_PATH = "artifacts.tcss"
+    title_text = "Files"
+
+    def compose(self) -> ComposeResult:
+        """The folder, and what is in it."""
+        yield TitleBar()
+        yield Static("", id="folder", markup=False)
+        yield Grid(COLUMNS, id="files", empty="the audit's folder is empty")
+        yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
+
+    def on_mount(self) -> None:
+        """The files have the keys."""
+        super().on_mount()
+        self.query_one(Grid).focus()
+
+    def changed(self) -> None:
+        """Reads the folder."""
+        root = self.store.folder.path
+        self.query_one("#folder", Static).update(safe(self.store.shown_folder, "dim"))
+        self.query_one(Grid).show_rows(Files(root), keep=True)
+
+    def artifact(self) -> Path | None:
+        """The file under the cursor."""
+        grid = self.query_one(Grid)
+        return grid.source.paths[grid.cursor] if isinstance(grid.source, Files) and grid.count else None
+
+    def selected(self) -> object:
+        """Its path."""
+        path = self.artifact()
+        return str(path) if path else None
+
+    def texts(self) -> dict[str, str] | None:
+        """The file, where it is text."""
+        path = self.artifact()
+        return text_of_file(path) if path else None
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A file opens."""
+        path = self.artifact()
+        if path is not None:
+            open_artifact(self, path)
+
+
+def text_of_file(path: Path, most: int = 32 << 20) -> dict[str, str] | None:
+    """A text file for the editor; None where it is a table, or too large."""
+    if path.suffix == ".parquet" or path.stat().st_size > most:
+        return None
+    return {path.name: path.read_bytes().decode("utf-8", "backslashreplace")}
+
+
+def open_artifact(screen: AuditScreen, path: Path) -> None:
+    """Opens a file of the audit: a table as rows and columns, anything else as text."""
+    if not path.exists():
+        say(screen, "this file is not there (any more)", warn=True)
+    elif path.suffix == ".parquet":
+        from repro_tui.tui.screens.table import TableScreen
+
+        screen.app.push_screen(TableScreen(screen.store, path))
+    else:
+        from repro_tui.tui.screens.text import TextScreen
+
+        screen.app.push_screen(TextScreen(screen.store, path))

@@ -1,0 +1,157 @@
+"""The charts of one output column: as many under each other as there is room for, counted off the keys' thread."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from repro_tui.model.predictions import Column, PredictionsArea
+from repro_tui.tui.differences import Differences
+from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
+from repro_tui.tui.widgets.safe import joined, lines, safe
+
+TITLES = {
+    "histogram": "how far values moved: |Δ| by decade",
+    "scatter": "A against B",
+    "flips": "which labels flip",
+    "slices": "where rows moved: slices of the inputs",
+}
+LEAST = 9  # lines that a chart needs
+
+
+def kinds_of(column: Column | None) -> list[str]:
+    """The charts that this column has, the most telling first."""
+    if column is None:
+        return ["slices"]
+    numeric = column.max_abs is not None
+    return [*(("histogram", "scatter") if numeric else ()), *(("flips",) if column.flip_matrix else ()), "slices"]
+
+
+class Charts(VerticalScroll, can_focus=True):
+    """The charts of the column under the cursor; `first` is the one that `v` chose."""
+
+    DEFAULT_CSS = "Charts Static { width: 1fr; height: auto; padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None, all_kinds: bool = False) -> None:
+        super().__init__(id=id)
+        self.column: Column | None = None
+        self.area: PredictionsArea | None = None
+        self.differences: Differences | None = None
+        self.first = 0
+        self._all = all_kinds
+
+    def compose(self) -> ComposeResult:
+        """One text that all charts are drawn into."""
+        yield Static("", id="drawn", markup=False)
+
+    def tell(self, area: PredictionsArea, column: Column | None, differences: Differences | None) -> None:
+        """Draws this column's charts."""
+        if column is not self.column:
+            self.first = 0
+        self.area, self.column, self.differences = area, column, differences
+        self._draw()
+
+    def next_kind(self) -> bool:
+        """Goes on to the next chart; False where the last was shown already."""
+        kinds = kinds_of(self.column)
+        self.first = (self.first + 1) % len(kinds)
+        self._draw()
+        return self.first > 0
+
+    def on_resize(self) -> None:
+        """Draws for the new size."""
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.area is not None and self.size.width and self.display:
+            self._count(self.size.width - 2, self.size.height)
+
+    @work(thread=True, exclusive=True, group="charts")
+    def _count(self, width: int, height: int) -> None:
+        kinds = kinds_of(self.column)
+        kinds = kinds[self.first :] + kinds[: self.first]
+        room = len(kinds) if self._all else max(1, height // LEAST)
+        shown = kinds[:room]
+        each = max(LEAST, min(22, height // len(shown))) if self._all else height // len(shown)
+        parts: list[Content | str] = []
+        for kind in shown:
+            parts += [Content.styled(TITLES[kind], "bold $accent"), self.chart(kind, width, max(4, each - 2)), ""]
+        self.app.call_from_thread(self._show, lines(parts[:-1]))
+
+    def _show(self, drawn: Content) -> None:
+        if self.is_mounted:
+            self.query_one("#drawn", Static).update(drawn)
+
+    def chart(self, kind: str, width: int, height: int) -> Content:
+        """One chart; called in a worker, for it may count millions of cells."""
+        column = self.column
+        if kind == "slices" or column is None:
+            return self._slices(width)
+        if kind == "flips":
+            return flip_matrix(column.flip_matrix, width, height)
+        if self.differences is None:
+            return safe("the differing cells are not there", "dim")
+        if kind == "histogram":
+            return histogram(self.differences.histogram(column.name, FINEST), marks_of(column), width, height)
+        points = self.differences.points(column.name, 2 * width, 4 * (height - 2))
+        if points is None:
+            return safe("no numbers to draw", "dim")
+        return scatter(points.low, points.high, points.dots, width, height)
+
+    def _slices(self, width: int) -> Content:
+        slices = self.area.slices if self.area else ()
+        if not slices:
+            return safe("none: the report names no slice of the inputs where rows moved more than elsewhere", "dim")
+        rows = [
+            (str(found.get("name", "")), float(found.get("share") or 0), str(found.get("sentence", "")))
+            for found in slices
+        ]
+        return bars(rows, width)
+
+
+def marks_of(column: Column) -> list[Mark]:
+    """The tolerance's and the noise's lines, where there are any."""
+    found = []
+    if column.atol:
+        found.append(Mark(column.atol, "tolerance", "┃", "$text-warning"))
+    if column.noise_abs:
+        found.append(Mark(column.noise_abs, "noise", "┊", "$text-accent"))
+    return found
+
+
+def measures(column: Column) -> Content:
+    """A column's rule, measures and flips, in words."""
+    found: list[Content | str] = [safe(f"{column.name}: {column.verdict}", "bold"), safe(f"rule: {column.rule}")]
+    if column.smallest_passing:
+        passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
+        found.append(safe(f"smallest tolerance that would pass: {passing}"))
+    types = column.type_a if column.type_a == column.type_b else f"{column.type_a} → {column.type_b}"
+    found.append(safe(f"kind {column.kind}{' (inferred)' if column.inferred else ''}, type {types}", "dim"))
+    if column.note:
+        found.append(safe(column.note, "$text-warning"))
+    told: list[tuple[str, object]] = [
+        ("max |Δ|", column.max_abs),
+        ("max relative", column.max_rel),
+        ("flips", column.flips),
+        ("not finite", column.non_finite or None),
+        ("nulls A, B", _nulls(column)),
+        ("noise |Δ|", column.noise_abs),
+    ]
+    told += [(name.replace("_", " "), value) for name, value in column.measures.items()]
+    found += [
+        joined([Content.styled(f"{name:<22} ", "dim"), safe(_number(value))])
+        for name, value in told
+        if value is not None
+    ]
+    return lines(found)
+
+
+def _nulls(column: Column) -> str | None:
+    return f"{column.nulls_a:,}, {column.nulls_b:,}" if column.nulls_a or column.nulls_b else None
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,192 @@
+"""A table of the audit: predictions of a run, or the inputs; as many columns as fit, the others by the arrow keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+from textual import events, work
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from repro_tui.support.text import shorten_middle, show
+from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, LIST, bindings, some
+from repro_tui.tui.export import Table
+from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
+from repro_tui.tui.screens.base import AuditScreen, filter_line
+from repro_tui.tui.screens.modals import Choose
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import ABSENT, safe
+
+KEYS = (*some(LIST, "filter"), *some(CELLS, "sort"))
+WIDTH = 16
+ROW = "row"
+
+
+class TableRows:
+    """Rows of a Parquet file, from the column `first` on."""
+
+    def __init__(self, table: LazyTable, first: int, shown: int) -> None:
+        self.table, self.first, self.shown = table, first, shown
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """The row's number, and the columns that are seen."""
+        values = self.table[row]
+        seen = values[1 + self.first : 1 + self.first + self.shown]
+        cells = [_cell(value, max(5, width)) for value, width in zip(seen, widths[1:], strict=False)]
+        return (Text(f"{values[0]:,}", style="quiet"), *cells)
+
+
+def _cell(value: Any, width: int) -> Text:
+    if value is None:
+        return Text(ABSENT, style="quiet")
+    return Text(shorten_middle(show(value, 400), width), style="number" if isinstance(value, int | float) else "")
+
+
+class TableScreen(AuditScreen):
+    """The rows of one file."""
+
+    CSS_PATH = "table.tcss"
+    BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
+    title_text = "Table"
+
+    def __init__(self, store: Store, path: Path) -> None:
+        super().__init__(store)
+        self.path = path
+        self.rows: LazyTable | None = None
+        self.names: list[str] = []
+        self.first, self.sort, self.rising = 0, ROW, True
+
+    def compose(self) -> ComposeResult:
+        """The name, and the rows."""
+        yield TitleBar()
+        yield Static("", id="head", markup=False)
+        yield filter_line("filter by an expression over the columns: income > 50 and region = 'N'")
+        yield Grid([ColumnSpec(ROW, 8, 0, True)], id="rows", empty="no rows")
+        yield KeyBar(KEYS, AUDIT, GLOBAL)
+
+    def on_mount(self) -> None:
+        """Opens the file in a thread."""
+        self.query_one("#filter").display = False
+        super().on_mount()
+        self.query_one(Grid).focus()
+        self._choose("")
+
+    def on_unmount(self) -> None:
+        """Closes the database."""
+        if self.rows:
+            self.rows.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """As many columns as fit."""
+        self.call_after_refresh(self._show)
+
+    @work(thread=True, exclusive=True)
+    def _choose(self, wanted: str) -> None:
+        """Filters and sorts."""
+        try:
+            if self.rows is None:
+                self._open()
+            assert self.rows is not None
+            order = "n" if self.sort == ROW else f"{quoted(self.sort)} {'ASC' if self.rising else 'DESC'} NULLS LAST, n"
+            self.rows.choose(wanted or "true", (), order if self.sort != ROW or self.rising else "n DESC")
+        except NotAnExpression as error:
+            self.app.call_from_thread(self._tell, f"not an expression yet: {error}", "$text-warning")
+            return
+        self.app.call_from_thread(self._show)
+
+    def _open(self) -> None:
+        source = f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM read_parquet({sql_path(self.path)}, file_row_number = true)"  # noqa: S608, E501
+        probe = LazyTable([self.path], source, ["n"])
+        self.names = [row[0] for row in probe.ask("DESCRIBE SELECT * EXCLUDE (n) FROM {source}")]
+        probe.fields = ["n", *self.names]
+        self.rows = probe
+
+    def _show(self) -> None:
+        if self.rows is None or not self.is_mounted:
+            return
+        grid = self.query_one(Grid)
+        room = max(1, (grid.size.width - 10) // (WIDTH + 1))
+        self.first = max(0, min(self.first, len(self.names) - room))
+        seen = self.names[self.first : self.first + room]
+        grid.columns = [ColumnSpec(ROW, 8, 0, True), *(ColumnSpec(self._titled(name), WIDTH, 1) for name in seen)]
+        grid.show_rows(TableRows(self.rows, self.first, room), keep=True)
+        more = (
+            f", columns {self.first + 1} to {self.first + len(seen)} of {len(self.names)}"
+            if room < len(self.names)
+            else ""
+        )
+        self._tell(f"{self.path.relative_to(self.store.folder.path)}   {len(self.rows):,} rows{more}", "dim")
+
+    def _titled(self, name: str) -> str:
+        return show(name, 80) + (f" {'▲' if self.rising else '▼'}" if name == self.sort else "")
+
+    def _tell(self, text: str, style: str) -> None:
+        self.query_one("#head", Static).update(safe(text, style))
+
+    def selected(self) -> object:
+        """The row under the cursor, by column."""
+        grid = self.query_one(Grid)
+        if self.rows is None or not grid.count:
+            return None
+        return dict(zip(("row", *self.names), self.rows[grid.cursor], strict=True))
+
+    def texts(self) -> dict[str, str] | None:
+        """The row as JSON."""
+        from repro_tui.tui.editor import as_json
+
+        found = self.selected()
+        return {"row.json": as_json(found)} if found else None
+
+    def table(self) -> Table | None:
+        """The rows as they are filtered and sorted."""
+        return Table(self.path.stem, self.rows.batches, len(self.rows)) if self.rows else None
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def on_grid_sideways(self, event: Grid.Sideways) -> None:
+        """More columns, to the left or to the right."""
+        self.first += event.step
+        self._show()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A row opens with all of its columns."""
+        from repro_tui.tui.screens.values import ValuesScreen
+
+        found = self.selected()
+        if isinstance(found, dict):
+            self.app.push_screen(ValuesScreen(self.store, list(found.items())))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filters while typing."""
+        self._choose(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the rows."""
+        self.focus_grid()
+
+    def action_sort(self) -> None:
+        """Asks for the column to sort by."""
+        names = [ROW, *self.names]
+        shown = [show(name, 200) for name in names]
+        self.app.push_screen(
+            Choose("Sort by (once more: the other way round)", shown, show(self.sort, 200)),
+            lambda chosen: self._sort_by(names[shown.index(chosen)]) if chosen is not None else None,
+        )
+
+    def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
+        """A click on a title sorts by it."""
+        self._sort_by(ROW if event.row == 0 else self.names[self.first + event.row - 1])
+
+    def _sort_by(self, name: str) -> None:
+        self.rising = not self.rising if name == self.sort else True
+        self.sort = name
+        box = self.filter_box()
+        self._choose(box.value if box else "")

@@ -1,0 +1,61 @@
+"""One row of a table: every column with its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+
+from repro_tui.support.text import shorten_middle, show
+from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+
+COLUMNS = [ColumnSpec("column", 14, 1), ColumnSpec("value", 20, 4)]
+
+
+class Pairs:
+    """Names and values as rows."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """Name and value."""
+        name, value = self.pairs[row]
+        return (Text(show(name, 80)), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
+
+
+class ValuesScreen(AuditScreen):
+    """The values of a row."""
+
+    title_text = "Row"
+
+    def __init__(self, store: Store, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(store)
+        self.pairs = pairs
+
+    def compose(self) -> ComposeResult:
+        """One line a column."""
+        yield TitleBar()
+        yield Grid(COLUMNS, id="values")
+        yield KeyBar(AUDIT, GLOBAL)
+
+    def on_mount(self) -> None:
+        """Shows them."""
+        super().on_mount()
+        grid = self.query_one(Grid)
+        grid.show_rows(Pairs(self.pairs))
+        grid.focus()
+
+    def selected(self) -> object:
+        """The value under the cursor."""
+        grid = self.query_one(Grid)
+        return self.pairs[grid.cursor][1] if grid.count else None

@@ -1,0 +1,26 @@
+"""What colours mean in a table: names that a theme gives a look, so that nothing in a row knows a colour."""
+
+from __future__ import annotations
+
+# Each is a component class `grid--NAME`; a cell is styled with these names, several apart by a space.
+LOOKS = {
+    "good": "color: $text-success;",
+    "bad": "color: $text-error;",
+    "warn": "color: $text-warning;",
+    "new": "color: $text-success;",
+    "gone": "color: $text-warning;",
+    "busy": "color: $text-accent;",
+    "quiet": "color: $text-muted;",
+    "loud": "text-style: bold;",
+    "mark-a": "color: $text-error; background: $error-muted; text-style: bold;",
+    "mark-b": "color: $text-success; background: $success-muted; text-style: bold;",
+    "line-a": "color: $text-error;",
+    "line-b": "color: $text-success;",
+    "keyword": "color: $text-accent;",
+    "string": "color: $text-success;",
+    "number": "color: $text-warning;",
+    "name": "color: $text-primary;",
+    "comment": "color: $text-muted; text-style: italic;",
+}
+CLASSES = {f"grid--{name}" for name in LOOKS}
+CSS = "\n".join(f"Grid > .grid--{name} {{ {look} }}" for name, look in LOOKS.items())
