@@ -15,6 +15,7 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
+from repro_tui.support.lockfile import is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
 
@@ -85,14 +86,7 @@ class AuditFolder:
 
     def engine_alive(self) -> bool:
         """Whether an engine holds this folder's lock."""
-        try:
-            with (self.path / "engine.lock").open("rb") as stream:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self.path / "engine.lock") is True
 
     def engine_pid(self) -> int | None:
         """The engine's process, as far as one is alive."""

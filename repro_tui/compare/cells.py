@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from repro_tui.compare.alignment import Pair
+from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column, Verdict
+from repro_tui.model.record import Kind
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -29,10 +32,21 @@ class Cells:
     b_number: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class OfColumn:
+    """Which column is compared: its name, kind and both types, by which rule, and whether the kind was inferred."""
+
+    name: str
+    kind: Kind
+    rule: Rule
+    types: tuple[pa.DataType, pa.DataType]
+    inferred: bool
+
+
 class ColumnComparison(Protocol):
     """One column under comparison: fed with batches, then asked for its result."""
 
-    name: str
+    of: OfColumn
 
     def take(self, pair: Pair) -> Cells:
         """Compares one batch and adds it up."""
@@ -57,6 +71,26 @@ class Tally:
         self.rounding += int(np.count_nonzero(cells.rounding))
         self.within += int(np.count_nonzero(cells.within))
         self.flips += int(np.count_nonzero(cells.flip))
+
+    def column(self, of: OfColumn, nulls: tuple[int, int]) -> Column:
+        """What the result of every kind has; its own measures are laid over it."""
+        a, b = of.types
+        return Column(
+            name=of.name,
+            kind=of.kind,
+            verdict=self.verdict(a == b),
+            equal=self.equal,
+            within_tolerance=self.within - self.equal,
+            different=self.rows - self.within,
+            nulls_a=nulls[0],
+            nulls_b=nulls[1],
+            type_a=str(a),
+            type_b=str(b),
+            rule=of.rule.words,
+            atol=of.rule.atol,
+            rtol=of.rule.rtol,
+            inferred=of.inferred,
+        )
 
     def verdict(self, same_type: bool) -> Verdict:
         """The first that holds of the scale; `drift` stands for over tolerance."""

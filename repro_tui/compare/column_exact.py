@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.compare.alignment import Pair
-from repro_tui.compare.cells import Cells, Mask, Tally
+from repro_tui.compare.cells import Cells, Mask, OfColumn, Tally
 from repro_tui.compare.statistics import interval
-from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column
-from repro_tui.model.record import Kind
 from repro_tui.support.text import show
 
 MOST_PAIRS = 100
@@ -28,10 +27,8 @@ ABSENT = "—"
 class ExactColumn:
     """Adds up one column whose values are equal or different; a label that differs is a flip."""
 
-    def __init__(
-        self, name: str, kind: Kind, rule: Rule, types: tuple[pa.DataType, pa.DataType], inferred: bool
-    ) -> None:
-        self.name, self.kind, self.rule, self.types, self.inferred = name, kind, rule, types, inferred
+    def __init__(self, of: OfColumn) -> None:
+        self.of = of
         self.tally = Tally()
         self.nulls_a = self.nulls_b = 0
         self.pairs: Counter[tuple[str, str]] = Counter()
@@ -40,13 +37,13 @@ class ExactColumn:
 
     def take(self, pair: Pair) -> Cells:
         """Compares one batch and adds it up."""
-        a, b = _comparable(pair.a[self.name], pair.b[self.name])
+        a, b = _comparable(pair.a[self.of.name], pair.b[self.of.name])
         null_a, null_b = _mask(a.is_null()), _mask(b.is_null())
         equal = _mask(pc.fill_null(pc.equal(a, b), False)) | (null_a & null_b)
-        if self.kind == "json":
+        if self.of.kind == "json":
             equal = _same_json(a, b, equal)
         self.nulls_a, self.nulls_b = self.nulls_a + int(null_a.sum()), self.nulls_b + int(null_b.sum())
-        flip = ~equal if self.kind == "label" else np.zeros(len(equal), dtype=np.bool_)
+        flip = ~equal if self.of.kind == "label" else np.zeros(len(equal), dtype=np.bool_)
         nothing = np.full(len(equal), np.nan)
         cells = Cells(equal, equal, equal, equal, flip, nothing, nothing, nothing, nothing)
         self.tally.add(cells)
@@ -54,35 +51,24 @@ class ExactColumn:
         return cells
 
     def _measure(self, a: pa.Array, b: pa.Array, equal: Mask) -> None:
-        if self.kind == "label" and len(self.pairs) <= MOST_LABELS:
+        if self.of.kind == "label" and len(self.pairs) <= MOST_LABELS:
             rows = pa.array(np.flatnonzero(~equal))
             self.pairs.update(zip(_texts(a.take(rows)), _texts(b.take(rows)), strict=True))
             for side, array in zip(self.labels, (a, b), strict=True):
                 if len(side) <= MOST_LABELS:
                     side.update({_text(v["values"]): v["counts"] for v in pc.value_counts(array).to_pylist()})
-        elif self.kind == "text" and len(self.likeness) < TEXTS:
+        elif self.of.kind == "text" and len(self.likeness) < TEXTS:
             rows = pa.array(np.flatnonzero(~equal)[: TEXTS - len(self.likeness)])
             for one, other in zip(_texts(a.take(rows)), _texts(b.take(rows)), strict=True):
                 self.likeness.append(difflib.SequenceMatcher(None, one[:2000], other[:2000]).ratio())
 
     def column(self) -> Column:
         """The result of all batches."""
-        is_label = self.kind == "label"
+        is_label = self.of.kind == "label"
         matrix = tuple((show(a, 80), show(b, 80), n) for (a, b), n in self.pairs.most_common(MOST_PAIRS))
-        return Column(
-            name=self.name,
-            kind=self.kind,
-            verdict=self.tally.verdict(self.types[0] == self.types[1]),
-            equal=self.tally.equal,
-            within_tolerance=self.tally.within - self.tally.equal,
-            different=self.tally.rows - self.tally.within,
-            nulls_a=self.nulls_a,
-            nulls_b=self.nulls_b,
+        return replace(
+            self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
             flips=self.tally.flips if is_label else None,
-            type_a=str(self.types[0]),
-            type_b=str(self.types[1]),
-            rule=self.rule.words,
-            inferred=self.inferred,
             measures=self._label_measures() if is_label else self._text_measures(),
             flip_matrix=matrix,
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.alignment import Pair
-from repro_tui.compare.cells import Cells, Floats, Tally
+from repro_tui.compare.cells import Cells, Floats, OfColumn, Tally
 from repro_tui.compare.numbers import compare_numbers
-from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column
-from repro_tui.model.record import Kind
 
 SAMPLE = 1_000_000
 
@@ -20,10 +19,8 @@ SAMPLE = 1_000_000
 class ListColumn:
     """Adds up one column of lists; a row is within the tolerance where all of its numbers are."""
 
-    def __init__(
-        self, name: str, kind: Kind, rule: Rule, types: tuple[pa.DataType, pa.DataType], inferred: bool
-    ) -> None:
-        self.name, self.kind, self.rule, self.types, self.inferred = name, kind, rule, types, inferred
+    def __init__(self, of: OfColumn) -> None:
+        self.of = of
         self.tally = Tally()
         self.largest, self.non_finite, self.lengths = 0.0, 0, 0
         self.nulls_a = self.nulls_b = 0
@@ -33,7 +30,7 @@ class ListColumn:
 
     def take(self, pair: Pair) -> Cells:
         """Compares one batch and adds it up."""
-        a, b = pair.a[self.name], pair.b[self.name]
+        a, b = pair.a[self.of.name], pair.b[self.of.name]
         rows = len(a)
         null_a, null_b = (np.asarray(x.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_) for x in (a, b))
         self.nulls_a, self.nulls_b = self.nulls_a + int(null_a.sum()), self.nulls_b + int(null_b.sum())
@@ -64,7 +61,7 @@ class ListColumn:
     ) -> None:
         chosen = pa.array(np.flatnonzero(paired))
         one, other = (x.take(chosen).flatten() for x in (a, b))
-        found = compare_numbers(one, other, self.rule, 0.0)
+        found = compare_numbers(one, other, self.of.rule, 0.0)
         starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
         filled = sizes > 0
         places = np.flatnonzero(paired)[filled]
@@ -80,11 +77,11 @@ class ListColumn:
         self.non_finite += int(np.count_nonzero(~np.isfinite(largest)))
         finite = np.isfinite(largest)
         self.largest = max(self.largest, float(largest[finite].max(initial=0.0)))
-        self.needed = max(self.needed, float((size - self.rule.rtol * np.nan_to_num(found.scale)).max(initial=0.0)))
+        self.needed = max(self.needed, float((size - self.of.rule.rtol * np.nan_to_num(found.scale)).max(initial=0.0)))
         delta[places] = np.where(finite, largest, np.nan)
         scale[places] = np.maximum.reduceat(np.nan_to_num(found.scale), at)
         self._geometry(found.a, found.b, at)
-        if self.kind == "probability":
+        if self.of.kind == "probability":
             flip[places] = _argmax(found.a, at, sizes[filled]) != _argmax(found.b, at, sizes[filled])
 
     def _geometry(self, a: Floats, b: Floats, at: Any) -> None:
@@ -108,23 +105,12 @@ class ListColumn:
                 "relative_l2_max": float(np.nanmax(relative)),
             }
         passing = None if self.non_finite or self.lengths or self.tally.flips else {"atol": self.needed}
-        return Column(
-            name=self.name,
-            kind=self.kind,
-            verdict=self.tally.verdict(self.types[0] == self.types[1]),
-            equal=self.tally.equal,
-            within_tolerance=self.tally.within - self.tally.equal,
-            different=self.tally.rows - self.tally.within,
+        return replace(
+            self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
             max_abs=self.largest,
             non_finite=self.non_finite,
-            nulls_a=self.nulls_a,
-            nulls_b=self.nulls_b,
-            flips=self.tally.flips if self.kind == "probability" else None,
-            type_a=str(self.types[0]),
-            type_b=str(self.types[1]),
-            rule=self.rule.words,
+            flips=self.tally.flips if self.of.kind == "probability" else None,
             smallest_passing=passing,
-            inferred=self.inferred,
             measures=measures,
             note=f"{self.lengths:,} rows have lists of other lengths" if self.lengths else "",
         )

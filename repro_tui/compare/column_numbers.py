@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from repro_tui.compare.alignment import Pair
-from repro_tui.compare.cells import Cells, Floats, Tally
+from repro_tui.compare.cells import Cells, Floats, OfColumn, Tally
 from repro_tui.compare.kinds import Profile
 from repro_tui.compare.numbers import Numbers, compare_numbers
 from repro_tui.compare.statistics import kolmogorov_smirnov, wasserstein
-from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column
-from repro_tui.model.record import ColumnRule, Kind
+from repro_tui.model.record import ColumnRule
 
 LOWEST, HIGHEST, BINS_PER_DECADE = -20, 20, 100
 SAMPLE = 100_000
@@ -24,26 +23,17 @@ SAMPLE = 100_000
 class NumberColumn:
     """Adds up one column of numbers; `threshold` is what a probability decides by."""
 
-    def __init__(
-        self,
-        name: str,
-        kind: Kind,
-        rule: Rule,
-        told: Profile,
-        types: tuple[pa.DataType, pa.DataType],
-        inferred: bool,
-        declared: ColumnRule,
-    ) -> None:
-        self.name, self.kind, self.rule, self.told, self.types, self.inferred = name, kind, rule, told, types, inferred
+    def __init__(self, of: OfColumn, told: Profile, declared: ColumnRule) -> None:
+        self.of, self.told = of, told
         self.threshold = declared.threshold if declared.threshold is not None else 0.5
-        self.decides = kind == "probability"
+        self.decides = of.kind == "probability"
         self.tally, self.moments = Tally(), _Moments()
         self.nulls_a = self.nulls_b = self.non_finite = 0
         self.needed = 0.0  # the smallest absolute tolerance that would pass beside the rule's relative one
 
     def take(self, pair: Pair) -> Cells:
         """Compares one batch and adds it up."""
-        found = compare_numbers(pair.a[self.name], pair.b[self.name], self.rule, self.told.rms)
+        found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule, self.told.rms)
         cells = self._cells(found)
         self.tally.add(cells)
         self.nulls_a += int(found.null_a.sum())
@@ -52,7 +42,7 @@ class NumberColumn:
         self.non_finite += int(np.count_nonzero(~finite & ~found.equal))
         open_cells = finite & ~found.equal
         if open_cells.any():
-            over = np.abs(found.delta[open_cells]) - self.rule.rtol * found.scale[open_cells]
+            over = np.abs(found.delta[open_cells]) - self.of.rule.rtol * found.scale[open_cells]
             self.needed = max(self.needed, float(over.max()))
         self.moments.add(found, finite)
         return cells
@@ -68,31 +58,20 @@ class NumberColumn:
 
     def column(self) -> Column:
         """The result of all batches."""
-        same_type = self.types[0] == self.types[1]
-        passing = None if self.non_finite else {"atol": _rounded_up(self.needed), "rtol": self.rule.rtol}
+        a, b = self.of.types
+        passing = None if self.non_finite else {"atol": _rounded_up(self.needed), "rtol": self.of.rule.rtol}
         if self.decides and self.tally.flips:
             passing = None
-        return Column(
-            name=self.name,
-            kind=self.kind,
-            verdict=self.tally.verdict(same_type),
-            equal=self.tally.equal,
-            within_tolerance=self.tally.within - self.tally.equal,
-            different=self.tally.rows - self.tally.within,
+        return replace(
+            self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
             max_abs=self.moments.largest if self.moments.count else None,
             max_rel=self.moments.largest_relative if self.moments.count else None,
             non_finite=self.non_finite,
-            nulls_a=self.nulls_a,
-            nulls_b=self.nulls_b,
             flips=self.tally.flips if self.decides else None,
-            type_a=str(self.types[0]),
-            type_b=str(self.types[1]),
-            rule=self.rule.words,
             smallest_passing=passing,
-            inferred=self.inferred,
             measures=self.moments.measures(self.told.sd) | self._probability_measures(),
             histogram=self.moments.histogram(),
-            note="" if same_type else f"the types differ: {self.types[0]} and {self.types[1]}",
+            note="" if a == b else f"the types differ: {a} and {b}",
         )
 
     def _probability_measures(self) -> dict[str, Any]:

@@ -41,10 +41,15 @@ def next_repeat(a: Sequence[Run], b: Sequence[Run], area: PredictionsArea, setti
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """The 2K x 2K matrices of distances between runs (A's first), one a column, each in units of its own mean."""
+    """The 2K x 2K matrices of distances between runs (A's first), one a column, each in units of its own mean.
+
+    `largest_within` has, for every column asked for, the largest |delta| of one row between two runs of one side, in
+    the column's own unit (None: no numbers, or not finite).
+    """
 
     matrices: np.ndarray[Any, np.dtype[np.float64]]
     runs: int
+    largest_within: tuple[float | None, ...] = ()
 
     @property
     def mean(self) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -60,9 +65,11 @@ def measure(a: Sequence[Run], b: Sequence[Run], key: tuple[str, ...], columns: S
         raise Inconclusive(
             "the runs of one deployment do not write the same rows", "see why the predict step leaves rows out at times"
         )
-    matrices = [_matrix([table[1][number] for table in tables]) for number in range(len(columns))]
+    by_column = [[table[1][number] for table in tables] for number in range(len(columns))]
+    matrices = [_matrix(values) for values in by_column]
+    within = tuple(_largest_within(values, len(a)) for values in by_column)
     moving = [matrix for matrix in matrices if matrix.any()]
-    return Distances(np.stack(moving) if moving else np.zeros((1, len(tables), len(tables))), len(a))
+    return Distances(np.stack(moving) if moving else np.zeros((1, len(tables), len(tables))), len(a), within)
 
 
 def _load(path: Path, key: tuple[str, ...], columns: Sequence[str]) -> tuple[str, list[Any]]:
@@ -91,6 +98,18 @@ def _array(column: Any) -> np.ndarray[Any, Any]:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
     return np.asarray([str(value) for value in column.to_pylist()], dtype=object)
+
+
+def _largest_within(runs: list[np.ndarray[Any, Any]], of_a: int) -> float | None:
+    if runs[0].dtype == object or len({len(values) for values in runs}) > 1:
+        return None
+    spans = []
+    for side in (runs[:of_a], runs[of_a:]):
+        stacked = np.stack(side)
+        with np.errstate(all="ignore"):
+            span = stacked.max(axis=0) - stacked.min(axis=0)
+        spans.append(float(span[np.isfinite(span)].max(initial=0.0)))
+    return max(spans)
 
 
 def _matrix(runs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:

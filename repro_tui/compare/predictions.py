@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment, align
-from repro_tui.compare.cells import ColumnComparison
+from repro_tui.compare.cells import ColumnComparison, OfColumn
 from repro_tui.compare.column_exact import ExactColumn
 from repro_tui.compare.column_lists import ListColumn
 from repro_tui.compare.column_numbers import NumberColumn
@@ -75,6 +75,8 @@ class _Comparison:
         area = self._untouched(alignment) if untouched else self._compared(alignment)
         if alignment.problem:
             return replace(area, noise=noise, what=alignment.problem, do=alignment.do)
+        if all(deterministic):
+            area = replace(area, columns=tuple(_still(column) for column in area.columns))
         if area.verdict != "drift" or all(deterministic):
             return replace(area, noise=replace(noise, sentence=_quiet(noise)))
         return self._judged(area, (deterministic[0], deterministic[1]))
@@ -108,10 +110,10 @@ class _Comparison:
         differences = Differences(self.folder / "differences.parquet", self.key)
         try:
             if alignment.rows.matched and not (alignment.problem and not self.key):
-                for pair in alignment.pairs([c.name for c in comparisons], self.scratch):
+                for pair in alignment.pairs([c.of.name for c in comparisons], self.scratch):
                     self.context.cancel.check()
                     for comparison in comparisons:
-                        differences.take(comparison.name, pair, comparison.take(pair))
+                        differences.take(comparison.of.name, pair, comparison.take(pair))
         finally:
             differences.close()
         columns = tuple(_clean(comparison.column()) for comparison in comparisons) + odd
@@ -147,12 +149,12 @@ class _Comparison:
         declared = self.validation.columns.get(name, ColumnRule())
         kind, inferred = kind_of(name, types[0], told, declared)
         rule = rule_for(name, types[0], kind, declared, self.settings)
-        family = _family(types[0])
+        of, family = OfColumn(name, kind, rule, types, inferred), _family(types[0])
         if family == "list":
-            return ListColumn(name, kind, rule, types, inferred)
+            return ListColumn(of)
         if family == "number" and kind != "label":
-            return NumberColumn(name, kind, rule, told, types, inferred, declared)
-        return ExactColumn(name, kind, rule, types, inferred)
+            return NumberColumn(of, told, declared)
+        return ExactColumn(of)
 
     # -- noise --------------------------------------------------------------------------------------------------
 
@@ -164,11 +166,18 @@ class _Comparison:
             return replace(area, status="unknown", verdict="not-comparable", what=error.what, do=error.do)
         found, noise = judge(distances, deterministic, self.settings.repeat is not None)
         verdict: Verdict = found  # type: ignore[assignment]
-        columns = tuple(replace(c, verdict=verdict) if c.verdict == "drift" else c for c in area.columns)
+        noises = dict(zip(names, distances.largest_within, strict=True))
+        judged = (replace(c, verdict=verdict) if c.verdict == "drift" else c for c in area.columns)
+        columns = tuple(replace(c, noise_abs=noises.get(c.name)) for c in judged)
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
         if verdict == "undecided":
             again = replace(again, what=noise.sentence, do="repeat with more runs: --repeat 20, or fix what is random")
         return replace(again, noise=noise)
+
+
+def _still(column: Column) -> Column:
+    """A column of sides whose runs are the same bytes: its numbers have no noise."""
+    return replace(column, noise_abs=0.0) if column.max_abs is not None else column
 
 
 def _quiet(noise: Noise) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from repro_tui.support.lockfile import is_locked
 
 
 @contextlib.contextmanager
@@ -56,11 +57,4 @@ def _folder(cache: Cache) -> Path:
 
 
 def _is_dead(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return False
-    return True
+    return is_locked(path) is False

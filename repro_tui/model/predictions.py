@@ -48,6 +48,8 @@ class Column:
     of finite pairs; `non_finite` the pairs where exactly one is not finite; `flips` the rows whose decision changed;
     `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, in words;
     `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
+    `atol` and `rtol` are that tolerance in numbers; `noise_abs` is the largest |delta| of one row between two runs of
+    one side (0.0: all runs are the same bytes; None: not known, or no numbers);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 

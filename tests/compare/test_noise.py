@@ -103,3 +103,30 @@ def test_distribution_measures_are_those_of_scipy() -> None:
     a, b = generator.normal(size=500), generator.normal(0.3, 1.2, size=500)
     assert kolmogorov_smirnov(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
     assert wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b))
+
+
+def test_the_noise_of_a_column_is_the_largest_step_of_a_row_between_runs_of_one_side(tmp_path: Path) -> None:
+    """Rows come in any order; the text column has none, and the sides' own distance does not count."""
+    generator = np.random.default_rng(5)
+
+    def run(values: list[float]) -> pa.Table:
+        order = generator.permutation(3)
+        ids, names = np.asarray(["x", "y", "z"])[order], np.asarray(["p", "q", "r"])[order]
+        return pa.table({"id": ids, "score": np.asarray(values)[order], "name": names})
+
+    a = [run([1.0, 2.0, 3.0]), run([1.0, 2.25, 3.0])]
+    b = [run([9.0, 2.0, 3.0]), run([9.0, 2.0, 3.125])]
+    area = compare_in(tmp_path)(a, b, key=("id",))
+    found = {column.name: column for column in area.columns}
+    assert found["score"].noise_abs == 0.25
+    assert found["name"].noise_abs is None
+    assert (found["score"].atol, found["score"].rtol) == (1e-7, 1e-7)
+    assert (found["name"].atol, found["name"].rtol) == (0.0, 0.0)
+
+
+def test_runs_of_the_same_bytes_have_no_noise(tmp_path: Path) -> None:
+    same = pa.table({"id": ["x", "y"], "score": [1.0, 2.0], "name": ["p", "q"]})
+    other = pa.table({"id": ["x", "y"], "score": [1.5, 2.0], "name": ["p", "q"]})
+    found = {column.name: column for column in compare_in(tmp_path)(same, other, key=("id",)).columns}
+    assert found["score"].noise_abs == 0.0
+    assert found["name"].noise_abs is None
