@@ -40,7 +40,7 @@ GLOBAL = (
     Action("q,ctrl+c,ctrl+q", "app.leave", "Quit; while an audit runs, ask whether it goes on", "everywhere", "quit"),
     Action("y", "app.copy", "Copy the value under the cursor", "everywhere", "copy"),
     Action("Y", "app.copy_json", "Copy it as JSON", "everywhere"),
-    Action("tab", "app.focus_next", "Next pane", "everywhere"),
+    Action("tab", "app.focus_next", "Next pane", "everywhere", "panes"),
     Action("shift+tab", "app.focus_previous", "Previous pane", "everywhere"),
     Action("r", "app.reload", "Read it again from the disk", "everywhere"),
 )

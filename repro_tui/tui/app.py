@@ -23,7 +23,7 @@ from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.modals import Ask, Copied, Help, Told
 from repro_tui.tui.screens.registry import ScreenName, make_screen
 from repro_tui.tui.store import Store
-from repro_tui.tui.themes import THEMES
+from repro_tui.tui.themes import DEFAULTS, THEMES
 from repro_tui.tui.widgets.safe import say
 
 POLL_S = 0.2
@@ -39,8 +39,8 @@ class Auditor(App[int]):
     ESCAPE_TO_MINIMIZE = False
 
     def __init__(self, audit: AuditFolder | None = None, config: InterfaceConfig | None = None) -> None:
-        super().__init__()
         config = config or interface_config()
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.first = audit
         self.store: Store | None = None
         for theme in THEMES.values():
@@ -50,6 +50,10 @@ class Auditor(App[int]):
         self.set_keymap(config.keys)
         if os.environ.get("SSH_TTY") or os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What every theme may say beside colours."""
+        return DEFAULTS
 
     def on_mount(self) -> None:
         """Opens the first screen; a signal restores the terminal and leaves the audit to its engine."""

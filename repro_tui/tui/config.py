@@ -39,10 +39,12 @@ def interface_config() -> InterfaceConfig:
 
 
 def automatic_theme(environment: Mapping[str, str]) -> str:
-    """The theme for a terminal: its own 16 colours where it has no more, light where it says that it is."""
+    """The theme for a terminal: none where the user wants none, its own 16 where it has no more, light where it is."""
+    if environment.get("NO_COLOR"):
+        return "repro-mono"
     light = environment.get("COLORFGBG", "").endswith((";15", ";7"))
     if colours(environment) <= 16:
-        return "ansi-light" if light else "ansi-dark"
+        return "repro-16-light" if light else "repro-16"
     return "repro-light" if light else "repro-dark"
 
 

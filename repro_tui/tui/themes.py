@@ -1,11 +1,22 @@
 """The interface's own themes: calm, legible in 256 colours, dark, light and with high contrast.
 
-With 16 colours Textual's `ansi-dark` and `ansi-light` are used, which take the terminal's own colours.
+With 16 colours the terminal's own are taken, and without any only bold, underlined and reversed text is left.
 """
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
+
+# What a theme may say beside colours: how marked text, the heads of tables and the cursor look.
+DEFAULTS = {"mark-style": "bold", "head-style": "bold", "cursor-style": "bold"}
+PLAIN = {
+    "error-muted": "ansi_default",
+    "success-muted": "ansi_default",
+    "surface-lighten-1": "ansi_default",
+    "mark-style": "bold underline",
+}
 
 DARK = Theme(
     name="repro-dark",
@@ -79,4 +90,14 @@ CONTRAST_LIGHT = Theme(
         "text-warning": "#5f3f00",
     },
 )
-THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT)}
+
+
+def _of_the_terminal(name: str, base: str, own: dict[str, str]) -> Theme:
+    theme = BUILTIN_THEMES[base]
+    return replace(theme, name=name, variables={**theme.variables, **PLAIN, **own})
+
+
+ANSI_DARK = _of_the_terminal("repro-16", "ansi-dark", {})
+ANSI_LIGHT = _of_the_terminal("repro-16-light", "ansi-light", {})
+NO_COLOUR = _of_the_terminal("repro-mono", "ansi-dark", {"head-style": "bold underline", "cursor-style": "reverse"})
+THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT, ANSI_DARK, ANSI_LIGHT, NO_COLOUR)}

@@ -16,6 +16,7 @@ async def settle(pilot: Any) -> None:
 
 
 async def press(pilot: Any, *keys: str) -> None:
+    await settle(pilot)
     for key in keys:
         await pilot.press(key)
         await settle(pilot)

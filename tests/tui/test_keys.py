@@ -23,7 +23,7 @@ from repro_tui.tui.screens.row import RowScreen
 from repro_tui.tui.screens.values import Pairs
 from repro_tui.tui.widgets.grid import Grid
 from tests.tui.driving import press, written
-from tests.tui.folders import HOSTILE, finished, running
+from tests.tui.folders import finished, running
 
 
 @pytest.fixture
@@ -164,30 +164,6 @@ async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest
         await press(pilot)
         assert isinstance(app.screen, Told)
         assert "inputs" in " ".join(app.screen.sentences)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
-async def test_hostile_text_is_shown_literally_everywhere(tmp_path: Path, size: tuple[int, int]) -> None:
-    app = Auditor(finished(tmp_path / "audit", HOSTILE))
-    seen = ""
-    async with app.run_test(size=size) as pilot:
-        for keys in ("1", "2", "3", "4", "5", "6", "7", "l"):
-            await press(pilot, keys)
-            seen += written(app)
-        for keys in (
-            ("3", "enter"),
-            ("5", "enter"),
-            ("5", "tab", "enter"),
-            ("6", "down", "down", "enter"),
-            ("3", "y"),
-            ("1", "question_mark"),
-        ):
-            await press(pilot, "escape", *keys)
-            seen += written(app)
-    hidden = [character for character in "\x1b\x9b\x07\u202e\u200b\ud800" if character in seen]
-    assert hidden == []
-    assert "[/red]" in seen
-    assert "\\u{1b}" in seen
 
 
 def test_untrusted_text_reaches_widgets_only_as_content() -> None:

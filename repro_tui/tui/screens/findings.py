@@ -21,7 +21,7 @@ COLUMNS = [
     ColumnSpec("A", 12, 3, side="a"),
     ColumnSpec("B", 12, 3, side="b"),
     ColumnSpec("Δ", 15),
-    ColumnSpec("note", 10, 2),
+    ColumnSpec("note", 8, 2),
 ]
 DELTA_WIDTH = 15
 Path = tuple[str, ...]

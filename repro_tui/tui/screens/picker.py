@@ -32,7 +32,7 @@ PAST_COLUMNS = [
     ColumnSpec("A → B", 20, 1),
     ColumnSpec("when (UTC)", 19),
 ]
-KEYS = (*some(GRID, "open"), *some(GLOBAL, "app.focus_next", "app.reload"))
+KEYS = some(GRID, "open")
 
 
 class Choices:
@@ -90,8 +90,10 @@ class Picker(Screen[None]):
         """Two references, what they can be, and the past."""
         yield TitleBar()
         yield Static("", id="told", markup=False)
-        yield Input(placeholder="A, the baseline: NAME, FILE#NAME or git:REV", id="a", compact=True)
-        yield Input(placeholder="B, the candidate", id="b", compact=True)
+        yield Input(
+            placeholder="A, the baseline: NAME, FILE#NAME or git:REV", id="a", compact=True, select_on_focus=False
+        )
+        yield Input(placeholder="B, the candidate", id="b", compact=True, select_on_focus=False)
         yield Grid(
             [ColumnSpec("reference", 16, 2), ColumnSpec("", 20, 3)], empty="nothing here is called that", id="choices"
         )

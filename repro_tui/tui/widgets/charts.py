@@ -121,8 +121,9 @@ def scatter(low: float, high: float, dots: Sequence[tuple[int, int, int, int]], 
         style = "bold $text-error" if (x, y) in flips else "$text-primary"
         raster.put(x, y + 1, chr(BRAILLE + dotted), style)
     raster.put(0, 0, f"B ↑ {high:.4g}", "dim")
-    raster.put(width - 18, 0, "⣿ flips", "bold $text-error")
-    raster.put(width - 9, 0, "· A = B", "dim")
+    if width >= 40:
+        raster.put(width - 18, 0, "⣿ flips", "bold $text-error")
+        raster.put(width - 9, 0, "· A = B", "dim")
     raster.put(0, height - 1, f"{low:.4g}", "dim")
     end = f"{high:.4g} → A"
     raster.put(width - len(end), height - 1, end, "dim")

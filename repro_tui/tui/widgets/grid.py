@@ -56,9 +56,9 @@ class Grid(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", "grid--empty", *CLASSES}
     DEFAULT_CSS = f"""
     Grid {{ scrollbar-size-vertical: 1; background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }}
-    Grid > .grid--header {{ color: $text-muted; text-style: bold; background: $panel; }}
+    Grid > .grid--header {{ color: $text-muted; text-style: $head-style; background: $panel; }}
     Grid > .grid--cursor {{ background: $surface-lighten-1; text-style: bold; }}
-    Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; }}
+    Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; text-style: $cursor-style; }}
     Grid > .grid--empty {{ color: $text-muted; text-style: italic; }}
     {CSS}
     """

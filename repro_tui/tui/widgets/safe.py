@@ -77,11 +77,14 @@ def shortened(text: str, width: int) -> str:
     """A value of at most `width` cells: hashes lose their middle, numbers and prose their end, names their middle."""
     if len(text) <= width or width < 5:
         return text
+    if NUMBER.fullmatch(text):
+        return text[: width - 1] + "…"
+    whole = text
     for head, tail in ((8, 4), (6, 0)):
         text = HASH.sub(lambda match, head=head, tail=tail: _ends(match.group(), head, tail), text)  # type: ignore[misc]
         if len(text) <= width:
             return text
-    if NUMBER.fullmatch(text) or text.count(" ") >= PROSE:
+    if text != whole or text.count(" ") >= PROSE:
         return text[: width - 1] + "…"
     return shorten_middle(text, width)
 

@@ -1,0 +1,78 @@
+"""Charts: what stands where, by known answers."""
+
+from __future__ import annotations
+
+import re
+
+from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
+
+RULER = Mark(1e-3, "tolerance", "┃", "")
+
+
+def drawn(content: object) -> list[str]:
+    return content.plain.split("\n")  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_histogram_stands_over_its_decades() -> None:
+    bins = [(-4 * FINEST, 10), (-2 * FINEST, 40)]
+    lines = drawn(histogram(bins, [RULER], 48, 10))
+    assert len(lines) == 10
+    axis = lines[8]
+    assert re.findall(r"1e-?\d", axis) == ["1e-4", "1e-3", "1e-2"]
+    at = {name: axis.index(name) for name in ("1e-4", "1e-3", "1e-2")}
+    assert lines[7][at["1e-4"]] == "█"
+    assert lines[0].ljust(48)[at["1e-2"]] == "█", "the most frequent bin reaches the top"
+    assert lines[0].ljust(48)[at["1e-4"]] == " ", "a quarter of it does not"
+    assert all(line.ljust(48)[at["1e-3"]] == "┃" for line in lines[:8]), "the tolerance stands at its decade"
+    assert lines[9] == "┃ tolerance 0.001   █ at most 40 cells"
+
+
+def test_one_cell_among_a_million_is_still_seen() -> None:
+    lines = drawn(histogram([(-16, 1), (-8, 1_000_000)], [], 40, 8))
+    assert lines[5].startswith("▁")
+
+
+def test_a_narrow_histogram_shows_fewer_bins_and_loses_no_cell() -> None:
+    lines = drawn(histogram([(at, 1) for at in range(-16 * FINEST, 0)], [], 20, 6))
+    assert max(map(len, lines[:5])) <= 20
+    assert set(lines[3][:16]) == {"█"}
+
+
+def test_nothing_that_moved_is_said_in_words() -> None:
+    assert drawn(histogram([], [RULER], 40, 8)) == ["no cell moved by a number"]
+
+
+def test_a_scatter_has_a_to_the_right_and_b_upwards() -> None:
+    corners = [(0, 0, 1, 0), (39, 31, 1, 1)]
+    content = scatter(0.0, 1.0, corners, 20, 10)
+    lines = drawn(content)
+    assert lines[8][0] == "⡀"
+    assert lines[1][19] == "⠈"
+    assert lines[0].startswith("B ↑ 1")
+    assert lines[9].startswith("0")
+    assert lines[9].endswith("1 → A")
+    flipped = [span for span in content.spans if "error" in str(span.style) and span.end - span.start == 1]
+    assert len(flipped) == 1, "only the dot with a flip has the colour of errors"
+
+
+def test_a_flip_matrix_has_a_down_and_b_across() -> None:
+    lines = drawn(flip_matrix([("decline", "review", 46), ("review", "approve", 12)], 60, 8))
+    assert lines[0].split() == ["A", "\\", "B", "review", "approve"]
+    assert lines[1].split() == ["decline", "46", "·"]
+    assert lines[2].split() == ["review", "·", "12"]
+
+
+def test_a_flip_matrix_that_is_too_wide_says_what_is_left_out() -> None:
+    flips = [("a", f"label {n}", 100 - n) for n in range(20)]
+    lines = drawn(flip_matrix(flips, 60, 30))
+    assert max(map(len, lines)) <= 60
+    assert re.match(r"\d+ more labels of B", lines[-1])
+
+
+def test_bars_are_as_long_as_their_shares() -> None:
+    lines = drawn(bars([("code", 0.5, ""), ("parameters", -0.25, "against it")], 60))
+    full = lines[0].count("█") + lines[0].count("░")
+    assert lines[0].count("█") == round(full / 2)
+    assert "50.0%" in lines[0]
+    assert lines[1].count("█") == round(full / 4)
+    assert "-25.0% against it" in lines[1]

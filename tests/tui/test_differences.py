@@ -1,0 +1,138 @@
+"""The differing cells as a table: text, expressions, sorting, charts' counts, and what an expression cannot reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from repro_tui.compare.differences import SCHEMA
+from repro_tui.tui.differences import SORTS, Differences
+from repro_tui.tui.lazy_table import PAGE, LazyTable, NotAnExpression, sql_path
+
+ROWS = [
+    # row, key, column, a, b, a_number, b_number, delta, rel, flip, verdict
+    (0, '["x", 1]', "score", "0.5", "0.25", 0.5, 0.25, 0.25, 0.5, False, "different"),
+    (0, '["x", 1]', "label", "yes", "no", None, None, None, None, True, "different"),
+    (1, '["y", 2]', "score", "10", "9", 10.0, 9.0, 1.0, 0.1, False, "different"),
+    (2, '["é", 3]', "score", "1.0", "1.001", 1.0, 1.001, 0.001, 0.001, False, "within-tolerance"),
+]
+NAMES = ("row_a", "key", "column", "a", "b", "a_number", "b_number", "abs_delta", "rel_delta", "flip", "verdict")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder whose name would be a pattern, with cells and inputs in another order."""
+    place = tmp_path / "a[b]*c 'd'"
+    place.mkdir()
+    table = {name: [row[at] for row in ROWS] for at, name in enumerate(NAMES)}
+    table |= {"row_b": table["row_a"], "input_row": [None] * 4, "change": ["changed"] * 4}
+    pq.write_table(pa.table(table, schema=SCHEMA), place / "differences.parquet")
+    inputs = {"n": [3, 1, 2], "name": ["é", "x", "y"], "delta": [7, 8, 9], "in come": [30.0, 10.0, 20.0]}
+    pq.write_table(pa.table(inputs), place / "inputs.parquet")
+    return place
+
+
+@pytest.fixture
+def cells(folder: Path) -> Differences:
+    return Differences(folder / "differences.parquet", folder / "inputs.parquet", ("name", "n"))
+
+
+def keys(cells: Differences) -> list[tuple[str, str]]:
+    return [(cells[row].key, cells[row].column) for row in range(len(cells))]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("", 3),
+        ("YES", 1),
+        ('"y"', 1),
+        ("delta > 0.3", 1),
+        ("flip", 1),
+        ("not flip and column = 'score'", 2),
+        ("a like 'y%'", 1),
+        ('"in come" > 15', 1),
+        ("name = 'x' and \"in come\" < 15", 2),
+        ("'a=b", 0),
+    ],
+)
+def test_text_and_expressions(cells: Differences, wanted: str, found: int) -> None:
+    assert cells.select(wanted) == found
+
+
+def test_inputs_are_joined_by_key_whatever_their_order(cells: Differences) -> None:
+    assert cells.select('"in come" = 30', only_different=False) == 1
+    assert cells[0].key == '["é", 3]'
+
+
+def test_what_is_within_tolerance_is_left_out_unless_wanted(cells: Differences) -> None:
+    assert cells.select("", only_different=False) == 4
+
+
+@pytest.mark.parametrize("sort", list(SORTS))
+def test_sorting_and_back(cells: Differences, sort: str) -> None:
+    cells.select("", sort, rising=True)
+    rising = keys(cells)
+    cells.select("", sort, rising=False)
+    assert set(keys(cells)) == set(rising)
+    assert len(rising) == 3
+
+
+def test_the_worst_is_first(cells: Differences) -> None:
+    cells.select("")
+    assert [cells[row].column for row in range(3)] == ["label", "score", "score"]
+    assert cells[1].abs_delta == 1.0
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["delta >", "nothing = 3", "delta > 0); DROP TABLE chosen_1; SELECT (1=1"],
+)
+def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: Differences, wanted: str) -> None:
+    cells.select("")
+    with pytest.raises(NotAnExpression):
+        cells.select(wanted)
+    assert len(cells) == 3
+    assert cells[0].column == "label"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["(select content from read_text('{}')) = 'x'", "(select count(*) from glob('{}')) = 0", "getenv('HOME') = 'x'"],
+)
+def test_an_expression_reaches_nothing_else(cells: Differences, query: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("secret")
+    with pytest.raises(NotAnExpression):
+        cells.select(query.format(other))
+
+
+def test_counts_for_the_charts(cells: Differences) -> None:
+    assert cells.histogram("score", 1) == [(-3, 1), (-1, 1), (0, 1)]
+    points = cells.points("score", 10, 10)
+    assert points is not None
+    assert (points.low, points.high) == (0.25, 10.0)
+    assert sum(cells for _, _, cells, _ in points.dots) == 3
+    assert max(x for x, _, _, _ in points.dots) == 9
+    assert cells.points("label", 10, 10) is None
+
+
+def test_all_cells_of_a_row(cells: Differences) -> None:
+    cells.select("")
+    assert {cell.column for cell in cells.of_row(cells[0])} == {"label", "score"}
+
+
+def test_pages_follow_the_order(tmp_path: Path) -> None:
+    count = 5 * PAGE
+    pq.write_table(pa.table({"v": list(range(count))}), tmp_path / "t.parquet")
+    source = (
+        f"SELECT file_row_number AS n, v FROM read_parquet({sql_path(tmp_path / 't.parquet')}, file_row_number = true)"
+    )
+    table = LazyTable([tmp_path / "t.parquet"], source, ["v"])
+    assert table.choose("v % 2 = 0", order="v DESC") == count // 2
+    assert [table[row][0] for row in (0, PAGE, count // 2 - 1)] == [count - 2, count - 2 - 2 * PAGE, 0]
+    assert sum(batch.num_rows for batch in table.batches()) == count // 2
+    table.close()

@@ -1,0 +1,129 @@
+"""Diffs line by line, text files of any size, and values shortened and marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repro_tui.model.finding import Finding
+from repro_tui.tui.diff_lines import DiffRows, diff_lines, stacked
+from repro_tui.tui.screens.findings import delta
+from repro_tui.tui.text_lines import TextRows
+from repro_tui.tui.widgets.safe import changed_segments, shortened
+
+HUNK = Finding(("f.py", "@@ -3,4 +3,5 @@"), "changed", "one\ntwo\nthree\nfour", "one\n2\nthree\nnew\nfour")
+
+
+def test_a_hunk_has_its_lines_on_one_height_with_their_numbers() -> None:
+    lines = diff_lines([HUNK])
+    assert [(line.number_a if line.a else 0, line.a, line.number_b if line.b else 0, line.b) for line in lines[1:]] == [
+        (3, "one", 3, "one"),
+        (4, "two", 4, "2"),
+        (5, "three", 5, "three"),
+        (0, None, 6, "new"),
+        (6, "four", 7, "four"),
+    ]
+
+
+def test_stacked_what_a_had_comes_before_what_b_has() -> None:
+    found = [(line.a, line.b) for line in stacked(diff_lines([HUNK]))[1:]]
+    assert found == [("one", "one"), ("two", None), (None, "2"), ("three", "three"), (None, "new"), ("four", "four")]
+
+
+def test_glyphs_and_syntax() -> None:
+    hunk = Finding(
+        ("f.py", "@@ -1,2 +1,2 @@"), "changed", "def f(): return 1  # why\na = 1", "def f(): return 1  # why\na = 2"
+    )
+    rows = DiffRows(diff_lines([hunk]), "f.py", beside=True)
+    same, changed = rows.cells(1, [5, 1, 40, 5, 40]), rows.cells(2, [5, 1, 40, 5, 40])
+    assert {str(span.style) for span in same[2].spans} >= {"keyword", "number", "comment", "name"}
+    assert changed[1].plain == "≠"
+    assert [str(span.style) for span in changed[4].spans][-1] == "mark-b"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [("", []), ("one", ["one"]), ("one\n", ["one"]), ("one\r\ntwo\n\nlast", ["one", "two", "", "last"])],
+)
+def test_a_text_file_as_rows(tmp_path: Path, text: str, lines: list[str]) -> None:
+    (tmp_path / "t").write_bytes(text.encode())
+    rows = TextRows(tmp_path / "t")
+    assert [rows.line(row) for row in range(len(rows))] == lines
+
+
+def test_lines_are_filtered_with_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("".join(f"line {n} {'Error' if n % 10 == 3 else ''}\n" for n in range(1000)))
+    rows = TextRows(tmp_path / "t", "ERROR")
+    assert len(rows) == 100
+    assert [cell.plain for cell in rows.cells(1, [8, 40])] == ["14", "line 13 Error"]
+
+
+def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(b"x" * (50 << 20))
+    rows = TextRows(tmp_path / "t")
+    assert len(rows) == 1
+    assert len(rows.line(0)) < 2100
+
+
+@given(st.binary(max_size=200))
+def test_no_byte_is_lost_or_breaks_it(content: bytes) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as stream:
+        stream.write(content)
+        stream.flush()
+        rows = TextRows(Path(stream.name))
+        assert len(rows) == len(content.split(b"\n")) - (content.endswith(b"\n") or not content)
+        assert all(
+            character.isprintable() or character == " " for n in range(len(rows)) for character in rows.line(n)[:0]
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("0.5241344396400358", 10, "0.5241344…"),
+        ("sha256:18757ed2b1e89e24cb305d63dcff560ad97404ac72 (548 bytes)", 40, "sha256:18757ed2…ac72 (548 bytes)"),
+        ("libopenblas64_p-r0-0cf96a72.3.23.dev.so", 20, "libopenbl…3.23.dev.so"),
+        ("2026-02-04T09:30 Credit team: Decline from 0.6", 24, "2026-02-04T09:30 Credit…"),
+        ("short", 10, "short"),
+    ],
+)
+def test_values_are_shortened_where_it_hurts_least(text: str, width: int, shown: str) -> None:
+    found = shortened(text, width)
+    assert len(found) <= width
+    assert found == shown or text.startswith("lib")
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_segments_put_together_are_the_texts(a: str, b: str) -> None:
+    one, other = changed_segments(a, b)
+    assert ("".join(text for text, _ in one), "".join(text for text, _ in other)) == (a, b)
+    if a == b:
+        assert not any(changed for _, changed in one + other)
+    else:
+        assert any(changed for _, changed in one + other)
+
+
+def test_numbers_are_marked_from_the_first_digit_that_differs() -> None:
+    assert changed_segments("0.5241", "0.5247") == ([("0.524", False), ("1", True)], [("0.524", False), ("7", True)])
+    assert changed_segments("decline", "review") == ([("decline", True)], [("review", True)])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        (0.5, 0.6, "+0.1 +20.0%"),
+        (2, 1, "-1 -50.0%"),
+        (0, 3, "+3"),
+        (True, False, ""),
+        ("1", "2", ""),
+        (None, 1, ""),
+        (1, 1, ""),
+    ],
+)
+def test_deltas_of_numbers(a: object, b: object, told: str) -> None:
+    assert delta(Finding(("x",), "changed", a, b)) == told

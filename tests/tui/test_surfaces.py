@@ -1,0 +1,107 @@
+"""Hostile values 1 to 12 on every surface of the interface, which this test lists from the code."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from textual.screen import Screen
+
+import repro_tui.tui.screens
+from repro_tui.support.text import show
+from repro_tui.tui.app import Auditor
+from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.screens.modals import Ask, Told
+from tests.tui.driving import press, written
+from tests.tui.folders import finished
+
+VALUES = {
+    "1 markup": "[/red]",
+    "2 action": "[@click=app.exit]x[/]",
+    "3 clipboard": "\x1b]52;c;aGk=\x07",
+    "4 clear": "\x1b[2J",
+    "5 c1": "\x9b31m",
+    "6 link": "\x1b]8;;http://x\x07x\x1b]8;;\x07",
+    "7 bidi": "\u202eabc\u200b\u2066",
+    "8 surrogate": "\ud800",
+    "9 long": "m" * (1 << 20),
+    "10 marks": "a" + "\u0301" * 2000,
+    "11 command": "::error::x",
+    "12 script": "<script>alert(1)</script>",
+}
+LARGE = ("9 long", "10 marks")
+TOGETHER = [tuple(name for name in VALUES if name not in LARGE), *((name,) for name in LARGE)]
+RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff]")
+# How each screen is reached from the overview.
+ROUTES: dict[str, tuple[str, ...]] = {
+    "Overview": ("1",),
+    "AreaScreen": ("2",),
+    "PredictionsScreen": ("5",),
+    "ColumnScreen": ("5", "enter"),
+    "RowScreen": ("5", "tab", "enter"),
+    "FindingScreen": ("3", "enter"),
+    "DiffScreen": ("6", "down", "enter"),
+    "CauseScreen": ("7",),
+    "Progress": ("l",),
+    "ArtifactsScreen": ("o",),
+    "TextScreen": ("o", "down", "enter"),
+    "TableScreen": ("o", "end", "up", "up", "enter"),
+    "ValuesScreen": ("o", "end", "up", "up", "enter", "enter"),
+    "Help": ("question_mark",),
+    "Choose": ("w",),
+    "Prompt": ("w", "enter"),
+    "Copied": ("3", "y"),
+}
+BY_HAND = {"Ask", "Told", "Picker"}
+
+
+def screens() -> set[str]:
+    """Every screen that the package defines."""
+    found = set()
+    for module in pkgutil.iter_modules(repro_tui.tui.screens.__path__):
+        loaded = importlib.import_module(f"repro_tui.tui.screens.{module.name}")
+        for name, value in vars(loaded).items():
+            if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == loaded.__name__:
+                found.add(name)
+    return found - {AuditScreen.__name__}
+
+
+def test_every_screen_is_visited() -> None:
+    assert screens() == set(ROUTES) | BY_HAND
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+async def test_hostile_values_are_shown_literally(
+    names: tuple[str, ...], tmp_path: Path, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    word = " ".join(VALUES[name] for name in names)
+    folder = finished(own_folders / "audits" / "20261124T103200Z", word)
+    assert "9 long" not in names or (folder.path / "report.json").stat().st_size > 1 << 20
+    app = Auditor(folder)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await press(pilot)
+        for name, keys in ROUTES.items():
+            await press(pilot, *keys)
+            assert type(app.screen).__name__ == name
+            seen = written(app)
+            assert not RAW.search(seen), name
+            if name == "FindingScreen":
+                packed = re.sub(r"[\s│╭╮╰╯─┃]", "", seen)
+                for value in (VALUES[name] for name in names):
+                    assert re.sub(r"\s", "", show(value, 60).partition("…")[0]) in packed, seen
+            while not isinstance(app.screen, AuditScreen):
+                await press(pilot, "escape")
+            await press(pilot, "1")
+        for modal in (Told("title", [word]), Ask(word, (("escape", word),))):
+            app.push_screen(modal)
+            await press(pilot)
+            assert not RAW.search(written(app))
+            await press(pilot, "escape")
+        await press(pilot, "escape")
+        assert type(app.screen).__name__ == "Picker"
+        assert not RAW.search(written(app))
+        assert app.is_running
