@@ -18,6 +18,12 @@ from repro_tui.cli.main import COMMANDS, program
 
 BEGIN, END = "<!-- help: begin -->", "<!-- help: end -->"
 WIDTH = 100
+PICTURES = {
+    "overview": [],
+    "predictions": ["5"],
+    "row": ["5", "tab", "enter"],
+    "code": ["6", "down", "enter"],
+}
 
 
 def help_text() -> str:
@@ -49,9 +55,10 @@ def with_keys(page: str) -> str:
 async def _picture(folder: Path, keys: list[str], target: Path) -> None:
     from repro_tui.audit.folder import open_audit
     from repro_tui.tui.app import Auditor
+    from repro_tui.tui.config import InterfaceConfig
 
-    app = Auditor(open_audit(folder))
-    async with app.run_test(size=(110, 32)) as pilot:
+    app = Auditor(open_audit(folder), InterfaceConfig("repro-dark", mouse=True, keys={}))
+    async with app.run_test(size=(120, 34)) as pilot:
         for key in keys:
             await pilot.press(key)
             await pilot.pause(0.3)
@@ -79,7 +86,7 @@ def pictures(docs: Path) -> None:
             check=False,  # drift is its known answer, and its status 1
         )
         (audit,) = Path(folder, "audits").iterdir()
-        for name, keys in (("overview", []), ("predictions", ["5"]), ("code", ["6"])):
+        for name, keys in PICTURES.items():
             asyncio.run(_picture(audit, keys, docs / f"{name}.svg"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,10 +22,22 @@ from repro_tui.model.workspace import Part
 from repro_tui.report.summary import summarise
 from repro_tui.support.plain import dumps, to_plain, write_json
 
-HOSTILE = (
-    "[/red] [@click=app.exit] \x1b]52;c;aGk=\x07 \x1b[2J \x9b31m \x1b]8;;http://x\x07 \u202e\u200b \ud800 "
-    "::error:: <script>alert(1)</script> a" + "\u0301" * 40
-)
+CAUSES: dict[str, Any] = {
+    "smallest": ["code", "parameters"],
+    "shares": {"code": 0.48, "parameters": 0.48, "environment": 0.04},
+    "interactions": [{"factors": ["code", "parameters"], "dividend": 0.96}],
+    "restores": [["code"], ["parameters"]],
+    "culprits": [
+        {"factor": "parameters", "path": ["boost"], "a": 1.0, "b": 1.5, "sufficient": False},
+        {"factor": "environment", "path": ["packages", "numpy"], "a": "1.26.4", "b": "2.1.3", "sufficient": True},
+    ],
+    "separable": True,
+    "runs": 9,
+    "cached": 4,
+    "unresolved": ["numpy 2.1.3 without scipy 1.14"],
+    "budget_spent": False,
+    "sentences": ["96 % of the change needs the new code and parameters.boost together."],
+}
 
 
 def record(name: str, commit: str) -> Record:
@@ -158,15 +171,25 @@ def differences(path: Path, rows: int, word: str = "") -> None:
     pq.write_table(pa.table(table, schema=SCHEMA), path)
 
 
-def finished(path: Path, word: str = "", rows: int = 60) -> AuditFolder:
+def finished(path: Path, word: str = "", rows: int = 60, causes: dict[str, Any] | None = None) -> AuditFolder:
     """A finished audit's folder."""
     folder = running(path, word)
     found = areas(word)
     differences(path / "differences.parquet", rows, word)
     ids = pa.table({"id": [f"A{10_000 + n}" for n in range(rows)], "income": [1000.0 + n for n in range(rows)]})
     pq.write_table(ids, path / "inputs.parquet")
-    write_json(path / "report.json", report(found, word))
+    write_json(path / "report.json", replace(report(found, word), causes=causes))
+    _predictions(path, rows)
     return folder
+
+
+def _predictions(path: Path, rows: int) -> None:
+    """What both sides' runs wrote."""
+    for side, step in (("a", 0), ("b", 7)):
+        scores = [(n + step) / 1e6 for n in range(rows)]
+        table = {"id": [f"A{10_000 + n}" for n in range(rows)], "probability": scores, "decision": ["review"] * rows}
+        for number in (1, 2):
+            pq.write_table(pa.table(table), path / side / f"run-{number}.parquet")
 
 
 def running(path: Path, word: str = "") -> AuditFolder:

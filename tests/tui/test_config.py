@@ -108,3 +108,11 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(config: Path, tmp
 )
 def test_the_theme_of_a_terminal(environment: dict[str, str], theme: str) -> None:
     assert automatic_theme(environment) == theme
+
+
+def test_the_example_of_the_documentation_is_a_configuration(config: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "interface.md").read_text()
+    config.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    found = interface_config()
+    assert found.keys == {"predictions.sort": "S", "everywhere.help": "question_mark,f1"}
+    assert load_config().limits.memory == 4 << 30

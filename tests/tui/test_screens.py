@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,39 @@ import pytest
 
 from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
-from tests.tui.folders import finished, running
+from repro_tui.tui.screens.modals import Told
+from tests.tui.driving import press, settle
+from tests.tui.folders import CAUSES, finished, running
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 SCREENS = {
     "overview": [],
     "environment": ["2"],
-    "parameters": ["3", "enter"],
+    "parameters": ["3"],
+    "finding": ["3", "enter"],
     "data": ["4"],
     "predictions": ["5"],
-    "column": ["5", "enter"],
+    "chart": ["5", "down", "v"],
+    "column": ["5", "down", "enter"],
     "row": ["5", "tab", "enter"],
-    "code": ["6"],
-    "hunk": ["6", "down", "down", "enter"],
-    "progress": ["7"],
+    "sort": ["5", "t"],
+    "code": ["6", "right"],
+    "diff": ["6", "down", "enter"],
+    "cause": ["7"],
+    "progress": ["l"],
+    "files": ["o"],
+    "text": ["o", "down", "enter"],
+    "table": ["o", "end", "up", "up", "enter"],
+    "values": ["o", "end", "up", "up", "enter", "enter"],
+    "swapped": ["2", "x"],
+    "filter": ["5", "slash", *"flip"],
     "help": ["question_mark"],
+    "write": ["2", "w"],
+    "prompt": ["2", "w", "enter"],
+    "copied": ["3", "y"],
+    "palette": ["ctrl+p", *"numpy"],
 }
+THEMES = ["repro-light", "repro-contrast", "repro-contrast-light", "repro-16", "repro-16-light"]
 
 
 @pytest.fixture
@@ -36,21 +53,51 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     return tmp_path / "audit"
 
 
+def settled(keys: list[str]) -> Callable[[Any], Awaitable[None]]:
+    """Presses keys, and waits until all is drawn."""
+
+    async def press_all(pilot: Any) -> None:
+        await press(pilot, *keys)
+        pilot.app.cursor_blink = False
+        await settle(pilot)
+
+    return press_all
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("screen", list(SCREENS))
 def test_screen(screen: str, size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    assert snap_compare(Auditor(finished(place)), terminal_size=size, run_before=settled(SCREENS[screen]))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_causes(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    folder = finished(place, causes=CAUSES)
+    assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(["7"]))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_error(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    async def refuse(pilot: Any) -> None:
+        await settle(pilot)
+        pilot.app.push_screen(
+            Told("Refused", ["repro.toml: deployments.prod.code.commit: is a branch", "no file b.toml"])
+        )
+        await settle(pilot)
+
+    assert snap_compare(Auditor(finished(place)), terminal_size=size, run_before=refuse)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_theme(theme: str, place: Path, snap_compare: Any) -> None:
     app = Auditor(finished(place))
+    app.theme = theme
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settled(["5"]))
 
-    async def settle(pilot: Any) -> None:
-        await pilot.app.workers.wait_for_complete()
-        for key in SCREENS[screen]:
-            await pilot.press(key)
-            await pilot.pause()
-            await pilot.app.workers.wait_for_complete()
-            await pilot.pause()
-        await pilot.pause()
 
-    assert snap_compare(app, terminal_size=size, run_before=settle)
+def test_no_colour(place: Path, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(Auditor(finished(place)), terminal_size=(120, 40), run_before=settled(["5"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -58,6 +105,13 @@ def test_running(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
     folder = running(place)
     with engine_lock(place):
         assert snap_compare(Auditor(folder), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_leaving_while_it_runs(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    folder = running(place)
+    with engine_lock(place):
+        assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(["q"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

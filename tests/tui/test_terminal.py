@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from repro_tui.audit.folder import AuditFolder
+from tests.audit.project import PREDICT, Project
 from tests.conftest import need
 from tests.tui.folders import finished
 
@@ -30,7 +33,9 @@ class Terminal:
 
     def start(self, command: str, width: int = 80, height: int = 24) -> None:
         variables = [
-            word for name in ("REPRO_TUI_CACHE", "REPRO_TUI_AUDITS") for word in ("-e", f"{name}={os.environ[name]}")
+            word
+            for name in ("REPRO_TUI_CACHE", "REPRO_TUI_AUDITS", "REPRO_TUI_CONFIG", "VISUAL", "TERM")
+            for word in ("-e", f"{name}={os.environ.get(name, '')}")
         ]
         size = ("-x", str(width), "-y", str(height))
         self.tmux(
@@ -96,3 +101,68 @@ def test_a_signal_restores_the_terminal_and_the_audit_can_be_opened_again(
     again = subprocess.run(command.split(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert again.returncode == 1
     assert "58 of 400 decision values flip" in again.stdout
+
+
+def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: Terminal, tmp_path: Path) -> None:
+    """The connection is lost in the middle of a run: the audit goes on, and another view follows it to its end."""
+    project = Project(tmp_path / "project")
+    slow = PREDICT.replace("import csv, json", "import time; time.sleep(6)\nimport csv, json")
+    commit = project.repository.commit({"predict.py": slow})
+    same = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(a=same, b=same)
+    command = shlex.join(
+        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--repeat", "1", *project.options()]
+    )
+    terminal.start(f"cd {project.folder}; sh -c 'echo $$ > {tmp_path / 'pid'}; exec {command}'")
+    terminal.until("run 1")
+    terminal.until("leaves it running")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGHUP)
+    terminal.until("status=129")
+    (folder,) = [AuditFolder(path) for path in project.audits()]
+    assert folder.state() == "running"
+    again = Terminal(tmp_path / "again")
+    try:
+        again.start(f"{sys.executable} -m repro_tui show {folder.path.name}")
+        again.until("leaves it running")
+        again.keys("3")  # what is finished can be opened while the rest runs
+        again.until("Parameters")
+        again.keys("l")
+        again.until("Identical", 60)
+        again.keys("q")
+        again.until("status=0")
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            again.tmux("kill-server")
+
+
+def test_the_editor_gets_the_terminal_and_gives_it_back(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho IN THE EDITOR; cat "$1"; read line\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    finished(tmp_path / "audit")
+    terminal.start(f"{sys.executable} -m repro_tui show {tmp_path / 'audit'}")
+    terminal.until("58 of 400 decision values flip")
+    terminal.keys("3")
+    terminal.until("threshold")
+    terminal.keys("e")
+    assert '"threshold"' in terminal.until("IN THE EDITOR")
+    terminal.keys("Enter")
+    assert "IN THE EDITOR" not in terminal.until("1 changed")
+    terminal.keys("q")
+    terminal.until("status=1")
+
+
+def test_without_a_capable_terminal_it_is_plain(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TERM=dumb: the summary as lines, and no escape sequence."""
+    monkeypatch.setenv("TERM", "dumb")
+    finished(tmp_path / "audit")
+    terminal.start(f"{sys.executable} -m repro_tui show {tmp_path / 'audit'} > {tmp_path / 'out'} 2>&1")
+    terminal.until("status=1")
+    written = (tmp_path / "out").read_bytes()
+    assert b"58 of 400 decision values flip" in written
+    assert b"\x1b" not in written

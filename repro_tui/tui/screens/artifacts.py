@@ -14,7 +14,7 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import safe, say
+from repro_tui.tui.widgets.safe import safe, say, text_of
 
 COLUMNS = [ColumnSpec("file", 24, 2), ColumnSpec("bytes", 14, 0, True), ColumnSpec("what it is", 20, 3)]
 KNOWN = {
@@ -54,7 +54,7 @@ class Files:
         return (
             Text(show(str(path.relative_to(self.root)), 300)),
             Text(f"{path.stat().st_size:,}" if path.exists() else "gone"),
-            Text(what_it_is(path.name), style="quiet"),
+            text_of(what_it_is(path.name), max(4, widths[2]), "quiet"),
         )
 
 

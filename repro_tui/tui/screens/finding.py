@@ -57,7 +57,7 @@ class FindingScreen(AuditScreen):
         grid = self.query_one(Grid)
         grid.display = bool(finding.children)
         below = [Line(child) for child in finding.children]
-        grid.columns = columns_for(below, self.size.width)
+        grid.columns = columns_for(below, self.size.width, top=1)
         grid.show_rows(FindingRows(below, grid.columns, top=1))
         if finding.children:
             grid.focus()

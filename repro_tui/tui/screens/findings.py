@@ -11,19 +11,13 @@ from repro_tui.model.finding import Finding
 from repro_tui.support.text import show
 from repro_tui.tui.differences import relative
 from repro_tui.tui.widgets.grid import ColumnSpec
-from repro_tui.tui.widgets.safe import ABSENT, GLYPHS, changed_segments, marked, shortened
+from repro_tui.tui.widgets.safe import ABSENT, GLYPHS, changed_segments, marked, shortened, text_of
 
 STYLES = {"changed": "bad", "added": "new", "removed": "gone", "unknown": "warn", "same": ""}
 LOUD = {"important": "loud", "notice": "", "info": "quiet"}
-COLUMNS = [
-    ColumnSpec("", 1),
-    ColumnSpec("what", 16, 3),
-    ColumnSpec("A", 12, 3, side="a"),
-    ColumnSpec("B", 12, 3, side="b"),
-    ColumnSpec("Δ", 15),
-    ColumnSpec("note", 8, 2),
-]
 DELTA_WIDTH = 15
+ROOM_FOR_DELTA = 72
+MEASURED = 500  # findings whose widths are looked at
 Path = tuple[str, ...]
 
 
@@ -69,15 +63,34 @@ def delta(finding: Finding) -> str:
         return ""
 
 
-def columns_for(lines: Sequence[Line], width: int) -> list[ColumnSpec]:
-    """The columns that these findings need: Δ only where numbers differ, and room for it."""
-    some = [line.finding for line in lines[:500]]
-    moved, noted = width >= 72 and any(map(delta, some)), any(map(_note, some))
-    return [
-        ColumnSpec("Δ", DELTA_WIDTH, 0, True) if c.title == "Δ" else c
-        for c in COLUMNS
-        if (moved or c.title != "Δ") and (noted or c.title != "note")
-    ]
+def columns_for(lines: Sequence[Line], width: int, top: int = 0) -> list[ColumnSpec]:
+    """The columns that these findings need, as wide as what stands in them where that fits into `width` cells."""
+    seen = lines[:MEASURED]
+    found = [line.finding for line in seen]
+    moved = width >= ROOM_FOR_DELTA and any(map(delta, found))
+    wanted = {
+        "what": max((len(_name(line, top)) for line in seen), default=0),
+        "A": max((len(_one_line(f.a)) for f in found), default=0),
+        "B": max((len(_one_line(f.b)) for f in found), default=0),
+        "note": max((len(_note(f)) for f in found), default=0),
+    }
+    columns = [ColumnSpec("", 1)]
+    room = shared_out(wanted, width - 8 - (DELTA_WIDTH + 1 if moved else 0))
+    for title, least in room.items():
+        if title == "note" and moved:
+            columns.append(ColumnSpec("Δ", DELTA_WIDTH, 0, True))
+        if title != "note" or wanted["note"]:
+            columns.append(ColumnSpec(title, max(6, least), 1, side={"A": "a", "B": "b"}.get(title, "")))
+    return columns
+
+
+def shared_out(wanted: dict[str, int], room: int) -> dict[str, int]:
+    """Room for each: what it wants where that is little, else an equal share of what is left."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(sorted(wanted, key=lambda name: wanted[name])):
+        found[name] = max(0, min(wanted[name], room // (len(wanted) - place)))
+        room -= found[name]
+    return {name: found[name] for name in wanted}
 
 
 class FindingRows:
@@ -94,9 +107,7 @@ class FindingRows:
         """One finding; what changed inside a value is marked."""
         line = self.lines[row]
         finding = line.finding
-        path = finding.path[-1:] if line.depth + self.top else finding.path
-        sign = ("▾ " if line.open else "▸ ") if finding.children else ""
-        name = "  " * line.depth + sign + shortened(show(" › ".join(path), 300), max(5, widths[1] - 2 * line.depth - 2))
+        name = shortened(_name(line, self.top), max(5, widths[1]))
         a, b = values(finding, widths[2], widths[3])
         cells = {
             "": Text(GLYPHS[finding.change], style=STYLES[finding.change]),
@@ -104,9 +115,16 @@ class FindingRows:
             "A": a,
             "B": b,
             "Δ": Text(delta(finding)),
-            "note": Text(_note(finding), style="quiet"),
+            "note": text_of(_note(finding), max(4, widths[-1]), "quiet"),
         }
         return [cells[title] for title in self._titles]
+
+
+def _name(line: Line, top: int) -> str:
+    """What a row is about: below its parent only the last part of the path."""
+    path = line.finding.path[-1:] if line.depth + top else line.finding.path
+    sign = ("▾ " if line.open else "▸ ") if line.finding.children else ""
+    return "  " * line.depth + sign + show(" › ".join(path), 300)
 
 
 def _note(finding: Finding) -> str:

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
+from repro_tui.report.words import plural
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
@@ -187,7 +188,7 @@ class PredictionsScreen(AuditScreen):
         grid.show_rows(CellRows(self.differences))
         which = "over tolerance" if self.only_different else "not equal"
         order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
-        self._tell_cells(f"{len(self.differences):,} cells {which}, {order}", "dim")
+        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}", "dim")
 
     def _tell_cells(self, text: str, style: str) -> None:
         self.query_one("#cells-title", Static).update(safe(text, style))

@@ -58,7 +58,8 @@ class Grid(ScrollView, can_focus=True):
     Grid {{ scrollbar-size-vertical: 1; background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }}
     Grid > .grid--header {{ color: $text-muted; text-style: $head-style; background: $panel; }}
     Grid > .grid--cursor {{ background: $surface-lighten-1; text-style: bold; }}
-    Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; text-style: $cursor-style; }}
+    Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; }}
+    Grid:focus > .grid--cursor {{ text-style: $cursor-style; }}
     Grid > .grid--empty {{ color: $text-muted; text-style: italic; }}
     {CSS}
     """
@@ -179,7 +180,7 @@ class Grid(ScrollView, can_focus=True):
             if size > 0 and place < len(cells):
                 segments += self._fitted(cells[place], size, style, self.columns[place].right, plain)
                 segments.append(Segment(" ", style))
-        return Strip(segments).adjust_cell_length(width, style)
+        return Strip(segments).adjust_cell_length(width, style).simplify()
 
     def _look(self, names: str, style: Style, plain: bool) -> Style:
         """The style of some names; under the cursor only what was marked keeps a sign, in no colour."""
