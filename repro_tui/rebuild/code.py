@@ -11,7 +11,7 @@ from repro_tui.model.workspace import CodeTree, Part, TreeFile
 from repro_tui.support.context import Context, Step
 from repro_tui.support.git import Repository, clone_folder, show_location
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 
 def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Part | None]:
@@ -27,7 +27,7 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
     with context.step("code", f"commit {code.commit[:12]} of {show(show_location(code.repository), 200)}") as step:
         tree = _tree(code, context, step)
         step.key, step.matches = code.commit, "matches"
-        step.how = f"commit {code.commit[:12]}: {len(tree.files):,} files, each checked against its blob"
+        step.how = f"commit {code.commit[:12]}: {plural(len(tree.files), 'file')}, each checked against its blob"
         _warn(code, tree, step)
     return tree, step.part()
 

@@ -16,7 +16,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 
 def rebuild_data(
@@ -29,7 +29,7 @@ def rebuild_data(
     """
     if not record.data:
         return (), None
-    with context.step("data", f"{len(record.data)} items") as step:
+    with context.step("data", plural(len(record.data), "item")) as step:
         fetching = Fetching(record, code, context, step)
         found, errors = [], []
         for item in record.data:
@@ -57,7 +57,7 @@ def _conclude(step: Step, record: Record, found: tuple[FetchedData, ...]) -> Non
         step.warn(f"data {show(path, 200)}: the record has no hash, so nothing says that it is the recorded data")
     step.matches = "unknown" if unhashed else "matches"
     files = [file for item in found for file in item.files.values()]
-    step.how = f"{len(found)} items: {len(files):,} files, {sum(file.size for file in files):,} bytes"
+    step.how = f"{plural(len(found), 'item')}: {plural(len(files), 'file')}, {sum(file.size for file in files):,} bytes"
     step.key = digest_text(*(part for item in found for part in (item.path, digest_of(item.files))))
 
 

@@ -19,7 +19,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import from_plain, to_plain
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 FORMAT = "1"
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
@@ -48,7 +48,9 @@ def rebuild_python_environment(
         )
         inventory = _inventory(folder, key, interpreter, record, context)
         step.key, step.matches = key, _matches(pins, inventory, step)
-        step.how = f"{len(inventory.python_packages)} packages from {show(name, 120)}, Python {interpreter.version}"
+        step.how = (
+            f"{plural(len(inventory.python_packages), 'package')} from {show(name, 120)}, Python {interpreter.version}"
+        )
         built = BuiltEnvironment(
             kind="venv",
             key=key,

@@ -20,14 +20,13 @@ from repro_tui.report.words import (
     counts_words,
     differing_first,
     path_text,
-    plural,
     seconds,
     side_facts,
     tone,
     value_text,
     verdict_glyph,
 )
-from repro_tui.support.text import show_lines
+from repro_tui.support.text import plural, show_lines
 
 MOST_FINDINGS, MOST_CHILDREN, MOST_LINES, MOST_WARNINGS = 300, 30, 120, 100
 LONG_HUNK = 24

@@ -18,13 +18,12 @@ from repro_tui.report.words import (
     differing_first,
     number,
     path_text,
-    plural,
     seconds,
     side_facts,
     value_text,
     verdict_glyph,
 )
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 MOST_FINDINGS, MOST_COLUMNS, MOST_ROWS, MOST_WARNINGS = 25, 50, 10, 20
 COUNTS = ("added", "removed", "changed", "unknown", "same")

@@ -51,11 +51,6 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
 
 
-def plural(count: int, noun: str) -> str:
-    """A count and its noun, one or many."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def bounded(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
     """The first `most` items, and how many are left out."""
     return items[:most], max(0, len(items) - most)

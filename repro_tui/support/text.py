@@ -49,6 +49,11 @@ def shorten_middle(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail]}…{text[-tail:]}"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun, one or many."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _as_text(value: Any) -> str:
     if value is None:
         return "—"

@@ -14,6 +14,7 @@ from repro_tui.model.finding import AREAS, Area
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
+from repro_tui.support.text import plural
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import ScreenName
@@ -183,7 +184,7 @@ def _side(letter: str, side: SideReport) -> list[Content | str]:
     how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
     found: list[Content | str] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        safe(f"  ran in: {how}; {len(side.runs)} runs"),
+        safe(f"  ran in: {how}; {plural(len(side.runs), 'run')}"),
     ]
     found += [safe(f"  {part.step}: {part.how} ({part.matches})") for part in side.rebuild]
     return found + [safe(f"  missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
@@ -90,10 +91,10 @@ class Picker(Screen[None]):
         """Two references, what they can be, and the past."""
         yield TitleBar()
         yield Static("", id="told", markup=False)
-        yield Input(
-            placeholder="A, the baseline: NAME, FILE#NAME or git:REV", id="a", compact=True, select_on_focus=False
-        )
-        yield Input(placeholder="B, the candidate", id="b", compact=True, select_on_focus=False)
+        for side, placeholder in (("a", "the baseline: NAME, FILE#NAME or git:REV"), ("b", "the candidate")):
+            with Horizontal(classes="side"):
+                yield Static(safe(side.upper(), f"bold ${'primary' if side == 'a' else 'secondary'}"), markup=False)
+                yield Input(placeholder=placeholder, id=side, compact=True, select_on_focus=False)
         yield Grid(
             [ColumnSpec("reference", 16, 2), ColumnSpec("", 20, 3)], empty="nothing here is called that", id="choices"
         )

@@ -14,8 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
-from repro_tui.report.words import plural
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
 from repro_tui.tui.export import Table
