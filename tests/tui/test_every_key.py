@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +148,9 @@ async def test_the_editor_gets_a_copy(tmp_path: Path, monkeypatch: pytest.Monkey
     editor.write_text(f'#!/bin/sh\nfor file; do echo "$file"; cat "$file"; done > {tmp_path}/seen\n')
     editor.chmod(editor.stat().st_mode | stat.S_IEXEC)
     monkeypatch.setenv("VISUAL", str(editor))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
     app = Auditor(finished(tmp_path / "audit"))
     suspended: list[str] = []
 
@@ -169,7 +172,7 @@ async def test_the_editor_gets_a_copy(tmp_path: Path, monkeypatch: pytest.Monkey
         assert '"path": [' in (tmp_path / "seen").read_text()
     assert suspended == ["suspended", "resumed"] * 2
     assert (tmp_path / "audit" / "report.json").read_bytes() == before
-    assert not [path for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("repro-tui-*") if path.is_dir()]
+    assert not list(copies.iterdir())
 
 
 async def test_sorting_and_sorting_again(tmp_path: Path) -> None:

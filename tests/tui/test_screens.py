@@ -32,7 +32,7 @@ SCREENS = {
     "cause": ["7"],
     "progress": ["l"],
     "files": ["o"],
-    "text": ["o", "down", "enter"],
+    "text": ["o", "enter"],
     "table": ["o", "end", "up", "up", "enter"],
     "values": ["o", "end", "up", "up", "enter", "enter"],
     "swapped": ["2", "x"],

@@ -47,7 +47,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "CauseScreen": ("7",),
     "Progress": ("l",),
     "ArtifactsScreen": ("o",),
-    "TextScreen": ("o", "down", "enter"),
+    "TextScreen": ("o", "enter"),
     "TableScreen": ("o", "end", "up", "up", "enter"),
     "ValuesScreen": ("o", "end", "up", "up", "enter", "enter"),
     "Help": ("question_mark",),
