@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test check lint type snapshots bench docs clean
+.PHONY: setup systems demo test check lint type snapshots bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -13,10 +13,17 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
 	touch $@
 
+# The systems that records are read from (MLflow, W&B, DVC), which only the tests need.
+systems: $(VENV)/.systems
+
+$(VENV)/.systems: $(VENV)/.ready
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --group systems
+	touch $@
+
 demo: setup
 	$(BIN)/repro-tui demo
 
-test: setup
+test: systems
 	$(BIN)/python -m pytest
 
 check: lint type

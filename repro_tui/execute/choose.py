@@ -16,7 +16,9 @@ RUNNERS = {"image": "docker", "dockerfile": "docker", "lock": "local", "requirem
 
 def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
     """What is wrong with executing an environment of that kind under these settings, or None."""
-    fitting = RUNNERS[kind]
+    fitting = RUNNERS.get(kind)
+    if fitting is None:
+        return None
     if settings.runner not in ("auto", fitting):
         return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: {fitting} does")
     if fitting == "docker":
@@ -35,7 +37,7 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
 
 def runner_for(kind: str, settings: Settings, context: Context) -> Runner:
     """The runner of an environment that was rebuilt: a `venv`, an `image` or a `sif`. Raises Refused."""
-    fitting = {"venv": "local", "image": "docker", "sif": "apptainer"}[kind]
-    if settings.runner not in ("auto", fitting):
+    fitting = {"venv": "local", "image": "docker", "sif": "apptainer", "endpoint": "endpoint"}[kind]
+    if fitting != "endpoint" and settings.runner not in ("auto", fitting):
         raise Refused(f"the {settings.runner} runner cannot run this environment: {fitting} does")
     return cast(Runner, load("repro_tui.runners", fitting)())

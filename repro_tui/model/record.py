@@ -21,17 +21,25 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Where the code was recorded. `repository` is an absolute path or a URL; `commit` 40 or 64 hex digits."""
+    """Where the code was recorded. `repository` is an absolute path or a URL; `commit` 40 or 64 hex digits.
+
+    `in_image`: the image has its own copy, which is what runs; the commit is compared, and never laid over it.
+    """
 
     repository: str
     commit: str
     subdirectory: str = "."
     dirty: bool | None = None
+    in_image: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the code ran in: at most one of the five ways (`image` beside `dockerfile` is what was recorded)."""
+    """What the code ran in: at most one of the five ways (`image` beside `dockerfile` is what was recorded).
+
+    `lock` and `requirements` are paths in the commit's tree, or `file:PATH` below the record's folder. `as_of` is the
+    moment (RFC 3339) that packages which were not recorded are resolved as of; None: now.
+    """
 
     image: str | None = None
     dockerfile: str | None = None
@@ -39,6 +47,7 @@ class Environment:
     requirements: str | None = None
     sif: str | None = None
     python: str | None = None
+    as_of: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -62,7 +71,8 @@ class Parameters:
 class DataItem:
     """One file or folder of data: where the code expects it (`path`), where it comes from, and its hash.
 
-    `source` is `git`, `file`, `dvc`, `mlflow`, `wandb`, `file:PATH` (below the record's folder) or an fsspec URL.
+    `source` is `git`, `file`, `dvc`, `file:PATH` (below the record's folder), `mlflow:URI` (an artifact, such as
+    `mlflow:runs:/ID/model`), `wandb:PATH` (`entity/project/name:version`) or an fsspec URL.
     """
 
     path: str
@@ -73,11 +83,18 @@ class DataItem:
 
 @dataclass(frozen=True, slots=True)
 class Predict:
-    """The predict step: a command with placeholders, or the protocol of a server to ask."""
+    """The predict step: a command with placeholders, or the protocol of a server to ask.
+
+    `url` is a live endpoint, which is not rebuilt, only asked; without it the image's own server is started and asked.
+    `port` is where that server listens (0: the protocol's own), `model` the name that the protocol asks for.
+    """
 
     command: tuple[str, ...] = ()
     protocol: Protocol | None = None
     timeout_s: float = 600.0
+    url: str = ""
+    port: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

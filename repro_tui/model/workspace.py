@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from repro_tui.model.inventory import Inventory
+from repro_tui.model.record import Predict
 
 Match = Literal["matches", "differs", "unknown"]
 
@@ -57,11 +58,12 @@ class BuiltEnvironment:
     """A runnable environment.
 
     kind `venv`: `folder` is the environment's root, `python` its interpreter, `interpreter_root` the folder of the
-    base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file.
+    base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file. kind
+    `endpoint`: nothing was rebuilt, a live server is asked.
     `variables` is what the predict step sees of the environment's own (record over image).
     """
 
-    kind: Literal["venv", "image", "sif"]
+    kind: Literal["venv", "image", "sif", "endpoint"]
     key: str
     inventory: Inventory
     folder: str = ""
@@ -110,7 +112,8 @@ class BuiltParameters:
 class Workspace:
     """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
 
-    `key` is the content hash of everything in it: two workspaces of one key are the same.
+    `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
+    predict step, for servers that are asked and have no command.
     """
 
     key: str
@@ -123,4 +126,5 @@ class Workspace:
     data: tuple[FetchedData, ...] = ()
     tree: str = ""
     subdirectory: str = "."
+    predict: Predict = field(default_factory=Predict)
     parts: tuple[Part, ...] = ()

@@ -37,9 +37,9 @@ def rebuild_python_environment(
     environment = record.environment
     name = environment.lock or environment.requirements or ""
     with context.step("environment", f"rebuilding it from {show(name, 120)}") as step:
-        text = _read(name, code)
+        text = _read(name, record, code)
         interpreter = _interpreter(record, step, context)
-        pins = _pins(name, text, environment.lock is not None, interpreter, step, context)
+        pins = _pins(name, text, record, interpreter, step, context)
         key = digest_text(
             FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _links(context), *pins
         )
@@ -63,7 +63,9 @@ def rebuild_python_environment(
     return built, step.part()
 
 
-def _read(name: str, code: CodeTree | None) -> bytes:
+def _read(name: str, record: Record, code: CodeTree | None) -> bytes:
+    if name.startswith("file:"):
+        return _beside_the_record(name.removeprefix("file:"), record)
     if code is None:
         raise Inconclusive(f"{name} is in the commit's tree, and the record has no code", "record code, or an image")
     try:
@@ -71,6 +73,13 @@ def _read(name: str, code: CodeTree | None) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise Inconclusive(f"{name} is not in the commit {code.commit}", "record a file that is committed") from error
+
+
+def _beside_the_record(name: str, record: Record) -> bytes:
+    try:
+        return resolve_inside(Path(record.base), name).read_bytes()
+    except (OSError, ValueError) as error:
+        raise Inconclusive(f"{name} cannot be read below {record.base}", "put it beside the record") from error
 
 
 def _interpreter(record: Record, step: Step, context: Context) -> Interpreter:
@@ -88,9 +97,9 @@ def _links(context: Context) -> str:
     return "copy" if context.settings.isolation == "none" else "hardlink"
 
 
-def _pins(name: str, raw: bytes, lock: bool, interpreter: Interpreter, step: Step, context: Context) -> list[str]:
+def _pins(name: str, raw: bytes, record: Record, interpreter: Interpreter, step: Step, context: Context) -> list[str]:
     """The complete pinned requirements, one package each."""
-    if lock:
+    if record.environment.lock is not None:
         return locked(raw, name, interpreter.markers)
     lines, mistakes = parse_requirements(raw.decode("utf-8", "replace"), name)
     if mistakes:
@@ -102,7 +111,7 @@ def _pins(name: str, raw: bytes, lock: bool, interpreter: Interpreter, step: Ste
     for line in wanted:
         if not line.pinned:
             step.warn(f"{name}: line {line.number}: {show(str(line.requirement), 120)} is not pinned")
-    return _completed(wanted, interpreter, step, context) if wanted else []
+    return _completed(wanted, record.environment.as_of, interpreter, step, context) if wanted else []
 
 
 def _applies(line: Line, interpreter: Interpreter) -> bool:
@@ -110,31 +119,32 @@ def _applies(line: Line, interpreter: Interpreter) -> bool:
     return marker is None or marker.evaluate({**interpreter.markers, "extra": ""})
 
 
-def _completed(lines: list[Line], interpreter: Interpreter, step: Step, context: Context) -> list[str]:
+def _completed(
+    lines: list[Line], as_of: str | None, interpreter: Interpreter, step: Step, context: Context
+) -> list[str]:
     """The requirements with what they need in turn, resolved once and remembered: the next time nothing moves."""
     texts = sorted(line.text for line in lines)
-    key = digest_text(FORMAT, interpreter.version, interpreter.platform, *texts)
+    key = digest_text(FORMAT, interpreter.version, interpreter.platform, as_of or "", *texts)
     known = context.cache.read_note("resolutions", key)
     if known is None:
-        known = {"pins": _resolve(texts, interpreter, step, context), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+        pins = _resolve(texts, as_of, interpreter, step, context)
+        known = {"pins": pins, "date": as_of[:10] if as_of else f"{datetime.now(UTC):%Y-%m-%d}"}
         context.cache.write_note("resolutions", key, known)
     hashes = {normalised(line.requirement.name): line.hashes for line in lines}
     pins = [" ".join([pin, *(f"--hash={value}" for value in hashes.get(_name(pin), ()))]) for pin in known["pins"]]
     unrecorded = [pin for pin in known["pins"] if _name(pin) not in hashes]
     if unrecorded:
         told = show(", ".join(unrecorded), 300)
-        step.warn(f"{len(unrecorded)} packages were not recorded, and were resolved on {known['date']}: {told}")
+        step.warn(f"{len(unrecorded)} packages were not recorded, and were resolved as of {known['date']}: {told}")
     return sorted(pins)
 
 
-def _resolve(texts: list[str], interpreter: Interpreter, step: Step, context: Context) -> list[str]:
+def _resolve(texts: list[str], as_of: str | None, interpreter: Interpreter, step: Step, context: Context) -> list[str]:
     source = context.cache.temporary().with_suffix(".in")
     source.write_text("\n".join(texts) + "\n", "utf-8")
+    until = ["--exclude-newer", as_of] if as_of else []
     try:
-        done = run_uv(
-            [*_COMPILE, "--python", interpreter.executable, str(source)],
-            context,
-        )
+        done = run_uv([*_COMPILE, *until, "--python", interpreter.executable, str(source)], context)
     finally:
         source.unlink()
     _log(done.text if done.exit_code else "", step, context)

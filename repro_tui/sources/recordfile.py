@@ -192,11 +192,14 @@ class _Reader:
 
     def _code(self) -> Code | None:
         code = self.deployment.code
-        return Code(repository_location(code.repository, self.base), code.commit, code.subdirectory) if code else None
+        if code is None:
+            return None
+        location = repository_location(code.repository, self.base)
+        return Code(location, code.commit, code.subdirectory, code.dirty, code.in_image)
 
     def _predict(self) -> Predict | None:
         predict = self.deployment.predict
-        return Predict(tuple(predict.command), predict.protocol, predict.timeout_s) if predict else None
+        return Predict(**predict.model_dump() | {"command": tuple(predict.command)}) if predict else None
 
     def _place(self, field: str) -> str:
         return f"{self.label}: deployments.{self.name}.{field}"
@@ -236,8 +239,8 @@ class _Reader:
                 self._file(place, rest)
         elif item.source == "file":
             self._file(f"data.{number}.path", item.path)
-        elif "://" not in item.source and item.source not in ("dvc", "git", "mlflow", "wandb"):
-            words = "is no source: expected dvc, file, git, mlflow, wandb, file:PATH or a URL"
+        elif "://" not in item.source and item.source not in ("dvc", "git") and scheme not in ("mlflow", "wandb"):
+            words = "is no source: expected dvc, file, git, file:PATH, mlflow:URI, wandb:PATH or a URL"
             self.mistakes.append(Mistake(self._place(place), f"{show(item.source, 80)!r} {words}"))
         return DataItem(item.path, item.source, item.sha256, item.md5)
 

@@ -21,7 +21,7 @@ PREFIXES = {
     "wandb:": "wandb",
     "docker:": "docker",
     "image:": "image",
-    "sif:": "apptainer",
+    "sif:": "sif",
     "http://": "endpoint",
     "https://": "endpoint",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from repro_tui.support.paths import is_inside
@@ -62,6 +63,29 @@ def repository(location: str) -> str | None:
 def is_remote(location: str) -> bool:
     """Whether a repository is named by URL or by git's HOST:PATH, and not by a path."""
     return "://" in location or bool(_SCP.fullmatch(location))
+
+
+def endpoint(url: str) -> str | None:
+    """The URL of a live endpoint."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "is not a readable URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname or _CONTROL.search(url):
+        return "is not the URL of an endpoint: expected http:// or https:// and a host"
+    return None
+
+
+def moment(text: str) -> str | None:
+    """A moment with its offset (RFC 3339)."""
+    try:
+        if datetime.fromisoformat(text).tzinfo is not None:
+            return None
+    except ValueError:
+        pass
+    return "is not a moment: expected one such as 2026-03-01T00:00:00Z"
 
 
 def relative_path(path: str) -> str | None:

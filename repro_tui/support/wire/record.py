@@ -21,6 +21,7 @@ def _follows(check: Callable[[str], str | None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
+Located = Annotated[str, _follows(lambda text: grammar.relative_path(text.removeprefix("file:")))]
 Inside = Annotated[str, _follows(grammar.relative_path)]
 Sha256 = Annotated[str, _follows(lambda text: grammar.hex_digest(text, 64))]
 Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(".dir"), 32))]
@@ -59,6 +60,8 @@ class CodeFields(Table):
     repository: Annotated[str, _follows(grammar.repository)] = Field(description="A path or URL.")
     commit: str = Field(description="40 or 64 hex digits: a record holds no moving name.")
     subdirectory: Annotated[str, _follows(grammar.relative_path)] = Field(".", description="Where the project begins.")
+    in_image: bool = Field(False, description="The image has its own copy, which is what runs: it is only compared.")
+    dirty: bool | None = Field(None, description="Whether the recorded tree had uncommitted changes.")
 
 
 class EnvironmentFields(Table):
@@ -66,10 +69,17 @@ class EnvironmentFields(Table):
 
     image: Annotated[str, _follows(grammar.image)] | None = Field(None, description="NAME@sha256:DIGEST")
     dockerfile: Inside | None = Field(None, description="Built from the commit's tree; an image beside it is compared.")
-    lock: Inside | None = Field(None, description="uv.lock or pylock.toml in the commit's tree.")
-    requirements: Inside | None = Field(None, description="A requirements file in the commit's tree, pinned.")
+    lock: Located | None = Field(
+        None, description="uv.lock or pylock.toml in the commit's tree, or file:PATH below this file's folder."
+    )
+    requirements: Located | None = Field(
+        None, description="A pinned requirements file in the commit's tree, or file:PATH below this file's folder."
+    )
     sif: Inside | None = Field(None, description="An Apptainer image, below this file's folder.")
     python: Annotated[str, Field(pattern=r"^3(\.[0-9]+){1,2}$")] | None = Field(None, description='Such as "3.11".')
+    as_of: Annotated[str, _follows(grammar.moment)] | None = Field(
+        None, description="Packages that were not recorded are resolved as of then, such as 2026-03-01T00:00:00Z."
+    )
     variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
 
     @model_validator(mode="after")
@@ -92,7 +102,7 @@ class DataFields(Table):
 
     path: Inside = Field(description="Where the code expects it.")
     source: str = Field(
-        description="dvc, file, git, mlflow, wandb, file:PATH below this file's folder, or an fsspec URL."
+        description="dvc, file, git, file:PATH below this file's folder, mlflow:URI, wandb:PATH, or an fsspec URL."
     )
     sha256: Sha256 | None = Field(None, description="What is fetched must match.")
     md5: Md5 | None = Field(None, description="DVC's; what is fetched must match.")
@@ -102,7 +112,10 @@ class PredictFields(Table):
     """The predict step."""
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}.")
-    protocol: Literal["mlflow", "open-inference"] | None = Field(None, description="Ask the image's server instead.")
+    protocol: Literal["mlflow", "open-inference"] | None = Field(None, description="Ask a server instead.")
+    url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only asked.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Where the image's server listens.")
+    model: str = Field("", description="The model that open-inference asks for.")
     timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
 
     @model_validator(mode="after")
@@ -113,6 +126,8 @@ class PredictFields(Table):
             raise ValueError(f"the command has {', '.join(unknown)}: the placeholders are {known}")
         if self.command and self.protocol:
             raise ValueError("names a command and a protocol: expected one of them")
+        if self.url and not self.protocol:
+            raise ValueError("names a url and no protocol: expected mlflow or open-inference")
         return self
 
 
