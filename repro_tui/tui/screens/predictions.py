@@ -51,6 +51,7 @@ CELL_COLUMNS = [
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 ROOM_FOR_ALL = 100
 MOST_COLUMNS_SHOWN = 8
+HOLD_AFTER_S = 1.0
 
 
 class ColumnRows:
@@ -172,12 +173,19 @@ class PredictionsScreen(AuditScreen):
             inputs = self.store.folder.path / "inputs.parquet"
             self.differences = Differences(self.store.folder.differences, inputs, area.key if area else ())
             self.app.call_from_thread(self._show_charts)
+            self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
         try:
             self.differences.select(wanted, self.sort, self.rising, self.only_different)
         except NotAnExpression as error:
             self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
             return
         self.app.call_from_thread(self._show_cells)
+
+    @work(thread=True, group="hold")
+    def _hold(self) -> None:
+        """Makes pages far away fast, once what was asked for first is on the screen."""
+        if self.differences is not None:
+            self.differences.table.hold()
 
     def _show_cells(self) -> None:
         if self.differences is None or not self.is_mounted:
