@@ -80,6 +80,18 @@ async def test_a_running_overview_names_the_key_of_the_steps(tmp_path: Path) -> 
             assert "l shows the steps" in written(app)
 
 
+async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await press(pilot, "5")
+            seen = written(app)
+            assert "no differing cells" not in seen
+            assert seen.count("not compared yet: the audit is running") == 3
+            assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_charts_of_a_column_are_not_wider_than_their_room(audit: AuditFolder, size: tuple[int, int]) -> None:
     """A scroll bar takes its room before anything is drawn: a line that wraps tears a chart apart."""

@@ -102,11 +102,11 @@ class PredictionsScreen(AuditScreen):
         yield Static("", id="line", markup=False)
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield Grid(COLUMNS, id="columns", empty="no columns to compare")
+                yield Grid(COLUMNS, id="columns", empty="")
                 with Vertical(id="table"):
                     yield filter_line("text, or an expression: delta > 0.01 and flip")
                     yield Static("", id="cells-title", markup=False)
-                    yield Grid(CELL_COLUMNS, id="cells", empty="no differing cells")
+                    yield Grid(CELL_COLUMNS, id="cells", empty="")
             with Vertical(id="right"):
                 with ReadingPane(id="measures"):
                     yield Static("", id="column", markup=False)
@@ -143,9 +143,9 @@ class PredictionsScreen(AuditScreen):
     def _fit_columns(self) -> None:
         """The columns that have room."""
         area, grid = self.store.predictions(), self.query_one("#columns", Grid)
+        narrow = grid.size.width < ROOM_FOR_ALL
+        grid.show_columns([c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)])
         if area is not None:
-            narrow = grid.size.width < ROOM_FOR_ALL
-            grid.columns = [c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)]
             grid.show_rows(ColumnRows(area, grid.columns), keep=True)
 
     def changed(self) -> None:
@@ -154,16 +154,24 @@ class PredictionsScreen(AuditScreen):
         line = self.query_one("#line", Static)
         if area is None:
             running = "not compared yet: the audit is running"
-            line.update(safe(running if self.store.running else "the predictions were not compared"))
+            self._tell_waiting(line, running if self.store.running else "the predictions were not compared")
             return
         if area is self._shown:
             return
         self._shown = area
+        self.query_one("#columns", Grid).empty = "no columns to compare"
+        self.query_one("#cells", Grid).empty = "no differing cells"
         line.update(_line(area))
         self._lay_out()
         self._fit_columns()
         if self.store.folder.differences.exists():
             self._select("")
+
+    def _tell_waiting(self, line: Static, why: str) -> None:
+        """Where nothing was compared, no table may look as if nothing differed."""
+        line.update(safe(why))
+        for grid in self.query(Grid):
+            grid.empty = why
 
     @work(thread=True, exclusive=True, group="cells")
     def _select(self, wanted: str) -> None:
