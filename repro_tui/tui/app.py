@@ -139,6 +139,14 @@ class Auditor(App[int]):
         self.show_screen(area)
         self.push_finding(area, finding)
 
+    def show_column(self, name: str) -> None:
+        """Opens the predictions with the cursor on an output column."""
+        from repro_tui.tui.screens.predictions import PredictionsScreen
+
+        self.show_screen("predictions")
+        if isinstance(self.screen, PredictionsScreen):
+            self.screen.wanted = name
+
     def push_finding(self, area: AreaName, finding: Finding) -> None:
         """Opens one finding on top of what is shown: a changed file as its lines, anything else as two values."""
         if self.store is None:

@@ -12,12 +12,13 @@ from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.finding import FindingScreen
-from repro_tui.tui.screens.modals import Told
+from repro_tui.tui.screens.modals import Help, Told
+from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.screens.progress import Steps
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import fitting
 from repro_tui.tui.widgets.prose import Item, hung
-from tests.tui.driving import press, written
+from tests.tui.driving import press, settle, until, written
 from tests.tui.folders import finished, running
 
 HINTS = [("Enter", "open"), ("/", "filter"), ("?", "keys"), ("q", "quit")]
@@ -90,6 +91,24 @@ async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_pa
             assert "no differing cells" not in seen
             assert seen.count("not compared yet: the audit is running") == 3
             assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
+
+
+async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "colon", *"probab")
+        await until(pilot, lambda: "predictions: probability (drift)" in written(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
+        await settle(pilot)
+        assert isinstance(app.screen, PredictionsScreen)
+        column = app.screen.column()
+        assert column is not None
+        assert column.name == "probability"
+        await press(pilot, "colon", *"show the keys")
+        await until(pilot, lambda: "Show the keys  (?)" in written(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, Help))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

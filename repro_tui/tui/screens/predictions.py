@@ -94,6 +94,7 @@ class PredictionsScreen(AuditScreen):
         self.sort, self.rising = WORST, False
         self.only_different = True
         self.charts_alone = False
+        self.wanted = ""  # the column that the cursor begins on
         self._shown: PredictionsArea | None = None
 
     def compose(self) -> ComposeResult:
@@ -164,6 +165,9 @@ class PredictionsScreen(AuditScreen):
         line.update(_line(area))
         self._lay_out()
         self._fit_columns()
+        names = [column.name for column in area.columns]
+        if self.wanted in names:
+            self.query_one("#columns", Grid).move_to(names.index(self.wanted))
         if self.store.folder.differences.exists():
             self._select("")
 
