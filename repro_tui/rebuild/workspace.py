@@ -87,15 +87,14 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
         return rebuild_image(record, code, context)
     if record.predict and record.predict.url:
         return _asked(record, context)
+    if kind == "sif":
+        from repro_tui.rebuild.sif import rebuild_sif
+
+        return rebuild_sif(record, context)
     with context.step("environment", kind):
-        if kind == "sif":
-            raise Inconclusive(
-                "the environment is a SIF image, which this version does not run",
-                "record the image that it was made from, or a lock file",
-            )
         raise Inconclusive(
             "the record says nothing of the environment",
-            "record one of environment.image, dockerfile, lock or requirements",
+            "record one of environment.image, dockerfile, lock, requirements or sif",
         )
 
 
