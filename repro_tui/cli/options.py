@@ -41,16 +41,21 @@ def report_options(command: F) -> F:
 
 
 def audit_options(command: F) -> F:
-    """How both sides are run and compared."""
+    """How both sides are run and compared, and which areas decide the exit status."""
+    gate = click.option(
+        "--fail-on",
+        metavar="AREA,…",
+        default="predictions",
+        show_default=True,
+        help="Areas that decide exit status 1; `any` and `none` are words.",
+    )
+    return gate(run_options(command))
+
+
+def run_options(command: F) -> F:
+    """How sides are run and compared."""
     for option in reversed(
         (
-            click.option(
-                "--fail-on",
-                metavar="AREA,…",
-                default="predictions",
-                show_default=True,
-                help="Areas that decide exit status 1; `any` and `none` are words.",
-            ),
             click.option(
                 "--repeat",
                 metavar="K",
@@ -128,7 +133,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         network=options["network"],
         limits=_limits(options["memory"]),
         seed=options["seed"],
-        fail_on=_areas(options["fail_on"]),
+        fail_on=_areas(options.get("fail_on", "predictions")),
     )
 
 
