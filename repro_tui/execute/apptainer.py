@@ -103,7 +103,7 @@ class _Container:
         yield from _mount(self.inputs, self.places.inputs)
         if self.workspace.parameters.file:
             yield from _mount(self.workspace.parameters.file, self.places.params)
-        if self.workspace.code is not None:
+        if self.workspace.laid is not None:
             yield from _mount(self.workspace.tree, str(ROOT / "code"))
         else:
             for item in self.workspace.data:
