@@ -6,14 +6,12 @@ import json
 import os
 import shutil
 import stat
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run, RunStatus
-from repro_tui.support import process
-from repro_tui.support.cache import Cache
+from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file, digest_text
 from repro_tui.support.text import show
@@ -134,13 +132,13 @@ def _copy(source: Path, target: Path) -> None:
 
 def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
-    child = [sys.executable, "-m", "repro_tui.support.table_child", str(raw), str(out)]
-    done = process.run(
-        ["prlimit", f"--as={CHILD_MEMORY}", "--core=0", "--", *child],
-        environment=_child_environment(context.cache),
+    done = python_child(
+        "repro_tui.support.table_child",
+        [str(raw), str(out)],
+        cache=context.cache,
         cancel=context.cancel,
+        memory=CHILD_MEMORY,
         timeout_s=CHILD_TIMEOUT_S,
-        keep=1 << 16,
     )
     last = done.text.strip().rpartition("\n")[2]
     if done.exit_code == 0:
@@ -152,16 +150,3 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     if last.startswith("table: "):
         raise Inconclusive(show(last.removeprefix("table: "), 500), do)
     raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)
-
-
-def _child_environment(cache: Cache) -> dict[str, str]:
-    import repro_tui
-
-    root = str(Path(repro_tui.__file__).parent.parent)
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": root,
-        "HOME": str(cache.root),
-        "OMP_NUM_THREADS": "2",
-        "LC_ALL": "C.UTF-8",
-    }

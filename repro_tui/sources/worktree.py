@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -129,10 +130,7 @@ class _Reader:
     # -- environment --------------------------------------------------------------------------------------------
 
     def _environment(self) -> Environment:
-        locks = sorted(name for name in self.files if name.startswith("pylock.") and name.endswith(".toml"))
-        candidates = [("lock", "uv.lock"), *(("lock", name) for name in locks or ["pylock.toml"])]
-        candidates += [("requirements", "requirements.txt"), ("dockerfile", "Dockerfile")]
-        found = [(kind, name) for kind, name in candidates if self._has(name)]
+        found = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
         if not found:
             why = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
             self.missing.append(Missing("environment", why, "commit one of them, and record again"))
@@ -207,6 +205,18 @@ class _Reader:
             for out in (outs if isinstance(outs, list) else [])
             if isinstance(out, dict) and "path" in out and "md5" in out
         ]
+
+
+def _candidates(names: Collection[str]) -> list[tuple[str, str]]:
+    """What a project's environment may be described by, the most exact first: kind and file."""
+    locks = sorted(name for name in names if name.startswith("pylock.") and name.endswith(".toml"))
+    candidates = [("lock", "uv.lock"), *(("lock", name) for name in locks or ["pylock.toml"])]
+    return [*candidates, ("requirements", "requirements.txt"), ("dockerfile", "Dockerfile")]
+
+
+def environments(names: Collection[str]) -> list[tuple[str, str]]:
+    """Which of these files describe an environment, the most exact first: kind and file."""
+    return [(kind, name) for kind, name in _candidates(names) if name in names]
 
 
 def _version(text: str) -> str | None:
