@@ -196,7 +196,7 @@ def test_what_is_not_recorded_is_r0_with_the_gaps(project: Project) -> None:
         deployments = {
             "a": {key: value for key, value in whole.items() if key != field}
             | {"expected": {"predictions": "recorded.csv"}}
-        }  # noqa: E501
+        }
         project.record(**deployments)
         grade = graded(verify(project), "R0", 3)
         assert [gap["field"] for gap in grade["gaps"]] == [field]
