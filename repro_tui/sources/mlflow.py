@@ -104,6 +104,7 @@ class _Reader:
     def record(self) -> Record:
         model = self._model()
         self._datasets()
+        self.provenance["description"] = self._where
         return Record(
             name=self._name(),
             reference=self.reference,
@@ -219,7 +220,7 @@ class _Reader:
                 f"{told} is known by the digest {show(str(dataset.get('digest')), 40)}, which covers its first "
                 f"{ROWS_OF_A_DIGEST:,} rows only: it is not a hash of the data"
             )
-            self._lacks("data", why, "record the file with its sha256, or with DVC")
+            self._lacks("data.datasets", why, "record the file with its sha256, or with DVC")
 
     def _validation(self) -> Validation:
         if (self.bundle / EXAMPLE).is_file():

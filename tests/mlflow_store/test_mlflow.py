@@ -168,7 +168,7 @@ def test_a_run_is_read_with_what_it_does_not_record(
     assert record.validation.inputs is not None
     assert len(Path(record.validation.inputs).read_text().splitlines()) == 12
     gaps = {item.field: item.why for item in record.missing}
-    assert "first 10,000 rows only" in gaps["data"]
+    assert "first 10,000 rows only" in gaps["data.datasets"]
     assert "no hash" in gaps["data.0.sha256"]
     assert all(item.do for item in record.missing)
     other = database.load("models:/house/2", tmp_path)
