@@ -114,12 +114,12 @@ def _same_validation(a: Record, b: Record) -> tuple[Record, Record]:
 
 
 def _unrunnable(record: Record, settings: Settings, context: Context) -> list[Mistake]:
-    from repro_tui.execute.choose import check_runner
+    from repro_tui.execute.choose import check_runner, check_server
 
     kind = record.environment.kind
-    if kind == "unrecorded":
+    if kind == "unrecorded" or (record.predict and record.predict.url):
         return []
-    mistake = check_runner(kind, settings)
+    mistake = check_server(record.predict, kind) or check_runner(kind, settings)
     return [mistake] if mistake else _requirements_mistakes(record, context)
 
 

@@ -36,7 +36,7 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
         code=code,
         data=data,
         parameters=replace(record.parameters, values=redactor.value("", record.parameters.values)),
-        predict=record.predict and replace(record.predict, command=command),
+        predict=record.predict and replace(record.predict, command=command, url=_location(record.predict.url)),
     )
 
 
@@ -46,7 +46,8 @@ def learn_record(record: Record, redactor: Redactor) -> None:
         if name not in SAFE_VARIABLES:
             redactor.learn(value)
     _learn_values(record.parameters.values, redactor)
-    for location in (record.code.repository if record.code else "", *(item.source for item in record.data)):
+    named = (record.code.repository if record.code else "", record.predict.url if record.predict else "")
+    for location in (*named, record.reference, *(item.source for item in record.data)):
         _learn_url(location, redactor)
 
 
@@ -74,6 +75,8 @@ def _learn_url(location: str, redactor: Redactor) -> None:
         if secret:
             redactor.learn(secret)
             redactor.learn(unquote(secret))
+    if parts.username:
+        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")  # as HTTP hands it over
 
 
 def _location(repository: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.compare.ignore import kept
 from repro_tui.compare.lines import hunks
+from repro_tui.compare.live import is_live
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Finding, Severity, area_of
 from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
@@ -40,6 +41,8 @@ def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
         elif workspace.code is None:
             inside = workspace.environment.kind in ("image", "sif")
             why = "the code is inside the image" if inside else "no commit that can be had was recorded"
+            if is_live(workspace):
+                why = workspace.environment.inventory.unknown["environment"]
             found.append(Finding((), "unknown", note=f"{side}: {why}"))
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from repro_tui.compare.ignore import kept
+from repro_tui.compare.live import of_live
 from repro_tui.model.finding import Area, Change, Finding, area_of
 from repro_tui.model.workspace import FetchedData, FetchedFile, Workspace
 from repro_tui.support.context import Context
@@ -17,6 +18,9 @@ def compare_data(a: Workspace | None, b: Workspace | None, context: Context) -> 
     lost = [side for side, workspace in (("A", a), ("B", b)) if workspace is None]
     if a is None or b is None:
         return area_of(tuple(Finding((), "unknown", note=f"{side} was not rebuilt") for side in lost), 0)
+    live = of_live(a, b)
+    if live:
+        return area_of(kept(live, "data", context.settings.ignore), 0, unknown_reason=True)
     items_a = {item.path: item for item in a.data}
     items_b = {item.path: item for item in b.data}
     findings: list[Finding] = []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from repro_tui.compare.ignore import kept
+from repro_tui.compare.live import of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.workspace import Workspace
@@ -28,6 +29,9 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
     if a is None or b is None:
         lost = " and ".join(side for side, workspace in (("A", a), ("B", b)) if workspace is None)
         return area_of((Finding(("environment",), "unknown", note=f"{lost} was not rebuilt"),), 0)
+    live = of_live(a, b, "environment")
+    if live:
+        return area_of(kept(live, "environment", context.settings.ignore), 0, unknown_reason=True)
     pair = _Pair(a.environment.inventory, b.environment.inventory, context)
     findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
     shown = tuple(finding for finding in findings if finding.change != "same" or context.settings.all_findings)

@@ -6,7 +6,7 @@ from typing import cast
 
 from repro_tui.execute.base import Runner
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.model.record import EnvironmentKind
+from repro_tui.model.record import EnvironmentKind, Predict
 from repro_tui.model.request import Settings
 from repro_tui.support.context import Context
 from repro_tui.support.registry import load
@@ -35,8 +35,16 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
     return None
 
 
+def check_server(predict: Predict | None, kind: EnvironmentKind) -> Mistake | None:
+    """What is wrong with starting the server of an environment of that kind, or None."""
+    if predict is None or predict.protocol is None or kind in ("image", "dockerfile"):
+        return None
+    words = f"there is no server to start in an environment recorded as {kind}: record predict.command, or an image"
+    return Mistake("predict.protocol", words)
+
+
 def runner_for(kind: str, settings: Settings, context: Context) -> Runner:
-    """The runner of an environment that was rebuilt: a `venv`, an `image` or a `sif`. Raises Refused."""
+    """The runner of an environment that was rebuilt: a `venv`, an `image`, a `sif` or an `endpoint`. Raises Refused."""
     fitting = {"venv": "local", "image": "docker", "sif": "apptainer", "endpoint": "endpoint"}[kind]
     if fitting != "endpoint" and settings.runner not in ("auto", fitting):
         raise Refused(f"the {settings.runner} runner cannot run this environment: {fitting} does")

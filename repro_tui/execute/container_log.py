@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from repro_tui.execute.runlog import RunLog
 from repro_tui.support.process import LINE_LIMIT
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 FINISH_S = 10.0
 
@@ -17,11 +14,10 @@ FINISH_S = 10.0
 class LogReader(threading.Thread):
     """A thread that gives a container's lines to its log, each cut at 4 KiB, until the container has ended."""
 
-    def __init__(self, client: DockerClient, container: str, log: RunLog) -> None:
+    def __init__(self, stream: Iterable[bytes], log: RunLog) -> None:
+        """`stream` has to be opened before the container is started: one that is opened after its end never ends."""
         super().__init__(daemon=True, name="container-log")
-        self._log = log
-        # Opened before the container is started: a stream that is opened after its end never ends.
-        self._stream = client.api.attach(container, stdout=True, stderr=True, stream=True)
+        self._log, self._stream = log, stream
         self._line = bytearray()
         self._ended = threading.Event()
 

@@ -33,7 +33,7 @@ def reap(context: Context) -> None:
     """
     dead = [path for path in _leases(context.cache) if _is_dead(path)]
     if dead:
-        from repro_tui.execute.docker import remove_containers
+        from repro_tui.execute.container import remove_containers
 
         remove_containers([path.name for path in dead], context)
     for path in dead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -24,10 +25,15 @@ class RunLog:
         self._last: deque[str] = deque(maxlen=200)
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._second, self._told = 0, 0
+        self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
-        """Takes one line of the run's output."""
+        """Takes one line of the run's output, from any thread."""
         text = self._redactor.scrub(text)
+        with self._lock:
+            self._take(text)
+
+    def _take(self, text: str) -> None:
         if text.strip():
             self._tail.append(text)
         if self._written < self._most:

@@ -86,7 +86,10 @@ class Predict:
     """The predict step: a command with placeholders, or the protocol of a server to ask.
 
     `url` is a live endpoint, which is not rebuilt, only asked; without it the image's own server is started and asked.
-    `port` is where that server listens (0: the protocol's own), `model` the name that the protocol asks for.
+    `port` is where that server listens (0: it is found), `model` the name that the protocol asks for. Beside a
+    protocol, `command` is what starts the image's server (none: its own entrypoint and command). `columns` of the
+    inputs are sent (none: those that the model declares, else all but the key and the truth), and a column of the
+    answer is called what `names` says of it.
     """
 
     command: tuple[str, ...] = ()
@@ -95,6 +98,8 @@ class Predict:
     url: str = ""
     port: int = 0
     model: str = ""
+    columns: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 RunStatus = Literal["succeeded", "failed", "timed-out", "out-of-memory", "no-output", "unreadable-output"]
-IsolationKind = Literal["container", "bubblewrap", "namespace", "none"]
+IsolationKind = Literal["container", "bubblewrap", "namespace", "none", "remote"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from repro_tui.model.inventory import Inventory
-from repro_tui.model.record import Predict
+from repro_tui.model.record import Predict, Validation
 
 Match = Literal["matches", "differs", "unknown"]
 
@@ -113,7 +113,7 @@ class Workspace:
     """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
 
     `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
-    predict step, for servers that are asked and have no command. `code_in_image`: `code` is only compared.
+    predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared.
     """
 
     key: str
@@ -127,6 +127,7 @@ class Workspace:
     tree: str = ""
     subdirectory: str = "."
     predict: Predict = field(default_factory=Predict)
+    validation: Validation = field(default_factory=Validation)
     code_in_image: bool = False
     parts: tuple[Part, ...] = ()
 

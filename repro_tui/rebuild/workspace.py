@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import (
     BuiltEnvironment,
@@ -21,6 +20,7 @@ from repro_tui.model.workspace import (
 )
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
+from repro_tui.rebuild.live import live
 from repro_tui.rebuild.parameters import dumps_typed, rebuild_parameters
 from repro_tui.rebuild.tree import compose
 from repro_tui.support.context import Context
@@ -37,8 +37,10 @@ def rebuild(record: Record, context: Context) -> Workspace:
     Raises Inconclusive with the step (`step`: "code", "environment", "data", "parameters" or "workspace"; several
     are joined by a comma) and with the parts that were finished (`parts`); Refused and Cancelled as they come.
     """
-    if record.predict is None or not record.predict.command:
+    if record.predict is None or not (record.predict.command or record.predict.protocol):
         raise _no_command(record)
+    if record.predict.url:
+        return live(record, record.predict, context)
     in_image = record.code is not None and record.code.in_image
     work = _Work(context)
     code = work.one("code", lambda: rebuild_code(record, context))
@@ -64,19 +66,17 @@ def rebuild(record: Record, context: Context) -> Workspace:
         tree=str(tree) if tree else "",
         subdirectory=code.subdirectory if code else ".",
         predict=record.predict,
+        validation=record.validation,
         code_in_image=in_image,
         parts=work.finished(),
     )
 
 
 def _no_command(record: Record) -> Inconclusive:
-    if record.predict and record.predict.protocol:
-        what = f"{record.name}: asking a server ({record.predict.protocol}) is not done by this version"
-        error = Inconclusive(what, "record predict.command, or lay one over it with --predict")
-    else:
-        error = Inconclusive(
-            f"the record of {record.name} has no predict step", "record predict.command, or give it with --predict"
-        )
+    error = Inconclusive(
+        f"the record of {record.name} has no predict step",
+        "record predict.command, or give it with --predict; of a server, say which with --protocol",
+    )
     error.step = "record"
     return error
 
@@ -91,8 +91,6 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
         from repro_tui.rebuild.image import rebuild_image
 
         return rebuild_image(record, code, context)
-    if record.predict and record.predict.url:
-        return _asked(record, context)
     if kind == "sif":
         from repro_tui.rebuild.sif import rebuild_sif
 
@@ -102,15 +100,6 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
             "the record says nothing of the environment",
             "record one of environment.image, dockerfile, lock, requirements or sif",
         )
-
-
-def _asked(record: Record, context: Context) -> tuple[BuiltEnvironment, Part]:
-    """A live endpoint: nothing of it is rebuilt, and nothing of it is known."""
-    with context.step("environment", "a live endpoint") as step:
-        step.how = "a live endpoint: it is only asked, and what it runs in is not known"
-        unknown = {"environment": "a live endpoint does not say what it runs in"}
-        built = BuiltEnvironment("endpoint", record.predict.url if record.predict else "", Inventory(unknown=unknown))
-    return built, step.part()
 
 
 def _key(

@@ -13,6 +13,7 @@ from repro_tui.support.text import shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 MOST_NAMED = 3
+WEIGHTS = {"important": 0, "notice": 1, "info": 2}
 VERDICT_WORDS: dict[Verdict, str] = {
     "identical": "Identical: the predictions are the same bytes",
     "equal": "Equal: every prediction has the same value",
@@ -93,21 +94,23 @@ def _extent(columns: list[Column], area: PredictionsArea) -> str:
 
 
 def _differences(areas: Areas) -> Iterator[str]:
-    """One sentence for each area that is not the same: the important findings by name, the rest by number."""
+    """One sentence for each area that is not the same: the important findings by name, the rest by number.
+
+    Areas that are unknown for one and the same reason share their sentence.
+    """
+    unknown: dict[str, list[AreaName]] = {}
     for name in ("parameters", "environment", "data", "code"):
         area: Area = getattr(areas, name)
-        if area.status == "same":
-            continue
-        weights = {"important": 0, "notice": 1, "info": 2}
-        leaves = sorted(area.findings, key=lambda finding: weights[finding.severity])
-        known = [finding for finding in leaves if finding.change not in ("same", "unknown")]
+        leaves = sorted(area.findings, key=lambda finding: WEIGHTS[finding.severity])
         if area.status == "unknown":
             reasons = [finding.note for finding in leaves if finding.change == "unknown" and finding.note]
-            told = sentence("; ".join(reasons[:2]))
-            yield f"Whether the {name} {_are([name])} the same is not known: {told}"
-            continue
-        named = [_told(name, finding) for finding in known[:MOST_NAMED]]
-        yield f"{'; '.join(named)}{_more(len(known), name)}."
+            unknown.setdefault(sentence("; ".join(reasons[:2])), []).append(name)
+        elif area.status == "different":
+            known = [finding for finding in leaves if finding.change not in ("same", "unknown")]
+            named = [_told(name, finding) for finding in known[:MOST_NAMED]]
+            yield f"{'; '.join(named)}{_more(len(known), name)}."
+    for told, names in unknown.items():
+        yield f"Whether the {_listed(names)} {_are(names)} the same is not known: {told}"
 
 
 def _told(area: str, finding: Finding) -> str:

@@ -121,6 +121,8 @@ def isolation_words(isolation: Isolation | None) -> str:
     """The isolation that was obtained."""
     if isolation is None:
         return "not run"
+    if isolation.kind == "remote":
+        return "remote: asked over the network, nothing of it ran here"
     probed = ", probed" if isolation.probed else ", not probed"
     return f"{isolation.kind}, network {isolation.network}{probed}"
 
@@ -153,8 +155,13 @@ def _table(record: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _command(side: SideReport) -> str:
-    words = _table(side.record, "predict").get("command")
-    return " ".join(show(word, 300) for word in words) if isinstance(words, list | tuple) else ""
+    predict = _table(side.record, "predict")
+    words, protocol = predict.get("command"), predict.get("protocol")
+    command = " ".join(show(word, 300) for word in words) if isinstance(words, list | tuple) else ""
+    if not protocol:
+        return command
+    asked = predict.get("url") or f"the server of its image{f', started by {command}' if command else ''}"
+    return f"asks {show(asked, 300)} ({show(protocol, 40)})"
 
 
 def _runs(side: SideReport) -> str:

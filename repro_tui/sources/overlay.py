@@ -8,30 +8,38 @@ from pathlib import Path
 
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Predict, Record, Validation
+from repro_tui.sources.endpoint import settled
 from repro_tui.support import grammar
 from repro_tui.support.documents import load_document
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 
+WITHOUT_SERVER = ("lock", "requirements", "sif")
+
 
 def lay_over(
     record: Record, *, inputs: str | None, predict: str | None, protocol: str | None, params: str | None, here: Path
 ) -> Record:
-    """The record with the options laid over it; each is read from the folder `here`. Raises Refused."""
+    """The record with the options laid over it; each is read from the folder `here`. Raises Refused.
+
+    A live endpoint takes --protocol and no --predict; a side that is rebuilt from a lock keeps its command,
+    for there is no server of it.
+    """
     given = dict(record.provenance)
     if inputs is not None:
         validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
         record = replace(record, validation=validation)
         given["validation.inputs"] = "--inputs"
-    if predict is not None or protocol is not None:
-        record = replace(record, predict=_predict(record, predict, protocol))
-        given["predict.command" if predict is not None else "predict.protocol"] = "--predict or --protocol"
+    laid = _predict(record, predict, protocol)
+    if laid is not None and laid != record.predict:
+        record = replace(record, predict=laid)
+        given["predict.command" if laid.command else "predict.protocol"] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
     if params is not None:
         values = merge(record.parameters.values, load_document(here / params))
         record = replace(record, parameters=replace(record.parameters, values=values))
         given["parameters.values"] = "--params"
-    return replace(record, provenance=given)
+    return settled(replace(record, provenance=given))
 
 
 def _inputs(inputs: str, here: Path) -> str:
@@ -41,12 +49,23 @@ def _inputs(inputs: str, here: Path) -> str:
     return str(path)
 
 
-def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict:
+def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict | None:
+    """The predict step with --predict or --protocol laid over it, as far as they are for this record."""
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
         raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
-    timeout = record.predict.timeout_s if record.predict else Predict().timeout_s
-    if predict is None:
-        return Predict((), protocol, timeout)  # type: ignore[arg-type]
+    known = record.predict or Predict()
+    command = _words(predict) if predict is not None else ()
+    if known.url:
+        return replace(known, protocol=protocol or known.protocol)  # type: ignore[arg-type]
+    if command:
+        return Predict(command, None, known.timeout_s)
+    if protocol and (record.environment.kind not in WITHOUT_SERVER or not known.command):
+        starts = () if known.protocol is None else known.command
+        return replace(known, protocol=protocol, command=starts)  # type: ignore[arg-type]
+    return record.predict
+
+
+def _words(predict: str) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(predict))
     except ValueError as error:
@@ -55,7 +74,7 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
     if not words or unknown:
         known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
         raise Refused(Mistake("--predict", f"has {', '.join(unknown) or 'no command'}: the placeholders are {known}"))
-    return Predict(words, None, timeout)
+    return words
 
 
 def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:

@@ -27,7 +27,13 @@ from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
-    from repro_tui.support.wire.record import DataFields, DeploymentFields, RecordFields, ValidationFields
+    from repro_tui.support.wire.record import (
+        DataFields,
+        DeploymentFields,
+        PredictFields,
+        RecordFields,
+        ValidationFields,
+    )
 
 FILE_NAME = "repro.toml"
 DEFAULT = "default"
@@ -167,6 +173,10 @@ def repository_location(repository: str, base: Path) -> str:
     return repository if grammar.is_remote(repository) else str((base / repository).resolve())
 
 
+def _predict_of(fields: PredictFields) -> Predict:
+    return Predict(**fields.model_dump() | {"command": tuple(fields.command), "columns": tuple(fields.columns)})
+
+
 class _Reader:
     """Makes the Record of one deployment, with provenance, and collects what is wrong on the way."""
 
@@ -209,7 +219,7 @@ class _Reader:
 
     def _predict(self) -> Predict | None:
         predict = self.deployment.predict
-        return Predict(**predict.model_dump() | {"command": tuple(predict.command)}) if predict else None
+        return _predict_of(predict) if predict else None
 
     def _place(self, field: str) -> str:
         return f"{self.label}: deployments.{self.name}.{field}"

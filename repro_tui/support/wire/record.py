@@ -117,6 +117,8 @@ class PredictFields(Table):
     url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only asked.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Where the image's server listens.")
     model: str = Field("", description="The model that open-inference asks for.")
+    columns: list[str] = Field([], description="Columns of the inputs that a server is sent; absent: what it declares.")
+    names: dict[str, str] = Field({}, description="What a column of a server's answer is called.")
     timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
 
     @model_validator(mode="after")
@@ -125,8 +127,10 @@ class PredictFields(Table):
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
             raise ValueError(f"the command has {', '.join(unknown)}: the placeholders are {known}")
-        if self.command and self.protocol:
-            raise ValueError("names a command and a protocol: expected one of them")
+        if self.command and self.protocol and any("{output}" in word for word in self.command):
+            raise ValueError("names a protocol, and a command that predicts by itself: expected one of them")
+        if self.command and self.url:
+            raise ValueError("names a command and a url: expected one of them, a live endpoint is only asked")
         if self.url and not self.protocol:
             raise ValueError("names a url and no protocol: expected mlflow or open-inference")
         return self

@@ -15,7 +15,7 @@ from repro_tui.model.grade import LEVEL_WORDS, Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
-from repro_tui.report.words import grade_tone, metric_cells, metric_glyph
+from repro_tui.report.words import grade_tone, isolation_words, metric_cells, metric_glyph
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.screens.base import AuditScreen
@@ -239,10 +239,12 @@ def _is_of_metric(text: str, report: Report) -> bool:
 
 def _side(letter: str, side: SideReport) -> list[Content | str | Item]:
     isolation = side.isolation
-    how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
+    how = f"ran in: {isolation.kind}, network {isolation.network}" if isolation else "ran in: it did not run"
+    if isolation and isolation.kind == "remote":
+        how = isolation_words(isolation)
     found: list[Content | str | Item] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        Item(INDENT, f"ran in: {how}; {plural(len(side.runs), 'run')}"),
+        Item(INDENT, f"{how}; {plural(len(side.runs), 'run')}"),
     ]
     found += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
     return found + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

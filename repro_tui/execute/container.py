@@ -1,0 +1,213 @@
+"""One hardened container: no network, no capabilities, a read-only root, nothing of the host's but what is given."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.execute.command import HOST_NAME, ROOT, Layout
+from repro_tui.execute.container_log import LogReader
+from repro_tui.execute.runlog import RunLog
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.run import Isolation
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.cache import remove_tree
+from repro_tui.support.context import Context
+from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
+from repro_tui.support.process import LINE_LIMIT
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+NOBODY = "65534:65534"
+TEMPORARY_BYTES = 2 << 30
+SAFE_RUNC = (1, 2, 8)
+OLD_RUNC = "runc {} has known escapes, which 1.2.8 mends"
+ON_NETWORK = "This code could reach the network: --network host was asked for."
+_TEMPORARY = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
+
+
+@contextmanager
+def output_folder(outer: Path) -> Iterator[Path]:
+    """A fresh folder that a container may write to, in one that only its own path leads into; removed afterwards."""
+    remove_tree(outer)
+    output = outer / "out"
+    output.mkdir(parents=True, mode=0o700)
+    outer.chmod(0o711)
+    output.chmod(0o777)
+    try:
+        yield output
+    finally:
+        remove_tree(outer)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a container is made of. `shown` are folders of ours that it sees read-only, by their path inside;
+    `temporary` the folders beside /tmp that it may write to until it ends."""
+
+    client: DockerClient
+    workspace: Workspace
+    inputs: Path
+    output: Path
+    context: Context
+    places: Layout
+    shown: tuple[tuple[Path, str], ...] = ()
+    temporary: tuple[str, ...] = ()
+
+    @contextmanager
+    def created(self, environment: dict[str, str], **entry: Any) -> Iterator[str]:
+        """The id of a container that is made and not started; it is removed at the end, whatever happens."""
+        made = self.client.api.create_container(
+            self.workspace.environment.image_id,
+            environment=environment,
+            user=NOBODY,
+            working_dir=self.places.working_dir,
+            hostname=HOST_NAME,
+            labels={AUDIT_LABEL: self.context.audit_id, CACHE_LABEL: cache_digest(self.context.cache.root)},
+            host_config=self._host_config(),
+            use_config_proxy=False,
+            **entry,
+        )
+        try:
+            yield made["Id"]
+        finally:
+            remove(self.client, made["Id"])
+
+    def _host_config(self) -> dict[str, Any]:
+        from docker.types import LogConfig, Ulimit
+
+        limits = self.context.settings.limits
+        found: dict[str, Any] = self.client.api.create_host_config(
+            network_mode=self.context.settings.network,
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            pids_limit=limits.processes,
+            mem_limit=limits.memory,
+            memswap_limit=limits.memory,
+            nano_cpus=limits.cpus * 10**9 or None,
+            tmpfs=dict.fromkeys(("/tmp", *self.temporary), _TEMPORARY),  # noqa: S108
+            init=True,
+            ipc_mode="private",
+            ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],
+            log_config=LogConfig(type="json-file", config={"max-size": "8m", "max-file": "2"}),
+            mounts=list(self._mounts()),
+            runtime="runsc" if "runsc" in (self.client.info().get("Runtimes") or {}) else None,
+        )
+        return found
+
+    def _mounts(self) -> Iterator[Any]:
+        from docker.types import Mount
+
+        def read_only(target: str, source: str | Path) -> Any:
+            return Mount(target, str(source), type="bind", read_only=True)
+
+        yield read_only(self.places.inputs, self.inputs)
+        for source, target in self.shown:
+            yield read_only(target, source)
+        if self.workspace.parameters.file:
+            yield read_only(self.places.params, self.workspace.parameters.file)
+        if self.workspace.laid is not None:
+            yield read_only(str(ROOT / "code"), self.workspace.tree)
+        else:
+            for item in self.workspace.data:
+                for name in item.files:
+                    place = Path(item.path) / name
+                    yield read_only(str(Path(self.places.working_dir) / place), Path(self.workspace.tree) / place)
+        yield Mount(str(ROOT / "output"), str(self.output), type="bind")
+
+    def verified(self, container: str) -> Isolation:
+        """What the engine says that it will do, before the container is started. Raises Inconclusive."""
+        told = self.client.api.inspect_container(container)
+        host = told["HostConfig"]
+        detail = {
+            "network": str(host["NetworkMode"]),
+            "root": "read-only" if host["ReadonlyRootfs"] else "writable",
+            "capabilities": "none" if host["CapDrop"] == ["ALL"] and not host["CapAdd"] else "some",
+            "user": str(told["Config"]["User"]),
+            "runtime": str(host.get("Runtime") or "runc"),
+        }
+        wanted = {"network": self.context.settings.network, "root": "read-only", "capabilities": "none", "user": NOBODY}
+        wrong = [name for name, value in wanted.items() if detail[name] != value]
+        if wrong:
+            raise Inconclusive(
+                f"the engine does not isolate the container as asked: {', '.join(wrong)}", "see its version"
+            )
+        warnings = (ON_NETWORK,) if self.context.settings.network == "host" else ()
+        return Isolation("container", self.context.settings.network, True, detail, (*warnings, *self._old_runc(detail)))
+
+    def _old_runc(self, detail: dict[str, str]) -> tuple[str, ...]:
+        if detail["runtime"] != "runc":
+            return ()
+        for part in self.client.version().get("Components") or []:
+            if part.get("Name") == "runc":
+                version = str(part.get("Version", ""))
+                numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+                return (OLD_RUNC.format(version),) if numbers < SAFE_RUNC else ()
+        return ()
+
+    @contextmanager
+    def started(self, container: str, log: RunLog) -> Iterator[None]:
+        """Starts the container, and gives what it says to the log until the end; an error removes it at once."""
+        from docker.errors import NotFound
+
+        reader = LogReader(self.client.api.attach(container, stdout=True, stderr=True, stream=True), log)
+        self.client.api.start(container)
+        reader.start()
+        try:
+            yield
+        except BaseException:
+            remove(self.client, container)
+            raise
+        finally:
+            reader.finish()
+        if not log.tail:  # a run of a few milliseconds can be over before the engine has attached the stream
+            with contextlib.suppress(NotFound):
+                for line in self.client.api.logs(container, tail=100).splitlines():
+                    log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
+
+    def state(self, container: str) -> dict[str, Any]:
+        """The engine's word on how the container is."""
+        found: dict[str, Any] = self.client.api.inspect_container(container)["State"]
+        return found
+
+
+def killed_for_memory(limit: int) -> tuple[str, str]:
+    """What is told of a run that the kernel ended for memory, and what to do."""
+    what = f"a process of predict was killed for memory, of which it has {limit / (1 << 30):g} GiB"
+    return what, "give it more with --memory"
+
+
+def remove(client: DockerClient, container: str) -> None:
+    """Removes a container, running or not; one that is gone already is none."""
+    from docker.errors import APIError, NotFound
+
+    for _ in range(50):
+        try:
+            client.api.remove_container(container, force=True, v=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != 409:  # it is being removed already
+                raise
+        time.sleep(0.05)
+
+
+def remove_containers(audit_ids: Sequence[str], context: Context) -> None:
+    """Removes what is left of these audits' containers, of this cache; nothing where no engine answers."""
+    try:
+        with engine() as client:
+            for audit in audit_ids:
+                labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
+                for found in client.api.containers(all=True, filters={"label": labels}):
+                    remove(client, found["Id"])
+    except Inconclusive as error:
+        if "no Docker engine" not in error.what and "not this machine" not in error.what:
+            raise

@@ -1,0 +1,112 @@
+"""The runner of live endpoints: nothing of the deployment is executed here, a server somewhere is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from repro_tui.execute.collect import collect
+from repro_tui.execute.conversation import Conversation, NotAnswered, job_of
+from repro_tui.execute.local import fresh_folder
+from repro_tui.execute.protocols import Codec
+from repro_tui.execute.runlog import RunLog
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.asking import Ask, Asked, ask_from_here, server_of
+from repro_tui.support.context import Context
+from repro_tui.support.redact import strip_url
+from repro_tui.support.text import show
+
+WAIT_S = 3.0
+
+
+class EndpointRunner:
+    """Asks a live server for its predictions."""
+
+    def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
+        """One run: every row of the inputs is asked for; see execute.base.Runner."""
+        folder = context.folder / f"output-{number}"
+        where = show(strip_url(workspace.predict.url), 200)
+        with (
+            fresh_folder(folder),
+            context.step(f"run {number}", f"asking {where} ({workspace.predict.protocol})") as step,
+        ):
+            log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
+            try:
+                run = _run(_Here(workspace, folder, context, log, where), inputs, number)
+            finally:
+                log.close()
+            step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
+            step.failed = run.status != "succeeded"
+            return run
+
+
+@dataclass(slots=True)
+class _Here:
+    """Asks from this machine."""
+
+    workspace: Workspace
+    folder: Path
+    context: Context
+    log: RunLog
+    where: str
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        for name in ("ask", "answers"):
+            (self.folder / name).mkdir()
+
+    @property
+    def answers(self) -> Path:
+        """The folder that answers are written to."""
+        return self.folder / "answers"
+
+    def place(self, name: str, body: bytes) -> str:
+        """Puts a body where the asker can read it."""
+        path = self.folder / "ask" / name
+        path.write_bytes(body)
+        return str(path)
+
+    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+        """Asks, once the server is ready."""
+        limit = self.workspace.timeout_s
+        left = limit - (time.monotonic() - self.began)
+        url = self.workspace.predict.url
+        server = server_of(url, codec.prefix(urlsplit(url).path))
+        job = job_of(asks, codec, server=server, wait_s=WAIT_S, timeout_s=limit)
+        asked = ask_from_here(job, self.answers, self.context.cancel, left, self.log.line)
+        if asked.timed_out:
+            raise late(limit)
+        return asked
+
+
+def late(limit: float) -> NotAnswered:
+    """The run's end at its time limit."""
+    what = f"the server had not answered for all rows after the limit of {limit:g} s"
+    return NotAnswered(what, "see why it takes so long, or record a larger predict.timeout_s", "timed-out")
+
+
+def _run(transport: _Here, inputs: Path, number: int) -> Run:
+    talk = Conversation(transport.workspace, transport, transport.folder, transport.context)
+    ended, raw = None, transport.folder
+    try:
+        raw = talk.table(talk.hold(inputs))
+    except NotAnswered as error:
+        ended = error
+        transport.log.line(error.what)
+    return collect(
+        number=number,
+        raw=raw,
+        exit_code=None if ended else 0,
+        seconds=time.monotonic() - transport.began,
+        log=transport.log.path,
+        tail=transport.log.tail,
+        isolation=Isolation("remote", "host", False, {"asked": transport.where}),
+        context=transport.context,
+        status=ended.status if ended else "succeeded",
+        what=ended.what if ended else "",
+        do=ended.do if ended else "",
+    )

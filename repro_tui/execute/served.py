@@ -1,0 +1,226 @@
+"""The servers of images: started in a container with a loopback of its own, waited for, asked from inside, and removed.
+
+The container has no network, so the asker runs in it, with the image's own Python; what it asks lies in a read-only
+folder, and what it leaves behind is trusted no more than any other output.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from repro_tui.execute.collect import LAST_WORDS, collect
+from repro_tui.execute.command import ROOT, command, layout
+from repro_tui.execute.container import NOBODY, Box, killed_for_memory, output_folder, remove
+from repro_tui.execute.container_log import LogReader
+from repro_tui.execute.conversation import Conversation, NotAnswered, job_of
+from repro_tui.execute.protocols import Codec
+from repro_tui.execute.runlog import RunLog
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.asking import ASKER, Ask, Asked, Server, read_result
+from repro_tui.support.context import Context, Step
+from repro_tui.support.docker_engine import engine
+
+WHERE = "the server of the image"
+PYTHONS = ("python3", "python")
+NOT_THERE = (126, 127)
+# Where servers keep sockets, locks and uploads beside /tmp.
+TEMPORARY = ("/run", "/var/tmp")  # noqa: S108
+TOO_LATE = "see why it takes so long, or record a larger predict.timeout_s"
+
+
+def run_served(workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
+    """One run: the image's server is started afresh and asked for every row. Raises Inconclusive, and Cancelled."""
+    if context.settings.network != "none":
+        what = "the server of an image is asked on a loopback of its own, which --network host would take away"
+        raise Inconclusive(what, "leave --network host out")
+    told = f"starting the image's server and asking it ({workspace.predict.protocol})"
+    with (
+        context.step(f"run {number}", told) as step,
+        output_folder(context.folder / f"output-{number}") as output,
+        engine() as client,
+    ):
+        shown = output.parent / "ask"
+        shown.mkdir(mode=0o755)
+        shutil.copyfile(ASKER, shown / "asker.py")
+        places = layout(workspace, inputs)
+        box = Box(client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY)
+        run = _Served(box, shown, number, step).run()
+        step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
+        step.failed = run.status != "succeeded"
+        return run
+
+
+@dataclass(slots=True)
+class _Served:
+    box: Box
+    shown: Path
+    number: int
+    step: Step
+
+    def run(self) -> Run:
+        box, context = self.box, self.box.context
+        environment, entry = _entry(box)
+        log = RunLog(
+            context.folder / f"run-{self.number}.log", context.settings.limits.log, context.redactor, self.step
+        )
+        own = self.shown.parent / "own"
+        own.mkdir(mode=0o700)
+        began = time.monotonic()
+        try:
+            with box.created(environment, **entry) as container:
+                isolation = box.verified(container)
+                talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began), own, context)
+                counts, ended = self._held(talk, container, log)
+            return self._collected(talk, counts, ended, isolation, log, began)
+        finally:
+            log.close()
+
+    def _held(
+        self, talk: Conversation, container: str, log: RunLog
+    ) -> tuple[list[tuple[str, int]], NotAnswered | None]:
+        """The conversation from the server's start to its end."""
+        counts: list[tuple[str, int]] = []
+        ended = None
+        with self.box.started(container, log):
+            try:
+                counts = talk.hold(self.box.inputs)
+            except NotAnswered as error:
+                ended = error
+            if self.box.state(container).get("OOMKilled"):
+                ended = NotAnswered(*killed_for_memory(self.box.context.settings.limits.memory), "out-of-memory")
+            remove(self.box.client, container)
+        return counts, ended
+
+    def _collected(
+        self,
+        talk: Conversation,
+        counts: list[tuple[str, int]],
+        ended: NotAnswered | None,
+        isolation: Isolation,
+        log: RunLog,
+        began: float,
+    ) -> Run:
+        raw = talk.folder
+        try:
+            if ended is None:
+                raw = talk.table(counts)
+        except NotAnswered as error:
+            ended = error
+        return collect(
+            number=self.number,
+            raw=raw,
+            exit_code=None if ended else 0,
+            seconds=time.monotonic() - began,
+            log=log.path,
+            tail=log.tail,
+            isolation=isolation,
+            context=self.box.context,
+            status=ended.status if ended else "succeeded",
+            what=ended.what if ended else "",
+            do=ended.do if ended else "",
+        )
+
+
+def _entry(box: Box) -> tuple[dict[str, str], dict[str, Any]]:
+    """The server's environment, and what starts it: the recorded command, else the image's own."""
+    arguments, environment = command(box.workspace, box.places, box.context.settings)
+    if arguments:
+        return environment, {"command": arguments, "entrypoint": []}
+    facts = box.workspace.environment.inventory.image
+    if not any(facts.get(name, "[]") != "[]" for name in ("entrypoint", "command")):
+        what = "the image has neither an entrypoint nor a command that would start its server"
+        raise Inconclusive(what, "record predict.command, which starts it")
+    return environment, {}
+
+
+@dataclass(slots=True)
+class _Inside:
+    """Asks from inside the container."""
+
+    box: Box
+    container: str
+    shown: Path
+    log: RunLog
+    began: float
+    where: str = WHERE
+    python: str = ""
+    sent: int = 0
+    server: Server = field(default_factory=Server)
+
+    @property
+    def answers(self) -> Path:
+        """The folder that answers are written to, as it is on this machine."""
+        return self.box.output
+
+    def place(self, name: str, body: bytes) -> str:
+        """Puts a body where the asker can read it."""
+        (self.shown / name).write_bytes(body)
+        return str(ROOT / "ask" / name)
+
+    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+        """Asks, once the server is ready."""
+        limit = self.box.workspace.timeout_s
+        server = self.server if self.sent else Server(port=self.box.workspace.predict.port, ports=codec.ports)
+        job = job_of(asks, codec, server=server, wait_s=limit, timeout_s=limit)
+        self.sent += 1
+        path = self.place(f"job-{self.sent}.json", job.document(str(ROOT / "output")).encode("ascii"))
+        (self.answers / "result.json").unlink(missing_ok=True)
+        for python in (self.python,) if self.python else PYTHONS:
+            if self._executed(python, path) not in NOT_THERE or (self.answers / "result.json").exists():
+                self.python = python
+                break
+        else:
+            raise Inconclusive(
+                "the image has no python3, with which its server would be asked from inside",
+                "put one into the image, or record predict.command",
+            )
+        asked = read_result(self.answers, "; ".join(self.log.tail[-1:]))
+        self.server = replace(server, port=asked.port, host=asked.host)
+        return asked
+
+    def _executed(self, python: str, path: str) -> int:
+        """Runs the asker to its end; returns its exit status. Raises NotAnswered where the server or the time ends."""
+        api = self.box.client.api
+        words = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
+        made = api.exec_create(self.container, words, user=NOBODY, workdir="/")["Id"]
+        with _followed(api.exec_start(made, stream=True), self.log) as reader:
+            while reader.is_alive():
+                self.box.context.cancel.wait(0.05)
+                if time.monotonic() - self.began > self.box.workspace.timeout_s:
+                    raise self._late()
+        state = self.box.state(self.container)
+        if not state["Running"]:
+            raise self._server_ended(state)
+        return int(api.exec_inspect(made)["ExitCode"] or 0)
+
+    def _late(self) -> NotAnswered:
+        limit = self.box.workspace.timeout_s
+        words = (
+            "had not answered for all rows"
+            if self.sent > 1 or self.server.port
+            else "was not ready, or had not answered"
+        )
+        return NotAnswered(f"{WHERE} {words} after the limit of {limit:g} s, and was killed", TOO_LATE, "timed-out")
+
+    def _server_ended(self, state: dict[str, Any]) -> NotAnswered:
+        time.sleep(0.2)  # its last words may still be on their way
+        said = f"; its last words: {'; '.join(self.log.tail[-LAST_WORDS:])}" if self.log.tail else ""
+        what = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
+        return NotAnswered(what, f"see {self.log.path.name}: it runs as nobody, on a read-only root, without a network")
+
+
+@contextmanager
+def _followed(stream: Any, log: RunLog) -> Iterator[LogReader]:
+    """A reader of what the asker says."""
+    reader = LogReader(stream, log)
+    reader.start()
+    yield reader
+    reader.finish()

@@ -1,0 +1,45 @@
+"""Live endpoints: nothing is rebuilt, and nothing of them is known but what they answer."""
+
+from __future__ import annotations
+
+import secrets
+
+from repro_tui.model.inventory import Inventory
+from repro_tui.model.record import Predict, Record
+from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
+from repro_tui.support.context import Context
+
+UNKNOWN = "a live endpoint does not say what it runs"
+RECORDED = "a live endpoint is only asked: its recorded {} not rebuilt, and not taken for what it runs"
+
+
+def live(record: Record, predict: Predict, context: Context) -> Workspace:
+    """The workspace of a live endpoint. Its key is like no other: what it serves can change between two questions."""
+    with context.step("environment", "a live endpoint") as step:
+        step.how = "a live endpoint: it is only asked, and what it runs in is not known"
+        recorded = _recorded(record)
+        if recorded:
+            step.warn(RECORDED.format(f"{', '.join(recorded)} {'are' if len(recorded) > 1 else 'is'}"))
+        key = f"live:{secrets.token_hex(16)}"
+        environment = BuiltEnvironment("endpoint", key, Inventory(unknown={"environment": UNKNOWN}))
+    return Workspace(
+        key=key,
+        name=record.name,
+        command=(),
+        timeout_s=predict.timeout_s,
+        environment=environment,
+        parameters=BuiltParameters({}, unknown=UNKNOWN),
+        predict=predict,
+        validation=record.validation,
+        parts=(step.part(),),
+    )
+
+
+def _recorded(record: Record) -> list[str]:
+    parts = {
+        "code": record.code is not None,
+        "environment": record.environment.kind != "unrecorded",
+        "parameters": bool(record.parameters.file or record.parameters.values),
+        "data": bool(record.data),
+    }
+    return [name for name, there in parts.items() if there]
