@@ -22,6 +22,8 @@ from repro_tui.support.plain import write_atomically
 from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
 from repro_tui.support.text import plural, show
 
+BY_HAND = "audit the URL itself, or put them in by hand where nobody else reads the record"
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -139,7 +141,7 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
         if words != predict.command:
             why = "it holds what may be a secret, which is not written"
             gaps.append(Missing("predict.command", why, "put the value in by hand, or hand it over as a variable"))
-        predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps))
+        predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps, BY_HAND))
     code = record.code and replace(record.code, repository=_repository(record.code.repository, gaps))
     return replace(
         record,
@@ -175,14 +177,10 @@ def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: R
     return value
 
 
-def _source(place: str, source: str, gaps: list[Missing]) -> str:
+def _source(place: str, source: str, gaps: list[Missing], do: str = "give them by the store's own variables") -> str:
     clean = strip_urls(source)
     if clean != source:
-        gaps.append(
-            Missing(
-                place, "the URL's user, password and query are not written", "give them by the store's own variables"
-            )
-        )
+        gaps.append(Missing(place, "the URL's user, password and query are not written", do))
     return clean
 
 

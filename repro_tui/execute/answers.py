@@ -68,8 +68,19 @@ def _read(answers: Answers) -> Iterator[tuple[str, Answered, int]]:
             raise AnswerError(f"{told}: {error}") from error
         except (OSError, ValueError) as error:
             raise AnswerError(f"{told}: there is no answer that can be read ({error})") from error
-        yield told, {answers.names.get(name, name): values for name, values in found.items()}, rows
+        yield told, _named(found, answers.names, told), rows
         first += rows
+
+
+def _named(found: Answered, names: dict[str, str], told: str) -> Answered:
+    """The columns by the names that the record gives them. Raises AnswerError where that is no table."""
+    named = {names.get(name, name): values for name, values in found.items()}
+    if not named or len(named) < len(found):
+        raise AnswerError(f"{told}: there are {'no columns' if not named else 'two columns of one name'}")
+    bad = next((name for name in named if not name.strip() or not name.isprintable()), None)
+    if bad is not None:
+        raise AnswerError(f"{told}: a column is named {show(bad, 80)!r}")
+    return named
 
 
 def _types(answers: Answers) -> dict[str, pa.DataType]:

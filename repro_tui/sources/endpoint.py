@@ -102,11 +102,12 @@ def _detected(url: str) -> Protocol:
     for folder, statuses, failed in _asked(url, urlsplit(url).path.rstrip("/"), asks):
         if failed:
             raise Refused(Mistake(_shown(url), f"cannot be asked what it speaks ({failed}): {SAY}"))
-        inference = statuses[0] == 200
-        scoring = statuses[1] == statuses[2] == 200 and not _is_page(folder / "probe-2")
-        if inference != scoring:
-            return "open-inference" if inference else "mlflow"
-        words = "speaks both protocols" if inference else "does not say what it speaks"
+        inference, ping, version = (status == 200 for status in statuses)
+        if inference and not ping:
+            return "open-inference"
+        if ping and version and not inference and not _is_page(folder / "probe-2"):
+            return "mlflow"
+        words = "seems to speak both protocols" if inference else "does not say what it speaks"
         raise Refused(Mistake(_shown(url), f"{words}: {SAY}"))
     raise AssertionError("it is asked once")
 
@@ -133,8 +134,8 @@ def _asked(url: str, prefix: str, asks: list[Ask]) -> Iterator[tuple[Path, tuple
         except Inconclusive as error:
             yield Path(name), (), error.what
             return
-        silent = not asked.failed and not any(asked.statuses)
-        yield Path(name), asked.statuses, "it does not answer" if silent else asked.failed
+        silent = not any(asked.statuses) and (asked.silence or "it does not answer")
+        yield Path(name), asked.statuses, show(asked.failed or silent or "", 200)
 
 
 def _is_page(path: Path) -> bool:

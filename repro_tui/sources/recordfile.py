@@ -19,6 +19,7 @@ from repro_tui.model.record import (
     Record,
     Validation,
 )
+from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.documents import load_document
@@ -284,6 +285,8 @@ class _Reader:
 
 
 def _missing(d: DeploymentFields) -> tuple[Missing, ...]:
+    if d.predict and d.predict.url:
+        return live_gaps()
     found = []
     if d.code is None and not d.environment.image:
         found.append(Missing("code", "the record names no commit", "record code.repository and code.commit"))

@@ -129,6 +129,7 @@ class Asker:
         self.statuses = [0] * len(job["asks"])
         self.next, self.lock = 0, threading.Lock()
         self.failed: Optional[Job] = None
+        self.silence = ""
 
     def run(self) -> None:
         """The whole job; what failed is in `failed`."""
@@ -240,6 +241,7 @@ class Asker:
                 time.sleep(pause_of(attempt, after))
         tried = f"{told}, in {self.job['attempts']} attempts"
         if ask["optional"]:
+            self.silence = told
             return
         self.fail(ask["words"], tried, status, ask["answer"] if status else "")
 
@@ -251,7 +253,13 @@ class Asker:
 
     def result(self) -> Job:
         """How it ended."""
-        return {"host": self.host, "port": self.port, "statuses": self.statuses, "failed": self.failed}
+        return {
+            "host": self.host,
+            "port": self.port,
+            "statuses": self.statuses,
+            "failed": self.failed,
+            "silence": self.silence,
+        }
 
 
 def pause_of(attempt: int, after: str) -> float:

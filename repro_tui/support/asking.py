@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,8 @@ class Ask:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """How it ended. `statuses` are HTTP's, one a question, 0 where there was no answer. `failed` says what stopped it
-    ("" where nothing did), `words` at which question, and `status` with which status of HTTP."""
+    ("" where nothing did), `words` at which question, and `status` with which status of HTTP; `silence` why an optional
+    question has no answer."""
 
     host: str = ""
     port: int = 0
@@ -84,6 +85,7 @@ class Asked:
     words: str = ""
     status: int = 0
     answer: str = ""
+    silence: str = ""
     timed_out: bool = False
 
 
@@ -145,6 +147,7 @@ def read_result(folder: Path, said: str = "") -> Asked:
             words=str(failed.get("words", "")),
             status=int(failed.get("status", 0)),
             answer=_plain_name(failed.get("answer", "")),
+            silence=str(told["silence"]),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         last = show(said.strip().rpartition("\n")[2], 300)
@@ -193,8 +196,3 @@ def first_words(folder: Path, name: str) -> str:
         if told is not None:
             return show(told, 400)
     return show(" ".join(raw[:2000].decode("utf-8", "replace").split()), 300)
-
-
-def all_answered(asks: Sequence[Ask], asked: Asked) -> bool:
-    """Whether every question has an answer with the status 200."""
-    return not asked.failed and len(asked.statuses) == len(asks) and all(status == 200 for status in asked.statuses)

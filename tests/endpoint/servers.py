@@ -1,0 +1,216 @@
+"""Servers for the tests: real ones of MLflow and MLServer, and an honest small one whose answers a test decides."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import need
+from tests.engines import free_port
+
+MODEL = """\
+import json, sys
+import mlflow, pandas as pd
+from sklearn.linear_model import Ridge
+rows = pd.DataFrame({"x": [i / 7 for i in range(1_250)], "y": [float(i % 3) for i in range(1_250)]})
+model = Ridge(alpha=0.1).fit(rows, rows["x"] * 2 + rows["y"])
+predictions = model.predict(rows)
+mlflow.sklearn.save_model(model, "model", signature=mlflow.models.infer_signature(rows, predictions))
+rows.insert(0, "id", [f"r{i:04}" for i in range(len(rows))])
+rows.to_csv("inputs.csv", index=False)
+weights = {"x": model.coef_[0], "y": model.coef_[1], "intercept": model.intercept_}
+json.dump({"weights": weights, "predictions": list(predictions)}, open("known.json", "w"))
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A real server, the folder with its inputs.csv, and what it has to answer."""
+
+    url: str
+    folder: Path
+    known: dict[str, Any]
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[Served]:
+    """`mlflow models serve` of a model that the real client saved."""
+    need("mlflow", importlib.util.find_spec("mlflow") is not None, "mlflow is not installed")
+    quiet = os.environ | {"PYTHONWARNINGS": "ignore", "DO_NOT_TRACK": "1"}
+    quiet["PATH"] = f"{Path(sys.executable).parent}:{quiet['PATH']}"  # it starts uvicorn by name
+    made = subprocess.run(
+        [sys.executable, "-c", MODEL], cwd=folder, env=quiet, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    words = ["models", "serve", "--model-uri", "model", "--env-manager", "local", "--host", "127.0.0.1"]
+    with process([sys.executable, "-m", "mlflow", *words], "--port", folder, "/ping", quiet) as url:
+        yield Served(url, folder, json.loads((folder / "known.json").read_text()))
+
+
+@contextlib.contextmanager
+def process(words: list[str], port_option: str, folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
+    """A server in a process group of its own, once it is ready."""
+    port = free_port()
+    with (folder / "server.log").open("wb") as log:
+        options = [port_option, str(port)] if port_option else []
+        served = subprocess.Popen(
+            [*words, *options], cwd=folder, env=environment | {"MLSERVER_HTTP_PORT": str(port)},
+            stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}{ready}", served, folder / "server.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(served.pid, 15)
+        served.wait(30)
+
+
+def wait_for(url: str, served: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and served.poll() is None:
+        with contextlib.suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=5) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.2)
+    raise AssertionError(log.read_text()[-3000:])
+
+
+MLSERVER = ["mlserver==1.7.1", "numpy<2.3", "pandas<3"]
+MLSERVER_MODEL = """\
+from mlserver import MLModel
+from mlserver.codecs import PandasCodec
+import pandas as pd
+class Credit(MLModel):
+    async def load(self):
+        return True
+    async def predict(self, payload):
+        rows = self.decode_request(payload, default_codec=PandasCodec)
+        score = rows["x"] * 2.0 + rows["y"]
+        label = ["yes" if value > 100 else "no" for value in score]
+        found = pd.DataFrame({"score": score, "count": rows["n"] + 1, "label": label, "town": rows["town"]})
+        return self.encode_response(found, default_codec=PandasCodec)
+"""
+
+
+@contextlib.contextmanager
+def mlserver(folder: Path, models: list[str]) -> Iterator[str]:
+    """MLServer with these models, in an environment of its own. Needs a package registry."""
+    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+    environment = folder / "environment"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *MLSERVER], check=True)
+    places = {"http_port": 0, "grpc_port": free_port(), "metrics_port": free_port()}
+    settings = {"parallel_workers": 0, "host": "127.0.0.1", **places}
+    del settings["http_port"]  # given by its variable
+    (folder / "settings.json").write_text(json.dumps(settings))
+    for name in models:
+        (folder / name).mkdir()
+        (folder / name / f"model_{name}.py").write_text(MLSERVER_MODEL)
+        told = {"name": name, "implementation": f"model_{name}.Credit"}
+        (folder / name / "model-settings.json").write_text(json.dumps(told))
+    words = [str(environment / "bin" / "mlserver"), "start", "."]
+    with process(words, "", folder, "/v2/health/ready", dict(os.environ)) as url:
+        yield url
+
+
+# -- a server whose answers a test decides --------------------------------------------------------------------------
+
+Told = tuple[int, bytes]
+Decide = Callable[[str, dict[str, Any], int], Any]
+
+
+@dataclass
+class Stub:
+    """What was asked of a stub, and how many at the same time. `decide(path, document, n)` answers the n-th question:
+    a document (status 200), or (status, bytes); it may also write to the connection itself and return None."""
+
+    decide: Decide
+    asked: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+    most: int = 0
+    now: int = 0
+    url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def batches(self) -> list[dict[str, Any]]:
+        return [document for _, document, _ in self.asked if document]
+
+
+@contextlib.contextmanager
+def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
+    """A small server of the test's own on loopback, which keeps to HTTP as far as the test lets it."""
+    found = Stub(decide)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            found.asked.append((self.path, {}, dict(self.headers)))
+            self.reply((ready, b"\n") if self.path.partition("?")[0] in ("/ping", "/v2/health/ready") else (404, b"{}"))
+
+        def do_POST(self) -> None:
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with found.lock:
+                found.asked.append((self.path, document, dict(self.headers)))
+                number = len(found.batches())
+                found.now += 1
+                found.most = max(found.most, found.now)
+            try:
+                told = found.decide(self.path, document, number)
+                if callable(told):
+                    told(self)
+                else:
+                    self.reply(told)
+            finally:
+                with found.lock:
+                    found.now -= 1
+
+        def reply(self, told: Any, **headers: str) -> None:
+            status, raw = told if isinstance(told, tuple) else (200, json.dumps(told).encode())
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def triple(path: str, document: dict[str, Any], number: int) -> Any:
+    """MLflow's protocol: three times x, and a label."""
+    rows = rows_of(document)
+    return {"predictions": [{"score": row["x"] * 3, "label": "yes" if row["x"] > 1 else "no"} for row in rows]}
+
+
+def rows_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    split = document["dataframe_split"]
+    return [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
