@@ -30,7 +30,9 @@ TEMPORARY_BYTES = 2 << 30
 SAFE_RUNC = (1, 2, 8)
 OLD_RUNC = "runc {} has known escapes, which 1.2.8 mends"
 ON_NETWORK = "This code could reach the network: --network host was asked for."
-_TEMPORARY = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
+_ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
+# Owned by nobody: a mode would not do, since the engine takes that of the folder that is there.
+_TEMPORARY = f"rw,nosuid,nodev,uid=65534,gid=65534,size={TEMPORARY_BYTES}"
 
 
 @contextmanager
@@ -93,7 +95,7 @@ class Box:
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
             nano_cpus=limits.cpus * 10**9 or None,
-            tmpfs=dict.fromkeys(("/tmp", *self.temporary), _TEMPORARY),  # noqa: S108
+            tmpfs={"/tmp": _ANYBODYS} | dict.fromkeys(self.temporary, _TEMPORARY),  # noqa: S108
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],

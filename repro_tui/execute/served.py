@@ -196,18 +196,20 @@ class _Inside:
                 self.box.context.cancel.wait(0.05)
                 if time.monotonic() - self.began > self.box.workspace.timeout_s:
                     raise self._late()
-        state = self.box.state(self.container)
-        if not state["Running"]:
-            raise self._server_ended(state)
+        self._check_server()
         return int(api.exec_inspect(made)["ExitCode"] or 0)
+
+    def _check_server(self) -> None:
+        """Raises NotAnswered where the server has ended: that ends the asker, too, a moment before it is told."""
+        for _ in range(1 if (self.answers / "result.json").exists() else 20):
+            state = self.box.state(self.container)
+            if not state["Running"]:
+                raise self._server_ended(state)
+            self.box.context.cancel.wait(0.05)
 
     def _late(self) -> NotAnswered:
         limit = self.box.workspace.timeout_s
-        words = (
-            "had not answered for all rows"
-            if self.sent > 1 or self.server.port
-            else "was not ready, or had not answered"
-        )
+        words = "had not answered for all rows" if (self.answers / "found").exists() else "was not ready"
         return NotAnswered(f"{WHERE} {words} after the limit of {limit:g} s, and was killed", TOO_LATE, "timed-out")
 
     def _server_ended(self, state: dict[str, Any]) -> NotAnswered:

@@ -153,6 +153,7 @@ class Asker:
             seen, place = self.look()
             if place:
                 self.host, self.port = place
+                (self.folder / "found").touch()
                 print(f"the server at port {self.port} is ready", flush=True)
                 return
             if time.monotonic() > deadline:

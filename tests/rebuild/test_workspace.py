@@ -225,9 +225,9 @@ class _Existing(GitRepository):
         self.folder = folder
 
 
-@pytest.mark.parametrize("predict", [None, Predict(protocol="mlflow")])
+@pytest.mark.parametrize("predict", [None, Predict()])
 def test_a_record_that_cannot_be_run_is_told(record: Record, context: Context, predict: Predict | None) -> None:
-    with pytest.raises(Inconclusive, match=r"no predict step|asking a server") as error:
+    with pytest.raises(Inconclusive, match="no predict step") as error:
         rebuild(replace(record, predict=predict), context)
     assert error.value.step == "record"
     assert error.value.do

@@ -1,0 +1,15 @@
+"""A live endpoint whose URL holds a secret. It is not asked while its record is loaded: nothing listens there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.contract.case import CANARY, Case
+from tests.engines import free_port
+
+
+def make(folder: Path) -> Iterator[Case]:
+    reference = f"http://ada:{CANARY}@127.0.0.1:{free_port()}/v2/models/credit?token={CANARY}"
+    hostile = ("http://", "http://a b", "http://h:99999", "https://[::1", "http://h/\x1b]52;c;eA==\x07", "http://h/\0")
+    yield Case(reference, folder, (*hostile, "https://ä.example", "http://h/" + "x" * 5000))
