@@ -49,7 +49,7 @@ def _files(typed: str, here: Path) -> Iterator[Completion]:
     for path in islice(sorted(folder.iterdir()), MOST):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and folder_text:
+        if path.is_dir() and typed:
             yield Completion(f"{folder_text}{path.name}/", "folder")
         elif path.suffix in ENDINGS and path != nearest and path.is_file() and path.stat().st_size <= LARGEST_FILE:
             for name, told in _deployments(path):

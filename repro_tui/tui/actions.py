@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
 
@@ -34,8 +34,9 @@ class Action:
         return Binding(self.keys, self.name, self.title, show=False, id=self.id)
 
 
+HELP = Action("question_mark", "app.help", "Show the keys", "everywhere", "keys")
 GLOBAL = (
-    Action("question_mark", "app.help", "Show the keys", "everywhere", "keys"),
+    HELP,
     Action("ctrl+p,colon", "app.command_palette", "Find any action or finding", "everywhere", "find", ":"),
     Action("q,ctrl+c,ctrl+q", "app.leave", "Quit; while an audit runs, ask whether it goes on", "everywhere", "quit"),
     Action("y", "app.copy", "Copy the value under the cursor", "everywhere", "copy"),
@@ -121,6 +122,11 @@ NAMES = {
 def key_names(keys: str) -> str:
     """Keys as a person reads them."""
     return " ".join(NAMES.get(key, key.replace("ctrl+", "Ctrl+")) for key in keys.split(","))
+
+
+def area_key(name: str, keymap: Mapping[str, str]) -> str:
+    """The key that opens an area's screen."""
+    return next(hint_of(replace(a, label=""), keymap) for a in AUDIT if a.name == f"app.show('{name}')")
 
 
 def hint_of(action: Action, keymap: Mapping[str, str]) -> str:

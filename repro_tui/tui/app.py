@@ -7,6 +7,7 @@ import os
 import signal
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
@@ -138,6 +139,14 @@ class Auditor(App[int]):
         self.show_screen(area)
         self.push_finding(area, finding)
 
+    def show_column(self, name: str) -> None:
+        """Opens the predictions with the cursor on an output column."""
+        from repro_tui.tui.screens.predictions import PredictionsScreen
+
+        self.show_screen("predictions")
+        if isinstance(self.screen, PredictionsScreen):
+            self.screen.wanted = name
+
     def push_finding(self, area: AreaName, finding: Finding) -> None:
         """Opens one finding on top of what is shown: a changed file as its lines, anything else as two values."""
         if self.store is None:
@@ -183,12 +192,12 @@ class Auditor(App[int]):
         if self.store is None or not self.store.running:
             self.exit(self.store.report.exit_status if self.store and self.store.report else 0)
             return
-        answers = (("l", "leave it running: repro-tui show attaches again"), ("s", "stop it"), ("escape", "stay"))
+        answers = (("l", f"leave it running: {self.store.attach} attaches again"), ("s", "stop it"), ("escape", "stay"))
         self.push_screen(Ask("An audit is running.", answers), self._left)
 
     def _left(self, answer: str | None) -> None:
-        if answer == "l":
-            self.exit(0)
+        if answer == "l" and self.store is not None:
+            self.exit(0, message=Text(show(f"The audit goes on: {self.store.attach} attaches again.")))
         elif answer == "s":
             self.stop_audit(then_quit=True)
 

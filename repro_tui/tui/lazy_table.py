@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PAGE = 256
 MOST_PAGES = 64
 BATCH = 100_000
+HELD = (20_000, 2_000_000)  # rows: below it the file is as fast, above it memory is worth more than speed
 
 
 class NotAnExpression(Exception):
@@ -57,6 +58,7 @@ class LazyTable:
         self._reading, self._choosing = threading.Lock(), threading.Lock()
         self.source, self.fields = source, list(fields)
         self._chosen, self._number = "", 0
+        self._held, self._closed = "", False
         self._pages: dict[int, list[tuple[Any, ...]]] = {}
         self.count = 0
 
@@ -85,6 +87,22 @@ class LazyTable:
                 self._chooser.execute(f"DROP TABLE {before}")
         return count
 
+    def hold(self) -> bool:
+        """Copies what is shown of a table of `HELD` rows into memory, and returns whether it did.
+
+        The file is searched whole for each page of an order that is not its own: 35 ms for a million rows, 5 ms held.
+        """
+        with self._choosing:
+            if self._held or self._closed:
+                return False
+            rows = self._chooser.execute(f"SELECT count(*) FROM ({self.source})").fetchall()[0][0]  # noqa: S608
+            if not HELD[0] <= rows <= HELD[1]:
+                return False
+            names = ", ".join(map(quoted, self.fields))
+            self._chooser.execute(f"CREATE TABLE held AS SELECT n, {names} FROM ({self.source})")  # noqa: S608
+            self._held = "SELECT * FROM held"
+        return True
+
     def __len__(self) -> int:
         return self.count
 
@@ -100,7 +118,7 @@ class LazyTable:
     def _rows(self, start: int, count: int) -> str:
         names = ", ".join(f"source.{quoted(name)}" for name in self.fields)
         chosen = f"SELECT n, rowid AS place FROM {self._chosen} WHERE rowid >= {start} AND rowid < {start + count}"  # noqa: S608
-        return f"SELECT {names} FROM ({chosen}) JOIN ({self.source}) AS source USING (n) ORDER BY place"  # noqa: S608
+        return f"SELECT {names} FROM ({chosen}) JOIN ({self._held or self.source}) AS source USING (n) ORDER BY place"  # noqa: S608
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The answer to another question over `{source}`."""
@@ -115,4 +133,5 @@ class LazyTable:
     def close(self) -> None:
         """Closes the database."""
         with self._choosing, self._reading:
+            self._closed = True
             self._database.close()

@@ -1,4 +1,4 @@
-"""The palette: every action that works here, every finding of the audit, and the themes."""
+"""The palette: every action that works here, every finding and output column of the audit, and the themes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from repro_tui.model.finding import Area, Finding
+from repro_tui.model.predictions import PredictionsArea
 from repro_tui.support.text import show
 from repro_tui.tui.actions import ALL, Action, key_names
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from repro_tui.tui.app import Auditor
 
 AT_ONCE = 500  # findings looked at before keys get their turn again
-OWN = ("app.help", "app.command_palette")
+OWN = ("app.command_palette",)
 
 
 class Everything(Provider):
@@ -45,6 +46,9 @@ class Everything(Provider):
     def _findings(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         store = self.auditor.store
         for name, area in store.areas.items() if store else ():
+            for column in area.columns if isinstance(area, PredictionsArea) else ():
+                title = f"{name}: {show(column.name, 120)} ({column.verdict})"
+                yield title, partial(self.auditor.show_column, column.name)
             for finding in area.findings if isinstance(area, Area) else ():
                 for found in (finding, *finding.children):
                     yield _title(name, found), partial(self.auditor.show_finding, name, found)  # type: ignore[arg-type]

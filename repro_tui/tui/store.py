@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from repro_tui.model.event import Event
 from repro_tui.model.finding import Area, AreaName
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report
+from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
 
 MOST_LOG = 2000
@@ -60,6 +62,13 @@ class Store:
         """The folder as a person names it: relative to where they are, where it is there."""
         path, here = self.folder.path.absolute(), Path.cwd()
         return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+    @property
+    def attach(self) -> str:
+        """The command that opens this audit again: by its id where that is enough."""
+        path = self.folder.path.absolute()
+        name = path.name if path.parent == audits_root().absolute() else self.shown_folder
+        return f"repro-tui show {shlex.quote(name)}"
 
     def reload(self) -> None:
         """Forgets what was read, and reads all of it again."""

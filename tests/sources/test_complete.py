@@ -38,6 +38,7 @@ def test_what_begins_with_the_text_comes_before_what_contains_it(here: Path) -> 
 
 def test_a_folder_is_gone_into(here: Path) -> None:
     assert references("./", here) == ["./old.toml#v1", "./records/"]
+    assert references("rec", here) == ["records/"]
     assert references("records/", here) == ["records/other.yaml#canary"]
     assert references("nowhere/", here) == []
 

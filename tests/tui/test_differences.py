@@ -10,7 +10,8 @@ import pytest
 
 from repro_tui.compare.differences import SCHEMA
 from repro_tui.tui.differences import SORTS, Differences
-from repro_tui.tui.lazy_table import PAGE, LazyTable, NotAnExpression, sql_path
+from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
+from tests.tui.folders import differences
 
 ROWS = [
     # row, key, column, a, b, a_number, b_number, delta, rel, flip, verdict
@@ -136,3 +137,23 @@ def test_pages_follow_the_order(tmp_path: Path) -> None:
     assert [table[row][0] for row in (0, PAGE, count // 2 - 1)] == [count - 2, count - 2 - 2 * PAGE, 0]
     assert sum(batch.num_rows for batch in table.batches()) == count // 2
     table.close()
+
+
+def test_a_large_table_is_held_and_reads_the_same(tmp_path: Path) -> None:
+    """Held rows are those of the file in every order and filter, and only what is worth its memory is held."""
+    path = tmp_path / "differences.parquet"
+    differences(path, HELD[0])
+    cells = Differences(path)
+    cells.select("3", sort="B", only_different=False)
+    before = [cells[row] for row in range(0, len(cells), 97)]
+    assert cells.table.hold()
+    assert not cells.table.hold(), "once"
+    cells.select("3", sort="B", only_different=False)
+    assert [cells[row] for row in range(0, len(cells), 97)] == before
+    assert sum(batch.num_rows for batch in cells.table.batches()) == len(cells)
+    cells.close()
+    assert not cells.table.hold(), "a screen that was left has nothing to hold"
+
+
+def test_a_small_table_is_not_held(cells: Differences) -> None:
+    assert not cells.table.hold()

@@ -22,7 +22,7 @@ from repro_tui.tui.screens.progress import Progress
 from repro_tui.tui.screens.row import RowScreen
 from repro_tui.tui.screens.values import Pairs
 from repro_tui.tui.widgets.grid import Grid
-from tests.tui.driving import press, written
+from tests.tui.driving import press, until, written
 from tests.tui.folders import finished, running
 
 
@@ -117,9 +117,9 @@ async def test_the_palette_finds_a_finding(audit: AuditFolder) -> None:
     app = Auditor(audit)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "ctrl+p", *"numpy")
-        await pilot.pause(0.5)
+        await until(pilot, lambda: "environment: packages" in written(app))
         await press(pilot, "enter")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: "1.26.4" in written(app))
         assert app.screen.title_text == "Environment"  # type: ignore[attr-defined]
 
 
@@ -130,7 +130,10 @@ async def test_quit_returns_the_exit_status(audit: AuditFolder) -> None:
     assert app.return_value == 1
 
 
-async def test_quitting_a_running_audit_asks(tmp_path: Path) -> None:
+async def test_quitting_a_running_audit_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = running(tmp_path / "audit")
     with engine_lock(folder.path):
         app = Auditor(folder)
@@ -143,8 +146,11 @@ async def test_quitting_a_running_audit_asks(tmp_path: Path) -> None:
             assert isinstance(app.screen, Ask)
             await press(pilot, "escape", "3")
             assert app.screen.query_one("#findings", Grid).count == 1  # what is finished can be opened already
-            await press(pilot, "q", "l")
+            await press(pilot, "q")
+            assert "leave it running: repro-tui show audit attaches" in written(app)
+            await press(pilot, "l")
         assert app.return_value == 0
+    assert "The audit goes on: repro-tui show audit attaches again." in capsys.readouterr().err
 
 
 async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
@@ -160,8 +166,7 @@ async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest
     app = Auditor()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "enter", "down", "enter", "enter")
-        await pilot.pause(0.5)
-        await press(pilot)
+        await until(pilot, lambda: isinstance(app.screen, Told))
         assert isinstance(app.screen, Told)
         assert "inputs" in " ".join(app.screen.sentences)
 

@@ -104,7 +104,7 @@ def test_no_colour(place: Path, snap_compare: Any, monkeypatch: pytest.MonkeyPat
 def test_running(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
     folder = running(place)
     with engine_lock(place):
-        assert snap_compare(Auditor(folder), terminal_size=size)
+        assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled([]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -118,7 +118,7 @@ def test_leaving_while_it_runs(size: tuple[int, int], place: Path, snap_compare:
 def test_picker(size: tuple[int, int], place: Path, own_folders: Path, snap_compare: Any) -> None:
     finished(own_folders / "audits" / "20261124T103200Z")
     shutil.copyfile(Path(__file__).parent / "repro.toml", place.parent / "repro.toml")
-    assert snap_compare(Auditor(), terminal_size=size)
+    assert snap_compare(Auditor(), terminal_size=size, run_before=settled([]))
 
 
 def test_every_folder_of_pictures_has_its_module() -> None:

@@ -50,14 +50,15 @@ class Terminal:
             f"{command}; echo status=$?; exec sleep 600",
         )
 
-    def until(self, word: str, seconds: float = 20) -> str:
+    def until(self, *words: str, seconds: float = 20) -> str:
+        """The screen as soon as all words stand on it: what is drawn or printed comes in pieces."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             seen = self.tmux("capture-pane", "-p", "-t", "t")
-            if word in seen:
+            if all(word in seen for word in words):
                 return seen
             time.sleep(0.1)
-        raise AssertionError(f"{word!r} is not on the screen:\n{seen}")
+        raise AssertionError(f"{words} are not on the screen:\n{seen}")
 
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "t", *keys)
@@ -80,9 +81,7 @@ def test_start_resize_drill_down_and_quit(terminal: Terminal, tmp_path: Path) ->
     terminal.keys("2")
     terminal.until("major release")
     terminal.keys("Enter")
-    seen = terminal.until("changed, important")
-    assert "1.26.4" in seen
-    assert "2.1.3" in seen
+    terminal.until("changed, important", "1.26.4", "2.1.3")
     terminal.keys("q")
     terminal.until("status=1")
 
@@ -127,7 +126,7 @@ def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: T
         again.keys("3")  # what is finished can be opened while the rest runs
         again.until("Parameters")
         again.keys("l")
-        again.until("Identical", 60)
+        again.until("Identical", seconds=60)
         again.keys("q")
         again.until("status=0")
     finally:
@@ -148,7 +147,7 @@ def test_the_editor_gets_the_terminal_and_gives_it_back(
     terminal.keys("3")
     terminal.until("threshold")
     terminal.keys("e")
-    assert '"threshold"' in terminal.until("IN THE EDITOR")
+    terminal.until("IN THE EDITOR", '"threshold"')
     terminal.keys("Enter")
     assert "IN THE EDITOR" not in terminal.until("1 changed")
     terminal.keys("q")

@@ -124,8 +124,11 @@ class AuditScreen(Screen[None]):
 
     def action_stack(self) -> None:
         """A beside B, or above it, where values stand side by side."""
-        for pane in self.query(SideBySide):
+        panes = [pane for pane in self.query(SideBySide) if pane.display]
+        for pane in panes:
             pane.toggle_class("stacked")
+        if not panes:
+            say(self, "Enter opens a row: there s puts A beside B, or above it")
 
     def action_zoom(self) -> None:
         """The pane with the keys alone, or all again."""

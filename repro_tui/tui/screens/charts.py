@@ -42,6 +42,8 @@ class Charts(VerticalScroll, can_focus=True):
         self.differences: Differences | None = None
         self.first = 0
         self._all = all_kinds
+        if all_kinds:
+            self.styles.scrollbar_gutter = "stable"  # else charts drawn before the bar came are wider than their room
 
     def compose(self) -> ComposeResult:
         """One text that all charts are drawn into."""
@@ -67,7 +69,7 @@ class Charts(VerticalScroll, can_focus=True):
 
     def _draw(self) -> None:
         if self.area is not None and self.size.width and self.display:
-            self._count(self.size.width - 2, self.size.height)
+            self._count(self.scrollable_content_region.width - 2, self.size.height)
 
     @work(thread=True, exclusive=True, group="charts")
     def _count(self, width: int, height: int) -> None:

@@ -16,7 +16,8 @@ from textual.widgets import Input, Static, TextArea
 from repro_tui.support.text import show, show_lines
 from repro_tui.tui.actions import ALL, key_names
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.tui.widgets.prose import Item, Prose
+from repro_tui.tui.widgets.safe import joined, safe
 
 
 class Help(ModalScreen[None]):
@@ -34,11 +35,11 @@ class Help(ModalScreen[None]):
         with VerticalScroll(id="box") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes"
-            yield Static(lines(_key_lines(self.keymap)), markup=False)
+            yield Prose(_key_lines(self.keymap))
 
 
-def _key_lines(keymap: Mapping[str, str]) -> list[Content]:
-    found: list[Content] = []
+def _key_lines(keymap: Mapping[str, str]) -> list[Content | Item]:
+    found: list[Content | Item] = []
     where = ""
     for action in ALL:
         if action.where != where:
@@ -46,7 +47,7 @@ def _key_lines(keymap: Mapping[str, str]) -> list[Content]:
             title = "Everywhere" if where == "everywhere" else f"In {where}"
             found.append(Content.styled(f"{chr(10) if found else ''}{title}", "bold"))
         keys = key_names(keymap.get(action.id, action.keys))
-        found.append(joined([Content.styled(f"{keys:<17}", "$accent"), action.title]))
+        found.append(Item(Content.styled(f"{keys:<17}", "$accent"), action.title))
     return found
 
 

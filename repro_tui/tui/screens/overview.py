@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,23 +15,25 @@ from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
 from repro_tui.support.text import plural
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import ScreenName
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.prose import Item, Prose
 from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_of
 
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
+WARNS, INDENT = Content.styled("! ", "$text-warning"), Content("  ")
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn"}
 
 
 class AreaRows:
     """The five areas, one row each, and after a drift its cause."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, keymap: Mapping[str, str]) -> None:
+        self.store, self.keymap = store, keymap
         drift = store.report is not None and store.report.verdict == "drift"
         self.names: tuple[ScreenName, ...] = (*ORDER, "cause") if drift else ORDER
         assert set(ORDER) == set(AREAS)
@@ -40,10 +42,14 @@ class AreaRows:
         return len(self.names)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Glyph, area, status, what was counted."""
+        """Glyph, the key that opens it, area, status, what was counted."""
         name = self.names[row]
+        glyph, *told = self._told(name, widths[4])
+        return (glyph, Text(area_key(name, self.keymap), style="quiet"), *told)
+
+    def _told(self, name: ScreenName, width: int) -> Sequence[Text]:
         if name == "cause":
-            return _cause(self.store, widths[3])
+            return _cause(self.store, width)
         area = self.store.areas.get(name)
         if area is None:
             waiting = "…" if self.store.running else "?"
@@ -55,7 +61,7 @@ class AreaRows:
             Text(STATUS_GLYPHS[area.status], style=style),
             Text(name),
             Text(status, style=style),
-            text_of(told, widths[3]),
+            text_of(told, width),
         )
 
 
@@ -93,13 +99,14 @@ class Overview(AuditScreen):
         yield Static("", id="verdict", markup=False)
         columns = [
             ColumnSpec("", 1),
+            ColumnSpec("key", 3),
             ColumnSpec("area", 12),
             ColumnSpec("status", 18),
             ColumnSpec("what was found", 20, 1),
         ]
         yield Grid(columns, id="areas")
         with VerticalScroll(id="words", can_focus=True):
-            yield Static("", id="summary", markup=False)
+            yield Prose(id="summary")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -109,16 +116,16 @@ class Overview(AuditScreen):
 
     def changed(self) -> None:
         """Shows what is known."""
-        self.query_one(Grid).show_rows(AreaRows(self.store), keep=True)
+        self.query_one(Grid).show_rows(AreaRows(self.store, self.auditor.own_keys), keep=True)
         strip = self.query_one("#verdict", Static)
         report = self.store.report
         strip.set_classes(_mood(self.store))
         if report is None:
             strip.update(_unfinished(self.store))
-            self.query_one("#summary", Static).update(lines(safe(text) for text in self.store.warnings))
+            self.query_one(Prose).tell([Item(WARNS, text) for text in self.store.warnings])
             return
         strip.update(_verdict(report))
-        self.query_one("#summary", Static).update(_words(report))
+        self.query_one(Prose).tell(_words(report))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """An area opens."""
@@ -146,7 +153,7 @@ def _mood(store: Store) -> str:
 
 def _unfinished(store: Store) -> Content:
     if store.running:
-        return safe("The audit is running: areas that are finished can be opened already (7 shows the steps).", "bold")
+        return safe("The audit is running: areas that are finished can be opened already (l shows the steps).", "bold")
     why = f": {store.last_words}" if store.last_words else ""
     return safe(f"The audit ended without a report{why}. R runs it again, and goes on from what is cached.", "bold")
 
@@ -166,25 +173,25 @@ def _verdict(report: Report) -> Content:
     return lines(found)
 
 
-def _words(report: Report) -> Content:
-    found: list[Content | str] = [joined(["• ", safe(text)]) for text in report.summary[1:]]
+def _words(report: Report) -> list[Content | str | Item]:
+    found: list[Content | str | Item] = [Item(Content("• "), text) for text in report.summary[1:]]
     if report.warnings:
         found += [
             "",
             Content.styled("Warnings", "bold $warning"),
-            *(joined(["! ", safe(text)]) for text in report.warnings),
+            *(Item(WARNS, text) for text in report.warnings),
         ]
     for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
         found += ["", *_side(letter, side)]
-    return lines(found)
+    return found
 
 
-def _side(letter: str, side: SideReport) -> list[Content | str]:
+def _side(letter: str, side: SideReport) -> list[Content | str | Item]:
     isolation = side.isolation
     how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
-    found: list[Content | str] = [
+    found: list[Content | str | Item] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        safe(f"  ran in: {how}; {plural(len(side.runs), 'run')}"),
+        Item(INDENT, f"ran in: {how}; {plural(len(side.runs), 'run')}"),
     ]
-    found += [safe(f"  {part.step}: {part.how} ({part.matches})") for part in side.rebuild]
-    return found + [safe(f"  missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]
+    found += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
+    return found + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

@@ -51,6 +51,7 @@ CELL_COLUMNS = [
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 ROOM_FOR_ALL = 100
 MOST_COLUMNS_SHOWN = 8
+HOLD_AFTER_S = 1.0
 
 
 class ColumnRows:
@@ -93,6 +94,7 @@ class PredictionsScreen(AuditScreen):
         self.sort, self.rising = WORST, False
         self.only_different = True
         self.charts_alone = False
+        self.wanted = ""  # the column that the cursor begins on
         self._shown: PredictionsArea | None = None
 
     def compose(self) -> ComposeResult:
@@ -101,11 +103,11 @@ class PredictionsScreen(AuditScreen):
         yield Static("", id="line", markup=False)
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield Grid(COLUMNS, id="columns", empty="no columns to compare")
+                yield Grid(COLUMNS, id="columns", empty="")
                 with Vertical(id="table"):
                     yield filter_line("text, or an expression: delta > 0.01 and flip")
                     yield Static("", id="cells-title", markup=False)
-                    yield Grid(CELL_COLUMNS, id="cells", empty="no differing cells")
+                    yield Grid(CELL_COLUMNS, id="cells", empty="")
             with Vertical(id="right"):
                 with ReadingPane(id="measures"):
                     yield Static("", id="column", markup=False)
@@ -142,9 +144,9 @@ class PredictionsScreen(AuditScreen):
     def _fit_columns(self) -> None:
         """The columns that have room."""
         area, grid = self.store.predictions(), self.query_one("#columns", Grid)
+        narrow = grid.size.width < ROOM_FOR_ALL
+        grid.show_columns([c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)])
         if area is not None:
-            narrow = grid.size.width < ROOM_FOR_ALL
-            grid.columns = [c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)]
             grid.show_rows(ColumnRows(area, grid.columns), keep=True)
 
     def changed(self) -> None:
@@ -153,16 +155,27 @@ class PredictionsScreen(AuditScreen):
         line = self.query_one("#line", Static)
         if area is None:
             running = "not compared yet: the audit is running"
-            line.update(safe(running if self.store.running else "the predictions were not compared"))
+            self._tell_waiting(line, running if self.store.running else "the predictions were not compared")
             return
         if area is self._shown:
             return
         self._shown = area
+        self.query_one("#columns", Grid).empty = "no columns to compare"
+        self.query_one("#cells", Grid).empty = "no differing cells"
         line.update(_line(area))
         self._lay_out()
         self._fit_columns()
+        names = [column.name for column in area.columns]
+        if self.wanted in names:
+            self.query_one("#columns", Grid).move_to(names.index(self.wanted))
         if self.store.folder.differences.exists():
             self._select("")
+
+    def _tell_waiting(self, line: Static, why: str) -> None:
+        """Where nothing was compared, no table may look as if nothing differed."""
+        line.update(safe(why))
+        for grid in self.query(Grid):
+            grid.empty = why
 
     @work(thread=True, exclusive=True, group="cells")
     def _select(self, wanted: str) -> None:
@@ -172,12 +185,19 @@ class PredictionsScreen(AuditScreen):
             inputs = self.store.folder.path / "inputs.parquet"
             self.differences = Differences(self.store.folder.differences, inputs, area.key if area else ())
             self.app.call_from_thread(self._show_charts)
+            self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
         try:
             self.differences.select(wanted, self.sort, self.rising, self.only_different)
         except NotAnExpression as error:
             self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
             return
         self.app.call_from_thread(self._show_cells)
+
+    @work(thread=True, group="hold")
+    def _hold(self) -> None:
+        """Makes pages far away fast, once what was asked for first is on the screen."""
+        if self.differences is not None:
+            self.differences.table.hold()
 
     def _show_cells(self) -> None:
         if self.differences is None or not self.is_mounted:

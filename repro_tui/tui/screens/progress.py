@@ -29,7 +29,7 @@ class Steps:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        names = dict.fromkeys((*FIRST, *sorted({step for _, step in store.steps}, key=_order)))
+        names = dict.fromkeys((*FIRST, *sorted(dict.fromkeys(step for _, step in store.steps), key=_order)))
         self.names = [name for name in names if any(step == name for _, step in store.steps) or name in FIRST]
 
     def __len__(self) -> int:

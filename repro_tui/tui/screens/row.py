@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
+from repro_tui.model.finding import Finding
 from repro_tui.model.report import SideReport
 from repro_tui.support.text import show
-from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.differences import Cell, key_words, relative, value_pair
 from repro_tui.tui.one_row import Answer, answers, input_row
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.values import Pairs
+from repro_tui.tui.screens.values import Pairs, told_in_full
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -24,7 +25,7 @@ from repro_tui.tui.widgets.safe import safe
 
 COLUMNS = [
     ColumnSpec("", 1),
-    ColumnSpec("output", 12, 1),
+    ColumnSpec("output", 10, 1),
     ColumnSpec("A", 14, 3, side="a"),
     ColumnSpec("B", 14, 3, side="b"),
     ColumnSpec("|Δ|", 9, 0, True),
@@ -76,7 +77,7 @@ class RowScreen(AuditScreen):
         with Container(id="panes"):
             yield Grid(COLUMNS, id="answers")
             yield Grid(INPUT_COLUMNS, id="question", empty="the inputs of this row are not known")
-        yield KeyBar(AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Fills both tables."""
@@ -94,6 +95,14 @@ class RowScreen(AuditScreen):
         run = next((run for run in side.runs if run.predictions), None) if side else None
         return self.store.folder.path / run.predictions if run else None
 
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """An output opens as two values side by side, an input in full."""
+        source = event.grid.source
+        if isinstance(source, AnswerRows):
+            self.auditor.push_finding("predictions", _finding(self.cell, source.found[event.row]))
+        elif isinstance(source, Pairs):
+            self.app.push_screen(told_in_full(*source.pairs[event.row]))
+
     def selected(self) -> object:
         """The differing cells, as plain values."""
         from dataclasses import asdict
@@ -105,3 +114,14 @@ class RowScreen(AuditScreen):
         from repro_tui.tui.editor import as_json
 
         return {"row.json": as_json(self.selected())}
+
+
+def _finding(cell: Cell, answer: Answer) -> Finding:
+    """One output of a row, as the screen of two values takes it."""
+    path = (key_words(cell.key), answer.column)
+    found = answer.cell
+    if found is None:
+        return Finding(path, "same", answer.a, answer.b)
+    moved = "" if found.abs_delta is None else f", |Δ| {found.abs_delta:.4g} {relative(found.rel_delta)}".rstrip()
+    note = found.verdict + moved + (", a decision flips" if found.flip else "")
+    return Finding(path, "changed", found.a, found.b, "important" if found.verdict == "different" else "notice", note)

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from repro_tui.support.text import shorten_middle, show
-from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, LIST, bindings, some
+from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.export import Table
 from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
 from repro_tui.tui.screens.base import AuditScreen, filter_line
@@ -70,7 +70,7 @@ class TableScreen(AuditScreen):
         yield Static("", id="head", markup=False)
         yield filter_line("filter by an expression over the columns: income > 50 and region = 'N'")
         yield Grid([ColumnSpec(ROW, 8, 0, True)], id="rows", empty="no rows")
-        yield KeyBar(KEYS, AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), KEYS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Opens the file in a thread."""

@@ -9,11 +9,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from repro_tui.support.text import shorten_middle, show
-from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import ABSENT
 
 COLUMNS = [ColumnSpec("column", 14, 1), ColumnSpec("value", 20, 4)]
 
@@ -33,6 +35,11 @@ class Pairs:
         return (Text(show(name, 80)), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
 
 
+def told_in_full(name: str, value: Any) -> Told:
+    """One value over the screen, in as many lines as it takes."""
+    return Told("Value", [f"{name}:", ABSENT if value is None else str(value)])
+
+
 class ValuesScreen(AuditScreen):
     """The values of a row."""
 
@@ -46,7 +53,7 @@ class ValuesScreen(AuditScreen):
         """One line a column."""
         yield TitleBar()
         yield Grid(COLUMNS, id="values")
-        yield KeyBar(AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Shows them."""
@@ -54,6 +61,10 @@ class ValuesScreen(AuditScreen):
         grid = self.query_one(Grid)
         grid.show_rows(Pairs(self.pairs))
         grid.focus()
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A value opens in full."""
+        self.app.push_screen(told_in_full(*self.pairs[event.row]))
 
     def selected(self) -> object:
         """The value under the cursor."""

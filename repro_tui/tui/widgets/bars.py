@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.tui.actions import Action, hint_of
+from repro_tui.tui.actions import HELP, Action, hint_of
 from repro_tui.tui.widgets.safe import joined, safe
 
 LONGEST_NAME, SHORTEST_NAME = 40, 8
@@ -53,7 +53,7 @@ def shortened(label: str, room: int) -> Content:
 
 
 class KeyBar(Static):
-    """The hints that fit on one line."""
+    """The hints that fit on one line; the way to all keys is always one of them."""
 
     DEFAULT_CSS = "KeyBar { dock: bottom; height: 1; background: $panel; color: $text-muted; padding: 0 1; }"
 
@@ -75,12 +75,26 @@ class KeyBar(Static):
         self._draw()
 
     def _draw(self) -> None:
-        parts, room = [], self.size.width or 80
         keymap = getattr(self.app, "own_keys", {})
-        for action in (action for group in self.groups for action in group if action.hint):
-            key = hint_of(action, keymap)
-            room -= len(key) + len(action.hint) + 3
-            if room < 0:
-                break
-            parts.append(joined([Content.styled(key, "bold $accent"), f" {action.hint}"]))
-        self.update(joined(parts, "  "))
+        hints = [(hint_of(a, keymap), a.hint) for group in self.groups for a in group if a.hint]
+        shown = fitting(hints, (hint_of(HELP, keymap), HELP.hint), self.size.width or 80)
+        self.update(joined([joined([Content.styled(key, "bold $accent"), f" {word}"]) for key, word in shown], "  "))
+
+
+Hint = tuple[str, str]
+
+
+def fitting(hints: list[Hint], always: Hint, room: int) -> list[Hint]:
+    """The hints that fit into `room` cells, in their order; `always` is the last of them where it would not fit."""
+    found: list[Hint] = []
+    for place, hint in enumerate(hints):
+        kept = _cells(always) if always in hints[place + 1 :] else 0
+        if _cells(hint) + kept > room:
+            return [*found, always] if kept else found
+        room -= _cells(hint)
+        found.append(hint)
+    return found
+
+
+def _cells(hint: Hint) -> int:
+    return len(hint[0]) + len(hint[1]) + 3

@@ -1,0 +1,153 @@
+"""What a tired reader trips over: hints that fit, lines that wrap, rows that open, steps that stay in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.content import Content
+from textual.widgets import Static
+
+from repro_tui.audit.folder import AuditFolder, engine_lock
+from repro_tui.model.event import Event
+from repro_tui.tui.app import Auditor
+from repro_tui.tui.screens.finding import FindingScreen
+from repro_tui.tui.screens.modals import Help, Told
+from repro_tui.tui.screens.predictions import PredictionsScreen
+from repro_tui.tui.screens.progress import Steps
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import fitting
+from repro_tui.tui.widgets.prose import Item, hung
+from tests.tui.driving import press, settle, until, written
+from tests.tui.folders import finished, running
+
+HINTS = [("Enter", "open"), ("/", "filter"), ("?", "keys"), ("q", "quit")]
+KEYS = ("?", "keys")
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> AuditFolder:
+    return finished(tmp_path / "audit")
+
+
+def test_the_way_to_all_keys_is_always_a_hint() -> None:
+    assert fitting(HINTS, KEYS, 38) == HINTS
+    assert fitting(HINTS, KEYS, 37) == HINTS[:3]
+    assert fitting(HINTS, KEYS, 28) == [("Enter", "open"), KEYS]
+    assert fitting([("Enter", "open")], KEYS, 4) == []
+
+
+@pytest.mark.parametrize("keys", [(), ("2",), ("5",), ("6", "down", "enter"), ("7",), ("o",), ("l",)])
+@pytest.mark.parametrize("width", [60, 80])
+async def test_every_screen_names_the_way_to_all_keys(audit: AuditFolder, keys: tuple[str, ...], width: int) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(width, 24)) as pilot:
+        await press(pilot, *keys)
+        assert "? keys" in written(app).splitlines()[-1]
+
+
+def test_a_long_line_goes_on_below_its_own_text() -> None:
+    item = Item(Content("• "), "one two three four five six seven")
+    assert hung(item, 22).plain == "• one two three four\n  five six seven"
+    assert hung(Item(Content("! "), "[/red]\x1b[2J"), 40).plain == "! [/red]\\u{1b}[2J"
+
+
+async def test_keys_and_sentences_wrap_below_themselves(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "question_mark")
+        seen = written(app).splitlines()
+        first = next(line for line in seen if "Quit; while" in line)
+        rest = seen[seen.index(first) + 1]
+        assert rest.index("on ") == first.index("Quit")
+        assert len([line for line in seen if "│" in line]) > 12, "the box is as high as there is room for"
+
+
+async def test_an_overview_names_the_key_of_each_area(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        seen = written(app)
+        assert "≠ 5   predictions" in seen
+        assert "7   cause" in seen
+
+
+async def test_a_running_overview_names_the_key_of_the_steps(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(120, 24)) as pilot:
+            await press(pilot, "1")
+            assert "l shows the steps" in written(app)
+
+
+async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await press(pilot, "5")
+            seen = written(app)
+            assert "no differing cells" not in seen
+            assert seen.count("not compared yet: the audit is running") == 3
+            assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
+
+
+async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "colon", *"probab")
+        await until(pilot, lambda: "predictions: probability (drift)" in written(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PredictionsScreen))
+        await settle(pilot)
+        assert isinstance(app.screen, PredictionsScreen)
+        column = app.screen.column()
+        assert column is not None
+        assert column.name == "probability"
+        await press(pilot, "colon", *"show the keys")
+        await until(pilot, lambda: "Show the keys  (?)" in written(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, Help))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_charts_of_a_column_are_not_wider_than_their_room(audit: AuditFolder, size: tuple[int, int]) -> None:
+    """A scroll bar takes its room before anything is drawn: a line that wraps tears a chart apart."""
+    app = Auditor(audit)
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "5", "down", "enter")
+        drawn = app.screen.query_one("#drawn", Static)
+        content = drawn.content
+        assert isinstance(content, Content)
+        charts = [line for line in content.split("\n") if not line.plain.startswith("none:")]  # which is prose
+        assert len(charts) > 10
+        assert max(line.cell_length for line in charts) <= drawn.content_size.width
+
+
+async def test_an_output_opens_side_by_side_and_an_input_in_full(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "5", "tab", "enter", "enter")
+        assert isinstance(app.screen, FindingScreen)
+        assert (app.screen.finding.a, app.screen.finding.b) == ("0.000050", "0.000057")
+        assert "|Δ| 5e-05 1.0%, a decision flips" in written(app)
+        await press(pilot, "escape", "tab", "enter")
+        assert isinstance(app.screen, Told)
+        assert app.screen.sentences == ["id:", "A10050"]
+
+
+async def test_where_nothing_can_be_stacked_it_says_so(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "s")
+        assert "there s puts A beside B" in [*app._notifications][-1].message
+
+
+def test_steps_keep_the_order_in_which_they_came(tmp_path: Path) -> None:
+    store = Store(running(tmp_path / "audit"))
+    names = [f"compare {name}" for name in ("predictions", "code", "data", "environment", "parameters")]
+    for name in names:
+        store._take(Event("step", step=name, status="started"))
+        shown = Steps(store).names
+        assert [step for step in shown if step.startswith("compare")] == names[: names.index(name) + 1]
