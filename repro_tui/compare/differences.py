@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repro_tui.compare.alignment import Pair
 from repro_tui.compare.cells import Cells
+from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import WorstRow
 from repro_tui.support.text import show
 
@@ -70,8 +71,8 @@ class Differences:
             "row_b": pair.row_b.take(places),
             "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(places),
             "key": keys,
-            "column": [name] * len(rows),
-            "change": ["changed" if None not in both else _change(*both) for both in zip(a, b, strict=True)],
+            "column": pa.repeat(pa.scalar(name), len(rows)),
+            "change": _changes(a, b),
             "a": a,
             "b": b,
             "a_number": _nullable(cells.a_number[rows]),
@@ -86,7 +87,7 @@ class Differences:
         self._remember(name, rows, keys, a, b, size, relative, cells)
 
     def _remember(
-        self, name: str, rows: Any, keys: list[str], a: Any, b: Any, size: Any, relative: Any, cells: Cells
+        self, name: str, rows: Any, keys: pa.Array, a: pa.Array, b: pa.Array, size: Any, relative: Any, cells: Cells
     ) -> None:
         """Keeps the worst: flips first, then by the distance in units of the column's own scale."""
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
@@ -95,11 +96,12 @@ class Differences:
             value = float(weight[place])
             if len(self._heap) == WORST and value <= self._heap[0][0]:
                 break
+            one, other = (side[int(place)].as_py() for side in (a, b))
             row = WorstRow(
-                key=self._named(keys[place]),
+                key=self._named(keys[int(place)].as_py()),
                 column=name,
-                a=None if a[place] is None else show(a[place], 200),
-                b=None if b[place] is None else show(b[place], 200),
+                a=None if one is None else show(one, 200),
+                b=None if other is None else show(other, 200),
                 abs_delta=_finite(size[place]),
                 rel_delta=_finite(relative[place]),
                 flip=bool(cells.flip[rows[place]]),
@@ -119,9 +121,22 @@ class Differences:
         self._writer.close()
 
 
-def exact_texts(array: pa.Array) -> list[str | None]:
-    """Every value as the text that says exactly what it is."""
-    return [None if value is None else _exact(value) for value in array.to_pylist()]
+def exact_texts(array: pa.Array) -> pa.Array:
+    """Every value as the text that says exactly what it is; floats in the fewest digits that read back the same."""
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return pc.cast(array, pa.string())
+    if pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        return _floats(pc.cast(array, pa.string()))
+    if pa.types.is_string(kind) and (pc.max(pc.utf8_length(array)).as_py() or 0) <= LONGEST_VALUE:
+        return array
+    return pa.array([None if value is None else _exact(value) for value in array.to_pylist()], pa.string())
+
+
+def _floats(texts: pa.Array) -> pa.Array:
+    """A whole number keeps a point, so that it is not taken for an integer."""
+    whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
+    return pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
 
 
 def _exact(value: Any) -> str:
@@ -131,8 +146,8 @@ def _exact(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE:,} more)"
 
 
-def _change(a: str | None, b: str | None) -> str:
-    return "added" if a is None else "removed" if b is None else "changed"
+def _changes(a: pa.Array, b: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_null(a), "added", pc.if_else(pc.is_null(b), "removed", "changed"))
 
 
 def _nullable(values: Any) -> pa.Array:

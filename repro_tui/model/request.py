@@ -24,7 +24,10 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run and compare: the command line's options over the record's."""
+    """How to run and compare: the command line's options over the record's.
+
+    `memory` is what the comparison of predictions may take, in bytes; what does not fit goes to the cache's folder.
+    """
 
     repeat: int | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
@@ -37,6 +40,7 @@ class Settings:
     network: Literal["none", "host"] = "none"
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    memory: int = 2 << 30
     explain: bool = False
     fail_on: tuple[str, ...] = ("predictions",)
 
