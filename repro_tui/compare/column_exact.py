@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -65,11 +65,8 @@ class ExactColumn:
     def _measure(self, a: pa.Array, b: pa.Array, equal: Mask) -> None:
         if self.of.kind == "label" and len(self.pairs) <= MOST_LABELS:
             rows = pa.array(np.flatnonzero(~equal))
-            found = (
-                pa.table([a.take(rows), b.take(rows)], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
-            )
-            for one, other, count in zip(*(column.to_pylist() for column in found.columns), strict=True):
-                self.pairs[(_text(one), _text(other))] += count
+            for one, other, count in _pairs(a.take(rows), b.take(rows)):
+                self.pairs[(one, other)] += count
         elif self.of.kind == "text" and len(self.likeness) < TEXTS:
             rows = pa.array(np.flatnonzero(~equal)[: TEXTS - len(self.likeness)])
             for one, other in zip(_texts(a.take(rows)), _texts(b.take(rows)), strict=True):
@@ -128,6 +125,16 @@ def _comparable(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:
     if a.type == b.type:
         return a, b
     return a.cast(pa.string()), b.cast(pa.string())
+
+
+def _pairs(a: pa.Array, b: pa.Array) -> Iterator[tuple[str, str, int]]:
+    """The pairs of values that stand beside each other, each with how often."""
+    one, other = (x.dictionary_encode(null_encoding="encode") for x in (a, b))
+    names = [_texts(x.dictionary) for x in (one, other)]
+    wide = max(1, len(names[1]))
+    codes = np.asarray(one.indices, dtype=np.int64) * wide + np.asarray(other.indices)
+    for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+        yield names[0][code // wide], names[1][code % wide], int(count)
 
 
 def _mask(array: pa.Array) -> Mask:

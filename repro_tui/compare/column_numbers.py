@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.compare.cells import Cells, OfColumn, Tally
+from repro_tui.compare.kinds import Spread
 from repro_tui.compare.moments import Moments, Sample
 from repro_tui.compare.numbers import Numbers, compare_numbers
 from repro_tui.compare.pairs import Pair
@@ -23,27 +24,26 @@ from repro_tui.model.record import ColumnRule
 class NumberColumn:
     """Adds up one column of numbers; `threshold` is what a probability decides by.
 
-    `scale` gives the root mean square and the standard deviation of A's whole column; it is asked for once, where a
-    row moved.
+    `spread` tells that of A's whole column; it is asked for once, where a row moved.
     """
 
-    def __init__(self, of: OfColumn, declared: ColumnRule, scale: Callable[[], tuple[float, float]]) -> None:
+    def __init__(self, of: OfColumn, declared: ColumnRule, spread: Callable[[], Spread]) -> None:
         self.of = of
-        self._scale = cache(scale)
+        self._spread = cache(spread)
         self.threshold = declared.threshold if declared.threshold is not None else 0.5
         self.decides = of.kind == "probability"
         self.tally, self.moments = Tally(), Moments()
-        self.nulls_a = self.nulls_b = self.non_finite = self.bad = 0
+        self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.moved = 0
         self.sample = Sample()
         self.needed = 0.0  # the smallest absolute tolerance that would pass beside the rule's relative one
 
     def whole(self, pair: Pair) -> None:
-        """Counts nulls and finite numbers, and keeps a sample."""
+        """Counts nulls, and keeps a sample."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         self.nulls_a += a.null_count
         self.nulls_b += b.null_count
-        self.bad += _not_finite(a)
-        self.sample.take(a, b, pair.row_a)
+        if len(pair.first):
+            self.sample.take(a, b, pair.first)
 
     def still(self, rows: int) -> None:
         """Rows that did not move."""
@@ -51,11 +51,12 @@ class NumberColumn:
 
     def take(self, pair: Pair) -> Cells:
         """Compares rows that may have moved, and adds them up."""
-        found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule, self._scale()[0])
+        found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule, self._spread().rms)
         cells = self._cells(found)
         self.tally.add(cells)
         finite = np.isfinite(found.delta)
-        self.bad += int(np.count_nonzero(~finite)) - _not_finite(pair.a[self.of.name])
+        self.moved += len(finite)
+        self.lost += int(np.count_nonzero(~finite)) - _not_finite(pair.a[self.of.name])
         self.non_finite += int(np.count_nonzero(~finite & ~found.equal))
         open_cells = finite & ~found.equal
         if open_cells.any():
@@ -75,8 +76,10 @@ class NumberColumn:
 
     @property
     def finite(self) -> int:
-        """Rows with a finite number on both sides."""
-        return self.tally.rows - self.bad
+        """Rows with a finite number on both sides, where a row moved; else all rows with a number."""
+        if not self.moved:
+            return self.tally.rows - self.nulls_a
+        return max(0, self.tally.rows - self._spread().not_finite - self.lost)
 
     def column(self) -> Column:
         """The result of all batches."""
@@ -99,7 +102,7 @@ class NumberColumn:
     def _measures(self) -> dict[str, Any]:
         if not self.moments.largest:
             return self.moments.measures(self.finite, 0.0)
-        sd = self._scale()[1]
+        sd = self._spread().sd
         return self.moments.measures(self.finite, sd) | self.sample.measures(sd)
 
     def _probability_measures(self) -> dict[str, Any]:

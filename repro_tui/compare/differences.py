@@ -19,6 +19,7 @@ from repro_tui.support.text import show
 
 MOST_CELLS = 50_000_000
 WORST = 50
+ROWS_PER_GROUP = 131_072
 LONGEST_VALUE = 4096
 SCHEMA = pa.schema(
     [
@@ -49,6 +50,7 @@ class Differences:
         self._heap: list[tuple[float, int, WorstRow]] = []
         self.count = 0
         self.left_out = 0
+        self._waiting: list[pa.Table] = []
 
     def take(self, name: str, pair: Pair, cells: Cells) -> None:
         """Keeps the cells of one batch of one column that are not equal."""
@@ -82,9 +84,20 @@ class Differences:
             "flip": cells.flip[rows],
             "verdict": np.where(cells.within[rows] & ~cells.flip[rows], "within-tolerance", "different"),
         }
-        self._writer.write_table(pa.table(table, schema=SCHEMA))
+        self._write(pa.table(table, schema=SCHEMA))
         self.count += len(rows)
         self._remember(name, rows, keys, a, b, size, relative, cells)
+
+    def _write(self, table: pa.Table) -> None:
+        """Small pieces are written together: a row group each would cost more than its rows."""
+        self._waiting.append(table)
+        if sum(len(piece) for piece in self._waiting) >= ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._waiting = []
 
     def _remember(
         self, name: str, rows: Any, keys: pa.Array, a: pa.Array, b: pa.Array, size: Any, relative: Any, cells: Cells
@@ -118,6 +131,7 @@ class Differences:
 
     def close(self) -> None:
         """Ends the file."""
+        self._flush()
         self._writer.close()
 
 

@@ -22,6 +22,7 @@ _PROBABILITY = re.compile(
 )
 _LABEL = re.compile(r"(?i)(label|class|decision|pred(iction|icted)?$|category|outcome|flag)")
 MOST_LABELS = 100
+SAMPLE = 20_000  # rows of each of three row groups
 LONG_TEXT = 40
 
 
@@ -30,7 +31,7 @@ class Profile:
     """What is known of A's and B's values of one column together.
 
     `low` and `high` are those of the finite values, `distinct` (of one side) and `length` (of text, the mean) those of
-    a sample of three row groups a side.
+    a sample of the first, a middle and the last rows a side.
     """
 
     low: float | None = None
@@ -61,8 +62,11 @@ class _Side:
         with pq.ParquetFile(path) as file:
             self.metadata = file.metadata
             last = max(0, self.metadata.num_row_groups - 1)
-            groups = sorted({0, last // 2, last})
-            self.sample = file.read_row_groups(groups, columns=list(columns)) if self.metadata.num_rows else None
+            groups = [
+                file.read_row_group(number, columns=list(columns)).slice(0, SAMPLE)
+                for number in sorted({0, last // 2, last} if self.metadata.num_rows else ())
+            ]
+            self.sample = pa.concat_tables(groups) if groups else None
 
     def column(self, name: str) -> Profile:
         if self.sample is None:
@@ -95,17 +99,35 @@ def _distinct(values: pa.ChunkedArray) -> int:
     return int(pc.count_distinct(values).as_py())
 
 
-def moments(path: Path, name: str, scratch: Path, memory: int) -> tuple[float, float]:
-    """The root mean square and the standard deviation of a column's finite values (0.0 where they overflow)."""
-    value = f"CAST({quoted(name)} AS DOUBLE)"
-    finite = f"FILTER (isfinite({value}))"
-    query = f"SELECT sqrt(avg({value} * {value}) {finite}), stddev_pop({value}) {finite} FROM a"  # noqa: S608
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of a column's finite values: root mean square and standard deviation (0.0 where they overflow); and how many
+    values are null, NaN or infinite."""
+
+    rms: float = 0.0
+    sd: float = 0.0
+    not_finite: int = 0
+
+
+def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
+    """One column's spread. The sums are of distances from a value in its midst, so that no digits are lost."""
+    told = _Side(path, [name]).column(name)
+    centre = (told.low or 0.0) / 2 + (told.high or 0.0) / 2
+    value = f"(CAST({quoted(name)} AS DOUBLE) - ({centre!r}))"
+    sums = f"SELECT count(*), count({value}), sum({value}), sum({value} * {value}) FROM a"  # noqa: S608
     with database(scratch, path, path, memory) as connection:
         try:
-            rms, sd = connection.execute(query).fetchall()[0]
+            rows, count, first, second = connection.execute(sums).fetchall()[0]
+            if second is not None and not math.isfinite(second):
+                finite = f"{sums} WHERE isfinite({value})"
+                _, count, first, second = connection.execute(finite).fetchall()[0]
         except duckdb.OutOfRangeException:
-            return 0.0, 0.0
-    return float(rms or 0.0), float(sd or 0.0)
+            return Spread()
+    if not count or not math.isfinite(second):
+        return Spread(not_finite=rows - count)
+    mean = first / count
+    variance = max(0.0, second / count - mean * mean)
+    return Spread(math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance), rows - count)
 
 
 def shares(path: Path, name: str, scratch: Path, memory: int) -> dict[Any, int]:

@@ -13,7 +13,6 @@ from repro_tui.compare.numbers import Numbers
 from repro_tui.compare.statistics import kolmogorov_smirnov, wasserstein
 
 LOWEST, HIGHEST, BINS_PER_DECADE = -20, 20, 100
-SAMPLE = 100_000
 
 
 class Moments:
@@ -83,12 +82,9 @@ class Sample:
         self.a: list[Floats] = []
         self.b: list[Floats] = []
 
-    def take(self, a: pa.Array, b: pa.Array, row_a: pa.Array) -> None:
+    def take(self, a: pa.Array, b: pa.Array, first: pa.Array) -> None:
         """Keeps a batch's rows that are among the first of A, where both numbers are finite."""
-        rows = np.flatnonzero(row_a.to_numpy() < SAMPLE)
-        if not len(rows):
-            return
-        one, other = (_floats(side.take(pa.array(rows))) for side in (a, b))
+        one, other = (_floats(side.take(first)) for side in (a, b))
         both = np.isfinite(one) & np.isfinite(other)
         self.a.append(one[both])
         self.b.append(other[both])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +20,12 @@ from repro_tui.compare.database import quoted
 
 T = TypeVar("T")
 BATCH = 131_072
+SAMPLE = 100_000
 MOST_ALONE = 1_000
 _ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """A batch of matched rows: 0-based row numbers in A and B, the keys' columns, and both sides' value columns."""
 
@@ -35,6 +37,11 @@ class Pair:
 
     def __len__(self) -> int:
         return len(self.row_a)
+
+    @cached_property
+    def first(self) -> pa.Array:
+        """Where the first 100,000 rows of A stand in this batch: a sample whatever the order of the join."""
+        return pa.array(np.flatnonzero(self.row_a.to_numpy() < SAMPLE))
 
     def only(self, name: str, rows: pa.Array) -> Pair:
         """Some rows of this batch, with one value column."""

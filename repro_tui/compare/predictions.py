@@ -16,7 +16,7 @@ from repro_tui.compare.column_exact import ExactColumn
 from repro_tui.compare.column_lists import ListColumn
 from repro_tui.compare.column_numbers import NumberColumn
 from repro_tui.compare.differences import Differences
-from repro_tui.compare.kinds import Profile, kind_of, moments, profile, shares
+from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import is_deterministic, judge, measure
 from repro_tui.compare.pairs import Pair
@@ -159,7 +159,7 @@ class _Comparison:
         if family == "list":
             return ListColumn(of)
         if family == "number" and kind != "label":
-            return NumberColumn(of, declared, lambda: moments(a, name, self.scratch, self.settings.memory))
+            return NumberColumn(of, declared, lambda: spread(a, name, self.scratch, self.settings.memory))
         return ExactColumn(of, told.distinct, lambda: shares(a, name, self.scratch, self.settings.memory))
 
     # -- noise --------------------------------------------------------------------------------------------------
