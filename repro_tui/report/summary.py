@@ -51,6 +51,7 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
         yield f"Not comparable: {_sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
+    yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
         yield _sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
 
