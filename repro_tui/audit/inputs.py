@@ -23,7 +23,7 @@ class Inputs:
 
 def take_inputs(validation: Validation, folder: Path, context: Context) -> Inputs:
     """Copies the inputs as a table into `folder` (inputs.parquet), as far as they are one of the known formats."""
-    from repro_tui.execute.collect import normalise_file
+    from repro_tui.support.normalise import normalise_file
 
     assert validation.inputs is not None
     path = Path(validation.inputs)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 AREA_WORDS = ("code", "environment", "parameters", "data", "predictions", "any", "none")
+LEAST_LIMIT = 512 << 20
 FORMATS = ("report", "junit", "markdown", "html")
 
 
@@ -95,6 +96,13 @@ def audit_options(command: F) -> F:
                 help="Memory of one run, such as 4GiB (default: 8GiB, at most half of this machine's).",
             ),
             click.option(
+                "--memory-limit",
+                metavar="SIZE",
+                default="2GiB",
+                show_default=True,
+                help="Memory of the comparison; what does not fit goes to the cache's disk.",
+            ),
+            click.option(
                 "--seed",
                 metavar="N",
                 type=click.IntRange(0, 4294967295),
@@ -127,6 +135,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         isolation=options["isolation"],
         network=options["network"],
         limits=_limits(options["memory"]),
+        memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_LIMIT),
         seed=options["seed"],
         fail_on=_areas(options["fail_on"]),
     )
@@ -169,18 +178,21 @@ def _column(text: str) -> tuple[str, Tolerance]:
 def _limits(memory: str | None) -> Limits:
     """The user's own limits, with the memory asked for here."""
     from repro_tui.support.config import LEAST_MEMORY, load_config
-    from repro_tui.support.sizes import size_of
 
     limits = load_config().limits
-    if memory is None:
-        return limits
+    return limits if memory is None else replace(limits, memory=_size(memory, "--memory", LEAST_MEMORY))
+
+
+def _size(text: str, option: str, least: int) -> int:
+    from repro_tui.support.sizes import size_of
+
     try:
-        size = size_of(memory)
+        size = size_of(text)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--memory") from error
-    if size < LEAST_MEMORY:
-        raise click.BadParameter("a run needs at least 64 MiB", param_hint="--memory")
-    return replace(limits, memory=size)
+        raise click.BadParameter(str(error), param_hint=option) from error
+    if size < least:
+        raise click.BadParameter(f"{text} is too little: it needs at least {least >> 20} MiB", param_hint=option)
+    return size
 
 
 def targets_of(options: dict[str, Any]) -> dict[str, str]:

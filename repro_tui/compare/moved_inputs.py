@@ -47,7 +47,7 @@ def _find(
     chosen = "flip" if flips else "verdict = 'different'"
     moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
     scratch = context.cache.temporary()
-    with database(scratch, inputs, predictions, context.settings.memory) as connection:
+    with database(scratch, inputs, predictions, context.settings.memory_limit) as connection:
         table = connection.sql(_query(area.key, names, moved, pq.read_metadata(inputs).num_rows)).to_arrow_table()
     which = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
     return find_slices(_only(table, names, area.key), which, "flip" if flips else "move")

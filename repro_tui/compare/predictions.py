@@ -71,7 +71,7 @@ class _Comparison:
     def area(self) -> PredictionsArea:
         deterministic = (is_deterministic(self.a), is_deterministic(self.b))
         alignment = align(
-            Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch, self.settings.memory
+            Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch, self.settings.memory_limit
         )
         told = deterministic if len(self.a) > 1 else (None, None)
         noise = Noise(len(self.a), told[0], told[1])
@@ -159,8 +159,8 @@ class _Comparison:
         if family == "list":
             return ListColumn(of)
         if family == "number" and kind != "label":
-            return NumberColumn(of, declared, lambda: spread(a, name, self.scratch, self.settings.memory))
-        return ExactColumn(of, told.distinct, lambda: shares(a, name, self.scratch, self.settings.memory))
+            return NumberColumn(of, declared, lambda: spread(a, name, self.scratch, self.settings.memory_limit))
+        return ExactColumn(of, told.distinct, lambda: shares(a, name, self.scratch, self.settings.memory_limit))
 
     # -- noise --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from repro_tui.model.run import Limits
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 RunnerName = str
+MEMORY_LIMIT = 2 << 30
 IsolationChoice = Literal["auto", "container", "bubblewrap", "namespace", "none"]
 
 
@@ -26,7 +27,7 @@ class Tolerance:
 class Settings:
     """How to run and compare: the command line's options over the record's.
 
-    `memory` is what the comparison of predictions may take, in bytes; what does not fit goes to the cache's folder.
+    `memory_limit` is what the comparison of predictions may take, in bytes; what does not fit goes to disk.
     """
 
     repeat: int | None = None
@@ -40,7 +41,7 @@ class Settings:
     network: Literal["none", "host"] = "none"
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
-    memory: int = 2 << 30
+    memory_limit: int = MEMORY_LIMIT
     explain: bool = False
     fail_on: tuple[str, ...] = ("predictions",)
 
