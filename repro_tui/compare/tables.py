@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Refused
-from repro_tui.model.predictions import PredictionsArea, Verdict
+from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.record import ColumnRule, Validation
 from repro_tui.model.request import MEMORY_LIMIT, Settings, Tolerance
 from repro_tui.model.run import Run
@@ -67,8 +67,14 @@ def compare(
     validation = Validation(key=(key,) if isinstance(key, str) else tuple(key), columns=rules)
     from repro_tui.compare.predictions import compare_predictions
 
-    runs = [[_run(table, place / f"{side}.parquet", context)] for side, table in (("a", a), ("b", b))]
-    return Comparison(compare_predictions(runs[0], runs[1], validation, settings, place, context), place)
+    runs = [[_run(table, place / f"{side}.parquet", context)] * 2 for side, table in (("a", a), ("b", b))]
+    return Comparison(_as_given(compare_predictions(runs[0], runs[1], validation, settings, place, context)), place)
+
+
+def _as_given(area: PredictionsArea) -> PredictionsArea:
+    """Tables are what they are: nothing was run, so nothing is said of noise."""
+    columns = tuple(replace(column, noise_abs=None) for column in area.columns)
+    return replace(area, columns=columns, noise=Noise(sentence="the tables are compared as they are: nothing was run"))
 
 
 def _rule(name: str, told: Mapping[str, Any]) -> ColumnRule:
