@@ -100,3 +100,20 @@ def push(image: str, name: str) -> str:
     docker("push", "--quiet", name)
     digests = docker("image", "inspect", "--format", '{{join .RepoDigests "\\n"}}', name).splitlines()
     return next(digest for digest in digests if digest.startswith(name.rpartition(":")[0]))
+
+
+def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
+    """A SIF image made of a Docker image, in the folder; its file system is compressed fast and not well."""
+    need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
+    tag = f"repro-tui-test-sif:{image.removeprefix('sha256:')[:12]}"
+    docker("tag", image, tag)
+    try:
+        words = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
+        target = folder / name
+        done = subprocess.run(
+            ["apptainer", *words, str(target), f"docker-daemon:{tag}"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return target
+    finally:
+        docker("rmi", tag)

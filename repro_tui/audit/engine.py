@@ -49,12 +49,21 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
         signal.signal(number, lambda received, _: _stop(cancel, received, _))
     journal = Journal(folder / "journal.jsonl", redactor)
     try:
-        journal.emit(Event("audit", text=f"{request.a.name} against {request.b.name}", detail={"id": request.id}))
+        journal.emit(
+            Event(
+                "audit",
+                text=f"{request.b.name} against {request.a.name}"
+                if request.verify
+                else f"{request.a.name} against {request.b.name}",
+                detail={"id": request.id},
+            )
+        )
         context = Context(
             cache=Cache(cache_root()),
             cancel=cancel,
             emit=journal.emit,
             settings=request.settings,
+            here=Path(request.here or "/"),
             folder=folder,
             audit_id=request.id,
             redactor=redactor,
@@ -76,6 +85,10 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
 def _run(request: Request, context: Context, folder: Path) -> Report:
     reap(context)
     with hold_lease(context):
+        if request.verify:
+            from repro_tui.audit.verify import Verification
+
+            return Verification(request, context, folder).run()
         return Audit(request, context, folder).run()
 
 

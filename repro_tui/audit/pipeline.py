@@ -42,7 +42,7 @@ class Audit:
         """Runs the audit to its end. A lost side does not stop the rest: what can be compared is compared."""
         a, b = self._side("a"), self._side("b")
         with self._stage("rebuild"):
-            _at_once([a.rebuild, b.rebuild], workers=2)
+            at_once([a.rebuild, b.rebuild], workers=2)
             inputs = take_inputs(self.request.a.validation, self.folder, self.context)
         with ThreadPoolExecutor(1) as comparing:
             static = comparing.submit(self._compare_workspaces, a, b)
@@ -62,6 +62,10 @@ class Audit:
             yield
         finally:
             self.stages[name] = round(self.stages.get(name, 0.0) + time.monotonic() - began, 4)
+
+    def spent(self) -> float:
+        """Seconds since the audit began."""
+        return round(time.monotonic() - self.began, 3)
 
     # -- the four areas that need no run ------------------------------------------------------------------------
 
@@ -135,7 +139,7 @@ class Audit:
             for side in (a, b)
             if number > len(side.runs)
         ]
-        _at_once(tasks, workers=self._concurrency())
+        at_once(tasks, workers=self._concurrency())
 
     def _concurrency(self) -> int:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -154,7 +158,7 @@ class Audit:
         else:
             with self.context.step("compare predictions", f"comparing {len(a.runs)} runs a side"):
                 area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
-                area = _complete(area, inputs)
+                area = complete(area, inputs)
         self._tell("predictions", area)
         return area
 
@@ -170,7 +174,7 @@ class Audit:
             self.request.id,
             str(self.folder),
             self.request.started,
-            round(time.monotonic() - self.began, 3),
+            self.spent(),
             self.stages,
         )
         return Report(
@@ -182,7 +186,7 @@ class Audit:
             summary=summarise(sides, areas, verdict),
             sides=sides,
             areas=areas,
-            warnings=_warnings(a, b, inputs),
+            warnings=warnings_of(a, b, inputs),
         )
 
 
@@ -192,7 +196,7 @@ def _warm_up() -> None:
         import_module(name)
 
 
-def _at_once(tasks: list[Callable[[], object]], workers: int) -> None:
+def at_once(tasks: list[Callable[[], object]], workers: int) -> None:
     """Runs the tasks in order on that many threads; the first error is raised when all have ended."""
     with ThreadPoolExecutor(workers) as pool:
         futures: list[Future[object]] = [pool.submit(task) for task in tasks]
@@ -200,7 +204,7 @@ def _at_once(tasks: list[Callable[[], object]], workers: int) -> None:
         future.result()
 
 
-def _complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
+def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
     """Same is only said where there is an output for every input row."""
     fewest = min(area.rows.a, area.rows.b)
     if inputs.rows is None or fewest >= inputs.rows or area.verdict == "not-comparable":
@@ -215,7 +219,8 @@ def _complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
     )
 
 
-def _warnings(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
+def warnings_of(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
+    """What the user should know of both sides, without secret values."""
     found: list[str] = list(inputs.warnings)
     for side in (a, b):
         texts = [*side.record.warnings, *(text for part in side.parts for text in part.warnings)]

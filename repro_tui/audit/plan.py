@@ -38,16 +38,33 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
     mistakes = [mistake for record in validated for mistake in _unrunnable(record, settings, context)]
     if mistakes:
         raise Refused.all(list(dict.fromkeys(mistakes)))
+    return _request(*validated, settings, overrides, context)
+
+
+def plan_verification(reference: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
+    """The verification of one record: A is what was recorded of its outputs, B what is rebuilt. Raises Refused."""
+    record = _record(reference, overrides, context)
+    mistakes = _unrunnable(record, settings, context)
+    if mistakes:
+        raise Refused.all(mistakes)
+    a, b = (replace(record, name=f"{record.name} {word}") for word in ("recorded", "rebuilt"))
+    return _request(a, b, settings, overrides, context, verify=True)
+
+
+def _request(
+    a: Record, b: Record, settings: Settings, overrides: Overrides, context: Context, verify: bool = False
+) -> Request:
     now = datetime.now(UTC)
     return Request(
         id=f"{now:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}",
-        a=validated[0],
-        b=validated[1],
+        a=a,
+        b=b,
         settings=settings,
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         version=__version__,
         here=str(context.here),
         overrides={name: value for name, value in asdict(overrides).items() if value is not None},
+        verify=verify,
     )
 
 
@@ -55,7 +72,10 @@ def plan_again(request: Request) -> Request:
     """The same audit planned anew, from its references: what they stand for may have changed."""
     cache = Cache(cache_root())
     context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
-    return plan(request.a.reference, request.b.reference, request.settings, Overrides(**request.overrides), context)
+    overrides = Overrides(**request.overrides)
+    if request.verify:
+        return plan_verification(request.b.reference, request.settings, overrides, context)
+    return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
 
 
 def _both(read: Callable[[str], T], a: str, b: str) -> tuple[T, T]:

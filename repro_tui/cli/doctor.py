@@ -73,7 +73,7 @@ def examine() -> Iterator[Check]:
         "namespaces", "unshare", ["--user", "--map-root-user", "--net", "true"], "apt-get install util-linux"
     )
     yield from _docker()
-    yield _program("apptainer", ["apptainer", "--version"], "SIF images (a later version)", "see apptainer.org")
+    yield _apptainer()
     for extra in ("mlflow", "wandb", "dvc"):
         yield _extra(extra)
     yield _folder("cache folder", cache_root)
@@ -98,6 +98,13 @@ def _program(name: str, words: list[str], needed: str, do: str) -> Check:
         return Check(name, "not working", str(error), needed, do)
     line = (done.stdout or done.stderr).strip().splitlines()
     return Check(name, "found" if done.returncode == 0 else "not working", line[0] if line else "", needed, do)
+
+
+def _apptainer() -> Check:
+    from repro_tui.execute.apptainer import PROGRAMS
+
+    found = next(filter(shutil.which, PROGRAMS), PROGRAMS[0])
+    return _program("apptainer", [found, "--version"], "running SIF images", "see apptainer.org")
 
 
 def _uv() -> Check:

@@ -12,6 +12,8 @@ from repro_tui import __version__
 
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
+    "verify": ("verify", "Rebuild A from its record, run it, and grade it R0 to R6 against what was recorded."),
+    "record": ("record", "Write a record of a live thing: a working tree, a revision, a run, a container, an image."),
     "show": ("show", "Open a finished or a running audit; nothing is executed again."),
     "list": ("listing", "List the deployments of the nearest repro.toml and the past audits."),
     "doctor": ("doctor", "Name every engine and tool found, missing or too old, and what to install."),
@@ -60,7 +62,8 @@ def program(ctx: click.Context) -> None:
 
     `repro-tui A B` rebuilds two recorded deployments, runs both on the same validation inputs and shows what
     differs: code, environment, parameters, data and predictions. Without arguments it opens the interface on a
-    picker. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, or git:REV.
+    picker. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, git:REV, dvc:REV, runs:/ID,
+    models:/NAME/VERSION, docker:CONTAINER, image:REF, sif:FILE, or a folder such as ".".
 
     Exit status: 0 no difference in the gated areas, 1 a difference there, 2 refused, 3 inconclusive,
     128+n ended by signal n.

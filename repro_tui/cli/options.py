@@ -42,16 +42,21 @@ def report_options(command: F) -> F:
 
 
 def audit_options(command: F) -> F:
-    """How both sides are run and compared."""
+    """How both sides are run and compared, and which areas decide the exit status."""
+    gate = click.option(
+        "--fail-on",
+        metavar="AREA,…",
+        default="predictions",
+        show_default=True,
+        help="Areas that decide exit status 1; `any` and `none` are words.",
+    )
+    return gate(run_options(command))
+
+
+def run_options(command: F) -> F:
+    """How sides are run and compared."""
     for option in reversed(
         (
-            click.option(
-                "--fail-on",
-                metavar="AREA,…",
-                default="predictions",
-                show_default=True,
-                help="Areas that decide exit status 1; `any` and `none` are words.",
-            ),
             click.option(
                 "--repeat",
                 metavar="K",
@@ -137,7 +142,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         limits=_limits(options["memory"]),
         memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_LIMIT),
         seed=options["seed"],
-        fail_on=_areas(options["fail_on"]),
+        fail_on=_areas(options.get("fail_on", "predictions")),
     )
 
 

@@ -182,6 +182,26 @@ def judge(distances: Distances, deterministic: tuple[bool, bool], fixed: bool) -
     return verdict, noise
 
 
+def judge_recorded(distances: Distances, runs: int, deterministic: bool) -> tuple[str, Noise]:
+    """The same for one recorded table (A) against the runs of the rebuilt side.
+
+    One table cannot be permuted against runs with any power, so it is within the noise where it is no farther from the
+    runs, on average, than the two runs that are farthest apart.
+    """
+    mean = distances.mean
+    across, upper = float(mean[0, 1:].mean()), float(mean[1:, 1:].max())
+    if runs < FEWEST:
+        verdict, told = "undecided", f"the outputs change from run to run, and {runs} runs are too few to tell why"
+    elif across <= upper:
+        verdict, told = (
+            "within-noise",
+            f"what was recorded is no farther from {runs} runs than they are from each other",
+        )
+    else:
+        verdict, told = "drift", f"what was recorded is farther from {runs} runs than they are from each other"
+    return verdict, Noise(runs, None, deterministic, None, None, None, across, upper, told)
+
+
 def _sentence(verdict: str, runs: int, p: float | None, level: float) -> str:
     if p is None:
         return f"the outputs change from run to run, and {runs} runs a side are too few to tell noise from drift"

@@ -18,7 +18,7 @@ from repro_tui.compare.column_numbers import NumberColumn
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.moved import moved
-from repro_tui.compare.noise import is_deterministic, judge, measure
+from repro_tui.compare.noise import is_deterministic, judge, judge_recorded, measure
 from repro_tui.compare.pairs import Pair
 from repro_tui.compare.tolerance import rule_for
 from repro_tui.model.errors import Inconclusive
@@ -39,17 +39,20 @@ def compare_predictions(
     settings: Settings,
     folder: Path,
     context: Context,
+    *,
+    recorded: bool = False,
 ) -> PredictionsArea:
     """Compares the first run of each side cell by cell, and all runs where that is over tolerance.
 
     Writes differences.parquet to `folder`. Runs that failed, or rows that do not belong together, are not comparable.
+    `recorded`: A is one table that was recorded, which no run can repeat.
     """
     failed = next((run for run in (*a, *b) if run.status != "succeeded"), None)
     if failed or not a or not b:
         return PredictionsArea("unknown", "not-comparable", what=failed.what if failed else "a side has no runs")
     scratch = context.cache.temporary()
     try:
-        return _Comparison(a, b, validation, settings, folder, scratch, context).area()
+        return _Comparison(a, b, validation, settings, folder, scratch, context, recorded).area()
     finally:
         remove_tree(scratch)
 
@@ -63,18 +66,19 @@ class _Comparison:
     folder: Path
     scratch: Path
     context: Context
+    recorded: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:
         return self.settings.key or self.validation.key
 
     def area(self) -> PredictionsArea:
-        deterministic = (is_deterministic(self.a), is_deterministic(self.b))
+        deterministic = (self.recorded or is_deterministic(self.a), is_deterministic(self.b))
         alignment = align(
             Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch, self.settings.memory_limit
         )
-        told = deterministic if len(self.a) > 1 else (None, None)
-        noise = Noise(len(self.a), told[0], told[1])
+        told = deterministic if len(self.b) > 1 else (None, None)
+        noise = Noise(len(self.b), None if self.recorded else told[0], told[1])
         untouched = self._identical() and not alignment.problem
         area = self._untouched(alignment) if untouched else self._compared(alignment)
         if alignment.problem:
@@ -82,7 +86,7 @@ class _Comparison:
         if all(deterministic):
             area = replace(area, columns=tuple(_still(column) for column in area.columns))
         if area.verdict != "drift" or all(deterministic):
-            return replace(area, noise=replace(noise, sentence=_quiet(noise)))
+            return replace(area, noise=replace(noise, sentence=_quiet(noise, self.recorded)))
         return self._judged(area, (deterministic[0], deterministic[1]))
 
     def _identical(self) -> bool:
@@ -170,7 +174,10 @@ class _Comparison:
             distances = measure(self.a, self.b, self.key, names)
         except Inconclusive as error:
             return replace(area, status="unknown", verdict="not-comparable", what=error.what, do=error.do)
-        found, noise = judge(distances, deterministic, self.settings.repeat is not None)
+        if self.recorded:
+            found, noise = judge_recorded(distances, len(self.b), deterministic[1])
+        else:
+            found, noise = judge(distances, deterministic, self.settings.repeat is not None)
         verdict: Verdict = found  # type: ignore[assignment]
         noises = dict(zip(names, distances.largest_within, strict=True))
         judged = (replace(c, verdict=verdict) if c.verdict == "drift" else c for c in area.columns)
@@ -197,12 +204,15 @@ def _still(column: Column) -> Column:
     return replace(column, noise_abs=0.0) if column.max_abs is not None else column
 
 
-def _quiet(noise: Noise) -> str:
-    if noise.deterministic_a and noise.deterministic_b:
+def _quiet(noise: Noise, recorded: bool) -> str:
+    if (recorded or noise.deterministic_a) and noise.deterministic_b:
         return f"no nondeterminism seen in {noise.runs} runs"
     if noise.runs < 2:
         return "one run a side: whether the outputs change from run to run is not known"
-    noisy = " and ".join(s for s, still in (("A", noise.deterministic_a), ("B", noise.deterministic_b)) if not still)
+    sides = (
+        (("B", noise.deterministic_b),) if recorded else (("A", noise.deterministic_a), ("B", noise.deterministic_b))
+    )
+    noisy = " and ".join(side for side, still in sides if not still)
     return f"{noisy} changes from run to run, within the tolerance of what was compared"
 
 

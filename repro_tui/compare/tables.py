@@ -86,7 +86,7 @@ def _rule(name: str, told: Mapping[str, Any]) -> ColumnRule:
 
 def _run(table: str | Path | DataFrame, target: Path, context: Context) -> Run:
     """A table as a run that is over: the ordinary way of the engine, from the file on."""
-    from repro_tui.support.normalise import normalise_file
+    from repro_tui.support.normalise import recorded_run
 
     if isinstance(table, str | Path):
         path = Path(table)
@@ -95,6 +95,4 @@ def _run(table: str | Path | DataFrame, target: Path, context: Context) -> Run:
     else:
         path = target.with_suffix(".frame.parquet")
         table.to_parquet(path, index=False)
-    digest = context.cache.hashes.digests(path).sha256
-    rows = normalise_file(path, target, context)
-    return Run(1, "succeeded", 0.0, 0, str(target), digest, "", rows)
+    return recorded_run(path, target, context)

@@ -21,7 +21,7 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
         return None
     if settings.runner not in ("auto", fitting):
         return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: {fitting} does")
-    if fitting == "docker":
+    if fitting in ("docker", "apptainer"):
         if settings.isolation not in ("auto", "container"):
             return Mistake("--isolation", f"{settings.isolation} is for local runs: an image runs in a container")
         return None

@@ -13,9 +13,6 @@ from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.normalise import normalise
 
-CHILD_MEMORY = 4 << 30
-CHILD_TIMEOUT_S = 1800.0
-FORMAT_VERSION = "1"
 LAST_WORDS = 3  # one line is not enough: standard output is often flushed after the error
 
 

@@ -51,7 +51,7 @@ def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> Layout:
 
 def working_dir(workspace: Workspace) -> str:
     """The folder that the command starts in: the code's, or the image's own where the code is inside it."""
-    if workspace.code is None and workspace.environment.kind == "image":
+    if workspace.laid is None and workspace.environment.kind in ("image", "sif"):
         return workspace.environment.working_dir or "/"
     return str(ROOT / "code" / workspace.subdirectory)
 

@@ -132,7 +132,7 @@ class _Container:
         yield read_only(places.inputs, self.inputs)
         if self.workspace.parameters.file:
             yield read_only(places.params, self.workspace.parameters.file)
-        if self.workspace.code is not None:
+        if self.workspace.laid is not None:
             yield read_only(str(ROOT / "code"), self.workspace.tree)
         else:
             for item in self.workspace.data:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from repro_tui.execute.collect import collect
-from repro_tui.execute.command import OUTPUT_NAME, command
+from repro_tui.execute.command import OUTPUT_NAME, Layout, command
 from repro_tui.execute.limits import limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox, choose
@@ -24,28 +27,70 @@ class LocalRunner:
     def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
         """One run in a fresh process; see execute.base.Runner."""
         output = context.folder / f"output-{number}"
-        remove_tree(output)
-        output.mkdir(mode=0o700)
-        sandbox = Sandbox(choose(context.settings), workspace, inputs, output, context)
-        with context.step(f"run {number}", " ".join(workspace.command)) as step:
-            try:
-                run = _run(sandbox, number, step)
-            finally:
-                remove_tree(output)
-            step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
-            if run.status != "succeeded":
-                step.failed = True
-            return run
+        with fresh_folder(output):
+            return run_once(Sandbox(choose(context.settings), workspace, inputs, output, context), number)
 
 
-def _run(sandbox: Sandbox, number: int, step: Step) -> Run:
-    workspace, context = sandbox.workspace, sandbox.context
-    isolation = sandbox.probe()
-    places = sandbox.places
+class Box(Protocol):
+    """What a run is executed in."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """What is run."""
+        ...
+
+    @property
+    def output(self) -> Path:
+        """The folder that the run may write to."""
+        ...
+
+    @property
+    def context(self) -> Context:
+        """The stage's context."""
+        ...
+
+    @property
+    def places(self) -> Layout:
+        """Where the run finds its things."""
+        ...
+
+    def probe(self) -> Isolation:
+        """What a child in the very same box can see. Raises Inconclusive where that is too much."""
+        ...
+
+    def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
+        """The command that runs `arguments` in it, in `folder`, with this environment."""
+        ...
+
+
+@contextlib.contextmanager
+def fresh_folder(folder: Path) -> Iterator[None]:
+    """An empty folder that only this user can enter, removed afterwards."""
+    remove_tree(folder)
+    folder.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        remove_tree(folder)
+
+
+def run_once(box: Box, number: int) -> Run:
+    """One run of the box's workspace, as a step."""
+    with box.context.step(f"run {number}", " ".join(box.workspace.command)) as step:
+        run = _run(box, number, step)
+        step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
+        step.failed = run.status != "succeeded"
+        return run
+
+
+def _run(box: Box, number: int, step: Step) -> Run:
+    workspace, context = box.workspace, box.context
+    isolation = box.probe()
+    places = box.places
     arguments, environment = command(workspace, places, context.settings)
     words = [
         *limited(context.settings.limits, workspace.timeout_s),
-        *sandbox.wrap(arguments, environment, places.working_dir),
+        *box.wrap(arguments, environment, places.working_dir),
     ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
     try:
@@ -59,28 +104,28 @@ def _run(sandbox: Sandbox, number: int, step: Step) -> Run:
         )
     finally:
         log.close()
-    return _ended(sandbox, number, done, log, isolation)
+    return _ended(box, number, done, log, isolation)
 
 
-def _ended(sandbox: Sandbox, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
-    limit = sandbox.context.settings.limits.memory
+def _ended(box: Box, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
+    limit = box.context.settings.limits.memory
     status: RunStatus = "succeeded"
     what = do = ""
     if done.timed_out:
         status, do = "timed-out", "see why it takes so long, or record a larger predict.timeout_s"
-        what = f"predict had not ended after its limit of {sandbox.workspace.timeout_s:g} s, and was killed"
+        what = f"predict had not ended after its limit of {box.workspace.timeout_s:g} s, and was killed"
     elif done.exit_code != 0 and _out_of_memory(log.tail):
         status, do = "out-of-memory", "give it more with --memory"
         what = f"predict ran out of memory under its limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
     return collect(
         number=number,
-        raw=sandbox.output / OUTPUT_NAME,
+        raw=box.output / OUTPUT_NAME,
         exit_code=None if done.timed_out else done.exit_code,
         seconds=done.seconds,
         log=log.path,
         tail=log.tail,
         isolation=isolation,
-        context=sandbox.context,
+        context=box.context,
         status=status,
         what=what,
         do=do,

@@ -103,7 +103,7 @@ class Sandbox:
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
             raise Inconclusive(f"the {self.kind} sandbox does not start here: {last}", "choose another --isolation")
-        seen = _seen(done.text)
+        seen = what_is_seen(done.text)
         isolation = Isolation(self.kind, settings.network, True, seen, self._warnings())
         if settings.network == "none" and seen["interfaces"] != "lo":
             raise Inconclusive(f"the {self.kind} sandbox does not cut the network: {seen['interfaces']} are there")
@@ -120,7 +120,8 @@ def _set(environment: dict[str, str]) -> list[str]:
     return [word for name, value in environment.items() for word in ("--setenv", name, value)]
 
 
-def _seen(text: str) -> dict[str, str]:
+def what_is_seen(text: str) -> dict[str, str]:
+    """What a probe printed: the network interfaces, its capabilities, and whether it saw the host's files."""
     lines = text.splitlines()
     interfaces = sorted(line.partition(":")[0].strip() for line in lines[2:] if ":" in line and "CapEff" not in line)
     capabilities = next((line.split()[-1] for line in lines if line.startswith("CapEff")), "unknown")

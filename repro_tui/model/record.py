@@ -111,20 +111,28 @@ class ColumnRule:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The inputs that both sides are run on. `inputs` is an absolute path; `key` names a row, else by position."""
+    """The inputs that both sides are run on. `inputs` is an absolute path; `key` names a row, else by position.
+
+    `truth` is the column that holds what is true of a row, of the inputs or else of the outputs.
+    """
 
     inputs: str | None = None
     key: tuple[str, ...] = ()
     sha256: str | None = None
     columns: dict[str, ColumnRule] = field(default_factory=dict)
+    truth: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What was recorded of the deployment's outputs. `predictions` is an absolute path."""
+    """What was recorded of the deployment's outputs. `predictions` is an absolute path.
+
+    `digits` has the metrics as they were written, as far as that is known: 0.910 says more than 0.91.
+    """
 
     predictions: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    digits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

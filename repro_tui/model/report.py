@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repro_tui.model.finding import Area
+from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import PredictionsArea, Verdict
 from repro_tui.model.record import Missing
 from repro_tui.model.run import Isolation, Run
@@ -73,7 +74,8 @@ class Areas:
 class Report:
     """What an audit found. `summary` is one plain sentence after the other, the verdict first.
 
-    Every path in it is relative to the audit's folder, so that the folder can be copied.
+    Every path in it is relative to the audit's folder, so that the folder can be copied. `grade` is None for audits;
+    of a verification A is what was recorded and B what was rebuilt.
     """
 
     schema: int
@@ -85,4 +87,5 @@ class Report:
     sides: Sides
     areas: Areas
     causes: dict[str, Any] | None = None
+    grade: Grade | None = None
     warnings: tuple[str, ...] = ()

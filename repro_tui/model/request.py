@@ -51,7 +51,7 @@ class Request:
     """One audit as it was asked for, complete: the engine needs nothing else.
 
     `here` is the folder the references were given in, and `overrides` what was laid over the records, by option: with
-    both it can be planned again.
+    both it can be planned again. `verify`: A is what was recorded of B, and is not run.
     """
 
     id: str
@@ -62,3 +62,4 @@ class Request:
     version: str = ""
     here: str = ""
     overrides: dict[str, str] = field(default_factory=dict)
+    verify: bool = False

@@ -113,7 +113,7 @@ class Workspace:
     """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
 
     `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
-    predict step, for servers that are asked and have no command.
+    predict step, for servers that are asked and have no command. `code_in_image`: `code` is only compared.
     """
 
     key: str
@@ -127,4 +127,10 @@ class Workspace:
     tree: str = ""
     subdirectory: str = "."
     predict: Predict = field(default_factory=Predict)
+    code_in_image: bool = False
     parts: tuple[Part, ...] = ()
+
+    @property
+    def laid(self) -> CodeTree | None:
+        """The code that `tree` holds: none where the image's own copy is what runs."""
+        return None if self.code_in_image else self.code

@@ -25,9 +25,19 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
     if not is_inside(code.subdirectory):
         raise Refused(f"code.subdirectory {show(code.subdirectory, 200)!r} leaves the code tree")
     with context.step("code", f"commit {code.commit[:12]} of {show(show_location(code.repository), 200)}") as step:
-        tree = _tree(code, context, step)
+        try:
+            tree = _tree(code, context, step)
+        except Inconclusive as error:
+            if not code.in_image:
+                raise
+            step.warn(f"the code is of commit {code.commit[:12]}, which cannot be compared: {error}")
+            step.how = f"commit {code.commit[:12]}, as recorded; not at hand"
+            return None, step.part()
         step.key, step.matches = code.commit, "matches"
         step.how = f"commit {code.commit[:12]}: {plural(len(tree.files), 'file')}, each checked against its blob"
+        if code.in_image:
+            step.matches = "unknown"
+            step.how += "; what runs is the copy that was deployed"
         _warn(code, tree, step)
     return tree, step.part()
 

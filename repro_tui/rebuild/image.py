@@ -12,13 +12,7 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.dockerfile import build_image
 from repro_tui.rebuild.image_files import read_image
-from repro_tui.rebuild.inventory import (
-    host_facts,
-    read_interpreter,
-    read_os_release,
-    read_python_packages,
-    read_system_packages,
-)
+from repro_tui.rebuild.inventory import host_facts, inventory_of
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.docker_engine import engine, find_image, pull_image
@@ -102,26 +96,12 @@ def _inventory(client: DockerClient, found: dict[str, Any], context: Context) ->
     key = digest_text(FORMAT, found["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        view = read_image(client, found["Id"], context.cancel)
-        packages, unknown = read_python_packages(view)
-        system, unread = read_system_packages(view)
-        interpreter = read_interpreter(view)
-        if "version" not in interpreter:
-            interpreter |= _debian_python(system)
-        inventory = Inventory(interpreter, read_os_release(view), {}, packages, system, {}, unknown | unread)
-        known = to_plain(inventory)
+        known = to_plain(inventory_of(read_image(client, found["Id"], context.cancel)))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
     facts = inventory.system | {"architecture": found.get("Architecture", "")} | host
     return replace(inventory, system=facts, image=_facts(found), variables=_variables(found))
-
-
-def _debian_python(system: dict[str, str]) -> dict[str, str]:
-    for name in ("python3-minimal", "python3"):
-        if name in system:
-            return {"implementation": "CPython", "version": system[name].partition("-")[0]}
-    return {}
 
 
 def _facts(found: dict[str, Any]) -> dict[str, str]:

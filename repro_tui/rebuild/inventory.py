@@ -12,7 +12,7 @@ from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from repro_tui.model.inventory import PythonPackage
+from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.support.cache import walk
 from repro_tui.support.hashes import HashIndex, digest_text, digest_tree
 from repro_tui.support.redact import strip_url
@@ -176,6 +176,23 @@ def read_interpreter(view: FileView) -> dict[str, str]:
     if blas:
         found["blas"] = ", ".join(blas)
     return found
+
+
+def inventory_of(view: FileView) -> Inventory:
+    """What an image holds, as far as its files tell."""
+    packages, unknown = read_python_packages(view)
+    system, unread = read_system_packages(view)
+    interpreter = read_interpreter(view)
+    if "version" not in interpreter:
+        interpreter |= _debian_python(system)
+    return Inventory(interpreter, read_os_release(view), {}, packages, system, {}, unknown | unread)
+
+
+def _debian_python(system: dict[str, str]) -> dict[str, str]:
+    for name in ("python3-minimal", "python3"):
+        if name in system:
+            return {"implementation": "CPython", "version": system[name].partition("-")[0]}
+    return {}
 
 
 def host_facts() -> dict[str, str]:

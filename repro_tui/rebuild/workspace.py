@@ -37,18 +37,20 @@ def rebuild(record: Record, context: Context) -> Workspace:
     Raises Inconclusive with the step (`step`: "code", "environment", "data", "parameters" or "workspace"; several
     are joined by a comma) and with the parts that were finished (`parts`); Refused and Cancelled as they come.
     """
-    if record.predict is None or not (record.predict.command or record.predict.protocol):
+    if record.predict is None or not record.predict.command:
         raise _no_command(record)
+    in_image = record.code is not None and record.code.in_image
     work = _Work(context)
     code = work.one("code", lambda: rebuild_code(record, context))
     work.raise_errors()
+    laid = None if in_image else code
     environment, data, parameters = work.at_once(
         ("environment", lambda: _environment(record, code, context)),
-        ("data", lambda: rebuild_data(record, code, context)),
-        ("parameters", lambda: rebuild_parameters(record, code, context)),
+        ("data", lambda: rebuild_data(record, laid, context)),
+        ("parameters", lambda: rebuild_parameters(record, laid, context)),
     )
     work.raise_errors()
-    tree = work.one("workspace", lambda: (compose(code, data, parameters, context), None))
+    tree = work.one("workspace", lambda: (compose(laid, data, parameters, context), None))
     work.raise_errors()
     return Workspace(
         key=_key(record, code, environment, data, parameters),
@@ -62,15 +64,19 @@ def rebuild(record: Record, context: Context) -> Workspace:
         tree=str(tree) if tree else "",
         subdirectory=code.subdirectory if code else ".",
         predict=record.predict,
+        code_in_image=in_image,
         parts=work.finished(),
     )
 
 
 def _no_command(record: Record) -> Inconclusive:
-    error = Inconclusive(
-        f"the record of {record.name} has no predict step",
-        "record predict.command, or give it with --predict; of a server, say which with --protocol",
-    )
+    if record.predict and record.predict.protocol:
+        what = f"{record.name}: asking a server ({record.predict.protocol}) is not done by this version"
+        error = Inconclusive(what, "record predict.command, or lay one over it with --predict")
+    else:
+        error = Inconclusive(
+            f"the record of {record.name} has no predict step", "record predict.command, or give it with --predict"
+        )
     error.step = "record"
     return error
 
@@ -87,15 +93,14 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
         return rebuild_image(record, code, context)
     if record.predict and record.predict.url:
         return _asked(record, context)
+    if kind == "sif":
+        from repro_tui.rebuild.sif import rebuild_sif
+
+        return rebuild_sif(record, context)
     with context.step("environment", kind):
-        if kind == "sif":
-            raise Inconclusive(
-                "the environment is a SIF image, which this version does not run",
-                "record the image that it was made from, or a lock file",
-            )
         raise Inconclusive(
             "the record says nothing of the environment",
-            "record one of environment.image, dockerfile, lock or requirements",
+            "record one of environment.image, dockerfile, lock, requirements or sif",
         )
 
 

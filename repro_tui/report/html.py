@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TextIO
 
 from repro_tui.model.finding import Area, Finding
+from repro_tui.model.grade import LEVEL_WORDS, Grade
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.html_predictions import predictions
@@ -19,6 +20,9 @@ from repro_tui.report.words import (
     bounded,
     counts_words,
     differing_first,
+    grade_tone,
+    metric_cells,
+    metric_glyph,
     path_text,
     seconds,
     side_facts,
@@ -32,6 +36,7 @@ MOST_FINDINGS, MOST_CHILDREN, MOST_LINES, MOST_WARNINGS = 300, 30, 120, 100
 LONG_HUNK = 24
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STATUS_TONES = {"same": "good", "different": "bad", "unknown": "open"}
+METRIC_TONES = {True: "good", False: "bad", None: "open"}
 CHANGE_TONES = {"same": "", "changed": "bad", "added": "good", "removed": "bad", "unknown": "open"}
 
 
@@ -52,6 +57,8 @@ def _page(report: Report) -> Iterator[str]:
     yield f"<title>{text(report.verdict)}: {text(report.sides.a.name, 80)} | {text(report.sides.b.name, 80)}</title>"
     yield f"<style>\n{style}</style>\n</head>\n<body>"
     yield from _head(report)
+    if report.grade is not None:
+        yield _grade(report.grade)
     yield f'<div class="cards">{_side("A", report.sides.a)}{_side("B", report.sides.b)}</div>'
     yield "<h2>Areas</h2>"
     yield _fold("predictions", report.areas.predictions, predictions(report.areas.predictions))
@@ -68,10 +75,36 @@ def _head(report: Report) -> Iterator[str]:
     )
     yield f"<h1>{names}</h1>"
     status = element("span", f"exit status {report.exit_status}", "soft")
-    verdict = f"{verdict_glyph(report.verdict)} {report.verdict}"
-    meaning = element("span", text(MEANINGS[report.verdict]))
-    yield element("div", f"{element('b', text(verdict))}{meaning}{status}", f"verdict {tone(report.verdict)}")
+    verdict, words = f"{verdict_glyph(report.verdict)} {report.verdict}", MEANINGS[report.verdict]
+    css = tone(report.verdict)
+    if report.grade is not None:
+        verdict, words, css = report.grade.level, LEVEL_WORDS[report.grade.level], grade_tone(report.grade)
+    meaning = element("span", text(words))
+    yield element("div", f"{element('b', text(verdict))}{meaning}{status}", f"verdict {css}")
     yield element("ul", "".join(element("li", text(sentence, 800)) for sentence in report.summary), "summary")
+
+
+def _grade(grade: Grade) -> str:
+    kept, more = bounded(grade.metrics, MOST_FINDINGS)
+    rows = [
+        cells(
+            (
+                ("", glyph(metric_glyph(metric), METRIC_TONES[metric.matches])),
+                ("path", text(metric.name)),
+                *(("number", text(cell)) for cell in metric_cells(metric)[:3]),
+                ("", text(metric_cells(metric)[3])),
+                ("", text(metric.note)),
+            )
+        )
+        for metric in kept
+    ]
+    head = ["", "metric", "recorded", "rebuilt", "Δ", "match", "note"]
+    metrics = details("Metrics", table(head, rows, frozenset(head[2:5])), opened=True) if rows else ""
+    gaps, left = bounded(grade.gaps, MOST_WARNINGS)
+    items = "".join(element("li", text(f"{gap.field}: {gap.why}. To do: {gap.do}")) for gap in gaps)
+    title = text(plural(len(grade.gaps), "gap") + " in the record")
+    missing = details(title, element("ul", items) + left_out(left, "gaps"), opened=grade.level == "R0") if gaps else ""
+    return metrics + left_out(more, "metrics") + missing
 
 
 def _side(label: str, side: SideReport) -> str:

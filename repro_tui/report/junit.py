@@ -12,6 +12,7 @@ from typing import Literal, TextIO
 from xml.etree import ElementTree
 
 from repro_tui.model.finding import Area, Finding
+from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.gate import gated
@@ -22,7 +23,9 @@ from repro_tui.report.words import (
     counts_words,
     differing_first,
     finding_words,
+    grade_tone,
     isolation_words,
+    metric_cells,
     number,
     path_text,
     tone,
@@ -53,8 +56,11 @@ class JUnitReporter:
     def write(self, report: Report, stream: TextIO) -> None:
         """Writes the report as ASCII XML."""
         root = ElementTree.Element("testsuites", name="repro-tui", time=_time(report.audit.seconds))
+        if report.grade is not None:
+            root.append(_suite("grade", tuple(_grade_cases(report.grade))))
         for label, side in (("a", report.sides.a), ("b", report.sides.b)):
-            root.append(_suite(f"side-{label}", tuple(_side_cases(side))))
+            if side.runs or side.rebuild or side.failed or report.grade is None:  # what was recorded is not run
+                root.append(_suite(f"side-{label}", tuple(_side_cases(side))))
         for name, area in areas_of(report):
             decides = name in self._gated
             if isinstance(area, PredictionsArea):
@@ -93,6 +99,18 @@ def _say(element: ElementTree.Element, case: _Case) -> None:
 
 def _time(seconds: float) -> str:
     return f"{max(0.0, seconds):.3f}"
+
+
+def _grade_cases(grade: Grade) -> Iterator[_Case]:
+    outcomes: dict[str, Outcome] = {"good": "passed", "bad": "failure", "open": "error"}
+    gaps = [f"missing: {gap.field}: {gap.why}. {gap.do}" for gap in grade.gaps]
+    told = show(f"{grade.level}: {grade.sentence}", 600)
+    yield _Case(f"grade {grade.level}", outcomes[grade_tone(grade)], told, "\n".join((told, *gaps)))
+    for metric in grade.metrics:
+        recorded, rebuilt, delta, word = metric_cells(metric)
+        outcome: Outcome = "passed" if metric.matches else "failure" if metric.matches is False else "error"
+        text = f"{word}: recorded {recorded}, rebuilt {rebuilt}, delta {delta}"
+        yield _Case(f"metric {metric.name}", outcome, show(f"{text}. {metric.note}", 600))
 
 
 # -- sides ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from repro_tui.model.finding import Finding
+from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.words import (
@@ -16,6 +17,9 @@ from repro_tui.report.words import (
     areas_of,
     bounded,
     differing_first,
+    grade_tone,
+    metric_cells,
+    metric_glyph,
     number,
     path_text,
     seconds,
@@ -26,6 +30,7 @@ from repro_tui.report.words import (
 from repro_tui.support.text import plural, show
 
 MOST_FINDINGS, MOST_COLUMNS, MOST_ROWS, MOST_WARNINGS = 25, 50, 10, 20
+TONES = {"good": "=", "bad": "≠", "open": "?"}
 COUNTS = ("added", "removed", "changed", "unknown", "same")
 _MARKUP = re.compile(r"[\\`*_\[\]|~$]")
 _BEGINNING = re.compile(r"^(?=[-+](?:[\s-]|$)|[=:]|\d{1,9}[.)](?:\s|$))(\d*)(.)")
@@ -52,12 +57,17 @@ class MarkdownReporter:
 
 def _blocks(report: Report) -> Iterator[str]:
     names = f"A {escape(report.sides.a.name)} against B {escape(report.sides.b.name)}"
-    yield f"## {verdict_glyph(report.verdict)} {report.verdict}: {names}"
+    if report.grade is None:
+        yield f"## {verdict_glyph(report.verdict)} {report.verdict}: {names}"
+    else:
+        yield f"## {TONES[grade_tone(report.grade)]} {report.grade.level}: {names}"
     yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
     for label, side in (("A", report.sides.a), ("B", report.sides.b)):
         if side.failed:
             advice = f". To do: {escape(side.do, 600)}" if side.do else ""
             yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
+    if report.grade is not None:
+        yield from _grade(report.grade)
     yield _areas(report)
     yield from _predictions(report.areas.predictions)
     for name, area in areas_of(report):
@@ -75,6 +85,24 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _details(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def _grade(grade: Grade) -> Iterator[str]:
+    kept, more = bounded(grade.metrics, MOST_COLUMNS)
+    if kept:
+        rows = [
+            [metric_glyph(m), escape(m.name), *(escape(cell) for cell in metric_cells(m)), escape(m.note, 600)]
+            for m in kept
+        ]
+        yield "### Metrics"
+        yield _table(["", "metric", "recorded", "rebuilt", "Δ", "match", "note"], rows)
+    if more:
+        yield f"… and {more:,} more metrics in report.json."
+    gaps, left = bounded(grade.gaps, MOST_WARNINGS)
+    if gaps:
+        lines = [f"- {escape(gap.field)}: {escape(gap.why, 600)}. To do: {escape(gap.do, 600)}" for gap in gaps]
+        more_lines = [f"- … and {left:,} more"] if left else []
+        yield _details(plural(len(grade.gaps), "gap") + " in the record", "\n".join([*lines, *more_lines]))
 
 
 def _areas(report: Report) -> str:

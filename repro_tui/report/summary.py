@@ -36,24 +36,30 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
-    failed = [(letter, side) for letter, side in (("A", sides.a), ("B", sides.b)) if side.failed]
-    for letter, side in failed:
-        advice = f" To do: {_sentence(side.do)}" if side.do else ""
-        head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
-        yield f"{head} {_sentence(side.what)}{advice}"
-    if failed:
-        return
+    lost = False
+    for letter, side in (("A", sides.a), ("B", sides.b)):
+        if side.failed:
+            lost = True
+            advice = f" To do: {sentence(side.do)}" if side.do else ""
+            head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
+            yield f"{head} {sentence(side.what)}{advice}"
+    if not lost:
+        yield from compared(area, verdict)
+
+
+def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
+    """What the predictions' comparison says, in sentences."""
     moved = sorted((c for c in area.columns if c.verdict == verdict), key=lambda column: column.kind != "label")
     if verdict == "drift":
         yield f"Drift: {'; '.join(_moved(column, area) for column in moved[:MOST_NAMED])}{_more(len(moved))}."
     elif verdict == "not-comparable":
-        advice = f" To do: {_sentence(area.do)}" if area.do else ""
-        yield f"Not comparable: {_sentence(area.what)}{advice}"
+        advice = f" To do: {sentence(area.do)}" if area.do else ""
+        yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
-        yield _sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
+        yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
 
 
 def _moved(column: Column, area: PredictionsArea) -> str:
@@ -98,7 +104,7 @@ def _differences(areas: Areas) -> Iterator[str]:
         known = [finding for finding in leaves if finding.change not in ("same", "unknown")]
         if area.status == "unknown":
             reasons = [finding.note for finding in leaves if finding.change == "unknown" and finding.note]
-            told = _sentence("; ".join(reasons[:2]))
+            told = sentence("; ".join(reasons[:2]))
             yield f"Whether the {name} {_are([name])} the same is not known: {told}"
             continue
         named = [_told(name, finding) for finding in known[:MOST_NAMED]]
@@ -170,6 +176,7 @@ def _listed(names: list[AreaName]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A safe text with a full stop."""
     text = show(text, 700).strip()
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."

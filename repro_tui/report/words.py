@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
+from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
@@ -37,6 +38,25 @@ def tone(verdict: Verdict) -> Tone:
 def verdict_glyph(verdict: Verdict) -> str:
     """The glyph that leads a verdict, so that nothing rests on colour alone."""
     return {"good": "=", "bad": "≠"}.get(tone(verdict), "!" if verdict == "not-comparable" else "?")
+
+
+def grade_tone(grade: Grade) -> Tone:
+    """Whether a grade reads as reproduced, as not reproduced, or as an open question."""
+    tones: dict[int, Tone] = {0: "good", 1: "bad"}
+    return tones.get(grade.exit_status, "open")
+
+
+def metric_glyph(metric: Metric) -> str:
+    """The glyph that leads a metric: unknown is no match."""
+    return {True: "=", False: "≠", None: "?"}[metric.matches]
+
+
+def metric_cells(metric: Metric) -> tuple[str, str, str, str]:
+    """A metric as recorded, as rebuilt, the change, and in a word whether they match."""
+    rebuilt = ABSENT if metric.rebuilt is None else f"{metric.rebuilt:.6g}"
+    delta = ABSENT if metric.rebuilt is None else f"{metric.rebuilt - metric.recorded:+.3g}"
+    word = {True: "matches", False: "off", None: "unknown"}[metric.matches]
+    return f"{metric.recorded!r}", rebuilt, delta, word
 
 
 def number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
@@ -19,41 +19,59 @@ class GitRevision:
     def load(self, reference: str, context: Context) -> Record:
         """The record of `git:REV` or `git:REV#NAME`. Raises Refused."""
         revision, _, name = reference.removeprefix("git:").partition("#")
-        root = find_repository(context.here)
-        if root is None:
-            raise Refused(Mistake(show(reference, 200), f"there is no git repository at or above {context.here}"))
-        if not revision or revision.startswith("-"):
-            raise Refused(Mistake(show(reference, 200), "is not a revision"))
-        try:
-            repository = Repository.of(str(root), context)
-            commit = repository.resolve(revision)
-            if commit is None:
-                raise Refused(Mistake(show(reference, 200), f"there is no such revision in {root}"))
-            tree, _ = context.cache.folder(
-                "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
-            )
-        except Inconclusive as error:
-            raise Refused(Mistake(show(reference, 200), str(error))) from error
-        return _record(reference, name, commit, root, tree, context)
+        record = record_at(reference, name, revision_of(reference, revision, context), context)
+        return replace(record, name=show(reference.removeprefix("git:"), 80))
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A commit of the repository at `root`, its files written out to `tree` in the cache."""
+
+    root: Path
+    commit: str
+    tree: Path
+
+
+def revision_of(reference: str, revision: str, context: Context, *, experiments: bool = False) -> Revision:
+    """The revision that a reference names; with `experiments`, also one of DVC's by its name. Raises Refused."""
+    root = find_repository(context.here)
+    if root is None:
+        raise Refused(Mistake(show(reference, 200), f"there is no git repository at or above {context.here}"))
+    if not revision or revision.startswith("-"):
+        raise Refused(Mistake(show(reference, 200), "is not a revision"))
+    try:
+        repository = Repository.of(str(root), context)
+        commit = repository.resolve(revision) or (repository.resolve_experiment(revision) if experiments else None)
+        if commit is None:
+            raise Refused(Mistake(show(reference, 200), f"there is no such revision in {root}"))
+        tree, _ = context.cache.folder(
+            "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
+        )
+    except Inconclusive as error:
+        raise Refused(Mistake(show(reference, 200), str(error))) from error
+    return Revision(root, commit, tree)
 
 
 def _write(repository: Repository, commit: str, folder: Path, context: Context) -> None:
     repository.write_out(commit, folder, context.cancel)
 
 
-def _record(reference: str, name: str, commit: str, root: Path, tree: Path, context: Context) -> Record:
-    file = tree / FILE_NAME
+def record_at(reference: str, name: str, found: Revision, context: Context) -> Record:
+    """The record in the repro.toml of a revision. Raises Refused."""
+    file = found.tree / FILE_NAME
     if not file.is_file():
-        raise Refused(Mistake(show(reference, 200), f"there is no {FILE_NAME} in the commit {commit}"))
-    record = read_record(file, name, reference, context, base=tree)
+        raise Refused(Mistake(show(reference, 200), f"there is no {FILE_NAME} in the commit {found.commit}"))
+    record = read_record(file, name, reference, context, base=found.tree)
     subdirectory = record.code.subdirectory if record.code else "."
-    where = f"{FILE_NAME} at {commit}"
+    where = f"{FILE_NAME} at {found.commit}"
     provenance = {field: place.replace(f"{FILE_NAME}:", f"{where}:", 1) for field, place in record.provenance.items()}
-    provenance |= {"code.repository": f"the current repository, {root}", "code.commit": show(reference, 200)}
-    label = show(reference.removeprefix("git:"), 80)
+    provenance |= {
+        "code.repository": f"the current repository, {found.root}",
+        "code.commit": show(reference, 200),
+    }
     missing = tuple(item for item in record.missing if item.field != "code")
-    code = Code(str(root), commit, subdirectory)
-    return replace(record, name=label, code=code, provenance=provenance, missing=missing)
+    code = Code(str(found.root), found.commit, subdirectory)
+    return replace(record, code=code, provenance=provenance, missing=missing)
 
 
 def find_repository(here: Path) -> Path | None:

@@ -95,7 +95,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
     from repro_tui.support.wire.record import check_record
 
     if not path.is_file():
-        raise Refused(Mistake(show(reference, 200), f"there is no file {path}"))
+        raise Refused(Mistake(show(reference, 200), f"there is no file {show(str(path), 300)}"))
     document = load_document(path)
     label = path.name
     base = (base or path.parent).resolve()
@@ -106,10 +106,17 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
         raise Refused.all([*error.mistakes, *mistakes]) from error
     name = _choose(fields, name, label, reference)
     reader = _Reader(fields, name, label, base, context.cache.hashes, mistakes)
+    reader.digits = _digits(path, name) if fields.deployments[name].expected.metrics else {}
     record = reader.record(reference)
     if mistakes:
         raise Refused.all(mistakes)
     return record
+
+
+def _digits(path: Path, name: str) -> dict[str, str]:
+    """A deployment's recorded metrics as they were written: 0.910 says more than 0.91."""
+    metrics = load_document(path, floats=str)["deployments"][name]["expected"]["metrics"]
+    return {metric: text for metric, text in metrics.items() if isinstance(text, str)}
 
 
 def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
@@ -169,6 +176,7 @@ class _Reader:
         self.fields, self.name, self.label, self.base = fields, name, label, base
         self.hashes, self.mistakes = hashes, mistakes
         self.deployment = fields.deployments[name]
+        self.digits: dict[str, str] = {}
 
     def record(self, reference: str) -> Record:
         d = self.deployment
@@ -184,7 +192,9 @@ class _Reader:
             data=tuple(self._data(number, item) for number, item in enumerate(d.data)),
             predict=self._predict(),
             validation=self._validation(self.fields.validation),
-            expected=Expected(self._file("expected.predictions", d.expected.predictions), d.expected.metrics),
+            expected=Expected(
+                self._file("expected.predictions", d.expected.predictions), d.expected.metrics, self.digits
+            ),
             provenance=self._provenance(),
             missing=_missing(d),
             warnings=tuple(_warnings(d)),
@@ -226,7 +236,7 @@ class _Reader:
                 place = f"{self.label}: validation.sha256"
                 self.mistakes.append(Mistake(place, f"records {v.sha256}, and {v.inputs} has {actual}"))
         rules = {name: ColumnRule(**column.model_dump()) for name, column in v.columns.items()}
-        return Validation(inputs, tuple(v.key), v.sha256, rules)
+        return Validation(inputs, tuple(v.key), v.sha256, rules, v.truth)
 
     def _data(self, number: int, item: DataFields) -> DataItem:
         place = f"data.{number}.source"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 from repro_tui.model.errors import Mistake, Refused
@@ -29,18 +30,23 @@ PREFIXES = {
 __all__ = ["Deployment", "load_record", "nearest_deployments", "source_of"]
 
 
-def source_of(reference: str) -> str:
-    """The name of the source that reads this reference; third parties' sources own `NAME:`."""
+def source_of(reference: str, here: Path = Path()) -> str:
+    """The name of the source that reads this reference; third parties' sources own `NAME:`.
+
+    A folder is written with a dot or a slash (`.`, `./prod`, `models/`): a bare word is a deployment's name.
+    """
     for prefix, source in PREFIXES.items():
         if reference.startswith(prefix):
             return source
+    if reference in (".", "..") or ("/" in reference and (here / reference).is_dir()):
+        return "worktree"
     scheme = reference.partition(":")[0]
     return scheme if ":" in reference and scheme in names("repro_tui.sources") else "recordfile"
 
 
 def load_record(reference: str, context: Context) -> Record:
     """The record that a reference names. Raises Refused with every mistake in it."""
-    source = source_of(reference)
+    source = source_of(reference, context.here)
     if source not in names("repro_tui.sources"):
         words = f"is a reference for the source {source}, which this version does not have"
         raise Refused(Mistake(show(reference, 200), words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,25 @@ DEEPEST = 64
 MOST_DIGITS = 4000
 
 
-def load_document(path: Path) -> dict[str, Any]:
-    """The document in a file, by its ending. Raises Refused with the file and, where it is known, the line."""
+def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str, Any]:
+    """The document in a file, by its ending. Raises Refused with the file and, where it is known, the line.
+
+    `floats` makes a value of the text of a number with a fraction or an exponent.
+    """
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
         raise Refused(Mistake(str(path), f"cannot be read: {error.strerror}")) from error
-    return parse_document(content, path.suffix, str(path))
+    return parse_document(content, path.suffix, str(path), floats)
 
 
-def parse_document(content: bytes, suffix: str, name: str) -> dict[str, Any]:
+def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], Any] = float) -> dict[str, Any]:
     """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json. Raises Refused."""
     if len(content) > LARGEST:
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
     try:
-        value = _parse(content.decode("utf-8"), suffix)
+        value = _parse(content.decode("utf-8"), suffix, floats)
         _check_depth(value)
     except UnicodeDecodeError as error:
         raise Refused(Mistake(name, f"byte {error.start} is not UTF-8")) from error
@@ -43,15 +47,15 @@ def parse_document(content: bytes, suffix: str, name: str) -> dict[str, Any]:
     return value
 
 
-def _parse(text: str, suffix: str) -> Any:
+def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
     if re.search(rf"[0-9_]{{{MOST_DIGITS}}}", text):
         raise ValueError(f"a number has more than {MOST_DIGITS} digits")
     if suffix == ".toml":
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=floats)
     if suffix == ".json":
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=floats)
     if suffix in (".yaml", ".yml"):
-        return _yaml(text)
+        return _yaml(text, floats)
     raise ValueError("is of no known kind: expected .toml, .yaml, .yml or .json")
 
 
@@ -87,7 +91,7 @@ def _one_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str, floats: Callable[[str], Any]) -> Any:
     """YAML's core schema only: `no` and `1:30` are text, and there are no aliases, tags or duplicate keys."""
     import yaml
 
@@ -102,7 +106,7 @@ def _yaml(text: str) -> Any:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    return _value(node)
+    return _value(node, floats)
 
 
 def _check_event(event: Any) -> None:
@@ -121,18 +125,18 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
-def _value(node: Any) -> Any:
+def _value(node: Any, floats: Callable[[str], Any]) -> Any:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
-        pairs = [(_key(key), _value(value)) for key, value in node.value]
+        pairs = [(_key(key), _value(value, floats)) for key, value in node.value]
         try:
             return _no_duplicates(pairs)
         except ValueError as error:
             raise ValueError(f"line {node.start_mark.line + 1}: {error}") from error
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item) for item in node.value]
-    return None if node is None else _scalar(node)
+        return [_value(item, floats) for item in node.value]
+    return None if node is None else _scalar(node, floats)
 
 
 def _key(node: Any) -> str:
@@ -143,7 +147,7 @@ def _key(node: Any) -> str:
     return str(node.value)
 
 
-def _scalar(node: Any) -> Any:
+def _scalar(node: Any, floats: Callable[[str], Any]) -> Any:
     text: str = node.value
     if node.style is not None:  # quoted, or a block
         return text
@@ -155,4 +159,4 @@ def _scalar(node: Any) -> Any:
         return int(text)
     if not _FLOAT.fullmatch(text):
         return text
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return floats(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

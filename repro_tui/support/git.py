@@ -115,6 +115,16 @@ class Repository:
             self._fresh = True
         return self._resolve(name) or self._resolve_after_all_refs(name)
 
+    def resolve_experiment(self, name: str) -> str | None:
+        """The commit of an experiment of DVC by its name (`refs/exps/…/NAME`); None where none or several have it."""
+        if not self.location or not name or name.startswith("-"):
+            return None
+        self._refresh("+refs/*:refs/*")
+        done = self._git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
+        lines = [line.split(" ", 1) for line in done.output.decode("utf-8", "replace").splitlines()]
+        found = {commit for commit, ref in lines if ref.rpartition("/")[2] == name}
+        return found.pop() if len(found) == 1 else None
+
     def _resolve(self, name: str) -> str | None:
         done = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return done.output.decode("ascii").strip() if done.exit_code == 0 else None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support import process
-from repro_tui.support.cache import Cache
+from repro_tui.model.run import Run
+from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
@@ -25,8 +23,15 @@ def normalise_file(path: Path, target: Path, context: Context) -> int:
     return normalise(path, context.cache.hashes.digests(path).sha256, target, context)[0]
 
 
+def recorded_run(path: Path, target: Path, context: Context) -> Run:
+    """Predictions that are at hand, as the one run of their side. Raises Inconclusive where they are no table."""
+    digest = context.cache.hashes.digests(path).sha256
+    rows, form = normalise(path, digest, target, context)
+    return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
+
+
 def normalise(raw: Path, digest: str, target: Path, context: Context) -> tuple[int, str]:
-    """The table as Parquet at `target`, from the cache where the same bytes were read before."""
+    """The table as Parquet at `target`, from the cache where the same bytes were read before: its rows and format."""
     told: dict[str, str] = {}
 
     def build(folder: Path) -> None:
@@ -48,13 +53,13 @@ def _copy(source: Path, target: Path) -> None:
 
 def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
-    child = [sys.executable, "-m", "repro_tui.support.table_child", str(raw), str(out)]
-    done = process.run(
-        ["prlimit", f"--as={CHILD_MEMORY}", "--core=0", "--", *child],
-        environment=_child_environment(context.cache),
+    done = python_child(
+        "repro_tui.support.table_child",
+        [str(raw), str(out)],
+        cache=context.cache,
         cancel=context.cancel,
+        memory=CHILD_MEMORY,
         timeout_s=CHILD_TIMEOUT_S,
-        keep=1 << 16,
     )
     last = done.text.strip().rpartition("\n")[2]
     if done.exit_code == 0:
@@ -66,16 +71,3 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     if last.startswith("table: "):
         raise Inconclusive(show(last.removeprefix("table: "), 500), do)
     raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)
-
-
-def _child_environment(cache: Cache) -> dict[str, str]:
-    import repro_tui
-
-    root = str(Path(repro_tui.__file__).parent.parent)
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": root,
-        "HOME": str(cache.root),
-        "OMP_NUM_THREADS": "2",
-        "LC_ALL": "C.UTF-8",
-    }

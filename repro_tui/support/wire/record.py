@@ -52,6 +52,7 @@ class ValidationFields(Table):
     key: list[str] = Field([], description="Columns that name a row; absent: by position.")
     sha256: Sha256 | None = Field(None, description="Refused where the file differs.")
     columns: dict[str, ColumnFields] = Field({}, description="Per output column.")
+    truth: str | None = Field(None, description="The column of the inputs (or outputs) that metrics are measured by.")
 
 
 class CodeFields(Table):

@@ -11,10 +11,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.finding import AREAS, Area
+from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
-from repro_tui.support.text import plural
+from repro_tui.report.words import grade_tone, metric_cells, metric_glyph
+from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import ScreenName
@@ -26,6 +28,7 @@ from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_
 
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNS, INDENT = Content.styled("! ", "$text-warning"), Content("  ")
+MATCHES = {"match": True, "off": False, "not known": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn"}
 
 
@@ -35,7 +38,8 @@ class AreaRows:
     def __init__(self, store: Store, keymap: Mapping[str, str]) -> None:
         self.store, self.keymap = store, keymap
         drift = store.report is not None and store.report.verdict == "drift"
-        self.names: tuple[ScreenName, ...] = (*ORDER, "cause") if drift else ORDER
+        audited = store.report is not None and store.report.grade is None
+        self.names: tuple[ScreenName, ...] = (*ORDER, "cause") if drift and audited else ORDER
         assert set(ORDER) == set(AREAS)
 
     def __len__(self) -> int:
@@ -163,7 +167,11 @@ def _verdict(report: Report) -> Content:
     verdict = report.verdict
     glyph = "=" if verdict in SAME_VERDICTS else "≠" if verdict == "drift" else "?"
     head = report.summary[0] if report.summary else VERDICT_WORDS[verdict]
+    if report.grade is not None:
+        glyph = {"good": "=", "bad": "≠", "open": "?"}[grade_tone(report.grade)]
     found = [safe(f"{glyph} {head}", "bold", 600)]
+    if report.grade is not None:
+        found.append(safe(_compared(report.grade, report.sides.a), cap=300))
     if area.rule:
         found.append(safe(f"rule: {area.rule}", cap=300))
     if area.worst:
@@ -173,8 +181,50 @@ def _verdict(report: Report) -> Content:
     return lines(found)
 
 
+def _compared(grade: Grade, recorded: SideReport) -> str:
+    """What a grade rests on, in a few words."""
+    if grade.level in ("R0", "R1", "R2"):
+        return "nothing could be compared with what was recorded"
+    counts = {word: sum(metric.matches is value for metric in grade.metrics) for word, value in MATCHES.items()}
+    metrics = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    told = f"{plural(len(grade.metrics), 'recorded metric')}: {metrics}" if metrics else "no metric was recorded"
+    gaps = f"; not in the record: {', '.join(gap.field for gap in grade.gaps)}" if grade.gaps else ""
+    return f"compared: {_recorded(recorded)}; {told}{gaps}"
+
+
+def _recorded(side: SideReport) -> str:
+    """The recorded predictions, which are A's one run."""
+    if not side.runs:
+        return "no predictions were recorded"
+    return f"{side.runs[0].rows or 0:,} recorded predictions ({side.runs[0].output_format})"
+
+
+def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
+    """The metrics as a table in lines; what is to be said of one stands below it."""
+    if not metrics:
+        return []
+    rows = [(show(metric.name, 28), *metric_cells(metric)) for metric in metrics]
+    head = ("metric", "recorded", "rebuilt", "Δ", "match")
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        first, *numbers, last = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        right = (cell.strip().rjust(width) for cell, width in zip(numbers, widths[1:], strict=False))
+        return "  ".join((first, *right, last)).rstrip()
+
+    found: list[Content | str | Item] = [safe(f"  {line(head)}", "dim")]
+    for metric, row in zip(metrics, rows, strict=True):
+        style = {True: "", False: "bold $text-error", None: "$text-warning"}[metric.matches]
+        found.append(safe(f"{metric_glyph(metric)} {line(row)}", style))
+        if metric.note:
+            found.append(Item(Content("    "), metric.note, "dim"))
+    return [*found, ""]
+
+
 def _words(report: Report) -> list[Content | str | Item]:
-    found: list[Content | str | Item] = [Item(Content("• "), text) for text in report.summary[1:]]
+    found: list[Content | str | Item] = _metrics(report.grade.metrics) if report.grade else []
+    told = [text for text in report.summary[1:] if not _is_of_metric(text, report)]
+    found += [Item(Content("• "), text) for text in told]
     if report.warnings:
         found += [
             "",
@@ -182,16 +232,25 @@ def _words(report: Report) -> list[Content | str | Item]:
             *(Item(WARNS, text) for text in report.warnings),
         ]
     for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
-        found += ["", *_side(letter, side)]
+        found += ["", *_side(letter, side, recorded=report.grade is not None and letter == "A")]
     return found
 
 
-def _side(letter: str, side: SideReport) -> list[Content | str | Item]:
+def _is_of_metric(text: str, report: Report) -> bool:
+    """Whether a sentence says what stands in the table of metrics already."""
+    metrics = report.grade.metrics if report.grade else ()
+    return any(
+        text.startswith((f"{metric.name} does not match:", f"{metric.name} is not known:")) for metric in metrics
+    )
+
+
+def _side(letter: str, side: SideReport, recorded: bool) -> list[Content | str | Item]:
     isolation = side.isolation
     how = f"{isolation.kind}, network {isolation.network}" if isolation else "it did not run"
+    ran = _recorded(side) if recorded else f"ran in: {how}; {plural(len(side.runs), 'run')}"
     found: list[Content | str | Item] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        Item(INDENT, f"ran in: {how}; {plural(len(side.runs), 'run')}"),
+        Item(INDENT, ran),
     ]
     found += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
     return found + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

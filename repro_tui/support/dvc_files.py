@@ -34,6 +34,36 @@ def find_tracked(tree: Path, path: str) -> Tracked:
     )
 
 
+def all_tracked(tree: Path) -> dict[str, Tracked]:
+    """Everything that DVC tracks in a commit's tree and git does not have: path to md5."""
+    found: dict[str, Tracked] = {}
+    for pointer in sorted(tree.rglob("*.dvc")):
+        if pointer.is_file() and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
+            _collect(tree, pointer.parent, _outs(_load(pointer)), found)
+    for lock in sorted(tree.rglob("dvc.lock")):
+        for stage in _stages(_load(lock)).values():
+            _collect(tree, lock.parent, _outs(stage), found)
+    return found
+
+
+def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], found: dict[str, Tracked]) -> None:
+    for out in outs:
+        tracked, path = _tracked(out), folder / str(out.get("path"))
+        if tracked and not path.exists():
+            found[str(path.relative_to(tree))] = tracked
+
+
+def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
+    """The stages of the dvc.lock at the root of a commit's tree, by name."""
+    return _stages(_load(tree / "dvc.lock"))
+
+
+def _stages(document: Any) -> dict[str, dict[str, Any]]:
+    stages = document.get("stages") if isinstance(document, dict) else None
+    found = stages.items() if isinstance(stages, dict) else ()
+    return {str(name): stage for name, stage in found if isinstance(stage, dict)}
+
+
 def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     if not tracked.name:
         return None
@@ -46,9 +76,7 @@ def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:
 
 def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     for folder in tracked.parents:
-        document = _load(tree / folder / "dvc.lock")
-        stages = document.get("stages") if isinstance(document, dict) else None
-        for stage in stages.values() if isinstance(stages, dict) else ():
+        for stage in _stages(_load(tree / folder / "dvc.lock")).values():
             for out in _outs(stage):
                 if folder / str(out.get("path")) == tracked:
                     return _tracked(out)

@@ -1,0 +1,214 @@
+"""`record`: from a reference to a record file that reads again to the same record, without a secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from repro_tui.audit.plan import Overrides
+from repro_tui.audit.redaction import learn_record
+from repro_tui.model.errors import Inconclusive, Mistake, Refused
+from repro_tui.model.record import Missing, Record
+from repro_tui.sources.companions import Companions, relocated
+from repro_tui.sources.document import document_of
+from repro_tui.sources.record_text import Remarks, missing_words, record_text
+from repro_tui.sources.recordfile import ENDINGS
+from repro_tui.support import grammar
+from repro_tui.support.context import Context
+from repro_tui.support.plain import write_atomically
+from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
+from repro_tui.support.text import plural, show
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The record's text ("" where it went to a file), and what there is to tell of it, a line each."""
+
+    text: str
+    told: tuple[str, ...] = ()
+
+
+def write_record(reference: str, output: str | None, force: bool, overrides: Overrides, context: Context) -> Written:
+    """Writes the record of a reference to `output` (None: to the text). Raises Refused before anything is written."""
+    target = (context.here / output).absolute() if output else None
+    if target:
+        _check_target(target, force)
+    record = _loaded(reference, overrides, context)
+    folder = (target.parent if target else context.here).resolve()
+    companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
+    record = _without_secrets(_resolved(record), context.redactor)
+    record = relocated(record, companions)
+    missing = (*record.missing, *companions.missing)
+    remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
+    text = record_text(document_of(record), target.suffix if target else ".toml", remarks, output or "the record")
+    told = [missing_words(item) for item in remarks.missing]
+    told += [show(context.redactor.scrub(strip_urls(warning)), 1000) for warning in record.warnings]
+    if target is None:
+        return Written(text, tuple(told))
+    companions.write()
+    write_atomically(target, text.encode("utf-8"), mode=0o644)
+    copied = f", {plural(len(companions.copies), 'file')} in {companions.name}" if companions.copies else ""
+    return Written("", (*told, f"wrote {show(output, 300)}{copied}"))
+
+
+def _check_target(target: Path, force: bool) -> None:
+    from repro_tui.report.write import target_problem
+
+    shown = show(str(target), 300)
+    if target.suffix not in ENDINGS:
+        raise Refused(Mistake("-o", f"{shown} has no ending that names a format: expected {', '.join(ENDINGS)}"))
+    problem = target_problem(str(target))
+    if problem:
+        raise Refused(Mistake("-o", problem))
+    for path in (target, target.parent / f"{target.stem}.files"):
+        if (path.exists() or path.is_symlink()) and not force:
+            raise Refused(Mistake("-o", f"{show(str(path), 300)} is there already: --force writes over it"))
+
+
+def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
+    from repro_tui.sources.overlay import lay_over
+    from repro_tui.sources.resolve import load_record
+
+    given = overrides
+    record = lay_over(
+        load_record(reference, context),
+        inputs=given.inputs,
+        predict=given.predict,
+        protocol=given.protocol,
+        params=given.params,
+        here=context.here,
+    )
+    filled = {"validation.inputs"} if given.inputs else set()
+    filled |= {"predict", "predict.command"} if given.predict or given.protocol else set()
+    return replace(record, missing=tuple(item for item in record.missing if item.field not in filled))
+
+
+# -- moving names ---------------------------------------------------------------------------------------------------
+
+
+def _resolved(record: Record) -> Record:
+    """The record with its image named by content: a tag can move. Where no engine answers, the tag is told."""
+    image = record.environment.image
+    if image is None or grammar.has_digest(image):
+        return record
+    from repro_tui.support.docker_engine import engine, find_image
+
+    warnings = tuple(text for text in record.warnings if "named by a tag" not in text)
+    try:
+        with engine() as client:
+            found = find_image(client, image)
+        why = "is not on this machine"
+    except Inconclusive as error:
+        found, why = None, f"cannot be asked for: {error.what}"
+    if found is None:
+        words = f"{show(image, 300)} is a tag, which can move, and the image {why}"
+        gap = Missing("environment.image", words, "pull it, and record again, or record it by its digest")
+        return replace(record, missing=(*record.missing, gap), warnings=warnings)
+    digests = found.get("RepoDigests") or []
+    environment = replace(record.environment, image=digests[0] if digests else found["Id"])
+    provenance = record.provenance | {"environment.image": f"the image that {show(image, 200)} stood for"}
+    return replace(record, environment=environment, provenance=provenance, warnings=warnings)
+
+
+# -- secrets --------------------------------------------------------------------------------------------------------
+
+
+def _without_secrets(record: Record, redactor: Redactor) -> Record:
+    """The record without a value that may be a secret; each is missing, with how to set it."""
+    learn_record(record, redactor)
+    gaps: list[Missing] = []
+    variables = {}
+    for name, value in record.environment.variables.items():
+        if name in SAFE_VARIABLES and strip_urls(value) == value:
+            variables[name] = value
+        else:
+            why = "is set, and its value is not written: it may be a secret"
+            gaps.append(
+                Missing(f"environment.variables.{name}", why, "set it here by hand if the predict step needs it")
+            )
+    values = _values(record.parameters.values, ("parameters", "values"), gaps, redactor)
+    data = []
+    for number, item in enumerate(record.data):
+        data.append(replace(item, source=_source(f"data.{number}.source", item.source, gaps)))
+    predict = record.predict
+    if predict:
+        words = tuple(redactor.scrub(strip_urls(word)) for word in predict.command)
+        if words != predict.command:
+            why = "it holds what may be a secret, which is not written"
+            gaps.append(Missing("predict.command", why, "put the value in by hand, or hand it over as a variable"))
+        predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps))
+    code = record.code and replace(record.code, repository=_repository(record.code.repository, gaps))
+    return replace(
+        record,
+        description=redactor.scrub(strip_urls(record.description)),
+        environment=replace(record.environment, variables=variables),
+        parameters=replace(record.parameters, values=values),
+        data=tuple(data),
+        predict=predict,
+        code=code,
+        missing=(*record.missing, *gaps),
+    )
+
+
+def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
+    """Parameters without those whose name or content speaks of a secret."""
+    if isinstance(value, dict):
+        found = {}
+        for key, item in value.items():
+            here = (*place, str(key))
+            if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
+                why = "its name speaks of a secret: its value is not written"
+                gaps.append(
+                    Missing(".".join(here), why, "set it here by hand if it is none, or hand it over as a variable")
+                )
+            else:
+                found[key] = _values(item, here, gaps, redactor)
+        return found
+    if isinstance(value, list):
+        return [_values(item, (*place, str(number)), gaps, redactor) for number, item in enumerate(value)]
+    if isinstance(value, str) and (clean := redactor.scrub(strip_urls(value))) != value:
+        gaps.append(Missing(".".join(place), "it held what may be a secret, which is not written", "put it in by hand"))
+        return clean
+    return value
+
+
+def _source(place: str, source: str, gaps: list[Missing]) -> str:
+    clean = strip_urls(source)
+    if clean != source:
+        gaps.append(
+            Missing(
+                place, "the URL's user, password and query are not written", "give them by the store's own variables"
+            )
+        )
+    return clean
+
+
+def _repository(location: str, gaps: list[Missing]) -> str:
+    if "://" not in location:
+        return location
+    clean = strip_url(location)
+    parts = urlsplit(location)
+    if parts.scheme == "ssh" and parts.username and not parts.password:
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))  # who asks is no secret, and ssh needs it
+    if clean != location:
+        gaps.append(
+            Missing("code.repository", "the URL's user and password are not written", "let git's own means give them")
+        )
+    return clean
+
+
+def _clean(item: Missing, redactor: Redactor) -> Missing:
+    return Missing(*(redactor.scrub(strip_urls(text)) for text in (item.field, item.why, item.do)))
+
+
+def _provenance(record: Record, redactor: Redactor) -> tuple[tuple[str, str], ...]:
+    return tuple(_places(record, redactor))
+
+
+def _places(record: Record, redactor: Redactor) -> Iterator[tuple[str, str]]:
+    for field, place in record.provenance.items():
+        if not field.startswith("environment.variables."):
+            yield field, redactor.scrub(strip_urls(place))

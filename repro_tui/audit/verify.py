@@ -1,0 +1,182 @@
+"""Verification: one deployment rebuilt from its record and run, against what was recorded of its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from repro_tui import __version__
+from repro_tui.audit.grading import gaps_of, grade
+from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, at_once, complete, warnings_of
+from repro_tui.audit.redaction import hidden_record
+from repro_tui.audit.side import SideState
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.grade import Grade, Metric
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.record import Missing
+from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
+from repro_tui.model.run import Run
+from repro_tui.support.plain import write_json
+
+AREA_STEPS = ("code", "environment", "parameters", "data")
+
+
+@dataclass(slots=True)
+class Verification(Audit):
+    """One verification under way: A is what was recorded, and B what is rebuilt and run."""
+
+    gaps: tuple[Missing, ...] = ()
+    recorded: Run | None = None
+    metrics: tuple[Metric, ...] = ()
+    short: str = ""
+    inputs: Inputs = field(default_factory=lambda: Inputs(Path()))
+
+    def run(self) -> Report:
+        """Runs it to its end; an incomplete record is told and nothing of it is executed."""
+        a, b = self._side("a"), self._side("b")
+        self.gaps = gaps_of(b.record)
+        self._take_recorded(a)
+        if self.gaps:
+            return self._told(a, b, PredictionsArea("unknown", "not-comparable", what="the record is incomplete"))
+        with self._stage("rebuild"):
+            b.rebuild()
+            self.inputs = take_inputs(b.record.validation, self.folder, self.context)
+        return self._told(a, b, self._verified(a, b))
+
+    def _take_recorded(self, a: SideState) -> None:
+        """The recorded predictions as A's one run; a file that is no table is a gap."""
+        from repro_tui.support.normalise import recorded_run
+
+        write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
+        file = a.record.expected.predictions
+        if file is None:
+            return
+        try:
+            with a.context.step("recorded", "reading the recorded predictions") as step:
+                self.recorded = recorded_run(Path(file), a.context.folder / "run-1.parquet", a.context)
+                step.how = f"{self.recorded.rows:,} recorded rows, {self.recorded.output_format}"
+            a.runs.append(self.recorded)
+        except Inconclusive as error:
+            self.gaps += (Missing("expected.predictions", error.what, error.do or "record them as a table"),)
+
+    # -- predictions --------------------------------------------------------------------------------------------
+
+    def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
+        """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
+        from repro_tui.compare.noise import STEPS
+
+        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        area = PredictionsArea("unknown", "not-comparable")
+        while wanted is not None:
+            with self._stage("run"):
+                numbers = range(len(b.runs) + 1, wanted + 1)
+                tasks = [partial(b.run_once, number, self.inputs.path) for number in numbers]
+                at_once(list(tasks), workers=self._concurrency())
+            b.runs.sort(key=lambda run: run.number)
+            with self._stage("compare"):
+                area = self._against_recorded(a, b)
+            more = not b.failed and area.verdict == "undecided" and self.request.settings.repeat is None
+            wanted = next((step for step in STEPS if step > len(b.runs)), None) if more else None
+        if not b.failed:
+            with self._stage("compare"):
+                self.metrics = self._judge_metrics(b)
+        return area
+
+    def _against_recorded(self, a: SideState, b: SideState) -> PredictionsArea:
+        from repro_tui.compare.predictions import compare_predictions
+
+        area = PredictionsArea("unknown", "not-comparable")
+        if b.failed:
+            area = replace(area, what=f"it failed at {b.failed}: {b.what}", do=b.do)
+        elif self.recorded is None:
+            self.short = self._left_out(b)
+            area = replace(area, what="no predictions were recorded", do="record expected.predictions, a table")
+        else:
+            self.short = self._left_out(b)
+            validation, settings = b.record.validation, self.request.settings
+            with self.context.step("compare predictions", f"comparing what was recorded with {len(b.runs)} runs"):
+                area = compare_predictions(
+                    a.runs, b.runs, validation, settings, self.folder, self.context, recorded=True
+                )
+                area = complete(area, self.inputs)
+        self._tell("predictions", area)
+        return area
+
+    def _left_out(self, b: SideState) -> str:
+        fewest = min((run.rows or 0 for run in b.runs), default=0)
+        if self.inputs.rows is None or fewest >= self.inputs.rows:
+            return ""
+        return f"the validation inputs have {self.inputs.rows:,} rows, and the output {fewest:,}"
+
+    def _judge_metrics(self, b: SideState) -> tuple[Metric, ...]:
+        expected = b.record.expected
+        if not expected.metrics:
+            return ()
+        from repro_tui.compare.metrics import judge_metrics
+        from repro_tui.compare.outcomes import read_outcomes
+
+        validation, settings = b.record.validation, self.request.settings
+        with self.context.step("metrics", "measuring the recorded metrics again") as step:
+            key = settings.key or validation.key
+            outcomes = read_outcomes(Path(b.runs[0].predictions), self.folder / "inputs.parquet", validation, key)
+            found = judge_metrics(expected, outcomes, settings)
+            step.how = f"{sum(bool(metric.matches) for metric in found)} of {len(found)} recorded metrics match"
+        return found
+
+    # -- the report ---------------------------------------------------------------------------------------------
+
+    def _told(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
+        found = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
+        scrub = self.context.redactor.scrub
+        found = replace(found, sentence=scrub(found.sentence))
+        code, environment, parameters, data = (self._rebuilt(name, b) for name in AREA_STEPS)
+        spent = self.spent()
+        return Report(
+            schema=1,
+            tool=Tool("repro-tui", __version__),
+            audit=AuditInfo(self.request.id, str(self.folder), self.request.started, spent, self.stages),
+            verdict=predictions.verdict,
+            exit_status=found.exit_status,
+            summary=_summary(found, predictions, b),
+            sides=Sides(a.report(), b.report()),
+            areas=Areas(code, environment, parameters, data, predictions),
+            warnings=warnings_of(a, b, self.inputs),
+            grade=found,
+        )
+
+    def _rebuilt(self, name: str, b: SideState) -> Area:
+        """One area: whether what was obtained is what was recorded, as far as the record says."""
+        part = next((part for part in b.parts if part.step == name), None)
+        if part is not None and part.matches == "matches":
+            area = area_of((), 1)
+        elif part is not None and part.matches == "differs":
+            why = "; ".join((part.how, *part.warnings))
+            area = area_of((Finding((name,), "changed", "as recorded", "as rebuilt", "important", why),), 0)
+        else:
+            why = part.how if part else f"the {name} {'were' if name == 'parameters' else 'was'} not rebuilt"
+            told = f"{why}: the record has no digest to check it by" if part else why
+            area = area_of((Finding((name,), "unknown", severity="info", note=told),), 0)
+        self._tell(name, area)
+        return area
+
+
+def _summary(found: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
+    from repro_tui.report.summary import compared, sentence
+
+    lines = [sentence(f"{found.level}: {found.sentence}")]
+    if b.failed and b.do:
+        lines.append(f"To do: {sentence(b.do)}")
+    if found.level == "R0":
+        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in found.gaps if gap.do]
+    for metric in found.metrics:
+        if metric.matches is not True and metric.note:
+            state = "does not match" if metric.matches is False else "is not known"
+            lines.append(sentence(f"{metric.name} {state}: {metric.note}"))
+    if area.verdict != "not-comparable":
+        lines += compared(area, area.verdict)
+    elif found.level not in ("R0", "R1", "R2") and area.what:
+        lines.append(sentence(f"Predictions: {area.what}"))
+    return tuple(dict.fromkeys(lines))

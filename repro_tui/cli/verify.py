@@ -1,0 +1,39 @@
+"""`repro-tui verify A`: whether a record still gives what was recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from repro_tui.cli.options import overrides_of, report_options, run_options, settings_of, targets_of
+
+
+@click.command("verify")
+@click.argument("a", metavar="A")
+@report_options
+@run_options
+@click.pass_context
+def command(ctx: click.Context, /, a: str, **options: Any) -> None:
+    """Rebuild A from its record, run it, and grade it against what was recorded of its outputs.
+
+    \b
+    R0  the record is incomplete              R4  metrics match, predictions differ
+    R1  a part of it cannot be rebuilt            or were not recorded
+    R2  it is rebuilt, and does not run       R5  predictions within tolerance or noise
+    R3  it runs, and metrics are off          R6  predictions byte-identical
+
+    Exit status: 0 for R5 and R6, 1 for R3 and R4, 3 below, 2 refused.
+    """
+    from repro_tui.audit.begin import begin_verification
+    from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen
+
+    targets = targets_of(options)
+    if targets or not has_terminal():
+        from repro_tui.cli.headless import follow
+
+        folder = begin_verification(a, settings_of(options), overrides_of(options))
+        ctx.exit(follow(folder, targets, quiet=options["quiet"]))
+    check_interface()
+    folder = begin_verification(a, settings_of(options), overrides_of(options))
+    ctx.exit(open_audit_screen(folder, mouse=not options["no_mouse"]))

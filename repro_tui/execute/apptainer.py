@@ -1,0 +1,154 @@
+"""The Apptainer runner: a SIF image in namespaces of its own, without network, capabilities or anything of the host's.
+
+Where the user is root, the run is nobody: root without capabilities could still write to /proc/sys.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro_tui.execute.command import HOST_NAME, ROOT, Layout, layout
+from repro_tui.execute.local import fresh_folder, run_once
+from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.run import Isolation, Run
+from repro_tui.model.workspace import Workspace
+from repro_tui.support import process
+from repro_tui.support.context import Context
+
+PROGRAMS = ("apptainer", "singularity")
+INSTALL = "install Apptainer (apptainer.org), or record the image that the SIF was made from"
+_SETTINGS = ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME", "NO_EVAL")
+# What Apptainer adds to the environment: places on this machine, and settings of a shell.
+_ADDED = (
+    "PS1",
+    "PROMPT_COMMAND",
+    *(f"{brand}_{name}" for brand in ("APPTAINER", "SINGULARITY") for name in _SETTINGS),
+)
+_PROBE = (
+    "cat /proc/net/dev; grep -E '^(CapEff|Uid|NoNewPrivs)' /proc/self/status; "
+    'test -e "$1" && echo host-visible; if touch /repro-tui 2>/dev/null; then echo root-writable; fi; exit 0'
+)
+
+
+class ApptainerRunner:
+    """Runs a workspace whose environment is a SIF image."""
+
+    def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
+        """One run in a fresh container; see execute.base.Runner."""
+        folder = context.folder / f"output-{number}"
+        with fresh_folder(folder):
+            for name in ("out", "temporary", "settings"):
+                (folder / name).mkdir()
+            (folder / "out").chmod(0o777)
+            return run_once(_Container(program(), workspace, inputs, folder, context), number)
+
+
+def program() -> str:
+    """Apptainer, or Singularity where that is what there is. Raises Inconclusive."""
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None:
+        raise Inconclusive("the environment is a SIF image, and there is no apptainer on PATH", INSTALL)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Container:
+    program: str
+    workspace: Workspace
+    inputs: Path
+    folder: Path
+    context: Context
+
+    @property
+    def output(self) -> Path:
+        """The folder that the run may write to."""
+        return self.folder / "out"
+
+    @property
+    def places(self) -> Layout:
+        """Where the run finds its things."""
+        return layout(self.workspace, self.inputs)
+
+    def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
+        """The command that runs `arguments` in the container, in `folder`, with this environment over the image's."""
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        dropped = [word for name in _ADDED for word in ("-u", name)]
+        own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
+        tied = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "env",
+            *own,
+        ]  # the run ends with the engine, even where that is killed
+        isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
+        return [*tied, *isolated, self.workspace.environment.folder, "env", *dropped, *variables, *arguments]
+
+    def _isolation(self) -> Iterator[str]:
+        yield from ("--containall", "--cleanenv", "--no-home", "--no-eval", "--hostname", HOST_NAME)
+        yield from ("--no-mount", "bind-paths,hostfs,cwd,sys", "--workdir", str(self.folder / "temporary"))
+        if self.context.settings.network == "none":
+            yield from ("--net", "--network", "none")
+        if os.geteuid() == 0:
+            yield from ("--no-privs", "--security", f"uid:{NOBODY},gid:{NOBODY}")
+
+    def _mounts(self) -> Iterator[str]:
+        yield from _mount(self.inputs, self.places.inputs)
+        if self.workspace.parameters.file:
+            yield from _mount(self.workspace.parameters.file, self.places.params)
+        if self.workspace.laid is not None:
+            yield from _mount(self.workspace.tree, str(ROOT / "code"))
+        else:
+            for item in self.workspace.data:
+                for name in item.files:
+                    place = Path(item.path) / name
+                    yield from _mount(Path(self.workspace.tree) / place, str(Path(self.places.working_dir) / place))
+        yield from _mount(self.output, str(ROOT / "output"), writable=True)
+
+    def probe(self) -> Isolation:
+        """Starts a child in the very same container and looks at what it can see.
+
+        Raises Inconclusive where that is more than it should be, or where it does not start.
+        """
+        canary = self.context.folder.parent / "audit.json"
+        words = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        done = process.run(
+            words,
+            environment={"PATH": os.environ.get("PATH", os.defpath)},
+            cancel=self.context.cancel,
+            timeout_s=60,
+        )
+        if done.exit_code != 0:
+            last = done.text.strip().rpartition("\n")[2]
+            raise Inconclusive(f"apptainer does not start the image: {last}", "see that  apptainer exec  runs it here")
+        return self._judged(done.text)
+
+    def _judged(self, text: str) -> Isolation:
+        network = self.context.settings.network
+        lines = text.splitlines()
+        user = next((line.split()[1] for line in lines if line.startswith("Uid")), "unknown")
+        seen = what_is_seen("\n".join(line for line in lines if not line.startswith(("Uid", "NoNewPrivs"))))
+        seen |= {"user": user, "root": "writable" if "root-writable" in lines else "read-only"}
+        expected = {"capabilities": "none", "host files": "hidden", "root": "read-only"}
+        expected |= {"interfaces": "lo"} if network == "none" else {}
+        wrong = [f"{name}: {seen[name]}" for name, value in expected.items() if seen[name] != value]
+        if user == "0":
+            wrong.append("the user is root")
+        if wrong:
+            raise Inconclusive(f"apptainer does not isolate the run as asked ({', '.join(wrong)})", "see its version")
+        return Isolation("container", network, True, seen, (ON_NETWORK,) if network == "host" else ())
+
+
+def _mount(source: str | Path, target: str, *, writable: bool = False) -> Iterator[str]:
+    """One mount, in the form that takes any path: --bind splits at colons and commas."""
+    words = io.StringIO()
+    fields = ["type=bind", f"source={source}", f"destination={target}", *([] if writable else ["ro"])]
+    csv.writer(words, lineterminator="").writerow(fields)
+    yield from ("--mount", words.getvalue())

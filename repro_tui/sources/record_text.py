@@ -1,0 +1,173 @@
+"""A record's document as TOML, YAML or JSON, with what is missing as comments; it is read back before it is used."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.record import Missing
+from repro_tui.support.documents import parse_document
+from repro_tui.support.text import show
+
+_PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+SECTIONS = ("code", "environment", "parameters", "data", "predict", "expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What the comments say: what is missing, and where each field was read (dotted path to place)."""
+
+    missing: tuple[Missing, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+
+    def of(self, *sections: str) -> list[str]:
+        """The comments of the fields in these sections, ready to be written."""
+        found = [_from(field, place) for field, place in self.provenance if _in(field, sections)]
+        return found + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
+
+    def rest(self) -> list[str]:
+        """What belongs to no section."""
+        known = ("validation", *SECTIONS)
+        return [f"# {missing_words(item)}" for item in self.missing if not _in(item.field, known)]
+
+
+def _in(field: str, sections: tuple[str, ...]) -> bool:
+    return any(field == section or field.startswith(f"{section}.") for section in sections)
+
+
+def _from(field: str, place: str) -> str:
+    return f"# {show(field, 200)}: from {show(place, 300)}"
+
+
+def missing_words(item: Missing) -> str:
+    """A missing field in one line: why, and how to have it recorded next time."""
+    do = f"; next time: {show(item.do, 500)}" if item.do else ""
+    return f"missing: {show(item.field, 200)}: {show(item.why, 500)}{do}"
+
+
+def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: str) -> str:
+    """The document in the format of an ending, which reads back as the same. Raises Refused where it would not."""
+    from repro_tui.support.wire.record import check_record
+
+    write = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
+    try:
+        text = write(document, remarks)
+    except (TypeError, ValueError) as error:
+        raise Refused(Mistake(name, f"a value cannot be written as {suffix[1:].upper()}: {error}")) from error
+    found = parse_document(text.encode("utf-8"), suffix, name)
+    _check(document, found, suffix, name)
+    check_record(found, name)
+    return text
+
+
+def _check(document: Any, found: Any, suffix: str, name: str, place: str = "") -> None:
+    """Raises Refused with the first place at which the text would be read as something else."""
+    if isinstance(document, dict) and isinstance(found, dict) and document.keys() == found.keys():
+        for key, value in document.items():
+            _check(value, found[key], suffix, name, f"{place}.{key}".lstrip("."))
+        return
+    if isinstance(document, list) and isinstance(found, list) and len(document) == len(found):
+        for number, (one, other) in enumerate(zip(document, found, strict=True)):
+            _check(one, other, suffix, name, f"{place}.{number}")
+        return
+    value = float(document) if isinstance(document, Decimal) else document
+    if type(value) is type(found) and (value == found or (value != value and found != found)):
+        return
+    words = f"{show(value, 100)} cannot be written as {suffix[1:].upper()}: choose another ending for -o"
+    raise Refused(Mistake(f"{name}: {show(place, 300)}", words))
+
+
+# -- TOML -----------------------------------------------------------------------------------------------------------
+
+
+def _toml(document: dict[str, Any], remarks: Remarks) -> str:
+    return "\n\n".join("\n".join(block) for block in _blocks(document, remarks) if block) + "\n"
+
+
+def _blocks(document: dict[str, Any], remarks: Remarks) -> Iterator[list[str]]:
+    yield ["schema = 1", *remarks.rest()]
+    validation = document.get("validation", {})
+    yield [*remarks.of("validation"), *_table(("validation",), validation, bool(validation))]
+    ((name, deployment),) = document["deployments"].items()
+    path = ("deployments", name)
+    flat = {key: value for key, value in deployment.items() if key not in SECTIONS}
+    yield _table(path, flat, bool(flat) or not deployment)
+    for section in SECTIONS:
+        if section == "data":
+            yield from _data(path, deployment.get("data", []), remarks)
+            continue
+        table = deployment.get(section)
+        yield [*remarks.of(section), *_table((*path, section), table or {}, bool(table))]
+
+
+def _data(path: tuple[str, ...], items: list[dict[str, Any]], remarks: Remarks) -> Iterator[list[str]]:
+    import tomli_w
+
+    header = f"[[{_dotted((*path, 'data'))}]]"
+    for number, item in enumerate(items):
+        yield [*remarks.of(f"data.{number}"), header, *tomli_w.dumps(item).rstrip("\n").split("\n")]
+    numbered = {f"data.{number}" for number in range(len(items))}
+    rest = [item for item in remarks.missing if _in(item.field, ("data",)) and not _in(item.field, tuple(numbered))]
+    yield Remarks(tuple(rest)).of("data")
+
+
+def _table(path: tuple[str, ...], table: dict[str, Any], wanted: bool) -> list[str]:
+    import tomli_w
+
+    if not wanted:
+        return []
+    nested: dict[str, Any] = table
+    for key in reversed(path):
+        nested = {key: nested}
+    return tomli_w.dumps(nested).strip("\n").split("\n")
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    import tomli_w
+
+    return ".".join(tomli_w.dumps({key: 0}).rpartition(" = ")[0] for key in path)
+
+
+# -- YAML and JSON --------------------------------------------------------------------------------------------------
+
+
+def _yaml(document: dict[str, Any], remarks: Remarks) -> str:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = None if _PLAIN_WORD.fullmatch(text) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    def number_of(dumper: yaml.SafeDumper, number: Decimal) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:float", str(number))
+
+    Dumper.add_representer(str, text_of)
+    Dumper.add_representer(Decimal, number_of)
+    body = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=100_000)
+    comments = [*remarks.rest(), *remarks.of("validation", *SECTIONS)]
+    return "\n".join([*comments, body])
+
+
+def _json(document: dict[str, Any], remarks: Remarks) -> str:
+    """JSON has no comments: what is missing is only told."""
+    decimals: list[Decimal] = []
+
+    def mark(value: Any) -> str:
+        if not isinstance(value, Decimal):
+            raise TypeError(f"{type(value).__name__} is no value of JSON")
+        decimals.append(value)
+        return f"\x00{len(decimals) - 1}\x00"
+
+    text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False, default=mark)
+    for number, value in enumerate(decimals):
+        text = text.replace(f'"\\u0000{number}\\u0000"', str(value), 1)
+    return text + "\n"

@@ -1,0 +1,229 @@
+"""A folder as the working tree: HEAD's commit, what differs from it, and what the project says of itself."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from repro_tui.model.errors import Inconclusive, Mistake, Refused
+from repro_tui.model.record import Code, DataItem, Environment, Missing, Parameters, Record
+from repro_tui.model.workspace import TreeFile
+from repro_tui.sources.git import find_repository
+from repro_tui.sources.worktree_changes import changed_files, new_files
+from repro_tui.support.context import Context
+from repro_tui.support.documents import parse_document
+from repro_tui.support.git import Repository
+from repro_tui.support.text import plural, show
+
+PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")
+MOST_NAMED = 5
+
+
+class WorkingTree:
+    """Reads the folder that the user works in; nothing in it is executed, and no git runs there."""
+
+    def load(self, reference: str, context: Context) -> Record:
+        """The record of a folder (`.`, `./models`). Raises Refused."""
+        folder = (context.here / reference.removeprefix("worktree:")).resolve()
+        if not folder.is_dir():
+            raise Refused(Mistake(show(reference, 200), f"there is no folder {folder}"))
+        root = find_repository(folder)
+        name = folder.name or "worktree"
+        if root is None:
+            why = f"{folder} is in no git repository"
+            gap = Missing("code", why, "git init, commit the project, and record again")
+            gaps = (gap, *_never_guessed(), Missing("environment", why, "commit a lock file, and record again"))
+            return Record(name, reference, str(folder), missing=gaps)
+        try:
+            return _Reader(folder, root, reference, name, context).record()
+        except Inconclusive as error:
+            raise Refused(Mistake(show(reference, 200), str(error))) from error
+
+
+def _never_guessed() -> tuple[Missing, ...]:
+    return (
+        Missing(
+            "validation.inputs",
+            "a working tree does not say what its predictions are checked on",
+            'write inputs = "FILE" and key = ["COLUMN"] under [validation], or give --inputs FILE',
+        ),
+        Missing(
+            "predict",
+            "a working tree does not say how it predicts",
+            'write predict.command = ["python", "predict.py", "{inputs}", "{output}"], or give --predict COMMAND',
+        ),
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    folder: Path
+    root: Path
+    reference: str
+    name: str
+    context: Context
+    files: dict[str, TreeFile] = field(default_factory=dict)
+    repository: Any = None
+    commit: str = ""
+    missing: list[Missing] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def record(self) -> Record:
+        self.repository = Repository.of(str(self.root), self.context)
+        commit = self.repository.resolve("HEAD")
+        if commit is None:
+            self.missing.append(Missing("code.commit", f"{self.root} has no commit yet", "commit, and record again"))
+            return Record(self.name, self.reference, str(self.folder), missing=(*self.missing, *_never_guessed()))
+        self.commit = commit
+        whole = self.repository.files(commit)
+        prefix = "" if self.folder == self.root else f"{self.folder.relative_to(self.root)}/"
+        self.files = {path.removeprefix(prefix): file for path, file in whole.items() if path.startswith(prefix)}
+        environment = self._environment()
+        return Record(
+            name=self.name,
+            reference=self.reference,
+            base=str(self.folder),
+            code=self._code(whole),
+            environment=environment,
+            parameters=self._parameters(),
+            data=self._data(),
+            missing=(*self.missing, *_never_guessed()),
+            warnings=tuple(self.warnings),
+            provenance=self.provenance,
+        )
+
+    # -- code ---------------------------------------------------------------------------------------------------
+
+    def _code(self, whole: dict[str, TreeFile]) -> Code:
+        changed = changed_files(self.root, whole, self.context.cancel)
+        fresh = new_files(self.root, whole, self.context.cancel)
+        if changed:
+            what = f"the commit has {plural(len(changed), 'file')} otherwise: {_named(changed)}"
+            self.missing.append(Missing("code.changes", what, "commit the changes, and record again"))
+        if fresh:
+            self.warnings.append(
+                f"the commit does not have {plural(len(fresh), 'file')} of the working tree: {_named(fresh)}: "
+                "commit what the deployment needs"
+            )
+        subdirectory = str(self.folder.relative_to(self.root))
+        where = "HEAD of the working tree"
+        self.provenance |= {"code.repository": where, "code.commit": where}
+        self.provenance["code.dirty"] = "the files of the working tree, hashed against the commit's"
+        return Code(str(self.root), self.commit, subdirectory, bool(changed))
+
+    def _read(self, path: str) -> str:
+        full = str((self.folder / path).relative_to(self.root))
+        return str(self.repository.read(self.commit, full, 1 << 20).decode("utf-8", "replace"))
+
+    def _has(self, path: str) -> bool:
+        """Whether the commit has the file; one that is only in the folder is told."""
+        if path in self.files:
+            return True
+        if (self.folder / path).is_file():
+            self.warnings.append(f"{path} is not in the commit, from which the deployment is rebuilt: commit it")
+        return False
+
+    # -- environment --------------------------------------------------------------------------------------------
+
+    def _environment(self) -> Environment:
+        found = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
+        if not found:
+            why = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
+            self.missing.append(Missing("environment", why, "commit one of them, and record again"))
+            return Environment(python=self._python())
+        (kind, name), *others = found
+        if others:
+            told = ", ".join(other for _, other in others)
+            self.warnings.append(
+                f"{name} is taken for the environment, and there is also {told}: say which is deployed"
+            )
+        self.provenance[f"environment.{kind}"] = f"{name} at {self.commit}"
+        choice: dict[str, Any] = {kind: name}
+        return Environment(**choice, python=None if kind == "dockerfile" else self._python())
+
+    def _python(self) -> str | None:
+        """The interpreter's version as the commit pins it."""
+        for name, version in ((".python-version", self._pinned()), ("pyproject.toml", self._required())):
+            if version:
+                self.provenance["environment.python"] = f"{name} at {self.commit}"
+                return version
+        why = "neither .python-version nor requires-python names one version"
+        self.missing.append(
+            Missing("environment.python", why, "write .python-version (3.11, for example) and commit it")
+        )
+        return None
+
+    def _pinned(self) -> str | None:
+        lines = self._read(".python-version").split() if ".python-version" in self.files else []
+        return _version(lines[0]) if lines else None
+
+    def _required(self) -> str | None:
+        if "pyproject.toml" not in self.files:
+            return None
+        try:
+            project = tomllib.loads(self._read("pyproject.toml")).get("project", {})
+        except (ValueError, RecursionError):
+            return None
+        text = str(project.get("requires-python", "")).strip() if isinstance(project, dict) else ""
+        return _version(text.removeprefix("==").strip().removesuffix(".*")) if text.startswith("==") else None
+
+    # -- parameters and data ------------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        found = [name for name in PARAMETERS if self._has(name)]
+        if not found:
+            return Parameters()
+        if len(found) > 1:
+            self.warnings.append(f"{found[0]} is taken for the parameters, and there is also {', '.join(found[1:])}")
+        self.provenance["parameters.file"] = f"{found[0]} at {self.commit}"
+        return Parameters(file=found[0])
+
+    def _data(self) -> tuple[DataItem, ...]:
+        items: list[DataItem] = []
+        for pointer in sorted(name for name in self.files if name.endswith(".dvc") and name != ".dvc"):
+            for out in self._outs(pointer):
+                self.provenance[f"data.{len(items)}"] = f"{pointer} at {self.commit}"
+                items.append(out)
+        return tuple(items)
+
+    def _outs(self, pointer: str) -> list[DataItem]:
+        if self.files[pointer].mode not in ("100644", "100755") or pointer.startswith(".dvc/"):
+            return []
+        try:
+            document = parse_document(self._read(pointer).encode(), ".yaml", pointer)
+        except Refused as error:
+            self.warnings.append(f"{error}: its data is left out")
+            return []
+        outs = document.get("outs")
+        parent = PurePosixPath(pointer).parent
+        return [
+            DataItem(str(parent / str(out["path"])), "dvc", md5=str(out["md5"]).lower())
+            for out in (outs if isinstance(outs, list) else [])
+            if isinstance(out, dict) and "path" in out and "md5" in out
+        ]
+
+
+def _candidates(names: Collection[str]) -> list[tuple[str, str]]:
+    """What a project's environment may be described by, the most exact first: kind and file."""
+    locks = sorted(name for name in names if name.startswith("pylock.") and name.endswith(".toml"))
+    candidates = [("lock", "uv.lock"), *(("lock", name) for name in locks or ["pylock.toml"])]
+    return [*candidates, ("requirements", "requirements.txt"), ("dockerfile", "Dockerfile")]
+
+
+def environments(names: Collection[str]) -> list[tuple[str, str]]:
+    """Which of these files describe an environment, the most exact first: kind and file."""
+    return [(kind, name) for kind, name in _candidates(names) if name in names]
+
+
+def _version(text: str) -> str | None:
+    numbers = text.split(".")
+    return text if 2 <= len(numbers) <= 3 and numbers[0] == "3" and all(n.isdecimal() for n in numbers) else None
+
+
+def _named(paths: list[str]) -> str:
+    more = f" and {len(paths) - MOST_NAMED:,} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(show(path, 120) for path in paths[:MOST_NAMED]) + more

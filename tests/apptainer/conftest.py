@@ -1,0 +1,52 @@
+"""SIF images of the tests' own, each made once a session: they take 12 seconds."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engines import base_image, docker, sif
+
+METADATA = "Metadata-Version: 2.1\nName: scoring\nVersion: {version}\n"
+SITE = "/usr/lib/python3/dist-packages"
+Images = Callable[[str], Path]
+
+
+def image(folder: Path, version: str, *lines: str) -> str:
+    """A Docker image with the package `scoring` of that version, whose factor is the version's number."""
+    info = folder / f"scoring-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(METADATA.format(version=version))
+    (info / "RECORD").write_text(f"scoring.py,,\nscoring-{version}.dist-info/METADATA,,\n")
+    (folder / "scoring.py").write_text(f"FACTOR = {version}\n")
+    copies = [f"COPY scoring.py {SITE}/", f"COPY {info.name} {SITE}/{info.name}"]
+    (folder / "Dockerfile").write_text("\n".join((f"FROM {base_image()}", *copies, *lines)))
+    return docker("build", "--quiet", str(folder))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """The SIF image of a version of `scoring`; two of one version are two builds."""
+    made: dict[str, Path] = {}
+    labels = (
+        "LABEL org.opencontainers.image.source=https://git.example.org/credit.git",
+        f"LABEL org.opencontainers.image.revision={'9f2c' * 10}",
+        "ENV GREETING=hello",
+    )
+
+    def make(version: str) -> Path:
+        if version not in made:
+            folder = tmp_path_factory.mktemp("sif")
+            more = labels if version == "1.0" else labels[2:]
+            made[version] = sif(folder, image(folder / "context", version.partition("+")[0], *more), "credit.sif")
+        return made[version]
+
+    return make
+
+
+def apptainer(*arguments: str) -> str:
+    """What Apptainer itself prints."""
+    return subprocess.run(["apptainer", *arguments], capture_output=True, text=True, check=True).stdout

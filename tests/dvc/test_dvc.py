@@ -1,0 +1,230 @@
+"""Real DVC projects as sources: data, parameters, folders, stages and experiments, with a remote that may lie."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.model.errors import Refused
+from repro_tui.sources.resolve import load_record
+from repro_tui.support.cache import remove_tree
+from repro_tui.support.context import Context
+from tests.audit.project import Result, sandbox_works
+from tests.conftest import GIT_ENVIRONMENT, GitRepository, need
+
+DVC = Path(sys.executable).parent / "dvc"
+PREDICT = """\
+import csv, json, sys
+weight = json.load(open("model/weights.json"))["weight"]
+factor = json.load(open("params.json"))["factor"]
+rows = list(csv.DictReader(open(sys.argv[1])))
+with open(sys.argv[2], "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    out.writerows([row["id"], weight * factor * float(row["x"])] for row in rows)
+"""
+STAGE = "python3 predict.py inputs.csv scores.csv"
+RECORD = """\
+schema = 1
+[validation]
+inputs = "inputs.csv"
+key = ["id"]
+[deployments.default.code]
+repository = "."
+commit = "0000000000000000000000000000000000000000"
+[deployments.default.environment]
+requirements = "requirements.txt"
+[[deployments.default.data]]
+path = "model"
+source = "dvc"
+[deployments.default.predict]
+command = ["python3", "predict.py", "{inputs}", "{output}"]
+"""
+
+
+class DvcProject:
+    """A repository with a real DVC project in it: a model folder in a local remote, and a stage."""
+
+    def __init__(self, folder: Path, record: str = RECORD) -> None:
+        need("dvc", DVC.exists(), "dvc is not installed here")
+        self.git = GitRepository(folder / "project")
+        self.folder, self.remote = self.git.folder, folder / "remote"
+        self.dvc("init", "--quiet")
+        self.dvc("config", "core.analytics", "false")
+        self.dvc("remote", "add", "--quiet", "--default", "store", str(self.remote))
+        files = {"predict.py": PREDICT, "requirements.txt": "", "params.json": '{"factor": 1.0}'}
+        rows = "".join(f"r{n:03},{n / 10}\n" for n in range(40))
+        self.commit("project", files | {"inputs.csv": f"id,x\n{rows}"} | ({"repro.toml": record} if record else {}))
+
+    def dvc(self, *arguments: str) -> str:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        git = {name: value for name, value in GIT_ENVIRONMENT.items() if not name.endswith("_DATE")}
+        environment = git | {"PATH": path, "HOME": str(self.folder.parent), "DVC_NO_ANALYTICS": "1"}
+        done = subprocess.run(
+            [str(DVC), *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def commit(self, message: str, files: dict[str, str] | None = None) -> str:
+        """Commits what DVC does not keep out of git."""
+        for name, content in (files or {}).items():
+            (self.folder / name).write_text(content)
+        self.git.git("add", "--all")
+        self.git.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git.git("rev-parse", "HEAD")
+
+    def model(self, weight: float, message: str) -> str:
+        """Commits another model, and pushes it; returns the commit."""
+        (self.folder / "model").mkdir(exist_ok=True)
+        (self.folder / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
+        (self.folder / "model" / "card.txt").write_text(message)
+        self.dvc("add", "--quiet", "model")
+        self.dvc("push", "--quiet")
+        return self.commit(message)
+
+    def forget(self) -> None:
+        """Drops DVC's own cache and the checked-out data: only the remote has it now."""
+        remove_tree(self.folder / ".dvc" / "cache")
+        remove_tree(self.folder / "model")
+
+    def audit(self, *arguments: str) -> Result:
+        if not sandbox_works():
+            arguments = (*arguments, "--isolation", "none")
+        done = subprocess.run(
+            [sys.executable, "-m", "repro_tui", *arguments, "--report"],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> DvcProject:
+    return DvcProject(tmp_path)
+
+
+def scores(side: str) -> dict[str, float]:
+    newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
+    table = pq.read_table(AuditFolder(newest).path / side / "run-1.parquet").to_pydict()
+    return dict(zip(map(str, table["id"]), map(float, table["score"]), strict=True))
+
+
+def expected(project: DvcProject, weight: float) -> Any:
+    with (project.folder / "inputs.csv").open() as stream:
+        return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
+
+
+def test_two_revisions_are_audited_with_the_data_of_each(project: DvcProject) -> None:
+    project.model(2.0, "first")
+    project.git.git("tag", "v1")
+    project.model(3.0, "second")
+    project.forget()
+    before = sorted(str(path) for path in project.folder.rglob("*"))
+    result = project.audit("dvc:v1", "dvc:main")
+    assert result.status == 1, result.stderr
+    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    report = result.report
+    changed = [child["path"][-1] for finding in report["areas"]["data"]["findings"] for child in finding["children"]]
+    assert changed == ["card.txt", "weights.json"]
+    assert {
+        part["matches"] for side in "ab" for part in report["sides"][side]["rebuild"] if part["step"] == "data"
+    } == {"matches"}
+    assert sorted(str(path) for path in project.folder.rglob("*")) == before  # nothing of DVC ran in it
+
+
+def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProject) -> None:
+    project.model(2.0, "first")
+    project.forget()
+    weights = next(path for path in project.remote.rglob("*") if path.is_file() and b"weight" in path.read_bytes())
+    weights.chmod(0o644)
+    weights.write_text('{"weight": 9.0}')
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 3
+    words = " ".join(result.report["summary"])
+    assert "recorded md5" in words
+    assert "fetched md5" in words
+
+
+def test_data_that_was_never_pushed_is_told(project: DvcProject) -> None:
+    project.model(2.0, "first")
+    project.forget()
+    remove_tree(project.remote)
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 3
+    assert "dvc push" in " ".join(result.report["summary"])
+
+
+def test_a_stage_is_the_predict_step_where_there_is_no_record(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path, record="")
+    project.model(2.0, "model")
+    inputs = ("--deps", "predict.py", "--deps", "inputs.csv", "--deps", "model", "--outs", "scores.csv")
+    project.dvc("stage", "add", "--quiet", "--run", "--name", "score", *inputs, STAGE)
+    project.commit("a stage")
+    project.git.git("tag", "v1")
+    project.commit("another factor", {"params.json": '{"factor": 1.5}'})
+    project.dvc("repro", "--quiet", "--force")
+    project.commit("reproduced")
+    project.dvc("push", "--quiet")
+    project.forget()
+    result = project.audit("dvc:v1#score", "dvc:main#score", "--inputs", "inputs.csv", "--key", "id")
+    assert result.status == 1, result.stderr
+    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+
+
+def test_an_experiment_is_found_by_its_name(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path)
+    (project.folder / "params.yaml").write_text("other: 1\n")
+    project.dvc(
+        "stage", "add", "--quiet", "--name", "note", "--params", "other", "--outs", "note.txt", "echo x > note.txt"
+    )
+    project.model(2.0, "model")
+    project.dvc("exp", "run", "--name", "sharper", "--set-param", "other=2")
+    record = load_record("dvc:sharper", Context(cache=_cache(tmp_path), here=project.folder))
+    assert record.code is not None
+    assert record.code.commit != project.git.git("rev-parse", "HEAD")
+    assert project.git.git("show", f"{record.code.commit}:params.yaml") == "other: 2"
+    assert [(item.path, item.md5 is not None) for item in record.data] == [("model", True)]
+
+
+def _cache(folder: Path) -> Any:
+    from repro_tui.support.cache import Cache
+
+    return Cache(folder / "own-cache")
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("dvc:nowhere", "no such revision"),
+        ("dvc:", "is not a revision"),
+        ("dvc:--output=x", "is not a revision"),
+        ("dvc:main#none", "no deployment"),
+    ],
+)
+def test_bad_references_are_refused(project: DvcProject, reference: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=words):
+        load_record(reference, Context(cache=_cache(tmp_path), here=project.folder))
+
+
+def test_without_a_record_the_stages_are_named(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path, record="")
+    context = Context(cache=_cache(tmp_path), here=project.folder)
+    with pytest.raises(Refused, match=r"neither a repro\.toml nor a dvc\.lock"):
+        load_record("dvc:main", context)
+    project.dvc("stage", "add", "--quiet", "--run", "--name", "note", "--outs", "note.txt", "echo x > note.txt")
+    project.commit("a stage")
+    with pytest.raises(Refused, match="one of note"):
+        load_record("dvc:main", context)
