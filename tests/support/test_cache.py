@@ -29,7 +29,7 @@ def build(folder):
     for name in range(5):
         (folder / str(name)).write_bytes(str(name).encode() * 20_000)
 print("ready", flush=True)
-for number in itertools.count():
+for number in itertools.count(int(sys.argv[2])):
     cache.add_object(io.BytesIO(str(number % 40).encode() * 50_000), token)
     cache.folder("kind", f"key{number % 40}", build, token)
 """
@@ -144,13 +144,11 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 
 
 def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
-    """At least forty kills, and on a busy machine as many more as it takes until enough was written."""
+    """Fault 1 of the design, forty times here; the count of objects seen makes sure that the test saw some."""
     root = tmp_path / "cache"
     generator = random.Random(7)
-    for number in range(200):
-        if number >= 20 and len(list((root / "objects").glob("*/*"))) > 10:
-            break
-        words = [sys.executable, "-c", WRITER, str(root)]
+    for number in range(20):
+        words = [sys.executable, "-c", WRITER, str(root), str(2 * number)]  # each begins elsewhere, however slow it is
         writers = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2)]
         for writer in writers:
             assert writer.stdout is not None
