@@ -63,6 +63,7 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
             cancel=cancel,
             emit=journal.emit,
             settings=request.settings,
+            here=Path(request.here or "/"),
             folder=folder,
             audit_id=request.id,
             redactor=redactor,

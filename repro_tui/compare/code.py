@@ -38,7 +38,9 @@ def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
         if workspace is None:
             found.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
         elif workspace.code is None:
-            found.append(Finding((), "unknown", note=f"{side}: the code is inside the image"))
+            inside = workspace.environment.kind in ("image", "sif")
+            why = "the code is inside the image" if inside else "no commit that can be had was recorded"
+            found.append(Finding((), "unknown", note=f"{side}: {why}"))
     return tuple(found)
 
 

@@ -30,14 +30,14 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
         except Inconclusive as error:
             if not code.in_image:
                 raise
-            step.warn(f"the code inside the image is of commit {code.commit[:12]}, which cannot be compared: {error}")
-            step.how = f"commit {code.commit[:12]}, by the image's label; not at hand"
+            step.warn(f"the code is of commit {code.commit[:12]}, which cannot be compared: {error}")
+            step.how = f"commit {code.commit[:12]}, as recorded; not at hand"
             return None, step.part()
         step.key, step.matches = code.commit, "matches"
         step.how = f"commit {code.commit[:12]}: {plural(len(tree.files), 'file')}, each checked against its blob"
         if code.in_image:
             step.matches = "unknown"
-            step.how += "; the image has its own copy, which is what runs"
+            step.how += "; what runs is the copy that was deployed"
         _warn(code, tree, step)
     return tree, step.part()
 

@@ -10,6 +10,7 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.model.workspace import CodeTree, FetchedData, FetchedFile, Part
 from repro_tui.rebuild.data_dvc import fetch_dvc
+from repro_tui.rebuild.data_mlflow import fetch_mlflow
 from repro_tui.rebuild.data_remote import fetch_url
 from repro_tui.rebuild.data_store import Fetched, Fetching, keep_path
 from repro_tui.support.context import Context, Step
@@ -86,7 +87,9 @@ def _fetch(item: DataItem, fetching: Fetching) -> Fetched:
         return _from_tree(item, fetching)
     if kind == "dvc" and not place:
         return fetch_dvc(item, fetching)
-    if kind in ("mlflow", "wandb"):
+    if kind == "mlflow" and place:
+        return fetch_mlflow(item, fetching)
+    if kind == "wandb":
         raise Inconclusive(
             f"this version does not fetch from the source {kind}",
             "record where the file itself lies: file:PATH, or the URL of its artifact store (s3://, https://, ...)",

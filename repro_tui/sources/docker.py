@@ -93,6 +93,7 @@ class _Reader:
     def record(self) -> Record:
         environment = self._environment()
         code, predict, data = self._code(), self._predict(), self._data()
+        self.provenance["description"] = self._where
         self.missing.append(
             Missing(
                 "validation.inputs",

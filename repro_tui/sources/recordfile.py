@@ -95,7 +95,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
     from repro_tui.support.wire.record import check_record
 
     if not path.is_file():
-        raise Refused(Mistake(show(reference, 200), f"there is no file {path}"))
+        raise Refused(Mistake(show(reference, 200), f"there is no file {show(str(path), 300)}"))
     document = load_document(path)
     label = path.name
     base = (base or path.parent).resolve()

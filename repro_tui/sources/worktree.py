@@ -103,7 +103,7 @@ class _Reader:
         fresh = new_files(self.root, whole, self.context.cancel)
         if changed:
             what = f"the commit has {plural(len(changed), 'file')} otherwise: {_named(changed)}"
-            self.missing.append(Missing("code.dirty", what, "commit the changes, and record again"))
+            self.missing.append(Missing("code.changes", what, "commit the changes, and record again"))
         if fresh:
             self.warnings.append(
                 f"the commit does not have {plural(len(fresh), 'file')} of the working tree: {_named(fresh)}: "

@@ -1,0 +1,21 @@
+"""A repository whose commit holds its repro.toml, with a hook and a monitor that would leave a marker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import GitRepository
+from tests.contract.case import Case
+from tests.contract.cases_recordfile import fill
+
+
+def make(folder: Path) -> Iterator[Case]:
+    repository = GitRepository(folder / "project")
+    first = repository.commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
+    fill(repository.folder, first)
+    repository.commit({})
+    marker = folder / "executed"
+    repository.git("config", "core.fsmonitor", f"touch {marker}")
+    yield Case("git:main", repository.folder, ("git:no-such-branch", "git:main#no-such"))
+    assert not marker.exists()

@@ -1,0 +1,31 @@
+"""An image with labels and a predict step of its own, whose environment holds a secret."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.contract.case import CANARY, Case
+from tests.engines import base_image, docker
+
+LINES = (
+    "WORKDIR /app",
+    f"ENV API_TOKEN={CANARY} TZ=UTC",
+    f"LABEL org.opencontainers.image.source=https://ada:{CANARY}@git.example.org/credit.git",
+    "LABEL org.opencontainers.image.revision=" + "9f2c" * 10,
+    """LABEL repro-tui.predict='["python3", "predict.py", "{inputs}", "{output}"]'""",
+)
+
+
+def labelled() -> str:
+    """Builds the image."""
+    text = "\n".join([f"FROM {base_image()}", *LINES])
+    words = ["docker", "build", "--quiet", "-"]
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def make(folder: Path) -> Iterator[Case]:
+    image = labelled()
+    yield Case(f"image:{image}", folder, ("image:../containers/x", "image:--privileged", "image:no/such:image"))
+    docker("rmi", "--force", image)

@@ -1,0 +1,279 @@
+"""Real MLflow stores as sources: a database, the older file store and a server, with models of the real client."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import repro_tui.support.mlflow
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.model.errors import Refused
+from repro_tui.model.record import Record
+from repro_tui.sources.resolve import load_record
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+from tests.audit.project import sandbox_works
+from tests.conftest import need
+from tests.engines import free_port
+
+MAKE = """\
+import json, os, sys
+import mlflow, pandas as pd
+from sklearn.linear_model import Ridge
+rows = pd.DataFrame({"a": [i / 10 for i in range(30)], "b": [float(i % 3) for i in range(30)]})
+target = rows["a"] * 2 + rows["b"]
+made = []
+for alpha in (0.1, 5.0):
+    with mlflow.start_run(run_name=f"ridge {alpha}") as run:
+        model = Ridge(alpha=alpha).fit(rows, target)
+        mlflow.log_params({"alpha": alpha, "note": "[/red]"})
+        mlflow.log_metric("r2", model.score(rows, target))
+        mlflow.log_input(mlflow.data.from_pandas(rows, name="houses"), context="validation")
+        if alpha == 0.1:
+            mlflow.set_tag("mlflow.source.git.commit", "1" * 40)
+            mlflow.set_tag("mlflow.source.git.repoURL", "/nowhere/repository")
+        info = mlflow.sklearn.log_model(model, name="model", input_example=rows.head(12), registered_model_name="house")
+        predictions = list(model.predict(rows.head(12)))
+        made.append({"run": run.info.run_id, "model": info.model_uri, "predictions": predictions})
+with mlflow.start_run() as run:
+    made.append({"run": run.info.run_id})
+mlflow.MlflowClient().set_registered_model_alias("house", "prod", "1")
+print(json.dumps(made))
+"""
+
+
+@dataclass
+class Store:
+    """A tracking store with two versions of a model, and a run without one."""
+
+    uri: str
+    folder: Path
+    made: list[dict[str, Any]]
+
+    def load(self, reference: str, here: Path) -> Record:
+        return load_record(reference, Context(cache=Cache(here / "cache"), here=here))
+
+
+def made_store(uri: str, folder: Path) -> Store:
+    need("mlflow", importlib.util.find_spec("sklearn") is not None, "scikit-learn is not installed")
+    need("mlflow", importlib.util.find_spec("mlflow") is not None, "mlflow is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_ALLOW_FILE_STORE": "true", "DO_NOT_TRACK": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MAKE],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Store(uri, folder, json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("database")
+    return made_store(f"sqlite:///{folder}/mlflow.db", folder)
+
+
+@pytest.fixture(scope="module")
+def server(database: Store) -> Iterator[str]:
+    """A real tracking server over the database."""
+    address = f"127.0.0.1:{free_port()}"
+    host, _, port = address.partition(":")
+    served = subprocess.Popen(
+        [
+            *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", host, "--port", port),
+            *("--backend-store-uri", database.uri, "--workers", "1"),
+            *("--artifacts-destination", str(database.folder / "mlartifacts")),
+        ],
+        cwd=database.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                break
+            time.sleep(0.2)
+        yield f"http://{address}"
+    finally:
+        os.killpg(served.pid, 15)
+        served.wait(30)
+
+
+def audit(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    if not sandbox_works():
+        arguments = (*arguments, "--isolation", "none")
+    done = subprocess.run(
+        [sys.executable, "-m", "repro_tui", *arguments, "--report"],
+        cwd=here,
+        env=os.environ | {"MLFLOW_TRACKING_URI": store.uri},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+@pytest.mark.network
+def test_two_versions_are_audited_row_by_row(database: Store, tmp_path: Path) -> None:
+    status, report, words = audit(database, tmp_path, "models:/house@prod", "models:/house/2", "--repeat", "2")
+    assert status == 1, words
+    newest = AuditFolder(max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir()))
+    for side, made in zip("ab", database.made, strict=False):
+        found = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
+        assert found == pytest.approx(made["predictions"], rel=1e-12)
+    assert report["verdict"] == "drift"
+    names = {finding["path"][-1] for finding in report["areas"]["parameters"]["findings"]}
+    assert names == {"alpha"}
+    assert report["areas"]["data"]["status"] == "different"
+    assert report["areas"]["environment"]["status"] == "same"
+    assert report["sides"]["a"]["isolation"]["network"] == "none" or not sandbox_works()
+    assert not list(tmp_path.glob("ml*"))  # no stray store beside the user
+
+
+def test_a_run_is_read_with_what_it_does_not_record(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(f"runs:/{database.made[0]['run']}", tmp_path)
+    assert record.parameters.values == {"alpha": "0.1", "note": "[/red]"}
+    assert record.code is not None
+    assert (record.code.commit, record.code.in_image) == ("1" * 40, True)
+    assert record.environment.requirements == "file:requirements.txt"
+    assert record.environment.as_of
+    assert record.environment.python == ".".join(map(str, sys.version_info[:2]))
+    assert [item.path for item in record.data] == ["model", "predict_pyfunc.py"]
+    assert record.data[0].source == f"mlflow:{database.made[0]['model']}"
+    assert set(record.expected.metrics) == {"r2"}
+    assert record.validation.inputs is not None
+    assert len(Path(record.validation.inputs).read_text().splitlines()) == 12
+    gaps = {item.field: item.why for item in record.missing}
+    assert "first 10,000 rows only" in gaps["data.datasets"]
+    assert "no hash" in gaps["data.0.sha256"]
+    assert all(item.do for item in record.missing)
+    other = database.load("models:/house/2", tmp_path)
+    assert "code.commit" in {item.field for item in other.missing}
+
+
+def test_the_same_over_http(database: Store, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    over_http = database.load("models:/house@prod", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    direct = database.load("models:/house/1", tmp_path)
+    assert over_http.parameters == direct.parameters
+    assert over_http.environment == direct.environment
+    assert over_http.data[0] == direct.data[0]
+    assert over_http.code == direct.code
+
+
+def test_the_older_file_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = made_store(str(tmp_path / "store" / "mlruns"), tmp_path / "store")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    record = store.load(f"runs:/{store.made[1]['run']}", store.folder)  # found beside the user, as MLflow does
+    assert record.parameters.values["alpha"] == "5.0"
+    assert record.predict is not None
+
+
+def test_a_run_without_a_model_says_so(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(f"runs:/{database.made[2]['run']}", tmp_path)
+    assert record.predict is None
+    assert any("no logged model" in item.why for item in record.missing)
+    status, _, words = audit(database, tmp_path, f"runs:/{database.made[2]['run']}", "models:/house/1")
+    assert status == 3, words
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("runs:/nothex", "is not a run or a model"),
+        ("models:/house", "is not a run or a model"),
+        ("models:/../x/1", "is not a run or a model|not found"),
+        ("models:/house/99", "not found"),
+        ("models:/house@nobody", "nobody"),
+        ("runs:/" + "0" * 32, "not found"),
+    ],
+)
+def test_what_is_not_there_is_refused_in_one_line(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, words: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    with pytest.raises(Refused, match=words) as error:
+        database.load(reference, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{free_port()}")
+    with pytest.raises(Refused, match="MLFLOW_TRACKING_URI answers") as error:
+        database.load("models:/house/1", tmp_path)
+    assert "hunter2" not in str(error.value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with pytest.raises(Refused, match="MLFLOW_TRACKING_URI is not set"):
+        database.load("models:/house/1", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///nowhere.db")
+    with pytest.raises(Refused, match="does not exist"):
+        database.load("models:/house/1", tmp_path)
+    assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        held: list[socket.socket] = []
+        taking = threading.Thread(target=lambda: held.append(listener.accept()[0]), daemon=True)
+        taking.start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.setattr(repro_tui.support.mlflow, "TIMEOUT_S", 8.0)
+        began = time.monotonic()
+        with pytest.raises(Refused, match="did not answer within 8 s"):
+            database.load("models:/house/1", tmp_path)
+        assert time.monotonic() - began < 30
+        taking.join(5)
+        for connection in held:
+            connection.close()
+
+
+def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "inputs.csv").write_text("a,b\n1.0,2.0\n")
+    document = {
+        "schema": 1,
+        "validation": {"inputs": "inputs.csv"},
+        "deployments": {
+            "x": {
+                "environment": {"requirements": "file:requirements.txt"},
+                "data": [{"path": "model", "source": f"mlflow:{database.made[0]['model']}", "sha256": "0" * 64}],
+                "predict": {"command": ["python", "x.py", "{output}"]},
+            }
+        },
+    }
+    (here / "requirements.txt").write_text("")
+    (here / "x.json").write_text(json.dumps(document))
+    status, report, words = audit(database, here, "x.json", "x.json")
+    assert status == 3, words
+    told = " ".join(report["summary"])
+    assert "recorded sha256 " + "0" * 64 in told
+    assert "fetched sha256" in told
