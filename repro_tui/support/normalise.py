@@ -11,6 +11,7 @@ from repro_tui.model.run import Run
 from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.space import remedy
 from repro_tui.support.text import show
 
 CHILD_MEMORY = 4 << 30
@@ -69,5 +70,6 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     if done.timed_out:
         raise Inconclusive("reading the table took more than half an hour", do)
     if last.startswith("table: "):
-        raise Inconclusive(show(last.removeprefix("table: "), 500), do)
+        what = show(last.removeprefix("table: "), 500)
+        raise Inconclusive(what, remedy(what, do))
     raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)
