@@ -32,6 +32,12 @@ def report_options(command: F) -> F:
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
             click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
             click.option("--html", metavar="FILE", help="Write a self-contained HTML report."),
+            click.option(
+                "--format",
+                metavar="NAME=FILE",
+                multiple=True,
+                help="Write the report with the reporter NAME, which a package of your own may add. Repeatable.",
+            ),
             click.option("--quiet", "-q", is_flag=True, help="No progress and no summary on standard error."),
             click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
         )
@@ -188,17 +194,28 @@ def _limits(memory: str | None) -> Limits:
     return replace(limits, memory=size)
 
 
+def _format(text: str) -> tuple[str, str]:
+    from repro_tui.support.registry import names
+
+    name, mark, file = text.partition("=")
+    if not mark or not file or name not in names("repro_tui.reporters"):
+        known = ", ".join(sorted(names("repro_tui.reporters")))
+        raise click.BadParameter(f"{text!r} is not NAME=FILE with NAME one of {known}", param_hint="--format")
+    return name, file
+
+
 def targets_of(options: dict[str, Any]) -> dict[str, str]:
     """The formats asked for and their files ("-" is standard output). Raises Refused before anything runs."""
     from repro_tui.model.errors import Mistake, Refused
     from repro_tui.report.write import target_problem
 
     chosen = {name: options[name] for name in FORMATS if options[name] is not None}
+    chosen |= dict(_format(text) for text in options.get("format", ()))
     mistakes = []
     for name, file in chosen.items():
         problem = "" if file == "-" else target_problem(file)
         if problem:
-            mistakes.append(Mistake(f"--{name}", problem))
+            mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))
     if list(chosen.values()).count("-") > 1:
         mistakes.append(Mistake("", "only one report can go to standard output"))
     if mistakes:
