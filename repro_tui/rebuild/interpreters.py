@@ -83,7 +83,8 @@ def find_interpreter(version: str, context: Context) -> Interpreter:
         return Interpreter(**known)
     done = run_uv(["python", "find", "--system", version], context, 60)
     path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
-    if done.exit_code != 0 and "No interpreter found" not in done.text:
+    absent = "No interpreter found" in done.text or "Invalid version request" in done.text
+    if done.exit_code != 0 and not absent:
         raise Inconclusive(f"uv could not look for Python {version}: {show(path, 300)}", "see to what it says")
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
