@@ -22,7 +22,7 @@ from tests.execute.test_local import sleepers
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """docker-py leaves the socket of an attached stream to the collector, which collects here, for no later test to meet."""
+    """docker-py leaves the socket of an attached stream open: it is collected here, and no later test meets it."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
