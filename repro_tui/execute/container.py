@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from repro_tui.model.run import Isolation
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
-from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
+from repro_tui.support.docker_engine import audit_labels
 from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Box:
             user=NOBODY,
             working_dir=self.places.working_dir,
             hostname=HOST_NAME,
-            labels={AUDIT_LABEL: self.context.audit_id, CACHE_LABEL: cache_digest(self.context.cache.root)},
+            labels=audit_labels(self.context),
             host_config=self._host_config(),
             use_config_proxy=False,
             **entry,
@@ -156,7 +156,7 @@ class Box:
         return ()
 
     @contextmanager
-    def started(self, container: str, log: RunLog) -> Iterator[None]:
+    def started(self, container: str, log: RunLog) -> Iterator[LogReader]:
         """Starts the container, and gives what it says to the log until the end; an error removes it at once."""
         from docker.errors import NotFound
 
@@ -164,7 +164,7 @@ class Box:
         self.client.api.start(container)
         reader.start()
         try:
-            yield
+            yield reader
         except BaseException:
             remove(self.client, container)
             raise
@@ -188,7 +188,7 @@ def killed_for_memory(limit: int) -> tuple[str, str]:
 
 
 def remove(client: DockerClient, container: str) -> None:
-    """Removes a container, running or not; one that is gone already is none."""
+    """Ends and removes a container with its volumes; one that is gone already is no error."""
     from docker.errors import APIError, NotFound
 
     for _ in range(50):
@@ -200,16 +200,3 @@ def remove(client: DockerClient, container: str) -> None:
             if error.status_code != 409:  # it is being removed already
                 raise
         time.sleep(0.05)
-
-
-def remove_containers(audit_ids: Sequence[str], context: Context) -> None:
-    """Removes what is left of these audits' containers, of this cache; nothing where no engine answers."""
-    try:
-        with engine() as client:
-            for audit in audit_ids:
-                labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
-                for found in client.api.containers(all=True, filters={"label": labels}):
-                    remove(client, found["Id"])
-    except Inconclusive as error:
-        if "no Docker engine" not in error.what and "not this machine" not in error.what:
-            raise

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from repro_tui.execute.collect import CHILD_MEMORY, CHILD_TIMEOUT_S, normalise_file
 from repro_tui.execute.protocols import Codec, Layout, Tensor, codec_of
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import RunStatus
@@ -19,6 +18,7 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support.asking import Ask, Asked, Job, answer_of, first_words
 from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
+from repro_tui.support.normalise import CHILD_MEMORY, CHILD_TIMEOUT_S, normalise_file
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:

@@ -64,9 +64,10 @@ class _Predicted:
     def _until_end(self, container: str, log: RunLog, began: float) -> bool:
         """Starts it and waits; returns whether it was ended at its time limit."""
         timed_out = False
-        with self.box.started(container, log):
+        with self.box.started(container, log) as reader:
             while self.box.state(container)["Running"]:
                 self.box.context.cancel.wait(0.05)
+                reader.check()
                 if time.monotonic() - began > self.box.workspace.timeout_s:
                     timed_out = True
                     self.box.client.api.stop(container, timeout=GRACE_S)

@@ -26,7 +26,7 @@ from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.asking import ASKER, Ask, Asked, Server, read_result
 from repro_tui.support.context import Context, Step
-from repro_tui.support.docker_engine import engine
+from repro_tui.support.docker_engine import CUT, engine
 
 WHERE = "the server of the image"
 PYTHONS = ("python3", "python")
@@ -197,7 +197,10 @@ class _Inside:
                 if time.monotonic() - self.began > self.box.workspace.timeout_s:
                     raise self._late()
         self._check_server()
-        return int(api.exec_inspect(made)["ExitCode"] or 0)
+        told = api.exec_inspect(made)
+        if told["Running"] and not (self.answers / "result.json").exists():
+            raise Inconclusive("the connection to the Docker engine was cut while the server was asked", CUT)
+        return int(told["ExitCode"] or 0)
 
     def _check_server(self) -> None:
         """Raises NotAnswered where the server has ended: that ends the asker, too, a moment before it is told."""

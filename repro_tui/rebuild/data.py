@@ -13,6 +13,7 @@ from repro_tui.rebuild.data_dvc import fetch_dvc
 from repro_tui.rebuild.data_mlflow import fetch_mlflow
 from repro_tui.rebuild.data_remote import fetch_url
 from repro_tui.rebuild.data_store import Fetched, Fetching, keep_path
+from repro_tui.rebuild.data_wandb import fetch_wandb
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.paths import is_inside, resolve_inside
@@ -89,11 +90,8 @@ def _fetch(item: DataItem, fetching: Fetching) -> Fetched:
         return fetch_dvc(item, fetching)
     if kind == "mlflow" and place:
         return fetch_mlflow(item, fetching)
-    if kind == "wandb":
-        raise Inconclusive(
-            f"this version does not fetch from the source {kind}",
-            "record where the file itself lies: file:PATH, or the URL of its artifact store (s3://, https://, ...)",
-        )
+    if kind == "wandb" and place:
+        return fetch_wandb(item, fetching)
     raise Inconclusive(f"there is no data source {show(item.source, 100)!r}", "use git, file, dvc or a URL")
 
 

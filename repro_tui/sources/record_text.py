@@ -52,17 +52,17 @@ def missing_words(item: Missing) -> str:
 
 def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: str) -> str:
     """The document in the format of an ending, which reads back as the same. Raises Refused where it would not."""
+    from repro_tui.support.wire.record import check_record
+
     write = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
     try:
         text = write(document, remarks)
     except (TypeError, ValueError) as error:
         raise Refused(Mistake(name, f"a value cannot be written as {suffix[1:].upper()}: {error}")) from error
-    _check(document, parse_document(text.encode("utf-8"), suffix, name, floats=_number), suffix, name)
+    found = parse_document(text.encode("utf-8"), suffix, name)
+    _check(document, found, suffix, name)
+    check_record(found, name)
     return text
-
-
-def _number(text: str) -> Any:
-    return float(text)
 
 
 def _check(document: Any, found: Any, suffix: str, name: str, place: str = "") -> None:

@@ -137,7 +137,10 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"data": [{"path": "x", "source": "nothing"}]}, "is no source"),
         ({"environment": {"lock": "/etc/passwd"}}, "leaves its folder"),
         ({"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}}, "not a name for an environment variable"),
-        ({"predict": {"command": ["x", "{output}"], "protocol": "mlflow"}}, "names a protocol, and a command that predicts"),
+        (
+            {"predict": {"command": ["x", "{output}"], "protocol": "mlflow"}},
+            "names a protocol, and a command that predicts",
+        ),
         ({"predict": {"command": ["x"], "protocol": "mlflow", "url": "http://h"}}, "names a command and a url"),
         ({"predict": {"url": "http://h"}}, "names a url and no protocol"),
         ({"predict": {"protocol": "mlflow", "url": "file:///etc/passwd"}}, "not the URL of an endpoint"),

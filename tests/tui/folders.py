@@ -13,6 +13,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.differences import SCHEMA
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Finding, area_of
+from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, WorstRow
 from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
@@ -180,6 +181,38 @@ def finished(path: Path, word: str = "", rows: int = 60, causes: dict[str, Any] 
     pq.write_table(ids, path / "inputs.parquet")
     write_json(path / "report.json", replace(report(found, word), causes=causes))
     _predictions(path, rows)
+    return folder
+
+
+def verified(path: Path, word: str = "") -> AuditFolder:
+    """The folder of a verification: the predictions differ, one metric matches, one is off, one is not known."""
+    folder = finished(path, word)
+    request = folder.request()
+    sides = (replace(request.b, name=f"prod {name}") for name in ("recorded", "rebuilt"))
+    write_json(path / "audit.json", Request(request.id, *sides, started=request.started, verify=True))
+    found = report(areas(word), word)
+    grade = Grade(
+        "R3",
+        "it runs, and 1 of 3 recorded metrics do not match: accuracy 0.914 recorded (impossible), 0.9 rebuilt",
+        (Missing("code.dirty", f"whether the tree was clean is not recorded{word}", "record code.dirty"),),
+        (
+            Metric("accuracy", 0.914, 0.9, False, "impossible: no count over 60 rows is written as 0.914"),
+            Metric("val_roc_auc", 0.97, 0.9698, True),
+            Metric(f"ndcg{word}", 0.5, None, None, "this version does not know how it is measured"),
+        ),
+    )
+    same = area_of((), 1)
+    recorded = Run(1, "succeeded", 0.0, predictions="a/run-1.parquet", output_format="CSV", rows=400)
+    a = replace(found.sides.a, name="prod recorded", rebuild=(), runs=(recorded,), isolation=None)
+    names = a, replace(found.sides.b, name="prod rebuilt")
+    told = replace(
+        found,
+        grade=grade,
+        sides=Sides(*names),
+        areas=Areas(same, same, same, same, found.areas.predictions),
+        summary=(f"R3: {grade.sentence}.", *found.summary[:1]),
+    )
+    write_json(path / "report.json", told)
     return folder
 
 

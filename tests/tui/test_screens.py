@@ -13,7 +13,7 @@ from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.modals import Told
 from tests.tui.driving import press, settle
-from tests.tui.folders import CAUSES, finished, running
+from tests.tui.folders import CAUSES, finished, running, verified
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 SCREENS = {
@@ -74,6 +74,12 @@ def test_screen(screen: str, size: tuple[int, int], place: Path, snap_compare: A
 def test_causes(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
     folder = finished(place, causes=CAUSES)
     assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(["7"]))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("screen", ["overview", "predictions"])
+def test_verification(screen: str, size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    assert snap_compare(Auditor(verified(place)), terminal_size=size, run_before=settled(SCREENS[screen]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.finding import AREAS, Area
-from repro_tui.model.grade import LEVEL_WORDS, Grade, Metric
+from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
@@ -171,7 +171,7 @@ def _verdict(report: Report) -> Content:
         glyph = {"good": "=", "bad": "≠", "open": "?"}[grade_tone(report.grade)]
     found = [safe(f"{glyph} {head}", "bold", 600)]
     if report.grade is not None:
-        found.append(safe(_compared(report.grade), cap=300))
+        found.append(safe(_compared(report.grade, report.sides.a), cap=300))
     if area.rule:
         found.append(safe(f"rule: {area.rule}", cap=300))
     if area.worst:
@@ -181,15 +181,22 @@ def _verdict(report: Report) -> Content:
     return lines(found)
 
 
-def _compared(grade: Grade) -> str:
+def _compared(grade: Grade, recorded: SideReport) -> str:
     """What a grade rests on, in a few words."""
+    if grade.level in ("R0", "R1", "R2"):
+        return "nothing could be compared with what was recorded"
     counts = {word: sum(metric.matches is value for metric in grade.metrics) for word, value in MATCHES.items()}
     metrics = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     told = f"{plural(len(grade.metrics), 'recorded metric')}: {metrics}" if metrics else "no metric was recorded"
-    if grade.level in ("R0", "R1", "R2"):
-        told = "nothing could be compared with what was recorded"
     gaps = f"; not in the record: {', '.join(gap.field for gap in grade.gaps)}" if grade.gaps else ""
-    return f"{LEVEL_WORDS[grade.level]}; {told}{gaps}"
+    return f"compared: {_recorded(recorded)}; {told}{gaps}"
+
+
+def _recorded(side: SideReport) -> str:
+    """The recorded predictions, which are A's one run."""
+    if not side.runs:
+        return "no predictions were recorded"
+    return f"{side.runs[0].rows or 0:,} recorded predictions ({side.runs[0].output_format})"
 
 
 def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
@@ -225,7 +232,7 @@ def _words(report: Report) -> list[Content | str | Item]:
             *(Item(WARNS, text) for text in report.warnings),
         ]
     for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
-        found += ["", *_side(letter, side)]
+        found += ["", *_side(letter, side, recorded=report.grade is not None and letter == "A")]
     return found
 
 
@@ -237,14 +244,15 @@ def _is_of_metric(text: str, report: Report) -> bool:
     )
 
 
-def _side(letter: str, side: SideReport) -> list[Content | str | Item]:
+def _side(letter: str, side: SideReport, recorded: bool) -> list[Content | str | Item]:
     isolation = side.isolation
     how = f"ran in: {isolation.kind}, network {isolation.network}" if isolation else "ran in: it did not run"
     if isolation and isolation.kind == "remote":
         how = isolation_words(isolation)
+    ran = _recorded(side) if recorded else f"{how}; {plural(len(side.runs), 'run')}"
     found: list[Content | str | Item] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        Item(INDENT, f"{how}; {plural(len(side.runs), 'run')}"),
+        Item(INDENT, ran),
     ]
     found += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
     return found + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

@@ -1,0 +1,48 @@
+"""W&B's client behind a process of its own, with the user's own variables and a limit of time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from repro_tui.support.client_child import Asked, standing_folder
+from repro_tui.support.context import Context
+from repro_tui.support.redact import strip_url
+from repro_tui.support.text import show
+
+TIMEOUT_S = 120.0
+FETCH_TIMEOUT_S = 3600.0
+DEFAULT_URL = "https://api.wandb.ai"
+DO = "check WANDB_BASE_URL, WANDB_API_KEY (or run wandb login), and that you may read it"
+
+
+def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+    """The answer of support.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
+    context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
+    with standing_folder(context) as standing:
+        words = ("repro_tui.support.wandb_child", what, subject, str(folder))
+        asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
+        return asked.answer(words, _environment(standing), standing, context)
+
+
+def server() -> str:
+    """The server as it may be shown."""
+    return show(strip_url(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL), 200)
+
+
+def _environment(standing: Path) -> dict[str, str]:
+    """The user's own, which names server and key, with every folder that W&B writes in put elsewhere."""
+    import repro_tui
+
+    folders = {f"WANDB_{name}": str(standing) for name in ("DIR", "CACHE_DIR", "DATA_DIR")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_RUN")} | {
+        **folders,
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_SILENT": "true",
+        "WANDB_CONSOLE": "off",
+        "TMPDIR": str(standing),
+        "DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+        "PYTHONWARNINGS": "ignore",
+    }

@@ -1,0 +1,301 @@
+"""Reads a W&B run's `.wandb` file without W&B: a LevelDB log of protobuf records, each checked by its crc32.
+
+The fields' numbers are those of wandb_internal.proto, which 0.19 to 0.31 share.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+HEADER = b":W&B\xe1\xbe\x00"
+BLOCK = 32 << 10
+LARGEST_RECORD = 64 << 20
+DEEPEST = 16
+_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _USED, _ENVIRONMENT = 3, 5, 8, 17, 18, 25, 26
+_RUN_CONFIG, _RUN_SUMMARY, _RUN_STARTED, _RUN_TELEMETRY, _RUN_GIT = 4, 5, 17, 19, 21
+
+Message = dict[int, list[Any]]
+
+
+class Torn(Exception):
+    """The log cannot be read on from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of an artifact: its digest (the base64 of its md5), its size, and where it lay on that machine."""
+
+    path: str
+    digest: str
+    size: int = 0
+    ref: str = ""
+    local: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An artifact that the run logged; `digest` is the hash of its entries' names and digests.
+
+    `algorithm` is what all of these are made with ("" is md5, which older versions do not name); `unlisted` the file
+    that has the entries where they are too many for the log.
+    """
+
+    name: str
+    type: str
+    digest: str
+    entries: tuple[Entry, ...] = ()
+    unlisted: str = ""
+    algorithm: str = ""
+
+    @property
+    def md5(self) -> bool:
+        """Whether md5 is what its digests are."""
+        return self.algorithm in ("", "MANIFEST_MD5")
+
+
+@dataclass(slots=True)
+class RunLog:
+    """What a log says of its run. `torn` says why the log could not be read to its end ("" where it could be)."""
+
+    run: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    used: list[tuple[str, str]] = field(default_factory=list)
+    started: float | None = None
+    ended: bool = False
+    exit_code: int = 0
+    torn: str = ""
+
+
+def read_log(file: Path) -> RunLog:
+    """The run that a `.wandb` file tells of. Raises OSError, and Torn where it is none."""
+    log = RunLog()
+    with file.open("rb") as stream:
+        if stream.read(len(HEADER)) != HEADER:
+            raise Torn("it does not begin as a file of W&B does")
+        try:
+            for record in _records(stream):
+                _take(record, log)
+        except Torn as torn:
+            log.torn = str(torn)
+    return log
+
+
+# -- the log ------------------------------------------------------------------------------------------------------
+
+
+def _records(stream: BinaryIO) -> Iterator[bytes]:
+    """The log's records; those in parts are put together."""
+    held: list[bytes] = []
+    for kind, data in _chunks(stream):
+        if (kind in (_FULL, _FIRST)) == bool(held):
+            raise Torn("a record has a part too many or too few")
+        held.append(data)
+        if sum(map(len, held)) > LARGEST_RECORD:
+            raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes")
+        if kind in (_FULL, _LAST):
+            yield b"".join(held)
+            held = []
+    if held:
+        raise Torn("it ends in the middle of a record")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each chunk's kind and bytes; the file's own header is a part of the first block."""
+    position = len(HEADER)
+    while True:
+        left = BLOCK - position % BLOCK
+        if left < 7:
+            stream.read(left)
+            position += left
+            continue
+        head = stream.read(7)
+        if not head:
+            return
+        position += 7
+        if len(head) < 7:
+            raise Torn(f"it ends in the middle of a record, at byte {position - 7:,}")
+        crc, length, kind = struct.unpack("<IHB", head)
+        data = stream.read(length)
+        if len(data) < length:
+            raise Torn(f"it ends in the middle of a record, at byte {position:,}")
+        if kind not in (_FULL, _FIRST, _MIDDLE, _LAST) or zlib.crc32(data, zlib.crc32(head[6:])) != crc:
+            raise Torn(f"the checksum of a record is wrong, at byte {position:,}")
+        position += length
+        yield kind, data
+
+
+# -- protobuf -----------------------------------------------------------------------------------------------------
+
+
+def fields(raw: bytes) -> Message:
+    """A message's fields by number, each with its values in order. Raises Torn."""
+    found: Message = {}
+    at = 0
+    while at < len(raw):
+        key, at = _varint(raw, at)
+        value, at = _value(raw, at, key & 7)
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def _value(raw: bytes, at: int, wire: int) -> tuple[Any, int]:
+    if wire == 0:
+        return _varint(raw, at)
+    if wire == 2:
+        size, at = _varint(raw, at)
+    else:
+        size = {1: 8, 5: 4}.get(wire, -1)
+    if size < 0 or at + size > len(raw):
+        raise Torn("a record is not protobuf")
+    return raw[at : at + size], at + size
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(raw) and shift < 70:
+        byte = raw[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+    raise Torn("a record is not protobuf")
+
+
+def _text(message: Message, number: int) -> str:
+    values = message.get(number)
+    return values[-1].decode("utf-8", "replace") if values and isinstance(values[-1], bytes) else ""
+
+
+def _number(message: Message, number: int) -> int:
+    values = message.get(number)
+    return values[-1] if values and isinstance(values[-1], int) else 0
+
+
+def _below(message: Message, number: int) -> Iterator[Message]:
+    for value in message.get(number, ()):
+        if isinstance(value, bytes):
+            yield fields(value)
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def _take(raw: bytes, log: RunLog) -> None:
+    record = fields(raw)
+    for number, take in _TAKERS.items():
+        for message in _below(record, number):
+            take(message, log)
+
+
+def _take_run(message: Message, log: RunLog) -> None:
+    names = {1: "id", 2: "entity", 3: "project", 8: "name"}
+    log.run |= {name: text for number, name in names.items() if (text := _text(message, number))}
+    for git in _below(message, _RUN_GIT):
+        log.run |= _git(git)
+    for started in _below(message, _RUN_STARTED):
+        log.started = _number(started, 1) + _number(started, 2) / 1e9
+    for telemetry in _below(message, _RUN_TELEMETRY):
+        log.environment.setdefault("python", _text(telemetry, 4))
+    for config in _below(message, _RUN_CONFIG):
+        _lay(config, log.config)
+    for summary in _below(message, _RUN_SUMMARY):
+        _lay(summary, log.summary)
+
+
+def _git(message: Message) -> dict[str, str]:
+    found = {"remote": _text(message, 1), "commit": _text(message, 2)}
+    return {name: text for name, text in found.items() if text}
+
+
+def _take_environment(message: Message, log: RunLog) -> None:
+    names = {2: "python", 4: "docker", 6: "program", 7: "code_path", 11: "root"}
+    log.environment |= {name: text for number, name in names.items() if (text := _text(message, number))}
+    for git in _below(message, 9):
+        log.environment |= _git(git)
+
+
+def _take_exit(message: Message, log: RunLog) -> None:
+    log.ended, log.exit_code = not _number(message, 3), _number(message, 1)
+
+
+def _take_artifact(message: Message, log: RunLog) -> None:
+    entries: list[Entry] = []
+    unlisted = ""
+    for manifest in _below(message, 12):
+        entries += [_entry(content) for content in _below(manifest, 4)]
+        unlisted = _text(manifest, 5)
+    name, kind, digest, algorithm = (_text(message, number) for number in (5, 4, 6, 20))
+    log.artifacts[name] = Artifact(name, kind, digest, tuple(entries), unlisted, algorithm)
+
+
+def _entry(message: Message) -> Entry:
+    return Entry(_text(message, 1), _text(message, 2), _number(message, 4), _text(message, 3), _text(message, 6))
+
+
+def _take_used(message: Message, log: RunLog) -> None:
+    log.used.append((_text(message, 3), _text(message, 2)))
+
+
+def _lay(message: Message, values: dict[str, Any]) -> None:
+    """The updates and removals of a configuration or a summary, in their order."""
+    for item in _below(message, 1):
+        _put(_path(item), _json(_text(item, 16)), values)
+    for item in _below(message, 2):
+        _drop(_path(item), values)
+
+
+def _path(item: Message) -> list[str]:
+    nested = [value.decode("utf-8", "replace") for value in item.get(2, ()) if isinstance(value, bytes)]
+    return (nested or [_text(item, 1)])[:DEEPEST]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _put(path: list[str], value: Any, values: dict[str, Any]) -> None:
+    for name in path[:-1]:
+        below = values.get(name)
+        if not isinstance(below, dict):
+            below = values[name] = {}
+        values = below
+    values[path[-1]] = value
+
+
+def _drop(path: list[str], values: Any) -> None:
+    for name in path[:-1]:
+        values = values.get(name) if isinstance(values, dict) else None
+    if isinstance(values, dict):
+        values.pop(path[-1], None)
+
+
+_TAKERS = {
+    _RUN: _take_run,
+    _CONFIG: lambda message, log: _lay(message, log.config),
+    _SUMMARY: lambda message, log: _lay(message, log.summary),
+    _ENVIRONMENT: _take_environment,
+    _ARTIFACT: _take_artifact,
+    _USED: _take_used,
+    _EXIT: _take_exit,
+}
+
+
+def log_of(folder: Path) -> Path:
+    """The one `.wandb` file of a run's folder. Raises Torn where there is none, or several."""
+    found = sorted(folder.glob("*.wandb"))
+    if len(found) != 1:
+        raise Torn(f"it has {len(found) or 'no'} .wandb file{'s' if len(found) > 1 else ''}")
+    return found[0]
