@@ -135,24 +135,30 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
     data = []
     for number, item in enumerate(record.data):
         data.append(replace(item, source=_source(f"data.{number}.source", item.source, gaps)))
+    started = _command("environment.command", record.environment.command, gaps, redactor)
     predict = record.predict
     if predict:
-        words = tuple(redactor.scrub(strip_urls(word)) for word in predict.command)
-        if words != predict.command:
-            why = "it holds what may be a secret, which is not written"
-            gaps.append(Missing("predict.command", why, "put the value in by hand, or hand it over as a variable"))
+        words = _command("predict.command", predict.command, gaps, redactor)
         predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps, BY_HAND))
     code = record.code and replace(record.code, repository=_repository(record.code.repository, gaps))
     return replace(
         record,
         description=redactor.scrub(strip_urls(record.description)),
-        environment=replace(record.environment, variables=variables),
+        environment=replace(record.environment, variables=variables, command=started),
         parameters=replace(record.parameters, values=values),
         data=tuple(data),
         predict=predict,
         code=code,
         missing=(*record.missing, *gaps),
     )
+
+
+def _command(place: str, command: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> tuple[str, ...]:
+    words = tuple(redactor.scrub(strip_urls(word)) for word in command)
+    if words != command:
+        why = "it holds what may be a secret, which is not written"
+        gaps.append(Missing(place, why, "put the value in by hand, or hand it over as a variable"))
+    return words
 
 
 def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:

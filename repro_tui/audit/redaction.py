@@ -23,6 +23,7 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
     learn_record(record, redactor)
     environment = replace(
         record.environment,
+        command=tuple(redactor.scrub(strip_urls(word)) for word in record.environment.command),
         variables={name: redactor.variable(name, value) for name, value in record.environment.variables.items()},
     )
     code = record.code and replace(record.code, repository=_location(record.code.repository))

@@ -38,7 +38,8 @@ class Environment:
     """What the code ran in: at most one of the five ways (`image` beside `dockerfile` is what was recorded).
 
     `lock` and `requirements` are paths in the commit's tree, or `file:PATH` below the record's folder. `as_of` is the
-    moment (RFC 3339) that packages which were not recorded are resolved as of; None: now.
+    moment (RFC 3339) that packages which were not recorded are resolved as of; None: now. `command` is what the
+    container's server was started with, where that is not its image's own entrypoint and command.
     """
 
     image: str | None = None
@@ -48,6 +49,7 @@ class Environment:
     sif: str | None = None
     python: str | None = None
     as_of: str | None = None
+    command: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
 
     @property

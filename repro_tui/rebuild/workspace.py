@@ -57,7 +57,7 @@ def rebuild(record: Record, context: Context) -> Workspace:
     return Workspace(
         key=_key(record, code, environment, data, parameters),
         name=record.name,
-        command=record.predict.command,
+        command=record.predict.command or (record.environment.command if record.predict.protocol else ()),
         timeout_s=record.predict.timeout_s,
         environment=environment,
         parameters=parameters,
@@ -117,6 +117,7 @@ def _key(
         environment.working_dir,
         dumps_typed(environment.variables),
         dumps_typed(record.environment.variables),
+        dumps_typed(list(record.environment.command)),
         dumps_typed([(item.path, digest_of(item.files)) for item in data]),
         dumps_typed(parameters.values),
         PurePosixPath(parameters.file).name,

@@ -127,8 +127,7 @@ class _Reader:
         return config.get("Labels") or {}
 
     def _command(self) -> list[str]:
-        config = self.told.get("Config") or self.image.get("Config") or {}
-        return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+        return _started_by(self.told or self.image)
 
     # -- environment --------------------------------------------------------------------------------------------
 
@@ -144,7 +143,10 @@ class _Reader:
         variables = {name: value for name, value in _pairs(self.told).items() if _pairs(self.image).get(name) != value}
         if variables:
             self.provenance["environment.variables"] = f"{self._where}, those that its image has not"
-        return Environment(image=image, variables=variables)
+        command = tuple(self._command()) if self.told and self._command() != _started_by(self.image) else ()
+        if command:
+            self.provenance["environment.command"] = f"{self._where}, what it was started with"
+        return Environment(image=image, variables=variables, command=command)
 
     # -- code and predict step ----------------------------------------------------------------------------------
 
@@ -210,6 +212,11 @@ class _Reader:
                 self.missing.append(Missing(f"data.{len(found)}.sha256", why, "record its sha256"))
                 found.append(DataItem(str(target.relative_to(working)), f"file://{source}"))
         return tuple(found)
+
+
+def _started_by(told: dict[str, Any]) -> list[str]:
+    config = told.get("Config") or {}
+    return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
 
 
 def _pairs(told: dict[str, Any]) -> dict[str, str]:

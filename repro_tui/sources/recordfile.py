@@ -198,7 +198,7 @@ class _Reader:
             base=str(self.base),
             description=d.description,
             code=self._code(),
-            environment=Environment(**environment.model_dump()),
+            environment=Environment(**environment.model_dump() | {"command": tuple(environment.command)}),
             parameters=Parameters(d.parameters.file, d.parameters.values),
             data=tuple(self._data(number, item) for number, item in enumerate(d.data)),
             predict=self._predict(),

@@ -114,6 +114,23 @@ def test_a_recorded_command_starts_the_server_on_recorded_data(project: Project,
     assert pq.read_table(project.audits()[-1] / "a" / "run-1.parquet").to_pylist()[100]["score"] == 5.0
 
 
+def test_a_container_is_started_as_it_was_deployed(project: Project, build: Build) -> None:
+    """By what it was started with and with its variables, and not by what its image would do."""
+    image = build("9107", "crash")
+    made = docker("create", "--env", "FACTOR=7", image, "9110", "well")
+    try:
+        result = audit(project, f"docker:{made}", f"docker:{made}", "--repeat", "2")
+        told = project.run("record", f"docker:{made}", "--protocol", "mlflow", "--inputs", "rows.csv")
+    finally:
+        docker("rm", "--force", made)
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert pq.read_table(project.audits()[-1] / "a" / "run-1.parquet").to_pylist()[100]["score"] == 7.0
+    assert "serving at 9110" in (project.audits()[-1] / "a" / "run-1.log").read_text()
+    assert told.status == 0, told.stderr
+    assert 'protocol = "mlflow"' in told.stdout
+    assert '"9110",' in told.stdout
+
+
 @pytest.mark.parametrize(
     ("behaviour", "status", "words"),
     [

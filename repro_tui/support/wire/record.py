@@ -81,6 +81,7 @@ class EnvironmentFields(Table):
     as_of: Annotated[str, _follows(grammar.moment)] | None = Field(
         None, description="Packages that were not recorded are resolved as of then, such as 2026-03-01T00:00:00Z."
     )
+    command: list[str] = Field([], description="What the server was started with; absent: the image's own command.")
     variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
 
     @model_validator(mode="after")
