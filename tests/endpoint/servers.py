@@ -48,17 +48,27 @@ class Served:
 
 @contextlib.contextmanager
 def mlflow_server(folder: Path) -> Iterator[Served]:
-    """`mlflow models serve` of a model that the real client saved."""
+    """A model that the real client saved, as `mlflow models serve` serves it."""
     need("mlflow", importlib.util.find_spec("mlflow") is not None, "mlflow is not installed")
-    quiet = os.environ | {"PYTHONWARNINGS": "ignore", "DO_NOT_TRACK": "1"}
-    quiet["PATH"] = f"{Path(sys.executable).parent}:{quiet['PATH']}"  # it starts uvicorn by name
-    made = subprocess.run(
-        [sys.executable, "-c", MODEL], cwd=folder, env=quiet, capture_output=True, text=True, check=False
-    )
+    words = [sys.executable, "-c", MODEL]
+    made = subprocess.run(words, cwd=folder, env=quiet(), capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr[-2000:]
-    words = ["models", "serve", "--model-uri", "model", "--env-manager", "local", "--host", "127.0.0.1"]
-    with process([sys.executable, "-m", "mlflow", *words], "--port", folder, "/ping", quiet) as url:
+    with serving(folder, "model") as url:
         yield Served(url, folder, json.loads((folder / "known.json").read_text()))
+
+
+@contextlib.contextmanager
+def serving(folder: Path, model: str) -> Iterator[str]:
+    """`mlflow models serve` in this environment."""
+    words = ["models", "serve", "--model-uri", model, "--env-manager", "local", "--host", "127.0.0.1"]
+    with process([sys.executable, "-m", "mlflow", *words], "--port", folder, "/ping", quiet()) as url:
+        yield url
+
+
+def quiet() -> dict[str, str]:
+    """The environment of MLflow's own programs, which start uvicorn by name."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PYTHONWARNINGS": "ignore", "DO_NOT_TRACK": "1", "PATH": path}
 
 
 @contextlib.contextmanager

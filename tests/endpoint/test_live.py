@@ -15,7 +15,8 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.endpoint.servers import Served, mlflow_server, mlserver
+from tests.endpoint.servers import Served, mlflow_server, mlserver, serving
+from tests.mlflow_store.test_mlflow import made_store
 
 PREDICT = """\
 import csv, json, sys
@@ -130,6 +131,22 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: S
     assert result.report["areas"]["code"]["status"] == "unknown"
     assert "its recorded code, environment, data are not rebuilt" in " ".join(result.report["warnings"])
     assert "score" in predictions(rebuilt, "a")[0]
+
+
+@pytest.mark.network
+def test_is_production_what_its_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registered model, served live, against the version that should be there, and against another."""
+    project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
+    store = made_store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "store")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    with serving(store.folder, "models:/house/1") as url:
+        same = project.run(url, "models:/house/1", "--report", "--repeat", "2", *project.options())
+        other = project.run(url, "models:/house/2", "--report", "--repeat", "2", *project.options())
+    assert (same.status, same.report["verdict"]) in [(0, "identical"), (0, "equal-to-rounding")], same.stderr
+    found = pq.read_table(project.audits()[0] / "a" / "run-1.parquet").to_pydict()
+    assert found == {"prediction": store.made[0]["predictions"]}
+    assert (other.status, other.report["verdict"]) == (1, "drift"), other.stderr
+    assert other.report["areas"]["predictions"]["columns"][0]["different"] == 12
 
 
 @pytest.mark.network
