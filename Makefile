@@ -40,6 +40,7 @@ snapshots: setup
 	$(BIN)/python -m pytest tests/tui --snapshot-update
 
 bench: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --group bench
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: setup

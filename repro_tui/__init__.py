@@ -1,7 +1,8 @@
 """A terminal reproducibility auditor for machine-learning deployments.
 
 For notebooks and scripts, `repro_tui.open_audit(path)` opens an audit by its folder or report.json: `.report()` is the
-report as dataclasses, `.to_pandas()` every differing cell as a frame.
+report as dataclasses, `.to_pandas()` every differing cell as a frame. `repro_tui.compare(a, b, key=["id"])` compares
+two tables of predictions, files or frames, by the same rules.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from typing import Any
 
 __version__ = "0.1.0"
 _PUBLIC = {"open_audit": "repro_tui.audit.folder"}
+_CALLABLE = ("compare",)
 
 
 def __getattr__(name: str) -> Any:
     """The public functions, imported when they are asked for: the program starts without them."""
+    if name in _CALLABLE:
+        return import_module(f"{__name__}.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -83,6 +84,48 @@ def registry() -> Iterator[str]:
         finally:
             served.terminate()
             served.wait()
+
+
+class DockerCut:
+    """The engine's socket through one of our own, whose connections can be cut; with `gone`, for good."""
+
+    def __init__(self, path: Path) -> None:
+        self.listener, self.ends = socket.socket(socket.AF_UNIX), list[socket.socket]()
+        self.listener.bind(str(path))
+        self.listener.listen(50)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect("/var/run/docker.sock")
+                self.ends += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                target.sendall(content)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self, *, gone: bool) -> None:
+        """Ends every connection; with `gone`, no other is taken."""
+        if gone:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self.cut(gone=self.listener.fileno() >= 0)
+        for end in self.ends:
+            end.close()
 
 
 def _wait(address: str) -> None:

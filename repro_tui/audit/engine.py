@@ -98,7 +98,8 @@ def _stop(cancel: CancelToken, number: int, frame: FrameType | None) -> None:
 
 def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"there is no space left for {error.filename or 'the audit'}: make room and run it again"
+        place = error.filename2 or error.filename or "the audit"
+        return f"there is no space left for {place}: make room and run it again"
     return str(error) if isinstance(error, ReproError) else f"{type(error).__name__}: {error}"
 
 

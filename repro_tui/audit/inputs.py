@@ -8,6 +8,7 @@ from pathlib import Path
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Validation
 from repro_tui.support.context import Context
+from repro_tui.support.space import ROOM, remedy
 
 KEEP_BELOW = 512 << 20
 
@@ -22,8 +23,11 @@ class Inputs:
 
 
 def take_inputs(validation: Validation, folder: Path, context: Context) -> Inputs:
-    """Copies the inputs as a table into `folder` (inputs.parquet), as far as they are one of the known formats."""
-    from repro_tui.execute.collect import normalise_file
+    """Copies the inputs as a table into `folder` (inputs.parquet), as far as they are one of the known formats.
+
+    Raises Inconclusive or OSError where the disk is full.
+    """
+    from repro_tui.support.normalise import normalise_file
 
     assert validation.inputs is not None
     path = Path(validation.inputs)
@@ -32,5 +36,7 @@ def take_inputs(validation: Validation, folder: Path, context: Context) -> Input
     try:
         rows = normalise_file(path, folder / "inputs.parquet", context)
     except Inconclusive as error:
+        if remedy(error.what, "") == ROOM:
+            raise  # they may well be a table: without their rows nobody could tell that an output lacks some
         return Inputs(path, warnings=(f"the validation inputs are not a table that can be shown: {error.what}",))
     return Inputs(path, rows)

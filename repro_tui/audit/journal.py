@@ -18,7 +18,7 @@ class Journal:
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         self._redactor, self._lock = redactor, threading.Lock()
-        self._began = time.monotonic()
+        self._began, self._torn = time.monotonic(), False
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     @property
@@ -31,7 +31,10 @@ class Journal:
         text = self._redactor.scrub(event.text)
         line = dumps(replace(event, seconds=round(self.seconds, 4), text=text)) + "\n"
         with self._lock:
-            os.write(self._file, line.encode("ascii"))
+            content = line.encode("ascii")
+            content = b"\n" + content if self._torn else content
+            self._torn = True  # until the whole line is written: a full disk takes a part of it, or nothing
+            self._torn = os.write(self._file, content) < len(content)
 
     def close(self) -> None:
         """Makes the journal durable and closes it."""

@@ -23,6 +23,7 @@ from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.request import Request
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain
+from repro_tui.support.text import plural
 
 FIRST_REPEAT = 2
 
@@ -115,6 +116,19 @@ class Audit:
                 area = self._compare_predictions(a, b, inputs)
             lost = a.failed or b.failed
             wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
+        return self._sliced(area, a)
+
+    def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
+        """The area with the parts of the inputs in which predictions moved."""
+        if area.status == "same" or not area.differences or not a.runs:
+            return area
+        from repro_tui.compare.moved_inputs import slices_of
+
+        with self._stage("slices"), self.context.step("find slices", "where in the inputs predictions moved") as step:
+            found = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
+            step.how = plural(len(found), "slice")
+        area = replace(area, slices=found)
+        self._tell("predictions", area)
         return area
 
     def _run_until(self, a: SideState, b: SideState, inputs: Path, wanted: int) -> None:

@@ -14,6 +14,7 @@ from repro_tui.model.run import Run
 from repro_tui.model.workspace import Part, Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain, write_json
+from repro_tui.support.space import remedy
 from repro_tui.support.text import show
 
 
@@ -41,7 +42,7 @@ class SideState:
             self._keep_inventory(self.workspace.environment.inventory)
         except Inconclusive as error:
             self.parts = error.parts
-            self.lose(error.step or "rebuild", error.what, error.do)
+            self.lose(error.step or "rebuild", error.what, remedy(error.what, error.do))
         except Refused as error:
             self.lose("rebuild", str(error), "correct the record")
 
@@ -59,8 +60,9 @@ class SideState:
         try:
             runner = runner_for(self.workspace.environment.kind, self.context.settings, self.context)
             run = runner.run(self.workspace, inputs, number, self.context)
-        except (Inconclusive, Refused) as error:
-            self.lose(f"run {number}", getattr(error, "what", str(error)), getattr(error, "do", ""))
+        except (Inconclusive, Refused, OSError) as error:
+            what = getattr(error, "what", str(error))
+            self.lose(f"run {number}", what, remedy(what, getattr(error, "do", "")))
             return None
         self.runs.append(run)
         if run.status != "succeeded":

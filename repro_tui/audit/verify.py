@@ -48,7 +48,7 @@ class Verification(Audit):
 
     def _take_recorded(self, a: SideState) -> None:
         """The recorded predictions as A's one run; a file that is no table is a gap."""
-        from repro_tui.execute.collect import recorded_run
+        from repro_tui.support.normalise import recorded_run
 
         write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
         file = a.record.expected.predictions

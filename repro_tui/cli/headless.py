@@ -18,7 +18,7 @@ from repro_tui.report.write import write_report
 from repro_tui.support.text import show
 
 POLL_S = 0.02
-REPORTERS = {"report": "json", "junit": "junit", "markdown": "markdown", "html": "html"}
+OPTIONS = {"report": "json"}  # the options that are not named as their reporter
 
 
 def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
@@ -43,7 +43,7 @@ def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str
     """Writes a report's formats and says its summary: on standard output where no report goes there."""
     for name, file in targets.items():
         try:
-            write_report(report, REPORTERS[name], file, tuple(fail_on.split(",")))
+            write_report(report, OPTIONS.get(name, name), file, tuple(fail_on.split(",")))
         except BrokenPipeError:
             raise
         except OSError as error:

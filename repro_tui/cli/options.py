@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 AREA_WORDS = ("code", "environment", "parameters", "data", "predictions", "any", "none")
+LEAST_LIMIT = 512 << 20
 FORMATS = ("report", "junit", "markdown", "html")
 
 
@@ -32,6 +33,12 @@ def report_options(command: F) -> F:
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
             click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
             click.option("--html", metavar="FILE", help="Write a self-contained HTML report."),
+            click.option(
+                "--format",
+                metavar="NAME=FILE",
+                multiple=True,
+                help="Write the report with the reporter NAME, which a package of your own may add. Repeatable.",
+            ),
             click.option("--quiet", "-q", is_flag=True, help="No progress and no summary on standard error."),
             click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
         )
@@ -100,6 +107,13 @@ def run_options(command: F) -> F:
                 help="Memory of one run, such as 4GiB (default: 8GiB, at most half of this machine's).",
             ),
             click.option(
+                "--memory-limit",
+                metavar="SIZE",
+                default="2GiB",
+                show_default=True,
+                help="Memory of the comparison; what does not fit goes to the cache's disk.",
+            ),
+            click.option(
                 "--seed",
                 metavar="N",
                 type=click.IntRange(0, 4294967295),
@@ -132,6 +146,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         isolation=options["isolation"],
         network=options["network"],
         limits=_limits(options["memory"]),
+        memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_LIMIT),
         seed=options["seed"],
         fail_on=_areas(options.get("fail_on", "predictions")),
     )
@@ -174,18 +189,31 @@ def _column(text: str) -> tuple[str, Tolerance]:
 def _limits(memory: str | None) -> Limits:
     """The user's own limits, with the memory asked for here."""
     from repro_tui.support.config import LEAST_MEMORY, load_config
-    from repro_tui.support.sizes import size_of
 
     limits = load_config().limits
-    if memory is None:
-        return limits
+    return limits if memory is None else replace(limits, memory=_size(memory, "--memory", LEAST_MEMORY))
+
+
+def _size(text: str, option: str, least: int) -> int:
+    from repro_tui.support.sizes import size_of
+
     try:
-        size = size_of(memory)
+        size = size_of(text)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--memory") from error
-    if size < LEAST_MEMORY:
-        raise click.BadParameter("a run needs at least 64 MiB", param_hint="--memory")
-    return replace(limits, memory=size)
+        raise click.BadParameter(str(error), param_hint=option) from error
+    if size < least:
+        raise click.BadParameter(f"{text} is too little: it needs at least {least >> 20} MiB", param_hint=option)
+    return size
+
+
+def _format(text: str) -> tuple[str, str]:
+    from repro_tui.support.registry import names
+
+    name, mark, file = text.partition("=")
+    if not mark or not file or name not in names("repro_tui.reporters"):
+        known = ", ".join(sorted(names("repro_tui.reporters")))
+        raise click.BadParameter(f"{text!r} is not NAME=FILE with NAME one of {known}", param_hint="--format")
+    return name, file
 
 
 def targets_of(options: dict[str, Any]) -> dict[str, str]:
@@ -194,11 +222,12 @@ def targets_of(options: dict[str, Any]) -> dict[str, str]:
     from repro_tui.report.write import target_problem
 
     chosen = {name: options[name] for name in FORMATS if options[name] is not None}
+    chosen |= dict(_format(text) for text in options.get("format", ()))
     mistakes = []
     for name, file in chosen.items():
         problem = "" if file == "-" else target_problem(file)
         if problem:
-            mistakes.append(Mistake(f"--{name}", problem))
+            mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))
     if list(chosen.values()).count("-") > 1:
         mistakes.append(Mistake("", "only one report can go to standard output"))
     if mistakes:

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repro_tui.compare.database import database, quoted
+from repro_tui.compare.pairs import BATCH, Joined, Pair, ahead, batches, in_order
 from repro_tui.model.predictions import Rows
 from repro_tui.support.text import show
 
-BATCH = 131_072
-MEMORY = "2GiB"
+TWICE = "twice"
+EXAMPLES = 3
+DO = "see why the predict step leaves rows out or writes them twice"
+DO_KEY = "record validation.key, the columns that name a row"
+HASH_BYTES = 16  # of one row's key, while the keys are looked through for duplicates
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A batch of matched rows: 0-based row numbers in A and B, the keys' columns, and both sides' value columns."""
-
-    row_a: pa.Array
-    row_b: pa.Array
-    keys: dict[str, pa.Array]
-    a: dict[str, pa.Array]
-    b: dict[str, pa.Array]
-
-    def key_texts(self, rows: Any) -> list[str]:
-        """The key (or the position) of some rows of this batch, as JSON."""
-        if not self.keys:
-            return [json.dumps([value]) for value in self.row_a.take(rows).to_pylist()]
-        columns = [column.take(rows).to_pylist() for column in self.keys.values()]
-        return [json.dumps(list(values), default=str) for values in zip(*columns, strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Alignment:
-    """How the rows of two tables belong together. `problem` says why they cannot be compared ("" where they can)."""
+    """How the rows of two tables belong together. `problem` says why they cannot be compared ("" where they can).
+
+    Where the tables are joined, how many rows have a partner is known once `pairs` has been read to its end.
+    """
 
     a: Path
     b: Path
@@ -48,66 +37,100 @@ class Alignment:
     rows: Rows
     problem: str = ""
     do: str = ""
-    examples: tuple[str, ...] = ()
+    ordered: bool = True
+    memory: int = 2 << 30
+    nulls: tuple[int, int] = (0, 0)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there are pairs whose values can be looked at, even where the whole cannot be compared."""
+        return bool(self.rows.matched) if self.ordered else not self.problem
 
     def pairs(self, columns: Sequence[str], scratch: Path) -> Iterator[Pair]:
-        """The matched rows with these columns, batch by batch, in no fixed order where there is a key."""
-        return self._joined(columns, scratch) if self.key else self._in_order(columns)
+        """The matched rows with these columns, batch by batch; in no fixed order where they are joined."""
+        if self.ordered:
+            yield from in_order(self.a, self.b, columns, self.key)
+            return
+        with database(scratch, self.a, self.b, self.memory) as connection:
+            keys = _Keys(connection, self.key, self.memory)
+            duplicates = keys.duplicates((self.rows.a, self.rows.b))
+            joined = Joined(connection, self.a, self.b, self.key, TWICE if any(duplicates) else "")
+            yield from joined.pairs(columns)
+            self._conclude(joined, duplicates, keys)
 
-    def _in_order(self, columns: Sequence[str]) -> Iterator[Pair]:
-        start = 0
-        for one, other in zip(_batches(self.a, columns), _batches(self.b, columns), strict=True):
-            rows = pa.array(range(start, start + one.num_rows), pa.int64())
-            start += one.num_rows
-            yield Pair(rows, rows, {}, _columns(one), _columns(other))
-
-    def _joined(self, columns: Sequence[str], scratch: Path) -> Iterator[Pair]:
-        keys = ", ".join(f"a.{quoted(name)} AS k{n}" for n, name in enumerate(self.key))
-        values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
-        select = f"SELECT a.file_row_number, b.file_row_number, {keys}{values} FROM {_join('JOIN', self.key)}"  # noqa: S608
-        types = [pq.read_schema(path) for path in (self.a, self.b)]
-        with database(scratch, self.a, self.b) as connection:
-            for batch in connection.sql(select).to_arrow_reader(BATCH):
-                cells = batch.columns
-                width = 2 + len(self.key)
-                sides = [
-                    {c: cells[width + 2 * n + side].cast(types[side].field(c).type) for n, c in enumerate(columns)}
-                    for side in (0, 1)
-                ]
-                yield Pair(cells[0], cells[1], dict(zip(self.key, cells[2:width], strict=True)), sides[0], sides[1])
+    def _conclude(self, joined: Joined, duplicates: tuple[int, int], keys: _Keys) -> None:
+        alone = (joined.only_a, joined.only_b)
+        self.rows = replace(
+            self.rows,
+            matched=joined.matched,
+            only_a=alone[0],
+            only_b=alone[1],
+            duplicate_a=duplicates[0],
+            duplicate_b=duplicates[1],
+        )
+        examples = [show(", ".join(map(str, row)), 80) for side in joined.alone for row in sorted(side)[:EXAMPLES]]
+        examples += keys.examples() if any(duplicates) else []
+        self.problem = _key_problem(self.rows, self.nulls, examples)
+        self.do = DO if self.problem else ""
 
 
-def align(a: Path, b: Path, key: tuple[str, ...], scratch: Path) -> Alignment:
+def align(a: Path, b: Path, key: tuple[str, ...], scratch: Path, memory: int) -> Alignment:
     """Checks counts, keys and duplicates of two tables, and says how their rows belong together."""
     counts = [pq.read_metadata(path).num_rows for path in (a, b)]
-    if key:
-        return _by_key(a, b, key, scratch, counts)
     rows = Rows(counts[0], counts[1], min(counts))
-    if 0 in counts:
-        return _empty(a, b, key, counts)
-    if counts[0] != counts[1]:
-        words = f"A has {counts[0]:,} rows and B {counts[1]:,}: by position it is not known which belong together"
-        return Alignment(a, b, key, rows, words, "record validation.key, the columns that name a row")
-    return Alignment(a, b, key, rows)
-
-
-def _empty(a: Path, b: Path, key: tuple[str, ...], counts: list[int]) -> Alignment:
-    side = "both sides have" if counts == [0, 0] else "A has" if counts[0] == 0 else "B has"
-    return Alignment(a, b, key, Rows(*counts), f"{side} no rows", "see why the predict step writes none")
-
-
-def _by_key(a: Path, b: Path, key: tuple[str, ...], scratch: Path, counts: list[int]) -> Alignment:
-    problem = _unusable(a, b, key)
+    found = Alignment(a, b, key, rows, memory=memory)
+    problem = _unusable(a, b, key) if key else ""
     if problem:
-        return Alignment(a, b, key, Rows(*counts), problem, "record validation.key, the columns that name a row")
+        return replace(found, rows=Rows(*counts), problem=problem, do=DO_KEY)
     if 0 in counts:
-        return _empty(a, b, key, counts)
-    with database(scratch, a, b) as connection:
-        rows, nulls = _count(connection, key, counts)
-        examples = tuple(_examples(connection, key, rows))
-    words = _key_problem(rows, nulls, examples)
-    do = "see why the predict step leaves rows out or writes them twice" if words else ""
-    return Alignment(a, b, key, rows, words, do, examples)
+        side = "both sides have" if counts == [0, 0] else "A has" if counts[0] == 0 else "B has"
+        return replace(found, rows=Rows(*counts), problem=f"{side} no rows", do="see why the predict step writes none")
+    return _by_key(found, scratch) if key else _by_position(found)
+
+
+def _by_position(found: Alignment) -> Alignment:
+    rows = found.rows
+    if rows.a == rows.b:
+        return found
+    words = f"A has {rows.a:,} rows and B {rows.b:,}: by position it is not known which belong together"
+    return replace(found, rows=replace(rows, matched=0), problem=words, do=DO_KEY)
+
+
+def _by_key(found: Alignment, scratch: Path) -> Alignment:
+    """By key: rows whose keys stand in one order on both sides need no join."""
+    nulls = (_nulls(found.a, found.key), _nulls(found.b, found.key))
+    found = replace(found, nulls=nulls)
+    joined = replace(found, rows=replace(found.rows, matched=0), ordered=False)
+    if any(nulls) or found.rows.a != found.rows.b or not _same_keys(found.a, found.b, found.key):
+        return joined
+    with database(scratch, found.a, found.b, found.memory) as connection:
+        duplicates = _Keys(connection, found.key, found.memory).duplicates((found.rows.a, 0))
+    return joined if any(duplicates) else found
+
+
+def _nulls(path: Path, key: tuple[str, ...]) -> int:
+    """Rows in which a part of the key is null; 0 is told by the file's own statistics where it can be."""
+    metadata = pq.read_metadata(path)
+    places = [metadata.schema.names.index(name) for name in key]
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    statistics = [group.column(place).statistics for group in groups for place in places]
+    if all(found is not None and found.has_null_count and found.null_count == 0 for found in statistics):
+        return 0
+    table = pq.read_table(path, columns=list(key))
+    filled = [np.asarray(table.column(name).is_valid()) for name in key]
+    return int(table.num_rows - np.count_nonzero(np.logical_and.reduce(filled)))
+
+
+def _same_keys(a: Path, b: Path, key: tuple[str, ...]) -> bool:
+    """Whether the keys stand in one order on both sides; the first batch that differs ends the look."""
+    for one, other in zip(ahead(batches(a, key)), ahead(batches(b, key)), strict=True):
+        if not all(_equal(x, y) for x, y in zip(one.columns, other.columns, strict=True)):
+            return False
+    return True
+
+
+def _equal(a: pa.Array, b: pa.Array) -> bool:
+    return bool(a.equals(b) if a.type == b.type else a.to_pylist() == b.to_pylist())
 
 
 def _unusable(a: Path, b: Path, key: tuple[str, ...]) -> str:
@@ -128,7 +151,7 @@ def _names(schema: pa.Schema) -> str:
     return show(", ".join(schema.names), 300)
 
 
-def _key_problem(rows: Rows, nulls: tuple[int, int], examples: tuple[str, ...]) -> str:
+def _key_problem(rows: Rows, nulls: tuple[int, int], examples: Sequence[str]) -> str:
     found = []
     for side, duplicates, empty, alone in (
         ("A", rows.duplicate_a, nulls[0], rows.only_a),
@@ -143,86 +166,52 @@ def _key_problem(rows: Rows, nulls: tuple[int, int], examples: tuple[str, ...]) 
     return "; ".join(found) + (f" (such as {', '.join(examples)})" if found and examples else "")
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, key: tuple[str, ...], counts: list[int]
-) -> tuple[Rows, tuple[int, int]]:
-    keys = ", ".join(quoted(name) for name in key)
-    filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
-    sides = []
-    for table in "ab":
-        query = f"SELECT count(*), coalesce(sum(n), 0), coalesce(sum(n) FILTER (n > 1), 0) FROM (SELECT count(*) AS n FROM {table} WHERE {filled} GROUP BY {keys})"  # noqa: S608, E501
-        sides.append([int(value) for value in connection.execute(query).fetchall()[0]])
-    on = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in key)
-    pair = [f"(SELECT DISTINCT {keys} FROM {table})" for table in "ab"]  # noqa: S608
-    query = f"SELECT count(*) FROM {pair[0]} a JOIN {pair[1]} b ON {on}"  # noqa: S608
-    both = int(connection.execute(query).fetchall()[0][0])
-    rows = Rows(counts[0], counts[1], both, sides[0][0] - both, sides[1][0] - both, sides[0][2], sides[1][2])
-    return rows, (counts[0] - sides[0][1], counts[1] - sides[1][1])
+class _Keys:
+    """The keys of both tables of a database, looked through for what does not name a row."""
 
+    def __init__(self, connection: duckdb.DuckDBPyConnection, key: tuple[str, ...], memory: int) -> None:
+        self._connection, self._memory = connection, memory
+        self._names = ", ".join(quoted(name) for name in key)
+        self._filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
 
-def _examples(connection: duckdb.DuckDBPyConnection, key: tuple[str, ...], rows: Rows) -> Iterator[str]:
-    keys = ", ".join(quoted(name) for name in key)
-    for one, other, alone in (("a", "b", rows.only_a), ("b", "a", rows.only_b)):
-        if alone:
-            query = f"SELECT {keys} FROM {one} EXCEPT SELECT {keys} FROM {other} ORDER BY ALL LIMIT 3"  # noqa: S608
-            yield from (show(", ".join(map(str, row)), 80) for row in connection.execute(query).fetchall())
-    for table, duplicates in (("a", rows.duplicate_a), ("b", rows.duplicate_b)):
-        if duplicates:
-            query = f"SELECT {keys} FROM {table} GROUP BY {keys} HAVING count(*) > 1 ORDER BY ALL LIMIT 3"  # noqa: S608
-            yield from (show(", ".join(map(str, row)), 80) for row in connection.execute(query).fetchall())
+    def duplicates(self, rows: tuple[int, int]) -> tuple[int, int]:
+        """How many rows of each side have a key that stands there more than once; the keys go to a table."""
+        found = [self._twice(table, count) for table, count in zip("ab", rows, strict=True)]
+        tables = [f"twice_{table}" for table, count in zip("ab", found, strict=True) if count]
+        if tables:
+            every = " UNION ".join(f"SELECT {self._names} FROM {table}" for table in tables)  # noqa: S608
+            self._connection.execute(f"CREATE TEMP TABLE {TWICE} AS {every}")
+        return found[0], found[1]
 
+    def _twice(self, table: str, rows: int) -> int:
+        """The rows of one side; hashes that stand once cannot belong to a key that stands twice."""
+        where = self._filled
+        if rows == 0:
+            return 0
+        if rows * HASH_BYTES < self._memory // 4:
+            hashes = self._repeated_hashes(table, rows)
+            if not len(hashes):
+                return 0
+            self._connection.register(f"hashes_{table}", pa.table({"h": hashes}))
+            where += f" AND hash({self._names}) IN (SELECT h FROM hashes_{table})"  # noqa: S608
+        select = f"SELECT {self._names}, count(*) AS n FROM {table} WHERE {where} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
+        self._connection.execute(f"CREATE TEMP TABLE twice_{table} AS {select}")
+        return int(self._one(f"SELECT coalesce(sum(n), 0) FROM twice_{table}"))  # noqa: S608
 
-@contextmanager
-def database(scratch: Path, a: Path, b: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the tables `a` and `b`; what does not fit in memory goes to `scratch`."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "memory_limit": MEMORY,
-        "temp_directory": str(scratch),
-        "preserve_insertion_order": False,
-    }
-    with duckdb.connect(config=settings) as connection:
-        for name, path in (("a", a), ("b", b)):
-            file = str(path).replace("'", "''")
-            source = f"read_parquet('{file}', file_row_number = true)"
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {source}")  # noqa: S608
-        yield connection
+    def _repeated_hashes(self, table: str, rows: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        query = f"SELECT hash({self._names}) AS h FROM {table} WHERE {self._filled}"  # noqa: S608
+        found, filled = np.empty(rows, dtype=np.uint64), 0
+        for batch in self._connection.sql(query).to_arrow_reader(BATCH):
+            found[filled : filled + batch.num_rows] = batch.column(0).to_numpy()
+            filled += batch.num_rows
+        found = found[:filled]
+        found.sort()
+        return np.unique(found[1:][found[1:] == found[:-1]])
 
+    def examples(self) -> list[str]:
+        """A few keys that stand more than once."""
+        query = f"SELECT {self._names} FROM {TWICE} ORDER BY ALL LIMIT {EXAMPLES}"  # noqa: S608
+        return [show(", ".join(map(str, row)), 80) for row in self._connection.execute(query).fetchall()]
 
-def _join(kind: str, key: tuple[str, ...]) -> str:
-    """Only rows whose key stands once on each side are paired."""
-    on = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in key)
-    return f"{_unique('a', key)} a {kind} {_unique('b', key)} b ON {on}"
-
-
-def _unique(table: str, key: tuple[str, ...]) -> str:
-    keys = ", ".join(quoted(name) for name in key)
-    twice = f"SELECT {keys} FROM {table} GROUP BY {keys} HAVING count(*) > 1"  # noqa: S608
-    return f"(SELECT * FROM {table} ANTI JOIN ({twice}) twice USING ({keys}))"  # noqa: S608
-
-
-def quoted(name: str) -> str:
-    """A column's name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly BATCH rows, whatever the file's own groups are."""
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
-            while batch.num_rows:
-                part = batch.slice(0, BATCH - count)
-                waiting.append(part)
-                count += part.num_rows
-                batch = batch.slice(part.num_rows)
-                if count == BATCH:
-                    yield pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
-                    waiting, count = [], 0
-    if count:
-        yield pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
-
-
-def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
-    return dict(zip(batch.schema.names, batch.columns, strict=True))
+    def _one(self, query: str) -> Any:
+        return self._connection.execute(query).fetchall()[0][0]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.alignment import Pair
+from repro_tui.compare.pairs import Pair
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.predictions import Column, Verdict
 from repro_tui.model.record import Kind
@@ -48,8 +48,16 @@ class ColumnComparison(Protocol):
 
     of: OfColumn
 
+    def whole(self, pair: Pair) -> None:
+        """Takes what every row counts for, whether it moved or not."""
+        ...
+
+    def still(self, rows: int) -> None:
+        """Takes this many rows that are the same bits on both sides."""
+        ...
+
     def take(self, pair: Pair) -> Cells:
-        """Compares one batch and adds it up."""
+        """Compares rows that may have moved, and adds them up."""
         ...
 
     def column(self) -> Column:
@@ -71,6 +79,11 @@ class Tally:
         self.rounding += int(np.count_nonzero(cells.rounding))
         self.within += int(np.count_nonzero(cells.within))
         self.flips += int(np.count_nonzero(cells.flip))
+
+    def still(self, rows: int) -> None:
+        """Adds rows that are the same bits."""
+        for name in ("rows", "same", "equal", "rounding", "within"):
+            setattr(self, name, getattr(self, name) + rows)
 
     def column(self, of: OfColumn, nulls: tuple[int, int]) -> Column:
         """What the result of every kind has; its own measures are laid over it."""

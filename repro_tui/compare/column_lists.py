@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.alignment import Pair
 from repro_tui.compare.cells import Cells, Floats, OfColumn, Tally
 from repro_tui.compare.numbers import compare_numbers
+from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import Column
 
 SAMPLE = 1_000_000
@@ -23,17 +23,26 @@ class ListColumn:
         self.of = of
         self.tally = Tally()
         self.largest, self.non_finite, self.lengths = 0.0, 0, 0
-        self.nulls_a = self.nulls_b = 0
+        self.nulls_a = self.nulls_b = self.unmoved = 0
         self.needed = 0.0
         self.cosines: list[Floats] = []
         self.relative: list[Floats] = []
 
+    def whole(self, pair: Pair) -> None:
+        """Counts nulls."""
+        self.nulls_a += pair.a[self.of.name].null_count
+        self.nulls_b += pair.b[self.of.name].null_count
+
+    def still(self, rows: int) -> None:
+        """Rows that did not move."""
+        self.tally.still(rows)
+        self.unmoved += rows
+
     def take(self, pair: Pair) -> Cells:
-        """Compares one batch and adds it up."""
+        """Compares rows that may have moved, and adds them up."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         rows = len(a)
         null_a, null_b = (np.asarray(x.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_) for x in (a, b))
-        self.nulls_a, self.nulls_b = self.nulls_a + int(null_a.sum()), self.nulls_b + int(null_b.sum())
         sizes = [_lengths(x) for x in (a, b)]
         paired = ~null_a & ~null_b & (sizes[0] == sizes[1])
         self.lengths += int(np.count_nonzero(~null_a & ~null_b & ~paired))
@@ -96,12 +105,12 @@ class ListColumn:
     def column(self) -> Column:
         """The result of all batches."""
         measures: dict[str, Any] = {}
-        if self.cosines:
-            cosines = np.nan_to_num(np.concatenate(self.cosines), nan=0.0)
-            relative = np.concatenate(self.relative)
+        if self.cosines or self.unmoved:
+            cosines = np.sort(np.nan_to_num(np.concatenate([*self.cosines, np.ones(0)]), nan=0.0))
+            relative = np.concatenate([*self.relative, np.zeros(1)])
             measures = {
-                "cosine_min": float(cosines.min()),
-                "cosine_p1": float(np.quantile(cosines, 0.01)),
+                "cosine_min": float(cosines[0]) if len(cosines) else 1.0,
+                "cosine_p1": _percentile(cosines, self.unmoved, 0.01),
                 "relative_l2_max": float(np.nanmax(relative)),
             }
         passing = None if self.non_finite or self.lengths or self.tally.flips else {"atol": self.needed}
@@ -114,6 +123,12 @@ class ListColumn:
             measures=measures,
             note=f"{self.lengths:,} rows have lists of other lengths" if self.lengths else "",
         )
+
+
+def _percentile(values: Floats, ones: int, share: float) -> float:
+    """The percentile of sorted values that are followed by this many ones."""
+    place = int(share * (len(values) + ones - 1))
+    return float(values[place]) if place < len(values) else 1.0
 
 
 def _lengths(array: pa.Array) -> Any:

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repro_tui.compare.alignment import Pair
 from repro_tui.compare.cells import Cells
+from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import WorstRow
 from repro_tui.support.text import show
 
 MOST_CELLS = 50_000_000
 WORST = 50
+ROWS_PER_GROUP = 131_072
 LONGEST_VALUE = 4096
 SCHEMA = pa.schema(
     [
@@ -48,6 +50,7 @@ class Differences:
         self._heap: list[tuple[float, int, WorstRow]] = []
         self.count = 0
         self.left_out = 0
+        self._waiting: list[pa.Table] = []
 
     def take(self, name: str, pair: Pair, cells: Cells) -> None:
         """Keeps the cells of one batch of one column that are not equal."""
@@ -70,8 +73,8 @@ class Differences:
             "row_b": pair.row_b.take(places),
             "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(places),
             "key": keys,
-            "column": [name] * len(rows),
-            "change": ["changed" if None not in both else _change(*both) for both in zip(a, b, strict=True)],
+            "column": pa.repeat(pa.scalar(name), len(rows)),
+            "change": _changes(a, b),
             "a": a,
             "b": b,
             "a_number": _nullable(cells.a_number[rows]),
@@ -81,12 +84,23 @@ class Differences:
             "flip": cells.flip[rows],
             "verdict": np.where(cells.within[rows] & ~cells.flip[rows], "within-tolerance", "different"),
         }
-        self._writer.write_table(pa.table(table, schema=SCHEMA))
+        self._write(pa.table(table, schema=SCHEMA))
         self.count += len(rows)
         self._remember(name, rows, keys, a, b, size, relative, cells)
 
+    def _write(self, table: pa.Table) -> None:
+        """Small pieces are written together: a row group each would cost more than its rows."""
+        self._waiting.append(table)
+        if sum(len(piece) for piece in self._waiting) >= ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._waiting = []
+
     def _remember(
-        self, name: str, rows: Any, keys: list[str], a: Any, b: Any, size: Any, relative: Any, cells: Cells
+        self, name: str, rows: Any, keys: pa.Array, a: pa.Array, b: pa.Array, size: Any, relative: Any, cells: Cells
     ) -> None:
         """Keeps the worst: flips first, then by the distance in units of the column's own scale."""
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
@@ -95,11 +109,12 @@ class Differences:
             value = float(weight[place])
             if len(self._heap) == WORST and value <= self._heap[0][0]:
                 break
+            one, other = (side[int(place)].as_py() for side in (a, b))
             row = WorstRow(
-                key=self._named(keys[place]),
+                key=self._named(keys[int(place)].as_py()),
                 column=name,
-                a=None if a[place] is None else show(a[place], 200),
-                b=None if b[place] is None else show(b[place], 200),
+                a=None if one is None else show(one, 200),
+                b=None if other is None else show(other, 200),
                 abs_delta=_finite(size[place]),
                 rel_delta=_finite(relative[place]),
                 flip=bool(cells.flip[rows[place]]),
@@ -116,12 +131,26 @@ class Differences:
 
     def close(self) -> None:
         """Ends the file."""
+        self._flush()
         self._writer.close()
 
 
-def exact_texts(array: pa.Array) -> list[str | None]:
-    """Every value as the text that says exactly what it is."""
-    return [None if value is None else _exact(value) for value in array.to_pylist()]
+def exact_texts(array: pa.Array) -> pa.Array:
+    """Every value as the text that says exactly what it is; floats in the fewest digits that read back the same."""
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return pc.cast(array, pa.string())
+    if pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        return _floats(pc.cast(array, pa.string()))
+    if pa.types.is_string(kind) and (pc.max(pc.utf8_length(array)).as_py() or 0) <= LONGEST_VALUE:
+        return array
+    return pa.array([None if value is None else _exact(value) for value in array.to_pylist()], pa.string())
+
+
+def _floats(texts: pa.Array) -> pa.Array:
+    """A whole number keeps a point, so that it is not taken for an integer."""
+    whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
+    return pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
 
 
 def _exact(value: Any) -> str:
@@ -131,8 +160,8 @@ def _exact(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text) - LONGEST_VALUE:,} more)"
 
 
-def _change(a: str | None, b: str | None) -> str:
-    return "added" if a is None else "removed" if b is None else "changed"
+def _changes(a: pa.Array, b: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_null(a), "added", pc.if_else(pc.is_null(b), "removed", "changed"))
 
 
 def _nullable(values: Any) -> pa.Array:

@@ -16,8 +16,10 @@ from repro_tui.compare.column_exact import ExactColumn
 from repro_tui.compare.column_lists import ListColumn
 from repro_tui.compare.column_numbers import NumberColumn
 from repro_tui.compare.differences import Differences
-from repro_tui.compare.kinds import Profile, kind_of, profile
+from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
+from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import is_deterministic, judge, judge_recorded, measure
+from repro_tui.compare.pairs import Pair
 from repro_tui.compare.tolerance import rule_for
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
@@ -72,7 +74,9 @@ class _Comparison:
 
     def area(self) -> PredictionsArea:
         deterministic = (self.recorded or is_deterministic(self.a), is_deterministic(self.b))
-        alignment = align(Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch)
+        alignment = align(
+            Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch, self.settings.memory_limit
+        )
         told = deterministic if len(self.b) > 1 else (None, None)
         noise = Noise(len(self.b), None if self.recorded else told[0], told[1])
         untouched = self._identical() and not alignment.problem
@@ -113,11 +117,11 @@ class _Comparison:
         comparisons, odd = self._columns(alignment)
         differences = Differences(self.folder / "differences.parquet", self.key)
         try:
-            if alignment.rows.matched and not (alignment.problem and not self.key):
+            if alignment.comparable:
                 for pair in alignment.pairs([c.of.name for c in comparisons], self.scratch):
                     self.context.cancel.check()
                     for comparison in comparisons:
-                        differences.take(comparison.of.name, pair, comparison.take(pair))
+                        _take(comparison, pair, differences)
         finally:
             differences.close()
         columns = tuple(_clean(comparison.column()) for comparison in comparisons) + odd
@@ -134,8 +138,8 @@ class _Comparison:
         types = [{field.name: field.type for field in schema if field.name not in self.key} for schema in schemas]
         shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
         usable = {name: pair for name, pair in shared.items() if _family(pair[0]) == _family(pair[1])}
-        told = profile(alignment.a, alignment.b, {n: p[0] for n, p in usable.items()}, self.scratch)
-        comparisons = [self._comparison(name, pair, told[name]) for name, pair in usable.items()]
+        told = profile(alignment.a, alignment.b, list(usable))
+        comparisons = [self._comparison(name, pair, told[name], alignment.a) for name, pair in usable.items()]
         odd = [
             _odd(n, "not comparable: the types are of another family", *pair)
             for n, pair in shared.items()
@@ -149,7 +153,9 @@ class _Comparison:
         ]
         return comparisons, tuple(odd)
 
-    def _comparison(self, name: str, types: tuple[pa.DataType, pa.DataType], told: Profile) -> ColumnComparison:
+    def _comparison(
+        self, name: str, types: tuple[pa.DataType, pa.DataType], told: Profile, a: Path
+    ) -> ColumnComparison:
         declared = self.validation.columns.get(name, ColumnRule())
         kind, inferred = kind_of(name, types[0], told, declared)
         rule = rule_for(name, types[0], kind, declared, self.settings)
@@ -157,8 +163,8 @@ class _Comparison:
         if family == "list":
             return ListColumn(of)
         if family == "number" and kind != "label":
-            return NumberColumn(of, told, declared)
-        return ExactColumn(of)
+            return NumberColumn(of, declared, lambda: spread(a, name, self.scratch, self.settings.memory_limit))
+        return ExactColumn(of, told.distinct, lambda: shares(a, name, self.scratch, self.settings.memory_limit))
 
     # -- noise --------------------------------------------------------------------------------------------------
 
@@ -180,6 +186,17 @@ class _Comparison:
         if verdict == "undecided":
             again = replace(again, what=noise.sentence, do="repeat with more runs: --repeat 20, or fix what is random")
         return replace(again, noise=noise)
+
+
+def _take(comparison: ColumnComparison, pair: Pair, differences: Differences) -> None:
+    """One batch of one column: only the rows whose bits moved are looked at by the rule."""
+    name = comparison.of.name
+    comparison.whole(pair)
+    rows = moved(pair.a[name], pair.b[name])
+    comparison.still(len(pair) - len(rows))
+    if len(rows):
+        part = pair.only(name, pa.array(rows))
+        differences.take(name, part, comparison.take(part))
 
 
 def _still(column: Column) -> Column:

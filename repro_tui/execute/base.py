@@ -11,7 +11,11 @@ from repro_tui.support.context import Context
 
 
 class Runner(Protocol):
-    """Executes a workspace's predict step once, in a fresh process or container."""
+    """Executes a workspace's predict step once, in a fresh process or container.
+
+    A runner of a third party also says, in a class attribute `environments`, which kinds of
+    model.workspace.BuiltEnvironment it runs ("venv", "image", "sif"); it is used where `--runner` names it.
+    """
 
     def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
         """One run on the file `inputs`. Its log and normalised predictions go to `context.folder`.

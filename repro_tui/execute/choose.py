@@ -12,12 +12,23 @@ from repro_tui.support.context import Context
 from repro_tui.support.registry import load
 
 RUNNERS = {"image": "docker", "dockerfile": "docker", "lock": "local", "requirements": "local", "sif": "apptainer"}
+# What an environment that was recorded so is rebuilt as.
+REBUILT = {"lock": "venv", "requirements": "venv", "dockerfile": "image"}
+
+
+def _of_a_third_party(runner: str, kind: str) -> bool:
+    """Whether the runner that was asked for is none of ours, and says that it runs such environments."""
+    if runner in ("auto", "endpoint", *RUNNERS.values()):
+        return False
+    return kind in getattr(load("repro_tui.runners", runner), "environments", ())
 
 
 def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
     """What is wrong with executing an environment of that kind under these settings, or None."""
     fitting = RUNNERS.get(kind)
     if fitting is None:
+        return None
+    if _of_a_third_party(settings.runner, REBUILT.get(kind, kind)):
         return None
     if settings.runner not in ("auto", fitting):
         return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: {fitting} does")
@@ -38,6 +49,8 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
 def runner_for(kind: str, settings: Settings, context: Context) -> Runner:
     """The runner of an environment that was rebuilt: a `venv`, an `image` or a `sif`. Raises Refused."""
     fitting = {"venv": "local", "image": "docker", "sif": "apptainer", "endpoint": "endpoint"}[kind]
+    if _of_a_third_party(settings.runner, kind):
+        return cast(Runner, load("repro_tui.runners", settings.runner)())
     if fitting != "endpoint" and settings.runner not in ("auto", fitting):
         raise Refused(f"the {settings.runner} runner cannot run this environment: {fitting} does")
     return cast(Runner, load("repro_tui.runners", fitting)())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from repro_tui.execute.runlog import RunLog
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.docker_engine import CUT
 from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 FINISH_S = 10.0
+LOST_S = 2.0  # the stream of a container that ends is over a little before the engine says so
 
 
 class LogReader(threading.Thread):
@@ -24,6 +28,7 @@ class LogReader(threading.Thread):
         self._stream = client.api.attach(container, stdout=True, stderr=True, stream=True)
         self._line = bytearray()
         self._ended = threading.Event()
+        self.lost: float | None = None
 
     def run(self) -> None:
         """Follows the log; whatever breaks the stream, the container's own end is what counts."""
@@ -38,6 +43,12 @@ class LogReader(threading.Thread):
                 self._log.line(f"(the log's stream broke: {type(error).__name__})")
         if self._line:
             self._log.line(self._line.decode("utf-8", "replace"))
+        self.lost = time.monotonic()
+
+    def check(self) -> None:
+        """Raises Inconclusive where the stream has ended some time ago, and the container that it is of still runs."""
+        if self.lost is not None and time.monotonic() - self.lost > LOST_S:
+            raise Inconclusive("the connection to the Docker engine was cut while predict ran: its log is lost", CUT)
 
     def _take(self, chunk: bytes) -> None:
         *lines, rest = chunk.split(b"\n")

@@ -19,7 +19,7 @@ from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
-from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
+from repro_tui.support.docker_engine import audit_labels, engine
 from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ class _Container:
             user=NOBODY,
             working_dir=places.working_dir,
             hostname=HOST_NAME,
-            labels={AUDIT_LABEL: self.context.audit_id, CACHE_LABEL: cache_digest(self.context.cache.root)},
+            labels=audit_labels(self.context),
             host_config=self._host_config(places),
             use_config_proxy=False,
         )
         try:
             yield made["Id"]
         finally:
-            _remove(self.client, made["Id"])
+            remove(self.client, made["Id"])
 
     def _host_config(self, places: Layout) -> dict[str, Any]:
         from docker.types import LogConfig, Ulimit
@@ -181,11 +181,12 @@ class _Container:
         try:
             while api.inspect_container(container)["State"]["Running"]:
                 self.context.cancel.wait(0.05)
+                reader.check()
                 if time.monotonic() - began > self.workspace.timeout_s:
                     timed_out = True
                     api.stop(container, timeout=GRACE_S)
         except BaseException:
-            _remove(self.client, container)
+            remove(self.client, container)
             raise
         finally:
             reader.finish()
@@ -219,7 +220,8 @@ class _Container:
         )
 
 
-def _remove(client: DockerClient, container: str) -> None:
+def remove(client: DockerClient, container: str) -> None:
+    """Ends and removes a container with its volumes; one that is gone already is no error."""
     from docker.errors import APIError, NotFound
 
     for _ in range(50):
@@ -231,16 +233,3 @@ def _remove(client: DockerClient, container: str) -> None:
             if error.status_code != 409:  # it is being removed already
                 raise
         time.sleep(0.05)
-
-
-def remove_containers(audit_ids: list[str], context: Context) -> None:
-    """Removes what is left of these audits' containers, of this cache; nothing where no engine answers."""
-    try:
-        with engine() as client:
-            for audit in audit_ids:
-                labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
-                for found in client.api.containers(all=True, filters={"label": labels}):
-                    _remove(client, found["Id"])
-    except Inconclusive as error:
-        if "no Docker engine" not in error.what and "not this machine" not in error.what:
-            raise

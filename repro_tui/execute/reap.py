@@ -7,6 +7,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.lockfile import is_locked
@@ -23,7 +24,8 @@ def hold_lease(context: Context) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            if not path.read_bytes() or remove_containers([context.audit_id], context):
+                path.unlink(missing_ok=True)  # else the next start removes what an engine that is gone still holds
 
 
 def reap(context: Context) -> None:
@@ -32,13 +34,27 @@ def reap(context: Context) -> None:
     Local runs need no reaping: the kernel ends them with their engine.
     """
     dead = [path for path in _leases(context.cache) if _is_dead(path)]
-    if dead:
-        from repro_tui.execute.docker import remove_containers
-
-        remove_containers([path.name for path in dead], context)
-    for path in dead:
+    marked = [path for path in dead if path.read_bytes()]
+    kept = marked if marked and not remove_containers([path.name for path in marked], context) else []
+    for path in set(dead) - set(kept):
         path.unlink(missing_ok=True)
     context.cache.sweep()
+
+
+def remove_containers(audit_ids: list[str], context: Context) -> bool:
+    """Removes what is left of these audits' containers, of this cache; False where no engine does that now."""
+    from repro_tui.execute.docker import remove
+    from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
+
+    try:
+        with engine() as client:
+            for audit in audit_ids:
+                labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
+                for found in client.api.containers(all=True, filters={"label": labels}):
+                    remove(client, found["Id"])
+    except Inconclusive:
+        return False
+    return True
 
 
 def living(cache: Cache) -> list[str]:

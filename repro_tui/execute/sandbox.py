@@ -26,6 +26,8 @@ AS_YOU = "This code ran as you and could reach the network, your files and Docke
 FILES_SEEN = "The sandbox cut the network, but this code could read your files: install bubblewrap to hide them."
 ON_NETWORK = "This code could reach the network: --network host was asked for."
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
+# Root outside is their owner inside, whatever it is called there, and could write to them.
+_SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
 # Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
 _SEAL = (
     'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && hostname "$1" && shift && '
@@ -74,6 +76,8 @@ class Sandbox:
             link = Path(path)
             words += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
         words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+        for path in _SETTINGS_OF_THE_KERNEL:
+            words += ["--ro-bind-try", path, path]
         for source, target in self._mounts():
             words += ["--ro-bind", source, target]
         return [*words, "--bind", str(self.output), str(ROOT / "output"), "--remount-ro", "/"]

@@ -113,6 +113,27 @@ class WorstRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the inputs in which rows moved more often than elsewhere.
+
+    `kind` is `leaf` (conditions on several columns, found on one half of the rows and tested on the other) or `column`
+    (the worst part of a column on which it depends whether rows move); `name` the conditions in words; `rows` and
+    `moved` counts; `share` the part of all moved rows that lie in it; `rate` and `rate_elsewhere` how often rows
+    move in it and outside; `p` the adjusted p-value.
+    """
+
+    kind: str
+    name: str
+    rows: int
+    moved: int
+    share: float
+    rate: float
+    rate_elsewhere: float
+    p: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionsArea:
     """The predictions' area of the report. `differences` counts the rows of differences.parquet."""
 
@@ -123,7 +144,7 @@ class PredictionsArea:
     key: tuple[str, ...] = ()
     rows: Rows = field(default_factory=Rows)
     columns: tuple[Column, ...] = ()
-    slices: tuple[dict[str, Any], ...] = ()
+    slices: tuple[Slice, ...] = ()
     worst: tuple[WorstRow, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

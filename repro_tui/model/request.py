@@ -11,6 +11,7 @@ from repro_tui.model.run import Limits
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 RunnerName = str
+MEMORY_LIMIT = 2 << 30
 IsolationChoice = Literal["auto", "container", "bubblewrap", "namespace", "none"]
 
 
@@ -24,7 +25,10 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run and compare: the command line's options over the record's."""
+    """How to run and compare: the command line's options over the record's.
+
+    `memory_limit` is what the comparison of predictions may take, in bytes; what does not fit goes to disk.
+    """
 
     repeat: int | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
@@ -37,6 +41,7 @@ class Settings:
     network: Literal["none", "host"] = "none"
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    memory_limit: int = MEMORY_LIMIT
     explain: bool = False
     fail_on: tuple[str, ...] = ("predictions",)
 

@@ -96,7 +96,7 @@ def _inventory(client: DockerClient, found: dict[str, Any], context: Context) ->
     key = digest_text(FORMAT, found["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        known = to_plain(inventory_of(read_image(client, found["Id"], context.cancel)))
+        known = to_plain(inventory_of(read_image(client, found["Id"], context)))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}

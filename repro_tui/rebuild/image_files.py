@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.context import Context
+from repro_tui.support.docker_engine import audit_labels
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -72,12 +74,14 @@ class ImageView:
             self._digests[path] = self._digests[target]
 
 
-def read_image(client: DockerClient, image_id: str, cancel: CancelToken) -> ImageView:
+def read_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
     """Reads an image's files. Nothing of it is executed, and nothing is written to disk."""
-    container = client.api.create_container(image_id, command=["/never-started"], network_disabled=True)
+    container = client.api.create_container(
+        image_id, command=["/never-started"], network_disabled=True, labels=audit_labels(context)
+    )
     try:
         view = ImageView()
-        stream = _Stream(client.api.export(container["Id"]), cancel)
+        stream = _Stream(client.api.export(container["Id"]), context.cancel)
         with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
             for member in archive:
                 if member.isreg():

@@ -11,6 +11,7 @@ from functools import cache
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
 from repro_tui.support.context import Context
+from repro_tui.support.text import show
 
 _ASK = (
     "import json, os, platform, sys, sysconfig; print(json.dumps({'version': platform.python_version(),"
@@ -82,6 +83,9 @@ def find_interpreter(version: str, context: Context) -> Interpreter:
         return Interpreter(**known)
     done = run_uv(["python", "find", "--system", version], context, 60)
     path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
+    absent = "No interpreter found" in done.text or "Invalid version request" in done.text
+    if done.exit_code != 0 and not absent:
+        raise Inconclusive(f"uv could not look for Python {version}: {show(path, 300)}", "see to what it says")
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
             f"Python {version} is not on this machine: it has {_present(context)}",

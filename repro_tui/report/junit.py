@@ -110,7 +110,7 @@ def _grade_cases(grade: Grade) -> Iterator[_Case]:
         recorded, rebuilt, delta, word = metric_cells(metric)
         outcome: Outcome = "passed" if metric.matches else "failure" if metric.matches is False else "error"
         text = f"{word}: recorded {recorded}, rebuilt {rebuilt}, delta {delta}"
-        yield _Case(f"metric {metric.name}", outcome, show(f"{text}. {metric.note}", 600))
+        yield _Case(f"metric {show(metric.name, 200)}", outcome, show(f"{text}. {metric.note}", 600))
 
 
 # -- sides ----------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
+    yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support import grammar
+from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 AUDIT_LABEL, CACHE_LABEL, BUILD_LABEL = "repro-tui.audit", "repro-tui.cache", "repro-tui.build"
+CUT = "see that the engine is up, and run it again"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
@@ -44,6 +46,8 @@ def engine() -> Iterator[DockerClient]:
     try:
         client.ping()
         yield client
+    except requests.ConnectionError as error:
+        raise Inconclusive(f"the connection to the Docker engine at {address} was lost", CUT) from error
     except (DockerException, requests.RequestException) as error:
         raise Inconclusive(f"the Docker engine refused: {_words(error)}", "see the engine's own log") from error
     finally:
@@ -95,6 +99,14 @@ def _parts(reference: str) -> tuple[str, str]:
         return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name, digest
     head, colon, tag = reference.rpartition(":")
     return (head, tag) if colon and "/" not in tag else (reference, "latest")
+
+
+def audit_labels(context: Context) -> dict[str, str]:
+    """The labels of a container of this audit. Its lease is marked first: whoever finds that dead looks for them."""
+    lease = context.cache.root / "leases" / context.audit_id
+    if lease.is_file():
+        lease.write_text("docker", "ascii")
+    return {AUDIT_LABEL: context.audit_id, CACHE_LABEL: cache_digest(context.cache.root)}
 
 
 def cache_digest(root: Path) -> str:

@@ -7,6 +7,7 @@ or what the file itself declares; nested values become JSON text, lists of numbe
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def normalise(raw: Path, out: Path) -> tuple[int, str]:
     except pa.ArrowInvalid as error:
         raise TableError(f"this is not valid {form}: {error}") from error
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise TableError("the table was not kept: No space left on device") from error
         raise TableError(f"this {form} cannot be read: {error}") from error
 
 

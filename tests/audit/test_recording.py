@@ -249,7 +249,7 @@ def test_a_dirty_tree_is_marked_and_named(project: Project) -> None:
     (tree / "build" / "x.py").write_text("ignored\n")
     result = record(project, "./code")
     assert "dirty = true" in result.stdout
-    assert "# missing: code.dirty: the commit has 2 files otherwise: note.txt, predict.py" in result.stdout
+    assert "# missing: code.changes: the commit has 2 files otherwise: note.txt, predict.py" in result.stdout
     assert "1 file of the working tree: helper.py" in result.stderr
     assert "run.log" not in result.stderr
     (tree / "predict.py").write_text(PREDICT)

@@ -231,3 +231,15 @@ def test_a_bad_record_is_refused(project: Project) -> None:
     result = project.run("verify", "nothing.toml", "--report")
     assert (result.status, result.stdout) == (2, "")
     assert "nothing.toml" in result.stderr
+
+
+def test_it_can_be_planned_again_and_has_no_secret(project: Project) -> None:
+    from repro_tui.audit.folder import AuditFolder
+    from repro_tui.audit.plan import plan_again
+
+    record(project, environment={"requirements": "requirements.txt", "variables": {"TOKEN": "c4n4ry-s3cr3t"}})
+    graded(verify(project), "R6", 0)
+    (folder,) = project.audits()
+    assert not any(b"c4n4ry" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    again = plan_again(AuditFolder(folder).request())
+    assert (again.verify, again.b.reference, again.b.name) == (True, "record.json#a", "a rebuilt")

@@ -70,7 +70,7 @@ def test_the_help_in_the_readme_is_that_of_the_program() -> None:
         (("a", "b", "--runner", "kubernetes"), "--runner"),
         (("a", "b", "--unknown"), "--unknown"),
         (("a", "b", "--report"), "repro.toml"),
-        (("wandb:team/credit/abc", "b", "--report"), "does not have"),
+        (("wandb:nowhere", "b", "--report"), "wandb:nowhere"),
         (("runs:/abc", "b", "--report"), "is not a run"),
         (("show", "nowhere"), "nowhere"),
         (("schema", "nothing"), "nothing"),

@@ -104,7 +104,7 @@ def test_code_that_is_not_there_is_unknown(git_repository: Make, context: Contex
     made = git_repository("project")
     side = workspace(made, made.commit({"a": "1"}), context)
     area = compare_code(side, replace(side, code=None), context)
-    assert (area.status, area.findings[0].note) == ("unknown", "B: the code is inside the image")
+    assert (area.status, area.findings[0].note) == ("unknown", "B: no commit that can be had was recorded")
     assert compare_code(None, None, context).status == "unknown"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.docker_engine import AUDIT_LABEL, engine, find_image
 from tests.audit.project import PREDICT, Project
 from tests.conftest import GitRepository
-from tests.engines import base_image, docker, free_port, push, registry
+from tests.engines import DockerCut, base_image, docker, free_port, push, registry
 
 pytestmark = pytest.mark.docker
 PRELUDE = "import csv, os, sys\ninputs, output, params = sys.argv[1:4]\n"
@@ -288,6 +289,37 @@ def test_a_signal_leaves_no_container_and_the_next_start_reaps_after_a_kill(proj
             project.record(a=project.deployment(), b=project.deployment())
             assert project.audit().status == 0
         assert containers(label) == []
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["the engine is gone", "only the connections"])
+def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed(
+    project: Project, tmp_path: Path, gone: bool
+) -> None:
+    slow = "import time\nfor n in range(300):\n    print('line', n, flush=True)\n    time.sleep(0.05)\n"
+    commit = project.repository.commit({"predict.py": slow + PREDICT})
+    side = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(a=side, b=side)
+    through = DockerCut(tmp_path / "docker.sock")
+    view = subprocess.Popen(
+        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
+        cwd=project.folder,
+        env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    folder = started(project, set())
+    time.sleep(1)
+    through.cut(gone=gone)
+    _, errors = view.communicate(timeout=120)
+    through.close()
+    assert view.returncode == 3, errors
+    report = json.loads((project.folder / "out.json").read_text())
+    assert "connection to the Docker engine" in report["sides"]["a"]["what"]
+    label = f"label={AUDIT_LABEL}={folder.name}"
+    assert bool(containers(label)) == gone  # what could not be removed then is removed by the next start
+    project.record(a=project.deployment(), b=project.deployment())
+    assert project.audit().status == 0
+    assert containers(label) == []
 
 
 def started(project: Project, known: set[Path]) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
+from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Verdict, WorstRow
 from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
@@ -26,7 +27,9 @@ def rich_report() -> Report:
 
 def hostile_report(text: str) -> Report:
     """The same report with `text` in every place that comes from a record, a run or a comparison."""
-    return _report(lambda _: text)
+    metric = Metric(text, 0.9, 0.8, False, text)
+    grade = Grade("R3", text, (Missing(text, text, text),), (metric, replace(metric, matches=None, rebuilt=None)))
+    return replace(_report(lambda _: text), grade=grade)
 
 
 def same_report() -> Report:

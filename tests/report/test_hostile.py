@@ -92,9 +92,9 @@ def test_what_was_hidden_is_visible(name: str) -> None:
 @pytest.mark.parametrize("name", REPORTERS)
 def test_a_megabyte_in_every_place_takes_no_time(name: str) -> None:
     report = hostile_report("\x1b[31m" * 200_000)
-    began = time.perf_counter()
+    began = time.process_time()
     written(REPORTERS[name], report)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("name", REPORTERS)

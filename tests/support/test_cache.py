@@ -28,7 +28,8 @@ cache, token = Cache(Path(sys.argv[1])), CancelToken()
 def build(folder):
     for name in range(5):
         (folder / str(name)).write_bytes(str(name).encode() * 20_000)
-for number in itertools.count():
+print("ready", flush=True)
+for number in itertools.count(int(sys.argv[2])):
     cache.add_object(io.BytesIO(str(number % 40).encode() * 50_000), token)
     cache.folder("kind", f"key{number % 40}", build, token)
 """
@@ -146,12 +147,16 @@ def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
     """Fault 1 of the design, forty times here; the count of objects seen makes sure that the test saw some."""
     root = tmp_path / "cache"
     generator = random.Random(7)
-    for _ in range(20):
-        writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(root)]) for _ in range(2)]
-        time.sleep(0.25 + generator.random() * 0.3)
+    for number in range(20):
+        words = [sys.executable, "-c", WRITER, str(root), str(2 * number)]  # each begins elsewhere, however slow it is
+        writers = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2)]
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+        time.sleep(generator.random() * 0.3)
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
-            writer.wait()
+            writer.communicate()
     objects = [path for path in (root / "objects").rglob("*") if path.is_file()]
     assert len(objects) > 10
     assert [p for p in objects if hashlib.sha256(p.read_bytes()).hexdigest() != p.parent.name + p.name] == []

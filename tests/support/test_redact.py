@@ -57,9 +57,9 @@ def test_a_megabyte_is_scrubbed_in_no_time() -> None:
     for number in range(20):
         redactor.learn(f"{CANARY}{number}")
     text = "x" * 999_000 + CANARY + "7"
-    began = time.perf_counter()
+    began = time.process_time()
     assert CANARY not in redactor.scrub(text)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 def test_variables_are_shown_by_allow_list_only() -> None:

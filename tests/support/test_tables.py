@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro_tui.execute.collect import normalise_file
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
+from repro_tui.support.normalise import normalise_file
 from repro_tui.support.tables import TableError, normalise
 
 

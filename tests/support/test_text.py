@@ -69,9 +69,9 @@ def test_a_number_that_python_does_not_print() -> None:
     ids=["ASCII", "escapes", "marks", "letters"],
 )
 def test_a_megabyte_is_capped_in_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     shown = show(text)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
     assert shown.endswith(f"… ({len(text) - CAP:,} more)")
     assert len(shown) <= CAP + 40
 

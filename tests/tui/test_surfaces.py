@@ -5,18 +5,22 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.screen import Screen
 
 import repro_tui.tui.screens
+from repro_tui.model.grade import Grade, Metric
+from repro_tui.model.record import Missing
+from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.modals import Ask, Told
 from tests.tui.driving import press, written
-from tests.tui.folders import finished
+from tests.tui.folders import finished, verified
 
 VALUES = {
     "1 markup": "[/red]",
@@ -105,3 +109,18 @@ async def test_hostile_values_are_shown_literally(
         assert type(app.screen).__name__ == "Picker"
         assert not RAW.search(written(app))
         assert app.is_running
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+async def test_a_hostile_grade_is_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
+    word = " ".join(VALUES[name] for name in names)
+    folder = verified(tmp_path / "audit", word)
+    grade = Grade("R3", word, (Missing(word, word, word),), (Metric(word, 0.9, None, None, word),))
+    report = folder.report()
+    assert report is not None
+    write_json(folder.path / "report.json", replace(report, grade=grade, summary=(word,)))
+    app = Auditor(folder)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await press(pilot)
+        assert type(app.screen).__name__ == "Overview"
+        assert not RAW.search(written(app))

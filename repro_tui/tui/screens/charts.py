@@ -107,11 +107,7 @@ class Charts(VerticalScroll, can_focus=True):
         slices = self.area.slices if self.area else ()
         if not slices:
             return safe("none: the report names no slice of the inputs where rows moved more than elsewhere", "dim")
-        rows = [
-            (str(found.get("name", "")), float(found.get("share") or 0), str(found.get("sentence", "")))
-            for found in slices
-        ]
-        return bars(rows, width)
+        return bars([(found.name, found.share, found.sentence) for found in slices], width)
 
 
 def marks_of(column: Column) -> list[Mark]:

@@ -1,0 +1,214 @@
+"""Comparing two prediction tables: ours beside DuckDB's own join, polars, pandas and datacompy, in one go.
+
+`python benchmarks/compare.py --rows 1000000 10000000` makes tables of eight columns with 0.1 % of the cells changed,
+and runs each way in a process of its own; seconds include what a way imports. Read the ratios. Needs the group `bench`.
+Goals at 10 million shuffled rows: at most 1.3 times the DuckDB join that counts the same things (matched, alone,
+twice, differing cells), an eighth of datacompy's time on pandas and a quarter of its memory; in one order at most
+1.5 times the reading of both files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ["label", "probability", "score", "score32", "count", "flag", "segment"]
+
+
+def make(folder: Path, rows: int, text_key: bool) -> None:
+    """a.parquet, b-same.parquet (the order of a) and b-shuffled.parquet; 100 rows missing and 10 twice a side."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(7)
+    ids: Any = rng.permutation(rows).astype(np.int64) * 7 + 3
+    names, segments = np.array(["approve", "review", "decline"]), np.array([f"s{n}" for n in range(50)])
+    a = {
+        "id": np.char.add("r", ids.astype(str)) if text_key else ids,
+        "label": names[rng.integers(0, 3, rows)],
+        "probability": rng.random(rows),
+        "score": rng.normal(size=rows),
+        "score32": rng.normal(size=rows).astype(np.float32),
+        "count": rng.integers(0, 1000, rows),
+        "flag": rng.random(rows) < 0.5,
+        "segment": segments[rng.integers(0, 50, rows)],
+    }
+    b = {name: values.copy() for name, values in a.items()}
+    for name, change in (("probability", 1e-3), ("score", 1e-4)):
+        b[name][rng.choice(rows, rows // 1000, replace=False)] += change
+    b["label"][rng.choice(rows, rows // 1000, replace=False)] = "review"
+    one, other = pa.table(a), pa.table(b)
+    pq.write_table(one, folder / "a-same.parquet", compression="zstd", row_group_size=131_072)
+    pq.write_table(other, folder / "b-same.parquet", compression="zstd", row_group_size=131_072)
+    twice = [pa.concat_tables([table.slice(100), table.slice(0, 10), table.slice(100, 10)]) for table in (one, other)]
+    pq.write_table(twice[0], folder / "a-shuffled.parquet", compression="zstd", row_group_size=131_072)
+    shuffled = twice[1].slice(50).take(rng.permutation(len(twice[1]) - 50))
+    pq.write_table(shuffled, folder / "b-shuffled.parquet", compression="zstd", row_group_size=131_072)
+
+
+# -- the ways, each in a process of its own -----------------------------------------------------------------------
+
+
+def ours(a: Path, b: Path, keyed: bool) -> Any:
+    from repro_tui.compare.predictions import compare_predictions
+    from repro_tui.model.record import Validation
+    from repro_tui.model.request import Settings
+    from repro_tui.model.run import Run
+    from repro_tui.support.cache import Cache
+    from repro_tui.support.context import Context
+
+    runs = [[Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n in (1, 2)] for path in (a, b)]
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(cache=Cache(Path(folder) / "cache"))
+        validation = Validation(key=("id",) if keyed else ())
+        area = compare_predictions(runs[0], runs[1], validation, Settings(), Path(folder), context)
+    return [area.rows.matched, sum(column.different + column.within_tolerance for column in area.columns)]
+
+
+def duckdb_join(a: Path, b: Path, keyed: bool) -> Any:
+    """Counts the same things: matched, alone, twice, and the differing cells of each column."""
+    import duckdb
+
+    one, other = (f"read_parquet('{path}')" for path in (a, b))
+    with duckdb.connect() as connection:
+        if not keyed:
+            unequal = " + ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
+            query = f"SELECT count(*), {unequal} FROM {one} a POSITIONAL JOIN {other} b"
+            return list(connection.execute(query).fetchall()[0])
+        both = "a.id IS NOT NULL AND b.id IS NOT NULL"
+        unequal = " + ".join(f"count(*) FILTER ({both} AND a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
+        alone = "count(*) FILTER (a.id IS NULL), count(*) FILTER (b.id IS NULL)"
+        query = f"SELECT count(*) FILTER ({both}), {unequal}, {alone} FROM {one} a FULL JOIN {other} b USING (id)"
+        found = list(connection.execute(query).fetchall()[0])
+        for table in (one, other):
+            twice = f"SELECT id FROM {table} GROUP BY id HAVING count(*) > 1"
+            connection.execute(f"SELECT count(*) FROM ({twice})").fetchall()
+        return found
+
+
+def duckdb_join_alone(a: Path, b: Path, keyed: bool) -> Any:
+    """Without looking for keys that stand twice."""
+    import duckdb
+
+    unequal = ", ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
+    query = f"SELECT count(*), {unequal} FROM read_parquet('{a}') a FULL JOIN read_parquet('{b}') b ON a.id = b.id"
+    with duckdb.connect() as connection:
+        return list(connection.execute(query).fetchall()[0])
+
+
+def reading(a: Path, b: Path, keyed: bool) -> Any:
+    import pyarrow.parquet as pq
+
+    return [sum(batch.num_rows for path in (a, b) for batch in pq.ParquetFile(path).iter_batches(131_072))]
+
+
+def polars_join(a: Path, b: Path, keyed: bool) -> Any:
+    import polars as pl
+
+    joined = pl.scan_parquet(a).join(pl.scan_parquet(b), on="id", suffix="_b")
+    unequal = [(pl.col(c) != pl.col(f"{c}_b")).sum().alias(c) for c in COLUMNS]
+    return list(joined.select(pl.len(), *unequal).collect(engine="streaming").row(0))
+
+
+def pandas_merge(a: Path, b: Path, keyed: bool) -> Any:
+    import pandas as pd
+
+    joined = pd.read_parquet(a).merge(pd.read_parquet(b), on="id", how="outer", suffixes=("", "_b"), indicator=True)
+    both = joined[joined["_merge"] == "both"]
+    return [len(both), sum(int((both[c] != both[f"{c}_b"]).sum()) for c in COLUMNS)]
+
+
+def datacompy_pandas(a: Path, b: Path, keyed: bool) -> Any:
+    import datacompy
+    import pandas as pd
+
+    kind = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
+    found = kind(pd.read_parquet(a), pd.read_parquet(b), join_columns="id")
+    return [len(found.intersect_rows)]
+
+
+def datacompy_polars(a: Path, b: Path, keyed: bool) -> Any:
+    import datacompy
+    import polars as pl
+
+    found = datacompy.PolarsCompare(pl.read_parquet(a), pl.read_parquet(b), join_columns="id")
+    return [len(found.intersect_rows)]
+
+
+KEYED: list[Callable[..., Any]] = [
+    duckdb_join,
+    ours,
+    duckdb_join_alone,
+    reading,
+    polars_join,
+    pandas_merge,
+    datacompy_polars,
+    datacompy_pandas,
+]
+IN_ORDER: list[Callable[..., Any]] = [reading, ours, duckdb_join]
+WAYS = {way.__name__: way for way in KEYED}
+
+
+def one(name: str, a: Path, b: Path, keyed: bool) -> None:
+    """Runs one way and prints its seconds, CPU seconds and peak MiB."""
+    began, before = time.perf_counter(), time.process_time()
+    answer = WAYS[name](a, b, keyed)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, "answer": answer}, default=str))
+
+
+def measure(ways: list[Callable[..., Any]], a: Path, b: Path, keyed: bool, skipped: set[str]) -> None:
+    base: dict[str, float] = {}
+    for way in ways:
+        if way.__name__ in skipped:
+            continue
+        words = [sys.executable, __file__, "--one", way.__name__, str(a), str(b), "keyed" if keyed else "order"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"  {way.__name__:<20} failed: {done.stderr.strip().splitlines()[-1][:100]}")
+            continue
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+        base = base or found
+        ratios = f"{found['seconds'] / base['seconds']:6.2f} × time {found['peak'] / base['peak']:6.2f} × memory"
+        took = f"{found['seconds']:7.2f} s  cpu {found['cpu']:7.2f} s  {found['peak']:7.0f} MiB"
+        print(f"  {way.__name__:<20} {took}  {ratios}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
+    parser.add_argument("--keys", nargs="*", default=["integer", "text"])
+    parser.add_argument("--skip", nargs="*", default=[])
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.make:  # in a process of its own: a child's peak memory begins with its parent's
+        make(Path(given.make[0]), int(given.make[1]), given.make[2] == "text")
+        return
+    if given.one:
+        name, a, b, how = given.one
+        one(name, Path(a), Path(b), how == "keyed")
+        return
+    for rows in given.rows:
+        for key in given.keys:
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                subprocess.run([sys.executable, __file__, "--make", place, str(rows), key], check=True)
+                print(f"{rows:,} rows, {key} key, shuffled (base: DuckDB's join that counts the same things)")
+                measure(KEYED, folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, set(given.skip))
+                print(f"{rows:,} rows, in one order (base: reading both files)")
+                measure(IN_ORDER, folder / "a-same.parquet", folder / "b-same.parquet", False, set(given.skip))
+
+
+if __name__ == "__main__":
+    main()

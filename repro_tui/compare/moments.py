@@ -1,0 +1,115 @@
+"""Sums, percentiles and samples of how far numbers moved."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from repro_tui.compare.cells import Floats, Mask
+from repro_tui.compare.numbers import Numbers
+from repro_tui.compare.statistics import kolmogorov_smirnov, wasserstein
+
+LOWEST, HIGHEST, BINS_PER_DECADE = -20, 20, 100
+
+
+class Moments:
+    """The sums behind the measures over rows that moved, and a histogram of |delta| fine enough for its percentiles."""
+
+    def __init__(self) -> None:
+        self.largest = self.largest_relative = self.sum = self.sum_abs = self.sum_squares = self.divergence = 0.0
+        self.bins = np.zeros((HIGHEST - LOWEST) * BINS_PER_DECADE, dtype=np.int64)
+
+    def add(self, found: Numbers, finite: Mask) -> None:
+        """Adds a batch of rows; those of no difference add nothing."""
+        delta = found.delta[finite]
+        if not len(delta):
+            return
+        size = np.abs(delta)
+        self.largest = max(self.largest, float(size.max()))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(found.scale[finite] > 0, size / found.scale[finite], 0.0)
+        self.largest_relative = max(self.largest_relative, float(relative.max()))
+        with np.errstate(over="ignore"):
+            self.sum, self.sum_abs = self.sum + float(delta.sum()), self.sum_abs + float(size.sum())
+            self.sum_squares += float(np.square(delta).sum())
+        moved = size[size > 0]
+        if len(moved):
+            place = ((np.log10(moved) - LOWEST) * BINS_PER_DECADE).astype(np.int64).clip(0, len(self.bins) - 1)
+            self.bins += np.bincount(place, minlength=len(self.bins))
+        self.divergence += _divergence(found.a[finite], found.b[finite])
+
+    def measures(self, count: int, sd: float) -> dict[str, Any]:
+        """The measures over `count` finite pairs; `sd` is the standard deviation of A."""
+        if not count:
+            return {}
+        root = math.sqrt(self.sum_squares / count)
+        return {
+            "mean_abs": self.sum_abs / count,
+            "p99_abs": self._percentile(0.99, count),
+            "bias": self.sum / count,
+            "rmse": root,
+            "rmse_over_sd": root / sd if sd else None,
+        }
+
+    def _percentile(self, share: float, count: int) -> float:
+        """From the bins, so within 2.3 %."""
+        still = count - int(self.bins.sum())
+        cumulated = still + np.cumsum(self.bins)
+        wanted = share * count
+        if still >= wanted:
+            return 0.0
+        place = int(np.searchsorted(cumulated, wanted))
+        return float(min(10.0 ** (LOWEST + (place + 1) / BINS_PER_DECADE), self.largest))
+
+    def histogram(self) -> tuple[tuple[float, float, int], ...]:
+        """Rows by decade of |delta|: (log10 from, log10 to, rows), empty decades at the ends left out."""
+        decades = self.bins.reshape(-1, BINS_PER_DECADE).sum(axis=1)
+        filled = np.flatnonzero(decades)
+        if not len(filled):
+            return ()
+        return tuple(
+            (float(LOWEST + n), float(LOWEST + n + 1), int(decades[n])) for n in range(filled[0], filled[-1] + 1)
+        )
+
+
+class Sample:
+    """The rows of A's first 100,000, for measures of the distributions: they ignore which rows belong together."""
+
+    def __init__(self) -> None:
+        self.a: list[Floats] = []
+        self.b: list[Floats] = []
+
+    def take(self, a: pa.Array, b: pa.Array, first: pa.Array) -> None:
+        """Keeps a batch's rows that are among the first of A, where both numbers are finite."""
+        one, other = (_floats(side.take(first)) for side in (a, b))
+        both = np.isfinite(one) & np.isfinite(other)
+        self.a.append(one[both])
+        self.b.append(other[both])
+
+    def measures(self, sd: float) -> dict[str, Any]:
+        """Secondary measures."""
+        a, b = (np.concatenate(side) if side else np.zeros(0) for side in (self.a, self.b))
+        if not len(a):
+            return {}
+        found = {"ks": kolmogorov_smirnov(a, b)}
+        return found | ({"wasserstein_over_sd": wasserstein(a, b) / sd} if sd else {})
+
+
+def _floats(values: pa.Array) -> Floats:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _divergence(a: Floats, b: Floats) -> float:
+    """The sum of the Jensen-Shannon divergences (bits) of the two-outcome distributions that a and b stand for."""
+    inside = (a >= 0) & (a <= 1) & (b >= 0) & (b <= 1) & (a != b)
+    p, q = a[inside], b[inside]
+    middle = (p + q) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [
+            np.where(x > 0, x * np.log2(x / m), 0.0) + np.where(x < 1, (1 - x) * np.log2((1 - x) / (1 - m)), 0.0)
+            for x, m in ((p, middle), (q, middle))
+        ]
+    return float(sum(np.nansum(term) for term in terms) / 2)

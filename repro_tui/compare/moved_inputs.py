@@ -1,0 +1,77 @@
+"""The validation inputs beside whether the row's prediction moved: what slices are looked for in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.slices import find_slices
+from repro_tui.model.predictions import PredictionsArea, Slice
+from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.plain import from_plain, to_plain
+
+FORMAT = "1"
+MOST_ROWS = 200_000  # of the inputs, evenly spaced: an answer about shares needs no more
+
+
+def slices_of(area: PredictionsArea, folder: Path, predictions: Path, context: Context) -> tuple[Slice, ...]:
+    """The slices of an audit's inputs in which predictions moved; none where the inputs are not known.
+
+    `folder` holds inputs.parquet and differences.parquet, and `predictions` is A's first run. What was found is
+    remembered by the content of both.
+    """
+    inputs, differences = folder / "inputs.parquet", folder / "differences.parquet"
+    if area.status == "same" or not area.differences or not inputs.exists():
+        return ()
+    digests = [context.cache.hashes.digests(path).sha256 for path in (inputs, differences)]
+    key = digest_text(FORMAT, *digests, *area.key)
+    known = context.cache.read_note("slices", key)
+    if not isinstance(known, list):
+        known = [to_plain(found) for found in _find(area, inputs, differences, predictions, context)]
+        context.cache.write_note("slices", key, known)
+    return tuple(from_plain(Slice, found) for found in known)
+
+
+def _find(
+    area: PredictionsArea, inputs: Path, differences: Path, predictions: Path, context: Context
+) -> tuple[Slice, ...]:
+    flips = any(column.flips for column in area.columns)
+    names = pq.read_schema(inputs).names
+    if not set(area.key) <= set(names):
+        return ()
+    chosen = "flip" if flips else "verdict = 'different'"
+    moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
+    scratch = context.cache.temporary()
+    with database(scratch, inputs, predictions, context.settings.memory_limit) as connection:
+        table = connection.sql(_query(area.key, names, moved, pq.read_metadata(inputs).num_rows)).to_arrow_table()
+    which = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
+    return find_slices(_only(table, names, area.key), which, "flip" if flips else "move")
+
+
+def _only(table: pa.Table, names: list[str], key: tuple[str, ...]) -> pa.Table:
+    """The inputs but their key."""
+    return table.select([n for n, name in enumerate(names) if name not in key]).rename_columns(
+        [name for name in names if name not in key]
+    )
+
+
+def _query(key: tuple[str, ...], names: list[str], moved: str, rows: int) -> str:
+    """Evenly spaced inputs (`a`), each with whether its prediction (of `b`) is among those that moved."""
+    step = -(-rows // MOST_ROWS)
+    columns = ", ".join(f"a.{quoted(name)}" for name in names)
+    if not key:
+        return (
+            f"SELECT {columns}, m.row_a IS NOT NULL AS moved FROM a"  # noqa: S608
+            f" LEFT JOIN ({moved}) m ON m.row_a = a.file_row_number WHERE a.file_row_number % {step} = 0"
+        )
+    on = " AND ".join(f"CAST(a.{quoted(name)} AS VARCHAR) = CAST(p.{quoted(name)} AS VARCHAR)" for name in key)
+    keys = f"SELECT b.* FROM b JOIN ({moved}) m ON m.row_a = b.file_row_number"  # noqa: S608
+    return (
+        f"SELECT {columns}, EXISTS (SELECT 1 FROM ({keys}) p WHERE {on}) AS moved FROM a"  # noqa: S608
+        f" WHERE a.file_row_number % {step} = 0"
+    )

@@ -1,0 +1,185 @@
+"""Streams of matched rows: in the order of the files where that is one, else by a join that may go to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from repro_tui.compare.database import quoted
+
+T = TypeVar("T")
+BATCH = 131_072
+SAMPLE = 100_000
+MOST_ALONE = 1_000
+_ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A batch of matched rows: 0-based row numbers in A and B, the keys' columns, and both sides' value columns."""
+
+    row_a: pa.Array
+    row_b: pa.Array
+    keys: dict[str, pa.Array]
+    a: dict[str, pa.Array]
+    b: dict[str, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.row_a)
+
+    @cached_property
+    def first(self) -> pa.Array:
+        """Where the first 100,000 rows of A stand in this batch: a sample whatever the order of the join."""
+        return pa.array(np.flatnonzero(self.row_a.to_numpy() < SAMPLE))
+
+    def only(self, name: str, rows: pa.Array) -> Pair:
+        """Some rows of this batch, with one value column."""
+        if len(rows) == len(self):
+            return self
+        keys = {key: values.take(rows) for key, values in self.keys.items()}
+        a, b = ({name: side[name].take(rows)} for side in (self.a, self.b))
+        return Pair(self.row_a.take(rows), self.row_b.take(rows), keys, a, b)
+
+    def key_texts(self, rows: pa.Array) -> pa.Array:
+        """The key (or the position) of some rows of this batch, as JSON lists."""
+        parts = [_json(column.take(rows)) for column in self.keys.values()] or [_json(self.row_a.take(rows))]
+        inner = pc.binary_join_element_wise(*parts, ", ") if len(parts) > 1 else parts[0]
+        return pc.binary_join_element_wise("[", inner, "]", "")
+
+
+def _json(values: pa.Array) -> pa.Array:
+    """Each value as JSON; quickly where nothing needs to be escaped."""
+    if pa.types.is_integer(values.type):
+        return pc.cast(values, pa.string())
+    if pa.types.is_string(values.type) and not pc.any(pc.match_substring_regex(values, _ESCAPED)).as_py():
+        return pc.binary_join_element_wise('"', values, '"', "")
+    return pa.array([json.dumps(value, default=str) for value in values.to_pylist()], pa.string())
+
+
+# -- in the order of the files ------------------------------------------------------------------------------------
+
+
+def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> Iterator[Pair]:
+    """The n-th row of A with the n-th row of B; both files are read ahead, at the same time."""
+    start = 0
+    wanted = [*key, *columns]
+    for one, other in zip(ahead(batches(a, wanted)), ahead(batches(b, columns)), strict=True):
+        rows = pa.array(np.arange(start, start + one.num_rows, dtype=np.int64))
+        start += one.num_rows
+        cells = _columns(one)
+        yield Pair(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
+
+
+def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly BATCH rows, whatever the file's own groups are."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+            while batch.num_rows:
+                part = batch.slice(0, BATCH - count)
+                waiting.append(part)
+                count += part.num_rows
+                batch = batch.slice(part.num_rows)
+                if count == BATCH:
+                    yield _one(waiting)
+                    waiting, count = [], 0
+    if count:
+        yield _one(waiting)
+
+
+def _one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return parts[0] if len(parts) == 1 else pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made in a thread while the one before is used."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, items, end)
+        while (item := waiting.result()) is not end:
+            waiting = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]
+
+
+def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
+
+
+# -- by key -------------------------------------------------------------------------------------------------------
+
+
+class Joined:
+    """The rows of two tables joined by key in one pass; rows that have no partner are counted on the way.
+
+    `twice` names a table of the database with the keys that do not name a row ("" where there are none); rows of
+    such a key, and rows without a key, are left out.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, a: Path, b: Path, key: Sequence[str], twice: str) -> None:
+        self._connection, self._key, self._twice = connection, list(key), twice
+        self._schemas = [pq.read_schema(path) for path in (a, b)]
+        self.matched = self.only_a = self.only_b = 0
+        self.alone: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
+
+    def pairs(self, columns: Sequence[str]) -> Iterator[Pair]:
+        """The matched rows with these columns, in no fixed order."""
+        relation = self._connection.sql(self._query(columns))
+        for batch in ahead(iter(relation.to_arrow_reader(BATCH))):
+            matched = self._matched(batch)
+            if matched.num_rows:
+                yield self._pair(matched, columns)
+
+    def _query(self, columns: Sequence[str]) -> str:
+        keys = "".join(f", coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in self._key)
+        values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
+        on = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in self._key)
+        one, other = (self._side(table) for table in "ab")
+        return f"SELECT a.file_row_number, b.file_row_number{keys}{values} FROM {one} a FULL JOIN {other} b ON {on}"  # noqa: S608
+
+    def _side(self, table: str) -> str:
+        filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._key)
+        keys = ", ".join(quoted(name) for name in self._key)
+        without = f" ANTI JOIN {self._twice} USING ({keys})" if self._twice else ""
+        return f"(SELECT {table}.* FROM {table}{without} WHERE {filled})"  # noqa: S608
+
+    def _matched(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        only_a, only_b = batch.column(1).null_count, batch.column(0).null_count
+        self.only_a, self.only_b = self.only_a + only_a, self.only_b + only_b
+        self.matched += batch.num_rows - only_a - only_b
+        if not (only_a or only_b):
+            return batch
+        for side, other in ((0, 1), (1, 0)):
+            self._remember(side, batch.filter(pc.is_null(batch.column(other))))
+        return batch.filter(pc.and_(pc.is_valid(batch.column(0)), pc.is_valid(batch.column(1))))
+
+    def _remember(self, side: int, alone: pa.RecordBatch) -> None:
+        """Keeps some keys of the rows without a partner, to be named."""
+        room = MOST_ALONE - len(self.alone[side])
+        columns = [column.to_pylist() for column in alone.slice(0, room).columns[2 : 2 + len(self._key)]]
+        self.alone[side].extend(zip(*columns, strict=True))
+
+    def _pair(self, batch: pa.RecordBatch, columns: Sequence[str]) -> Pair:
+        cells: list[Any] = batch.columns
+        width = 2 + len(self._key)
+        sides = [
+            {c: _as(cells[width + 2 * n + side], self._schemas[side].field(c).type) for n, c in enumerate(columns)}
+            for side in (0, 1)
+        ]
+        return Pair(cells[0], cells[1], dict(zip(self._key, cells[2:width], strict=True)), sides[0], sides[1])
+
+
+def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """What the database gives, in the file's own type."""
+    return values if values.type == kind else values.cast(kind)

@@ -1,0 +1,88 @@
+"""What every reporter promises: a registered one without a reader of its format here fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from repro_tui.model.errors import Refused
+from repro_tui.report.write import write_report
+from repro_tui.support.registry import load, names
+from tests.report.sample import hostile_report, lost_report, many_findings, rich_report, same_report
+from tests.report.test_hostile import HIDDEN, HOSTILE
+
+
+def _html(text: str) -> None:
+    parser = HTMLParser()
+    parser.feed(text)
+    parser.close()
+    assert text.rstrip().endswith("</html>")
+
+
+def _markdown(text: str) -> None:
+    assert text.startswith("#")
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "junit": ElementTree.fromstring,
+    "html": _html,
+    "markdown": _markdown,
+    "tsv": lambda text: list(csv.reader(text.splitlines(), delimiter="\t")),
+}
+REPORTS = {
+    "rich": rich_report,
+    "same": same_report,
+    "lost": lost_report,
+    "many": lambda: many_findings(3_000),
+}
+
+
+@pytest.fixture(params=sorted(names("repro_tui.reporters")))
+def reporter(request: pytest.FixtureRequest) -> str:
+    assert request.param in READERS, f"say in READERS how {request.param} is read: every reporter needs a case"
+    return str(request.param)
+
+
+def written(reporter: str, folder: Path, report: object) -> str:
+    file = folder / "report"
+    write_report(report, reporter, str(file), ("predictions",))  # type: ignore[arg-type]
+    return file.read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_the_format_reads_and_is_the_same_again(reporter: str, kind: str, tmp_path: Path) -> None:
+    text = written(reporter, tmp_path, REPORTS[kind]())
+    READERS[reporter](text)
+    assert text == written(reporter, tmp_path, REPORTS[kind]())
+    assert text.endswith("\n")
+
+
+def test_the_verdict_is_told(reporter: str, tmp_path: Path) -> None:
+    assert rich_report().verdict in written(reporter, tmp_path, rich_report())
+    assert lost_report().sides.b.what.partition(",")[0] in written(reporter, tmp_path, lost_report()).replace("\\", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_breaks_nothing(reporter: str, text: str, tmp_path: Path) -> None:
+    page = written(reporter, tmp_path, hostile_report(text))
+    READERS[reporter](page)
+    assert not HIDDEN.search(page)
+
+
+def test_a_link_is_not_written_through(reporter: str, tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("kept")
+    (tmp_path / "report").symlink_to(tmp_path / "target")
+    written(reporter, tmp_path, rich_report())
+    assert (tmp_path / "target").read_text() == "kept"
+
+
+def test_an_unknown_reporter_is_refused() -> None:
+    with pytest.raises(Refused, match="there is no reporter named 'absent'"):
+        load("repro_tui.reporters", "absent")

@@ -1,0 +1,118 @@
+"""What every runner promises, tried in a real environment of each: a registered runner without a case fails here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from repro_tui.model.errors import Cancelled
+from repro_tui.model.workspace import BuiltEnvironment
+from repro_tui.support.context import Context
+from repro_tui.support.registry import names
+from tests.contract.case import CANARY
+from tests.contract.runner_case import WRITE, RunnerCase, runner_module
+from tests.execute.test_local import sleepers
+
+# docker-py leaves the socket of an attached stream to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:Exception ignored in. <socket.socket .*docker.sock:pytest.PytestUnraisableExceptionWarning"
+)
+made: dict[str, BuiltEnvironment] = {}
+
+
+@pytest.fixture(params=sorted(names("repro_tui.runners")))
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, context: Context) -> RunnerCase:
+    name = str(request.param)
+    module = runner_module(name)
+    assert module is not None, f"write tests/contract/cases_runner_{name}.py: every runner needs a case"
+    if name not in made:
+        made[name] = module.make(tmp_path_factory.mktemp(name))
+    return RunnerCase(name, made[name], context)
+
+
+def log(run: object) -> str:
+    return Path(run.log).read_text()  # type: ignore[attr-defined]
+
+
+def test_a_run_gives_its_table_and_the_isolation_it_had(case: RunnerCase) -> None:
+    run = case.run("print('hello')\n" + WRITE)
+    assert (run.status, run.exit_code, run.rows, run.output_format, run.number) == ("succeeded", 0, 1, "CSV", 1), run
+    assert log(run) == "hello\n"
+    assert Path(run.predictions).parent == case.context.folder
+    assert run.isolation is not None
+    assert run.isolation.probed
+    assert run.isolation.network == "none"
+    assert run.seconds > 0
+    left = {path.name for path in case.context.folder.iterdir()}
+    assert left == {"run-1.log", "run-1.parquet"}, "what a run needed for itself has to be removed"
+
+
+def test_it_sees_its_inputs_and_nothing_of_the_host(case: RunnerCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST_SECRET", CANARY)
+    secret = case.context.folder.parent / "secret"
+    secret.write_text(CANARY)
+    run = case.run(
+        "import socket\nprint(open(inputs).read().split(), sorted(os.environ.items()))\n"
+        f"print('seen', os.path.exists({str(secret)!r}), [name for _, name in socket.if_nameindex()])\n"
+        "for path in (sys.argv[0], inputs, '/usr/x', '/proc/sys/kernel/core_pattern'):\n"
+        "    try:\n        open(path, 'a'); print('WRITABLE', path)\n    except OSError: pass\n"
+        "try: socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError as error: print('errno', error.errno)\n"
+        + WRITE
+    )
+    text = log(run)
+    assert run.status == "succeeded", text
+    assert "['id', '1']" in text
+    assert CANARY not in text
+    assert "seen False ['lo']" in text
+    assert "WRITABLE" not in text
+    assert "errno 101" in text  # ENETUNREACH
+
+
+def test_what_is_fixed_for_both_sides_is_fixed(case: RunnerCase) -> None:
+    case.settings = {"seed": 7}
+    text = log(case.run("for item in sorted(os.environ.items()): print(*item)\nimport socket\n" + WRITE))
+    for line in ("PYTHONHASHSEED 7", "TZ UTC", "LC_ALL C.UTF-8", "HOME /tmp", "OMP_NUM_THREADS 1", "REPRO_SEED 7"):
+        assert f"{line}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "words"),
+    [
+        ("sys.exit('the weights are missing')\n", "failed", "the weights are missing"),
+        ("pass\n", "no-output", "wrote no output"),
+        ("os.symlink('/etc/hostname', output)\n", "no-output", "a link is not followed"),
+        ("open(output, 'w').write('a,b\\n1\\n')\n", "unreadable-output", "line 2 has 1 fields"),
+        ("sys.exit(137)\n", "failed", "137"),
+    ],
+)
+def test_what_goes_wrong_is_told(case: RunnerCase, program: str, status: str, words: str) -> None:
+    run = case.run(program)
+    assert run.status == status, run
+    assert words in run.what
+    assert run.do
+    assert not run.predictions
+
+
+def test_a_run_over_its_time_is_ended_with_all_its_children(case: RunnerCase) -> None:
+    run = case.run(
+        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "subprocess.Popen(['sleep', '96.5'], start_new_session=True)\ntime.sleep(60)\n",
+        timeout_s=2,
+    )
+    assert (run.status, run.exit_code) == ("timed-out", None)
+    assert run.seconds < 2 + 5 + 5
+    time.sleep(0.3)
+    assert sleepers("96.5") == []
+
+
+def test_a_cancelled_run_leaves_nothing(case: RunnerCase) -> None:
+    timer = threading.Timer(2.0, case.context.cancel.cancel)
+    timer.start()
+    with pytest.raises(Cancelled):
+        case.run("import subprocess\nsubprocess.Popen(['sleep', '97.5'])\ntime.sleep(60)\n")
+    time.sleep(0.3)
+    assert sleepers("97.5") == []
+    assert {path.name for path in case.context.folder.iterdir()} <= {"run-1.log"}
