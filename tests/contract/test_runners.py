@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,16 @@ from tests.contract.case import CANARY
 from tests.contract.runner_case import WRITE, RunnerCase, runner_module
 from tests.execute.test_local import sleepers
 
-# docker-py leaves the socket of an attached stream to the garbage collector.
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """docker-py leaves the socket of an attached stream open: it is collected here, and no later test meets it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:Exception ignored in. <socket.socket .*docker.sock:pytest.PytestUnraisableExceptionWarning"
 )
