@@ -93,24 +93,30 @@ class _Objects:
         self.cached = False
         if self._stores is None:
             self._stores = stores_of(self._fetching)
+        wrong: Inconclusive | None = None
         for store in self._stores:
-            stored = store.fetch(tracked.md5, self.context)
-            if stored:
-                self._check(stored, tracked, store)
-                return stored
-        asked = ", ".join(store.name for store in self._stores) or "none: no local cache and no default remote"
+            try:
+                stored = store.fetch(tracked.md5, self.context)
+                if stored and self._check(stored, tracked, store):
+                    return stored
+            except Inconclusive as error:  # the next store may have what was recorded
+                wrong = wrong or error
+        if wrong:
+            raise wrong
+        none = "none: there is no local cache, and no remote that is a URL or an absolute path"
+        asked = ", ".join(store.name for store in self._stores) or none
         raise Inconclusive(
             f"the DVC object {tracked.md5} is in none of its stores ({asked})",
             "run dvc push where the data is, or dvc fetch in the repository",
         )
 
-    def _check(self, stored: Stored, tracked: Tracked, store: Store) -> None:
+    def _check(self, stored: Stored, tracked: Tracked, store: Store) -> bool:
         wanted = tracked.md5.removesuffix(".dir")
         if stored.md5 == wanted:
-            return
+            return True
         if tracked.legacy and text_md5(stored.file) == wanted:
             self.context.cache.write_note("dvc-text", wanted, stored.md5)
-            return
+            return True
         raise Inconclusive(
             f"what {store.name} holds is not what was recorded: recorded md5 {wanted}, fetched md5 {stored.md5}",
             "put the recorded data back into that store (dvc push -r), or record the new hash if the change is meant",

@@ -1,4 +1,4 @@
-"""Where DVC's objects lie: the repository's local cache, and the default remote of the commit's configuration."""
+"""Where DVC's objects lie: the repository's local cache, and the remotes of the commit's configuration."""
 
 from __future__ import annotations
 
@@ -67,13 +67,33 @@ def stores_of(fetching: Fetching) -> list[Store]:
     if local:
         cache = _option(configuration, "cache", "dir") or "cache"
         stores.append(Store(str(local / ".dvc" / cache)))
-    name = _option(configuration, "core", "remote")
-    url = _option(configuration, f'remote "{name}"', "url") if name else ""
-    if url and "://" in url:
-        stores.append(Store(url))
-    elif url and (Path(url).is_absolute() or local):
-        stores.append(Store(str((local or Path("/")) / ".dvc" / url)))
-    return stores
+    found = (_store(_url(configuration, name), local) for name in _remotes(configuration))
+    return stores + list(dict.fromkeys(store for store in found if store))
+
+
+def _remotes(configuration: configparser.ConfigParser) -> list[str]:
+    """The names of the remotes, the default one first: an output may be in another, and what it has is hashed."""
+    default = _option(configuration, "core", "remote")
+    sections = (section.strip("'") for section in configuration.sections())
+    others = [section[8:-1] for section in sections if section.startswith('remote "') and section.endswith('"')]
+    return list(dict.fromkeys([default, *others] if default else others))
+
+
+def _url(configuration: configparser.ConfigParser, name: str, depth: int = 4) -> str:
+    """A remote's place; `remote://NAME/PATH` is below another remote."""
+    url = _option(configuration, f'remote "{name}"', "url")
+    if url.startswith("remote://") and depth:
+        other, _, path = url.removeprefix("remote://").partition("/")
+        below = _url(configuration, other, depth - 1)
+        return f"{below.rstrip('/')}/{path}" if below else ""
+    return url
+
+
+def _store(url: str, local: Path | None) -> Store | None:
+    """A remote as a store; a relative path is below the .dvc folder of the repository on this machine."""
+    if "://" in url:
+        return Store(url)
+    return Store(str((local or Path("/")) / ".dvc" / url)) if url and (Path(url).is_absolute() or local) else None
 
 
 def _dvc_root(fetching: Fetching) -> tuple[Path | None, Path | None] | None:

@@ -159,7 +159,7 @@ class _Reader:
 
     def _pinned(self) -> str | None:
         lines = self._read(".python-version").split() if ".python-version" in self.files else []
-        return _version(lines[0]) if lines else None
+        return exact_version(lines[0]) if lines else None
 
     def _required(self) -> str | None:
         if "pyproject.toml" not in self.files:
@@ -169,7 +169,7 @@ class _Reader:
         except (ValueError, RecursionError):
             return None
         text = str(project.get("requires-python", "")).strip() if isinstance(project, dict) else ""
-        return _version(text.removeprefix("==").strip().removesuffix(".*")) if text.startswith("==") else None
+        return exact_version(text.removeprefix("==").strip().removesuffix(".*")) if text.startswith("==") else None
 
     # -- parameters and data ------------------------------------------------------------------------------------
 
@@ -219,7 +219,8 @@ def environments(names: Collection[str]) -> list[tuple[str, str]]:
     return [(kind, name) for kind, name in _candidates(names) if name in names]
 
 
-def _version(text: str) -> str | None:
+def exact_version(text: str) -> str | None:
+    """A version of Python as .python-version pins it; None where it is no single one."""
     numbers = text.split(".")
     return text if 2 <= len(numbers) <= 3 and numbers[0] == "3" and all(n.isdecimal() for n in numbers) else None
 

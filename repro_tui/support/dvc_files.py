@@ -58,6 +58,14 @@ def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
     return _stages(_load(tree / "dvc.lock"))
 
 
+def defined_stage(tree: Path, name: str) -> dict[str, Any]:
+    """What the dvc.yaml at the root says of a stage, by its name in dvc.lock (`NAME@ITEM` of a foreach or matrix)."""
+    stages = _stages(_load(tree / "dvc.yaml"))
+    whole = stages.get(name) or stages.get(name.partition("@")[0]) or {}
+    repeated = whole.get("do")
+    return repeated if isinstance(repeated, dict) else whole
+
+
 def _stages(document: Any) -> dict[str, dict[str, Any]]:
     stages = document.get("stages") if isinstance(document, dict) else None
     found = stages.items() if isinstance(stages, dict) else ()
@@ -94,7 +102,7 @@ def _tracked(out: dict[str, Any]) -> Tracked | None:
 
 
 def _load(file: Path) -> Any:
-    """A small YAML file, or None where there is none. Aliases are refused: DVC writes none, and they can explode."""
+    """A small YAML file, or None where there is none. Aliases are refused: they can explode, and DVC writes none."""
     if not file.is_file():
         return None
     import yaml
@@ -106,7 +114,7 @@ def _load(file: Path) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
-            raise Inconclusive(f"{name} has YAML aliases, which DVC never writes", "correct the file")
+            raise Inconclusive(f"{name} has YAML aliases, which are not read", "write out what they stand for")
         return yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Inconclusive(f"{name} is not YAML that DVC writes", "correct the file") from error
+        raise Inconclusive(f"{name} is not YAML that DVC reads", "correct the file") from error

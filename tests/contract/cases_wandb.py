@@ -1,4 +1,4 @@
-"""An offline run of the real client, with a secret among its configuration."""
+"""An offline run with uncommitted changes and a model, with a secret in its configuration and in its git remote."""
 
 from __future__ import annotations
 
@@ -11,5 +11,8 @@ from tests.wandb_runs.runs import WandbProject
 
 def make(folder: Path) -> Iterator[Case]:
     project = WandbProject(folder)
-    run = project.train(weight=2.0, config={"factor": 1.5, "api_key": CANARY})
-    yield Case(f"wandb:{run}", project.folder, ("wandb:nowhere", "wandb:../x", f"wandb:{folder}"))
+    project.git.git("remote", "add", "origin", f"https://ada:{CANARY}@example.org/acme/credit.git")
+    with (project.root / "predict.py").open("a") as file:
+        file.write("# another\n")
+    run = project.train(weight=2.0, config={"factor": 1.0, "api_key": CANARY})
+    yield Case(f"wandb:{run}", project.root, ("wandb:run", "wandb:a/b/c?x", "wandb:..", "wandb:/etc", "wandb:a/b"))

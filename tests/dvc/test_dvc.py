@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import functools
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +234,202 @@ def test_without_a_record_the_stages_are_named(tmp_path: Path) -> None:
     project.commit("a stage")
     with pytest.raises(Refused, match="one of note"):
         load_record("dvc:main", context)
+
+
+# -- remotes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_relative_remote_of_the_committed_configuration_is_found(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path)
+    config = project.folder / ".dvc" / "config"
+    config.write_text(config.read_text().replace(str(project.remote), "../../elsewhere"))
+    project.model(2.0, "model")
+    project.forget()
+    assert list((tmp_path / "elsewhere").rglob("*"))
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 0, result.stderr
+    assert scores("a") == expected(project, 2.0)
+
+
+def test_the_remote_is_the_one_that_the_revision_names(project: DvcProject, tmp_path: Path) -> None:
+    project.model(2.0, "first")
+    project.git.git("tag", "v1")
+    project.dvc("remote", "modify", "store", "url", str(tmp_path / "second"))
+    project.model(3.0, "second")
+    project.forget()
+    result = project.audit("dvc:v1", "dvc:main")
+    assert result.status == 1, result.stderr
+    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+
+
+@pytest.mark.parametrize("how", ["file", "http"])
+def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, how: str) -> None:
+    project.model(2.0, "model")
+    with served(project.remote) as address:
+        url = address if how == "http" else project.remote.as_uri()
+        project.dvc("remote", "modify", "--local", "store", "url", url)
+        project.forget()
+        result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 0, result.stderr
+    assert scores("a") == expected(project, 2.0)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_an_output_in_another_remote_is_found(project: DvcProject, tmp_path: Path) -> None:
+    project.dvc("remote", "add", "--quiet", "other", str(tmp_path / "other"))
+    (project.folder / "model").mkdir()
+    (project.folder / "model" / "weights.json").write_text('{"weight": 2.0}')
+    project.dvc("add", "--quiet", "--no-commit", "model")
+    pointer = project.folder / "model.dvc"
+    pointer.write_text(pointer.read_text().replace("path: model", "path: model\n  remote: other"))
+    project.dvc("commit", "--quiet", "--force")
+    project.dvc("push", "--quiet")
+    project.commit("model")
+    project.forget()
+    assert not project.remote.exists()
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 0, result.stderr
+
+
+def test_a_damaged_cache_gives_way_to_the_remote(project: DvcProject) -> None:
+    project.model(2.0, "model")
+    for path in (project.folder / ".dvc" / "cache").rglob("*"):
+        if path.is_file() and b'"weight"' in path.read_bytes():
+            path.chmod(0o644)
+            path.write_text('{"weight": 9.0}')
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 0, result.stderr
+    assert scores("a") == expected(project, 2.0)
+
+
+def test_a_commit_that_is_nowhere_is_refused(project: DvcProject, tmp_path: Path) -> None:
+    result = project.audit(f"dvc:{'a' * 40}", "dvc:main")
+    assert (result.status, result.stdout) == (2, "")
+    assert "no such revision" in result.stderr
+
+
+# -- DVC 2 --------------------------------------------------------------------------------------------------------
+
+
+def test_data_of_dvc_2_is_told_and_restored(project: DvcProject) -> None:
+    """DVC 2 wrote no `hash: md5`, kept objects without files/md5, and hashed text without its carriage returns."""
+    content = b'{"weight":\r\n2.0}\r\n'
+    md5 = hashlib.md5(content.replace(b"\r\n", b"\n")).hexdigest()
+    listing = json.dumps([{"md5": md5, "relpath": "weights.json"}]).encode()
+    folder = hashlib.md5(listing).hexdigest() + ".dir"
+    for name, raw in ((md5, content), (folder, listing)):
+        target = project.remote / name[:2] / name[2:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(raw)
+    project.commit("DVC 2", {"model.dvc": f"outs:\n- md5: {folder}\n  size: 20\n  nfiles: 1\n  path: model\n"})
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 0, result.stderr
+    assert scores("a") == expected(project, 2.0)
+    warnings = [text for part in result.report["sides"]["a"]["rebuild"] for text in part["warnings"]]
+    assert any("DVC 2" in text for text in warnings)
+    target = project.remote / md5[:2] / md5[2:]
+    target.write_bytes(content.replace(b"2.0", b"9.0"))
+    remove_tree(Path(os.environ["REPRO_TUI_CACHE"]))
+    result = project.audit("dvc:main", "dvc:main")
+    assert result.status == 3
+    assert f"recorded md5 {md5}" in " ".join(result.report["summary"])
+
+
+# -- experiments and stages ---------------------------------------------------------------------------------------
+
+
+def staged(folder: Path, *, files: dict[str, str] | None = None, options: tuple[str, ...] = ()) -> DvcProject:
+    """A project without a record whose stage `score` has run."""
+    project = DvcProject(folder, record="")
+    project.model(2.0, "model")
+    if files:
+        project.commit("more", files)
+    inputs = ("--deps", "predict.py", "--deps", "inputs.csv", "--deps", "model", "--outs", "scores.csv", *options)
+    project.dvc("stage", "add", "--quiet", "--run", "--name", "score", "--params", "params.json:factor", *inputs, STAGE)
+    project.commit("a stage")
+    return project
+
+
+def test_an_experiment_is_audited_against_its_baseline(tmp_path: Path) -> None:
+    project = staged(tmp_path)
+    project.dvc("exp", "run", "--name", "sharper", "--set-param", "params.json:factor=1.5")
+    project.dvc("push", "--quiet", "--all-commits")
+    project.git.git("checkout", "--quiet", "--force", "main")
+    result = project.audit("dvc:main#score", "dvc:sharper#score", "--key", "id")
+    assert result.status == 1, result.stderr
+    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    assert result.report["areas"]["parameters"]["status"] == "different"
+
+
+def test_the_table_of_a_stage_is_its_inputs_and_others_are_laid_in_its_place(tmp_path: Path) -> None:
+    project = staged(tmp_path)
+    record = load_record("dvc:main#score", Context(cache=_cache(tmp_path), here=project.folder))
+    assert record.validation.inputs is not None
+    assert Path(record.validation.inputs).read_text() == (project.folder / "inputs.csv").read_text()
+    (project.folder / "other.csv").write_text("id,x\nq1,7\nq2,8\n")
+    result = project.audit("dvc:main#score", "dvc:main#score", "--key", "id", "--inputs", "other.csv")
+    assert result.status == 0, result.stderr
+    assert scores("a") == {"q1": 14.0, "q2": 16.0}
+
+
+def test_a_lock_that_is_older_than_its_commit_is_told(tmp_path: Path) -> None:
+    project = staged(tmp_path)
+    context = Context(cache=_cache(tmp_path), here=project.folder)
+    assert load_record("dvc:main#score", context).warnings == ()
+    project.commit("later", {"params.json": '{"factor": 1.5}', "predict.py": PREDICT + "# later\n"})
+    (warning,) = load_record("dvc:main#score", context).warnings
+    assert "another predict.py, params.json: factor" in warning
+
+
+IN_A_FOLDER = """\
+stages:
+  score:
+    wdir: score
+    cmd:
+    - cp -R ../model ../params.json ../predict.py .
+    - python3 predict.py ../inputs.csv out.csv
+    - 'echo ''{"n": 40, "deep": {"share": 0.5}}'' > metrics.json'
+    deps: [../inputs.csv, ../model]
+    outs: [out.csv]
+    metrics:
+    - metrics.json:
+        cache: false
+"""
+
+
+def test_a_stage_in_a_folder_runs_there_and_its_metrics_are_read(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path, record="")
+    project.model(2.0, "model")
+    (project.folder / "score").mkdir()
+    project.commit("defined", {"dvc.yaml": IN_A_FOLDER})
+    project.dvc("repro", "--quiet")
+    project.commit("a stage")
+    record = load_record("dvc:main#score", Context(cache=_cache(tmp_path), here=project.folder))
+    assert record.expected.metrics == {"n": 40.0, "deep.share": 0.5}
+    assert [item.path for item in record.data] == ["model"]
+    result = project.audit("dvc:main#score", "dvc:main#score", "--key", "id")
+    assert result.status == 0, result.stderr
+    assert scores("a") == expected(project, 2.0)
+
+
+def test_a_stage_that_leaves_the_repository_is_refused(tmp_path: Path) -> None:
+    project = DvcProject(tmp_path, record="")
+    lock = "schema: '2.0'\nstages:\n  x:\n    cmd: cat ../y\n    deps:\n    - path: ../../y\n      md5: aa\n"
+    project.commit("a lock", {"dvc.lock": lock})
+    with pytest.raises(Refused, match="outside of the repository"):
+        load_record("dvc:main#x", Context(cache=_cache(tmp_path), here=project.folder))

@@ -101,13 +101,13 @@ class WandbProject:
     def load(self, reference: str) -> Record:
         return load_record(reference, Context(cache=Cache(self.folder / "own-cache"), here=self.root))
 
-    def audit(self, *arguments: str) -> Result:
+    def audit(self, *arguments: str, **variables: str) -> Result:
         if not sandbox_works():
             arguments = (*arguments, "--isolation", "none")
         done = subprocess.run(
             [sys.executable, "-m", "repro_tui", *arguments, "--report"],
             cwd=self.root,
-            env=self.environment | {"PYTHONPATH": ""},
+            env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
