@@ -67,7 +67,8 @@ class Shift:
         def name(place: int) -> str:
             return "none" if place < 0 else names[place] if names else str(place)
 
-        return tuple((name(a), name(b), count) for (a, b), count in self.pairs.most_common(MOST_PAIRS))
+        ordered = sorted(self.pairs.items(), key=lambda found: (-found[1], name(found[0][0]), name(found[0][1])))
+        return tuple((name(a), name(b), count) for (a, b), count in ordered[:MOST_PAIRS])
 
     def measures(self, rows: int) -> dict[str, Any]:
         """The divergences' mean over all rows, and the largest; in bits."""

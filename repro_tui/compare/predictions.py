@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from repro_tui.compare.alignment import Alignment, align
 from repro_tui.compare.cells import ColumnComparison
 from repro_tui.compare.columns import columns_of
 from repro_tui.compare.differences import Differences
+from repro_tui.compare.kinds import kind_of, profile
 from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import is_deterministic, judge, judge_recorded, measure
 from repro_tui.compare.pairs import Pair
@@ -94,10 +95,13 @@ class _Comparison:
         """All bytes are the same: nothing needs to be read but the columns' names and types."""
         Differences(self.folder / "differences.parquet", self.key).close()
         schema = pq.read_schema(alignment.a)
+        kinds = self._kinds(alignment.a, schema)
         columns = tuple(
             Column(
                 name=show(field.name, 200),
-                kind=self.validation.columns.get(field.name, ColumnRule()).kind or "",
+                kind=kinds[field.name][0],
+                kind_why=kinds[field.name][1],
+                inferred=bool(kinds[field.name][1]),
                 verdict="identical",
                 equal=alignment.rows.matched,
                 type_a=str(field.type),
@@ -108,6 +112,12 @@ class _Comparison:
             if field.name not in self.key
         )
         return _area(columns, alignment.rows, self.key, 0, (), "the outputs are the same bytes")
+
+    def _kinds(self, a: Path, schema: pa.Schema) -> dict[str, tuple[str, str]]:
+        """Every column's kind, and why it was inferred, by a sample of A."""
+        told = profile(a, a, schema.names)
+        declared = self.validation.columns
+        return {f.name: kind_of(f.name, f.type, told[f.name], declared.get(f.name, ColumnRule())) for f in schema}
 
     def _compared(self, alignment: Alignment) -> PredictionsArea:
         found = columns_of(alignment, self.validation, self.settings, self.key, self.scratch)
@@ -122,13 +132,21 @@ class _Comparison:
                         vector.feed(pair, differences)
         finally:
             differences.close()
-        columns = tuple(_clean(column) for column in found.results())
+        columns = tuple(_clean(column) for column in self._beside_truth(tuple(found.results()), alignment))
         area = _area(columns, alignment.rows, self.key, differences.count, differences.worst(), "")
         if alignment.problem:
             return replace(area, status="unknown", verdict="not-comparable")
         if differences.left_out:
             return replace(area, do=f"{differences.left_out:,} further differing cells were not kept")
         return area
+
+    def _beside_truth(self, columns: tuple[Column, ...], alignment: Alignment) -> Iterable[Column]:
+        """The columns, with what the truth says of them where the record names it."""
+        if self.validation.truth is None or not alignment.comparable:
+            return columns
+        from repro_tui.compare.truth import with_truth
+
+        return with_truth(columns, alignment, self.folder / "inputs.parquet", self.validation.truth, self.scratch)
 
     # -- noise --------------------------------------------------------------------------------------------------
 
