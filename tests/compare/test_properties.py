@@ -7,20 +7,24 @@ nothing; and a planted difference is found where it is, and nowhere else.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from tests.compare.kinds_of_output import CASES, IDS, PAIRS, Case, compared
 
-QUICK = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-LONGER = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HEALTH = [HealthCheck.function_scoped_fixture]
+# Shrinking a failure would take minutes: the tables are small as they are.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+QUICK = settings(max_examples=4, deadline=None, suppress_health_check=HEALTH, phases=PHASES)
+LONGER = settings(max_examples=10, deadline=None, suppress_health_check=HEALTH, phases=PHASES)
 every_case = pytest.mark.parametrize(("case", "form"), PAIRS, ids=IDS)
 # Sums over rows in another order differ in their last digits.
 CLOSE = 1e-9
@@ -37,17 +41,22 @@ def keyed(case: Case, values: list[Any], order: list[int] | None = None) -> dict
     return {"id": [f"r{n}" for n in order]} | case.table([values[n] for n in order])
 
 
-def plain(column: Column) -> Any:
-    """A column with its numbers held to nine digits."""
-    return _near(asdict(column))
+def near(value: Any) -> Any:
+    """The same, with its fractions held to nine digits."""
+    return _each(value, lambda found: pytest.approx(found, rel=CLOSE, abs=1e-12, nan_ok=True))
 
 
-def _near(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Lists in place of tuples."""
+    return _each(value, lambda found: found)
+
+
+def _each(value: Any, of_float: Callable[[float], Any]) -> Any:
     if isinstance(value, dict):
-        return {name: _near(item) for name, item in value.items()}
+        return {name: _each(item, of_float) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_near(item) for item in value]
-    return pytest.approx(value, rel=CLOSE, abs=1e-12, nan_ok=True) if isinstance(value, float) else value
+        return [_each(item, of_float) for item in value]
+    return of_float(value) if isinstance(value, float) else value
 
 
 @every_case
@@ -96,7 +105,7 @@ def test_the_order_of_keyed_rows_changes_nothing(tmp_path: Path, case: Case, dat
         straight.rows,
         straight.differences,
     )
-    assert [asdict(column) for column in shuffled.columns] == [plain(column) for column in straight.columns]
+    assert [plain(asdict(column)) for column in shuffled.columns] == [near(asdict(c)) for c in straight.columns]
     assert cells_of(tmp_path) == cells
 
 
@@ -106,9 +115,8 @@ def cells_of(folder: Path) -> set[tuple[Any, ...]]:
     return {tuple(row.values()) for row in table.to_pylist()}
 
 
-SIDES = ("only_a", "only_b", "duplicate_a", "duplicate_b", "a", "b", "nulls_a", "nulls_b", "tied_a", "tied_b")
+SIDES = ("only_a", "only_b", "duplicate_a", "duplicate_b", "a", "b")
 OPPOSITE = {name: name[:-1] + ("b" if name[-1] == "a" else "a") for name in SIDES}
-SIGNED = ("bias",)
 
 
 def mirrored(column: Column) -> dict[str, Any]:
@@ -118,15 +126,11 @@ def mirrored(column: Column) -> dict[str, Any]:
     told["type_a"], told["type_b"] = told["type_b"], told["type_a"]
     told["flip_matrix"] = sorted([b, a, rows] for a, b, rows in told["flip_matrix"])
     measures = told["measures"]
-    for name in ("bias",):
-        if name in measures:
-            measures[name] = -measures[name]
+    if "bias" in measures:
+        measures["bias"] = -measures["bias"]
     if "paths" in measures:
         measures["paths"] = sorted([path, changed, b, a] for path, changed, a, b in measures["paths"])
         measures["missing_paths"], measures["extra_paths"] = measures["extra_paths"], measures["missing_paths"]
-    for name in ("tied_a", "tied_b"):
-        if name in measures:
-            measures[name] = told["measures"][OPPOSITE[name]]
     return told
 
 
@@ -164,8 +168,8 @@ def test_swapping_the_sides_mirrors_every_count(tmp_path: Path, case: Case, data
     back = compared(tmp_path, case, "parquet", two, one, ("id",))
     assert there.verdict == back.verdict
     assert asdict(back.rows) == {OPPOSITE.get(name, name): n for name, n in asdict(there.rows).items()}
-    assert [without(told_of(column)) for column in back.columns] == [
-        _near(without(mirrored(column))) for column in there.columns
+    assert [plain(without(told_of(column))) for column in back.columns] == [
+        near(without(mirrored(column))) for column in there.columns
     ]
 
 

@@ -1,0 +1,146 @@
+"""Known answers of the measures of every kind, and what kinds are inferred from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import kendalltau
+
+import repro_tui
+from repro_tui.compare import rankings
+from repro_tui.compare.sample import RowSample
+from repro_tui.model.predictions import Column
+
+
+def column(folder: Path, a: list[Any], b: list[Any], name: str = "v", **rule: Any) -> Column:
+    frames = [pd.DataFrame({name: side}) for side in (a, b)]
+    rules = {name: rule} if rule else {}
+    (found,) = repro_tui.compare(*frames, columns=rules, folder=folder).predictions.columns
+    return found
+
+
+def test_rank_biased_overlap_has_its_known_values() -> None:
+    """Of the extrapolated form: 1 and 0 at the ends, and by hand in between."""
+    assert rankings.overlap("abc", "abc") == pytest.approx(1.0)
+    assert rankings.overlap("abc", "xyz") == 0.0
+    assert rankings.overlap([], []) == 1.0
+    assert rankings.overlap([3, 1, 2], [3, 2, 1]) == pytest.approx((0.1 / 0.9) * (0.9 + 0.405 + 0.729) + 0.729)
+    # a is shorter: X = 1, 2, 2 at depths 1 to 3, and what is missing of a is thought on
+    known = (0.1 / 0.9) * (0.9 + 0.81 + 2 / 3 * 0.729 + 2 * 1 / (2 * 3) * 0.729) + 0.729
+    assert rankings.overlap("ab", "abc") == rankings.overlap("abc", "ab") == pytest.approx(known)
+
+
+def test_rankings_part_at_their_first_changed_rank() -> None:
+    assert rankings.first_changed("abc", "acb") == 2
+    assert rankings.first_changed("ab", "abc") == 3
+    assert rankings.first_changed("ab", "ab") is None
+    assert rankings.jaccard("abcd", "abxy", 4) == 2 / 6
+    assert rankings.ties([1.0, 1.0, 2.0, 3.0, 3.0, 3.0]) == 5
+
+
+def test_a_list_of_items_is_measured_by_row(tmp_path: Path) -> None:
+    found = column(tmp_path, [[1, 2, 3], [4, 5, 6]], [[1, 3, 2], [4, 5, 6]], "ranking")
+    assert (found.kind, found.flips, found.measures["first_changed_rank"]) == ("ranking", 1, 2)
+    assert found.measures["kendall_tau_b"] == pytest.approx((1 + kendalltau([1, 2, 3], [1, 3, 2]).statistic) / 2)
+    assert found.measures["kendall_tau_b_min"] == pytest.approx(1 / 3)
+    assert found.kind_why
+
+
+def test_a_column_of_scores_ranks_its_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=300).round(1)
+    b = a + rng.normal(size=300).round(1)
+    told = column(tmp_path, a.tolist(), b.tolist(), kind="ranking").measures
+    assert told["kendall_tau_b"] == pytest.approx(kendalltau(a, b).statistic)
+    assert 0 < told["top_k_jaccard"] < 1
+    assert told["tied_a"] > 0
+
+
+def test_texts_differ_from_a_word_on(tmp_path: Path) -> None:
+    told = column(tmp_path, ["one two three", "x"], ["one too three", "x"], kind="text").measures
+    assert (told["exact_match"], told["first_differing_token"]) == (0.5, 2)
+    assert told["edit_distance_of_differing"] == pytest.approx(1 / 13)
+
+
+def test_documents_are_told_by_path(tmp_path: Path) -> None:
+    a = {"items": [{"price": 1, "name": "x"}, {"price": 2}], "old": None, "n": 1}
+    b = {"items": [{"price": 9, "name": "x"}, {"price": 8}], "new": {}, "n": 1.0}
+    found = column(tmp_path, [json.dumps(a), "{}"], [json.dumps(b), "{}"])
+    assert (found.kind, found.different) == ("json", 1)
+    assert sorted(found.measures["paths"]) == [
+        ["items[].price", 1, 0, 0],
+        ["n", 1, 0, 0],
+        ["new", 0, 0, 1],
+        ["old", 0, 1, 0],
+    ]
+
+
+def test_vectors_have_their_divergence(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.dirichlet(np.ones(4), 50), rng.dirichlet(np.ones(4), 50)
+    expected = np.mean([jensenshannon(x, y, base=2) ** 2 for x, y in zip(a, b, strict=True)])
+    flips = int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
+    found = column(tmp_path, a.tolist(), b.tolist())
+    names = [f"class_{n}_prob" for n in range(4)]
+    frames = [pd.DataFrame(side, columns=names) for side in (a, b)]
+    group = repro_tui.compare(*frames, folder=tmp_path).predictions.columns[0]
+    for one in (found, group):
+        assert (one.kind, one.flips) == ("probability", flips)
+        assert one.measures["mean_jensen_shannon"] == pytest.approx(expected)
+        assert one.measures["mean_abs"] == pytest.approx(np.abs(a - b).mean())
+        assert one.max_abs == pytest.approx(np.abs(a - b).max())
+    assert (group.name, group.members) == ("*_prob", tuple(names))
+    assert sum(rows for _, _, rows in group.flip_matrix) == flips
+
+
+def test_embeddings_keep_their_neighbours_or_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    a = rng.normal(size=(60, 5))
+    scaled = column(tmp_path, a.tolist(), (2 * a).tolist()).measures
+    assert (scaled["neighbours_kept"], scaled["cosine_min"]) == (1.0, pytest.approx(1.0))
+    assert scaled["relative_l2_max"] == pytest.approx(1.0)
+    other = column(tmp_path, a.tolist(), rng.normal(size=(60, 5)).tolist()).measures
+    assert other["neighbours_kept"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("v", [[0.5, 0.5], [0.25, 0.75]], "probability"),
+        ("v", [[0.5, 0.6], [0.25, 0.75]], "embedding"),
+        ("top_k", [[3, 1], [1, 3]], "ranking"),
+        ("v", [[3, 1], [1, 3]], "embedding"),
+        ("ranking", ['["a"]', '["b"]'], "ranking"),
+        ("v", ['["a"]', '{"b": 1}'], "json"),
+        ("v", ["[draft] a", "[draft] b"], "label"),
+        ("v", [0, 1], "label"),
+        ("v", [0.5, 1.5], "value"),
+    ],
+)
+def test_kinds_are_inferred_and_say_why(tmp_path: Path, name: str, values: list[Any], kind: str) -> None:
+    found = column(tmp_path, values, values[::-1], name)
+    assert (found.kind, found.inferred) == (kind, True)
+    assert found.kind_why
+    declared = column(tmp_path, values, values[::-1], name, kind=kind)
+    assert (declared.kind, declared.inferred, declared.kind_why) == (kind, False, "")
+
+
+def test_a_sample_does_not_depend_on_the_order() -> None:
+    rows = np.arange(10_000)
+    shuffled = np.random.default_rng(0).permutation(rows)
+    kept = []
+    for order in (rows, shuffled):
+        sample: RowSample[int] = RowSample(100)
+        for part in np.array_split(order, 7):
+            sample.offer(part, lambda places, part=part: part[places].tolist())
+        kept.append(sorted(sample.items))
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 100
+    assert sample.measure("rows") == {"sample": "100 of 10,000 rows"}
+    assert 3_000 < np.mean(kept[0]) < 7_000
