@@ -22,16 +22,25 @@ MOST_LABELS = 10_000
 class LabelColumn(ExactColumn):
     """Adds up one column of labels.
 
-    `distinct` is how many values were seen before, and `shares` gives how often A has each label in the whole column;
-    it is asked for once, at the end, where a label flipped.
+    `distinct` is how many values were seen before. Where every row of A has a partner, `shares` gives how often A has
+    each label, and is asked for once, at the end, where a label flipped; without it the rows that have one are counted.
     """
 
     flips = True
 
-    def __init__(self, of: OfColumn, distinct: int, shares: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, of: OfColumn, distinct: int, shares: Callable[[], dict[str, int]] | None) -> None:
         super().__init__(of)
         self._distinct, self._shares = distinct, shares
         self.pairs: Counter[tuple[str, str]] = Counter()
+        self._counted: Counter[str] = Counter()
+
+    def whole(self, pair: Pair) -> None:
+        """Counts nulls, and labels where that cannot be asked for."""
+        super().whole(pair)
+        if self._shares is None and len(self._counted) <= MOST_LABELS:
+            found = pair.a[self.of.name].value_counts()
+            for label, count in zip(texts(found.field("values")), found.field("counts").to_pylist(), strict=True):
+                self._counted[label] += count
 
     def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: Pair) -> None:
         if len(self.pairs) <= MOST_LABELS:
@@ -62,7 +71,8 @@ class LabelColumn(ExactColumn):
         rows = self.tally.rows
         if not self.tally.flips:
             return None if self._distinct == 1 else 1.0
-        a = Counter({text(label): count for label, count in self._shares().items()})
+        asked = self._shares() if self._shares else {}
+        a = Counter({text(label): count for label, count in asked.items()}) or self._counted
         if max(len(a), len(self.pairs)) > MOST_LABELS:
             return None
         b = a.copy()

@@ -34,7 +34,7 @@ class NumberColumn:
         self.threshold = declared.threshold if declared.threshold is not None else 0.5
         self.decides = of.kind == "probability"
         self.tally, self.moments = Tally(), Moments()
-        self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.moved = 0
+        self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.not_finite_a = 0
         self.sample = Sample()
         self.needed = 0.0  # the smallest absolute tolerance that would pass beside the rule's relative one
 
@@ -48,6 +48,7 @@ class NumberColumn:
         """Counts nulls, and keeps a sample."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         self.nulls_a += a.null_count
+        self.not_finite_a += _not_finite(a)
         self.nulls_b += b.null_count
         if len(pair.first):
             self.sample.take(a, b, pair.first)
@@ -62,7 +63,6 @@ class NumberColumn:
         cells = self._cells(found)
         self.tally.add(cells)
         finite = np.isfinite(found.delta)
-        self.moved += len(finite)
         self.lost += int(np.count_nonzero(~finite)) - _not_finite(pair.a[self.of.name])
         self.non_finite += int(np.count_nonzero(~finite & ~found.equal))
         open_cells = finite & ~found.equal
@@ -83,10 +83,8 @@ class NumberColumn:
 
     @property
     def finite(self) -> int:
-        """Rows with a finite number on both sides, where a row moved; else all rows with a number."""
-        if not self.moved:
-            return self.tally.rows - self.nulls_a
-        return max(0, self.tally.rows - self._spread().not_finite - self.lost)
+        """Rows with a finite number on both sides."""
+        return self.tally.rows - self.not_finite_a - self.lost
 
     def column(self) -> Column:
         """The result of all batches."""

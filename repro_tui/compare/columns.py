@@ -62,7 +62,7 @@ def columns_of(
     shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
     usable = {name: pair for name, pair in shared.items() if family(pair[0]) == family(pair[1])}
     told = profile(alignment.a, alignment.b, list(usable))
-    factory = _Factory(validation, settings, alignment.a, scratch)
+    factory = _Factory(validation, settings, alignment.a, scratch, alignment.ordered)
     made = {name: factory.alone(name, pair, told[name]) for name, pair in usable.items()}
     groups = groups_of(alignment.a, alignment.b, [name for name, one in made.items() if factory.may_be_grouped(one)])
     vectors = [factory.vector(group, made) for group in groups]
@@ -77,6 +77,7 @@ class _Factory:
     settings: Settings
     a: Path
     scratch: Path
+    ordered: bool
 
     def declared(self, name: str) -> ColumnRule:
         return self.validation.columns.get(name, ColumnRule())
@@ -95,7 +96,8 @@ class _Factory:
             return TEXTS[kind](of)
         if kind == "label":
             limit = self.settings.memory_limit
-            return LabelColumn(of, told.distinct, lambda: shares(self.a, name, self.scratch, limit))
+            asked = (lambda: shares(self.a, name, self.scratch, limit)) if self.ordered else None
+            return LabelColumn(of, told.distinct, asked)
         return ExactColumn(of)
 
     def may_be_grouped(self, comparison: ColumnComparison) -> bool:

@@ -176,12 +176,10 @@ def _distinct(values: pa.ChunkedArray) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of a column's finite values: root mean square and standard deviation (0.0 where they overflow); and how many
-    values are null, NaN or infinite."""
+    """Of a column's finite values: root mean square and standard deviation (0.0 where they overflow)."""
 
     rms: float = 0.0
     sd: float = 0.0
-    not_finite: int = 0
 
 
 def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
@@ -189,20 +187,20 @@ def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
     told = _Side(path, [name]).column(name)
     centre = (told.low or 0.0) / 2 + (told.high or 0.0) / 2
     value = f"(CAST({quoted(name)} AS DOUBLE) - ({centre!r}))"
-    sums = f"SELECT count(*), count({value}), sum({value}), sum({value} * {value}) FROM a"  # noqa: S608
+    sums = f"SELECT count({value}), sum({value}), sum({value} * {value}) FROM a"  # noqa: S608
     with database(scratch, path, path, memory) as connection:
         try:
-            rows, count, first, second = connection.execute(sums).fetchall()[0]
+            count, first, second = connection.execute(sums).fetchall()[0]
             if second is not None and not math.isfinite(second):
                 finite = f"{sums} WHERE isfinite({value})"
-                _, count, first, second = connection.execute(finite).fetchall()[0]
+                count, first, second = connection.execute(finite).fetchall()[0]
         except duckdb.OutOfRangeException:
             return Spread()
     if not count or not math.isfinite(second):
-        return Spread(not_finite=rows - count)
+        return Spread()
     mean = first / count
     variance = max(0.0, second / count - mean * mean)
-    return Spread(math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance), rows - count)
+    return Spread(math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance))
 
 
 def shares(path: Path, name: str, scratch: Path, memory: int) -> dict[Any, int]:

@@ -21,6 +21,7 @@ from repro_tui.compare.database import quoted
 T = TypeVar("T")
 BATCH = 131_072
 SAMPLE = 100_000
+BATCH_BYTES = 256 << 20  # of one side: rows that are large, such as tensors, come in smaller batches
 MOST_ALONE = 1_000
 _ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
 
@@ -74,25 +75,35 @@ def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> It
     """The n-th row of A with the n-th row of B; both files are read ahead, at the same time."""
     start = 0
     wanted = [*key, *columns]
-    for one, other in zip(ahead(batches(a, wanted)), ahead(batches(b, columns)), strict=True):
+    size = rows_at_once(a, b)
+    for one, other in zip(ahead(batches(a, wanted, size)), ahead(batches(b, columns, size)), strict=True):
         rows = pa.array(np.arange(start, start + one.num_rows, dtype=np.int64))
         start += one.num_rows
         cells = _columns(one)
         yield Pair(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
 
 
-def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly BATCH rows, whatever the file's own groups are."""
+def rows_at_once(*paths: Path) -> int:
+    """How many rows of the files are held at once."""
+    found = BATCH
+    for metadata in map(pq.read_metadata, paths):
+        size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+        found = min(found, BATCH_BYTES * metadata.num_rows // max(1, size))
+    return max(1, found)
+
+
+def batches(path: Path, columns: Sequence[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly `size` rows, whatever the file's own groups are."""
     waiting: list[pa.RecordBatch] = []
     count = 0
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+        for batch in file.iter_batches(batch_size=size, columns=list(columns)):
             while batch.num_rows:
-                part = batch.slice(0, BATCH - count)
+                part = batch.slice(0, size - count)
                 waiting.append(part)
                 count += part.num_rows
                 batch = batch.slice(part.num_rows)
-                if count == BATCH:
+                if count == size:
                     yield _one(waiting)
                     waiting, count = [], 0
     if count:
@@ -130,13 +141,14 @@ class Joined:
     def __init__(self, connection: duckdb.DuckDBPyConnection, a: Path, b: Path, key: Sequence[str], twice: str) -> None:
         self._connection, self._key, self._twice = connection, list(key), twice
         self._schemas = [pq.read_schema(path) for path in (a, b)]
+        self._size = rows_at_once(a, b)
         self.matched = self.only_a = self.only_b = 0
         self.alone: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
 
     def pairs(self, columns: Sequence[str]) -> Iterator[Pair]:
         """The matched rows with these columns, in no fixed order."""
         relation = self._connection.sql(self._query(columns))
-        for batch in ahead(iter(relation.to_arrow_reader(BATCH))):
+        for batch in ahead(iter(relation.to_arrow_reader(self._size))):
             matched = self._matched(batch)
             if matched.num_rows:
                 yield self._pair(matched, columns)
