@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.text import plural, shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.export import Table
 from repro_tui.tui.finding_table import finding_table
@@ -101,12 +100,7 @@ class CauseScreen(AuditScreen):
             safe("Nobody has asked for the cause of this drift yet.", "bold"),
             safe(f"It is among the {candidates:,} differences below, or several of them together."),
         ]
-        if importlib.util.find_spec("repro_tui.explain") is None:
-            parts.append(
-                safe(f"{how} is how a later version is asked for it; this one cannot look for it.", "$text-warning")
-            )
-        else:
-            parts.append(joined(["To ask: ", safe(how, "bold $accent")]))
+        parts.append(joined(["To ask: ", safe(how, "bold $accent")]))
         return lines(parts)
 
     # -- what is under the cursor -------------------------------------------------------------------------------
@@ -121,7 +115,7 @@ class CauseScreen(AuditScreen):
         from dataclasses import asdict
 
         if self.store.report and self.store.report.causes:
-            return self.store.report.causes
+            return asdict(self.store.report.causes)
         current = self.current()
         return asdict(current[1]) if current else None
 
@@ -137,45 +131,42 @@ class CauseScreen(AuditScreen):
             self.auditor.push_finding(*current)
 
 
-def causes_told(causes: dict[str, Any], width: int) -> Content:
+def causes_told(causes: Causes, width: int) -> Content:
     """Sentences first, then shares and interactions as bars, culprits, what restores A, and what stayed open."""
-    found: list[Content | str] = [safe(text, "bold") for text in causes.get("sentences", ())]
-    shares = sorted((causes.get("shares") or {}).items(), key=lambda item: -abs(float(item[1])))
+    found: list[Content | str] = [safe(text, "bold") for text in causes.sentences]
+    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
     if shares:
         found += ["", Content.styled("share of the change", "bold $accent")]
-        found.append(bars([(str(name), float(share), "") for name, share in shares], width))
-    together = [
-        (" + ".join(map(str, item.get("factors", ()))), float(item.get("dividend", 0)), "only together")
-        for item in causes.get("interactions", ())
-    ]
+        found.append(bars([(name, share, "") for name, share in shares], width))
+    together = [(" + ".join(item.factors), item.dividend, "only together") for item in causes.interactions]
     if together:
         found += ["", Content.styled("interactions", "bold $accent"), bars(together, width, "$text-secondary")]
     found += _told(causes)
     return lines(found)
 
 
-def _told(causes: dict[str, Any]) -> list[Content | str]:
+def _told(causes: Causes) -> list[Content | str]:
     found: list[Content | str] = [""]
-    if causes.get("smallest"):
-        found.append(_pair("smallest set that reproduces B", " + ".join(map(str, causes["smallest"]))))
-    found += [_pair("reverting this restores A", " + ".join(map(str, names))) for names in causes.get("restores", ())]
-    for culprit in causes.get("culprits", ()):
-        path = " › ".join(map(str, culprit.get("path", ())))
-        alone = "enough alone" if culprit.get("sufficient") else "not enough alone"
-        what = (
-            f"{culprit.get('factor', '')} {path}: {show(culprit.get('a'), 80)} → {show(culprit.get('b'), 80)} ({alone})"
-        )
-        found.append(_pair("culprit", what))
-    if causes.get("separable") is False:
-        found.append(
-            safe("these factors cannot be told apart: one cannot be rebuilt without the other", "$text-warning")
-        )
-    unresolved = causes.get("unresolved", ())
-    found += [safe(f"could not be tried: {show(name, 200)}", "$text-warning") for name in unresolved]
-    found.append(safe(f"{causes.get('runs', 0)} runs, {causes.get('cached', 0)} from the cache", "dim"))
-    if causes.get("budget_spent"):
+    if causes.smallest:
+        found.append(_pair("smallest set that reproduces B", " + ".join(causes.smallest)))
+    found += [_pair("reverting this restores A", " + ".join(names)) for names in causes.restores]
+    found += [_pair("culprit", _culprit(culprit)) for culprit in causes.culprits]
+    if not causes.separable:
+        found.append(safe("some of it cannot be told apart: one does not run without the other", "$text-warning"))
+    for one in causes.unresolved:
+        tried = f"could not be tried: B's {', '.join(one.from_b)}: {one.why}"
+        found.append(safe(show(tried, 300), "$text-warning"))
+    found.append(safe(f"{plural(causes.runs, 'run')}, {causes.cached:,} from the cache", "dim"))
+    if causes.budget_spent:
         found.append(safe("the budget was spent: this is the best answer so far", "$text-warning"))
     return found
+
+
+def _culprit(culprit: Culprit) -> str:
+    path = show(" › ".join(culprit.path), 200)
+    enough = "enough alone" if culprit.sufficient else "not enough alone"
+    values = " → ".join("absent" if value is None else show(str(value), 80) for value in (culprit.a, culprit.b))
+    return f"{culprit.factor} {path}: {values} ({enough})"
 
 
 def _pair(name: str, told: str) -> Content:

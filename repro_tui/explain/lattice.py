@@ -1,0 +1,278 @@
+"""Which of many things are guilty, where some of them need others: a bisection over what can be installed together.
+
+Sets of things that hold everything their members need are closed; only these can be tried. Sorted so that what is
+needed comes first, every prefix is closed, so that the first guilty thing is found in about log2(n) runs; what it needs
+stays with it, and the search goes on over the rest until what was kept makes the whole change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from repro_tui.explain.budget import BudgetSpent
+
+RESHUFFLES = 3
+MOST_ALTERNATIVES = 2
+
+Set = frozenset[str]
+Needs = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a mixture does: `state` True where it is B, False where it is not, None where nobody knows, and why.
+    `restores`: it is A."""
+
+    state: bool | None
+    why: str = ""
+    restores: bool = False
+
+
+Test = Callable[[Sequence[Set]], Sequence[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Culprits:
+    """What was found. `groups` are the guilty things: one each, or several that cannot be told apart.
+
+    `sufficient`: they make the whole change, without any other thing; `separable` is False where a group has more than
+    one member. `alternatives` are other sets that make it as well; `restoring` the things which, set back alone,
+    restore A. `runs` counts the mixtures that were tried; `complete` is False where the budget ended.
+    """
+
+    groups: tuple[tuple[str, ...], ...] = ()
+    sufficient: bool = False
+    separable: bool = True
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    restoring: frozenset[str] = frozenset()
+    unresolved: Mapping[Set, str] = field(default_factory=dict)
+    runs: int = 0
+    complete: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All guilty things."""
+        return tuple(name for group in self.groups for name in group)
+
+
+def closure(items: Iterable[str], needs: Needs) -> Set:
+    """These things with all that they need."""
+    found: set[str] = set()
+    pending = list(items)
+    while pending:
+        item = pending.pop()
+        if item not in found:
+            found.add(item)
+            pending += needs.get(item, frozenset())
+    return frozenset(found)
+
+
+def dependents(items: Iterable[str], needs: Needs) -> Set:
+    """These things with all that need them."""
+    inverse: dict[str, set[str]] = {}
+    for item, needed in needs.items():
+        for other in needed:
+            inverse.setdefault(other, set()).add(item)
+    return closure(items, {item: frozenset(others) for item, others in inverse.items()})
+
+
+def order(items: Collection[str], needs: Needs, seed: int | None = None) -> list[tuple[str, ...]]:
+    """The things in groups, what is needed first; a group of several is a cycle. `seed` shuffles what is free.
+
+    What many things need comes as early as it can.
+    """
+    names = list(items)
+    groups = {closure([name], needs): name for name in names}
+    members: dict[Set, list[str]] = {}
+    for name in names:
+        members.setdefault(closure([name], needs), []).append(name)
+    weights = {whole: sum(1 for other in groups if whole <= other) for whole in members}
+    chance = random.Random(seed)  # noqa: S311
+    noise = {whole: chance.random() if seed is not None else 0.0 for whole in members}
+    rank = {whole: (len(whole), noise[whole], -weights[whole], names.index(members[whole][0])) for whole in members}
+    return [tuple(members[whole]) for whole in sorted(members, key=rank.__getitem__)]
+
+
+def search(items: Sequence[str], needs: Needs, test: Test) -> Culprits:
+    """Finds what makes the change: none of the things is A, all of them are B, and these two are never tried.
+
+    `test` is asked for closed sets of things that are taken from B, and may raise BudgetSpent: then the answer is what
+    is known so far.
+    """
+    return _Search(tuple(items), {item: needs.get(item, frozenset()) & frozenset(items) for item in items}, test).run()
+
+
+@dataclass(slots=True)
+class _Search:
+    items: tuple[str, ...]
+    needs: Needs
+    test: Test
+    known: dict[Set, Outcome] = field(default_factory=dict)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.known[frozenset()] = Outcome(False, restores=True)
+        self.known[frozenset(self.items)] = Outcome(True)
+
+    def run(self) -> Culprits:
+        found = _Kept()
+        try:
+            self._until_sufficient(found, frozenset(self.items))
+            if found.sufficient:
+                self._minimise(found)
+                self._alternatives(found)
+            complete = True
+        except BudgetSpent:
+            complete = False
+        return self._culprits(found, complete)
+
+    def state(self, chosen: Set) -> bool | None:
+        """Whether this mixture is B."""
+        if chosen not in self.known:
+            self.known[chosen] = self.test([chosen])[0]
+            self.runs += 1
+        return self.known[chosen].state
+
+    # -- one thing after the other ------------------------------------------------------------------------------
+
+    def _until_sufficient(self, found: _Kept, within: Set) -> None:
+        """Keeps one guilty thing after the other until the kept ones make the change. `within` makes it."""
+        while not self.state(found.kept):
+            window = self._window(found.kept, within)
+            if window is None:
+                return
+            found.take(window, self.needs)
+            if len(window) > 1:
+                found.ranges.append(tuple(window))
+        found.sufficient = True
+
+    def _window(self, kept: Set, within: Set) -> tuple[str, ...] | None:
+        """The thing with which the change comes, when things are added in order; several where that is not known."""
+        least: tuple[str, ...] | None = None
+        for seed in (None, *range(RESHUFFLES)):
+            groups = [group for group in order(self.items, self.needs, seed) if within.issuperset(group)]
+            groups = [group for group in groups if not kept.issuperset(group)]
+            if not groups:
+                return least
+            window = self._bisected(kept, groups)
+            if least is None or len(window) < len(least):
+                least = window
+            if len(least) == 1 or not self._is_range(least):
+                return least
+        return least
+
+    def _is_range(self, window: tuple[str, ...]) -> bool:
+        """Whether several things were left for want of an answer, rather than for being one cycle."""
+        return closure([window[0]], self.needs) != closure(window, self.needs) or any(
+            closure([name], self.needs) != closure([window[0]], self.needs) for name in window
+        )
+
+    def _bisected(self, kept: Set, groups: list[tuple[str, ...]]) -> tuple[str, ...]:
+        """The groups between the last prefix that is not B and the first that is."""
+        prefixes = list(accumulate((frozenset(group) for group in groups), lambda a, b: a | b, initial=kept))
+        low, high = 0, len(groups)
+        while high - low > 1:
+            at = self._first_resolved(prefixes, low, high, self._middle(groups, low, high))
+            if at is None:
+                break
+            if self.state(prefixes[at]):
+                high = at
+            else:
+                low = at
+        return tuple(name for group in groups[low:high] for name in group)
+
+    def _middle(self, groups: list[tuple[str, ...]], low: int, high: int) -> int:
+        """Where half of what is likely lies: a thing is the likelier, the more others need it, within bounds."""
+        weights = [min(4.0, 1.0 + self._needed(groups[at])) for at in range(low, high)]
+        sums = list(accumulate(weights))
+        best = min(range(len(sums) - 1), key=lambda at: abs(sums[at] - sums[-1] / 2))
+        return low + best + 1
+
+    def _needed(self, group: tuple[str, ...]) -> float:
+        return sum(1 for needed in self.needs.values() if not needed.isdisjoint(group)) / 2
+
+    def _first_resolved(self, prefixes: list[Set], low: int, high: int, middle: int) -> int | None:
+        """The place nearest to the middle at which there is an answer."""
+        for at in sorted(range(low + 1, high), key=lambda place: abs(place - middle)):
+            if self.state(prefixes[at]) is not None:
+                return at
+        return None
+
+    # -- fewer, and others --------------------------------------------------------------------------------------
+
+    def _minimise(self, found: _Kept) -> None:
+        """Leaves out what can be left out: everything that is kept has to be needed, by itself or by another."""
+        for name in sorted(found.kept, key=lambda name: -len(closure([name], self.needs))):
+            without = found.kept - dependents([name], self.needs)
+            if name in found.kept and without != found.kept and self.state(without):
+                found.keep_only(without)
+
+    def _alternatives(self, found: _Kept) -> None:
+        """Blocks what was found, and looks whether the rest makes the change as well."""
+        blocked = dependents(found.guilty, self.needs)
+        for _ in range(MOST_ALTERNATIVES):
+            rest = frozenset(self.items) - blocked
+            if not rest or not self.state(rest):
+                return
+            other = _Kept()
+            self._until_sufficient(other, rest)
+            if not other.sufficient:
+                return
+            self._minimise(other)
+            found.alternatives.append(tuple(name for name in self.items if name in other.kept))
+            blocked |= dependents(other.guilty, self.needs)
+
+    # -- the answer ---------------------------------------------------------------------------------------------
+
+    def _culprits(self, found: _Kept, complete: bool) -> Culprits:
+        groups = self._groups(found)
+        return Culprits(
+            groups=groups,
+            sufficient=found.sufficient,
+            separable=all(len(group) == 1 for group in groups),
+            alternatives=tuple(found.alternatives),
+            restoring=frozenset(name for name in found.kept if self._restores(name)),
+            unresolved={chosen: outcome.why for chosen, outcome in self.known.items() if outcome.state is None},
+            runs=self.runs,
+            complete=complete,
+        )
+
+    def _restores(self, name: str) -> bool:
+        """Whether B with this thing, and nothing else, set back is known to be A."""
+        outcome = self.known.get(frozenset(self.items) - dependents([name], self.needs))
+        alone = dependents([name], self.needs) == {name}
+        return bool(alone and outcome and outcome.restores)
+
+    def _groups(self, found: _Kept) -> tuple[tuple[str, ...], ...]:
+        """What was kept, with that which cannot be told apart together: a cycle, a range, a thing and what it needs."""
+        groups: list[set[str]] = []
+        for name in self.items:
+            if name not in found.kept:
+                continue
+            near = {name} | (closure([name], self.needs) & found.kept)
+            near |= {other for window in found.ranges if name in window for other in window if other in found.kept}
+            joined = [group for group in groups if not group.isdisjoint(near)]
+            groups = [group for group in groups if group.isdisjoint(near)] + [near.union(*joined)]
+        return tuple(tuple(name for name in self.items if name in group) for group in groups)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is known to be guilty so far: `guilty` the things themselves, `kept` these with what they need."""
+
+    guilty: set[str] = field(default_factory=set)
+    kept: Set = frozenset()
+    ranges: list[tuple[str, ...]] = field(default_factory=list)
+    alternatives: list[tuple[str, ...]] = field(default_factory=list)
+    sufficient: bool = False
+
+    def take(self, window: Iterable[str], needs: Needs) -> None:
+        self.guilty |= set(window)
+        self.kept |= closure(window, needs)
+
+    def keep_only(self, kept: Set) -> None:
+        self.kept = kept
+        self.guilty &= kept

@@ -1,0 +1,136 @@
+"""The search for the cause of a drift: which factors, then what inside the guilty ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from repro_tui.explain.answer import causes_of
+from repro_tui.explain.budget import Budget, BudgetSpent
+from repro_tui.explain.drill import Drill, Found
+from repro_tui.explain.execution import Asked, Executor, Outcome
+from repro_tui.explain.factors import ENVIRONMENT, Factors, factors_of, parts_of
+from repro_tui.explain.game import NOTHING, Attribution, Value, attribute
+from repro_tui.explain.image_packages import ImagePackages, image_packages
+from repro_tui.explain.measure import Ruler
+from repro_tui.explain.pair import Pair, nothing_to_explain
+from repro_tui.model.causes import Causes, no_causes
+from repro_tui.rebuild.hybrid import Parts, hybrid
+from repro_tui.support.context import Context
+
+REPEATS = (2, 5, 10)
+
+
+def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Causes:
+    """What made B's predictions move, as far as the budget of the settings goes. Raises Cancelled."""
+    why = nothing_to_explain(pair)
+    if why:
+        return no_causes(why)
+    images = image_packages(*pair.workspaces, context)
+    factors = factors_of(*pair.workspaces, packages_apart=images is not None)
+    if not factors.names:
+        return no_causes("nothing that was recorded differs between A and B: the cause is not in the records")
+    budget = Budget(context.settings.explain_runs, context.settings.explain_seconds)
+    return Search(pair, factors, images, context, Executor(context, inputs, workers, budget)).run()
+
+
+@dataclass(slots=True)
+class Search:
+    """One search under way. `images`: the two sides' images, where their packages can be exchanged."""
+
+    pair: Pair
+    factors: Factors
+    images: ImagePackages | None
+    context: Context
+    executor: Executor
+    ruler: Ruler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ruler = self.ruler_between(self.pair.predictions(0), self.pair.predictions(1))
+
+    def run(self) -> Causes:
+        """The factors first, then what is inside those that are needed for B."""
+        found: list[Found] = []
+        nothing = max(NOTHING, self.ruler.width(REPEATS[1])) if self.ruler.noisy else NOTHING
+        attribution = attribute(self.factors.names, self._values, nothing=nothing)
+        self.executor.tell("factors", attribution.smallest, "is the smallest set that reproduces B")
+        with suppress(BudgetSpent):
+            for name in guilty(attribution):
+                found.extend(self._inside(name))
+        return causes_of(self, attribution, found)
+
+    # -- the factors --------------------------------------------------------------------------------------------
+
+    def _values(self, sets: Sequence[frozenset[str]]) -> list[Value]:
+        return self.values("factors", [self.asked(chosen) for chosen in sets], self.ruler)
+
+    def asked(self, from_b: frozenset[str]) -> Asked:
+        """The hybrid that has these factors from B."""
+        known = {frozenset(): 0, frozenset(self.factors.names): 1}
+        runs = self.pair.predictions(known[from_b]) if from_b in known else ()
+        return Asked(
+            tuple(n for n in self.factors.names if n in from_b), lambda c: hybrid(self.parts(from_b, c), c), runs
+        )
+
+    def parts(self, from_b: frozenset[str], context: Context) -> Parts:
+        """The parts of that hybrid."""
+        parts = parts_of(*self.pair.workspaces, from_b)
+        if self.images is None or ENVIRONMENT in self.factors.names:
+            return parts
+        return replace(parts, environment=self.images.chosen(from_b, context))
+
+    def values(self, stage: str, asked: Sequence[Asked], ruler: Ruler) -> list[Value]:
+        """The values of hybrids between the ruler's ends: more runs where noise leaves one of them open."""
+        wanted = REPEATS[0] if ruler.noisy else 1
+        found = self._measured(asked, wanted, ruler)
+        for repeats in REPEATS[1:] if ruler.noisy else ():
+            again = [at for at, value in enumerate(found) if not ruler.clear(value, wanted)]
+            wanted = repeats
+            for at, value in zip(again, self._measured([asked[at] for at in again], wanted, ruler), strict=True):
+                found[at] = value
+        for one, value in zip(asked, found, strict=True):
+            self.executor.tell(stage, one.from_b, told(value), score=value.score)
+        return found
+
+    def _measured(self, asked: Sequence[Asked], wanted: int, ruler: Ruler) -> list[Value]:
+        outcomes = self.executor.outcomes(asked, wanted)
+        return [_value(outcome, ruler) for outcome in outcomes]
+
+    def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
+        """The way from some runs to others."""
+        return Ruler(low, high, self.pair.area.key, self.pair.columns, self.context, self.pair.noisy)
+
+    # -- inside a factor ----------------------------------------------------------------------------------------
+
+    def _inside(self, factor: str) -> Iterator[Found]:
+        """What inside this factor makes the change, with the others where that shows: from B, else from A."""
+        for others in (frozenset(self.factors.names) - {factor}, frozenset[str]()):
+            ends = self._ends(factor, others)
+            if ends is not None and ends.apart:
+                yield from Drill(self, factor, others, ends).run()
+                return
+
+    def _ends(self, factor: str, others: frozenset[str]) -> Ruler | None:
+        wanted = REPEATS[1] if self.pair.noisy else 1
+        low, high = self.executor.outcomes([self.asked(others), self.asked(others | {factor})], wanted)
+        return None if low.why or high.why else self.ruler_between(low.runs, high.runs)
+
+
+def guilty(attribution: Attribution) -> tuple[str, ...]:
+    """The factors to look into: those that are needed for B, the largest share first."""
+    needed = attribution.smallest or tuple(name for name, share in attribution.shares.items() if share)
+    return tuple(sorted(needed, key=lambda name: -abs(attribution.shares.get(name, 0.0))))
+
+
+def _value(outcome: Outcome, ruler: Ruler) -> Value:
+    return Value(None, outcome.why) if outcome.why else ruler.value(outcome.runs)
+
+
+def told(value: Value) -> str:
+    """A value in words, for the ledger."""
+    if value.score is None:
+        return f"unresolved: {value.why}"
+    end = "is B" if value.reproduces else "is A" if value.restores else "is neither"
+    return f"{value.score:.0%} of the change, {end}"

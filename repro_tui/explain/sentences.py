@@ -1,0 +1,211 @@
+"""The cause in plain sentences, the most important first: what a tired person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from repro_tui.explain.drill import Found, Moved, Things
+from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
+from repro_tui.explain.game import Attribution
+from repro_tui.model.causes import Causes, Culprit
+from repro_tui.support.text import plural, show
+
+WORDS = {
+    CODE: "the code",
+    ENVIRONMENT: "the environment",
+    PACKAGES: "the Python packages",
+    SYSTEM: "the system layer",
+    PARAMETERS: "the parameters",
+    MODEL: "the model",
+    DATA: "the data",
+    VARIABLES: "the environment variables",
+    PREDICT: "the predict step",
+}
+MOST_NAMED = 4
+WHOLE = 0.995
+
+
+def sentences(causes: Causes, attribution: Attribution, found: Sequence[Found], notes: Sequence[str]) -> Iterator[str]:
+    """What made the change, what inside of it, what restores A, and what stayed open."""
+    names = _Names(causes.culprits)
+    yield from _shares(attribution, names)
+    for one in found:
+        yield from _thing(one, names) if isinstance(one, Things) else _step(one)
+    yield from _restores(causes, names)
+    yield from _open(causes, attribution)
+    yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
+
+
+class _Names:
+    """The factors in words; one in which a single thing is guilty is called by that."""
+
+    def __init__(self, culprits: Sequence[Culprit]) -> None:
+        self.culprits = culprits
+
+    def factor(self, name: str) -> str:
+        """A factor, for the middle of a sentence."""
+        inside = [one for one in self.culprits if one.factor == name]
+        if len(inside) == 1 and name in (PARAMETERS, MODEL, DATA, VARIABLES):
+            return thing(inside[0].factor, inside[0].path)
+        return WORDS.get(name, show(name, 80))
+
+    def listed(self, names: Sequence[str], word: str = "and") -> str:
+        """Several factors."""
+        return listed([self.factor(name) for name in names], word)
+
+
+def thing(factor: str, path: Sequence[str]) -> str:
+    """A thing inside a factor: parameters.boost, numpy, predict.py."""
+    if factor in (PARAMETERS, VARIABLES):
+        return show(".".join([factor, *path]) if factor == PARAMETERS else path[-1], 120)
+    return show(path[-1], 120) if path != ("interpreter",) else "the interpreter"
+
+
+def listed(words: Sequence[str], word: str = "and") -> str:
+    """Words as a list in a sentence."""
+    if len(words) > MOST_NAMED:
+        words = [*words[: MOST_NAMED - 1], f"{len(words) - MOST_NAMED + 1} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {word} {words[-1]}"
+
+
+# -- the factors ----------------------------------------------------------------------------------------------------
+
+
+def _shares(attribution: Attribution, names: _Names) -> Iterator[str]:
+    either = [f for f in attribution.factors if _reproduces(attribution, f)]
+    if len(attribution.factors) == 1:
+        yield f"{_start(names.factor(attribution.factors[0]))} is all that differs, and makes the change."
+    elif attribution.groups and len(attribution.groups[0]) == len(attribution.factors):
+        yield f"{_start(names.listed(attribution.factors))} cannot be told apart: {_reason(attribution)}."
+    elif len(either) > 1:
+        yield f"Either of {names.listed(either, 'or')} makes the whole change by itself."
+    else:
+        yield f"{_start('; '.join(_parts(attribution, names)))}."
+        idle = [f for f in attribution.factors if abs(attribution.shares[f]) < 1e-3 and not _grouped(attribution, f)]
+        if idle:
+            yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
+    if attribution.groups and len(attribution.groups[0]) < len(attribution.factors):
+        apart = "; ".join(names.listed(group) for group in attribution.groups)
+        yield f"Not separable: {apart} could not be tried apart ({_reason(attribution)})."
+
+
+def _reproduces(attribution: Attribution, factor: str) -> bool:
+    value = attribution.values.get(frozenset({factor}))
+    return bool(value and value.reproduces)
+
+
+def _grouped(attribution: Attribution, factor: str) -> bool:
+    return any(factor in group for group in attribution.groups)
+
+
+def _reason(attribution: Attribution) -> str:
+    reasons = list(dict.fromkeys(attribution.unresolved.values()))
+    return show(reasons[0], 200) if reasons else "the budget ended before"
+
+
+def _parts(attribution: Attribution, names: _Names) -> Iterator[str]:
+    """What each set of factors does, the largest first: alone, only together, or against the others."""
+    ranked = sorted(attribution.dividends.items(), key=lambda item: (-abs(item[1]), sorted(item[0])))
+    for chosen, dividend in ranked[:MOST_NAMED]:
+        of = names.listed([name for name in attribution.factors if name in chosen])
+        together = len(chosen) > 1 and not any(set(chosen) <= set(group) for group in attribution.groups)
+        if dividend < 0:
+            yield f"{of} {'together take' if together else 'takes'} back {_share(dividend)}"
+        elif together:
+            yield f"{_share(dividend)} of the change needs {of} together"
+        else:
+            yield f"{of} {'explain' if len(chosen) > 1 else 'explains'} {_share(dividend)}{_of(dividend)}"
+
+
+def _share(value: float) -> str:
+    if abs(value) >= WHOLE and abs(value) <= 2 - WHOLE:
+        return "all"
+    return f"{abs(value):.0%}".replace("%", " %")
+
+
+def _of(value: float) -> str:
+    return " of the change" if _share(value) == "all" else ""
+
+
+def _do(names: Sequence[str]) -> str:
+    return "do" if len(names) > 1 or names[0] in (PARAMETERS, PACKAGES, VARIABLES) else "does"
+
+
+# -- inside them ----------------------------------------------------------------------------------------------------
+
+
+def _thing(one: Things, names: _Names) -> Iterator[str]:
+    inside, culprits = one.inside, one.culprits
+    factor, several = WORDS[inside.factor], len(inside.items)
+    told = [_changed(inside.factor, inside.path(name), inside.sides(name), names) for name in culprits.names]
+    if not told:
+        yield f"What inside {factor} makes the change was not found."
+        return
+    if several == 1:
+        yield f"In {factor} only one thing differs: {told[0]}."
+    elif not culprits.separable:
+        yield f"Of {several} differing things in {factor}, {listed(told)} are guilty, and not separable."
+    elif len(told) == 1:
+        yield f"Of {several} differing things in {factor}, {told[0]} makes the change by itself."
+    else:
+        together = "together" if culprits.sufficient else "among others"
+        yield f"Of {several} differing things in {factor}, {listed(told)} make the change {together}."
+    for other in culprits.alternatives:
+        apart = listed([thing(inside.factor, inside.path(name)) for name in other])
+        yield f"So {'does' if len(other) == 1 else 'do'} {apart}, without {'it' if len(told) == 1 else 'these'}."
+
+
+def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: _Names) -> str:
+    known = next((one for one in names.culprits if (one.factor, one.path) == (factor, path)), None)
+    a, b = (known.a, known.b) if known else sides
+    name = thing(factor, path)
+    if a is None or b is None:
+        return f"{name} (only {'B' if a is None else 'A'} has it: {show(str(b if a is None else a), 60)})"
+    return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
+
+
+def _step(one: Moved) -> Iterator[str]:
+    if one.path[0] == "packages":
+        name = show(one.path[1], 80)
+        between = f"between releases {show(one.a, 60)} and {show(one.b, 60)}"
+        came = f"with release {show(one.b, 60)}" if one.change.exact else between
+        yield f"The change of {name} came {came}."
+    elif one.change.exact:
+        yield f"The change of the code came with commit {show(one.guilty, 60)[:12]} ({show(one.told, 120)})."
+    else:
+        skipped = plural(len(one.change.skipped), "commit")
+        where = f"between commits {show(one.a, 60)[:12]} and {show(one.b, 60)[:12]}"
+        yield f"The change of the code came {where}: {skipped} in between could not be tried."
+
+
+# -- what restores A, what stayed open ------------------------------------------------------------------------------
+
+
+def _restores(causes: Causes, names: _Names) -> Iterator[str]:
+    single = [group[0] for group in causes.restores if len(group) == 1]
+    alone = [one for one in causes.culprits if one.alone and (one.factor in single or len(causes.factors) == 1)]
+    if alone:
+        told = [f"{thing(one.factor, one.path)} from {_value(one.b)} to {_value(one.a)}" for one in alone]
+        yield f"Reverting {listed(told, 'or')} alone restores A."
+    elif single and len(causes.factors) > 1:
+        yield f"Reverting {names.listed(single, 'or')} alone restores A."
+    for group in causes.restores:
+        if len(group) > 1 and not single:
+            yield f"Reverting {names.listed(group)} together restores A."
+
+
+def _value(value: Any) -> str:
+    return "absent" if value is None else show(str(value), 60)
+
+
+def _open(causes: Causes, attribution: Attribution) -> Iterator[str]:
+    if causes.unresolved:
+        count = plural(len(causes.unresolved), "mixture")
+        yield f"{count} could not be built or run, such as that with B's {listed(list(causes.unresolved[0].from_b))}."
+    if causes.budget_spent:
+        yield f"The budget was spent after {plural(causes.runs, 'run')}: this is the best answer so far."
+
+
+def _start(text: str) -> str:
+    return text[:1].upper() + text[1:]
