@@ -12,6 +12,7 @@ from repro_tui.explain.commits import Way, way_between
 from repro_tui.explain.execution import Asked
 from repro_tui.explain.files import inside_code, inside_data
 from repro_tui.explain.game import Value
+from repro_tui.explain.imports import imported_packages
 from repro_tui.explain.inside import Inside
 from repro_tui.explain.lattice import Culprits, Outcome, search
 from repro_tui.explain.measure import Ruler
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from repro_tui.explain.search import Search
 
 MOST_STEPS = 5
+SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Drill:
             values = self.search.values(f"inside {inside.factor}", asked, ruler)
             return [outcome_of(value) for value in values]
 
-        yield Things(inside, search(inside.items, inside.implications, test))
+        yield Things(inside, search(inside.items, inside.implications, test, likely=inside.likely))
 
     def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> Asked:
         known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(chosen), ())
@@ -114,6 +116,14 @@ class Drill:
             return [outcome_of(value) for value in values]
 
         return first_change(len(names), test)
+
+    def _rest(self, names: Sequence[str], place: Place, change: Change, ends: Ruler) -> Ruler | None:
+        """The ends of what is left of the way before a change; None where that cannot be told."""
+        low = self._runs(names, place, change.before, ends)
+        return self.search.ruler_between(ends.low, low) if low else None
+
+    def _runs(self, names: Sequence[str], place: Place, at: int, ends: Ruler) -> tuple[Path, ...]:
+        return self.search.executor.outcomes([self._at(names, at, place, ends)], len(ends.low))[0].runs
 
     def _at(self, names: Sequence[str], at: int, place: Place, ends: Ruler) -> Asked:
         known = {0: tuple(ends.low), len(names) - 1: tuple(ends.high)}.get(at, ())
@@ -138,9 +148,12 @@ class Drill:
     def _packages(self) -> Inside | None:
         a, b = (side.environment for side in self.search.pair.workspaces)
         if a.kind == b.kind == "venv":
-            return inside_environment(self.factor, a, b, self.search.context)
+            return inside_environment(self.factor, a, b, self._imported(), self.search.context)
         images = self.search.images
-        return images.inside(self.factor) if images else None
+        return images.inside(self.factor, self._imported()) if images else None
+
+    def _imported(self) -> frozenset[str]:
+        return frozenset().union(*(imported_packages(side.code) for side in self.search.pair.workspaces))
 
     def _releases(self, name: str, things: Things) -> Iterator[Moved]:
         """The release of a guilty package with which the change came, with the other guilty ones from B."""
@@ -155,8 +168,10 @@ class Drill:
 
         names = [f"{name} {version}" for version in releases.versions]
         change = self._walk(f"releases of {name}", names, place, self.ends)
+        rest = self._rest(names, place, change, self.ends)
+        whole = change.exact and rest is not None and not rest.apart
         before, after = (releases.versions[at] for at in (change.before, change.after))
-        yield Moved(self.factor, ("packages", name, "release"), before, after, change)
+        yield Moved(self.factor, ("packages", name, "release"), before, after, change, whole)
 
     # -- the code -----------------------------------------------------------------------------------------------
 
@@ -176,7 +191,7 @@ class Drill:
                 return
             change = self._walk("commits", names, way.parts, ends)
             files = self._files(way, names, change, ends)
-            rest = self._rest(way, names, change, ends)
+            rest = self._rest(names, way.parts, change, ends)
             whole = change.exact and rest is not None and not rest.apart
             ids, guilty = _ids(way, change), way.guilty(change.after)
             yield Moved(factors.CODE, ("commits",), *ids, change, whole, guilty.id, guilty.subject)
@@ -186,20 +201,12 @@ class Drill:
 
     def _files(self, way: Way, names: list[str], change: Change, ends: Ruler) -> Iterator[Things]:
         """The files of one step."""
-        low, high = self._runs(way, names, change.before, ends), self._runs(way, names, change.after, ends)
+        low, high = (self._runs(names, way.parts, at, ends) for at in (change.before, change.after))
         if change.exact and low and high:
             before, after = (way.tree(at, self.search.context) for at in (change.before, change.after))
-            inside = inside_code(before, after, factors.not_code(*self.search.pair.workspaces))
+            where = f"commit {way.guilty(change.after).id[:SHORT]}"
+            inside = inside_code(before, after, factors.not_code(*self.search.pair.workspaces), where)
             yield from self._things(inside, self.search.ruler_between(low, high))
-
-    def _rest(self, way: Way, names: list[str], change: Change, ends: Ruler) -> Ruler | None:
-        """The ends of what is left of the way before a change; None where that cannot be told."""
-        low = self._runs(way, names, change.before, ends)
-        return self.search.ruler_between(ends.low, low) if low else None
-
-    def _runs(self, way: Way, names: list[str], at: int, ends: Ruler) -> tuple[Path, ...]:
-        asked = self._at(names, at, way.parts, ends)
-        return self.search.executor.outcomes([asked], len(ends.low))[0].runs
 
 
 def outcome_of(value: Value) -> Outcome:

@@ -26,6 +26,7 @@ from repro_tui.support.text import show
 
 FORMAT = "1"
 STEP = "explain"
+MOST_TOLD = 4
 _PASSING = ("timed-out", "out-of-memory")  # another day it may end otherwise: such a run is not kept
 
 
@@ -139,8 +140,14 @@ class Executor:
         entry = {"stage": stage, "from_b": list(from_b), "told": told, "runs": self.runs, **detail}
         with self._lock, (self.context.folder / "ledger.jsonl").open("a", encoding="ascii") as ledger:
             ledger.write(json.dumps(entry) + "\n")
-        words = f"{stage}: B's {', '.join(from_b) or 'nothing'}: {told}"
+        words = f"{stage}: B's {_short(from_b)}: {told}"
         self.context.emit(Event("log", step=STEP, text=show(words, 500), detail={"ledger": entry}))
+
+
+def _short(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(names[:MOST_TOLD]) or "nothing"
+    return f"{shown} and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else shown
 
 
 class _Passing(Exception):

@@ -13,7 +13,7 @@ from repro_tui.support.context import Context
 SHORT = 12
 
 
-def inside_code(a: CodeTree, b: CodeTree, without: frozenset[str]) -> Inside:
+def inside_code(a: CodeTree, b: CodeTree, without: frozenset[str], where: str = "") -> Inside:
     """The files in which two trees differ, without those that are parameters or data."""
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
@@ -25,6 +25,7 @@ def inside_code(a: CodeTree, b: CodeTree, without: frozenset[str]) -> Inside:
         parts,
         sides=lambda name: (_blob(a, name), _blob(b, name)),
         path=lambda name: ("files", name),
+        where=where,
     )
 
 

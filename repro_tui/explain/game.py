@@ -227,7 +227,8 @@ class _Game:
         """The smallest sets whose reverting makes A of B; all factors together are no news."""
         reverted = [whole - chosen for chosen, value in values.items() if value.restores and chosen <= whole]
         least = [one for one in reverted if not any(other < one for other in reverted)]
-        told = (tuple(f for f in self.factors if f in one) for one in least if one and one != self.all)
+        news = (one for one in least if one and (one != self.all or len(one) == 1))
+        told = (tuple(f for f in self.factors if f in one) for one in news)
         return tuple(sorted(set(told), key=lambda names: (len(names), list(map(self.factors.index, names)))))
 
 

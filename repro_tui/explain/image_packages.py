@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from repro_tui.explain.factors import PACKAGES, SYSTEM, differing_packages
-from repro_tui.explain.implications import implications
+from repro_tui.explain.implications import implications, likelihoods
 from repro_tui.explain.inside import Inside
 from repro_tui.model.workspace import BuiltEnvironment, Workspace
 from repro_tui.rebuild.hybrid import Parts
@@ -34,8 +34,8 @@ class ImagePackages:
         system, packages = int(SYSTEM in from_b), PACKAGES in from_b
         return self.mixed(system, frozenset(differing_packages(self.a, self.b)) if packages else frozenset(), context)
 
-    def inside(self, factor: str) -> Inside:
-        """The packages in which the two differ."""
+    def inside(self, factor: str, imported: frozenset[str]) -> Inside:
+        """The packages in which the two differ; those that the code imports are likelier to be guilty."""
         items = differing_packages(self.a, self.b)
         of_a, of_b = (read_distributions(site.folder, _markers(self.a)) for site in self.sites)
 
@@ -50,6 +50,7 @@ class ImagePackages:
             sides=lambda name: (_version(self.a, name), _version(self.b, name)),
             path=lambda name: ("packages", name),
             implications=implications(of_a, of_b, items),
+            likely=likelihoods(of_a, of_b, items, imported),
         )
 
 

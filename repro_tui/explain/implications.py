@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 from repro_tui.rebuild.inventory import normalised
 from repro_tui.rebuild.requires import Distribution
 
+IMPORTED = 4.0
 Packages = Mapping[str, Distribution]
 
 
@@ -45,3 +46,13 @@ def _fulfilled(requirement: Requirement, package: Distribution | None) -> bool:
         return requirement.specifier.contains(Version(package.version), prereleases=True)
     except InvalidVersion:
         return True
+
+
+def likelihoods(a: Packages, b: Packages, items: Collection[str], imported: Collection[str]) -> dict[str, float]:
+    """How much likelier than others each package is to be guilty: what the code imports, what many packages need."""
+    needed: dict[str, int] = {}
+    for packages in (a, b):
+        for package in packages.values():
+            for name in {normalised(requirement.name) for requirement in package.requires}:
+                needed[name] = needed.get(name, 0) + 1
+    return {name: 1.0 + needed.get(name, 0) / 2 + (IMPORTED if name in imported else 0.0) for name in items}

@@ -16,7 +16,8 @@ class Inside:
 
     `parts` gives the parts of a hybrid of which these things are B's, and the rest of this factor A's; `sides` what A
     and B have of a thing (None: nothing), and `path` how the report names it. `implications`: what a thing from B needs
-    from B beside it.
+    from B beside it; `likely`: how much likelier than others it is to be guilty. `where` says in words where the things
+    are, if not simply in the factor.
     """
 
     factor: str
@@ -25,3 +26,5 @@ class Inside:
     sides: Callable[[str], tuple[Any, Any]]
     path: Callable[[str], tuple[str, ...]]
     implications: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    likely: Mapping[str, float] = field(default_factory=dict)
+    where: str = ""

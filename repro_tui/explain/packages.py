@@ -9,7 +9,7 @@ from typing import cast
 from packaging.version import InvalidVersion, Version
 
 from repro_tui.explain.factors import differing_packages
-from repro_tui.explain.implications import implications
+from repro_tui.explain.implications import implications, likelihoods
 from repro_tui.explain.inside import Inside
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.hybrid import Parts
@@ -50,11 +50,16 @@ class Side:
         return read_distributions(folder, self.interpreter.markers) if folder else {}
 
 
-def inside_environment(factor: str, a: BuiltEnvironment, b: BuiltEnvironment, context: Context) -> Inside:
-    """The packages in which two environments of this machine differ, and the interpreter where that differs."""
+def inside_environment(
+    factor: str, a: BuiltEnvironment, b: BuiltEnvironment, imported: frozenset[str], context: Context
+) -> Inside:
+    """The packages in which two environments of this machine differ, and the interpreter where that differs.
+
+    `imported` are the modules that the code imports by itself: they are likelier to be guilty.
+    """
     one, other = Side.of(a, context), Side.of(b, context)
     items = _differing(one, other)
-    needed = implications(one.distributions(), other.distributions(), items)
+    of_a, of_b = one.distributions(), other.distributions()
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
         return replace(base, environment=mixed(one, other, from_b, {}, context))
@@ -65,7 +70,8 @@ def inside_environment(factor: str, a: BuiltEnvironment, b: BuiltEnvironment, co
         parts,
         sides=lambda name: (one.version(name), other.version(name)),
         path=lambda name: ("interpreter",) if name == PYTHON else ("packages", name),
-        implications=needed,
+        implications=implications(of_a, of_b, items),
+        likely=likelihoods(of_a, of_b, items, imported),
     )
 
 

@@ -12,7 +12,7 @@ from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.drill import Drill, Found
 from repro_tui.explain.execution import Asked, Executor, Outcome
 from repro_tui.explain.factors import ENVIRONMENT, Factors, factors_of, parts_of
-from repro_tui.explain.game import NOTHING, Attribution, Value, attribute
+from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.image_packages import ImagePackages, image_packages
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.pair import Pair, nothing_to_explain
@@ -54,7 +54,7 @@ class Search:
         """The factors first, then what is inside those that are needed for B."""
         found: list[Found] = []
         nothing = max(NOTHING, self.ruler.width(REPEATS[1])) if self.ruler.noisy else NOTHING
-        attribution = attribute(self.factors.names, self._values, nothing=nothing)
+        attribution = attribute(self.factors.names, self._values, threshold=max(THRESHOLD, nothing), nothing=nothing)
         self.executor.tell("factors", attribution.smallest, "is the smallest set that reproduces B")
         with suppress(BudgetSpent):
             for name in guilty(attribution):
@@ -119,9 +119,10 @@ class Search:
 
 
 def guilty(attribution: Attribution) -> tuple[str, ...]:
-    """The factors to look into: those that are needed for B, the largest share first."""
-    needed = attribution.smallest or tuple(name for name, share in attribution.shares.items() if share)
-    return tuple(sorted(needed, key=lambda name: -abs(attribution.shares.get(name, 0.0))))
+    """The factors to look into: those that do something that counts, the largest share first."""
+    acting = {name for chosen in attribution.dividends for name in chosen} or set(attribution.smallest)
+    ranked = sorted(acting, key=lambda name: (-abs(attribution.shares[name]), attribution.factors.index(name)))
+    return tuple(ranked)
 
 
 def _value(outcome: Outcome, ruler: Ruler) -> Value:

@@ -7,7 +7,7 @@ from typing import Any
 
 from repro_tui.explain.drill import Found, Moved, Things
 from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
-from repro_tui.explain.game import Attribution
+from repro_tui.explain.game import NOTHING, Attribution
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.support.text import plural, show
 
@@ -23,6 +23,7 @@ WORDS = {
     PREDICT: "the predict step",
 }
 MOST_NAMED = 4
+_PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
 WHOLE = 0.995
 
 
@@ -75,28 +76,31 @@ def listed(words: Sequence[str], word: str = "and") -> str:
 def _shares(attribution: Attribution, names: _Names) -> Iterator[str]:
     either = [f for f in attribution.factors if _reproduces(attribution, f)]
     if len(attribution.factors) == 1:
-        yield f"{_start(names.factor(attribution.factors[0]))} is all that differs, and makes the change."
+        only = attribution.factors[0]
+        yield f"Only {WORDS.get(only, only)} {'differ' if only in _PLURAL else 'differs'}: the cause is in there."
     elif attribution.groups and len(attribution.groups[0]) == len(attribution.factors):
         yield f"{_start(names.listed(attribution.factors))} cannot be told apart: {_reason(attribution)}."
     elif len(either) > 1:
         yield f"Either of {names.listed(either, 'or')} makes the whole change by itself."
     else:
         yield f"{_start('; '.join(_parts(attribution, names)))}."
-        idle = [f for f in attribution.factors if abs(attribution.shares[f]) < 1e-3 and not _grouped(attribution, f)]
+        apart = {f for group in attribution.groups for f in group}
+        told = apart.union(*attribution.dividends)
+        rest = [factor for factor in attribution.factors if factor not in told]
+        idle = [f for f in rest if abs(attribution.shares[f]) <= NOTHING]
+        little = [f for f in rest if f not in idle]
+        if little:
+            yield f"{_start(names.listed(little))} {'explain' if len(little) > 1 else 'explains'} less than 1 %."
         if idle:
             yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
     if attribution.groups and len(attribution.groups[0]) < len(attribution.factors):
-        apart = "; ".join(names.listed(group) for group in attribution.groups)
-        yield f"Not separable: {apart} could not be tried apart ({_reason(attribution)})."
+        groups = "; ".join(names.listed(group) for group in attribution.groups)
+        yield f"Not separable: {groups} could not be tried apart ({_reason(attribution)})."
 
 
 def _reproduces(attribution: Attribution, factor: str) -> bool:
     value = attribution.values.get(frozenset({factor}))
     return bool(value and value.reproduces)
-
-
-def _grouped(attribution: Attribution, factor: str) -> bool:
-    return any(factor in group for group in attribution.groups)
 
 
 def _reason(attribution: Attribution) -> str:
@@ -129,7 +133,7 @@ def _of(value: float) -> str:
 
 
 def _do(names: Sequence[str]) -> str:
-    return "do" if len(names) > 1 or names[0] in (PARAMETERS, PACKAGES, VARIABLES) else "does"
+    return "do" if len(names) > 1 or names[0] in _PLURAL else "does"
 
 
 # -- inside them ----------------------------------------------------------------------------------------------------
@@ -137,7 +141,7 @@ def _do(names: Sequence[str]) -> str:
 
 def _thing(one: Things, names: _Names) -> Iterator[str]:
     inside, culprits = one.inside, one.culprits
-    factor, several = WORDS[inside.factor], len(inside.items)
+    factor, several = inside.where or WORDS[inside.factor], len(inside.items)
     told = [_changed(inside.factor, inside.path(name), inside.sides(name), names) for name in culprits.names]
     if not told:
         yield f"What inside {factor} makes the change was not found."
@@ -160,6 +164,8 @@ def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: 
     known = next((one for one in names.culprits if (one.factor, one.path) == (factor, path)), None)
     a, b = (known.a, known.b) if known else sides
     name = thing(factor, path)
+    if path[0] == "files":
+        return f"{name} (only {'B' if a is None else 'A'} has it)" if a is None or b is None else name
     if a is None or b is None:
         return f"{name} (only {'B' if a is None else 'A'} has it: {show(str(b if a is None else a), 60)})"
     return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
