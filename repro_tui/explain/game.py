@@ -40,7 +40,8 @@ class Attribution:
 
     `smallest` is the smallest set that reproduces B, `restores` the smallest sets whose reverting from B restores A.
     `groups` are factors that could not be told apart, since hybrids that would do so are unresolved; they share
-    equally. `complete` is False where the budget ended before the answer was certain.
+    equally. What is below `threshold` is not told. `complete` is False where the budget ended before the answer was
+    certain.
     """
 
     factors: tuple[str, ...]
@@ -51,6 +52,7 @@ class Attribution:
     groups: tuple[tuple[str, ...], ...] = ()
     additive: bool = False
     complete: bool = True
+    threshold: float = THRESHOLD
     values: dict[Set, Value] = field(default_factory=dict)
 
     @property
@@ -155,6 +157,7 @@ class _Game:
             smallest=needed,
             restores=self._restores({chosen & set(needed): v for chosen, v in self.values.items()}, frozenset(needed)),
             additive=True,
+            threshold=self.threshold,
             values=self.values,
         )
 
@@ -198,6 +201,7 @@ class _Game:
             {chosen: dividend for chosen, dividend in found.items() if abs(dividend) > self.threshold},
             smallest=self._smallest(values),
             restores=self._restores(values, frozenset(names)),
+            threshold=self.threshold,
             values=self.values,
         )
 
@@ -223,6 +227,7 @@ class _Game:
             restores=self._restores(self.values, self.all),
             groups=tuple(group for group in groups if len(group) > 1),
             complete=complete,
+            threshold=self.threshold,
             values=self.values,
         )
 

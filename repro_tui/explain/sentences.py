@@ -7,7 +7,8 @@ from typing import Any
 
 from repro_tui.explain.drill import Found, Moved, Things
 from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
-from repro_tui.explain.game import NOTHING, Attribution
+from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution
+from repro_tui.explain.lattice import Culprits
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.support.text import plural, show
 
@@ -29,8 +30,8 @@ WHOLE = 0.995
 
 def sentences(causes: Causes, attribution: Attribution, found: Sequence[Found], notes: Sequence[str]) -> Iterator[str]:
     """What made the change, what inside of it, what restores A, and what stayed open."""
-    names = _Names(causes.culprits)
-    yield from _shares(attribution, names)
+    names = Names(causes.culprits)
+    yield from factors_told(attribution, names)
     for one in found:
         yield from _thing(one, names) if isinstance(one, Things) else _step(one)
     yield from _restores(causes, names)
@@ -38,18 +39,18 @@ def sentences(causes: Causes, attribution: Attribution, found: Sequence[Found], 
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
-class _Names:
-    """The factors in words; one in which a single thing is guilty is called by that."""
+class Names:
+    """The factors in words; one in which a single thing is guilty is called by that. `plain`: by their own names."""
 
-    def __init__(self, culprits: Sequence[Culprit]) -> None:
-        self.culprits = culprits
+    def __init__(self, culprits: Sequence[Culprit] = (), *, plain: bool = False) -> None:
+        self.culprits, self.plain = culprits, plain
 
     def factor(self, name: str) -> str:
         """A factor, for the middle of a sentence."""
         inside = [one for one in self.culprits if one.factor == name]
         if len(inside) == 1 and name in (PARAMETERS, MODEL, DATA, VARIABLES):
             return thing(inside[0].factor, inside[0].path)
-        return WORDS.get(name, show(name, 80))
+        return show(name, 80) if self.plain else WORDS.get(name, show(name, 80))
 
     def listed(self, names: Sequence[str], word: str = "and") -> str:
         """Several factors."""
@@ -73,29 +74,40 @@ def listed(words: Sequence[str], word: str = "and") -> str:
 # -- the factors ----------------------------------------------------------------------------------------------------
 
 
-def _shares(attribution: Attribution, names: _Names) -> Iterator[str]:
+def factors_told(attribution: Attribution, names: Names | None = None) -> Iterator[str]:
+    """What each factor does, alone and together with others."""
+    names = names or Names()
     either = [f for f in attribution.factors if _reproduces(attribution, f)]
     if len(attribution.factors) == 1:
-        only = attribution.factors[0]
-        yield f"Only {WORDS.get(only, only)} {'differ' if only in _PLURAL else 'differs'}: the cause is in there."
-    elif attribution.groups and len(attribution.groups[0]) == len(attribution.factors):
-        yield f"{_start(names.listed(attribution.factors))} cannot be told apart: {_reason(attribution)}."
+        (only,) = attribution.factors
+        word = only if names.plain else WORDS[only]
+        yield f"Only {word} {'differ' if only in _PLURAL else 'differs'}: the cause is in there."
     elif len(either) > 1:
         yield f"Either of {names.listed(either, 'or')} makes the whole change by itself."
-    else:
+    elif not _all_in_one(attribution):
         yield f"{_start('; '.join(_parts(attribution, names)))}."
-        apart = {f for group in attribution.groups for f in group}
-        told = apart.union(*attribution.dividends)
-        rest = [factor for factor in attribution.factors if factor not in told]
-        idle = [f for f in rest if abs(attribution.shares[f]) <= NOTHING]
-        little = [f for f in rest if f not in idle]
-        if little:
-            yield f"{_start(names.listed(little))} {'explain' if len(little) > 1 else 'explains'} less than 1 %."
-        if idle:
-            yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
-    if attribution.groups and len(attribution.groups[0]) < len(attribution.factors):
-        groups = "; ".join(names.listed(group) for group in attribution.groups)
-        yield f"Not separable: {groups} could not be tried apart ({_reason(attribution)})."
+        yield from _rest(attribution, names)
+    for group in attribution.groups:
+        yield f"Not separable: {names.listed(group)} cannot be told apart ({_reason(attribution)})."
+
+
+def _all_in_one(attribution: Attribution) -> bool:
+    return any(len(group) == len(attribution.factors) for group in attribution.groups)
+
+
+def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
+    """The factors that do nothing, or too little to be told."""
+    apart = {factor for group in attribution.groups for factor in group}
+    told = apart.union(*attribution.dividends)
+    rest = [factor for factor in attribution.factors if factor not in told]
+    idle = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING]
+    little = [factor for factor in rest if factor not in idle]
+    if little:
+        noise = attribution.threshold > THRESHOLD
+        much = "nothing that stands out of the noise" if noise else "less than 1 %"
+        yield f"{_start(names.listed(little))} {'explain' if len(little) > 1 else 'explains'} {much}."
+    if idle:
+        yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
 
 
 def _reproduces(attribution: Attribution, factor: str) -> bool:
@@ -108,7 +120,7 @@ def _reason(attribution: Attribution) -> str:
     return show(reasons[0], 200) if reasons else "the budget ended before"
 
 
-def _parts(attribution: Attribution, names: _Names) -> Iterator[str]:
+def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
     """What each set of factors does, the largest first: alone, only together, or against the others."""
     ranked = sorted(attribution.dividends.items(), key=lambda item: (-abs(item[1]), sorted(item[0])))
     for chosen, dividend in ranked[:MOST_NAMED]:
@@ -139,7 +151,7 @@ def _do(names: Sequence[str]) -> str:
 # -- inside them ----------------------------------------------------------------------------------------------------
 
 
-def _thing(one: Things, names: _Names) -> Iterator[str]:
+def _thing(one: Things, names: Names) -> Iterator[str]:
     inside, culprits = one.inside, one.culprits
     factor, several = inside.where or WORDS[inside.factor], len(inside.items)
     told = [_changed(inside.factor, inside.path(name), inside.sides(name), names) for name in culprits.names]
@@ -157,10 +169,14 @@ def _thing(one: Things, names: _Names) -> Iterator[str]:
         yield f"Of {several} differing things in {factor}, {listed(told)} make the change {together}."
     for other in culprits.alternatives:
         apart = listed([thing(inside.factor, inside.path(name)) for name in other])
-        yield f"So {'does' if len(other) == 1 else 'do'} {apart}, without {'it' if len(told) == 1 else 'these'}."
+        yield _instead(apart, len(other), len(told))
 
 
-def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: _Names) -> str:
+def _instead(names: str, count: int, without: int) -> str:
+    return f"So {'does' if count == 1 else 'do'} {names}, without {'it' if without == 1 else 'these'}."
+
+
+def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: Names) -> str:
     known = next((one for one in names.culprits if (one.factor, one.path) == (factor, path)), None)
     a, b = (known.a, known.b) if known else sides
     name = thing(factor, path)
@@ -169,6 +185,24 @@ def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: 
     if a is None or b is None:
         return f"{name} (only {'B' if a is None else 'A'} has it: {show(str(b if a is None else a), 60)})"
     return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
+
+
+def culprits_told(found: Culprits, several: int) -> Iterator[str]:
+    """Which of several factors are guilty, by their own names."""
+    names = listed(found.names) if found.names else ""
+    if not names:
+        yield "No guilty factor was found."
+    elif not found.separable:
+        yield f"Of {several} differing factors, {names} are guilty, and not all of them separable."
+    elif len(found.names) == 1:
+        yield f"Of {several} differing factors, {names} makes the change by itself."
+    else:
+        how = "together" if found.sufficient else "in part"
+        yield f"Of {several} differing factors, {names} make the change {how}."
+    for other in found.alternatives:
+        yield _instead(listed(other), len(other), len(found.names))
+    if found.restoring:
+        yield f"Reverting {listed(sorted(found.restoring), 'or')} alone restores A."
 
 
 def _step(one: Moved) -> Iterator[str]:
@@ -188,17 +222,23 @@ def _step(one: Moved) -> Iterator[str]:
 # -- what restores A, what stayed open ------------------------------------------------------------------------------
 
 
-def _restores(causes: Causes, names: _Names) -> Iterator[str]:
+def _restores(causes: Causes, names: Names) -> Iterator[str]:
     single = [group[0] for group in causes.restores if len(group) == 1]
     alone = [one for one in causes.culprits if one.alone and (one.factor in single or len(causes.factors) == 1)]
     if alone:
         told = [f"{thing(one.factor, one.path)} from {_value(one.b)} to {_value(one.a)}" for one in alone]
         yield f"Reverting {listed(told, 'or')} alone restores A."
-    elif single and len(causes.factors) > 1:
+    elif len(causes.factors) > 1:
+        yield from restores_told(causes.restores, names)
+
+
+def restores_told(restores: Sequence[Sequence[str]], names: Names) -> Iterator[str]:
+    """Which factors restore A when they are reverted: one alone, or several together."""
+    single = [group[0] for group in restores if len(group) == 1]
+    if single:
         yield f"Reverting {names.listed(single, 'or')} alone restores A."
-    for group in causes.restores:
-        if len(group) > 1 and not single:
-            yield f"Reverting {names.listed(group)} together restores A."
+    for group in restores if not single else ():
+        yield f"Reverting {names.listed(group)} together restores A."
 
 
 def _value(value: Any) -> str:
