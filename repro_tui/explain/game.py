@@ -8,6 +8,7 @@ Source: Harsanyi (1963), A simplified bargaining model for the n-person cooperat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, combinations
 
@@ -74,7 +75,8 @@ def attribute(
     Each factor is tried alone in A, and taken back alone from B: 2k hybrids. Where both agree and add up, that is the
     answer (`nothing` is how far values may be off). Else all hybrids of the factors that did anything are evaluated,
     and where those do not make the whole change, all there are. `evaluate` is asked for many at once, never for none or
-    all, and may raise BudgetSpent: then the answer is the best that the values so far allow.
+    all, and may raise BudgetSpent: then it is asked for each of these once more, which must cost nothing where it is
+    known already, and the answer is the best that the values so far allow.
     """
     return _Game(tuple(factors), evaluate, threshold, nothing).attribution()
 
@@ -107,8 +109,19 @@ class _Game:
 
     def _ask(self, sets: Iterable[Set]) -> None:
         wanted = [chosen for chosen in dict.fromkeys(sets) if chosen not in self.values]
-        if wanted:
+        if not wanted:
+            return
+        try:
             self.values.update(zip(wanted, self.evaluate(wanted), strict=True))
+        except BudgetSpent:
+            self._ask_for_what_is_known(wanted)
+            raise
+
+    def _ask_for_what_is_known(self, wanted: Sequence[Set]) -> None:
+        """Takes what the budget sufficed for: asked one by one, these cost nothing any more."""
+        for chosen in wanted:
+            with suppress(BudgetSpent):
+                self.values[chosen] = self.evaluate([chosen])[0]
 
     def _score(self, chosen: Set) -> float | None:
         value = self.values.get(chosen)
@@ -128,16 +141,21 @@ class _Game:
         whole = abs(sum(one for one, _ in known) - 1) <= self.nothing * len(known)
         return len(known) == len(effects) and agree and whole
 
+    def _idle(self, factor: str) -> bool:
+        """Whether a factor leaves A as it is and B as it is. One whose score is 0 may still change the outputs, across
+        the way from A to B."""
+        return self.values[frozenset({factor})].restores and self.values[self.all - {factor}].reproduces
+
     def _of_screen(self) -> Attribution:
         shares = {factor: self._score(frozenset({factor})) or 0.0 for factor in self.factors}
         dividends = {frozenset({f}): share for f, share in shares.items() if abs(share) > self.threshold}
-        needed = tuple(f for f in self.factors if frozenset({f}) in dividends)
+        needed = tuple(f for f in self.factors if frozenset({f}) in dividends or not self._idle(f))
         return Attribution(
             self.factors,
             shares,
             dividends,
             smallest=needed,
-            restores=self._restores(self.values, self.all),
+            restores=self._restores({chosen & set(needed): v for chosen, v in self.values.items()}, frozenset(needed)),
             additive=True,
             threshold=self.threshold,
             values=self.values,
@@ -148,10 +166,12 @@ class _Game:
         effects = {factor: self._effects(factor) for factor in self.factors}
         if any(None in pair for pair in effects.values()):
             return None
-        active = frozenset(f for f, pair in effects.items() if any(abs(e or 0.0) > self.nothing for e in pair))
+        acting = (f for f, pair in effects.items() if any(abs(e or 0.0) > self.nothing for e in pair))
+        active = frozenset(acting) | {f for f in self.factors if not self._idle(f)}
         self._ask([active])
-        made = self._score(active)
-        return active if made is not None and abs(made - 1) <= self.nothing else None
+        made = self.values[active]
+        whole = made.score is not None and abs(made.score - 1) <= self.nothing
+        return active if whole and made.reproduces else None
 
     # -- all hybrids of some factors ----------------------------------------------------------------------------
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from repro_tui.explain.budget import BudgetSpent
 
-RESHUFFLES = 3
+# Where a shuffled window is cut when its middle has no answer: near its ends, fewer of its things can clash.
+RESHUFFLED_AT = (0.5, 0.5, 0.25, 0.75, 0.12, 0.88, 0.06, 0.94, 0.03, 0.97)
 MOST_ALTERNATIVES = 2
 MOST_LIKELY = 8.0
 
 Set = frozenset[str]
 Needs = Mapping[str, frozenset[str]]
+Groups = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,8 @@ def dependents(items: Iterable[str], needs: Needs) -> Set:
     return closure(items, {item: frozenset(others) for item, others in inverse.items()})
 
 
-def order(
-    items: Collection[str], needs: Needs, seed: int | None = None, likely: Mapping[str, float] | None = None
-) -> list[tuple[str, ...]]:
-    """The things in groups, what is needed first; a group of several is a cycle. `seed` shuffles what is free.
+def order(items: Collection[str], needs: Needs, likely: Mapping[str, float] | None = None) -> Groups:
+    """The things in groups, what is needed first; a group of several is a cycle.
 
     What is likely to be guilty (1.0 unless `likely` says more) comes as early as it can.
     """
@@ -91,15 +91,23 @@ def order(
     members: dict[Set, list[str]] = {}
     for name in names:
         members.setdefault(closure([name], needs), []).append(name)
-    chance = random.Random(seed)  # noqa: S311
-    noise = {whole: chance.random() if seed is not None else 0.0 for whole in members}
     likely = likely or {}
 
     def rank(whole: Set) -> tuple[float, ...]:
         weight = max(likely.get(name, 1.0) for name in members[whole])
-        return len(whole), noise[whole], -weight, names.index(members[whole][0])
+        return len(whole), -weight, names.index(members[whole][0])
 
     return [tuple(members[whole]) for whole in sorted(members, key=rank)]
+
+
+def shuffled(groups: Groups, needs: Needs, seed: int) -> Groups:
+    """The groups, of which none needs a later one, in another order that holds to this."""
+    mixed = random.Random(seed).sample(groups, len(groups))  # noqa: S311
+    found: dict[tuple[str, ...], None] = {}
+    for group in mixed:
+        whole = closure(group, needs)
+        found.update(dict.fromkeys(one for one in groups if one[0] in whole))
+    return list(found)
 
 
 def search(items: Sequence[str], needs: Needs, test: Test, *, likely: Mapping[str, float] | None = None) -> Culprits:
@@ -160,61 +168,46 @@ class _Search:
 
     def _window(self, kept: Set, within: Set) -> tuple[str, ...] | None:
         """The thing with which the change comes, when things are added in order; several where that is not known."""
-        least: tuple[str, ...] | None = None
-        for seed in (None, *range(RESHUFFLES)):
-            groups = [group for group in order(self.items, self.needs, seed, self.likely) if within.issuperset(group)]
-            groups = [group for group in groups if not kept.issuperset(group)]
-            if not groups:
-                return least
-            window = self._bisected(kept, groups)
-            if least is None or len(window) < len(least):
-                least = window
-            if len(least) == 1 or not self._is_range(least):
-                return least
-        return least
-
-    def _is_range(self, window: tuple[str, ...]) -> bool:
-        """Whether several things were left for want of an answer, rather than for being one cycle."""
-        return closure([window[0]], self.needs) != closure(window, self.needs) or any(
-            closure([name], self.needs) != closure([window[0]], self.needs) for name in window
-        )
-
-    def _bisected(self, kept: Set, groups: list[tuple[str, ...]]) -> tuple[str, ...]:
-        """The groups between the last prefix that is not B and the first that is."""
-        prefixes = list(accumulate((frozenset(group) for group in groups), lambda a, b: a | b, initial=kept))
-        low, high = 0, len(groups)
-        while high - low > 1:
-            at = self._first_resolved(prefixes, low, high, self._middle(groups, low, high))
-            if at is None:
+        groups = [group for group in order(self.items, self.needs, self.likely) if within.issuperset(group)]
+        groups = [group for group in groups if not kept.issuperset(group)]
+        base = kept
+        while len(groups) > 1:
+            halves = self._halves(base, groups)
+            if halves is None:
                 break
-            if self.state(prefixes[at]):
-                high = at
+            lower = base.union(*halves[0])
+            if self.state(lower):
+                groups = halves[0]
             else:
-                low = at
-        return tuple(name for group in groups[low:high] for name in group)
+                base, groups = lower, halves[1]
+        return tuple(chain(*groups)) or None
 
-    def _middle(self, groups: list[tuple[str, ...]], low: int, high: int) -> int:
-        """Where half of what is likely lies."""
-        weights = [self._weight(groups[at]) for at in range(low, high)]
-        sums = list(accumulate(weights))
-        best = min(range(len(sums) - 1), key=lambda at: abs(sums[at] - sums[-1] / 2))
-        return low + best + 1
+    def _halves(self, base: Set, groups: Groups) -> tuple[Groups, Groups] | None:
+        """The window in two, so that it is known what the first does: shuffled where its own order has no answer."""
+        at = self._middle(groups, 0.5)
+        if self.state(base.union(*groups[:at])) is not None:
+            return groups[:at], groups[at:]
+        for seed, part in enumerate(RESHUFFLED_AT):
+            mixed = shuffled(groups, self.needs, seed)
+            at = self._middle(mixed, part)
+            if self.state(base.union(*mixed[:at])) is not None:
+                return mixed[:at], mixed[at:]
+        return None
+
+    def _middle(self, groups: Groups, part: float) -> int:
+        """Where that part of what is likely lies."""
+        sums = list(accumulate(self._weight(group) for group in groups))
+        return 1 + min(range(len(sums) - 1), key=lambda at: abs(sums[at] - sums[-1] * part))
 
     def _weight(self, group: tuple[str, ...]) -> float:
         return max(min(MOST_LIKELY, self.likely.get(name, 1.0)) for name in group)
-
-    def _first_resolved(self, prefixes: list[Set], low: int, high: int, middle: int) -> int | None:
-        """The place nearest to the middle at which there is an answer."""
-        for at in sorted(range(low + 1, high), key=lambda place: abs(place - middle)):
-            if self.state(prefixes[at]) is not None:
-                return at
-        return None
 
     # -- fewer, and others --------------------------------------------------------------------------------------
 
     def _minimise(self, found: _Kept) -> None:
         """Leaves out what can be left out: everything that is kept has to be needed, by itself or by another."""
-        for name in sorted(found.kept, key=lambda name: -len(closure([name], self.needs))):
+        kept = (name for name in self.items if name in found.kept)
+        for name in sorted(kept, key=lambda name: -len(closure([name], self.needs))):
             without = found.kept - dependents([name], self.needs)
             if name in found.kept and without != found.kept and self.state(without):
                 found.keep_only(without)

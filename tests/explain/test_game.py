@@ -125,6 +125,82 @@ def test_a_budget_that_ends_leaves_an_answer_that_adds_up(budget: int) -> None:
         assert found.groups
 
 
+def test_of_additive_factors_those_that_do_anything_restore_a_together() -> None:
+    found = play("abcd", lambda s: 0.6 * ("a" in s) + 0.4 * ("b" in s))
+    assert (found.additive, found.smallest, found.restores) == (True, ("a", "b"), (("a", "b"),))
+
+
+VECTORS = {  # c moves the outputs across the way from A to B, which its score does not show
+    "a": (-1.0, 1.0),
+    "b": (0.0, 0.0),
+    "c": (1.0, 0.0),
+}
+
+
+def across(sets: Sequence[Set]) -> list[Value]:
+    """Vectors that add up, measured as the outputs of hybrids are."""
+    whole = [sum(vector[at] for vector in VECTORS.values()) for at in (0, 1)]
+    made = [[sum(VECTORS[name][at] for name in chosen) for at in (0, 1)] for chosen in sets]
+    length = sum(x * x for x in whole)
+    return [
+        Value(
+            sum(x * y for x, y in zip(one, whole, strict=True)) / length, reproduces=one == whole, restores=not any(one)
+        )
+        for one in made
+    ]
+
+
+def test_a_factor_whose_score_is_nothing_may_be_needed_for_b() -> None:
+    found = attribute(tuple("abc"), across)
+    assert rounded(found) == {"a": 1.0, "b": 0.0, "c": 0.0}
+    assert found.smallest == ("a", "c")
+
+
+class Bought(Played):
+    """A game played as runs are: some at once, each paid for, and what was paid for is kept."""
+
+    def __init__(self, value: Callable[[Set], float], runs: int) -> None:
+        super().__init__(value)
+        self.left, self.kept = runs, dict[Set, Value]()
+
+    def __call__(self, sets: Sequence[Set]) -> list[Value]:
+        for chosen in sets:
+            if chosen not in self.kept and self.left > 0:
+                self.left -= 1
+                self.kept[chosen] = self.one(chosen)
+        if any(chosen not in self.kept for chosen in sets):
+            raise BudgetSpent
+        return [self.kept[chosen] for chosen in sets]
+
+
+@pytest.mark.parametrize("runs", range(31))
+def test_what_is_said_when_a_budget_ends_is_true(runs: int) -> None:
+    chance, told = random.Random(runs), 0
+    for _ in range(40):
+        names, dividends = random_game(chance) or (("x",), {})
+        if len(names) > 5 or not dividends:
+            continue
+        played = Bought(lambda s, d=dividends: sum(v for chosen, v in d.items() if chosen <= s), runs)
+        found = attribute(names, played)
+        assert set(found.values) == {*played.kept, frozenset(), frozenset(names)}  # nothing that was paid for is lost
+        true_of_blocks(found, played.value)
+        assert played.one(frozenset(found.smallest)).reproduces
+        for reverted in found.restores:
+            assert played.one(frozenset(names) - set(reverted)).restores
+        told += not found.complete
+    assert told or runs > 10
+
+
+def true_of_blocks(found: Attribution, value: Callable[[Set], float]) -> None:
+    """Its shares are those of the game whose players are the groups that it names."""
+    apart = [(name,) for name in found.factors if not any(name in group for group in found.groups)]
+    blocks = {" ".join(group): frozenset(group) for group in (*found.groups, *apart)}
+    scores = {s: value(frozenset().union(*(blocks[name] for name in s))) for s in subsets(tuple(blocks))}
+    true = shapley(dividends_of(scores, tuple(blocks)), tuple(blocks))
+    for name, block in blocks.items():
+        assert sum(found.shares[factor] for factor in block) == pytest.approx(true[name], abs=1e-3)
+
+
 def random_game(chance: random.Random) -> tuple[tuple[str, ...], dict[Set, float]] | None:
     """Some factors act, alone and in groups of up to three; the rest do nothing."""
     names = tuple(f"f{number}" for number in range(chance.choice((3, 4, 5, 6))))

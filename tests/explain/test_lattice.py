@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import statistics
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -110,6 +114,63 @@ def test_a_crash_that_nothing_declares_is_worked_around() -> None:
         found, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
         assert name in found.names
         assert found.sufficient or found.unresolved
+
+
+@pytest.mark.parametrize("count", [26, 100, 400])
+@pytest.mark.parametrize("clashes", [1, 3, 8])
+def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -> None:
+    """Things that crash without another that they do not declare: the guilty ones are named, or a range with them."""
+    runs, sharp = [], 0
+    for seed in range(10):
+        chance = random.Random(seed)
+        items = names(count)
+        pairs = [chance.sample(items, 2) for _ in range(clashes)]
+        guilty = chance.choice(items)
+        found, asked = find(
+            items,
+            lambda s, guilty=guilty: guilty in s,
+            crashes=lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs),
+        )
+        assert guilty in found.names
+        assert found.sufficient
+        sharp += found.names == (guilty,)
+        runs.append(asked)
+    assert sharp >= 6
+    assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
+
+
+def test_what_needs_nothing_can_still_come_after_what_it_crashes_without() -> None:
+    needs = {"p001": frozenset({"p002"}), "p002": frozenset({"p003"})}
+
+    found, _ = find(
+        names(8), lambda s: "p000" in s, needs, crashes=lambda s: "p000" in s and "p001" not in s and len(s) < 7
+    )
+    assert "p000" in found.names
+    assert set(found.names) <= {"p000", "p001", "p002", "p003"}
+    assert found.sufficient
+
+
+def test_the_same_search_asks_the_same_in_every_process() -> None:
+    """The order in which sets are walked differs from process to process; what is asked must not."""
+    code = (
+        "from tests.explain.test_lattice import *\n"
+        "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
+        "def test(sets):\n"
+        "    asked.extend(sorted(s) for s in sets)\n"
+        "    return [Outcome(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
+        "found = search(n, needs, test); print(asked, found.groups)"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
 
 
 def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() -> None:
