@@ -158,4 +158,4 @@ def told(value: Value) -> str:
     if value.score is None:
         return f"unresolved: {value.why}"
     end = "is B" if value.reproduces else "is A" if value.restores else "is neither"
-    return f"{value.score:.0%} of the change, {end}"
+    return f"{round(value.score, 2) + 0.0:.0%} of the change, {end}"

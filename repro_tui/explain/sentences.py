@@ -268,4 +268,5 @@ def _open(causes: Causes, attribution: Attribution) -> Iterator[str]:
 
 
 def _start(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence begins with a capital, but a name stays what it is."""
+    return text[:1].upper() + text[1:] if text.startswith(("the ", "all ")) else text
