@@ -178,7 +178,10 @@ class Audit:
         pair = Pair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
         context = self.context.for_side("", folder)
         with self._stage("explain"), context.step("explain", "looking for the cause") as step:
-            causes = find_causes(pair, inputs.path, context, self._concurrency())
+            try:
+                causes = find_causes(pair, inputs.path, context, self._concurrency())
+            except Inconclusive as error:
+                causes = no_causes(f"the search for the cause ended: {self.context.redactor.scrub(str(error))}")
             step.how = causes.sentences[0] if causes.sentences else ""
         return causes
 

@@ -25,6 +25,7 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
     from dataclasses import replace
 
     order = search.factors.names
+    named = [(one, tuple(_culprits(one, search.context.redactor))) for one in found]
     told = Causes(
         factors=order,
         smallest=attribution.smallest,
@@ -34,14 +35,14 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
             for chosen, dividend in attribution.interactions.items()
         ),
         restores=attribution.restores,
-        culprits=tuple(_culprits(found, search.context.redactor)),
+        culprits=tuple(culprit for _, culprits in named for culprit in culprits),
         separable=not attribution.groups and all(t.culprits.separable for t in found if isinstance(t, Things)),
         runs=search.executor.runs,
         cached=search.executor.cached,
         unresolved=tuple(_unresolved(attribution, found))[:MOST_UNRESOLVED],
         budget_spent=search.executor.budget.spent,
     )
-    return replace(told, sentences=tuple(sentences(told, attribution, found, search.factors.notes)))
+    return replace(told, sentences=tuple(sentences(told, attribution, named, search.factors.notes)))
 
 
 def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Executor) -> Causes:
@@ -60,17 +61,16 @@ def _number(value: float) -> float:
     return round(value, 6) + 0.0  # no minus zero
 
 
-def _culprits(found: Sequence[Found], redactor: Redactor) -> Iterator[Culprit]:
-    for one in found:
-        if isinstance(one, Moved):
-            yield Culprit(one.factor, one.path, one.a, one.b, sufficient=one.whole)
-            continue
-        culprits, inside = one.culprits, one.inside
-        for name in culprits.names:
-            a, b = (_hidden(inside.factor, inside.path(name), value, redactor) for value in inside.sides(name))
-            enough = culprits.sufficient and len(culprits.names) == 1
-            path = tuple(show(part, 300) for part in inside.path(name))
-            yield Culprit(inside.factor, path, a, b, enough, name in culprits.restoring)
+def _culprits(one: Found, redactor: Redactor) -> Iterator[Culprit]:
+    if isinstance(one, Moved):
+        yield Culprit(one.factor, one.path, one.a, one.b, sufficient=one.whole)
+        return
+    culprits, inside = one.culprits, one.inside
+    for name in culprits.names:
+        a, b = (_hidden(inside.factor, inside.path(name), value, redactor) for value in inside.sides(name))
+        enough = culprits.sufficient and len(culprits.names) == 1
+        path = tuple(show(part, 300) for part in inside.path(name))
+        yield Culprit(inside.factor, path, a, b, enough, name in culprits.restoring)
 
 
 def _hidden(factor: str, path: tuple[str, ...], value: Any, redactor: Redactor) -> Any:

@@ -79,7 +79,7 @@ class Executor:
         try:
             workspace = asked.make(replace(self.context, emit=ignore_events))
         except (Inconclusive, Refused, OSError) as error:
-            return Outcome(why=f"it cannot be built: {show(str(error), 300)}")
+            return Outcome(why=f"it cannot be built: {self._words(error)}")
         found: list[Path] = []
         for repetition in range(wanted):
             outcome = self._once(workspace, repetition)
@@ -127,13 +127,16 @@ class Executor:
             runner = runner_for(workspace.environment.kind, context.settings, context)
             run = runner.run(workspace, self.inputs, number, context)
         except (Inconclusive, Refused, OSError) as error:
-            raise _Passing(f"it cannot be run: {show(str(error), 300)}") from error
+            raise _Passing(f"it cannot be run: {self._words(error)}") from error
         if run.status in _PASSING:
             raise _Passing(run.what)
         if run.predictions:
             shutil.move(run.predictions, folder / "predictions.parquet")
         why = "" if run.status == "succeeded" else show(context.redactor.scrub(run.what), 300)
         (folder / "run.json").write_text(json.dumps({"why": why}), "ascii")
+
+    def _words(self, error: Exception) -> str:
+        return show(self.context.redactor.scrub(str(error)), 300)
 
     def tell(self, stage: str, from_b: Sequence[str], told: str, **detail: Any) -> None:
         """Writes one line of the ledger, and tells it to whoever watches."""

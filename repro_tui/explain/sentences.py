@@ -24,16 +24,17 @@ WORDS = {
     PREDICT: "the predict step",
 }
 MOST_NAMED = 4
+Named = tuple[Found, tuple[Culprit, ...]]
 _PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
 WHOLE = 0.995
 
 
-def sentences(causes: Causes, attribution: Attribution, found: Sequence[Found], notes: Sequence[str]) -> Iterator[str]:
+def sentences(causes: Causes, attribution: Attribution, found: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
     """What made the change, what inside of it, what restores A, and what stayed open."""
     names = Names(causes.culprits)
     yield from factors_told(attribution, names)
-    for one in found:
-        yield from _thing(one, names) if isinstance(one, Things) else _step(one)
+    for one, culprits in found:
+        yield from _thing(one, culprits) if isinstance(one, Things) else _step(one)
     yield from _restores(causes, names)
     yield from _open(causes, attribution)
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
@@ -163,10 +164,10 @@ def _do(names: Sequence[str]) -> str:
 # -- inside them ----------------------------------------------------------------------------------------------------
 
 
-def _thing(one: Things, names: Names) -> Iterator[str]:
+def _thing(one: Things, guilty: Sequence[Culprit]) -> Iterator[str]:
     inside, culprits = one.inside, one.culprits
     factor, several = inside.where or WORDS[inside.factor], len(inside.items)
-    told = [_changed(inside.factor, inside.path(name), inside.sides(name), names) for name in culprits.names]
+    told = [_changed(culprit) for culprit in guilty]
     if not told:
         yield f"What inside {factor} makes the change was not found."
         return
@@ -188,10 +189,9 @@ def _instead(names: str, count: int, without: int) -> str:
     return f"So {'does' if count == 1 else 'do'} {names}, without {'it' if without == 1 else 'these'}."
 
 
-def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: Names) -> str:
-    known = next((one for one in names.culprits if (one.factor, one.path) == (factor, path)), None)
-    a, b = (known.a, known.b) if known else sides
-    name = thing(factor, path)
+def _changed(culprit: Culprit) -> str:
+    """A guilty thing with what each side has of it."""
+    name, path, a, b = thing(culprit.factor, culprit.path), culprit.path, culprit.a, culprit.b
     if path[0] == "files" and len(path) == 3:
         return name
     if path[0] == "files":

@@ -170,6 +170,25 @@ def test_a_second_search_costs_nothing_and_one_that_was_stopped_goes_on(project:
     assert whole["cached"] >= 3
 
 
+def test_a_secret_parameter_is_named_and_not_shown(project: Project) -> None:
+    project.ruled("c", factors="c")
+    program = PREDICT.replace('settings["p"]', 'len(settings["api_key"])')
+    commit = project.repository.commit({"predict.py": program, "rule.txt": "p"})
+    sides = [
+        project.deployment(code=project.at(commit), parameters={"values": {"api_key": key, "idle": key[0]}})
+        for key in ("sesame-open-1", "xylophone-is-longer-2")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain")
+    assert culprits(causes(result)) == {"api_key"}
+    folder = Path(result.report["audit"]["folder"])
+    written = "".join(
+        path.read_text("utf-8", "replace") for path in folder.rglob("*") if path.suffix in (".json", ".jsonl")
+    )
+    assert "sesame" not in written + result.stderr
+    assert "xylophone" not in written + result.stderr
+
+
 def test_noise_alone_names_no_factor(project: Ruled) -> None:
     project.ruled("9", noise=0.5)
     result = project.audit("--explain", "--repeat", "5")
