@@ -7,7 +7,9 @@ it is as A, 1.0 where it is as B. The unit of the columns plays no part, since e
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow.parquet as pq
 from repro_tui.compare.database import database, parquet, quoted
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.cache import remove_tree
 
 FIELDS = 6
 
@@ -93,24 +96,36 @@ class Projection:
         return 1 - off / moved if moved else 0.0
 
 
-def project(
-    a: Path, b: Path, third: Path, key: Sequence[str], columns: Sequence[Measured], scratch: Path, memory: int
-) -> Projection:
-    """Measures `third` against A and B. Raises Inconclusive where its rows or columns are not theirs."""
-    _check(a, third, key, columns)
-    with database(scratch, a, b, memory) as connection:
-        connection.execute(f"CREATE VIEW s AS SELECT * FROM {parquet(third)}")  # noqa: S608
-        fields = [text for column in columns for text in _fields(column, a)]
+class Projector:
+    """Measures tables against A and B, which are opened once; what does not fit into memory goes to a scratch folder.
+
+    It is closed, and its scratch folder removed, when nobody holds it any more.
+    """
+
+    def __init__(
+        self, a: Path, b: Path, key: Sequence[str], columns: Sequence[Measured], scratch: Path, memory: int
+    ) -> None:
+        self.a, self.key, self.columns = a, tuple(key), tuple(columns)
+        stack = ExitStack()
+        stack.callback(remove_tree, scratch)
+        self._connection = stack.enter_context(database(scratch, a, b, memory))
+        self._fields = [text for column in self.columns for text in _fields(column, a)]
+        self.close = weakref.finalize(self, stack.close)
+
+    def project(self, third: Path) -> Projection:
+        """Measures a table. Raises Inconclusive where its rows or columns are not those of A and B."""
+        _check(self.a, third, self.key, self.columns)
         try:
-            found = connection.execute(_statement(fields, key)).fetchone()
+            self._connection.execute(f"CREATE OR REPLACE VIEW s AS SELECT * FROM {parquet(third)}")  # noqa: S608
+            found = self._connection.execute(_statement(self._fields, self.key)).fetchone()
         except duckdb.Error as error:
             raise Inconclusive(f"a hybrid's outputs cannot be measured: {str(error).splitlines()[0]}") from error
-    assert found is not None
-    rows = int(found[0])
-    if rows != pq.read_metadata(a).num_rows:
-        raise Inconclusive("its outputs have other rows than those of A and B")
-    groups = [found[at : at + FIELDS] for at in range(1, len(found), FIELDS)]
-    return Projection(rows, {c.name: _column(group) for c, group in zip(columns, groups, strict=True)})
+        assert found is not None
+        rows = int(found[0])
+        if rows != pq.read_metadata(self.a).num_rows:
+            raise Inconclusive("its outputs have other rows than those of A and B")
+        groups = [found[at : at + FIELDS] for at in range(1, len(found), FIELDS)]
+        return Projection(rows, {c.name: _column(group) for c, group in zip(self.columns, groups, strict=True)})
 
 
 def _column(group: Sequence[Any]) -> ColumnProjection:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.explain.drill import Found, Moved, Things
-from repro_tui.explain.factors import PARAMETERS, VARIABLES
+from repro_tui.explain.execution import Executor
+from repro_tui.explain.factors import PARAMETERS, VARIABLES, Factors
 from repro_tui.explain.game import Attribution
-from repro_tui.explain.sentences import sentences
+from repro_tui.explain.sentences import masked_told, sentences
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.support.redact import Redactor
 from repro_tui.support.text import show
@@ -41,6 +42,18 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
         budget_spent=search.executor.budget.spent,
     )
     return replace(told, sentences=tuple(sentences(told, attribution, found, search.factors.notes)))
+
+
+def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Executor) -> Causes:
+    """The answer where nothing drifts: the factors that cancel each other."""
+    return Causes(
+        factors=factors.names,
+        runs=executor.runs,
+        cached=executor.cached,
+        budget_spent=executor.budget.spent,
+        sentences=(masked_told(moved),),
+        note="nothing drifts: differences that cancel each other were looked for",
+    )
 
 
 def _number(value: float) -> float:

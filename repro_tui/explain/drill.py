@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro_tui.explain import factors
 from repro_tui.explain.commits import Way, way_between
 from repro_tui.explain.execution import Asked
-from repro_tui.explain.files import inside_code, inside_data
+from repro_tui.explain.files import both_files, inside_code, inside_data
 from repro_tui.explain.game import Value
 from repro_tui.explain.imports import imported_packages
 from repro_tui.explain.inside import Inside
@@ -18,6 +18,7 @@ from repro_tui.explain.lattice import Culprits, Outcome, search
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.packages import inside_environment, releases_of
 from repro_tui.explain.parameters import inside_parameters, inside_variables
+from repro_tui.explain.rows import inside_rows
 from repro_tui.explain.window import Change, first_change
 from repro_tui.rebuild.hybrid import Parts, hybrid, recorded_variables
 from repro_tui.support.context import Context
@@ -74,7 +75,7 @@ class Drill:
         elif self.factor in (factors.ENVIRONMENT, factors.PACKAGES):
             yield from self._environment()
         elif self.factor in (factors.MODEL, factors.DATA):
-            yield from self._things(inside_data(self.factor, *self.search.pair.workspaces))
+            yield from self._data()
         elif self.factor == factors.PARAMETERS:
             a, b = self.search.pair.workspaces
             yield from self._things(inside_parameters(a.parameters, b.parameters))
@@ -132,6 +133,20 @@ class Drill:
             return place(self.search.parts(self.others, context), at, context)
 
         return Asked((names[at],), lambda context: hybrid(make(context), context), known)
+
+    # -- the data -----------------------------------------------------------------------------------------------
+
+    def _data(self) -> Iterator[Found]:
+        """The files first, then the rows of each guilty one."""
+        inside = inside_data(self.factor, *self.search.pair.workspaces)
+        for things in self._things(inside):
+            yield things
+            guilty = replace(inside, items=things.culprits.names)
+            for item in things.culprits.names if things.culprits.sufficient else ():
+                both = both_files(self.factor, *self.search.pair.workspaces, item)
+                rows = inside_rows(self.factor, *both, guilty) if both else None
+                if rows and len(rows.items) > 1:
+                    yield from self._things(rows)
 
     # -- the environment ----------------------------------------------------------------------------------------
 

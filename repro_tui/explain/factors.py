@@ -78,9 +78,7 @@ def not_code(a: Workspace, b: Workspace) -> frozenset[str]:
 def _environment(a: BuiltEnvironment, b: BuiltEnvironment, packages_apart: bool) -> list[str]:
     if environment_key(a) == environment_key(b):
         return []
-    if packages_apart and differing_packages(a, b) and system_key(a) != system_key(b):
-        return [PACKAGES, SYSTEM]
-    return [ENVIRONMENT]
+    return [PACKAGES, SYSTEM] if packages_apart else [ENVIRONMENT]
 
 
 def differing_packages(a: BuiltEnvironment, b: BuiltEnvironment) -> tuple[str, ...]:
@@ -98,13 +96,6 @@ def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:
     """What the environment runs as, without the variables that the record sets."""
     own = sorted(environment.image_variables.items())
     return (environment.key, environment.working_dir, *(f"{name}={value}" for name, value in own))
-
-
-def system_key(environment: BuiltEnvironment) -> tuple[str, ...]:
-    """Everything of an environment but its Python packages, as far as its files tell."""
-    inventory = environment.inventory
-    pairs = {**inventory.system_packages, **inventory.interpreter, **environment.image_variables}
-    return (environment.working_dir, *(f"{name} {pairs[name]}" for name in sorted(pairs)))
 
 
 # -- data -----------------------------------------------------------------------------------------------------------

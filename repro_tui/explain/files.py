@@ -59,6 +59,17 @@ def inside_data(factor: str, a: Workspace, b: Workspace) -> Inside:
     )
 
 
+def both_files(factor: str, a: Workspace, b: Workspace, item: str) -> tuple[str, str, FetchedFile, FetchedFile] | None:
+    """A data file of both sides by its name in the search: the item's path, its name in there, A's and B's."""
+    of_b = {one.path: one.files for one in items_of(b, factor)}
+    for one in items_of(a, factor):
+        for name, file in one.files.items():
+            other = of_b.get(one.path, {}).get(name)
+            if other and item == (f"{one.path}/{name}" if name else one.path):
+                return one.path, name, file, other
+    return None
+
+
 def _files(items: dict[str, FetchedData], path: str) -> dict[str, FetchedFile]:
     return items[path].files if path in items else {}
 

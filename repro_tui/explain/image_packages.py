@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from repro_tui.explain.factors import PACKAGES, SYSTEM, differing_packages
+from repro_tui.explain.factors import PACKAGES, SYSTEM, differing_packages, environment_key
 from repro_tui.explain.implications import implications, likelihoods
 from repro_tui.explain.inside import Inside
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, Workspace
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.rebuild.requires import read_distributions
@@ -54,13 +55,26 @@ class ImagePackages:
         )
 
 
-def image_packages(a: Workspace, b: Workspace, context: Context) -> ImagePackages | None:
-    """The two sides' images, where their packages can be exchanged."""
+def image_packages(a: Workspace, b: Workspace, context: Context) -> tuple[ImagePackages | None, str]:
+    """The two sides' images, where their packages can be exchanged; else why the image is one factor ("": none is)."""
     one, other = a.environment, b.environment
-    if not differing_packages(one, other) or _minor(one) != _minor(other) or not _minor(one):
-        return None
-    sites = sites_of(one, other, differing_packages(one, other), context)
-    return ImagePackages(one, other, sites) if sites else None
+    if one.kind == "venv" or environment_key(one) == environment_key(other):
+        return None, ""
+    names = differing_packages(one, other)
+    if not names:
+        return None, "the environment is one factor: the Python packages of the images are the same"
+    if _minor(one) != _minor(other) or not _minor(one):
+        return (
+            None,
+            "the environment is one factor: the images are of other Pythons, whose packages cannot be exchanged",
+        )
+    try:
+        sites = sites_of(one, other, names, context)
+    except Inconclusive as error:
+        return None, f"the environment is one factor: the packages of an image cannot be taken out ({error.what})"
+    if sites is None:
+        return None, "the environment is one factor: the packages of the images do not lie at one and the same place"
+    return ImagePackages(one, other, sites), ""
 
 
 def _minor(environment: BuiltEnvironment) -> str:

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repro_tui.compare.projection import Measured, Projection, project
+from repro_tui.compare.projection import Measured, Projection, Projector
 from repro_tui.explain.game import NOTHING, Value
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 
 NEAR = 0.01  # of the whole way: what is nearer to an end is that end
@@ -36,8 +35,11 @@ class Ruler:
     zero: float = field(default=0.0, init=False)
     one: float = field(default=1.0, init=False)
     spread: float = field(default=0.0, init=False)
+    _projector: Projector = field(init=False)
 
     def __post_init__(self) -> None:
+        scratch, memory = self.context.cache.temporary(), self.context.settings.memory_limit
+        self._projector = Projector(self.low[0], self.high[0], self.key, self.columns, scratch, memory)
         if not self.noisy:
             return
         low = [self.project(run).score for run in self.low[1:]]
@@ -54,13 +56,7 @@ class Ruler:
 
     def project(self, run: Path) -> Projection:
         """One run between the ends."""
-        scratch = self.context.cache.temporary()
-        try:
-            return project(
-                self.low[0], self.high[0], run, self.key, self.columns, scratch, self.context.settings.memory_limit
-            )
-        finally:
-            remove_tree(scratch)
+        return self._projector.project(run)
 
     def value(self, runs: Sequence[Path]) -> Value:
         """The value of a hybrid with these runs; unresolved where its outputs cannot be measured."""

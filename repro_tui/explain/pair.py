@@ -36,6 +36,13 @@ class Pair:
         return not (self.area.noise.deterministic_a and self.area.noise.deterministic_b)
 
     @property
+    def masked(self) -> bool:
+        """Whether differences that cancel each other are to be looked for: nothing drifts, and it was asked for."""
+        same = self.area.verdict in SAME_VERDICTS - {"within-noise"}
+        live = any(side.environment.kind == "endpoint" for side in self.workspaces)
+        return self.settings.explain_masked and same and not live and not self.noisy
+
+    @property
     def columns(self) -> tuple[Measured, ...]:
         """The output columns that can be measured, each with its rule."""
         schema = pq.read_schema(self.predictions(0)[0])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
-from repro_tui.explain.answer import causes_of
+from repro_tui.explain.answer import causes_of, masked_causes
 from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.drill import Drill, Found
 from repro_tui.explain.execution import Asked, Executor, Outcome
-from repro_tui.explain.factors import ENVIRONMENT, Factors, factors_of, parts_of
+from repro_tui.explain.factors import Factors, factors_of, parts_of
 from repro_tui.explain.game import THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.image_packages import ImagePackages, image_packages
 from repro_tui.explain.measure import NEAR_IN_NOISE, REPEATS, Ruler
@@ -23,15 +24,18 @@ from repro_tui.support.context import Context
 
 def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Causes:
     """What made B's predictions move, as far as the budget of the settings goes. Raises Cancelled."""
-    why = nothing_to_explain(pair)
+    masked = pair.masked
+    why = "" if masked else nothing_to_explain(pair)
     if why:
         return no_causes(why)
-    images = image_packages(*pair.workspaces, context)
+    images, note = image_packages(*pair.workspaces, context)
     factors = factors_of(*pair.workspaces, packages_apart=images is not None)
+    factors = replace(factors, notes=(*factors.notes, *filter(None, (note,))))
     if not factors.names:
         return no_causes("nothing that was recorded differs between A and B: the cause is not in the records")
     budget = Budget(context.settings.explain_runs, context.settings.explain_seconds)
-    return Search(pair, factors, images, context, Executor(context, inputs, workers, budget)).run()
+    search = Search(pair, factors, images, context, Executor(context, inputs, workers, budget))
+    return search.masked() if masked else search.run()
 
 
 @dataclass(slots=True)
@@ -69,6 +73,23 @@ class Search:
             if not low.why and not high.why:
                 self.ruler = self.ruler_between(low.runs, high.runs)
 
+    def masked(self) -> Causes:
+        """Which factors change the predictions alone, though all of them together do not."""
+        moved: dict[str, float] = {}
+        tried = [self.asked(frozenset({name})) for name in self.factors.names] if len(self.factors.names) > 1 else []
+        with suppress(BudgetSpent):
+            for asked, outcome in zip(tried, self.executor.outcomes(tried), strict=True):
+                share = 0.0 if outcome.why else self._moved(outcome.runs)
+                self.executor.tell("masked", asked.from_b, outcome.why or f"{share:.0%} of the rows move")
+                if share:
+                    moved[asked.from_b[0]] = share
+        return masked_causes(self.factors, moved, self.executor)
+
+    def _moved(self, runs: tuple[Path, ...]) -> float:
+        """The share of the rows of A in which a hybrid is another, in the column that moves most."""
+        found = self.ruler_between(self.pair.predictions(0), runs).project(runs[0])
+        return max((column.moved for column in found.columns.values()), default=0) / max(1, found.rows)
+
     # -- the factors --------------------------------------------------------------------------------------------
 
     def _values(self, sets: Sequence[frozenset[str]]) -> list[Value]:
@@ -85,26 +106,14 @@ class Search:
     def parts(self, from_b: frozenset[str], context: Context) -> Parts:
         """The parts of that hybrid."""
         parts = parts_of(*self.pair.workspaces, from_b)
-        if self.images is None or ENVIRONMENT in self.factors.names:
-            return parts
-        return replace(parts, environment=self.images.chosen(from_b, context))
+        return replace(parts, environment=self.images.chosen(from_b, context)) if self.images else parts
 
     def values(self, stage: str, asked: Sequence[Asked], ruler: Ruler) -> list[Value]:
         """The values of hybrids between the ruler's ends: more runs where noise leaves one of them open."""
-        wanted = REPEATS[0] if ruler.noisy else 1
-        found = self._measured(asked, wanted, ruler)
-        for repeats in REPEATS[1:] if ruler.noisy else ():
-            again = [at for at, value in enumerate(found) if not ruler.clear(value, wanted)]
-            wanted = repeats
-            for at, value in zip(again, self._measured([asked[at] for at in again], wanted, ruler), strict=True):
-                found[at] = value
+        found = repeated(asked, ruler, self.executor.outcomes)
         for one, value in zip(asked, found, strict=True):
             self.executor.tell(stage, one.from_b, told(value), score=value.score)
         return found
-
-    def _measured(self, asked: Sequence[Asked], wanted: int, ruler: Ruler) -> list[Value]:
-        outcomes = self.executor.outcomes(asked, wanted)
-        return [_value(outcome, ruler) for outcome in outcomes]
 
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
         """The way from some runs to others."""
@@ -126,6 +135,21 @@ class Search:
         return None if low.why or high.why else self.ruler_between(low.runs, high.runs)
 
 
+def repeated(
+    asked: Sequence[Asked], ruler: Ruler, outcomes: Callable[[Sequence[Asked], int], Sequence[Outcome]]
+) -> list[Value]:
+    """The values of hybrids: of one run each, or where runs are noisy of 2, 5 or 10, as many as it takes to be sure."""
+    if not ruler.noisy:
+        return [_value(outcome, ruler) for outcome in outcomes(asked, 1)]
+    found = [_value(outcome, ruler) for outcome in outcomes(asked, REPEATS[0])]
+    for before, wanted in pairwise(REPEATS):
+        again = [at for at, value in enumerate(found) if not ruler.clear(value, before)]
+        measured = outcomes([asked[at] for at in again], wanted) if again else ()
+        for at, outcome in zip(again, measured, strict=True):
+            found[at] = _value(outcome, ruler)
+    return found
+
+
 def guilty(attribution: Attribution) -> tuple[str, ...]:
     """The factors to look into: those that do something that counts, the largest share first."""
     acting = {name for chosen in attribution.dividends for name in chosen} or set(attribution.smallest)
@@ -142,4 +166,4 @@ def told(value: Value) -> str:
     if value.score is None:
         return f"unresolved: {value.why}"
     end = "is B" if value.reproduces else "is A" if value.restores else "is neither"
-    return f"{value.score:.0%} of the change, {end}"
+    return f"{round(value.score, 2) + 0.0:.0%} of the change, {end}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from repro_tui.explain.drill import Found, Moved, Things
@@ -89,6 +89,18 @@ def factors_told(attribution: Attribution, names: Names | None = None) -> Iterat
         yield from _rest(attribution, names)
     for group in attribution.groups:
         yield f"Not separable: {names.listed(group)} cannot be told apart ({_reason(attribution)})."
+
+
+def masked_told(moved: Mapping[str, float]) -> str:
+    """Which factors change the predictions alone, though together they do not."""
+    if not moved:
+        return "Nothing is masked: no factor changes the predictions when it alone is taken from B."
+    names = Names()
+    rows = " and ".join(f"{share:.0%}".replace("%", " %") for share in moved.values())
+    if len(moved) == 1:
+        return f"{_start(names.listed(list(moved)))} alone would change {rows} of the rows: the others take that back."
+    told = f"{_start(names.listed(list(moved)))} cancel each other: alone they change {rows} of the rows"
+    return f"{told}, together none."
 
 
 def _all_in_one(attribution: Attribution) -> bool:
@@ -180,6 +192,8 @@ def _changed(factor: str, path: tuple[str, ...], sides: tuple[Any, Any], names: 
     known = next((one for one in names.culprits if (one.factor, one.path) == (factor, path)), None)
     a, b = (known.a, known.b) if known else sides
     name = thing(factor, path)
+    if path[0] == "files" and len(path) == 3:
+        return name
     if path[0] == "files":
         return f"{name} (only {'B' if a is None else 'A'} has it)" if a is None or b is None else name
     if a is None or b is None:
@@ -254,4 +268,5 @@ def _open(causes: Causes, attribution: Attribution) -> Iterator[str]:
 
 
 def _start(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence begins with a capital, but a name stays what it is."""
+    return text[:1].upper() + text[1:] if text.startswith(("the ", "all ")) else text

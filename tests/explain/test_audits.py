@@ -117,6 +117,30 @@ def test_differences_that_cancel_each_other_are_found_where_they_are_asked_for(p
     result = project.audit("--explain")
     assert (result.status, causes(result)["shares"]) == (0, {})
     assert "nothing to explain" in causes(result)["note"]
+    (told,) = causes(project.audit("--explain-masked"))["sentences"]
+    assert told.startswith("The code and the parameters cancel each other: alone they change 100 %")
+
+
+def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
+    program = (
+        "import csv, sys\ninputs, output, params = sys.argv[1:4]\n"
+        "table = list(csv.DictReader(open('table.csv')))\nbias = sum(float(r['w']) for r in table if r['use'] == 'y')\n"
+        "with open(output, 'w') as out:\n    print('id,score', file=out)\n"
+        "    for row in csv.DictReader(open(inputs)):\n"
+        "        print(row['id'], float(row['x']) + bias, sep=',', file=out)\n"
+    )
+    commit = project.repository.commit({"predict.py": program})
+    rows = [f"{'y' if number == 37 else 'n'},{number}\n" for number in range(100)]
+    other = [row.replace(",", ",1") if number % 3 == 1 else row for number, row in enumerate(rows)]
+    sides = []
+    for name, lines in (("one.csv", rows), ("two.csv", other)):
+        (project.folder / name).write_text("use,w\n" + "".join(lines))
+        item = {"path": "table.csv", "source": f"file:{name}"}
+        sides.append(project.deployment(code={"repository": "code", "commit": commit}, data=[item]))
+    project.record(a=sides[0], b=sides[1])
+    found = causes(project.audit("--explain"))
+    assert culprits(found) == {"files/table.csv", "files/table.csv/line 39"}
+    assert "Of 33 differing things in table.csv, line 39 makes the change by itself." in found["sentences"]
 
 
 def test_three_factors_that_only_act_together(project: Ruled) -> None:

@@ -28,7 +28,7 @@ def test_the_example_of_the_documentation() -> None:
     assert found.interactions == {frozenset({"code", "boost"}): 1.0}
     assert found.sentences == (
         "All of the change needs code and boost together.",
-        "Seed does nothing to it.",
+        "seed does nothing to it.",
         "Reverting code or boost alone restores A.",
     )
     assert found.to_dict()["shares"] == {"code": 0.5, "boost": 0.5, "seed": 0.0}

@@ -136,7 +136,7 @@ def searched(deployment: Deployment, runs: int, store: Cache) -> Causes:
     ("most", "wanted"),
     [
         (0.4, 95),
-        (1.0, 90),  # seeds gave 94 and 92: where single runs scatter by half of the change and more, too little can be told
+        (1.0, 90),  # two seeds gave 94 and 92: noise of half of the change and more tells too little
     ],
 )
 def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: float, wanted: int) -> None:

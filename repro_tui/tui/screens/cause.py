@@ -56,7 +56,7 @@ class Ledger:
         entry = self.tried[row]
         score = entry.get("score")
         from_b = shorten_middle(show(", ".join(entry["from_b"]), 2000), max(5, widths[1]))
-        change = "" if score is None else f"{score:.0%}"
+        change = "" if score is None else f"{round(score, 2) + 0.0:.0%}"
         return (
             Text(show(entry["stage"], 80), style="quiet"),
             Text(from_b, style="loud"),
