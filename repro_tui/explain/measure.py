@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro_tui.compare.projection import Measured, Projection, Projector
-from repro_tui.explain.game import Value
+from repro_tui.explain.game import NOTHING, Value
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
 
 NEAR = 0.01  # of the whole way: what is nearer to an end is that end
 NEAR_IN_NOISE, WIDE, SIGMAS = 0.1, 0.2, 3.0
+REPEATS = (2, 5, 10)
 
 
 @dataclass(slots=True)
@@ -68,12 +69,21 @@ class Ruler:
             as_a, as_b = first.is_a or first.from_a <= NEAR, first.is_b or first.from_b <= NEAR
             return Value(first.score, reproduces=as_b, restores=as_a and not as_b)
         score = (statistics.fmean(one.score for one in found) - self.zero) / ((self.one - self.zero) or 1.0)
-        near = max(NEAR_IN_NOISE, self.width(len(runs)))
+        near = min(0.5, max(NEAR_IN_NOISE, self.width(len(runs))))  # never nearer to the other end
         return Value(score, reproduces=abs(score - 1) <= near, restores=abs(score) <= near)
 
     def width(self, runs: int) -> float:
-        """Half of the interval in which a score of that many runs lies."""
-        return SIGMAS * self.spread / math.sqrt(runs)
+        """Half of the interval in which a score of that many runs lies; the ends are as uncertain as their runs."""
+        of_ends = max(1, min(len(self.low), len(self.high)) - 1)
+        return SIGMAS * self.spread * math.sqrt(1 / runs + 1 / of_ends)
+
+    @property
+    def nothing(self) -> float:
+        """The score that is no effect: what hybrids may be off with as many runs as they get."""
+        if not self.noisy:
+            return NOTHING
+        widths = [self.width(runs) for runs in REPEATS]
+        return max(NOTHING, next((width for width in widths if width <= WIDE), widths[-1]))
 
     def clear(self, value: Value, runs: int) -> bool:
         """Whether more runs could change what is said of a hybrid: at an end, or surely at neither."""

@@ -13,15 +13,13 @@ from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.drill import Drill, Found
 from repro_tui.explain.execution import Asked, Executor, Outcome
 from repro_tui.explain.factors import Factors, factors_of, parts_of
-from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution, Value, attribute
+from repro_tui.explain.game import THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.image_packages import ImagePackages, image_packages
-from repro_tui.explain.measure import Ruler
+from repro_tui.explain.measure import NEAR_IN_NOISE, REPEATS, Ruler
 from repro_tui.explain.pair import Pair, nothing_to_explain
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.rebuild.hybrid import Parts, hybrid
 from repro_tui.support.context import Context
-
-REPEATS = (2, 5, 10)
 
 
 def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Causes:
@@ -57,13 +55,23 @@ class Search:
     def run(self) -> Causes:
         """The factors first, then what is inside those that are needed for B."""
         found: list[Found] = []
-        nothing = max(NOTHING, self.ruler.width(REPEATS[1])) if self.ruler.noisy else NOTHING
+        with suppress(BudgetSpent):
+            self._steady()
+        nothing = self.ruler.nothing
         attribution = attribute(self.factors.names, self._values, threshold=max(THRESHOLD, nothing), nothing=nothing)
         self.executor.tell("factors", attribution.smallest, "is the smallest set that reproduces B")
         with suppress(BudgetSpent):
             for name in guilty(attribution):
                 found.extend(self._inside(name))
         return causes_of(self, attribution, found)
+
+    def _steady(self) -> None:
+        """Runs A and B more often where their own runs scatter so much that no hybrid could be told from them."""
+        if self.ruler.noisy and self.ruler.width(REPEATS[-1]) > NEAR_IN_NOISE and len(self.ruler.low) < REPEATS[-1]:
+            ends = [self.asked(frozenset()), self.asked(frozenset(self.factors.names))]
+            low, high = self.executor.outcomes(ends, REPEATS[-1])
+            if not low.why and not high.why:
+                self.ruler = self.ruler_between(low.runs, high.runs)
 
     def masked(self) -> Causes:
         """Which factors change the predictions alone, though all of them together do not."""
