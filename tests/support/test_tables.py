@@ -94,8 +94,26 @@ def test_json_lines(tmp_path: Path) -> None:
     }
 
 
+def test_lists_of_any_depth(tmp_path: Path) -> None:
+    """Empty lists could be of any; lists that are not all numbers are JSON."""
+    content = b'{"t": [[1, 2.5], []], "e": [], "m": [1, "x"]}\n{"t": [], "e": [3], "m": [[1], 2]}\n'
+    table = read(tmp_path, content)[1]
+    assert table.to_pydict() == {
+        "t": [[[1.0, 2.5], []], []],
+        "e": [[], [3.0]],
+        "m": ['[1, "x"]', "[[1], 2]"],
+    }
+    nested = pa.table({"t": pa.array([[[1], None], None], pa.large_list(pa.list_(pa.int32())))})
+    pq.write_table(nested, tmp_path / "p")
+    assert read(tmp_path, (tmp_path / "p").read_bytes())[1].to_pydict() == nested.to_pydict()
+
+
 def test_arrays(tmp_path: Path) -> None:
-    for shape, kind in (((4,), pa.float32()), ((4, 3), pa.list_(pa.float32())), ((4, 2, 2), pa.list_(pa.float32()))):
+    for shape, kind in (
+        ((4,), pa.float32()),
+        ((4, 3), pa.list_(pa.float32())),
+        ((4, 2, 2), pa.list_(pa.list_(pa.float32()))),
+    ):
         np.save(tmp_path / "a.npy", np.arange(np.prod(shape), dtype=">f4").reshape(shape))
         form, table = read(tmp_path, (tmp_path / "a.npy").read_bytes())
         assert (form, table.num_rows, table.schema.field("value").type) == (".npy", 4, kind)
