@@ -129,7 +129,6 @@ class VectorColumns:
             flip_matrix=self.shift.matrix(self.group.classes),
             smallest_passing=None if self.tally.flips or None in passing else _loosest(passing),
             measures=told | self.shift.measures(rows),
-            histogram=moments.histogram(),
             members=self.group.members,
         )
 

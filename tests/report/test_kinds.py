@@ -1,0 +1,76 @@
+"""What the report says of kinds of output that are more than numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from repro_tui.model.predictions import Column, PredictionsArea, Rows
+from repro_tui.report.html_predictions import predictions
+from repro_tui.report.summary import compared
+from repro_tui.report.words import kind_words, measure_rows
+
+BASE = Column("v", "", "drift", equal=390, different=10, type_a="string", type_b="string", kind_why="told")
+MATRIX = (("cat", "dog", 7), ("dog", "cat", 3))
+RANKING = {"top_k": 10, "top_k_jaccard": 0.98, "kendall_tau_b": 0.95, "first_changed_rank": 2}
+TRUTH = {"accuracy_a": 0.9, "accuracy_b": 0.85, "only_a_right": 30, "only_b_right": 10, "mcnemar_p": 0.00222}
+COLUMNS = {
+    "the likeliest class of v changes in 10 of 400 rows, most often cat to dog (7); 10 move, by up to 0.5": replace(
+        BASE, kind="probability", flips=10, flip_matrix=MATRIX, max_abs=0.5, members=("p_cat", "p_dog")
+    ),
+    "v changes in 10 of 400 rows (from rank 2 on, the top 10 have 98% in common, Kendall's tau-b 0.95)": replace(
+        BASE, kind="ranking", flips=10, measures=RANKING
+    ),
+    "10 of 400 texts of v differ, by 12% of their length on average": replace(
+        BASE, kind="text", measures={"edit_distance_of_differing": 0.12}
+    ),
+    "10 of 400 documents of v differ, most often at a[].b": replace(
+        BASE, kind="json", measures={"paths": [["a[].b", 9, 0, 1]]}
+    ),
+    "v moves by up to 0.5 in 10 of 400 rows; the smallest cosine of A and B is 0.91": replace(
+        BASE, kind="embedding", max_abs=0.5, measures={"cosine_min": 0.91}
+    ),
+}
+
+
+def area(*columns: Column) -> PredictionsArea:
+    return PredictionsArea("different", "drift", rows=Rows(400, 400, 400), columns=columns)
+
+
+@pytest.mark.parametrize("sentence", COLUMNS, ids=[column.kind for column in COLUMNS.values()])
+def test_each_kind_has_its_sentence(sentence: str) -> None:
+    assert list(compared(area(COLUMNS[sentence]), "drift")) == [f"Drift: {sentence}."]
+
+
+def test_a_vector_speaks_for_its_columns() -> None:
+    vector = replace(BASE, name="p_*", kind="probability", flips=1, flip_matrix=MATRIX[:1], members=("p_cat", "p_dog"))
+    members = [replace(BASE, name=name, kind="probability", max_abs=0.5) for name in vector.members]
+    (told,) = compared(area(vector, *members), "drift")
+    assert "p_*" in told
+    assert "p_cat" not in told
+
+
+def test_the_truth_says_which_side_is_right() -> None:
+    label = replace(BASE, kind="label", flips=40, measures=TRUTH)
+    told = list(compared(area(label), "drift"))
+    assert told[1] == (
+        "By the truth, 90.00% of A and 85.00% of B are right in v: 30 rows are right in A alone and 10 in B alone "
+        "(McNemar's exact test, p = 0.00222)."
+    )
+
+
+def test_measures_have_words_and_documents_their_paths() -> None:
+    measures = {"exact_match": 0.975, "paths": [["a[].b", 9, 0, 1]], "unheard_of": 2, "sample": "5 of 10 rows"}
+    column = replace(BASE, kind="json", measures=measures)
+    assert measure_rows(column) == [
+        ("rows that are equal", "97.5 %"),
+        ("unheard of", "2"),
+        ("measured on", "5 of 10 rows"),
+        ("path a[].b", "9 changed, 1 only in B"),
+    ]
+    assert kind_words(column) == "json (inferred: told)"
+    assert kind_words(replace(column, inferred=False)) == "json (declared)"
+    page = predictions(area(replace(column, measures={"paths": [["<b>", 1, 0, 0]]})))
+    assert "path &lt;b&gt;" in page
+    assert "<dt>kind</dt><dd>json (inferred: told)</dd>" in page
