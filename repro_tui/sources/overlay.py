@@ -15,6 +15,7 @@ from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = ("lock", "requirements", "sif")
+INPUTS_ARE = "the validation inputs are"  # begins a source's warning of the inputs that it found: --inputs take it back
 
 
 def lay_over(
@@ -28,7 +29,9 @@ def lay_over(
     given = dict(record.provenance)
     if inputs is not None:
         validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
-        record = replace(record, validation=validation)
+        missing = tuple(item for item in record.missing if item.field != "validation.inputs")
+        warnings = tuple(told for told in record.warnings if not told.startswith(INPUTS_ARE))
+        record = replace(record, validation=validation, missing=missing, warnings=warnings)
         given["validation.inputs"] = "--inputs"
     laid = _predict(record, predict, protocol)
     if laid is not None and laid != record.predict:
