@@ -36,7 +36,7 @@ class Signature:
                 continue
             if name in self.params:
                 values[name] = _as_declared(text, self.params[name])
-                named.append(name)
+                named += [name] if values[name] is not text or self.params[name] == "string" else []
             else:
                 values[name] = _as_written(text)
                 told += values[name] is not text

@@ -50,7 +50,7 @@ def test_the_signature_decides_where_it_declares_a_type() -> None:
     values, told = signature.typed(params)
     assert values == {"rate": 1.0, "steps": 10, "on": True, "name": "ridge", "bad": "many"}
     assert type(values["rate"]) is float
-    assert told.startswith("rate, steps, on typed by the model's signature")
+    assert told.startswith("rate, steps, on, name typed by the model's signature, 1 left as text")
 
 
 def test_a_declared_text_stays_text() -> None:
