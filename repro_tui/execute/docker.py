@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.execute.collect import collect
-from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, ROOT, Layout, command, layout
+from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, ROOT, Layout, command, data_mounts, layout
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
@@ -134,11 +134,8 @@ class _Container:
             yield read_only(places.params, self.workspace.parameters.file)
         if self.workspace.laid is not None:
             yield read_only(str(ROOT / "code"), self.workspace.tree)
-        else:
-            for item in self.workspace.data:
-                for name in item.files:
-                    place = Path(item.path) / name
-                    yield read_only(str(Path(places.working_dir) / place), Path(self.workspace.tree) / place)
+        for source, target in data_mounts(self.workspace, places):
+            yield read_only(target, source)
         yield Mount(str(ROOT / "output"), str(self.output), type="bind")
 
     def _verified(self, container: str) -> Isolation:

@@ -65,6 +65,8 @@ def rebuild(record: Record, context: Context) -> Workspace:
         subdirectory=code.subdirectory if code else ".",
         predict=record.predict,
         code_in_image=in_image,
+        code_commit=record.code.commit if record.code else "",
+        code_unknown="; ".join(work.parts["code"].warnings) if in_image and code is None else "",
         parts=work.finished(),
     )
 
