@@ -39,12 +39,26 @@ def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
         if workspace is None:
             found.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
         elif workspace.code is None:
-            inside = workspace.environment.kind in ("image", "sif")
-            why = "the code is inside the image" if inside else "no commit that can be had was recorded"
-            if is_live(workspace):
-                why = workspace.environment.inventory.unknown["environment"]
-            found.append(Finding((), "unknown", note=f"{side}: {why}"))
+            found.append(Finding((), "unknown", note=f"{side}: {_why_unknown(workspace)}"))
+    if found and a and b and a.code_commit and b.code_commit:
+        found.insert(0, _recorded_commits(a, b))
     return tuple(found)
+
+
+def _why_unknown(workspace: Workspace) -> str:
+    if is_live(workspace):
+        return workspace.environment.inventory.unknown["environment"]
+    if workspace.code_unknown:
+        return workspace.code_unknown
+    inside = workspace.environment.kind in ("image", "sif")
+    return "the code is inside the image" if inside else "no commit that can be had was recorded"
+
+
+def _recorded_commits(a: Workspace, b: Workspace) -> Finding:
+    """What the records name, where the commits themselves cannot be had: told, and never taken for a comparison."""
+    word = "one commit" if a.code_commit == b.code_commit else "two commits"
+    note = f"the records name {word}: the files could not be compared"
+    return Finding(("commit",), "unknown", a.code_commit, b.code_commit, "notice", note)
 
 
 def _elsewhere(workspace: Workspace) -> set[str]:

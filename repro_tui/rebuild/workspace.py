@@ -68,6 +68,8 @@ def rebuild(record: Record, context: Context) -> Workspace:
         predict=record.predict,
         validation=record.validation,
         code_in_image=in_image,
+        code_commit=record.code.commit if record.code else "",
+        code_unknown="; ".join(work.parts["code"].warnings) if in_image and code is None else "",
         parts=work.finished(),
     )
 
