@@ -119,6 +119,8 @@ def _environment(record: Record, companions: Companions) -> Environment:
 
 def _data(number: int, item: DataItem, record: Record, companions: Companions) -> DataItem | None:
     scheme, _, rest = item.source.partition(":")
+    if scheme == "wandb":
+        return replace(item, source=f"wandb:{_run_folder(rest, companions.folder)}")
     if item.source != "file" and scheme not in ("file", "local"):
         return item
     place = f"data.{number}.source"
@@ -128,6 +130,14 @@ def _data(number: int, item: DataItem, record: Record, companions: Companions) -
     if found is None:
         return None
     return replace(item, source="file" if found == item.path else f"file:{found}")
+
+
+def _run_folder(place: str, folder: Path) -> str:
+    """An offline run's folder below the record by a relative path, so that both can be moved together."""
+    run, mark, name = place.rpartition("#")
+    if not mark or not Path(run).resolve().is_relative_to(folder):
+        return place
+    return f"{Path(run).resolve().relative_to(folder)}#{name}"
 
 
 def _below(record: Record, place: str, relative: str) -> Path:

@@ -19,7 +19,14 @@ INPUTS_ARE = "the validation inputs are"  # begins a source's warning of the inp
 
 
 def lay_over(
-    record: Record, *, inputs: str | None, predict: str | None, protocol: str | None, params: str | None, here: Path
+    record: Record,
+    *,
+    inputs: str | None,
+    predict: str | None,
+    protocol: str | None,
+    params: str | None,
+    here: Path,
+    truth: str | None = None,
 ) -> Record:
     """The record with the options laid over it; each is read from the folder `here`. Raises Refused.
 
@@ -33,6 +40,9 @@ def lay_over(
         warnings = tuple(told for told in record.warnings if not told.startswith(INPUTS_ARE))
         record = replace(record, validation=validation, missing=missing, warnings=warnings)
         given["validation.inputs"] = "--inputs"
+    if truth is not None:
+        record = replace(record, validation=replace(record.validation, truth=truth))
+        given["validation.truth"] = "--truth"
     laid = _predict(record, predict, protocol)
     if laid is not None and laid != record.predict:
         record = replace(record, predict=laid)
