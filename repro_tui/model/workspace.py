@@ -115,6 +115,7 @@ class Workspace:
     `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
     predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared;
     where its commit cannot be had, `code_unknown` says why, and `code_commit` is what the record names.
+    `code_dirty`: the record says that the tree had changes that are in no commit.
     """
 
     key: str
@@ -132,6 +133,7 @@ class Workspace:
     code_in_image: bool = False
     code_commit: str = ""
     code_unknown: str = ""
+    code_dirty: bool = False
     parts: tuple[Part, ...] = ()
 
     @property

@@ -260,6 +260,17 @@ def test_a_dirty_tree_is_marked_and_named(project: Project) -> None:
     assert "dirty = true" not in record(project, "./code").stdout
 
 
+def test_a_dirty_run_is_never_the_same_code(project: Project) -> None:
+    code = {"repository": "code", "commit": project.commit, "dirty": True}
+    project.record(a=project.deployment(code=code), b=project.deployment())
+    result = project.audit("--repeat", "1")
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert result.report["areas"]["code"]["status"] == "unknown"
+    told = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
+    assert told in " ".join(result.report["summary"])
+    assert project.audit("--repeat", "1", "--fail-on", "any").status == 3
+
+
 def test_no_program_of_the_repository_runs(project: Project, tmp_path: Path) -> None:
     """fsmonitor, hooks and filters of the user's repository would leave a marker."""
     marker = tmp_path / "marker"

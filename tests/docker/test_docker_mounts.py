@@ -57,7 +57,7 @@ def test_mounted_data_is_rebuilt_where_the_container_has_it(
 
 
 def test_a_volume_and_a_single_file_are_data(
-    project: Project, built: Build, running: Start, weights: Path, volume: str
+    project: Project, built: Build, volume: str, running: Start, weights: Path
 ) -> None:
     image = built(2.0, labels=STEP)
     docker(

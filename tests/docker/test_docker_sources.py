@@ -48,6 +48,25 @@ def test_a_container_is_audited_against_an_image_and_left_alone(
     assert ("variables", "KEPT") not in found
 
 
+def test_on_call_records_what_is_deployed_and_audits_that_file(
+    project: Project, built: Build, running: Start, git_repository: Callable[..., GitRepository]
+) -> None:
+    repository = git_repository("code")
+    labels = {SOURCE: str(repository.folder), REVISION: repository.commit({"predict.py": PREDICT})} | STEP
+    (project.folder / "weights.json").write_text('{"weight": 7.0}')
+    mount = ("--volume", f"{project.folder}/weights.json:/models/weights.json:ro", "--env", "TZ=CET")
+    container = running(built(2.0, "ENV MODEL=/models/weights.json", labels=labels), *mount)
+    told = project.run("record", f"docker:{container}", "-o", "prod.toml", "--inputs", "inputs.csv")
+    assert told.status == 0, told.stderr
+    text = (project.folder / "prod.toml").read_text()
+    assert "# missing: code.dirty: " in text
+    assert "# missing: data.0.sha256: /models/weights.json is a mount" in text
+    assert 'TZ = "CET"' in text
+    result = project.run("prod.toml", f"docker:{container}", *AS_INPUTS, "--fail-on", "any")
+    assert (result.status, result.report["verdict"]) == (0, "identical"), (result.stderr, result.report["areas"])
+    assert scores(project, "a") == expected(project, 7.0) == scores(project, "b")
+
+
 def test_a_container_is_the_same_as_its_image_where_nothing_was_laid_over_it(
     project: Project, built: Build, running: Start
 ) -> None:
