@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import Column, PredictionsArea, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
@@ -26,9 +27,9 @@ VERDICT_WORDS: dict[Verdict, str] = {
 }
 
 
-def summarise(sides: Sides, areas: Areas, verdict: Verdict) -> tuple[str, ...]:
+def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None = None) -> tuple[str, ...]:
     """The sentences of a report."""
-    found = [*_verdict(sides, areas.predictions, verdict), *_differences(areas)]
+    found = [*_verdict(sides, areas.predictions, verdict), *(causes.sentences if causes else ()), *_differences(areas)]
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
         found.append(f"{_listed(same).capitalize()} {_are(same)} the same.")

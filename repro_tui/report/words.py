@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
@@ -125,6 +126,23 @@ def isolation_words(isolation: Isolation | None) -> str:
         return "remote: asked over the network, nothing of it ran here"
     probed = ", probed" if isolation.probed else ", not probed"
     return f"{isolation.kind}, network {isolation.network}{probed}"
+
+
+def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
+    """What a search for the cause found, as rows: what it is, of what, and in numbers or values."""
+    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
+    rows = [("share", name, f"{share:.1%}") for name, share in shares]
+    rows += [("only together", " + ".join(one.factors), f"{one.dividend:.1%}") for one in causes.interactions]
+    rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
+    rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
+    rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
+    return rows + [("not tried", ", ".join(one.from_b), one.why) for one in causes.unresolved]
+
+
+def culprit_text(culprit: Culprit) -> str:
+    """What each side has of a guilty thing, and whether that is enough."""
+    values = " → ".join("absent" if value is None else show(value, 80) for value in (culprit.a, culprit.b))
+    return f"{values} ({'enough alone' if culprit.sufficient else 'not enough alone'})"
 
 
 def side_facts(side: SideReport) -> list[tuple[str, str]]:
