@@ -299,6 +299,7 @@ def test_folders_without_a_commit_are_told(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written(project: Project) -> None:
+    other = "an0ther-c4n4ry-word"
     url = f"https://ada:{CANARY}@example.org/model.json?sig={CANARY}"
     deployment = project.deployment(
         environment={
@@ -307,7 +308,9 @@ def test_no_secret_is_written(project: Project) -> None:
         },
         parameters={"values": {"threshold": 5.0, "db": {"password": CANARY, "url": url}}},
         data=[{"path": "model.json", "source": url}],
-        predict={"command": ["python3", "predict.py", f"--token={CANARY}", "{inputs}", "{output}"]},
+        predict={
+            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", other, "{inputs}", "{output}"]
+        },
         description=f"asks {url}",
     )
     deployment["code"]["repository"] = f"https://ada:{CANARY}@example.org/credit.git"
@@ -316,6 +319,7 @@ def test_no_secret_is_written(project: Project) -> None:
         result = record(project, "record.json#a", "-o", f"out.{suffix}")
         text = (project.folder / f"out.{suffix}").read_text()
         assert CANARY not in text + result.stderr + result.stdout
+        assert other not in text + result.stderr + result.stdout
         assert "environment.variables.MY_TOKEN: is set" in result.stderr
         assert "TZ" in text
     text = (project.folder / "out.toml").read_text()

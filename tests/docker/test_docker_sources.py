@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -60,11 +61,16 @@ def test_on_call_records_what_is_deployed_and_audits_that_file(
     assert told.status == 0, told.stderr
     text = (project.folder / "prod.toml").read_text()
     assert "# missing: code.dirty: " in text
-    assert "# missing: data.0.sha256: /models/weights.json is a mount" in text
+    digest = hashlib.sha256(b'{"weight": 7.0}').hexdigest()
+    assert f'sha256 = "{digest}"' in text  # nothing had recorded it: it is measured
     assert 'TZ = "CET"' in text
     result = project.run("prod.toml", f"docker:{container}", *AS_INPUTS, "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), (result.stderr, result.report["areas"])
     assert scores(project, "a") == expected(project, 7.0) == scores(project, "b")
+    (project.folder / "weights.json").write_text('{"weight": 8.0}')
+    tampered = project.run("prod.toml", f"docker:{container}", *AS_INPUTS)
+    assert tampered.status == 3
+    assert f"recorded sha256 {digest}" in " ".join(tampered.report["summary"])
 
 
 def test_a_container_is_the_same_as_its_image_where_nothing_was_laid_over_it(
