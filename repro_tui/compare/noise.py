@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from repro_tui.compare.nested import leaves
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.predictions import Noise, PredictionsArea
 from repro_tui.model.request import Settings
@@ -94,7 +95,8 @@ def _array(column: Any) -> np.ndarray[Any, Any]:
 
     kind = column.type
     if pa.types.is_list(kind):
-        return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
+        numbers = [leaves(chunk).to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        return np.asarray(np.concatenate(numbers) if numbers else [], dtype=np.float64)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
     return np.asarray([str(value) for value in column.to_pylist()], dtype=object)

@@ -95,7 +95,8 @@ class Drill:
             values = self.search.values(f"inside {inside.factor}", asked, ruler)
             return [outcome_of(value) for value in values]
 
-        yield Things(inside, search(inside.items, inside.implications, test, likely=inside.likely))
+        watch = self._watch(inside.where or inside.factor, "things")
+        yield Things(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
 
     def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> Asked:
         known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(chosen), ())
@@ -116,7 +117,11 @@ class Drill:
             values = self.search.values(stage, asked, ends)
             return [outcome_of(value) for value in values]
 
-        return first_change(len(names), test)
+        return first_change(len(names), test, self._watch(stage, "steps"))
+
+    def _watch(self, where: str, what: str) -> Callable[[int], None]:
+        """Tells how much is still possible, and what is left of the budget."""
+        return lambda possible: self.search.executor.progress(f"{where}: {possible:,} {what} still possible")
 
     def _rest(self, names: Sequence[str], place: Place, change: Change, ends: Ruler) -> Ruler | None:
         """The ends of what is left of the way before a change; None where that cannot be told."""

@@ -138,6 +138,11 @@ class Executor:
     def _words(self, error: Exception) -> str:
         return show(self.context.redactor.scrub(str(error)), 300)
 
+    def progress(self, words: str) -> None:
+        """Tells what is being looked for now, with what is left of the budget."""
+        left = f", {self.budget.left} left" if self.budget.left else ""
+        self.context.emit(Event("step", step=STEP, status="progress", text=show(words, 300) + left))
+
     def tell(self, stage: str, from_b: Sequence[str], told: str, **detail: Any) -> None:
         """Writes one line of the ledger, and tells it to whoever watches."""
         entry = {"stage": stage, "from_b": list(from_b), "told": told, "runs": self.runs, **detail}

@@ -60,6 +60,13 @@ def _asked(workspace: Workspace) -> tuple[tuple[str, ...], Predict]:
     return workspace.command, replace(workspace.predict, timeout_s=0)
 
 
+def accidental(a: Workspace, b: Workspace) -> tuple[str, ...]:
+    """The differing variables, where all that differ are hash seeds and numbers of threads, which should not matter."""
+    one, other = (recorded_variables(side.environment) for side in (a, b))
+    names = tuple(sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)))
+    return names if all(name == "PYTHONHASHSEED" or name.endswith("_NUM_THREADS") for name in names) else ()
+
+
 def _code_differs(a: Workspace, b: Workspace) -> bool:
     if a.code is None or b.code is None:
         return a.code is not b.code

@@ -110,15 +110,23 @@ def shuffled(groups: Groups, needs: Needs, seed: int) -> Groups:
     return list(found)
 
 
-def search(items: Sequence[str], needs: Needs, test: Test, *, likely: Mapping[str, float] | None = None) -> Culprits:
+def search(
+    items: Sequence[str],
+    needs: Needs,
+    test: Test,
+    *,
+    likely: Mapping[str, float] | None = None,
+    watch: Callable[[int], None] = lambda possible: None,
+) -> Culprits:
     """Finds what makes the change: none of the things is A, all of them are B, and these two are never tried.
 
     `test` is asked for closed sets of things that are taken from B, and may raise BudgetSpent: then the answer is what
     is known so far. `likely` says how much likelier than others a thing is to be guilty (1.0 to 8.0), which saves runs
-    where it is right and costs at most three where it is wrong.
+    where it is right and costs at most three where it is wrong. `watch` is told how many things can still be the next
+    guilty one.
     """
     inner = {item: needs.get(item, frozenset()) & frozenset(items) for item in items}
-    return _Search(tuple(items), inner, test, likely or {}).run()
+    return _Search(tuple(items), inner, test, likely or {}, watch).run()
 
 
 @dataclass(slots=True)
@@ -127,6 +135,7 @@ class _Search:
     needs: Needs
     test: Test
     likely: Mapping[str, float]
+    watch: Callable[[int], None]
     known: dict[Set, Outcome] = field(default_factory=dict)
     runs: int = 0
 
@@ -172,6 +181,7 @@ class _Search:
         groups = [group for group in groups if not kept.issuperset(group)]
         base = kept
         while len(groups) > 1:
+            self.watch(len(groups))
             halves = self._halves(base, groups)
             if halves is None:
                 break

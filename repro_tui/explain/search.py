@@ -12,11 +12,12 @@ from repro_tui.explain.answer import causes_of, masked_causes
 from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.drill import Drill, Found
 from repro_tui.explain.execution import Asked, Executor, Outcome
-from repro_tui.explain.factors import Factors, factors_of, parts_of
+from repro_tui.explain.factors import VARIABLES, Factors, accidental, factors_of, parts_of
 from repro_tui.explain.game import THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.image_packages import ImagePackages, image_packages
 from repro_tui.explain.measure import NEAR_IN_NOISE, REPEATS, Ruler
 from repro_tui.explain.pair import Pair, nothing_to_explain
+from repro_tui.explain.sentences import listed
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.rebuild.hybrid import Parts, hybrid
 from repro_tui.support.context import Context
@@ -33,6 +34,12 @@ def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Cau
     factors = replace(factors, notes=(*factors.notes, *filter(None, (note,))))
     if not factors.names:
         return no_causes("nothing that was recorded differs between A and B: the cause is not in the records")
+    chance = accidental(*pair.workspaces) if factors.names == (VARIABLES,) else ()
+    if chance:
+        return no_causes(
+            f"only {listed(chance)} {'differ' if len(chance) > 1 else 'differs'}, which should not matter: "
+            "it is the predict step's own nondeterminism, and no factor is named"
+        )
     budget = Budget(context.settings.explain_runs, context.settings.explain_seconds)
     search = Search(pair, factors, images, context, Executor(context, inputs, workers, budget))
     return search.masked() if masked else search.run()
@@ -55,6 +62,7 @@ class Search:
     def run(self) -> Causes:
         """The factors first, then what is inside those that are needed for B."""
         found: list[Found] = []
+        self.executor.progress(f"factors: {', '.join(self.factors.names)}")
         with suppress(BudgetSpent):
             self._steady()
         nothing = self.ruler.nothing

@@ -30,14 +30,16 @@ class Change:
         return self.after - self.before == 1
 
 
-def first_change(points: int, test: Test) -> Change:
+def first_change(points: int, test: Test, watch: Callable[[int], None] = lambda possible: None) -> Change:
     """Bisects a way of that many points, of which the first is A and the last is B: these are never tried.
 
-    Points that cannot be tried are skipped; where only such are left, the answer is a range.
+    Points that cannot be tried are skipped; where only such are left, the answer is a range. `watch` is told how many
+    steps can still be the one.
     """
     low, high, skipped, runs = 0, points - 1, set[int](), 0
     try:
         while open_points := [at for at in range(low + 1, high) if at not in skipped]:
+            watch(high - low)
             at = min(open_points, key=lambda place: (abs(2 * place - low - high), place))
             outcome = test([at])[0]
             runs += 1

@@ -50,6 +50,8 @@ class Column:
     `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
     `atol` and `rtol` are that tolerance in numbers; `noise_abs` is the largest |delta| of one row between two runs of
     one side (0.0: all runs are the same bytes; None: not known, or no numbers);
+    `kind_why` says what the kind was inferred from ("" where it was declared); `members` are the columns that this one
+    is made of, where several are one vector of probabilities (their cells are in differences.parquet);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 
@@ -77,6 +79,8 @@ class Column:
     atol: float | None = None
     rtol: float | None = None
     noise_abs: float | None = None
+    kind_why: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,30 @@ def test_noise_alone_names_no_factor(project: Ruled) -> None:
     assert "own nondeterminism" in found["sentences"][0]
 
 
+def test_a_hash_seed_alone_names_no_factor(project: Project) -> None:
+    program = (
+        "import csv, sys\ninputs, output, params = sys.argv[1:4]\n"
+        "first = float(next(iter({'1', '2', '3', '4', '5', '6'})))\n"
+        "with open(output, 'w') as out:\n    print('id,score', file=out)\n"
+        "    for row in csv.DictReader(open(inputs)):\n"
+        "        print(row['id'], float(row['x']) + first, sep=',', file=out)\n"
+    )
+    code = {"repository": "code", "commit": project.repository.commit({"predict.py": program})}
+    sides = [
+        project.deployment(
+            code=code, environment={"requirements": "requirements.txt", "variables": {"PYTHONHASHSEED": seed}}
+        )
+        for seed in ("1", "4")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain")
+    assert result.report["verdict"] == "drift"
+    found = causes(result)
+    assert (found["factors"], found["shares"], found["culprits"]) == ([], {}, [])
+    assert "PYTHONHASHSEED" in found["sentences"][0]
+    assert "own nondeterminism" in found["sentences"][0]
+
+
 def test_the_cause_is_found_under_noise(project: Ruled) -> None:
     project.ruled("8 * p + 9", noise=0.3, factors="cp")
     result = project.audit("--explain")
@@ -217,3 +241,6 @@ def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
     journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     told = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
     assert len(told) == len(lines)
+    progress = [event["text"] for event in journal if event["step"] == "explain" and event["status"] == "progress"]
+    assert progress[0] == "factors: code, parameters"
+    assert "parameters: 3 things still possible" in progress

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.audit.project import Project
-from tests.engines import base_image, docker
+from tests.engines import base_image, docker, sif
 from tests.explain.test_audits import causes, culprits
 
 pytestmark = pytest.mark.docker
@@ -83,3 +84,19 @@ def test_where_packages_are_the_same_the_image_is_one_factor_and_that_is_said(pr
     found = causes(project.audit("--explain"))
     assert (found["factors"], found["smallest"]) == (["environment"], ["environment"])
     assert "one factor" in " ".join(found["sentences"])
+
+
+@pytest.mark.apptainer
+def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Project, tmp_path: Path) -> None:
+    for name, scale, version in (("a", 1, "1.0"), ("b", 2, "2.0")):
+        made = sif(tmp_path, image(tmp_path, name, scale, 0, 0, version), f"{name}.sif")
+        shutil.copyfile(made, project.folder / f"{name}.sif")
+    commit = project.repository.commit({"predict.py": PREDICT})
+    sides = [
+        project.deployment(code={"repository": "code", "commit": commit}, environment={"sif": f"{name}.sif"})
+        for name in ("a", "b")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    found = causes(project.audit("--explain"))
+    assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
+    assert culprits(found) == {"packages/scaler"}
