@@ -41,9 +41,8 @@ def _nothing_expected(record: Record) -> list[Missing]:
         return [Missing("expected", why, "record expected.predictions (a table), or expected.metrics")]
     if record.validation.truth is None:
         why = "metrics are recorded, and without the truth they cannot be measured again"
-        return [
-            Missing("validation.truth", why, "record validation.truth, the column of the inputs that holds the truth")
-        ]
+        do = "record validation.truth, the column of the inputs that holds the truth, or give --truth COLUMN"
+        return [Missing("validation.truth", why, do)]
     return []
 
 

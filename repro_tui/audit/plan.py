@@ -29,6 +29,7 @@ class Overrides:
     predict: str | None = None
     protocol: str | None = None
     params: str | None = None
+    truth: str | None = None
 
 
 def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
@@ -102,6 +103,7 @@ def _record(reference: str, overrides: Overrides, context: Context) -> Record:
         predict=overrides.predict,
         protocol=overrides.protocol,
         params=overrides.params,
+        truth=overrides.truth,
         here=context.here,
     )
 

@@ -81,6 +81,7 @@ def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
         predict=given.predict,
         protocol=given.protocol,
         params=given.params,
+        truth=given.truth,
         here=context.here,
     )
     filled = {"validation.inputs"} if given.inputs else set()

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
-from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
+from repro_tui.support.redact import SAFE_VARIABLES, Redactor, hide_words, is_secret_name, strip_url, strip_urls
 
 
 def hidden_request(request: Request, redactor: Redactor) -> Request:
@@ -47,9 +47,20 @@ def learn_record(record: Record, redactor: Redactor) -> None:
         if name not in SAFE_VARIABLES:
             redactor.learn(value)
     _learn_values(record.parameters.values, redactor)
+    for command in (record.environment.command, record.predict.command if record.predict else ()):
+        _learn_words(command, redactor)
     named = (record.code.repository if record.code else "", record.predict.url if record.predict else "")
     for location in (*named, record.reference, *(item.source for item in record.data)):
         _learn_url(location, redactor)
+
+
+def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:
+    def learn(value: str) -> str:
+        redactor.learn(value)
+        return value
+
+    for _ in hide_words(command, learn):
+        pass
 
 
 def _learn_values(value: Any, redactor: Redactor, name: str = "") -> None:

@@ -64,7 +64,8 @@ def program(ctx: click.Context) -> None:
     `repro-tui A B` rebuilds two recorded deployments, runs both on the same validation inputs and shows what
     differs: code, environment, parameters, data and predictions. Without arguments it opens the interface on a
     picker. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, git:REV, dvc:REV, runs:/ID,
-    models:/NAME/VERSION, docker:CONTAINER, image:REF, sif:FILE, or a folder such as ".".
+    models:/NAME/VERSION, models:/NAME@ALIAS, wandb:PATH, docker:CONTAINER, image:REF, sif:FILE, a live endpoint
+    (https://…), or a folder such as ".".
 
     Exit status: 0 no difference in the gated areas, 1 a difference there, 2 refused, 3 inconclusive,
     128+n ended by signal n.

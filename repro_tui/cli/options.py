@@ -98,8 +98,13 @@ def run_options(command: F) -> F:
             ),
             click.option("--all", "everything", is_flag=True, help="List what is the same, too."),
             click.option("--inputs", metavar="FILE", help="Validation inputs for both sides."),
+            click.option("--truth", metavar="COLUMN", help="Column of the inputs that holds what is true of a row."),
             click.option("--predict", metavar="COMMAND", help="Predict step for both sides."),
-            click.option("--protocol", metavar="NAME", help="Protocol of a served image: mlflow or open-inference."),
+            click.option(
+                "--protocol",
+                metavar="NAME",
+                help="Protocol of a served image or a live endpoint: mlflow or open-inference.",
+            ),
             click.option("--params", metavar="FILE", help="Parameters laid over both sides' records."),
             click.option("--runner", metavar="NAME", default="auto", show_default=True, help="auto, docker or local."),
             click.option(
@@ -176,7 +181,7 @@ def overrides_of(options: dict[str, Any]) -> Overrides:
     """What is laid over both records."""
     from repro_tui.audit.plan import Overrides
 
-    return Overrides(options["inputs"], options["predict"], options["protocol"], options["params"])
+    return Overrides(**{name: options[name] for name in ("inputs", "predict", "protocol", "params", "truth")})
 
 
 def _words(text: str | None) -> tuple[str, ...]:

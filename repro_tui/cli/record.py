@@ -12,8 +12,11 @@ import click
 @click.option("--output", "-o", metavar="FILE", help="Write to FILE: TOML, YAML or JSON by its ending.")
 @click.option("--force", is_flag=True, help="Write over FILE and its folder of files.")
 @click.option("--inputs", metavar="FILE", help="Validation inputs, which a tracked run does not know.")
+@click.option("--truth", metavar="COLUMN", help="Column of the inputs that holds what is true of a row.")
 @click.option("--predict", metavar="COMMAND", help="Predict step, with {inputs} and {output}.")
-@click.option("--protocol", metavar="NAME", help="Protocol of a served image: mlflow or open-inference.")
+@click.option(
+    "--protocol", metavar="NAME", help="Protocol of a served image or a live endpoint: mlflow or open-inference."
+)
 @click.option("--params", metavar="FILE", help="Parameters laid over the record's.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not tell what is missing on standard error.")
 @click.pass_context
@@ -26,6 +29,7 @@ def command(
     predict: str | None,
     protocol: str | None,
     params: str | None,
+    truth: str | None,
     quiet: bool,
 ) -> None:
     """Write a record of SOURCE, ready to be audited; nothing of it is executed.
@@ -42,7 +46,7 @@ def command(
     from repro_tui.support.context import Context
     from repro_tui.support.paths import cache_root
 
-    overrides = Overrides(inputs, predict, protocol, params)
+    overrides = Overrides(inputs, predict, protocol, params, truth)
     written = write_record(source, output, force, overrides, Context(cache=Cache(cache_root())))
     click.echo(written.text, nl=False)
     for line in () if quiet else written.told:

@@ -24,9 +24,10 @@ def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> 
         return area_of(kept(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
     elsewhere = _elsewhere(a) | _elsewhere(b)
     files = _Files(a.code, b.code, elsewhere, context)
-    findings = files.findings()
+    changed = files.findings()
+    findings = (*_dirty(a, b), *changed)
     if a.code.commit != b.code.commit or a.code.subdirectory != b.code.subdirectory:
-        findings = (_commits(a.code, b.code, files, bool(findings), context), *findings)
+        findings = (_commits(a.code, b.code, files, bool(changed), context), *findings)
     if context.settings.all_findings:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
         return area_of(kept((*findings, *same), "code", context.settings.ignore), 0)
@@ -39,12 +40,33 @@ def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
         if workspace is None:
             found.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
         elif workspace.code is None:
-            inside = workspace.environment.kind in ("image", "sif")
-            why = "the code is inside the image" if inside else "no commit that can be had was recorded"
-            if is_live(workspace):
-                why = workspace.environment.inventory.unknown["environment"]
-            found.append(Finding((), "unknown", note=f"{side}: {why}"))
+            found.append(Finding((), "unknown", note=f"{side}: {_why_unknown(workspace)}"))
+    if found and a and b and a.code_commit and b.code_commit:
+        found.insert(0, _recorded_commits(a, b))
     return tuple(found)
+
+
+def _dirty(a: Workspace, b: Workspace) -> tuple[Finding, ...]:
+    """Sides of which more ran than their commit: that more is not recorded, so it is never taken for the same."""
+    note = "the recorded tree had uncommitted changes, which are not in its commit"
+    dirty = [side for side, workspace in (("A", a), ("B", b)) if workspace.code_dirty]
+    return tuple(Finding(("uncommitted changes",), "unknown", note=f"{side}: {note}") for side in dirty)
+
+
+def _why_unknown(workspace: Workspace) -> str:
+    if is_live(workspace):
+        return workspace.environment.inventory.unknown["environment"]
+    if workspace.code_unknown:
+        return workspace.code_unknown
+    inside = workspace.environment.kind in ("image", "sif")
+    return "the code is inside the image" if inside else "no commit that can be had was recorded"
+
+
+def _recorded_commits(a: Workspace, b: Workspace) -> Finding:
+    """What the records name, where the commits themselves cannot be had: told, and never taken for a comparison."""
+    word = "one commit" if a.code_commit == b.code_commit else "two commits"
+    note = f"the records name {word}: the files could not be compared"
+    return Finding(("commit",), "unknown", a.code_commit, b.code_commit, "notice", note)
 
 
 def _elsewhere(workspace: Workspace) -> set[str]:

@@ -11,7 +11,7 @@ from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 # Packages whose release can change numerical results.
 NUMERICAL = frozenset(
@@ -21,6 +21,11 @@ NUMERICAL = frozenset(
 )
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
 _LIBRARIES = re.compile(r"^(libc6|libc-bin|musl|glibc|libopenblas|libblas|liblapack|libgomp|libstdc\+\+|python3)")
+# What another build of the same content changes: told where it differs, and no difference of the environment. What the
+# image holds is compared item by item, and its commit is the code's.
+_IDENTITY = frozenset({"id", "digests", "layers", "revision", "source"})
+_OTHER_BUILD = "another build: what it holds is compared item by item"
+MOST_FILES = 1_000
 _IMPORTANT_FACTS = frozenset({"implementation", "version", "libc", "architecture", "blas", "os"})
 
 
@@ -34,7 +39,8 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
         return area_of(kept(live, "environment", context.settings.ignore), 0, unknown_reason=True)
     pair = _Pair(a.environment.inventory, b.environment.inventory, context)
     findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
-    shown = tuple(finding for finding in findings if finding.change != "same" or context.settings.all_findings)
+    every = context.settings.all_findings
+    shown = tuple(finding for finding in findings if every or finding.change != "same" or finding.a != finding.b)
     area = area_of(tuple(f for f in shown if f.change != "same"), pair.same)
     return Area(area.status, area.counts, shown)
 
@@ -50,6 +56,7 @@ class _Pair:
         yield from self._packages()
         yield from self._facts("system", self.a.system, self.b.system)
         yield from self._facts("image", self.a.image, self.b.image)
+        yield from self._files(self.a.files, self.b.files)
         yield from self._facts("system packages", self.a.system_packages, self.b.system_packages)
         yield from self._variables()
         for field in sorted(self.a.unknown.keys() | self.b.unknown.keys()):
@@ -63,10 +70,26 @@ class _Pair:
             yield self._finding((section, name), one, other, _weight(section, name))
 
     def _finding(self, path: tuple[str, ...], a: str | None, b: str | None, severity: Severity) -> Finding:
-        if a == b:
+        identity = path[0] == "image" and path[1] in _IDENTITY and self.a.image and self.b.image
+        if a == b or identity:
             self.same += 1
-            return Finding(path, "same", a, b, "info")
+            return Finding(path, "same", a, b, "info", _OTHER_BUILD if a != b else "")
         return Finding(path, _change(a, b), a, b, severity)
+
+    def _files(self, a: dict[str, str] | None, b: dict[str, str] | None) -> Iterable[Finding]:
+        """The files that no package owns. Of a side that cannot have them read, nothing is said but that."""
+        if a is None and b is None:
+            return
+        if a is None or b is None:
+            side = "A" if a is None else "B"
+            yield Finding(("files",), "unknown", note=f"{side}: the files that no package owns were not read")
+            return
+        names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+        self.same += len(a.keys() | b.keys()) - len(names)
+        if names:
+            children = tuple(self._finding(("files", name), a.get(name), b.get(name), "notice") for name in names)
+            note = f"{plural(len(names), 'file')} that no package owns"
+            yield Finding(("files",), "changed", None, None, "notice", note, children[:MOST_FILES])
 
     def _variables(self) -> Iterable[Finding]:
         hide = self.context.redactor.variable

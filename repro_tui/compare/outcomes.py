@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy import ndarray
 
-NO_TRUTH = "the record does not say what is true: write validation.truth, the column that holds it"
+NO_TRUTH = (
+    "the record does not say what is true: write validation.truth, the column that holds it, or give --truth COLUMN"
+)
 
 
 @dataclass(slots=True)

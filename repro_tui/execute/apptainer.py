@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, ROOT, Layout, layout
+from repro_tui.execute.command import HOST_NAME, ROOT, Layout, data_mounts, layout
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
@@ -107,11 +107,8 @@ class _Container:
             yield from _mount(self.workspace.environment.site, self.workspace.environment.site_path)
         if self.workspace.laid is not None:
             yield from _mount(self.workspace.tree, str(ROOT / "code"))
-        else:
-            for item in self.workspace.data:
-                for name in item.files:
-                    place = Path(item.path) / name
-                    yield from _mount(Path(self.workspace.tree) / place, str(Path(self.places.working_dir) / place))
+        for source, target in data_mounts(self.workspace, self.places):
+            yield from _mount(source, target)
         yield from _mount(self.output, str(ROOT / "output"), writable=True)
 
     def probe(self) -> Isolation:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Settings
 from repro_tui.model.workspace import Workspace
+from repro_tui.support.paths import place_in_tree
 
 ROOT = PurePosixPath("/repro")
 OUTPUT_NAME = "predictions"
@@ -54,6 +55,21 @@ def working_dir(workspace: Workspace) -> str:
     if workspace.laid is None and workspace.environment.kind in ("image", "sif"):
         return workspace.environment.working_dir or "/"
     return str(ROOT / "code" / workspace.subdirectory)
+
+
+def data_mounts(workspace: Workspace, places: Layout) -> Iterator[tuple[str, str]]:
+    """What is mounted read-only for the data, source and target, outer folders first.
+
+    An absolute path is mounted as a whole, and hides what the image has there. A relative one is laid over the code
+    inside the image file by file; where the code's own tree is mounted, it is in it already.
+    """
+    for item in sorted(workspace.data, key=lambda item: item.path):
+        source = PurePosixPath(workspace.tree) / place_in_tree(item.path)
+        target = PurePosixPath(places.working_dir) / item.path
+        if item.path.startswith("/"):
+            yield str(source), str(target)
+        elif workspace.laid is None:
+            yield from ((str(source / name), str(target / name)) for name in item.files)
 
 
 def fixed_variables(settings: Settings) -> dict[str, str]:

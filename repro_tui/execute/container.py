@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_tui.execute.command import HOST_NAME, ROOT, Layout
+from repro_tui.execute.command import HOST_NAME, ROOT, Layout, data_mounts
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
@@ -112,19 +112,16 @@ class Box:
             return Mount(target, str(source), type="bind", read_only=True)
 
         yield read_only(self.places.inputs, self.inputs)
-        for source, target in self.shown:
-            yield read_only(target, source)
+        for folder, target in self.shown:
+            yield read_only(target, folder)
         if self.workspace.environment.site:
             yield read_only(self.workspace.environment.site_path, self.workspace.environment.site)
         if self.workspace.parameters.file:
             yield read_only(self.places.params, self.workspace.parameters.file)
         if self.workspace.laid is not None:
             yield read_only(str(ROOT / "code"), self.workspace.tree)
-        else:
-            for item in self.workspace.data:
-                for name in item.files:
-                    place = Path(item.path) / name
-                    yield read_only(str(Path(self.places.working_dir) / place), Path(self.workspace.tree) / place)
+        for source, target in data_mounts(self.workspace, self.places):
+            yield read_only(target, source)
         yield Mount(str(ROOT / "output"), str(self.output), type="bind")
 
     def verified(self, container: str) -> Isolation:

@@ -21,7 +21,8 @@ class Inventory:
 
     `interpreter`: implementation, version, libc ...; `system`: os-release, architecture; `image`: id, digests,
     layers, configuration; `system_packages`: dpkg, apk or rpm name to version; `variables`: name to value, as
-    recorded (redacted when reported); `unknown`: dotted field to reason.
+    recorded (redacted when reported); `files`: the files that no package owns, absolute path to sha256, or None where
+    they were not read; `unknown`: dotted field to reason.
     """
 
     interpreter: dict[str, str] = field(default_factory=dict)
@@ -31,3 +32,4 @@ class Inventory:
     system_packages: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] | None = None

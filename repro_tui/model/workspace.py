@@ -119,7 +119,9 @@ class Workspace:
     """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
 
     `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
-    predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared.
+    predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared;
+    where its commit cannot be had, `code_unknown` says why, and `code_commit` is what the record names.
+    `code_dirty`: the record says that the tree had changes that are in no commit.
     """
 
     key: str
@@ -135,6 +137,9 @@ class Workspace:
     predict: Predict = field(default_factory=Predict)
     validation: Validation = field(default_factory=Validation)
     code_in_image: bool = False
+    code_commit: str = ""
+    code_unknown: str = ""
+    code_dirty: bool = False
     parts: tuple[Part, ...] = ()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive, Refused
@@ -14,11 +15,14 @@ from repro_tui.rebuild.data_mlflow import fetch_mlflow
 from repro_tui.rebuild.data_remote import fetch_url
 from repro_tui.rebuild.data_store import Fetched, Fetching, keep_path
 from repro_tui.rebuild.data_wandb import fetch_wandb
+from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text, digest_tree
-from repro_tui.support.paths import is_inside, resolve_inside
+from repro_tui.support.paths import resolve_inside
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import plural, show
+
+IMAGES = ("image", "dockerfile", "sif")
 
 
 def rebuild_data(
@@ -64,8 +68,7 @@ def _conclude(step: Step, record: Record, found: tuple[FetchedData, ...]) -> Non
 
 
 def _item(item: DataItem, fetching: Fetching) -> FetchedData:
-    if not is_inside(item.path):
-        raise Refused(f"data path {show(item.path, 200)!r} leaves the folder of the code")
+    _check_place(item, fetching)
     told = f"data {show(item.path, 200)}"
     fetching.step.progress(told)
     try:
@@ -78,7 +81,17 @@ def _item(item: DataItem, fetching: Fetching) -> FetchedData:
     return FetchedData(item.path, source, item.sha256 or item.md5 or fetched.recorded, fetched.files)
 
 
+def _check_place(item: DataItem, fetching: Fetching) -> None:
+    mistake = grammar.data_path(item.path)
+    if mistake:
+        raise Refused(f"data path {show(item.path, 200)!r} {mistake}")
+    if item.path.startswith("/") and fetching.record.environment.kind not in IMAGES:
+        raise Refused(f"data path {show(item.path, 200)} is absolute: only an image has such a place")
+
+
 def _fetch(item: DataItem, fetching: Fetching) -> Fetched:
+    if item.source.startswith("file:///") and os.path.exists(item.source[7:]):  # noqa: PTH110 - never raises
+        return _from_this_machine(Path(item.source[7:]), item, fetching)
     if "://" in item.source:
         return fetch_url(item, fetching)
     kind, _, place = item.source.partition(":")
@@ -120,6 +133,14 @@ def _from_folder(root: Path, relative: str, item: DataItem, fetching: Fetching) 
             f"{show(relative, 200)} does not exist below {show(str(root), 200)}", "put it there"
         ) from None
     return keep_path(place, bool(item.md5), fetching.context)
+
+
+def _from_this_machine(place: Path, item: DataItem, fetching: Fetching) -> Fetched:
+    try:
+        return keep_path(place, bool(item.md5), fetching.context)
+    except OSError as error:
+        told = f"{show(str(error.filename or place), 300)} cannot be read: {error.strerror}"
+        raise Inconclusive(told, "run this as a user who may read it") from error
 
 
 def digest_of(files: dict[str, FetchedFile]) -> str:

@@ -7,16 +7,19 @@ from pathlib import Path
 from repro_tui.model.record import DataItem
 from repro_tui.rebuild.data_store import Fetched, Fetching, keep_path
 from repro_tui.support.cache import remove_tree
-from repro_tui.support.mlflow import ask_mlflow
+from repro_tui.support.mlflow import ask_mlflow, local_artifact
 
 
 def fetch_mlflow(item: DataItem, fetching: Fetching) -> Fetched:
     """The file or folder of an artifact. MLflow records no hash of it. Raises Inconclusive."""
     context = fetching.context
+    uri = item.source.removeprefix("mlflow:")
+    if at_hand := local_artifact(uri, context):
+        return keep_path(at_hand, bool(item.md5), context)
     folder = context.cache.temporary()
     folder.mkdir(parents=True)
     try:
-        answer = ask_mlflow("fetch", item.source.removeprefix("mlflow:"), folder, context)
+        answer = ask_mlflow("fetch", uri, folder, context)
         return keep_path(Path(answer["content"]), bool(item.md5), context)
     finally:
         remove_tree(folder)

@@ -54,15 +54,23 @@ def keep_path(place: Path, md5: bool, context: Context) -> Fetched:
     files, all_cached = {}, True
     for name, entry in walk(place):
         context.cancel.check()
-        if not entry.is_file(follow_symlinks=False):
-            raise Inconclusive(f"{show(entry.path, 200)} is a link or a special file", "record a folder of plain files")
-        stored, cached = keep_file(Path(entry.path), md5, context)
+        stored, cached = keep_file(_plain_file(Path(entry.path), place), md5, context)
         files[name], all_cached = as_file(stored), all_cached and cached
         if len(files) > MOST_FILES:
             raise Inconclusive(f"{show(str(place), 200)} holds more than {MOST_FILES:,} files")
     if not files:
         raise Inconclusive(f"the folder {show(str(place), 200)} is empty")
     return Fetched(dict(sorted(files.items())), all_cached)
+
+
+def _plain_file(path: Path, root: Path) -> Path:
+    """The file itself; of a link, what it leads to, which must be a file in the same folder."""
+    target = path.resolve() if path.is_symlink() else path
+    if path.is_symlink() and not target.is_relative_to(root.resolve()):
+        raise Inconclusive(f"{show(str(path), 200)} is a link that leaves its folder", "record a folder of plain files")
+    if not target.is_file():
+        raise Inconclusive(f"{show(str(path), 200)} is a link or a special file", "record a folder of plain files")
+    return target
 
 
 def keep_file(place: Path, md5: bool, context: Context) -> tuple[Stored, bool]:

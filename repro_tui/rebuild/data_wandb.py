@@ -12,13 +12,13 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from repro_tui.model.errors import Inconclusive
-from repro_tui.model.record import DataItem
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.record import DataItem, Record
 from repro_tui.rebuild.data_remote import fetch_object, open_system
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file, keep_file
 from repro_tui.support.cache import Stored, remove_tree
 from repro_tui.support.context import Context
-from repro_tui.support.paths import is_inside
+from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 from repro_tui.support.wandb_api import ask_wandb
@@ -33,8 +33,9 @@ def fetch_wandb(item: DataItem, fetching: Fetching) -> Fetched:
     place = item.source.removeprefix("wandb:")
     folder, mark, name = place.rpartition("#")
     if mark:
-        artifact = _logged(Path(folder), name)
-        return _fetched(item, artifact, fetching.context, lambda entry, md5: _local(entry, md5, folder, fetching))
+        run = _run_folder(folder, fetching.record)
+        artifact = _logged(run, name)
+        return _fetched(item, artifact, fetching.context, lambda entry, md5: _local(entry, md5, str(run), fetching))
     known = _remembered(item, place, fetching.context)
     return known or _online(item, place, fetching.context)
 
@@ -107,6 +108,16 @@ def _md5(entry: Entry) -> str:
 
 
 # -- a run's folder -----------------------------------------------------------------------------------------------
+
+
+def _run_folder(folder: str, record: Record) -> Path:
+    """An absolute path, or one below the record's folder, which it must not leave."""
+    if folder.startswith("/") or not record.base:
+        return Path(folder)
+    try:
+        return resolve_inside(Path(record.base), folder)
+    except ValueError as error:
+        raise Refused(f"the run's folder {show(folder, 300)}: {error}") from error
 
 
 def _logged(folder: Path, name: str) -> Artifact:

@@ -11,19 +11,20 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.dockerfile import build_image
-from repro_tui.rebuild.image_files import view_image
+from repro_tui.rebuild.image_files import loose_files, view_image
 from repro_tui.rebuild.inventory import host_facts, inventory_of
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.docker_engine import engine, find_image, pull_image
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.redact import hide_words, is_secret_name, strip_urls
+from repro_tui.support.text import plural, shorten_middle, show
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-FORMAT = "1"
+FORMAT = "2"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
@@ -37,6 +38,7 @@ def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tu
             found = _recorded(client, environment.image or "", step)
         inventory = _inventory(client, found, context)
         variables = inventory.variables | environment.variables
+        _learn(inventory.variables, context)
         step.key = found["Id"]
         built = BuiltEnvironment(
             kind="image",
@@ -82,30 +84,42 @@ def _built(client: DockerClient, record: Record, code: CodeTree | None, step: St
 
 def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
     """Two builds of one commit never have one id: what they hold is compared."""
-    a = {name: (p.version, p.digest) for name, p in recorded.python_packages.items()} | recorded.system_packages
-    b = {name: (p.version, p.digest) for name, p in built.python_packages.items()} | built.system_packages
-    names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
-    if names:
-        told = show(", ".join(names), 300)
-        step.warn(f"the rebuilt image differs from the recorded one in {len(names)} packages: {told}")
+    packages, files = _differing(_packages(recorded), _packages(built)), _differing(recorded.files, built.files)
+    for names, kind in ((packages, "package"), (files, "file")):
+        if names:
+            told = show(", ".join(names), 300)
+            step.warn(f"the rebuilt image differs from the recorded one in {plural(len(names), kind)}: {told}")
+    if packages or files:
         return "differs"
-    step.how += "; its packages are those of the recorded image"
+    step.how += "; its packages and files are those of the recorded image"
     return "matches"
+
+
+def _packages(inventory: Inventory) -> dict[str, Any]:
+    python = {name: (package.version, package.digest) for name, package in inventory.python_packages.items()}
+    return python | inventory.system_packages
+
+
+def _differing(a: dict[str, Any] | None, b: dict[str, Any] | None) -> list[str]:
+    a, b = a or {}, b or {}
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
 def _inventory(client: DockerClient, found: dict[str, Any], context: Context) -> Inventory:
     key = digest_text(FORMAT, found["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        known = to_plain(inventory_of(view_image(client, found["Id"], context)))
+        view = view_image(client, found["Id"], context)
+        read = inventory_of(view)
+        known = to_plain(replace(read, files=loose_files(view, read.python_packages)))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
     facts = inventory.system | {"architecture": found.get("Architecture", "")} | host
-    return replace(inventory, system=facts, image=_facts(found), variables=_variables(found))
+    return replace(inventory, system=facts, image=_facts(found, context), variables=_variables(found))
 
 
-def _facts(found: dict[str, Any]) -> dict[str, str]:
+def _facts(found: dict[str, Any], context: Context) -> dict[str, str]:
     """The image's own description. Ids and layers differ between builds of one content: they are facts, no more."""
     config = found.get("Config") or {}
     layers = (found.get("RootFS") or {}).get("Layers") or []
@@ -114,14 +128,26 @@ def _facts(found: dict[str, Any]) -> dict[str, str]:
         "id": found["Id"],
         "digests": ", ".join(sorted(found.get("RepoDigests") or [])),
         "layers": f"{len(layers)} layers, {digest_text(*layers)[:16]}",
-        "entrypoint": json.dumps(config.get("Entrypoint")),
-        "command": json.dumps(config.get("Cmd")),
+        "entrypoint": _words(config.get("Entrypoint"), context),
+        "command": _words(config.get("Cmd"), context),
         "user": config.get("User") or "",
         "working folder": config.get("WorkingDir") or "",
         "revision": labels.get("org.opencontainers.image.revision", ""),
-        "source": labels.get("org.opencontainers.image.source", ""),
+        "source": strip_urls(labels.get("org.opencontainers.image.source", "")),
     }
-    return {name: value for name, value in told.items() if value not in ("", "null")}
+    return {name: value for name, value in told.items() if value}
+
+
+def _words(words: list[str] | None, context: Context) -> str:
+    """A command as JSON; a secret in it only as same or other."""
+    return json.dumps(list(hide_words(words, context.redactor.digest))) if words else ""
+
+
+def _learn(variables: dict[str, str], context: Context) -> None:
+    """Teaches the redactor the secrets that are built into the image: a run may print them."""
+    for name, value in variables.items():
+        if is_secret_name(name):
+            context.redactor.learn(value)
 
 
 def _variables(found: dict[str, Any]) -> dict[str, str]:

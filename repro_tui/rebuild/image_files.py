@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.model.inventory import PythonPackage
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.docker_engine import audit_labels
+from repro_tui.support.hashes import digest_tree
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -31,12 +34,25 @@ _KEPT_ENDINGS = (
 _KEPT = ("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "opt/ml/model/MLmodel")
 _KEPT_BELOW = "var/lib/dpkg/status.d/"
 _OF_PACKAGES = "-packages/"  # site-packages and dist-packages: what the packages' digests are made of
+# Where package managers write down which files are theirs.
+_LISTS, _LISTS_END = "var/lib/dpkg/info/", ".list"
+# What differs between builds of one content: caches, logs, locks, and what the engine itself puts there.
+_VOLATILE = re.compile(
+    r"(proc|sys|dev|run|tmp|var/(cache|log|tmp|run|lib/(dpkg|apt|apk|systemd)))/|lib/apk/|"
+    r"etc/(hostname|hosts|resolv\.conf|mtab|machine-id|ld\.so\.cache|\.pwd\.lock|g?shadow|(passwd|group)-)$|\.dockerenv$|"
+    r"(.*/)?(__pycache__|\.cache)/|.*\.pyc$|.*-(packages/[^/]+\.(dist|egg)-info)/"
+)
+MOST_LISTED, FOLDER_DEPTH = 20_000, 3
 
 
 class ImageView:
-    """The regular files of an image; those that describe it are kept, those of packages are hashed as they pass."""
+    """The regular files of an image; those that describe it are kept, those of packages are hashed as they pass.
 
-    def __init__(self) -> None:
+    `every`: all others are hashed too, and symbolic links are noted.
+    """
+
+    def __init__(self, *, every: bool = False) -> None:
+        self._every, self._links = every, dict[str, str]()
         self._kept: dict[str, bytes] = {}
         self._digests: dict[str, str] = {}
         self._paths: set[str] = set()
@@ -51,7 +67,7 @@ class ImageView:
         return found if found is not None and len(found) <= limit else None
 
     def digest(self, path: str) -> str:
-        """A file's sha256; empty for one that is not of a package."""
+        """A file's sha256; empty for one that was not to be hashed."""
         return self._digests.get(path, "")
 
     def take(self, path: str, content: Any, size: int) -> None:
@@ -59,10 +75,10 @@ class ImageView:
         self._paths.add(path)
         if len(self._paths) > MOST_FILES:
             raise Inconclusive(f"the image has more than {MOST_FILES:,} files", "record a smaller image")
-        if size <= LARGEST_KEPT and (path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)):
+        if size <= LARGEST_KEPT and _is_kept(path):
             self._kept[path] = content.read()
             self._digests[path] = hashlib.sha256(self._kept[path]).hexdigest()
-        elif _OF_PACKAGES in path and not path.endswith(".pyc"):
+        elif (self._every or _OF_PACKAGES in path) and not path.endswith(".pyc"):
             state = hashlib.sha256()
             while chunk := content.read(1 << 20):
                 state.update(chunk)
@@ -75,6 +91,57 @@ class ImageView:
             self._kept[path] = self._kept[target]
         if target in self._digests:
             self._digests[path] = self._digests[target]
+
+    def symlink(self, path: str, target: str) -> None:
+        """Takes a symbolic link."""
+        self._links[path] = target
+
+    def contents(self) -> Iterator[tuple[str, str]]:
+        """Every file that was hashed with its sha256, and every symbolic link with where it leads."""
+        yield from self._digests.items()
+        yield from ((path, f"link to {target}") for path, target in self._links.items())
+
+
+def _is_kept(path: str) -> bool:
+    listed = path.startswith(_LISTS) and path.endswith(_LISTS_END)
+    return listed or path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)
+
+
+def loose_files(view: ImageView, packages: dict[str, PythonPackage]) -> dict[str, str]:
+    """The files that no package owns (the deployment's own: code, models, settings), absolute path to sha256.
+
+    More than MOST_LISTED are told by folder, "/a/b/c/" to one digest of the files in it.
+    """
+    owned = set(_owned(view)) | {f"/{path}" for package in packages.values() for path in package.files}
+    loose = {
+        f"/{path}": content
+        for path, content in view.contents()
+        if not _VOLATILE.match(path) and not _is_owned(f"/{path}", owned)
+    }
+    return dict(sorted(loose.items())) if len(loose) <= MOST_LISTED else _by_folder(loose)
+
+
+def _owned(view: ImageView) -> Iterator[str]:
+    """The paths in dpkg's lists, with /usr taken off: merged folders are listed by their old names."""
+    for path in view.paths():
+        if path.startswith(_LISTS) and path.endswith(_LISTS_END):
+            for line in (view.read(path) or b"").decode("utf-8", "replace").splitlines():
+                yield line.removeprefix("/usr")
+
+
+def _is_owned(path: str, owned: set[str]) -> bool:
+    if path.removeprefix("/usr") in owned:
+        return True
+    _, mark, inner = path.partition("-packages/")
+    return bool(mark) and f"/{inner}" in owned
+
+
+def _by_folder(loose: dict[str, str]) -> dict[str, str]:
+    folders: dict[str, list[tuple[str, str]]] = {}
+    for path, digest in loose.items():
+        parts = path.split("/")[1:-1][:FOLDER_DEPTH]
+        folders.setdefault("/".join(["", *parts, ""]), []).append((path, digest))
+    return {folder: digest_tree(entries) for folder, entries in sorted(folders.items())}
 
 
 class PackageFiles:
@@ -101,6 +168,9 @@ class PackageFiles:
             place.parent.mkdir(parents=True, exist_ok=True)
             os.link(source, place)
 
+    def symlink(self, path: str, target: str) -> None:
+        """Leaves symbolic links out: packages are installed without any."""
+
 
 class Reader(Protocol):
     """Takes the files of an image as they pass in the stream."""
@@ -113,13 +183,17 @@ class Reader(Protocol):
         """Takes a second name of a file that has passed."""
         ...
 
+    def symlink(self, path: str, target: str) -> None:
+        """Takes a symbolic link."""
+        ...
+
 
 R = TypeVar("R", bound=Reader)
 
 
 def view_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
     """What describes an image's files. Nothing is written to disk."""
-    return read_image(client, image_id, context, ImageView())
+    return read_image(client, image_id, context, ImageView(every=True))
 
 
 def read_image(client: DockerClient, image_id: str, context: Context, view: R) -> R:
@@ -135,6 +209,8 @@ def read_image(client: DockerClient, image_id: str, context: Context, view: R) -
                     view.take(member.name.removeprefix("./"), archive.extractfile(member), member.size)
                 elif member.islnk():
                     view.link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
+                elif member.issym():
+                    view.symlink(member.name.removeprefix("./"), member.linkname)
         stream.drain()
         return view
     except tarfile.TarError as error:

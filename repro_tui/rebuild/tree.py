@@ -12,6 +12,7 @@ from repro_tui.model.workspace import BuiltParameters, CodeTree, FetchedData
 from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.paths import place_in_tree
 from repro_tui.support.text import show
 
 
@@ -46,10 +47,10 @@ def compose(
 def _overlays(
     code: CodeTree | None, data: tuple[FetchedData, ...], parameters: BuiltParameters
 ) -> Iterator[tuple[str, Path]]:
-    root = PurePosixPath(code.subdirectory if code else ".")
+    subdirectory = code.subdirectory if code else "."
     for item in data:
         for name, file in item.files.items():
-            yield str(root / item.path / name), Path(file.file)
+            yield str(PurePosixPath(place_in_tree(item.path, subdirectory)) / name), Path(file.file)
     if parameters.overlay:
         yield parameters.overlay, Path(parameters.file)
 

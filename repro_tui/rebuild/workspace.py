@@ -61,6 +61,9 @@ def rebuild(record: Record, context: Context) -> Workspace:
         predict=record.predict,
         validation=record.validation,
         code_in_image=in_image,
+        code_commit=record.code.commit if record.code else "",
+        code_unknown="; ".join(work.parts["code"].warnings) if in_image and code is None else "",
+        code_dirty=bool(record.code and record.code.dirty),
         parts=work.finished(),
     )
     return replace(workspace, key=content_key(workspace))

@@ -11,6 +11,8 @@ from typing import Any
 from repro_tui.model.errors import Refused
 from repro_tui.model.record import DataItem, Environment, Missing, Record
 from repro_tui.support import grammar
+from repro_tui.support.cache import walk
+from repro_tui.support.hashes import digest_file, digest_tree
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show
 
@@ -92,6 +94,7 @@ def relocated(record: Record, companions: Companions) -> Record:
     if expected.predictions:
         found = companions.place("expected.predictions", Path(expected.predictions))
         expected = replace(expected, predictions=found)
+    record = _measured(record, companions)
     data = [_data(number, item, record, companions) for number, item in enumerate(record.data)]
     return replace(
         record,
@@ -101,6 +104,30 @@ def relocated(record: Record, companions: Companions) -> Record:
         environment=_environment(record, companions),
         data=tuple(item for item in data if item is not None),
     )
+
+
+def _measured(record: Record, companions: Companions) -> Record:
+    """With the hashes of what is deployed from this machine and has none recorded, as it is now."""
+    unhashed = {item.field for item in record.missing}
+    data, given = list(record.data), dict(record.provenance)
+    for number, item in enumerate(record.data):
+        field, path = f"data.{number}.sha256", _on_this_machine(item.source)
+        if field in unhashed and path is not None and companions.name:
+            data[number] = replace(item, sha256=_digest(path))
+            given[field] = f"{path} as it was when this record was written"
+    missing = tuple(item for item in record.missing if given.get(item.field) == record.provenance.get(item.field))
+    return replace(record, data=tuple(data), provenance=given, missing=missing)
+
+
+def _on_this_machine(source: str) -> Path | None:
+    path = Path(source.removeprefix("file://"))
+    return path if source.startswith("file:///") and path.exists() else None
+
+
+def _digest(path: Path) -> str:
+    if path.is_file():
+        return digest_file(path).sha256
+    return digest_tree((name, digest_file(Path(entry.path)).sha256) for name, entry in walk(path))
 
 
 def _environment(record: Record, companions: Companions) -> Environment:
@@ -119,15 +146,27 @@ def _environment(record: Record, companions: Companions) -> Environment:
 
 def _data(number: int, item: DataItem, record: Record, companions: Companions) -> DataItem | None:
     scheme, _, rest = item.source.partition(":")
+    if scheme == "wandb":
+        return replace(item, source=f"wandb:{_run_folder(rest, companions.folder)}")
     if item.source != "file" and scheme not in ("file", "local"):
         return item
     place = f"data.{number}.source"
+    if item.source.startswith("file:///") and not (companions.name and _on_this_machine(item.source)):
+        return item  # never left out: the image's own would take its place
     rest = rest.removeprefix("//")
     path = Path(rest) if rest.startswith("/") else _below(record, place, rest or item.path)
     found = companions.place(place, path)
     if found is None:
         return None
     return replace(item, source="file" if found == item.path else f"file:{found}")
+
+
+def _run_folder(place: str, folder: Path) -> str:
+    """An offline run's folder below the record by a relative path, so that both can be moved together."""
+    run, mark, name = place.rpartition("#")
+    if not mark or not Path(run).resolve().is_relative_to(folder):
+        return place
+    return f"{Path(run).resolve().relative_to(folder)}#{name}"
 
 
 def _below(record: Record, place: str, relative: str) -> Path:

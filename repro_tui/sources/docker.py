@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Predict, Record
+from repro_tui.sources.docker_changes import changed_files
+from repro_tui.sources.docker_mounts import mounts_of
+from repro_tui.sources.docker_served import Served, served_by_container, served_by_image
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.docker_engine import engine, find_image
-from repro_tui.support.text import show
+from repro_tui.support.docker_engine import engine, find_image, pull_image
+from repro_tui.support.redact import hide_words
+from repro_tui.support.text import plural, show
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
-REVISION, SOURCE, PREDICT = "org.opencontainers.image.revision", "org.opencontainers.image.source", "repro-tui.predict"
+# A label of each pair, the first that an image has: the image standard's, then MLflow's names for the same.
+REVISIONS = ("org.opencontainers.image.revision", "mlflow.source.git.commit")
+SOURCES = ("org.opencontainers.image.source", "mlflow.source.git.repoURL")
+PREDICT = "repro-tui.predict"
 EXAMPLE = '["python", "predict.py", "{inputs}", "{output}"]'
-# What is mounted for the machine and not for the model: never read.
-NEVER_READ = ("/proc", "/sys", "/dev", "/run", "/var/run", "/etc", "/var/lib/docker")
+GONE = "its image is no longer on this machine: docker pull it again, or look at a container whose image is there"
 
 
 class DockerContainer:
@@ -37,7 +43,7 @@ class DockerContainer:
 
 
 class DockerImage:
-    """Reads an image that the Docker engine of this machine has."""
+    """Reads an image that the Docker engine of this machine has; one that is named by digest is pulled."""
 
     def load(self, reference: str, context: Context) -> Record:
         """The record of `image:REF`. Raises Refused."""
@@ -48,21 +54,23 @@ class DockerImage:
         return _inspected(reference, lambda client: _image(client, name, reference))
 
 
-def _inspected(reference: str, read: Any) -> Record:
+def _inspected(reference: str, read: Callable[[DockerClient], Record]) -> Record:
     try:
         with engine() as client:
-            record: Record = read(client)
-            return record
+            return read(client)
     except Inconclusive as error:
         raise Refused(Mistake(show(reference, 200), str(error))) from error
 
 
 def _image(client: DockerClient, name: str, reference: str) -> Record:
     found = find_image(client, name)
+    if found is None and "@" in name:
+        found = pull_image(client, name)
     if found is None:
-        words = "this machine does not have that image: docker pull it first, or record it with its registry's name"
+        words = "this machine does not have that image: docker pull it first, or name it by its digest"
         raise Refused(Mistake(show(reference, 200), words))
-    return _Reader(found, reference, name).record()
+    reader = _Reader(found, reference, name)
+    return reader.record(lambda: served_by_image(client, found["Id"]))
 
 
 def _container(client: DockerClient, name: str, reference: str) -> Record:
@@ -74,8 +82,11 @@ def _container(client: DockerClient, name: str, reference: str) -> Record:
         words = "the Docker engine has no such container: docker ps --all lists those that it has"
         raise Refused(Mistake(show(reference, 200), words)) from error
     image = find_image(client, told["Image"])
-    assert image is not None, "a container keeps its image"
-    return _Reader(image, reference, str(told["Config"].get("Image") or ""), told).record()
+    if image is None:
+        raise Refused(Mistake(show(reference, 200), GONE))
+    reader = _Reader(image, reference, str(told["Config"].get("Image") or ""), told)
+    reader.tell_changes(changed_files(client, told))
+    return reader.record(lambda: served_by_container(client, told["Id"]))
 
 
 @dataclass(slots=True)
@@ -90,22 +101,22 @@ class _Reader:
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
 
-    def record(self) -> Record:
+    def record(self, find_served: Callable[[], Served | None]) -> Record:
+        """The record; `find_served` looks for a served model, where nothing else says how to predict."""
         environment = self._environment()
-        code, predict, data = self._code(), self._predict(), self._data()
+        predict, served = self._labelled_step(), None
+        if predict is None:
+            served = find_served()
+            predict = self._served_step(served)
+        code, data = self._code(served), self._data()
         self.provenance["description"] = self._where
-        self.missing.append(
-            Missing(
-                "validation.inputs",
-                "an image does not say what its predictions are checked on",
-                "give --inputs FILE (and --key COLUMN)",
-            )
-        )
+        why = "an image does not say what its predictions are checked on"
+        self._lacks("validation.inputs", why, "give --inputs FILE (and --key COLUMN)")
         return Record(
             name=self._name(),
             reference=self.reference,
             base="/",
-            description=f"image {show(self.named, 200)}, command {show(json.dumps(self._command()), 200)}",
+            description=self._description(served),
             code=code,
             environment=environment,
             data=data,
@@ -119,66 +130,111 @@ class _Reader:
     def _where(self) -> str:
         return f"docker: {'container' if self.told else 'image'} {self._name()}"
 
+    @property
+    def _config(self) -> dict[str, Any]:
+        return self.told.get("Config") or self.image.get("Config") or {}
+
+    def _lacks(self, field: str, why: str, do: str) -> None:
+        self.missing.append(Missing(field, why, do))
+
     def _name(self) -> str:
         return str(self.told.get("Name", "")).strip("/") or self.named.partition("@")[0] or self.image["Id"][7:19]
 
-    def _labels(self) -> dict[str, str]:
-        config = self.told.get("Config") or self.image.get("Config") or {}
-        return config.get("Labels") or {}
+    def _label(self, names: tuple[str, ...]) -> tuple[str, str]:
+        """The first of these labels that is there, and its value; the first name and "" where none is."""
+        labels = self._config.get("Labels") or {}
+        return next(((name, labels[name].strip()) for name in names if labels.get(name)), (names[0], ""))
 
     def _command(self) -> list[str]:
         return _started_by(self.told or self.image)
+
+    def _description(self, served: Served | None) -> str:
+        command = show(json.dumps(list(hide_words(self._command()))), 200)
+        parts = [f"image {show(self.named, 200)}", f"command {command}"]
+        parts += [f"serves the MLflow model of {served}"] if served and not served.wrong else []
+        created = str((self.told or self.image).get("Created") or "")
+        started = str((self.told.get("State") or {}).get("StartedAt") or "")
+        parts += [f"created {show(created[:19], 40)}Z"] if created else []
+        parts += [f"started {show(started[:19], 40)}Z"] if started[:4] > "0001" else []
+        ports = ", ".join(_ports(self.told, self._config))
+        parts += [f"ports {show(ports, 200)}"] if ports else []
+        return "; ".join(parts)
 
     # -- environment --------------------------------------------------------------------------------------------
 
     def _environment(self) -> Environment:
         digests: list[str] = self.image.get("RepoDigests") or []
-        repository = self.named.partition("@")[0]
-        repository = repository.rpartition(":")[0] if ":" in repository.rpartition("/")[2] else repository
+        repository = _repository_of(self.named)
         own = [digest for digest in digests if digest.partition("@")[0] == repository]
         image = next(iter(own or digests), self.image["Id"])
         if not digests:
             self.warnings.append("the image was never pushed to a registry: only this machine has it, by its id")
+        elif not self.told and not grammar.has_digest(self.named):
+            self.warnings.append(f"the image is named by a tag, which can move: it now stands for {show(image, 300)}")
         self.provenance["environment.image"] = f"{self._where}, image {self.image['Id']}"
-        variables = {name: value for name, value in _pairs(self.told).items() if _pairs(self.image).get(name) != value}
-        if variables:
+        return Environment(image=image, variables=self._variables(), command=self._own_command())
+
+    def _variables(self) -> dict[str, str]:
+        """Those that the container has over its image."""
+        built_in = _pairs(self.image)
+        found = {name: value for name, value in _pairs(self.told).items() if built_in.get(name) != value}
+        for name in [name for name in found if grammar.variable(name)]:
+            del found[name]
+            self.warnings.append(f"the variable {show(name, 100)} has no name that can be recorded: it is left out")
+        if found:
             self.provenance["environment.variables"] = f"{self._where}, those that its image has not"
+        return found
+
+    def _own_command(self) -> tuple[str, ...]:
+        """What the container was started with, where that is not its image's."""
         command = tuple(self._command()) if self.told and self._command() != _started_by(self.image) else ()
         if command:
             self.provenance["environment.command"] = f"{self._where}, what it was started with"
-        return Environment(image=image, variables=variables, command=command)
+        return command
 
-    # -- code and predict step ----------------------------------------------------------------------------------
+    def tell_changes(self, changed: list[str]) -> None:
+        """Says which files of the container are no longer those of its image: they are deployed, and not rebuilt."""
+        if not changed:
+            return
+        told = show(", ".join(changed), 300)
+        why = f"{plural(len(changed), 'file')} of the container {_are(changed)} not as in its image: {told}"
+        do = "build an image that has them (docker diff lists them), and deploy that"
+        self._lacks("environment.changes", why, do)
+        self.warnings.append(f"{why}; the image is what is rebuilt, without them")
 
-    def _code(self) -> Code | None:
-        labels = self._labels()
-        commit, repository = labels.get(REVISION, ""), labels.get(SOURCE, "")
+    # -- code ---------------------------------------------------------------------------------------------------
+
+    def _code(self, served: Served | None) -> Code | None:
+        (revision, commit), (source, repository) = self._label(REVISIONS), self._label(SOURCES)
         wrong = [
-            name for name, mistake in ((REVISION, grammar.commit(commit)), (SOURCE, _repository(repository))) if mistake
+            f"{name} ({mistake})"
+            for name, mistake in ((revision, _commit_mistake(commit)), (source, _repository_mistake(repository)))
+            if mistake
         ]
         if wrong:
-            why = f"the image has no usable label {' and '.join(wrong)}"
-            do = f"docker build --label {REVISION}=$(git rev-parse HEAD) --label {SOURCE}=URL"
-            self.missing.append(Missing("code.commit", why, do))
+            do = f"docker build --label {REVISIONS[0]}=$(git rev-parse HEAD) --label {SOURCES[0]}=URL"
+            if served and served.run_id:
+                do += f"; or read the MLflow run that it serves: runs:/{show(served.run_id, 100)}"
+            self._lacks("code.commit", f"the image has no usable label {' and '.join(wrong)}", do)
             return None
-        self.provenance |= {"code.commit": f"{self._where}, label {REVISION}"}
-        self.provenance |= {"code.repository": f"{self._where}, label {SOURCE}"}
+        self.provenance |= {"code.commit": f"{self._where}, label {revision}"}
+        self.provenance |= {"code.repository": f"{self._where}, label {source}"}
+        why = "labels do not say whether the tree had uncommitted changes"
+        self._lacks("code.dirty", why, "build from a clean checkout of the commit")
         return Code(repository, commit, in_image=True)
 
-    def _predict(self) -> Predict | None:
+    # -- predict step -------------------------------------------------------------------------------------------
+
+    def _labelled_step(self) -> Predict | None:
+        """The command of the label, or the container's own where it has our placeholders."""
         command = self._labelled()
         if command is None and any("{output}" in word for word in self._command()):
             command = self._command()
             self.provenance["predict.command"] = f"{self._where}, its command"
-        if command is None:
-            why = "the image does not say how it predicts from a file"
-            do = f"give --predict COMMAND, or build it with --label {PREDICT}='{EXAMPLE}'"
-            self.missing.append(Missing("predict", why, do))
-            return None
-        return Predict(tuple(command))
+        return Predict(tuple(command)) if command else None
 
     def _labelled(self) -> list[str] | None:
-        text = self._labels().get(PREDICT)
+        text = (self._config.get("Labels") or {}).get(PREDICT)
         if text is None:
             return None
         try:
@@ -193,24 +249,32 @@ class _Reader:
         self.provenance["predict.command"] = f"{self._where}, label {PREDICT}"
         return words
 
+    def _served_step(self, served: Served | None) -> Predict | None:
+        if served is None or served.wrong:
+            why = served.wrong if served else "the image does not say how it predicts from a file"
+            do = f"give --predict COMMAND, or build it with --label {PREDICT}='{EXAMPLE}'; of a server, give --protocol"
+            self._lacks("predict", why, do)
+            return None
+        self.provenance["predict.protocol"] = f"{self._where}, its MLmodel: MLflow {served}"
+        return Predict(protocol="mlflow")
+
     # -- mounts -------------------------------------------------------------------------------------------------
 
     def _data(self) -> tuple[DataItem, ...]:
-        """What is mounted below the working folder, as data; what is elsewhere is told."""
+        """What is mounted as data, at the container's own absolute paths; what is the machine's own is told."""
         found: list[DataItem] = []
-        working = PurePosixPath((self.told.get("Config") or {}).get("WorkingDir") or "/")
-        for mount in self.told.get("Mounts") or []:
-            source, target = str(mount.get("Source", "")), PurePosixPath(str(mount.get("Destination", "")))
-            if _for_the_machine(source, target):
-                self.warnings.append(f"{show(str(target), 200)} is mounted from the machine: it is not rebuilt")
-            elif not target.is_relative_to(working) or target == working:
-                why = f"{show(str(target), 200)} is mounted outside of the working folder {show(str(working), 100)}"
-                self.missing.append(Missing("data", why, "put it into the image, or mount it below that folder"))
-            else:
-                self.provenance[f"data.{len(found)}.source"] = f"{self._where}, mount {show(str(target), 200)}"
-                why = f"{show(str(target), 200)} is a mount, which has no recorded hash"
-                self.missing.append(Missing(f"data.{len(found)}.sha256", why, "record its sha256"))
-                found.append(DataItem(str(target.relative_to(working)), f"file://{source}"))
+        for mount in mounts_of(self.told):
+            place = show(mount.target, 200)
+            if mount.why_not:
+                self.warnings.append(f"{place} {mount.why_not}: it is not rebuilt")
+                continue
+            if mount.warning:
+                self.warnings.append(mount.warning)
+            self.provenance[f"data.{len(found)}.source"] = f"{self._where}, mount {place}"
+            self._lacks(
+                f"data.{len(found)}.sha256", f"{place} is a mount, which has no recorded hash", "record its sha256"
+            )
+            found.append(DataItem(mount.target, f"file://{mount.source}"))
         return tuple(found)
 
 
@@ -224,13 +288,35 @@ def _pairs(told: dict[str, Any]) -> dict[str, str]:
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _repository(location: str) -> str | None:
-    return grammar.repository(location) if location else "is not there"
+def _repository_of(image: str) -> str:
+    """An image's name without its tag and digest."""
+    name = image.partition("@")[0]
+    return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
-def _for_the_machine(source: str, target: PurePosixPath) -> bool:
-    """Sockets, the machine's own folders and whole roots: never a model's data."""
-    shallow = source in ("", "/", "/home", "/root", "/tmp", "/var", "/usr", "/opt", "/mnt", "/srv")  # noqa: S108
-    machine = any(PurePosixPath(source).is_relative_to(place) for place in NEVER_READ if place != "/var/lib/docker")
-    volume = source.startswith("/var/lib/docker/volumes/")
-    return shallow or machine or (source.startswith("/var/lib/docker/") and not volume) or str(target).endswith(".sock")
+def _ports(told: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """The ports of a container with where they are published, else those that the image exposes."""
+    bound = (told.get("HostConfig") or {}).get("PortBindings") or {}
+    published = [
+        f"{place.get('HostIp') or '*'}:{place.get('HostPort')}->{port}"
+        for port, places in bound.items()
+        for place in places or ()
+    ]
+    return sorted(published) or sorted(config.get("ExposedPorts") or {})
+
+
+def _are(things: list[str]) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
+def _commit_mistake(commit: str) -> str | None:
+    return grammar.commit(commit) if commit else "is not there"
+
+
+def _repository_mistake(location: str) -> str | None:
+    if not location:
+        return "is not there"
+    if mistake := grammar.repository(location):
+        return mistake
+    relative = not grammar.is_remote(location) and not location.startswith("/")
+    return "is a relative path, which says nothing outside of the build" if relative else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,19 +24,21 @@ from repro_tui.model.record import (
     Record,
     Validation,
 )
+from repro_tui.sources.mlflow_inputs import EXAMPLE, ROWS_OF_A_DIGEST, example_lines, validation_dataset
+from repro_tui.sources.mlflow_signature import Signature, read_signature
+from repro_tui.sources.overlay import INPUTS_ARE
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.documents import parse_document
 from repro_tui.support.hashes import digest_text
-from repro_tui.support.mlflow import ask_mlflow, where
+from repro_tui.support.mlflow import ask_mlflow, remember_artifact, where
 from repro_tui.support.text import show
 
 _REFERENCE = re.compile(
     r"runs:/[0-9a-fA-F]{8,64}(/[^\s@?#]+)?|models:/m-[0-9a-fA-F]{8,64}|models:/[^/@\s][^/@]{0,249}(/[0-9]{1,9}|@[\w.-]{1,255})"
 )
-HELPER, MODEL, EXAMPLE, NOTE = "predict_pyfunc.py", "model", "input_example.jsonl", "mlflow.json"
+HELPER, MODEL, NOTE = "predict_pyfunc.py", "model", "mlflow.json"
 COMMIT, REPOSITORY = "mlflow.source.git.commit", "mlflow.source.git.repoURL"
-ROWS_OF_A_DIGEST = 10_000
 
 
 class MlflowRun:
@@ -60,8 +64,9 @@ def _bundle(reference: str, context: Context) -> Path:
     contents = {path.name: path.read_bytes() for path in sorted(incoming.iterdir())}
     contents[NOTE] = json.dumps(told, sort_keys=True, default=str).encode()
     contents[HELPER] = files("repro_tui.sources").joinpath(HELPER).read_bytes()
-    if example := _example(contents):
+    if example := example_lines(contents.get("input_example.json", b"")):
         contents[EXAMPLE] = example
+    remember_artifact(told["model"], told["location"], context)
     key = digest_text(*(part for name, raw in contents.items() for part in (name, raw.hex())))
 
     def build(folder: Path) -> None:
@@ -71,18 +76,7 @@ def _bundle(reference: str, context: Context) -> Path:
     return context.cache.folder("mlflow", key, build, context.cancel)[0]
 
 
-def _example(contents: dict[str, bytes]) -> bytes | None:
-    """The logged input example as JSON Lines; None where there is none that is a table."""
-    try:
-        example = json.loads(contents.get("input_example.json", b"null"))
-        columns, rows = example["columns"], example["data"]
-        lines = [json.dumps(dict(zip(map(str, columns), row, strict=True)), allow_nan=False) for row in rows]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return ("\n".join(lines) + "\n").encode() if lines else None
-
-
-@dataclass(slots=True)
+@dataclass
 class _Reader:
     reference: str
     bundle: Path
@@ -91,6 +85,11 @@ class _Reader:
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def signature(self) -> Signature:
+        file = self.bundle / "MLmodel"
+        return read_signature(file.read_bytes()) if file.is_file() else Signature()
 
     @property
     def run(self) -> dict[str, Any]:
@@ -168,16 +167,14 @@ class _Reader:
         return Environment(requirements="file:requirements.txt", python=self._python(), as_of=self._as_of())
 
     def _python(self) -> str | None:
-        file = self.bundle / "python_env.yaml"
-        text = ""
-        if file.is_file():
-            text = str(parse_document(file.read_bytes(), ".yaml", file.name).get("python", ""))
-        numbers = text.split(".")
-        if len(numbers) < 2 or numbers[0] != "3" or not all(number.isdecimal() for number in numbers[:2]):
-            self._lacks("environment.python", "the model has no python_env.yaml", "log the model again")
-            return None
-        self.provenance["environment.python"] = f"{self._where}, the model's python_env.yaml ({show(text, 20)})"
-        return ".".join(numbers[:2])
+        for name in ("python_env.yaml", "conda.yaml"):
+            file = self.bundle / name
+            text = python_named(parse_document(file.read_bytes(), ".yaml", name)) if file.is_file() else ""
+            if text:
+                self.provenance["environment.python"] = f"{self._where}, the model's {name} ({show(text, 20)})"
+                return ".".join(text.split(".")[:2])
+        self._lacks("environment.python", "neither python_env.yaml nor conda.yaml names it", "log the model again")
+        return None
 
     def _as_of(self) -> str | None:
         moment = self.run.get("end") or self.run.get("start")
@@ -201,16 +198,22 @@ class _Reader:
     # -- parameters, metrics, data ------------------------------------------------------------------------------
 
     def _parameters(self) -> Parameters:
-        params = self.run.get("params") or {}
+        params = {str(name): str(value) for name, value in (self.run.get("params") or {}).items()}
         if params:
-            self.provenance["parameters.values"] = f"{self._where}, its parameters (MLflow keeps them as text)"
-        return Parameters(values={str(name): str(value) for name, value in params.items()})
+            values, told = self.signature.typed(params)
+            self.provenance["parameters.values"] = f"{self._where}, its parameters: {told}"
+            return Parameters(values=values)
+        return Parameters()
 
     def _metrics(self) -> dict[str, Any]:
         metrics = {str(name): float(value) for name, value in (self.run.get("metrics") or {}).items()}
-        if metrics:
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        if finite:
             self.provenance["expected.metrics"] = f"{self._where}, the last values of its metrics"
-        return metrics
+        for name in metrics.keys() - finite.keys():
+            why = f"the metric {show(name, 80)} was recorded as {metrics[name]}, which nothing can match"
+            self._lacks("expected.metrics of the run", why, "log a number")
+        return finite
 
     def _datasets(self) -> None:
         for dataset in self.run.get("datasets") or []:
@@ -223,13 +226,34 @@ class _Reader:
             self._lacks("data.datasets", why, "record the file with its sha256, or with DVC")
 
     def _validation(self) -> Validation:
+        of_a_server = self.store.startswith("http")  # its "local" files may lie on another machine
+        datasets = [] if of_a_server else self.run.get("datasets") or []
+        if dataset := validation_dataset(datasets, self.signature):
+            name = show(dataset.name, 80)
+            self.provenance["validation.inputs"] = f"{self._where}, the file of its validation dataset {name}"
+            self.warnings.append(
+                f"{INPUTS_ARE} the file of the logged dataset {name} as it is now: its recorded digest covers the "
+                f"first {ROWS_OF_A_DIGEST:,} rows only, and is not compared"
+            )
+            return Validation(inputs=str(dataset.file))
         if (self.bundle / EXAMPLE).is_file():
             self.provenance["validation.inputs"] = f"{self._where}, the model's input example"
-            self.warnings.append("the validation inputs are the model's input example: give more with --inputs")
+            self.warnings.append(f"{INPUTS_ARE} the model's input example: give more with --inputs")
             return Validation(inputs=str(self.bundle / EXAMPLE))
-        why = "the model has no input example that is a table"
-        self._lacks("validation.inputs", why, "give --inputs FILE, or log it with input_example=FRAME")
+        why = "the model has no input example that is a table, and the run no validation dataset in a file at hand"
+        self._lacks("validation.inputs", why, "give --inputs FILE, or log the model with input_example=FRAME")
         return Validation()
+
+
+def python_named(document: dict[str, Any]) -> str:
+    """The Python that a python_env.yaml or a conda.yaml names, such as 3.11.7; "" where it names none."""
+    named = [str(document.get("python", ""))]
+    dependencies = document.get("dependencies")
+    named += [str(item) for item in dependencies] if isinstance(dependencies, list) else []
+    for text in named:
+        if found := re.fullmatch(r"(?:python *=+ *)?(3\.[0-9]+(?:\.[0-9]+)?)", text):
+            return found[1]
+    return ""
 
 
 def digest_of_bytes(raw: bytes) -> str:

@@ -15,10 +15,18 @@ from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = ("lock", "requirements", "sif")
+INPUTS_ARE = "the validation inputs are"  # begins a source's warning of the inputs that it found: --inputs take it back
 
 
 def lay_over(
-    record: Record, *, inputs: str | None, predict: str | None, protocol: str | None, params: str | None, here: Path
+    record: Record,
+    *,
+    inputs: str | None,
+    predict: str | None,
+    protocol: str | None,
+    params: str | None,
+    here: Path,
+    truth: str | None = None,
 ) -> Record:
     """The record with the options laid over it; each is read from the folder `here`. Raises Refused.
 
@@ -28,8 +36,13 @@ def lay_over(
     given = dict(record.provenance)
     if inputs is not None:
         validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
-        record = replace(record, validation=validation)
+        missing = tuple(item for item in record.missing if item.field != "validation.inputs")
+        warnings = tuple(told for told in record.warnings if not told.startswith(INPUTS_ARE))
+        record = replace(record, validation=validation, missing=missing, warnings=warnings)
         given["validation.inputs"] = "--inputs"
+    if truth is not None:
+        record = replace(record, validation=replace(record.validation, truth=truth))
+        given["validation.truth"] = "--truth"
     laid = _predict(record, predict, protocol)
     if laid is not None and laid != record.predict:
         record = replace(record, predict=laid)

@@ -21,6 +21,7 @@ _SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
+_NEVER_MOUNTED = ("proc", "sys", "dev", "repro")
 TRANSPORTS = ("https", "ssh", "file")
 PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
 
@@ -93,6 +94,16 @@ def relative_path(path: str) -> str | None:
     if _CONTROL.search(path):
         return "holds a control character"
     return None if is_inside(path) else "leaves its folder: expected a relative path without .."
+
+
+def data_path(path: str) -> str | None:
+    """Where the code expects data: below its own folder, or at an absolute path inside an image."""
+    if not path.startswith("/"):
+        return relative_path(path)
+    parts = path.split("/")[1:]
+    if _CONTROL.search(path) or len(path) > 4096 or any(part in ("", ".", "..") for part in parts):
+        return "is not a plain absolute path: expected one such as /models/credit"
+    return f"is below /{parts[0]}, where nothing can be mounted" if parts[0] in _NEVER_MOUNTED else None
 
 
 def variable(name: str) -> str | None:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
-from repro_tui.support.redact import strip_url, strip_urls
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.mlflow_stores import must_answer, opened, registry_uri, tracking_uri
+from repro_tui.support.redact import is_secret_name, strip_url, strip_urls
 from repro_tui.support.text import show
 
-TIMEOUT_S = 120.0
-SECRETS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_USERNAME")
+TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}  # a large model may take long: a server that hangs ends sooner
+SECRETS = ("MLFLOW_TRACKING_USERNAME",)
+STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
 DO = "see that the tracking server of MLFLOW_TRACKING_URI answers and has it"
 
 
 def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of support.mlflow_child. Raises Inconclusive where MLflow does not answer, or says no."""
-    for name in SECRETS:
-        context.redactor.learn(os.environ.get(name, ""))
+    _learn_secrets(context)
+    must_answer(tracking_uri(context))
     standing = context.cache.temporary()
     standing.mkdir(parents=True)
     try:
@@ -33,18 +36,28 @@ def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[
             environment=_environment(context, standing),
             cancel=context.cancel,
             folder=standing,
-            timeout_s=TIMEOUT_S,
+            timeout_s=TIMEOUT_S[what],
             keep=16 << 20,
         )
     finally:
         remove_tree(standing)
     if done.timed_out:
-        raise Inconclusive(f"MLflow at {where(context)} did not answer within {TIMEOUT_S:g} s", DO)
+        raise Inconclusive(f"MLflow at {where(context)} did not answer within {TIMEOUT_S[what]:g} s", DO)
     answer = _answer(done.text)
     if "error" in answer:
         words = show(context.redactor.scrub(strip_urls(str(answer["error"]))), 400)
         raise Inconclusive(f"MLflow at {where(context)}: {words}", str(answer.get("do") or DO))
     return answer
+
+
+def _learn_secrets(context: Context) -> None:
+    """What must not show: tokens and passwords of the stores' variables, and those inside of their URIs."""
+    for name, value in os.environ.items():
+        if name in SECRETS or (name.startswith(STORES_OF_SECRETS) and is_secret_name(name)):
+            context.redactor.learn(value)
+    for uri in filter(None, (tracking_uri(context), registry_uri(context))):
+        if "@" in uri:
+            context.redactor.learn(unquote(urlsplit(uri).password or ""))
 
 
 def _answer(text: str) -> dict[str, Any]:
@@ -58,46 +71,49 @@ def _answer(text: str) -> dict[str, Any]:
 
 def where(context: Context) -> str:
     """The tracking store as it may be shown."""
-    return show(strip_url(tracking_uri(context)) if "@" in tracking_uri(context) else tracking_uri(context), 200)
+    uri = tracking_uri(context)
+    return show(strip_url(uri) if "@" in uri or uri.startswith("http") else uri, 200)
 
 
-def tracking_uri(context: Context) -> str:
-    """MLFLOW_TRACKING_URI, or the store beside the user, with its path made absolute.
-
-    Raises Inconclusive where there is none: MLflow itself would make an empty one.
-    """
-    given = os.environ.get("MLFLOW_TRACKING_URI", "")
-    here = context.here.absolute()
-    if not given:
-        for name, uri in (("mlflow.db", f"sqlite:///{here}/mlflow.db"), ("mlruns", str(here / "mlruns"))):
-            if (here / name).exists():
-                return uri
-        raise Inconclusive(f"MLFLOW_TRACKING_URI is not set, and {here} has no mlflow.db and no mlruns", "set it")
-    if found := re.fullmatch(r"sqlite:///(.+)", given):
-        return f"sqlite:///{_there(here / found[1])}"
-    return given if "://" in given else str(_there(here / given.removeprefix("file:")))
+def remember_artifact(uri: str, location: str, context: Context) -> None:
+    """Keeps where a model's files lie, which MLflow never moves. What a server says of this machine is not kept."""
+    if location.startswith(("/", "file:///")) and not tracking_uri(context).startswith("http"):
+        context.cache.write_note("mlflow", _artifact_key(uri, context), {"location": location})
 
 
-def _there(path: Path) -> Path:
-    if not path.exists():
-        raise Inconclusive(f"MLFLOW_TRACKING_URI names {show(str(path), 200)}, which does not exist", "correct it")
-    return path
+def local_artifact(uri: str, context: Context) -> Path | None:
+    """The folder of this machine that holds an artifact, where that is known: no client is needed to read it."""
+    note = context.cache.read_note("mlflow", _artifact_key(uri, context))
+    if not isinstance(note, dict):
+        return None
+    location = str(note["location"])
+    path = Path(unquote(location.removeprefix("file://")) if location.startswith("file://") else location)
+    return path if path.exists() else None
+
+
+def _artifact_key(uri: str, context: Context) -> str:
+    return digest_text(tracking_uri(context), registry_uri(context), uri)
 
 
 def _environment(context: Context, standing: Path) -> dict[str, str]:
     """The user's own, which the client may need for its stores, and what keeps it quiet and quick to give up."""
     import repro_tui
 
-    return os.environ | {
-        "MLFLOW_TRACKING_URI": tracking_uri(context),
-        "MLFLOW_ALLOW_FILE_STORE": "true",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
-        "GIT_PYTHON_REFRESH": "quiet",
-        "TMPDIR": str(standing),
-        "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
-        "PYTHONWARNINGS": "ignore",
-    }
+    registry = registry_uri(context)
+    return (
+        os.environ
+        | ({"MLFLOW_REGISTRY_URI": opened(registry)} if registry else {})
+        | {
+            "MLFLOW_TRACKING_URI": opened(tracking_uri(context)),
+            "MLFLOW_ALLOW_FILE_STORE": "true",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "1",
+            "GIT_PYTHON_REFRESH": "quiet",
+            "TMPDIR": str(standing),
+            "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+            "PYTHONWARNINGS": "ignore",
+        }
+    )

@@ -14,7 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SMALL = ("MLmodel", "requirements.txt", "python_env.yaml", "input_example.json", "serving_input_example.json")
+SMALL = (
+    *("MLmodel", "requirements.txt", "python_env.yaml", "conda.yaml"),
+    *("input_example.json", "serving_input_example.json"),
+)
+LARGEST = 16 << 20
 
 
 def main() -> int:
@@ -25,9 +29,17 @@ def main() -> int:
     except ImportError as error:
         answer = {"error": f"{error.name} is not installed", "do": "pip install 'repro-tui[mlflow]'"}
     except Exception as error:  # noqa: BLE001 - the client raises whatever its back ends do
-        answer = {"error": " ".join(str(error).split())[:500] or type(error).__name__}
+        answer = _told(error)
     print(json.dumps(answer, default=str))
     return 1 if "error" in answer else 0
+
+
+def _told(error: Exception) -> dict[str, str]:
+    words = " ".join(str(error).split())[:500] or type(error).__name__
+    if "readonly database" in words:
+        what = "the database is not one of MLflow's, or not whole: it was opened read-only, and nothing was written"
+        return {"error": what, "do": "correct MLFLOW_TRACKING_URI"}
+    return {"error": words}
 
 
 def describe(reference: str, folder: Path) -> dict[str, Any]:
@@ -40,7 +52,8 @@ def describe(reference: str, folder: Path) -> dict[str, Any]:
     if run_id:
         told["run"] = _run(client, run_id)
     told["model"] = told["model"] or _model_of(client, told.get("run"), reference)
-    told["files"] = _small_files(_location(client, told["model"]), folder) if told["model"] else []
+    told["location"] = _location(client, told["model"]) if told["model"] else ""
+    told["files"] = _small_files(told["location"], folder) if told["model"] else []
     return told
 
 
@@ -73,7 +86,16 @@ def _run(client: Any, run_id: str) -> dict[str, Any]:
     for entry in getattr(run.inputs, "dataset_inputs", None) or []:
         context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
         data = entry.dataset
-        datasets.append({"name": data.name, "digest": data.digest, "type": data.source_type, "context": context})
+        datasets.append(
+            {
+                "name": data.name,
+                "digest": data.digest,
+                "type": data.source_type,
+                "source": data.source,
+                "schema": data.schema,
+                "context": context,
+            }
+        )
     outputs = getattr(getattr(run, "outputs", None), "model_outputs", None) or []
     return {
         "id": run.info.run_id,
@@ -117,11 +139,17 @@ def _small_files(model: str, folder: Path) -> list[str]:
 
     entries = list_artifacts(artifact_uri=model) or []
     names = {entry.path.rpartition("/")[2]: entry for entry in entries if not entry.is_dir}
-    kept = [name for name in SMALL if name in names and (names[name].file_size or 0) <= 16 << 20]
+    kept = [name for name in SMALL if name in names and (names[name].file_size or 0) <= LARGEST]
     for name in kept:
-        place = download_artifacts(artifact_uri=f"{model.rstrip('/')}/{name}")
-        shutil.copyfile(place, folder / name)
+        _copy_file(Path(download_artifacts(artifact_uri=f"{model.rstrip('/')}/{name}")), folder / name)
     return kept
+
+
+def _copy_file(place: Path, target: Path) -> None:
+    """Copies a plain file: a link among the artifacts could lead to any file of this machine."""
+    if place.is_symlink() or not place.is_file():
+        raise ValueError(f"{place.name} is a link or a special file")
+    shutil.copyfile(place, target)
 
 
 def fetch(uri: str, folder: Path) -> dict[str, Any]:
@@ -132,10 +160,10 @@ def fetch(uri: str, folder: Path) -> dict[str, Any]:
         raise ValueError(f"{uri[:100]} is not an artifact of MLflow")
     place = Path(download_artifacts(artifact_uri=uri))
     target = folder / "content"
-    if place.is_dir():
-        shutil.copytree(place, target, symlinks=False)
+    if place.is_dir() and not place.is_symlink():
+        shutil.copytree(place, target, symlinks=True)  # links are kept as links, and refused by who asked
     else:
-        shutil.copyfile(place, target)
+        _copy_file(place, target)
     return {"content": str(target)}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
 
+ABSOLUTE = ".absolute"  # the folder of a composed tree for what the code expects at an absolute path
 REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
 
 
@@ -68,6 +69,13 @@ def is_inside(relative: str) -> bool:
     """Whether a recorded relative path stays below its root: not absolute, no `..`, no NUL, not empty."""
     path = PurePosixPath(relative)
     return bool(relative) and "\0" not in relative and not path.is_absolute() and ".." not in path.parts
+
+
+def place_in_tree(path: str, subdirectory: str = ".") -> str:
+    """Where data lies in a composed tree: below the code's folder; what the code expects at an absolute path, apart."""
+    if path.startswith("/"):
+        return str(PurePosixPath(ABSOLUTE) / path.lstrip("/"))
+    return str(PurePosixPath(subdirectory) / path)
 
 
 def resolve_inside(root: Path, relative: str) -> Path:

@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -52,7 +53,7 @@ class Redactor:
             b64encode(raw).decode().rstrip("="),
             urlsafe_b64encode(raw).decode().rstrip("="),
         }
-        self._learnt.update((form, hidden) for form in forms)
+        self._learnt = self._learnt | dict.fromkeys(forms, hidden)  # never in place: another thread may be scrubbing
 
     def scrub(self, text: str) -> str:
         """A text without the secret values that were learnt."""
@@ -79,6 +80,20 @@ class Redactor:
 def is_secret_name(name: str) -> bool:
     """Whether a name speaks of a credential."""
     return bool(_SECRET_NAME.search(name))
+
+
+def hide_words(words: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
+    """A command's words without the secrets in them: `--token=X`, `TOKEN=X`, what follows `--token`, and URLs' own."""
+    follows = False
+    for word in words:
+        name, mark, value = word.partition("=")
+        if follows and not word.startswith("-"):
+            yield hide(word)
+        elif mark and is_secret_name(name) and not any(map(str.isspace, name)):
+            yield f"{name}={hide(value)}"
+        else:
+            yield strip_urls(word)
+        follows = not mark and word.startswith("-") and is_secret_name(word)
 
 
 def strip_url(url: str) -> str:

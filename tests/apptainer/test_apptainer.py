@@ -255,6 +255,19 @@ def test_code_inside_the_image_is_audited_by_reference(project: Project, images:
     assert set(scores(project.audits()[-1], "a").values()) == {1.5}
 
 
+def test_a_written_record_of_an_image_is_audited(project: Project, images: Images) -> None:
+    step = ("--predict", 'python3 -c \'import sys; open(sys.argv[1], "w").write(open("{inputs}").read())\' {output}')
+    shutil.copyfile(images("1.0"), project.folder / "prod.sif")
+    done = project.run("record", "sif:prod.sif", "-o", "prod.toml", "--inputs", "inputs.csv", *step)
+    assert done.status == 0, done.stderr
+    text = (project.folder / "prod.toml").read_text()
+    assert 'sif = "prod.sif"' in text
+    assert "# missing: " in text
+    result = project.run("prod.toml", "sif:prod.sif", "--report", "--repeat", "1", "--inputs", "inputs.csv", *step)
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.report["summary"]
+    assert result.report["areas"]["environment"]["status"] == "same"
+
+
 def test_no_apptainer_is_told(
     project: Project, images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

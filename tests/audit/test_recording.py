@@ -260,6 +260,17 @@ def test_a_dirty_tree_is_marked_and_named(project: Project) -> None:
     assert "dirty = true" not in record(project, "./code").stdout
 
 
+def test_a_dirty_run_is_never_the_same_code(project: Project) -> None:
+    code = {"repository": "code", "commit": project.commit, "dirty": True}
+    project.record(a=project.deployment(code=code), b=project.deployment())
+    result = project.audit("--repeat", "1")
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert result.report["areas"]["code"]["status"] == "unknown"
+    told = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
+    assert told in " ".join(result.report["summary"])
+    assert project.audit("--repeat", "1", "--fail-on", "any").status == 3
+
+
 def test_no_program_of_the_repository_runs(project: Project, tmp_path: Path) -> None:
     """fsmonitor, hooks and filters of the user's repository would leave a marker."""
     marker = tmp_path / "marker"
@@ -288,6 +299,7 @@ def test_folders_without_a_commit_are_told(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written(project: Project) -> None:
+    other = "an0ther-c4n4ry-word"
     url = f"https://ada:{CANARY}@example.org/model.json?sig={CANARY}"
     deployment = project.deployment(
         environment={
@@ -296,7 +308,9 @@ def test_no_secret_is_written(project: Project) -> None:
         },
         parameters={"values": {"threshold": 5.0, "db": {"password": CANARY, "url": url}}},
         data=[{"path": "model.json", "source": url}],
-        predict={"command": ["python3", "predict.py", f"--token={CANARY}", "{inputs}", "{output}"]},
+        predict={
+            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", other, "{inputs}", "{output}"]
+        },
         description=f"asks {url}",
     )
     deployment["code"]["repository"] = f"https://ada:{CANARY}@example.org/credit.git"
@@ -305,6 +319,7 @@ def test_no_secret_is_written(project: Project) -> None:
         result = record(project, "record.json#a", "-o", f"out.{suffix}")
         text = (project.folder / f"out.{suffix}").read_text()
         assert CANARY not in text + result.stderr + result.stdout
+        assert other not in text + result.stderr + result.stdout
         assert "environment.variables.MY_TOKEN: is set" in result.stderr
         assert "TZ" in text
     text = (project.folder / "out.toml").read_text()

@@ -2,115 +2,89 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.context import Context
 from tests.audit.project import Project
 from tests.conftest import GitRepository
-from tests.engines import base_image, docker
+from tests.docker.conftest import AS_INPUTS, PREDICT, STEP, Build, Start, expected, scores, state
+from tests.engines import base_image, docker, free_port, push, registry
 
 pytestmark = pytest.mark.docker
-PREDICT = """\
-import csv, json, os, sys
-weight = json.load(open("model/weights.json"))["weight"] * float(os.environ.get("SCALE", "1"))
-with open(sys.argv[2], "w", newline="") as target:
-    out = csv.writer(target)
-    out.writerow(["id", "score"])
-    for row in csv.DictReader(open(sys.argv[1])):
-        out.writerow([row["id"], weight * float(row["x"])])
-"""
-COMMAND = ["python3", "predict.py", "{inputs}", "{output}"]
-
-
-@pytest.fixture
-def built(tmp_path: Path) -> Iterator[Any]:
-    """Builds images with the code inside; all of them are removed."""
-    made: list[str] = []
-
-    def build(weight: float, **labels: str) -> str:
-        context = tmp_path / f"context-{len(made)}"
-        (context / "model").mkdir(parents=True)
-        (context / "predict.py").write_text(PREDICT)
-        (context / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
-        lines = "".join(f"LABEL {name.replace('_', '.')}={json.dumps(value)}\n" for name, value in labels.items())
-        (context / "Dockerfile").write_text(
-            f"FROM {base_image()}\nWORKDIR /app\nENV SCALE=1 KEPT=yes\nCOPY . .\n{lines}"
-        )
-        made.append(docker("build", "--quiet", str(context)))
-        return made[-1]
-
-    yield build
-    for image in dict.fromkeys(made):
-        docker("rmi", "--force", image, check=False)
-
-
-@pytest.fixture
-def running() -> Iterator[Any]:
-    made: list[str] = []
-
-    def run(image: str, *options: str) -> str:
-        made.append(docker("run", "--detach", *options, image, "sleep", "600"))
-        return made[-1]
-
-    yield run
-    for container in made:
-        docker("rm", "--force", container, check=False)
-
-
-def state(container: str) -> str:
-    return docker("inspect", "--format", "{{json .State}} {{.RestartCount}} {{.Image}}", container)
-
-
-def scores(audit: AuditFolder, side: str) -> dict[str, float]:
-    table = pq.read_table(audit.path / side / "run-1.parquet").to_pydict()
-    return dict(zip(map(str, table["id"]), map(float, table["score"]), strict=True))
-
-
-def inputs_of(project: Project) -> list[dict[str, str]]:
-    with (project.folder / "inputs.csv").open() as stream:
-        return list(csv.DictReader(stream))
+REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
 
 
 def test_a_container_is_audited_against_an_image_and_left_alone(
-    tmp_path: Path, built: Any, running: Any, git_repository: Any
+    project: Project, built: Build, running: Start, git_repository: Callable[..., GitRepository]
 ) -> None:
-    repository: GitRepository = git_repository("code")
+    repository = git_repository("code")
     first = repository.commit({"predict.py": PREDICT})
     second = repository.commit({"predict.py": PREDICT + "# more\n"})
-    told = {"org_opencontainers_image_source": str(repository.folder), "repro-tui_predict": json.dumps(COMMAND)}
-    image = built(2.0, org_opencontainers_image_revision=first, **told)
-    other = built(2.0, org_opencontainers_image_revision=second, **told)
+    labels = {SOURCE: str(repository.folder)} | STEP
+    image = built(2.0, labels=labels | {REVISION: first})
+    other = built(2.0, labels=labels | {REVISION: second})
     container = running(image, "--env", "SCALE=3", "--env", "API_TOKEN=hunter2canary")
     before = state(container)
-    project = Project(tmp_path / "project")
-    result = project.run("docker:" + container, "image:" + other, "--report", "--inputs", "inputs.csv", "--key", "id")
+    result = project.run(f"docker:{container}", f"image:{other}", *AS_INPUTS)
     assert result.status == 1, result.stderr
     assert state(container) == before
     assert "hunter2canary" not in result.stdout + result.stderr
     report = result.report
     assert report["verdict"] == "drift"
-    assert any("predict.py" in finding["path"] for finding in report["areas"]["code"]["findings"])
+    code = {tuple(finding["path"]): finding for finding in report["areas"]["code"]["findings"]}
+    assert (code[("commit",)]["a"], code[("commit",)]["b"]) == (first, second)
+    assert "+# more" in json.dumps(code[("predict.py",)])
     assert report["sides"]["a"]["record"]["code"]["in_image"] is True
-    audit = AuditFolder(project.audits()[-1])
-    rows = inputs_of(project)
-    assert scores(audit, "a") == pytest.approx({row["id"]: 6.0 * float(row["x"]) for row in rows})
-    assert scores(audit, "b") == pytest.approx({row["id"]: 2.0 * float(row["x"]) for row in rows})
-    environment = json.dumps(report["areas"]["environment"]["findings"])
-    assert "SCALE" in environment
-    assert "API_TOKEN" in environment
+    assert scores(project, "a") == expected(project, 6.0)
+    assert scores(project, "b") == expected(project, 2.0)
+    found = {tuple(f["path"]): f for f in report["areas"]["environment"]["findings"]}
+    assert {("variables", "SCALE"), ("variables", "API_TOKEN")} <= found.keys()
+    assert ("variables", "KEPT") not in found
 
 
-def test_what_an_image_does_not_say_is_missing(built: Any, context: Context) -> None:
+def test_on_call_records_what_is_deployed_and_audits_that_file(
+    project: Project, built: Build, running: Start, git_repository: Callable[..., GitRepository]
+) -> None:
+    repository = git_repository("code")
+    labels = {SOURCE: str(repository.folder), REVISION: repository.commit({"predict.py": PREDICT})} | STEP
+    (project.folder / "weights.json").write_text('{"weight": 7.0}')
+    mount = ("--volume", f"{project.folder}/weights.json:/models/weights.json:ro", "--env", "TZ=CET")
+    container = running(built(2.0, "ENV MODEL=/models/weights.json", labels=labels), *mount)
+    told = project.run("record", f"docker:{container}", "-o", "prod.toml", "--inputs", "inputs.csv")
+    assert told.status == 0, told.stderr
+    text = (project.folder / "prod.toml").read_text()
+    assert "# missing: code.dirty: " in text
+    digest = hashlib.sha256(b'{"weight": 7.0}').hexdigest()
+    assert f'sha256 = "{digest}"' in text  # nothing had recorded it: it is measured
+    assert 'TZ = "CET"' in text
+    result = project.run("prod.toml", f"docker:{container}", *AS_INPUTS, "--fail-on", "any")
+    assert (result.status, result.report["verdict"]) == (0, "identical"), (result.stderr, result.report["areas"])
+    assert scores(project, "a") == expected(project, 7.0) == scores(project, "b")
+    (project.folder / "weights.json").write_text('{"weight": 8.0}')
+    tampered = project.run("prod.toml", f"docker:{container}", *AS_INPUTS)
+    assert tampered.status == 3
+    assert f"recorded sha256 {digest}" in " ".join(tampered.report["summary"])
+
+
+def test_a_container_is_the_same_as_its_image_where_nothing_was_laid_over_it(
+    project: Project, built: Build, running: Start
+) -> None:
+    image = built(2.0, labels=STEP)
+    container = running(image)
+    result = project.run(f"docker:{container}", f"image:{image}", *AS_INPUTS)
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stdout
+    assert result.report["areas"]["environment"]["status"] == "same"
+    assert scores(project, "a") == expected(project, 2.0) == scores(project, "b")
+
+
+def test_what_an_image_does_not_say_is_missing(built: Build, context: Context) -> None:
     record = load_record("image:" + built(1.0), context)
     assert record.code is None
     assert record.predict is None
@@ -119,42 +93,110 @@ def test_what_an_image_does_not_say_is_missing(built: Any, context: Context) -> 
     assert "only this machine has it" in " ".join(record.warnings)
 
 
-def test_a_repository_that_cannot_be_had_does_not_lose_the_side(tmp_path: Path, built: Any) -> None:
-    image = built(
-        1.0,
-        org_opencontainers_image_revision="1" * 40,
-        org_opencontainers_image_source="/nowhere/at/all",
-        **{"repro-tui_predict": json.dumps(COMMAND)},
-    )
-    project = Project(tmp_path / "project")
-    result = project.run("image:" + image, "image:" + image, "--report", "--inputs", "inputs.csv", "--key", "id")
+def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(project: Project, built: Build) -> None:
+    reference = "image:" + built(2.0)
+    lost = project.run(reference, reference, *AS_INPUTS)
+    assert lost.status == 3
+    assert "--predict" in lost.report["sides"]["a"]["do"]
+    step = ("--predict", "python3 predict.py {inputs} {output}")
+    assert project.run(reference, reference, *AS_INPUTS, *step).status == 0
+    assert scores(project, "a") == expected(project, 2.0)
+
+
+@pytest.mark.parametrize("place", ["/nowhere/at/all", "https://127.0.0.1:{port}/credit.git"])
+def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project, built: Build, place: str) -> None:
+    place = place.format(port=free_port())
+    one, other = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
+    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
-    assert result.report["areas"]["code"]["status"] == "unknown"
-    assert "1" * 12 in " ".join(result.report["warnings"])
+    code = result.report["areas"]["code"]
+    assert code["status"] == "unknown"
+    commits, *reasons = code["findings"]
+    assert (commits["change"], commits["a"], commits["b"]) == ("unknown", "1" * 40, "2" * 40)
+    assert [reason["note"][:2] for reason in reasons] == ["A:", "B:"]
+    assert all(place in reason["note"] for reason in reasons)
 
 
-def test_mounts_are_data_and_the_machines_own_are_not_read(
-    tmp_path: Path, built: Any, running: Any, context: Context
+@pytest.mark.parametrize(
+    ("label", "word"), [(".", "relative"), ("ext::sh -c id", "transport helper"), ("", "not there")]
+)
+def test_a_label_that_names_no_repository_is_missing_code(
+    built: Build, context: Context, label: str, word: str
 ) -> None:
-    weights = tmp_path / "deployed"
-    weights.mkdir()
-    (weights / "weights.json").write_text('{"weight": 7.0}')
-    container = running(
-        built(2.0, **{"repro-tui_predict": json.dumps(COMMAND)}),
-        *("--volume", f"{weights}:/app/model:ro"),
-        *("--volume", "/var/run/docker.sock:/app/docker.sock"),
-        *("--volume", f"{weights}:/elsewhere"),
-    )
-    record = load_record("docker:" + container, context)
-    assert [(item.path, item.source) for item in record.data] == [("model", f"file://{weights}")]
-    assert "docker.sock" in " ".join(record.warnings)
-    assert any("/elsewhere" in item.why for item in record.missing)
-    project = Project(tmp_path / "project")
-    result = project.run("docker:" + container, "docker:" + container, "--report", "--inputs", "inputs.csv")
-    assert result.status == 0, result.stdout
-    rows = inputs_of(project)
-    audit = AuditFolder(project.audits()[-1])
-    assert scores(audit, "a") == pytest.approx({row["id"]: 7.0 * float(row["x"]) for row in rows})
+    record = load_record("image:" + built(1.0, labels={REVISION: "1" * 40, SOURCE: label}), context)
+    assert record.code is None
+    assert word in next(item.why for item in record.missing if item.field == "code.commit")
+
+
+def test_mlflows_names_of_the_labels_are_read_too(built: Build, context: Context) -> None:
+    labels = {"mlflow.source.git.commit": "3" * 40, "mlflow.source.git.repoURL": "https://git.example.org/credit.git"}
+    record = load_record("image:" + built(1.0, labels=labels), context)
+    assert record.code is not None
+    assert (record.code.commit, record.code.repository) == ("3" * 40, "https://git.example.org/credit.git")
+    assert "mlflow.source.git.commit" in record.provenance["code.commit"]
+
+
+def test_files_changed_inside_a_container_are_told_and_not_rebuilt(
+    project: Project, built: Build, running: Start, context: Context
+) -> None:
+    image = built(2.0, labels=STEP)
+    container = running(image)
+    assert load_record(f"docker:{container}", context).warnings == load_record(f"image:{image}", context).warnings
+    of_every_run = "mkdir -p /app/__pycache__; echo x > /tmp/x; echo x > /app/__pycache__/p.pyc"
+    docker("exec", container, "sh", "-c", f"{of_every_run}; echo '{{}}' > /app/model/weights.json")
+    record = load_record(f"docker:{container}", context)
+    (changes,) = [item for item in record.missing if item.field == "environment.changes"]
+    assert "1 file of the container is not as in its image: /app/model/weights.json" in changes.why
+    result = project.run(f"docker:{container}", f"image:{image}", *AS_INPUTS)
+    assert any("/app/model/weights.json" in warning for warning in result.report["warnings"])
+    assert result.report["sides"]["a"]["missing"]
+
+
+def test_a_description_says_what_runs_since_when(built: Build, running: Start, context: Context) -> None:
+    image = built(1.0, "EXPOSE 8080", labels={"repro-tui.predict": json.dumps(["x", "{output}"])})
+    container = running(image, "--publish", "127.0.0.1::8080")
+    told = load_record(f"docker:{container}", context).description
+    started = json.loads(docker("inspect", container))[0]["State"]["StartedAt"][:19]
+    assert f"started {started}Z" in told
+    assert '["sleep", "600"]' in told
+    assert "->8080/tcp" in told
+    assert "ports 8080/tcp" in load_record(f"image:{image}", context).description
+
+
+def test_a_container_whose_image_is_gone_is_refused(built: Build, context: Context) -> None:
+    image = built(1.0, f"LABEL unique={free_port()}")
+    container = docker("create", image, "true")
+    try:
+        docker("rmi", "--force", image)
+        with pytest.raises(Refused, match="no longer on this machine"):
+            load_record(f"docker:{container}", context)
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_an_image_by_digest_is_pulled_and_one_by_tag_is_told_to_move(
+    project: Project, built: Build, context: Context
+) -> None:
+    with registry() as address:
+        reference = push(built(2.0, labels=STEP), f"{address}/credit:1")
+        by_tag = load_record(f"image:{address}/credit:1", context)
+        assert by_tag.environment.image == reference
+        assert f"it now stands for {reference}" in " ".join(by_tag.warnings)
+        docker("rmi", "--force", f"{address}/credit:1", reference)
+        result = project.run(f"image:{reference}", f"image:{reference}", *AS_INPUTS)
+        assert result.status == 0, result.stderr
+        assert scores(project, "a") == expected(project, 2.0)
+        docker("rmi", "--force", reference)
+
+
+def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
+    base_image()
+    reference = f"image:127.0.0.1:{free_port()}/credit@sha256:{'0' * 64}"
+    result = project.run(reference, reference, *AS_INPUTS)
+    assert (result.status, result.stdout, project.audits()) == (2, "", [])
+    (line,) = result.stderr.strip().splitlines()
+    assert "cannot be pulled" in line
+    assert "see that its registry answers" in line
 
 
 @pytest.mark.parametrize(
@@ -165,14 +207,29 @@ def test_mounts_are_data_and_the_machines_own_are_not_read(
         ("docker:", "is not the name"),
         ("image:../containers/x", "is not an image reference"),
         ("image:--privileged", "is not an image reference"),
+    ],
+)
+def test_what_is_no_name_is_refused_without_an_engine(
+    reference: str, words: str, context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    with pytest.raises(Refused, match=words):
+        load_record(reference, context)
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
         ("docker:no-such-container-here", "no such container"),
         ("image:no/such-image:here", "does not have that image"),
     ],
 )
-def test_bad_references_are_refused_in_one_line(reference: str, words: str, context: Context) -> None:
+def test_what_is_not_there_is_refused_in_one_line(project: Project, reference: str, words: str) -> None:
     base_image()
-    with pytest.raises(Refused, match=words):
-        load_record(reference, context)
+    result = project.run(reference, reference, *AS_INPUTS)
+    assert (result.status, result.stdout) == (2, "")
+    (line,) = result.stderr.strip().splitlines()
+    assert words in line
 
 
 def test_no_engine_is_one_line(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +238,6 @@ def test_no_engine_is_one_line(context: Context, monkeypatch: pytest.MonkeyPatch
         load_record("docker:prod", context)
 
 
-def test_a_label_that_is_no_command_is_refused(built: Any, context: Context) -> None:
+def test_a_label_that_is_no_command_is_refused(built: Build, context: Context) -> None:
     with pytest.raises(Refused, match="not a JSON list"):
-        load_record("image:" + built(1.0, **{"repro-tui_predict": "python predict.py"}), context)
+        load_record("image:" + built(1.0, labels={"repro-tui.predict": "python predict.py"}), context)

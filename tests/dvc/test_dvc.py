@@ -104,10 +104,11 @@ class DvcProject:
         remove_tree(self.folder / "model")
 
     def audit(self, *arguments: str) -> Result:
-        if not sandbox_works():
-            arguments = (*arguments, "--isolation", "none")
+        return self.run(*arguments, "--report", *(() if sandbox_works() else ("--isolation", "none")))
+
+    def run(self, *arguments: str) -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments, "--report"],
+            [sys.executable, "-m", "repro_tui", *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -149,6 +150,35 @@ def test_two_revisions_are_audited_with_the_data_of_each(project: DvcProject) ->
         part["matches"] for side in "ab" for part in report["sides"][side]["rebuild"] if part["step"] == "data"
     } == {"matches"}
     assert sorted(str(path) for path in project.folder.rglob("*")) == before  # nothing of DVC ran in it
+
+
+def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProject, tmp_path: Path) -> None:
+    project.model(2.0, "first")
+    project.forget()
+    done = project.run("record", "dvc:main", "-o", "../old.toml")
+    assert done.status == 0, done.stderr
+    text = (tmp_path / "old.toml").read_text()
+    assert 'inputs = "old.files/inputs.csv"' in text
+    assert "md5 = " in text
+    project.model(3.0, "second")  # the record stands for what it was written of
+    result = project.audit("../old.toml", "dvc:main~1", "--fail-on", "any")
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert scores("a") == expected(project, 2.0)
+
+
+def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) -> None:
+    rows = [line.split(",") for line in (project.folder / "inputs.csv").read_text().splitlines()[1:]]
+    scored = "".join(f"{name},{2.0 * float(x)}\n" for name, x in rows)
+    told = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
+    text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + told
+    project.commit("recorded", {"scores.csv": f"id,score\n{scored}", "repro.toml": text})
+    project.model(2.0, "first")
+    project.git.git("tag", "good")
+    project.model(3.0, "second")
+    good, bad = project.audit("verify", "dvc:good"), project.audit("verify", "dvc:main")
+    assert (good.status, good.report["grade"]["level"]) == (0, "R6"), good.report["summary"]
+    assert (bad.status, bad.report["grade"]["level"]) == (1, "R3"), bad.report["summary"]
+    assert "mae 1.95 recorded, 3.9 rebuilt" in bad.report["grade"]["sentence"]
 
 
 def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.endpoint.servers import Served, mlflow_server, mlserver, serving
+from tests.endpoint.servers import Served, mlflow_server, mlserver, serving, stub
 from tests.mlflow_store.test_mlflow import made_store
 
 PREDICT = """\
@@ -119,6 +120,20 @@ def test_a_record_of_an_endpoint_reads_again(served: Served, rebuilt: Project, t
     assert {item.field for item in record.missing} == {"code", "environment", "parameters", "data"}
     result = rebuilt.run("live.toml", served.url, "--report", "--repeat", "1")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+
+
+def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
+    release = threading.Event()
+    with stub(lambda *_: release.wait(30)) as server:
+        live = {"predict": {"protocol": "mlflow", "url": server.url, "timeout_s": 2}}
+        project.record(a=live, b=project.deployment())
+        result = project.audit()
+        release.set()
+    assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
+    told = " ".join(result.report["summary"])
+    assert "after the limit of 2 s" in told
+    assert "predict.timeout_s" in told
 
 
 def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: Served, rebuilt: Project) -> None:

@@ -131,6 +131,26 @@ def test_a_container_is_started_as_it_was_deployed(project: Project, build: Buil
     assert '"9110",' in told.stdout
 
 
+def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Build) -> None:
+    """Nobody names a protocol: the MLmodel beside the server does, and so does the record that is written."""
+    mlmodel = "flavors: {python_function: {loader_module: mlflow.sklearn}}\\nrun_id: 0123456789abcdef\\n"
+    made = docker(
+        "create", build("9107", lines=f"RUN mkdir -p /opt/ml/model && printf '{mlmodel}' > /opt/ml/model/MLmodel")
+    )
+    try:
+        told = project.run("record", f"docker:{made}", "-o", "prod.toml", "--inputs", "rows.csv")
+        words = ("--inputs", "rows.csv", "--key", "id", "--repeat", "2", "--report")
+        result = project.run("prod.toml", f"docker:{made}", *words)
+    finally:
+        docker("rm", "--force", made)
+    assert told.status == 0, told.stderr
+    assert 'protocol = "mlflow"' in (project.folder / "prod.toml").read_text()
+    assert "or read the MLflow run that it serves: runs:/0123456789abcdef" in told.stderr
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    rows = pq.read_table(project.audits()[-1] / "b" / "run-1.parquet").to_pylist()
+    assert [row["score"] for row in rows] == [number / 100 * 3.0 for number in range(ROWS)]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "status", "words"),
     [

@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv as csv_module
 import pyarrow.parquet as pq
 import pytest
 
 import repro_tui.support.mlflow
 from repro_tui.audit.folder import AuditFolder
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
+from repro_tui.rebuild.data import rebuild_data
+from repro_tui.sources.overlay import lay_over
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
@@ -30,6 +34,10 @@ from tests.audit.project import sandbox_works
 from tests.conftest import need
 from tests.engines import free_port
 
+SECRET = "hunter2-c4n4ry"
+TEXT = csv_module.ConvertOptions(
+    column_types=dict.fromkeys(("code", "n", "ok", "big"), pa.string()), strings_can_be_null=False
+)
 MAKE = """\
 import json, os, sys
 import mlflow, pandas as pd
@@ -51,6 +59,24 @@ for alpha in (0.1, 5.0):
         made.append({"run": run.info.run_id, "model": info.model_uri, "predictions": predictions})
 with mlflow.start_run() as run:
     made.append({"run": run.info.run_id})
+class Codes(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        scores = model_input["n"] * 2 + model_input["ok"] * params["threshold"]
+        return pd.DataFrame({"code": ["<" + code + ">" for code in model_input["code"]], "score": scores})
+codes = pd.DataFrame({"code": ["007", "", "NA", "1e5"], "n": [0.1, 2.0, 3.0, 4.0], "ok": [True, False, True, False]})
+codes["big"] = [2**53 + 1, 1, 2, 3]
+codes.assign(other="x").to_csv("codes.csv", index=False)
+signature = mlflow.models.infer_signature(codes, codes[["code"]], params={"threshold": 0.5})
+with mlflow.start_run() as run:
+    source = os.path.abspath("codes.csv")
+    mlflow.log_input(mlflow.data.from_pandas(codes, source=source, name="codes"), context="validation")
+    mlflow.log_params({"threshold": 1, "depth": 3, "on": True, "layers": [1, 2], "version": "1.10", "api_key": 123456})
+    mlflow.log_metrics({"good": 0.5, "bad": float("nan")})
+    pins = [f"mlflow=={mlflow.__version__}"]
+    info = mlflow.pyfunc.log_model(
+        name="codes", python_model=Codes(), signature=signature, input_example=codes.head(2), pip_requirements=pins
+    )
+    made.append({"run": run.info.run_id, "model": info.model_uri, "inputs": source})
 mlflow.MlflowClient().set_registered_model_alias("house", "prod", "1")
 print(json.dumps(made))
 """
@@ -103,27 +129,36 @@ def server(database: Store) -> Iterator[str]:
             *("--artifacts-destination", str(database.folder / "mlartifacts")),
         ],
         cwd=database.folder,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240  # seconds: it imports for a minute where the machine is busy
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
                 break
             time.sleep(0.2)
         yield f"http://{address}"
     finally:
-        os.killpg(served.pid, 15)
+        os.killpg(served.pid, 9)
         served.wait(30)
 
 
+def told_location(record: Record) -> Path:
+    """Where the files of a record's model lie."""
+    return Path(json.loads((Path(record.base) / "mlflow.json").read_text())["location"])
+
+
 def audit(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    if not sandbox_works():
-        arguments = (*arguments, "--isolation", "none")
+    options = () if sandbox_works() else ("--isolation", "none")
+    return program(store, here, *arguments, *options, "--report")
+
+
+def program(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
-        [sys.executable, "-m", "repro_tui", *arguments, "--report"],
+        [sys.executable, "-m", "repro_tui", *arguments],
         cwd=here,
         env=os.environ | {"MLFLOW_TRACKING_URI": store.uri},
         stdin=subprocess.DEVNULL,
@@ -151,12 +186,31 @@ def test_two_versions_are_audited_row_by_row(database: Store, tmp_path: Path) ->
     assert not list(tmp_path.glob("ml*"))  # no stray store beside the user
 
 
+@pytest.mark.network
+def test_a_written_record_is_audited_and_a_run_is_verified(database: Store, tmp_path: Path) -> None:
+    columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
+    rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
+    (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
+    status, _, words = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
+    assert status == 0, words
+    assert "missing: " in words
+    text = (tmp_path / "house.toml").read_text()
+    assert 'inputs = "house.files/input_example.jsonl"' in text
+    assert f'source = "mlflow:{database.made[0]["model"]}"' in text
+    status, report, words = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
+    assert (status, report["verdict"]) == (0, "identical"), words
+    given = ("--inputs", "rows.csv", "--truth", "y", "--repeat", "1")
+    status, report, words = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
+    assert (status, report["grade"]["level"]) == (1, "R4"), report["grade"]  # MLflow kept no predictions
+    assert [(metric["name"], metric["matches"]) for metric in report["grade"]["metrics"]] == [("r2", True)]
+
+
 def test_a_run_is_read_with_what_it_does_not_record(
     database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(f"runs:/{database.made[0]['run']}", tmp_path)
-    assert record.parameters.values == {"alpha": "0.1", "note": "[/red]"}
+    assert record.parameters.values == {"alpha": 0.1, "note": "[/red]"}
     assert record.code is not None
     assert (record.code.commit, record.code.in_image) == ("1" * 40, True)
     assert record.environment.requirements == "file:requirements.txt"
@@ -190,7 +244,7 @@ def test_the_older_file_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     store = made_store(str(tmp_path / "store" / "mlruns"), tmp_path / "store")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     record = store.load(f"runs:/{store.made[1]['run']}", store.folder)  # found beside the user, as MLflow does
-    assert record.parameters.values["alpha"] == "5.0"
+    assert record.parameters.values["alpha"] == 5.0
     assert record.predict is not None
 
 
@@ -225,7 +279,7 @@ def test_what_is_not_there_is_refused_in_one_line(
 
 def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{free_port()}")
-    with pytest.raises(Refused, match="MLFLOW_TRACKING_URI answers") as error:
+    with pytest.raises(Refused, match="nothing answers there") as error:
         database.load("models:/house/1", tmp_path)
     assert "hunter2" not in str(error.value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -245,7 +299,7 @@ def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkey
         taking = threading.Thread(target=lambda: held.append(listener.accept()[0]), daemon=True)
         taking.start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        monkeypatch.setattr(repro_tui.support.mlflow, "TIMEOUT_S", 8.0)
+        monkeypatch.setitem(repro_tui.support.mlflow.TIMEOUT_S, "describe", 8.0)
         began = time.monotonic()
         with pytest.raises(Refused, match="did not answer within 8 s"):
             database.load("models:/house/1", tmp_path)
@@ -253,6 +307,124 @@ def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkey
         taking.join(5)
         for connection in held:
             connection.close()
+
+
+def test_parameters_are_typed_as_far_as_it_is_known(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(f"runs:/{database.made[3]['run']}", tmp_path)
+    values = record.parameters.values
+    assert values == {
+        "threshold": 1.0,
+        "depth": 3,
+        "on": True,
+        "layers": [1, 2],
+        "version": "1.10",
+        "api_key": "123456",
+    }
+    assert isinstance(values["threshold"], float)  # it was logged as 1, and the signature says double
+    assert "threshold typed by the model's signature" in record.provenance["parameters.values"]
+    assert record.expected.metrics == {"good": 0.5}
+    assert any("bad was recorded as nan" in item.why for item in record.missing)
+
+
+def test_a_validation_dataset_in_a_file_gives_the_inputs(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(database.made[3]["model"], tmp_path)
+    assert record.validation.inputs == database.made[3]["inputs"]
+    assert any("codes as it is now" in warning and "first 10,000 rows" in warning for warning in record.warnings)
+    given = lay_over(record, inputs=database.made[3]["inputs"], predict=None, protocol=None, params=None, here=tmp_path)
+    assert not any("validation inputs are" in warning for warning in given.warnings)
+
+
+def test_the_helper_reads_inputs_in_the_types_of_the_signature(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CSV text that looks like numbers, an empty text, one that pandas takes for missing, and a number beyond 2**53."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(database.made[3]["model"], tmp_path)
+    csv = Path(database.made[3]["inputs"])
+    rows = csv_module.read_csv(csv, convert_options=TEXT).to_pylist()
+    lines = tmp_path / "rows.jsonl"
+    typed = [
+        {"code": row["code"], "n": float(row["n"]), "ok": row["ok"] == "True", "big": int(row["big"])} for row in rows
+    ]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in typed))
+    wanted = [row["n"] * 2 + row["ok"] * 0.5 for row in typed]
+    for inputs in (csv, lines):
+        output = tmp_path / f"{inputs.stem}.parquet"
+        helper = [str(Path(record.base) / "predict_pyfunc.py"), str(inputs), str(output), str(told_location(record))]
+        subprocess.run([sys.executable, "-W", "ignore", *helper], check=True, cwd=tmp_path, capture_output=True)
+        found = pq.read_table(output).to_pydict()
+        assert found["code"] == ["<007>", "<>", "<NA>", "<1e5>"]
+        assert found["score"] == wanted
+
+
+def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's client makes its tables in any database that has none."""
+    database = tmp_path / "other.db"
+    database.touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    with pytest.raises(Refused, match=r"not one of MLflow's.*nothing was written") as error:
+        load_record("models:/house/1", Context(cache=Cache(tmp_path / "cache"), here=tmp_path))
+    assert "\n" not in str(error.value)
+    assert database.stat().st_size == 0
+
+
+def test_a_registry_of_its_own_is_asked(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # from where the user stands
+    record = load_record("models:/house@prod", Context(cache=Cache(tmp_path / "cache"), here=database.folder))
+    assert record.name == "house 1"
+    with pytest.raises(Refused, match=r"MLFLOW_REGISTRY_URI names .* does not exist"):
+        database.load("models:/house@prod", tmp_path)
+
+
+def test_a_link_among_the_artifacts_is_never_followed(
+    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
+    record = database.load(database.made[1]["model"], tmp_path)
+    link = told_location(record) / "leak"
+    link.symlink_to("/etc/passwd")
+    try:
+        for cache in ("cache", "other"):  # the first knows where the files lie, the second asks MLflow
+            context = Context(cache=Cache(tmp_path / cache), here=tmp_path)
+            with pytest.raises(Inconclusive, match="is a link or a special file"):
+                rebuild_data(record, None, context)
+    finally:
+        link.unlink()
+
+
+def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp_path: Path) -> None:
+    (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
+    (tmp_path / "requirements.txt").write_text("")
+    document = {
+        "schema": 1,
+        "validation": {"inputs": "inputs.csv"},
+        "deployments": {
+            "x": {
+                "environment": {"requirements": "file:requirements.txt"},
+                "data": [{"path": "model", "source": f"mlflow:{database.made[0]['model']}", "sha256": "0" * 64}],
+                "predict": {"command": ["python", "x.py", "{output}"]},
+            }
+        },
+    }
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    uri = f"http://ada:{SECRET}@127.0.0.1:{free_port()}"
+    status, report, words = audit(Store(uri, tmp_path, []), tmp_path, "x.json", "x.json")
+    assert status == 3, words
+    assert "nothing answers there" in " ".join(report["summary"])
+    newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
+    written = [path.read_bytes() for path in newest.rglob("*") if path.is_file()]
+    assert not any(SECRET.encode() in text for text in (words.encode(), json.dumps(report).encode(), *written))
+    status, _, words = audit(Store(uri, tmp_path, []), tmp_path, "models:/house/1", "models:/house/2")
+    assert status == 2, words
+    assert all("nothing answers there" in line for line in words.splitlines())
+    assert SECRET not in words
 
 
 def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, tmp_path: Path) -> None:

@@ -101,11 +101,15 @@ class WandbProject:
     def load(self, reference: str) -> Record:
         return load_record(reference, Context(cache=Cache(self.folder / "own-cache"), here=self.root))
 
+    def options(self) -> tuple[str, ...]:
+        return () if sandbox_works() else ("--isolation", "none")
+
     def audit(self, *arguments: str, **variables: str) -> Result:
-        if not sandbox_works():
-            arguments = (*arguments, "--isolation", "none")
+        return self.run(*arguments, "--report", *self.options(), **variables)
+
+    def run(self, *arguments: str, **variables: str) -> Result:
         done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments, "--report"],
+            [sys.executable, "-m", "repro_tui", *arguments],
             cwd=self.root,
             env=self.environment | variables,
             stdin=subprocess.DEVNULL,

@@ -122,6 +122,26 @@ def test_two_runs_are_audited_row_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
+def test_a_written_record_is_audited_and_verified_and_moves_with_its_run(tmp_path: Path) -> None:
+    project = WandbProject(tmp_path / "one", lean_python(tmp_path, "wandb==0.31.0"))
+    run = project.train(weight=2.0, config={"factor": 1.5})
+    given = ("--inputs", "inputs.csv", "--predict", COMMAND)
+    done = project.run("record", f"wandb:{run}", "-o", "run.toml", *given)
+    assert done.status == 0, done.stderr
+    assert "missing: code.dirty: " in done.stderr
+    assert "next time: commit before training" in (project.root / "run.toml").read_text()
+    assert f'"wandb:wandb/{run.name}#model"' in (project.root / "run.toml").read_text()
+    result = project.audit("run.toml", f"wandb:{run}", *given)
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert scores("a") == project.expected(3.0) == scores("b")
+    project.root = Path(shutil.move(project.root, tmp_path / "moved"))
+    remove_tree(Path(os.environ["REPRO_TUI_CACHE"]) / "objects")
+    graded = project.run("verify", "run.toml", "--truth", "x", "--report", *project.options())
+    assert (graded.status, graded.report["grade"]["level"]) == (1, "R3"), graded.report["summary"]
+    assert scores("b") == project.expected(3.0)
+
+
+@pytest.mark.network
 @pytest.mark.parametrize("version", ["0.19.11", "0.22.3"])
 def test_older_clients_folders_are_read(tmp_path: Path, version: str) -> None:
     project = WandbProject(tmp_path, lean_python(tmp_path, f"wandb=={version}", "setuptools<81"))

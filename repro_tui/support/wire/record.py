@@ -23,6 +23,7 @@ def _follows(check: Callable[[str], str | None]) -> AfterValidator:
 
 Located = Annotated[str, _follows(lambda text: grammar.relative_path(text.removeprefix("file:")))]
 Inside = Annotated[str, _follows(grammar.relative_path)]
+Placed = Annotated[str, _follows(grammar.data_path)]
 Sha256 = Annotated[str, _follows(lambda text: grammar.hex_digest(text, 64))]
 Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(".dir"), 32))]
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -102,7 +103,7 @@ class ParametersFields(Table):
 class DataFields(Table):
     """One file or folder of data."""
 
-    path: Inside = Field(description="Where the code expects it.")
+    path: Placed = Field(description="Where the code expects it; inside an image it may be absolute.")
     source: str = Field(
         description="dvc, file, git, file:PATH below this file's folder, mlflow:URI, wandb:PATH, or an fsspec URL."
     )
@@ -154,6 +155,13 @@ class DeploymentFields(Table):
     data: list[DataFields] = []
     predict: PredictFields | None = None
     expected: ExpectedFields = ExpectedFields()
+
+    @model_validator(mode="after")
+    def _absolute_in_images_only(self) -> DeploymentFields:
+        absolute = [item.path for item in self.data if item.path.startswith("/")]
+        if absolute and not (self.environment.image or self.environment.dockerfile or self.environment.sif):
+            raise ValueError(f"expects the data {absolute[0]} at an absolute path: only an image has such a place")
+        return self
 
 
 class RecordFields(Table):

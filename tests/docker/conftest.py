@@ -1,0 +1,96 @@
+"""Images with the code inside, containers of them, and what a test asks of both; all are removed in the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from repro_tui.audit.folder import AuditFolder
+from tests.audit.project import Project
+from tests.engines import base_image, docker
+
+PREDICT = """\
+import csv, json, os, sys
+path = os.environ.get("MODEL", "model/weights.json")
+weight = json.load(open(path))["weight"] * float(os.environ.get("SCALE", "1"))
+print(dict(os.environ))
+with open(sys.argv[2], "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(sys.argv[1])):
+        out.writerow([row["id"], weight * float(row["x"])])
+"""
+COMMAND = ["python3", "predict.py", "{inputs}", "{output}"]
+STEP = {"repro-tui.predict": json.dumps(COMMAND)}
+AS_INPUTS = ("--report", "--inputs", "inputs.csv", "--key", "id")
+Build = Callable[..., str]
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Build]:
+    """Builds an image: `built(weight, *lines of the Dockerfile, labels=..., files=...)` gives its id."""
+    made: list[str] = []
+
+    def build(
+        weight: float, *lines: str, labels: dict[str, str] | None = None, files: dict[str, str] | None = None
+    ) -> str:
+        context = tmp_path / f"context-{len(made)}"
+        (context / "model").mkdir(parents=True)
+        (context / "predict.py").write_text(PREDICT)
+        (context / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
+        for name, content in (files or {}).items():
+            (context / name).parent.mkdir(parents=True, exist_ok=True)
+            (context / name).write_text(content)
+        (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image holds its own
+        told = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
+        text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *told, *lines, ""]
+        (context / "Dockerfile").write_text("\n".join(text))
+        made.append(docker("build", "--quiet", "--no-cache", str(context)))
+        return made[-1]
+
+    yield build
+    for image in dict.fromkeys(made):
+        docker("rmi", "--force", image, check=False)
+
+
+@pytest.fixture
+def running() -> Iterator[Start]:
+    """Starts a container: `running(image, *options)` gives its id."""
+    made: list[str] = []
+
+    def run(image: str, *options: str) -> str:
+        made.append(docker("run", "--detach", *options, image, "sleep", "600"))
+        return made[-1]
+
+    yield run
+    for container in made:
+        docker("rm", "--force", "--volumes", container, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A folder with validation inputs."""
+    return Project(tmp_path / "project")
+
+
+def state(container: str) -> str:
+    """Everything that the engine tells of a container, and how its files differ from its image's."""
+    return docker("inspect", container) + docker("diff", container)
+
+
+def scores(project: Project, side: str) -> dict[str, float]:
+    """The predictions of the last audit's first run, by id."""
+    table = pq.read_table(AuditFolder(project.audits()[-1]).path / side / "run-1.parquet").to_pydict()
+    return dict(zip(map(str, table["id"]), map(float, table["score"]), strict=True))
+
+
+def expected(project: Project, weight: float) -> object:
+    """What every row's score has to be."""
+    with (project.folder / "inputs.csv").open() as stream:
+        return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
