@@ -81,18 +81,18 @@ def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> It
         yield Pair(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
 
 
-def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly BATCH rows, whatever the file's own groups are."""
+def batches(path: Path, columns: Sequence[str], size: int = BATCH, buffer: int = 0) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time (0: all)."""
     waiting: list[pa.RecordBatch] = []
     count = 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+    with pq.ParquetFile(path, buffer_size=buffer) as file:
+        for batch in file.iter_batches(batch_size=size, columns=list(columns)):
             while batch.num_rows:
-                part = batch.slice(0, BATCH - count)
+                part = batch.slice(0, size - count)
                 waiting.append(part)
                 count += part.num_rows
                 batch = batch.slice(part.num_rows)
-                if count == BATCH:
+                if count == size:
                     yield _one(waiting)
                     waiting, count = [], 0
     if count:

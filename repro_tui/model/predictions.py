@@ -49,7 +49,9 @@ class Column:
     `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, in words;
     `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
     `atol` and `rtol` are that tolerance in numbers; `noise_abs` is the largest |delta| of one row between two runs of
-    one side (0.0: all runs are the same bytes; None: not known, or no numbers);
+    one side (0.0: all runs are the same bytes; None: not known, or no numbers); `beyond_noise` how many of the
+    different rows moved beyond their own noise: no run of A came near what a run of B gave (None: not known, or no side
+    is noisy);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 
@@ -77,6 +79,7 @@ class Column:
     atol: float | None = None
     rtol: float | None = None
     noise_abs: float | None = None
+    beyond_noise: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Noise:
 
     `runs` is K per side; `deterministic_a/b` whether all runs of that side were byte-identical; `p` the permutation
     test's p-value (None where not needed); `distance_across` the mean distance between the sides and
-    `upper_within` the largest distance within one side, both in the statistic's own unit.
+    `upper_within` the largest distance within one side, both in the statistic's own unit. `by_chance`: of rows that
+    did not move, one in so many is told to be beyond its own noise all the same.
     """
 
     runs: int = 0
@@ -96,6 +100,7 @@ class Noise:
     statistic: float | None = None
     distance_across: float | None = None
     upper_within: float | None = None
+    by_chance: int | None = None
     sentence: str = ""
 
 

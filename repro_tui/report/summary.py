@@ -61,6 +61,18 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
+        yield from own_noise(area)
+
+
+def own_noise(area: PredictionsArea) -> Iterator[str]:
+    """How many rows moved beyond what they do from run to run, where a side is noisy and that is known."""
+    told = [(c, c.beyond_noise) for c in area.columns if c.beyond_noise is not None and c.different]
+    if not told or not area.noise.by_chance:
+        return
+    named = sorted(told, key=lambda entry: -entry[1])[:MOST_NAMED]
+    parts = [f"{beyond:,} of {c.different:,} in {show(c.name, 80)}" for c, beyond in named]
+    chance = f"by chance alone, about 1 row in {area.noise.by_chance:,} would"
+    yield f"Of the rows over the tolerance these moved beyond their own noise: {', '.join(parts)}{_more(len(told))} ({chance})."
 
 
 def _moved(column: Column, area: PredictionsArea) -> str:

@@ -137,6 +137,7 @@ def measures(column: Column) -> Content:
         ("not finite", column.non_finite or None),
         ("nulls A, B", _nulls(column)),
         ("noise |Δ|", column.noise_abs),
+        ("beyond own noise", column.beyond_noise),
     ]
     told += [(name.replace("_", " "), value) for name, value in column.measures.items()]
     found += [
