@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--keys", nargs="*", default=["integer", "text"])
     parser.add_argument("--skip", nargs="*", default=[])
-    parser.add_argument("--limited", type=int, help="rows that are compared under --memory-limit 1GiB, and nothing else")
+    parser.add_argument("--limited", type=int, help="rows to compare under --memory-limit 1GiB, and nothing else")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -48,6 +48,7 @@ class Audit:
             static = comparing.submit(self._compare_workspaces, a, b)
             predictions = self._predictions(a, b, inputs)
             code, environment, parameters, data = static.result()
+        predictions = self._stressed(predictions, (a, b), inputs.path)
         return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs)
 
     def _side(self, name: str) -> SideState:
@@ -117,6 +118,19 @@ class Audit:
             lost = a.failed or b.failed
             wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
         return self._sliced(area, a)
+
+    def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
+        """The area with what the sides' own predictions hang on that they should not, where that was asked for."""
+        runnable = [side for side in sides if not side.failed and side.workspace is not None]
+        if not self.request.settings.stress or not runnable:
+            return area
+        from repro_tui.audit.stress import stress
+
+        with self._stage("stress"):
+            found = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
+        area = replace(area, stress=found)
+        self._tell("predictions", area)
+        return area
 
     def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
         """The area with the parts of the inputs in which predictions moved."""

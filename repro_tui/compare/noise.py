@@ -1,8 +1,9 @@
 """Noise or drift: an exact permutation test on fresh-process runs, and the rule that says when more runs are wanted.
 
-The unit of the test is one run, never a row. Each output column gives a matrix of distances between all runs of both sides; the
-statistic of a column is the energy distance between the sides over the column's mean distance, and the test's is the
-largest of all columns, so that many columns raise no false alarm. Source: Székely and Rizzo, energy statistics (2013).
+The unit of the test is one run, never a row. Each output column gives a matrix of distances between all runs of both
+sides; the statistic of a column is the energy distance between the sides over the column's mean distance, and the
+test's is the largest of all columns, so that many columns raise no false alarm. Source: Székely and Rizzo, energy
+statistics (2013).
 """
 
 from __future__ import annotations

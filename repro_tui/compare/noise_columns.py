@@ -128,12 +128,18 @@ class ExactNoise:
 def _codes(values: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Each value as a number that stands for it, a row of them a file; null is -1."""
     if any(array.type != values[0].type for array in values) or pa.types.is_nested(values[0].type):
-        values = [pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()) for array in values]
+        values = [
+            pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()) for array in values
+        ]
     whole = pa.concat_arrays(list(values))
     if pa.types.is_float64(whole.type) or pa.types.is_float32(whole.type):
         whole = pc.add(whole, pa.scalar(0, whole.type))  # there are two zeros
     indices = pc.fill_null(whole.dictionary_encode().indices, -1)
     return np.asarray(indices.to_numpy(), dtype=np.int64).reshape(len(values), -1)
+
+
+def _texts(array: pa.Array) -> pa.Array:
+    return pa.array([None if value is None else repr(value) for value in array.to_pylist()], pa.string())
 
 
 class NumberNoise:
@@ -221,7 +227,7 @@ def _from_first(values: Sequence[pa.Array], first: tuple[int, int]) -> tuple[Flo
 def _raw(array: pa.Array) -> np.ndarray[Any, Any]:
     if array.null_count:
         if pa.types.is_float16(array.type):
-            return np.nan_to_num(array.to_numpy(zero_copy_only=False))
+            return np.asarray(np.nan_to_num(array.to_numpy(zero_copy_only=False)))
         array = pc.fill_null(array, pa.scalar(0, array.type))
     return np.asarray(array.to_numpy(zero_copy_only=False))
 
@@ -289,7 +295,7 @@ class ListNoise(NumberNoise):
 
     def _kept_apart(self, delta: Floats, places: np.ndarray[Any, Any], rows: int) -> Mask:
         def distance(i: int, j: int) -> Floats:
-            return np.bincount(places, np.square(delta[i] - delta[j]), rows)
+            return np.asarray(np.bincount(places, np.square(delta[i] - delta[j]), rows), dtype=np.float64)
 
         a, b = self.apart.files.sides
         across = np.minimum.reduce([distance(i, j) for i in a for j in b])

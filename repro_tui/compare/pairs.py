@@ -82,7 +82,7 @@ def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> It
 
 
 def batches(path: Path, columns: Sequence[str], size: int = BATCH, buffer: int = 0) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time (0: all)."""
+    """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time."""
     waiting: list[pa.RecordBatch] = []
     count = 0
     with pq.ParquetFile(path, buffer_size=buffer) as file:

@@ -48,13 +48,15 @@ class SideBySide:
         counts = {pq.read_metadata(path).num_rows for path in self.files}
         if len(counts) > 1:
             raise other_rows()
-        return counts.pop()
+        return int(counts.pop())
 
     def schema(self) -> pa.Schema:
         """The first file's columns. Raises Inconclusive where another file lacks one that is wanted."""
         schemas = [pq.read_schema(path) for path in self.files]
         if not all({*self.key, *self.columns} <= set(schema.names) for schema in schemas):
-            raise Inconclusive("the runs of one deployment do not write the same columns", "see what the columns hang on")
+            raise Inconclusive(
+                "the runs of one deployment do not write the same columns", "see what the columns hang on"
+            )
         return schemas[0]
 
     def as_written(self) -> Iterator[Together]:
@@ -69,7 +71,9 @@ class SideBySide:
 
     def by_key(self) -> Iterator[Together]:
         """The files sorted by key, on disk. Raises Inconclusive where they have not the same keys."""
-        files = [self._sorted(path, self.scratch / f"by-key-{number}.parquet") for number, path in enumerate(self.files)]
+        files = [
+            self._sorted(path, self.scratch / f"by-key-{number}.parquet") for number, path in enumerate(self.files)
+        ]
         for parts in self._stream(files, [*self.key, *self.columns, ROW]):
             if any(not part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key):
                 raise other_rows()
@@ -97,7 +101,7 @@ class SideBySide:
         query = f"SELECT {names}, file_row_number AS {quoted(ROW)} FROM a ORDER BY {order}"  # noqa: S608
         with database(self.scratch, path, path, self.memory) as connection:
             connection.execute("SET preserve_insertion_order = true")
-            connection.execute(f"COPY ({query}) TO '{str(target)}' (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")
+            connection.execute(f"COPY ({query}) TO '{target!s}' (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")
         return target
 
 
@@ -105,7 +109,7 @@ def _row_bytes(path: Path) -> int:
     """What a row of a file takes in memory, about; a text that stands often is stored once and held every time."""
     told = pq.read_metadata(path)
     stored = sum(told.row_group(number).total_byte_size for number in range(told.num_row_groups))
-    return int(stored // max(1, told.num_rows)) + 16 * told.num_columns
+    return int(stored // max(1, told.num_rows) + 16 * told.num_columns)
 
 
 def other_rows() -> Inconclusive:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, ROOT, Layout, layout
+from repro_tui.execute.command import HOST_NAME, Layout, layout
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
@@ -104,13 +104,13 @@ class _Container:
         if self.workspace.parameters.file:
             yield from _mount(self.workspace.parameters.file, self.places.params)
         if self.workspace.laid is not None:
-            yield from _mount(self.workspace.tree, str(ROOT / "code"))
+            yield from _mount(self.workspace.tree, self.workspace.at("code"))
         else:
             for item in self.workspace.data:
                 for name in item.files:
                     place = Path(item.path) / name
                     yield from _mount(Path(self.workspace.tree) / place, str(Path(self.places.working_dir) / place))
-        yield from _mount(self.output, str(ROOT / "output"), writable=True)
+        yield from _mount(self.output, self.workspace.at("output"), writable=True)
 
     def probe(self) -> Isolation:
         """Starts a child in the very same container and looks at what it can see.

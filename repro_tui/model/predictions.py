@@ -100,8 +100,28 @@ class Noise:
     statistic: float | None = None
     distance_across: float | None = None
     upper_within: float | None = None
-    by_chance: int | None = None
     sentence: str = ""
+    by_chance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """One side with one thing changed that should not matter (`name`; `what` says how), against its own plain runs.
+
+    `moved` is whether its predictions moved by more than the tolerance, and than the side does from run to run; None:
+    not known, or not tried, and `note` says why. `verdict` is that of the comparison ("": there was none), `column` and
+    `max_abs` the column that moved most and by how much, `different` how many of its rows are over the tolerance.
+    """
+
+    side: str
+    name: str
+    what: str = ""
+    moved: bool | None = None
+    verdict: str = ""
+    column: str = ""
+    different: int = 0
+    max_abs: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,5 +174,6 @@ class PredictionsArea:
     counts: dict[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     differences: int = 0
+    stress: tuple[Stress, ...] = ()
     what: str = ""
     do: str = ""

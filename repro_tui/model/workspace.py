@@ -9,6 +9,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Predict, Validation
 
 Match = Literal["matches", "differs", "unknown"]
+REPRO = "/repro"  # where a sandbox that can mount shows everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Workspace:
 
     `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
     predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared.
+    `root` is the folder below which a sandbox shows all of it.
     """
 
     key: str
@@ -129,7 +131,12 @@ class Workspace:
     predict: Predict = field(default_factory=Predict)
     validation: Validation = field(default_factory=Validation)
     code_in_image: bool = False
+    root: str = REPRO
     parts: tuple[Part, ...] = ()
+
+    def at(self, name: str) -> str:
+        """Where a sandbox shows the folder of that name."""
+        return f"{self.root}/{name}"
 
     @property
     def laid(self) -> CodeTree | None:

@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
 TRANSPORTS = ("https", "ssh", "file")
-PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
+PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
 
 
 def image(reference: str) -> str | None:

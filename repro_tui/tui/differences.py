@@ -15,7 +15,21 @@ from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path
 from repro_tui.tui.widgets.safe import ABSENT, changed_segments, marked, shortened, text_of
 
-FIELDS = ("key", "column", "change", "a", "b", "delta", "rel", "flip", "verdict", "noise", "row_a", "row_b", "input_row")
+FIELDS = (
+    "key",
+    "column",
+    "change",
+    "a",
+    "b",
+    "delta",
+    "rel",
+    "flip",
+    "verdict",
+    "noise",
+    "row_a",
+    "row_b",
+    "input_row",
+)
 WORST = "worst first"
 SORTS = {
     WORST: ("flip", "delta"),
@@ -34,7 +48,7 @@ BARE_COLUMN = re.compile(r"(?<![\"'\w.])column(?![\"'\w])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One differing cell; `key` is JSON text, the rows are 0-based, `noise` is "within" or "beyond" where it is known."""
+    """One differing cell; `key` is JSON text, the rows are 0-based, `noise` is "within" or "beyond", or None."""
 
     key: str
     column: str
@@ -68,8 +82,8 @@ class Differences:
         cells = sql_path(path)
         marks = "" if self._has_noise(path) else ", NULL AS noise"
         source = (
-            f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel){marks}"  # noqa: S608
-            f" FROM read_parquet({cells}, file_row_number = true)"
+            f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel)"  # noqa: S608
+            f"{marks} FROM read_parquet({cells}, file_row_number = true)"
         )
         self.table = LazyTable([path, *([inputs] if inputs is not None and there else [])], source, FIELDS)
         self._inputs = inputs if there else None

@@ -1,7 +1,7 @@
 """How often the whole rule is wrong, and how often right, on simulated deployments that are noisy.
 
-Each deployment is simulated as what its runs write: files, measured and judged by the engine itself, with as many runs as the
-sequential rule asks for (2, 5, 10). Seeded, so that a count is the same every time.
+Each deployment is simulated as what its runs write: files, measured and judged by the engine itself, with as many
+runs as the sequential rule asks for (2, 5, 10). Seeded, so that a count is the same every time.
 """
 
 from __future__ import annotations
