@@ -2,7 +2,8 @@
 
 For notebooks and scripts, `repro_tui.open_audit(path)` opens an audit by its folder or report.json: `.report()` is the
 report as dataclasses, `.to_pandas()` every differing cell as a frame. `repro_tui.compare(a, b, key=["id"])` compares
-two tables of predictions, files or frames, by the same rules.
+two tables of predictions, files or frames, by the same rules. `repro_tui.explain(a, b, evaluate)` finds which factors
+make any function of them answer otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _PUBLIC = {"open_audit": "repro_tui.audit.folder"}
-_CALLABLE = ("compare",)
+_CALLABLE = ("compare", "explain")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from repro_tui import __version__
 from repro_tui.audit.inputs import Inputs, take_inputs
 from repro_tui.audit.side import SideState
+from repro_tui.model.causes import Causes, no_causes
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Area, Finding, area_of
@@ -49,7 +50,8 @@ class Audit:
             predictions = self._predictions(a, b, inputs)
             code, environment, parameters, data = static.result()
         predictions = self._stressed(predictions, (a, b), inputs.path)
-        return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs)
+        causes = self._causes(a, b, predictions, inputs) if self.request.settings.explain else None
+        return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs, causes)
 
     def _side(self, name: str) -> SideState:
         folder = self.folder / name
@@ -176,9 +178,30 @@ class Audit:
         self._tell("predictions", area)
         return area
 
+    # -- the cause ----------------------------------------------------------------------------------------------
+
+    def _causes(self, a: SideState, b: SideState, area: PredictionsArea, inputs: Inputs) -> Causes:
+        """What made the predictions move, or why that is not asked."""
+        from repro_tui.explain.pair import Pair
+        from repro_tui.explain.search import find_causes
+
+        folder = self.folder / "explain"
+        if a.workspace is None or b.workspace is None or a.failed or b.failed:
+            return no_causes("there are no predictions of both sides: no cause can be looked for")
+        runs, settings = (tuple(a.runs), tuple(b.runs)), self.request.settings
+        pair = Pair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
+        context = self.context.for_side("", folder)
+        with self._stage("explain"), context.step("explain", "looking for the cause") as step:
+            try:
+                causes = find_causes(pair, inputs.path, context, self._concurrency())
+            except Inconclusive as error:
+                causes = no_causes(f"the search for the cause ended: {self.context.redactor.scrub(str(error))}")
+            step.how = causes.sentences[0] if causes.sentences else ""
+        return causes
+
     # -- the report ---------------------------------------------------------------------------------------------
 
-    def _report(self, a: SideState, b: SideState, areas: Areas, inputs: Inputs) -> Report:
+    def _report(self, a: SideState, b: SideState, areas: Areas, inputs: Inputs, causes: Causes | None) -> Report:
         from repro_tui.report.gate import exit_status
         from repro_tui.report.summary import summarise
 
@@ -197,9 +220,10 @@ class Audit:
             audit=info,
             verdict=verdict,
             exit_status=exit_status(areas, verdict, self.request.settings.fail_on),
-            summary=summarise(sides, areas, verdict),
+            summary=summarise(sides, areas, verdict, causes),
             sides=sides,
             areas=areas,
+            causes=causes,
             warnings=warnings_of(a, b, inputs),
         )
 

@@ -17,7 +17,7 @@ from repro_tui.cli.options import audit_options, report_options
 @audit_options
 @click.pass_context
 def command(ctx: click.Context, /, folder: str | None, **options: Any) -> None:
-    """Audit prod against staging of a credit score that differ in numpy, a parameter and the model file.
+    """Audit prod against staging of a credit score: numpy, a parameter and the model differ. It finds the cause, too.
 
     Opens the interface; without a terminal it prints the summary. Its own exit status is 0 when the audit came to
     its known answer, drift.
@@ -31,6 +31,7 @@ def command(ctx: click.Context, /, folder: str | None, **options: Any) -> None:
         options["isolation"] = "none"
     place = Path(folder) if folder else make_private(audits_root().parent / "demo")
     a, b = prepare(place)
+    options["explain"] = True
     status = run_audit(a, b, options)
     headless = any(options[name] is not None for name in ("report", "junit", "markdown", "html"))
     ctx.exit(0 if status == 1 and not headless else status)

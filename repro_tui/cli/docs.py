@@ -23,6 +23,7 @@ PICTURES = {
     "predictions": ["5"],
     "row": ["5", "tab", "enter"],
     "code": ["6", "down", "enter"],
+    "cause": ["7"],
 }
 
 
@@ -79,7 +80,7 @@ def pictures(docs: Path) -> None:
         os.environ["REPRO_TUI_AUDITS"] = f"{folder}/audits"
         prepare(Path(folder, "demo"))
         subprocess.run(
-            [sys.executable, "-m", "repro_tui", "prod", "staging", "--report", "--quiet"],
+            [sys.executable, "-m", "repro_tui", "prod", "staging", "--explain", "--report", "--quiet"],
             cwd=f"{folder}/demo",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from repro_tui import __version__
 
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
+    "explain": ("explain", "Audit A against B, and after a drift find its cause: the factor, and what is inside it."),
     "verify": ("verify", "Rebuild A from its record, run it, and grade it R0 to R6 against what was recorded."),
     "record": ("record", "Write a record of a live thing: a working tree, a revision, a run, a container, an image."),
     "show": ("show", "Open a finished or a running audit; nothing is executed again."),

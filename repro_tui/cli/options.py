@@ -48,7 +48,22 @@ def report_options(command: F) -> F:
 
 
 def audit_options(command: F) -> F:
-    """How both sides are run and compared, and which areas decide the exit status."""
+    """How both sides are run and compared, which areas decide the exit status, and whether a cause is looked for."""
+    return click.option("--explain", is_flag=True, help="After a drift, find its cause.")(explain_options(command))
+
+
+def explain_options(command: F) -> F:
+    """The options of `repro-tui explain`, which are those of an audit without --explain itself."""
+    budget = click.option(
+        "--explain-budget",
+        metavar="RUNS|MINUTES",
+        help="What the search may cost: 40 predict runs, or 15m (also 90s, 2h).",
+    )
+    masked = click.option(
+        "--explain-masked",
+        is_flag=True,
+        help="Where nothing drifts, look for differences that cancel each other.",
+    )
     gate = click.option(
         "--fail-on",
         metavar="AREA,…",
@@ -56,7 +71,7 @@ def audit_options(command: F) -> F:
         show_default=True,
         help="Areas that decide exit status 1; `any` and `none` are words.",
     )
-    return gate(run_options(command))
+    return gate(budget(masked(run_options(command))))
 
 
 def run_options(command: F) -> F:
@@ -139,6 +154,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
     from repro_tui.support.registry import names
 
     runner = options["runner"]
+    runs, seconds = _budget(options.get("explain_budget"))
     if runner not in ("auto", *names("repro_tui.runners")):
         raise click.BadParameter(f"there is no runner {runner!r}", param_hint="--runner")
     return Settings(
@@ -156,6 +172,10 @@ def settings_of(options: dict[str, Any]) -> Settings:
         memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_LIMIT),
         seed=options["seed"],
         fail_on=_areas(options.get("fail_on", "predictions")),
+        explain=bool(options.get("explain") or options.get("explain_masked")),
+        explain_runs=runs,
+        explain_seconds=seconds,
+        explain_masked=bool(options.get("explain_masked")),
     )
 
 
@@ -199,6 +219,16 @@ def _limits(memory: str | None) -> Limits:
 
     limits = load_config().limits
     return limits if memory is None else replace(limits, memory=_size(memory, "--memory", LEAST_MEMORY))
+
+
+def _budget(text: str | None) -> tuple[int | None, float | None]:
+    """Runs and seconds that a search may cost."""
+    if text is None:
+        return None, None
+    from repro_tui.explain.budget import parse_budget
+
+    budget = parse_budget(text)
+    return budget.runs, budget.seconds
 
 
 def _size(text: str, option: str, least: int) -> int:

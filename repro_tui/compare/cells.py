@@ -34,13 +34,14 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class OfColumn:
-    """Which column is compared: its name, kind and both types, by which rule, and whether the kind was inferred."""
+    """Which column is compared: its name, kind and both types, by which rule, and why the kind was inferred ("" where
+    it was declared)."""
 
     name: str
     kind: Kind
     rule: Rule
     types: tuple[pa.DataType, pa.DataType]
-    inferred: bool
+    why: str
 
 
 class ColumnComparison(Protocol):
@@ -102,7 +103,8 @@ class Tally:
             rule=of.rule.words,
             atol=of.rule.atol,
             rtol=of.rule.rtol,
-            inferred=of.inferred,
+            inferred=bool(of.why),
+            kind_why=of.why,
         )
 
     def verdict(self, same_type: bool) -> Verdict:

@@ -17,6 +17,7 @@ from repro_tui.compare.kinds import Spread
 from repro_tui.compare.moments import Moments, Sample
 from repro_tui.compare.numbers import Numbers, compare_numbers
 from repro_tui.compare.pairs import Pair
+from repro_tui.compare.rankings import of_columns
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule
 
@@ -36,6 +37,12 @@ class NumberColumn:
         self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.moved = 0
         self.sample = Sample()
         self.needed = 0.0  # the smallest absolute tolerance that would pass beside the rule's relative one
+
+    def belongs_to(self, vector: str) -> None:
+        """Several columns decide together: this one has no threshold."""
+        self.decides = False
+        why = f"{self.of.why or 'declared'}; one of the columns of {vector}, of which the likeliest decides"
+        self.of = replace(self.of, rule=replace(self.of.rule, no_flips=False), why=why)
 
     def whole(self, pair: Pair) -> None:
         """Counts nulls, and keeps a sample."""
@@ -103,12 +110,20 @@ class NumberColumn:
         if not self.moments.largest:
             return self.moments.measures(self.finite, 0.0)
         sd = self._spread().sd
-        return self.moments.measures(self.finite, sd) | self.sample.measures(sd)
+        return self.moments.measures(self.finite, sd) | self.sample.measures(sd) | self._ranking()
+
+    def _ranking(self) -> dict[str, Any]:
+        """Of a column that ranks its rows: by score where it has fractions, else by rank."""
+        if self.of.kind != "ranking":
+            return {}
+        return of_columns(*self.sample.sides(), descending=pa.types.is_floating(self.of.types[0]))
 
     def _probability_measures(self) -> dict[str, Any]:
         if not self.decides or not self.tally.rows:
             return {}
-        return {"threshold": self.threshold, "mean_jensen_shannon": self.moments.divergence / self.tally.rows}
+        rate = {"flip_rate": self.tally.flips / self.tally.rows}
+        divergence = {"mean_jensen_shannon": self.moments.divergence / self.tally.rows}
+        return {"threshold": self.threshold} | rate | divergence
 
 
 def _rounded_up(value: float) -> float:

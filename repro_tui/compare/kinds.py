@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -10,20 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, quoted
+from repro_tui.compare.nested import counts, leaves
 from repro_tui.model.record import ColumnRule, Kind
 
-_PROBABILITY = re.compile(
-    r"(?i)(^|[_.\s])(p|prob|probs|proba|probability|probabilities|confidence|likelihood)($|[_.\s\d])"
-)
+WORD_OF_PROBABILITY = "(?:p|prob|probs|proba|probability|probabilities|confidence|likelihood)"
+_PROBABILITY = re.compile(rf"(?i)(^|[_.\s]){WORD_OF_PROBABILITY}($|[_.\s\d])")
+_RANKING = re.compile(r"(?i)(^|[_.\s])(rank(s|ing|ings|ed)?|top_?[kn\d]*|recommend(ed|ation|ations)?)($|[_.\s\d])")
 _LABEL = re.compile(r"(?i)(label|class|decision|pred(iction|icted)?$|category|outcome|flag)")
 MOST_LABELS = 100
 SAMPLE = 20_000  # rows of each of three row groups
+LISTS = 500  # rows of each of three row groups, where a column holds lists
+SAMPLE_BYTES = 32 << 20
+PARSED = 200
 LONG_TEXT = 40
+SUM = 1e-3  # how far the sum of a vector of probabilities may be from one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,18 @@ class Profile:
     """What is known of A's and B's values of one column together.
 
     `low` and `high` are those of the finite values, `distinct` (of one side) and `length` (of text, the mean) those of
-    a sample of the first, a middle and the last rows a side.
+    a sample of the first, a middle and the last rows a side. Of lists, `whole` says that all of their numbers are
+    whole, and `sums` that each is one of fractions whose sum is one. Of text, `document` says that each is a JSON table
+    or list ("table", "list", or "" for neither).
     """
 
     low: float | None = None
     high: float | None = None
     distinct: int = 0
     length: float = 0.0
+    whole: bool = False
+    sums: bool = False
+    document: str = ""
 
 
 def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
@@ -50,8 +62,15 @@ def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
 
 def _joined(a: Profile, b: Profile) -> Profile:
     lows, highs = [v for v in (a.low, b.low) if v is not None], [v for v in (a.high, b.high) if v is not None]
+    document = a.document if a.document == b.document else "table" if a.document and b.document else ""
     return Profile(
-        min(lows, default=None), max(highs, default=None), max(a.distinct, b.distinct), (a.length + b.length) / 2
+        min(lows, default=None),
+        max(highs, default=None),
+        max(a.distinct, b.distinct),
+        (a.length + b.length) / 2,
+        a.whole and b.whole,
+        a.sums and b.sums,
+        document,
     )
 
 
@@ -61,22 +80,39 @@ class _Side:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         with pq.ParquetFile(path) as file:
             self.metadata = file.metadata
-            last = max(0, self.metadata.num_row_groups - 1)
-            groups = [
-                file.read_row_group(number, columns=list(columns)).slice(0, SAMPLE)
-                for number in sorted({0, last // 2, last} if self.metadata.num_rows else ())
-            ]
-            self.sample = pa.concat_tables(groups) if groups else None
+            schema = file.schema_arrow
+            lists = {name for name in columns if pa.types.is_list(schema.field(name).type)}
+            self.sample = self._sample(file, [name for name in columns if name not in lists], SAMPLE)
+            self.lists = self._sample(file, [name for name in columns if name in lists], self._rows())
+
+    def _rows(self) -> int:
+        """How many rows with lists are taken of a row group: few where they are long."""
+        size = sum(self.metadata.row_group(n).total_byte_size for n in range(self.metadata.num_row_groups))
+        return int(max(1, min(LISTS, SAMPLE_BYTES * self.metadata.num_rows // max(1, size))))
+
+    def _sample(self, file: pq.ParquetFile, columns: list[str], rows: int) -> pa.Table | None:
+        """Of the first, a middle and the last row group; of lists no more than what is wanted is decoded."""
+        last = max(0, self.metadata.num_row_groups - 1)
+        numbers = sorted({0, last // 2, last}) if self.metadata.num_rows and columns else []
+        if rows == SAMPLE:
+            groups = [file.read_row_group(number, columns=columns).slice(0, rows) for number in numbers]
+        else:
+            batches = (file.iter_batches(rows, row_groups=[number], columns=columns) for number in numbers)
+            groups = [pa.Table.from_batches([batch]) for each in batches if (batch := next(each, None))]
+        return pa.concat_tables(groups) if groups else None
 
     def column(self, name: str) -> Profile:
-        if self.sample is None:
+        if self.lists is not None and name in self.lists.column_names:
+            return _of_lists(pa.concat_arrays(self.lists.column(name).chunks))
+        if self.sample is None or name not in self.sample.column_names:
             return Profile()
         values = self.sample.column(name)
         kind = values.type
         if _is_number(kind):
             return Profile(*self._range(name, values), _distinct(values))
         if pa.types.is_string(kind):
-            return Profile(None, None, _distinct(values), float(pc.mean(pc.utf8_length(values)).as_py() or 0.0))
+            length = float(pc.mean(pc.utf8_length(values)).as_py() or 0.0)
+            return Profile(None, None, _distinct(values), length, document=_document(values))
         return Profile()
 
     def _range(self, name: str, values: pa.ChunkedArray) -> tuple[float | None, float | None]:
@@ -93,6 +129,45 @@ class _Side:
             ends = [float(value) for value in pc.min_max(values).as_py().values() if value is not None]
         finite = [value for value in ends if math.isfinite(value)]
         return (min(finite), max(finite)) if finite else (None, None)
+
+
+def _of_lists(array: pa.Array) -> Profile:
+    """What the lists of a sample have in common."""
+    numbers = np.asarray(leaves(array).drop_null().to_numpy(zero_copy_only=False), dtype=np.float64)
+    if not len(numbers):
+        return Profile()
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
+    whole = bool((finite == np.floor(finite)).all())
+    return Profile(low, high, whole=whole, sums=_sums(array, numbers))
+
+
+def _sums(array: pa.Array, numbers: Any) -> bool:
+    sizes = counts(array)
+    sizes = sizes[sizes > 0]
+    if pa.types.is_list(array.type.value_type) or int(sizes.sum()) != len(numbers) or (sizes < 2).any():
+        return False
+    return adds_up(numbers, np.add.reduceat(numbers, np.cumsum(sizes) - sizes))
+
+
+def adds_up(numbers: Any, sums: Any) -> bool:
+    """Whether these are fractions, whose sums are one."""
+    with np.errstate(invalid="ignore"):
+        return bool((numbers >= 0).all() and (numbers <= 1 + SUM).all() and (np.abs(sums - 1) <= SUM).all())
+
+
+def _document(values: pa.ChunkedArray) -> str:
+    """Whether texts are JSON tables or lists: all of them begin as one, and the first two hundred are read."""
+    values = values.drop_null()
+    if not len(values) or not pc.all(pc.match_substring_regex(values, r"^\s*[\[{]")).as_py():
+        return ""
+    found = set()
+    for text in values.slice(0, PARSED).to_pylist():
+        try:
+            found.add(type(json.loads(text)))
+        except (ValueError, RecursionError):
+            return ""
+    return "list" if found == {list} else "table"
 
 
 def _distinct(values: pa.ChunkedArray) -> int:
@@ -141,23 +216,48 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tuple[Kind, bool]:
-    """The column's kind, and whether it was inferred."""
+def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tuple[Kind, str]:
+    """The column's kind, and why it was inferred ("" where it was declared)."""
     if rule.kind is not None:
-        return rule.kind, False
-    return _inferred(name, kind, told), True
-
-
-def _inferred(name: str, kind: pa.DataType, told: Profile) -> Kind:
+        return rule.kind, ""
     if pa.types.is_list(kind):
-        return "embedding"
+        return _of_list(name, told)
     if pa.types.is_floating(kind):
-        inside = told.low is not None and told.high is not None and told.low >= 0 and told.high <= 1
-        whole = told.distinct <= 2 and told.low in (0.0, 1.0, None) and told.high in (0.0, 1.0, None)
-        return "probability" if inside and (_PROBABILITY.search(name) or not whole) else "value"
+        return _of_float(name, told)
     if pa.types.is_integer(kind):
-        few = told.distinct <= MOST_LABELS and bool(_LABEL.search(name))
-        return "label" if few or (told.low in (0, 1) and told.high in (0, 1)) else "value"
+        return _of_integer(name, told)
     if pa.types.is_string(kind):
-        return "text" if told.distinct > MOST_LABELS and told.length > LONG_TEXT else "label"
-    return "label" if pa.types.is_boolean(kind) else "value"
+        return _of_text(name, told)
+    return ("label", "true or false") if pa.types.is_boolean(kind) else ("value", f"of type {kind}")
+
+
+def _of_list(name: str, told: Profile) -> tuple[Kind, str]:
+    if told.sums:
+        return "probability", "lists of fractions whose sum is one"
+    if told.whole and _RANKING.search(name):
+        return "ranking", "lists of whole numbers, and named like a ranking"
+    return "embedding", "lists of numbers"
+
+
+def _of_float(name: str, told: Profile) -> tuple[Kind, str]:
+    inside = told.low is not None and told.high is not None and told.low >= 0 and told.high <= 1
+    whole = told.distinct <= 2 and told.low in (0.0, 1.0, None) and told.high in (0.0, 1.0, None)
+    if inside and _PROBABILITY.search(name):
+        return "probability", "numbers from 0 to 1, and named like a probability"
+    return ("probability", "fractions from 0 to 1") if inside and not whole else ("value", "numbers")
+
+
+def _of_integer(name: str, told: Profile) -> tuple[Kind, str]:
+    if told.low in (0, 1) and told.high in (0, 1):
+        return "label", "only 0 and 1"
+    few = told.distinct <= MOST_LABELS and bool(_LABEL.search(name))
+    return ("label", "few whole numbers, and named like a label") if few else ("value", "whole numbers")
+
+
+def _of_text(name: str, told: Profile) -> tuple[Kind, str]:
+    if told.document == "list" and _RANKING.search(name):
+        return "ranking", "JSON lists, and named like a ranking"
+    if told.document:
+        return "json", "JSON documents"
+    long = told.distinct > MOST_LABELS and told.length > LONG_TEXT
+    return ("text", "long text of many values") if long else ("label", "short text, or few values")

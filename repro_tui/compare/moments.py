@@ -41,6 +41,14 @@ class Moments:
             self.bins += np.bincount(place, minlength=len(self.bins))
         self.divergence += _divergence(found.a[finite], found.b[finite])
 
+    def join(self, other: Moments) -> None:
+        """Adds another column's."""
+        self.largest = max(self.largest, other.largest)
+        self.largest_relative = max(self.largest_relative, other.largest_relative)
+        for name in ("sum", "sum_abs", "sum_squares", "divergence"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.bins += other.bins
+
     def measures(self, count: int, sd: float) -> dict[str, Any]:
         """The measures over `count` finite pairs; `sd` is the standard deviation of A."""
         if not count:
@@ -89,9 +97,14 @@ class Sample:
         self.a.append(one[both])
         self.b.append(other[both])
 
+    def sides(self) -> tuple[Floats, Floats]:
+        """The numbers of A and of B, row by row."""
+        a, b = (np.concatenate(side) if side else np.zeros(0) for side in (self.a, self.b))
+        return a, b
+
     def measures(self, sd: float) -> dict[str, Any]:
         """Secondary measures."""
-        a, b = (np.concatenate(side) if side else np.zeros(0) for side in (self.a, self.b))
+        a, b = self.sides()
         if not len(a):
             return {}
         found = {"ks": kolmogorov_smirnov(a, b)}

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repro_tui.compare.nested import counts, leaves, same_shape
+
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -57,17 +59,11 @@ def _width(kind: pa.DataType) -> int:
 
 
 def _lists(a: pa.Array, b: pa.Array) -> Rows:
-    """Lists of one length each are compared as a matrix; others row by row only where anything differs."""
+    """Lists of one shape in every row are compared as one row of numbers; of others all rows are looked at."""
     everything = np.arange(len(a), dtype=np.int64)
-    if a.null_count or b.null_count or not len(a):
+    if a.null_count or b.null_count or not len(a) or not same_shape(a, b).all():
         return everything
-    ends = [np.asarray(x.offsets) for x in (a, b)]
-    sizes = [np.diff(end) for end in ends]
-    if (sizes[0] != sizes[1]).any():
-        return everything
-    flat = [x.flatten() for x in (a, b)]
-    differ = _differ(flat[0], flat[1])
+    differ = _differ(leaves(a), leaves(b))
     if not differ.any():
         return everything[:0]
-    owner = np.repeat(everything, sizes[0])
-    return np.unique(owner[differ])
+    return np.unique(np.repeat(everything, counts(a))[differ])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from repro_tui.compare.nested import leaf_type
 from repro_tui.compare.noise_columns import ExactNoise, Files, ListNoise, NoiseColumn, NumberNoise
 from repro_tui.compare.own_noise import Bits
 from repro_tui.compare.runs import OtherOrderError, SideBySide, Together
@@ -74,7 +75,7 @@ class Measured:
 
     def of(self, kind: pa.DataType, files: Files) -> NoiseColumn:
         """What measures it, by the type that it has in the first file."""
-        if pa.types.is_list(kind) and _is_number(kind.value_type):
+        if pa.types.is_list(kind) and _is_number(leaf_type(kind)):
             return ListNoise(files, self.atol, self.rtol)
         if _is_number(kind) and not self.exact:
             return NumberNoise(files, self.atol, self.rtol)

@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from repro_tui.compare.nested import counts, leaves, same_shape
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -266,7 +268,7 @@ class ListNoise(NumberNoise):
         sizes = _sizes(values)
         if sizes is None:
             return self._as_texts(values)
-        flat = [array.flatten() for array in values]
+        flat = [leaves(array) for array in values]
         states = np.stack([_states(array) for array in flat])
         self.apart.values += states.shape[1]
         if (states != FINITE).any() and (states != states[0]).any():
@@ -312,8 +314,9 @@ class ListNoise(NumberNoise):
 
 
 def _sizes(values: Sequence[pa.Array]) -> np.ndarray[Any, Any] | None:
-    """The lengths of the lists, where they are those of every file and no list is null."""
+    """How many numbers each row has, where the shapes are those of every file and no row is null."""
     if any(array.null_count for array in values):
         return None
-    sizes = [np.diff(np.asarray(array.offsets)) for array in values]
-    return sizes[0] if all(np.array_equal(sizes[0], other) for other in sizes[1:]) else None
+    if any(array.type != values[0].type or not same_shape(values[0], array).all() for array in values[1:]):
+        return None
+    return counts(values[0])

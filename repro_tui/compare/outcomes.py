@@ -56,7 +56,7 @@ class Outcomes:
 
         _, high = self._two()
         named = self._of_kind("probability")
-        matching = {name: values for name, values in named.items() if _names_class(name, high)}
+        matching = {name: values for name, values in named.items() if names_class(name, high)}
         _, values = _only("probability", matching or named)
         return [int(value == high) for value in self._truth()], np.asarray(values, dtype=np.float64)
 
@@ -67,7 +67,7 @@ class Outcomes:
         named = self._of_kind("probability")
         found = []
         for label in self.classes():
-            fitting = [values for name, values in named.items() if _names_class(name, label)]
+            fitting = [values for name, values in named.items() if names_class(name, label)]
             if len(fitting) != 1:
                 raise ValueError(f"no single column holds the probability of {show(str(label), 40)}")
             found.append(fitting[0])
@@ -112,9 +112,14 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _names_class(column: str, label: Any) -> bool:
+def names_class(column: str, label: Any) -> bool:
+    """Whether a column is named for a class: p_cat and cat_prob for cat, p0 for 0."""
     text = str(label)
-    return column == text or (column.endswith(text) and not column[: -len(text)][-1:].isalnum())
+    if not text or column == text:
+        return column == text
+    before, after = column.removesuffix(text), column.removeprefix(text)
+    ends = before != column and (not before[-1:].isalnum() or (text.isdigit() and before[-1:].isalpha()))
+    return ends or (after != column and not after[:1].isalnum())
 
 
 def read_outcomes(predictions: Path, inputs: Path, validation: Validation, key: tuple[str, ...]) -> Outcomes:

@@ -43,12 +43,12 @@ class Pair:
         """Where the first 100,000 rows of A stand in this batch: a sample whatever the order of the join."""
         return pa.array(np.flatnonzero(self.row_a.to_numpy() < SAMPLE))
 
-    def only(self, name: str, rows: pa.Array) -> Pair:
-        """Some rows of this batch, with one value column."""
+    def only(self, rows: pa.Array, *names: str) -> Pair:
+        """Some rows of this batch, with these value columns."""
         if len(rows) == len(self):
             return self
         keys = {key: values.take(rows) for key, values in self.keys.items()}
-        a, b = ({name: side[name].take(rows)} for side in (self.a, self.b))
+        a, b = ({name: side[name].take(rows) for name in names} for side in (self.a, self.b))
         return Pair(self.row_a.take(rows), self.row_b.take(rows), keys, a, b)
 
     def key_texts(self, rows: pa.Array) -> pa.Array:

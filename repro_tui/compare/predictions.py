@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment, align
-from repro_tui.compare.cells import ColumnComparison, OfColumn
-from repro_tui.compare.column_exact import ExactColumn
-from repro_tui.compare.column_lists import ListColumn
-from repro_tui.compare.column_numbers import NumberColumn
+from repro_tui.compare.cells import ColumnComparison
+from repro_tui.compare.columns import columns_of
 from repro_tui.compare.differences import Differences
-from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
+from repro_tui.compare.kinds import kind_of, profile
 from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import (
     FEWEST,
@@ -29,7 +27,6 @@ from repro_tui.compare.noise import (
 )
 from repro_tui.compare.own_noise import by_chance, mark
 from repro_tui.compare.pairs import Pair
-from repro_tui.compare.tolerance import rule_for
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, Noise, PredictionsArea, Rows, Verdict, worst
@@ -107,10 +104,13 @@ class _Comparison:
         """All bytes are the same: nothing needs to be read but the columns' names and types."""
         Differences(self.folder / "differences.parquet", self.key).close()
         schema = pq.read_schema(alignment.a)
+        kinds = self._kinds(alignment.a, schema)
         columns = tuple(
             Column(
                 name=show(field.name, 200),
-                kind=self.validation.columns.get(field.name, ColumnRule()).kind or "",
+                kind=kinds[field.name][0],
+                kind_why=kinds[field.name][1],
+                inferred=bool(kinds[field.name][1]),
                 verdict="identical",
                 equal=alignment.rows.matched,
                 type_a=str(field.type),
@@ -122,18 +122,26 @@ class _Comparison:
         )
         return _area(columns, alignment.rows, self.key, 0, (), "the outputs are the same bytes")
 
+    def _kinds(self, a: Path, schema: pa.Schema) -> dict[str, tuple[str, str]]:
+        """Every column's kind, and why it was inferred, by a sample of A."""
+        told = profile(a, a, schema.names)
+        declared = self.validation.columns
+        return {f.name: kind_of(f.name, f.type, told[f.name], declared.get(f.name, ColumnRule())) for f in schema}
+
     def _compared(self, alignment: Alignment) -> PredictionsArea:
-        comparisons, odd = self._columns(alignment)
+        found = columns_of(alignment, self.validation, self.settings, self.key, self.scratch)
         differences = Differences(self.folder / "differences.parquet", self.key)
         try:
             if alignment.comparable:
-                for pair in alignment.pairs([c.of.name for c in comparisons], self.scratch):
+                for pair in alignment.pairs(found.names, self.scratch):
                     self.context.cancel.check()
-                    for comparison in comparisons:
+                    for comparison in found.alone:
                         _take(comparison, pair, differences)
+                    for vector in found.vectors:
+                        vector.feed(pair, differences)
         finally:
             differences.close()
-        columns = tuple(_clean(comparison.column()) for comparison in comparisons) + odd
+        columns = tuple(_clean(column) for column in self._beside_truth(tuple(found.results()), alignment))
         area = _area(columns, alignment.rows, self.key, differences.count, differences.worst(), "")
         if alignment.problem:
             return replace(area, status="unknown", verdict="not-comparable")
@@ -141,39 +149,13 @@ class _Comparison:
             return replace(area, do=f"{differences.left_out:,} further differing cells were not kept")
         return area
 
-    def _columns(self, alignment: Alignment) -> tuple[list[ColumnComparison], tuple[Column, ...]]:
-        """What compares each shared column, and the columns that cannot be compared."""
-        schemas = [pq.read_schema(path) for path in (alignment.a, alignment.b)]
-        types = [{field.name: field.type for field in schema if field.name not in self.key} for schema in schemas]
-        shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
-        usable = {name: pair for name, pair in shared.items() if _family(pair[0]) == _family(pair[1])}
-        told = profile(alignment.a, alignment.b, list(usable))
-        comparisons = [self._comparison(name, pair, told[name], alignment.a) for name, pair in usable.items()]
-        odd = [
-            _odd(n, "not comparable: the types are of another family", *pair)
-            for n, pair in shared.items()
-            if n not in usable
-        ]
-        odd += [
-            _odd(name, "only A has this column", kind, None) for name, kind in types[0].items() if name not in shared
-        ]
-        odd += [
-            _odd(name, "only B has this column", None, kind) for name, kind in types[1].items() if name not in shared
-        ]
-        return comparisons, tuple(odd)
+    def _beside_truth(self, columns: tuple[Column, ...], alignment: Alignment) -> Iterable[Column]:
+        """The columns, with what the truth says of them where the record names it."""
+        if self.validation.truth is None or not alignment.comparable:
+            return columns
+        from repro_tui.compare.truth import with_truth
 
-    def _comparison(
-        self, name: str, types: tuple[pa.DataType, pa.DataType], told: Profile, a: Path
-    ) -> ColumnComparison:
-        declared = self.validation.columns.get(name, ColumnRule())
-        kind, inferred = kind_of(name, types[0], told, declared)
-        rule = rule_for(name, types[0], kind, declared, self.settings)
-        of, family = OfColumn(name, kind, rule, types, inferred), _family(types[0])
-        if family == "list":
-            return ListColumn(of)
-        if family == "number" and kind != "label":
-            return NumberColumn(of, declared, lambda: spread(a, name, self.scratch, self.settings.memory_limit))
-        return ExactColumn(of, told.distinct, lambda: shares(a, name, self.scratch, self.settings.memory_limit))
+        return with_truth(columns, alignment, self.folder / "inputs.parquet", self.validation.truth, self.scratch)
 
     # -- noise --------------------------------------------------------------------------------------------------
 
@@ -207,7 +189,7 @@ class _Comparison:
         return {
             column.name: Measured(names[column.name], column.kind == "label", column.atol or 0.0, column.rtol or 0.0)
             for column in area.columns
-            if column.verdict != "not-comparable"
+            if column.verdict != "not-comparable" and not column.members
         }
 
 
@@ -226,7 +208,7 @@ def _take(comparison: ColumnComparison, pair: Pair, differences: Differences) ->
     rows = moved(pair.a[name], pair.b[name])
     comparison.still(len(pair) - len(rows))
     if len(rows):
-        part = pair.only(name, pa.array(rows))
+        part = pair.only(pa.array(rows), name)
         differences.take(name, part, comparison.take(part))
 
 
@@ -245,19 +227,6 @@ def _quiet(noise: Noise, recorded: bool) -> str:
     )
     noisy = " and ".join(side for side, still in sides if not still)
     return f"{noisy} changes from run to run, within the tolerance of what was compared"
-
-
-def _family(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return "list"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return "number"
-    return str(kind)
-
-
-def _odd(name: str, note: str, a: Any, b: Any) -> Column:
-    one, other = ("" if kind is None else str(kind) for kind in (a, b))
-    return Column(show(name, 200), "", "not-comparable", type_a=one, type_b=other, note=note)
 
 
 def _clean(column: Column) -> Column:

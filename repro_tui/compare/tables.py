@@ -49,6 +49,7 @@ def compare(
     atol: float | None = None,
     rtol: float | None = None,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
+    truth: str | None = None,
     memory_limit: int = MEMORY_LIMIT,
     folder: str | Path | None = None,
 ) -> Comparison:
@@ -56,15 +57,16 @@ def compare(
 
     `a` and `b` are files (CSV, Parquet, JSON Lines, Arrow or .npy) or pandas frames; `key` names the columns that name
     a row (none: the n-th row belongs to the n-th). `columns` maps a column to `kind`, `atol`, `rtol`, `compute_type`,
-    `reduction` or `threshold`, as in a record. `memory_limit` is in bytes. What differs is kept in `folder` (default: a
-    temporary one). Raises Refused for what is no table, or no such column rule.
+    `reduction` or `threshold`, as in a record; `truth` is the column that holds what is true of a row. `memory_limit`
+    is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused for what is no table, or no
+    such column rule.
     """
     place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
     place.mkdir(parents=True, exist_ok=True)
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)
     context = Context(cache=Cache(place / "cache"), settings=settings, folder=place)
     rules = {name: _rule(name, told) for name, told in (columns or {}).items()}
-    validation = Validation(key=(key,) if isinstance(key, str) else tuple(key), columns=rules)
+    validation = Validation(key=(key,) if isinstance(key, str) else tuple(key), columns=rules, truth=truth)
     from repro_tui.compare.predictions import compare_predictions
 
     runs = [[_run(table, place / f"{side}.parquet", context)] * 2 for side, table in (("a", a), ("b", b))]

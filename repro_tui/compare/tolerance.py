@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from repro_tui.compare.nested import leaf_type
 from repro_tui.model.record import ColumnRule, Kind
 from repro_tui.model.request import Settings, Tolerance
 
@@ -45,8 +46,7 @@ class Rule:
 
 def stored_type(kind: pa.DataType) -> str:
     """The float type a column is stored in ("" for what is exact); for lists, that of their elements."""
-    if pa.types.is_list(kind):
-        kind = kind.value_type
+    kind = leaf_type(kind)
     for name, check in (
         ("float16", pa.types.is_float16),
         ("float32", pa.types.is_float32),
@@ -57,9 +57,15 @@ def stored_type(kind: pa.DataType) -> str:
     return ""
 
 
-def rule_for(name: str, arrow: pa.DataType, kind: Kind, declared: ColumnRule, settings: Settings) -> Rule:
-    """The rule of a column: the command line over the record over the default of its type."""
-    compute = declared.compute_type or stored_type(arrow)
+def rule_for(
+    name: str, arrow: pa.DataType, kind: Kind, declared: ColumnRule, settings: Settings, whole: bool = False
+) -> Rule:
+    """The rule of a column: the command line over the record over the default of its type.
+
+    `whole`: its numbers are whole, so that those of a ranking are items, which are exact.
+    """
+    items = kind == "ranking" and whole
+    compute = "" if items else declared.compute_type or stored_type(arrow)
     rtol, atol = DEFAULTS.get(compute, (0.0, 0.0))
     origin = f"default for {compute}" if compute else "whole numbers, text and dates are exact"
     if kind == "probability" and compute:
@@ -75,4 +81,4 @@ def rule_for(name: str, arrow: pa.DataType, kind: Kind, declared: ColumnRule, se
             rtol = tolerance.rtol if tolerance.rtol is not None else rtol
             origin = told
     units = REDUCTION_UNITS if declared.reduction else ROUNDING_UNITS
-    return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, kind == "probability")
+    return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, kind in ("probability", "ranking") and not items)

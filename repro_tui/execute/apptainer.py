@@ -103,6 +103,8 @@ class _Container:
         yield from _mount(self.inputs, self.places.inputs)
         if self.workspace.parameters.file:
             yield from _mount(self.workspace.parameters.file, self.places.params)
+        if self.workspace.environment.site:
+            yield from _mount(self.workspace.environment.site, self.workspace.environment.site_path)
         if self.workspace.laid is not None:
             yield from _mount(self.workspace.tree, self.workspace.at("code"))
         else:

@@ -114,6 +114,8 @@ class Box:
         yield read_only(self.places.inputs, self.inputs)
         for source, target in self.shown:
             yield read_only(target, source)
+        if self.workspace.environment.site:
+            yield read_only(self.workspace.environment.site_path, self.workspace.environment.site)
         if self.workspace.parameters.file:
             yield read_only(self.places.params, self.workspace.parameters.file)
         if self.workspace.laid is not None:

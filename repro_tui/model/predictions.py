@@ -52,6 +52,8 @@ class Column:
     one side (0.0: all runs are the same bytes; None: not known, or no numbers); `beyond_noise` how many of the
     different rows moved beyond their own noise: no run of A came near what a run of B gave (None: not known, or no side
     is noisy);
+    `kind_why` says what the kind was inferred from ("" where it was declared); `members` are the columns that this one
+    is made of, where several are one vector of probabilities (their cells are in differences.parquet);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 
@@ -80,6 +82,8 @@ class Column:
     rtol: float | None = None
     noise_abs: float | None = None
     beyond_noise: int | None = None
+    kind_why: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

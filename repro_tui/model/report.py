@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import PredictionsArea, Verdict
@@ -86,6 +87,6 @@ class Report:
     summary: tuple[str, ...]
     sides: Sides
     areas: Areas
-    causes: dict[str, Any] | None = None
+    causes: Causes | None = None
     grade: Grade | None = None
     warnings: tuple[str, ...] = ()

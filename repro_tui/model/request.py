@@ -29,6 +29,8 @@ class Settings:
 
     `memory_limit` is what the comparison of predictions may take, in bytes; what does not fit goes to disk.
     `stress`: after the plain runs, one thing that should not matter is varied at a time, on one side each.
+    `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
+    limit); `explain_masked` looks for differences that cancel each other, where there is no drift.
     """
 
     repeat: int | None = None
@@ -45,6 +47,9 @@ class Settings:
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT
     explain: bool = False
+    explain_runs: int | None = None
+    explain_seconds: float | None = None
+    explain_masked: bool = False
     fail_on: tuple[str, ...] = ("predictions",)
 
 

@@ -61,7 +61,9 @@ class BuiltEnvironment:
     kind `venv`: `folder` is the environment's root, `python` its interpreter, `interpreter_root` the folder of the
     base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file. kind
     `endpoint`: nothing was rebuilt, a live server is asked.
-    `variables` is what the predict step sees of the environment's own (record over image).
+    `variables` is what the predict step sees of the environment's own (record over image), `image_variables` those of
+    the image alone. `pins` are a venv's packages, one complete pinned requirement each. `site` is a folder of packages
+    that is shown over the image's own at `site_path` ("" where the image's own are used).
     """
 
     kind: Literal["venv", "image", "sif", "endpoint"]
@@ -73,6 +75,10 @@ class BuiltEnvironment:
     image_id: str = ""
     working_dir: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    image_variables: dict[str, str] = field(default_factory=dict)
+    pins: tuple[str, ...] = ()
+    site: str = ""
+    site_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

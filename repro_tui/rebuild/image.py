@@ -11,7 +11,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.dockerfile import build_image
-from repro_tui.rebuild.image_files import read_image
+from repro_tui.rebuild.image_files import view_image
 from repro_tui.rebuild.inventory import host_facts, inventory_of
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
@@ -45,6 +45,7 @@ def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tu
             image_id=found["Id"],
             working_dir=found["Config"].get("WorkingDir") or "",
             variables=variables,
+            image_variables=inventory.variables,
         )
     return built, step.part()
 
@@ -96,7 +97,7 @@ def _inventory(client: DockerClient, found: dict[str, Any], context: Context) ->
     key = digest_text(FORMAT, found["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        known = to_plain(inventory_of(read_image(client, found["Id"], context)))
+        known = to_plain(inventory_of(view_image(client, found["Id"], context)))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
@@ -27,7 +30,7 @@ _KEPT_ENDINGS = (
 )
 _KEPT = ("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "opt/ml/model/MLmodel")
 _KEPT_BELOW = "var/lib/dpkg/status.d/"
-_HASHED = ("-packages/",)  # site-packages and dist-packages: what the packages' digests are made of
+_OF_PACKAGES = "-packages/"  # site-packages and dist-packages: what the packages' digests are made of
 
 
 class ImageView:
@@ -59,7 +62,7 @@ class ImageView:
         if size <= LARGEST_KEPT and (path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)):
             self._kept[path] = content.read()
             self._digests[path] = hashlib.sha256(self._kept[path]).hexdigest()
-        elif any(part in path for part in _HASHED) and not path.endswith(".pyc"):
+        elif _OF_PACKAGES in path and not path.endswith(".pyc"):
             state = hashlib.sha256()
             while chunk := content.read(1 << 20):
                 state.update(chunk)
@@ -74,13 +77,57 @@ class ImageView:
             self._digests[path] = self._digests[target]
 
 
-def read_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
-    """Reads an image's files. Nothing of it is executed, and nothing is written to disk."""
+class PackageFiles:
+    """Writes the packages' files of an image below a folder, as they pass in the stream."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def take(self, path: str, content: Any, size: int) -> None:
+        """Writes one file; byte code is left out, Python makes it anew."""
+        if _OF_PACKAGES not in path or path.endswith(".pyc") or ".." in PurePosixPath(path).parts:
+            return
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            shutil.copyfileobj(content, out, 1 << 20)
+        target.chmod(0o644)
+
+    def link(self, path: str, target: str) -> None:
+        """A second name of a file that has passed."""
+        source = self.root / target
+        if _OF_PACKAGES in path and ".." not in PurePosixPath(path + "/" + target).parts and source.is_file():
+            place = self.root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, place)
+
+
+class Reader(Protocol):
+    """Takes the files of an image as they pass in the stream."""
+
+    def take(self, path: str, content: Any, size: int) -> None:
+        """Takes one regular file."""
+        ...
+
+    def link(self, path: str, target: str) -> None:
+        """Takes a second name of a file that has passed."""
+        ...
+
+
+R = TypeVar("R", bound=Reader)
+
+
+def view_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
+    """What describes an image's files. Nothing is written to disk."""
+    return read_image(client, image_id, context, ImageView())
+
+
+def read_image(client: DockerClient, image_id: str, context: Context, view: R) -> R:
+    """Hands an image's files to a reader. Nothing of the image is executed."""
     container = client.api.create_container(
         image_id, command=["/never-started"], network_disabled=True, labels=audit_labels(context)
     )
     try:
-        view = ImageView()
         stream = _Stream(client.api.export(container["Id"]), context.cancel)
         with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
             for member in archive:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,27 +40,33 @@ def rebuild_python_environment(
         text = _read(name, record, code)
         interpreter = _interpreter(record, step, context)
         pins = _pins(name, text, record, interpreter, step, context)
-        key = digest_text(
-            FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _links(context), *pins
-        )
-        folder, step.cached = context.cache.folder(
-            "environments", key, lambda folder: _build(folder, pins, interpreter, step, context), context.cancel
-        )
-        inventory = _inventory(folder, key, interpreter, record, context)
-        step.key, step.matches = key, _matches(pins, inventory, step)
+        built = made_environment(pins, interpreter, step, context)
+        inventory = _inventory(Path(built.folder), built.key, interpreter, record, context)
+        step.key, step.matches = built.key, _matches(pins, inventory, step)
         step.how = (
             f"{plural(len(inventory.python_packages), 'package')} from {show(name, 120)}, Python {interpreter.version}"
         )
-        built = BuiltEnvironment(
-            kind="venv",
-            key=key,
-            inventory=inventory,
-            folder=str(folder),
-            python=str(folder / "bin/python"),
-            interpreter_root=interpreter.root,
-            variables=environment.variables,
-        )
-    return built, step.part()
+    return replace(built, inventory=inventory, variables=environment.variables), step.part()
+
+
+def made_environment(pins: list[str], interpreter: Interpreter, step: Step, context: Context) -> BuiltEnvironment:
+    """The environment that holds these packages and no others, from the cache or made now; it is not listed yet.
+
+    Raises Inconclusive where uv cannot make it.
+    """
+    key = digest_text(FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _links(context), *pins)
+    folder, step.cached = context.cache.folder(
+        "environments", key, lambda folder: _build(folder, pins, interpreter, step, context), context.cancel
+    )
+    return BuiltEnvironment(
+        kind="venv",
+        key=key,
+        inventory=Inventory(),
+        folder=str(folder),
+        python=str(folder / "bin/python"),
+        interpreter_root=interpreter.root,
+        pins=tuple(pins),
+    )
 
 
 def _read(name: str, record: Record, code: CodeTree | None) -> bytes:
@@ -131,8 +137,8 @@ def _completed(
         known = {"pins": pins, "date": as_of[:10] if as_of else f"{datetime.now(UTC):%Y-%m-%d}"}
         context.cache.write_note("resolutions", key, known)
     hashes = {normalised(line.requirement.name): line.hashes for line in lines}
-    pins = [" ".join([pin, *(f"--hash={value}" for value in hashes.get(_name(pin), ()))]) for pin in known["pins"]]
-    unrecorded = [pin for pin in known["pins"] if _name(pin) not in hashes]
+    pins = [" ".join([pin, *(f"--hash={value}" for value in hashes.get(pin_name(pin), ()))]) for pin in known["pins"]]
+    unrecorded = [pin for pin in known["pins"] if pin_name(pin) not in hashes]
     if unrecorded:
         told = show(", ".join(unrecorded), 300)
         step.warn(f"{len(unrecorded)} packages were not recorded, and were resolved as of {known['date']}: {told}")
@@ -225,7 +231,7 @@ def _inventory(folder: Path, key: str, interpreter: Interpreter, record: Record,
 
 def _matches(pins: list[str], inventory: Inventory, step: Step) -> Match:
     """Whether what is installed is what was asked for, version by version."""
-    wanted = {_name(pin): pin.split()[0].partition("==")[2] for pin in pins}
+    wanted = {pin_name(pin): pin.split()[0].partition("==")[2] for pin in pins}
     found = {name: package.version for name, package in inventory.python_packages.items()}
     wrong = [f"{name} {found.get(name, 'absent')}" for name, version in wanted.items() if found.get(name) != version]
     if wrong:
@@ -234,5 +240,6 @@ def _matches(pins: list[str], inventory: Inventory, step: Step) -> Match:
     return "unknown" if step.warnings else "matches"
 
 
-def _name(pin: str) -> str:
+def pin_name(pin: str) -> str:
+    """The normalised name of the package that a pinned requirement is of."""
     return normalised(re.split(r"[=\[ ;]", pin, maxsplit=1)[0])

@@ -18,6 +18,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import from_plain
+from repro_tui.support.process import Completed
 from repro_tui.support.sif import Sif, read_sif
 from repro_tui.support.text import plural, show
 
@@ -40,8 +41,8 @@ def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Par
         except Refused as error:
             raise Inconclusive(str(error), "copy or build the image again") from error
         inventory = _inventory(path, sif, step, context)
-        variables, unclear = sif.variables()
-        variables |= record.environment.variables
+        own, unclear = sif.variables()
+        variables = own | record.environment.variables
         built = BuiltEnvironment(
             kind="sif",
             key=step.key,
@@ -49,6 +50,7 @@ def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Par
             folder=str(path),
             working_dir=_working_dir(sif),
             variables=variables,
+            image_variables=own,
         )
         step.how = f"SIF image {show(path.name, 120)}, sha256 {step.key[:16]}, read as data"
     return built, step.part()
@@ -88,26 +90,43 @@ def _inventory(path: Path, sif: Sif, step: Step, context: Context) -> Inventory:
 def _read_in_child(path: Path, sif: Sif, context: Context) -> Inventory:
     out = context.cache.temporary()
     try:
-        done = python_child(
-            "repro_tui.rebuild.sif_child",
-            [str(path), str(sif.offset), str(out)],
-            cache=context.cache,
-            cancel=context.cancel,
-            memory=CHILD_MEMORY,
-            timeout_s=CHILD_TIMEOUT_S,
-        )
-        if done.exit_code == 0:
-            return from_plain(Inventory, json.loads(out.read_text("ascii")))
+        done = _child(path, sif, out, context)
+        if done.exit_code == UNREADABLE:
+            return _unread(_why(done))
+        _check(done)
+        return from_plain(Inventory, json.loads(out.read_text("ascii")))
     finally:
         out.unlink(missing_ok=True)
-    told = done.text.strip().rpartition("\n")[2]
-    why = (
-        show(told.removeprefix("sif: "), 300) if told.startswith("sif: ") else f"its reader ended with {done.exit_code}"
+
+
+def extract_sif(path: Path, folder: Path, context: Context) -> None:
+    """Writes the Python packages of a SIF image below a folder. Raises Inconclusive where it cannot be read."""
+    _check(_child(path, read_sif(path, "environment.sif"), folder, context, "packages"))
+
+
+def _child(path: Path, sif: Sif, out: Path, context: Context, *what: str) -> Completed:
+    return python_child(
+        "repro_tui.rebuild.sif_child",
+        [str(path), str(sif.offset), str(out), *what],
+        cache=context.cache,
+        cancel=context.cancel,
+        memory=CHILD_MEMORY,
+        timeout_s=CHILD_TIMEOUT_S,
     )
-    if done.exit_code == UNREADABLE:
-        return _unread(why)
-    why = "reading it took more than half an hour" if done.timed_out else why
-    raise Inconclusive(f"the files of the SIF image cannot be read: {why}", "copy or build the image again")
+
+
+def _why(done: Completed) -> str:
+    if done.timed_out:
+        return "reading it took more than half an hour"
+    told = done.text.strip().rpartition("\n")[2]
+    known = told.startswith("sif: ")
+    return show(told.removeprefix("sif: "), 300) if known else f"its reader ended with {done.exit_code}"
+
+
+def _check(done: Completed) -> None:
+    if done.exit_code != 0:
+        what = f"the files of the SIF image cannot be read: {_why(done)}"
+        raise Inconclusive(what, "copy or build the image again")
 
 
 def _unread(why: str) -> Inventory:

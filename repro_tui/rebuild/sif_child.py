@@ -1,7 +1,7 @@
-"""The child that reads a SIF's file system: `python -m repro_tui.rebuild.sif_child FILE OFFSET OUT`.
+"""The child that reads a SIF's file system: `python -m repro_tui.rebuild.sif_child FILE OFFSET OUT [packages]`.
 
-Writes the inventory of what it holds to OUT as JSON, or prints one line that begins with `sif: ` and says what is
-wrong. Nothing of it is executed, mounted or written to disk.
+Writes the inventory of what it holds to OUT as JSON, or its Python packages below the folder OUT, or prints one line
+that begins with `sif: ` and says what is wrong. Nothing of it is executed or mounted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.model.inventory import Inventory
-from repro_tui.rebuild.image_files import ImageView
+from repro_tui.rebuild.image_files import ImageView, PackageFiles, Reader
 from repro_tui.rebuild.inventory import inventory_of
 from repro_tui.support.hashes import digest_tree
 from repro_tui.support.plain import write_json
@@ -27,9 +27,12 @@ _OF_THE_BUILD = (".singularity.d/labels.json", ".singularity.d/Singularity")
 
 def main() -> int:
     """Reads the first argument, writes the third."""
-    path, offset, out = sys.argv[1:4]
+    path, offset, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     try:
-        write_json(Path(out), read_inventory(Path(path), int(offset)), indent=None)
+        if sys.argv[4:] == ["packages"]:
+            _read(path, offset, PackageFiles(out))
+        else:
+            write_json(out, read_inventory(path, offset), indent=None)
     except ImportError as error:
         print(f"sif: its compression needs {error.name}: install it with  pip install 'repro-tui[sif]'")
         return UNREADABLE
@@ -44,18 +47,22 @@ def main() -> int:
 
 def read_inventory(path: Path, offset: int) -> Inventory:
     """What the file system at this offset (bytes) of a file holds, and one digest of all of it."""
+    view = ImageView()
+    entries = _read(path, offset, view)
+    found = inventory_of(view)
+    content = digest_tree(entry for entry in entries if entry[0] not in _OF_THE_BUILD)
+    return replace(found, image={"content": f"{len(entries)} files and links, {content[:16]}"})
+
+
+def _read(path: Path, offset: int, reader: Reader) -> list[tuple[str, str]]:
+    """Hands every file to the reader; returns their names, each with what tells it from another."""
     from PySquashfsImage import SquashFsImage
     from PySquashfsImage.file import File
 
     # A file's name need not be UTF-8, which the library takes for granted.
     File.name = property(lambda file: file._name.decode("utf-8", "surrogateescape"))
-    view, entries = ImageView(), []
     with path.open("rb") as stream, SquashFsImage(stream, offset, closefd=False) as image:
-        for name, file in _walk(image.root):
-            entries.append((name, _take(view, name, file)))
-    found = inventory_of(view)
-    content = digest_tree(entry for entry in entries if entry[0] not in _OF_THE_BUILD)
-    return replace(found, image={"content": f"{len(entries)} files and links, {content[:16]}"})
+        return [(name, _take(reader, name, file)) for name, file in _walk(image.root)]
 
 
 def _walk(root: Any) -> Iterator[tuple[str, Any]]:
@@ -69,7 +76,7 @@ def _walk(root: Any) -> Iterator[tuple[str, Any]]:
                 yield prefix + file.name, file
 
 
-def _take(view: ImageView, name: str, file: Any) -> str:
+def _take(view: Reader, name: str, file: Any) -> str:
     """Hands one file to the view; returns what tells it from another."""
     if file.is_symlink:
         return f"link {file.readlink()!r}"

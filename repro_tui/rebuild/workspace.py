@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
-from repro_tui.model.workspace import (
-    BuiltEnvironment,
-    BuiltParameters,
-    CodeTree,
-    FetchedData,
-    Part,
-    Workspace,
-)
+from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
 from repro_tui.rebuild.live import live
@@ -54,8 +47,8 @@ def rebuild(record: Record, context: Context) -> Workspace:
     work.raise_errors()
     tree = work.one("workspace", lambda: (compose(laid, data, parameters, context), None))
     work.raise_errors()
-    return Workspace(
-        key=_key(record, code, environment, data, parameters),
+    workspace = Workspace(
+        key="",
         name=record.name,
         command=record.predict.command or (record.environment.command if record.predict.protocol else ()),
         timeout_s=record.predict.timeout_s,
@@ -70,6 +63,7 @@ def rebuild(record: Record, context: Context) -> Workspace:
         code_in_image=in_image,
         parts=work.finished(),
     )
+    return replace(workspace, key=content_key(workspace))
 
 
 def _no_command(record: Record) -> Inconclusive:
@@ -102,27 +96,21 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
         )
 
 
-def _key(
-    record: Record,
-    code: CodeTree | None,
-    environment: BuiltEnvironment,
-    data: tuple[FetchedData, ...],
-    parameters: BuiltParameters,
-) -> str:
+def content_key(workspace: Workspace) -> str:
     """The content hash of everything that can change the output."""
+    code, environment, parameters = workspace.code, workspace.environment, workspace.parameters
     return digest_text(
         code.commit if code else "",
         code.subdirectory if code else "",
         environment.key,
         environment.working_dir,
         dumps_typed(environment.variables),
-        dumps_typed(record.environment.variables),
-        dumps_typed(list(record.environment.command)),
-        dumps_typed([(item.path, digest_of(item.files)) for item in data]),
+        dumps_typed(list(workspace.command)),
+        dumps_typed([(item.path, digest_of(item.files)) for item in workspace.data]),
         dumps_typed(parameters.values),
         PurePosixPath(parameters.file).name,
         parameters.overlay,
-        dumps_typed(to_plain(record.predict) if record.predict else {}),
+        dumps_typed(to_plain(workspace.predict)),
     )
 
 

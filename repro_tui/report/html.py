@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import TextIO
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, Finding
 from repro_tui.model.grade import LEVEL_WORDS, Grade
 from repro_tui.model.predictions import PredictionsArea
@@ -18,6 +19,7 @@ from repro_tui.report.words import (
     STATUS_GLYPHS,
     areas_of,
     bounded,
+    cause_rows,
     counts_words,
     differing_first,
     grade_tone,
@@ -60,6 +62,8 @@ def _page(report: Report) -> Iterator[str]:
     if report.grade is not None:
         yield _grade(report.grade)
     yield f'<div class="cards">{_side("A", report.sides.a)}{_side("B", report.sides.b)}</div>'
+    if report.causes is not None and report.causes.factors:
+        yield _causes(report.causes)
     yield "<h2>Areas</h2>"
     yield _fold("predictions", report.areas.predictions, predictions(report.areas.predictions))
     for name, area in areas_of(report):
@@ -82,6 +86,13 @@ def _head(report: Report) -> Iterator[str]:
     meaning = element("span", text(words))
     yield element("div", f"{element('b', text(verdict))}{meaning}{status}", f"verdict {css}")
     yield element("ul", "".join(element("li", text(sentence, 800)) for sentence in report.summary), "summary")
+
+
+def _causes(causes: Causes) -> str:
+    kept, more = bounded(cause_rows(causes), MOST_FINDINGS)
+    rows = [cells((("", text(what)), ("path", text(name)), ("", text(told)))) for what, name, told in kept]
+    title = f"Cause: {text(plural(causes.runs, 'run'))}, {causes.cached} from the cache"
+    return details(title, table(["", "of", ""], rows) + left_out(more, "rows"), opened=True)
 
 
 def _grade(grade: Grade) -> str:

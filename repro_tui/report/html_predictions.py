@@ -7,7 +7,7 @@ from typing import Any
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
-from repro_tui.report.words import bounded, number, tone, verdict_glyph
+from repro_tui.report.words import bounded, kind_words, measure_rows, number, tone, verdict_glyph
 
 MOST_COLUMNS, MOST_ROWS, MOST_FLIPS = 200, 20, 12
 NUMBERS = frozenset({"equal", "within tolerance", "different", "largest |Δ|", "flips", "|Δ|", "rel. Δ", "rows"})
@@ -76,11 +76,12 @@ def _column(column: Column) -> str:
     """The detail of a column that is not the same to the byte."""
     if column.verdict == "identical":
         return ""
-    told: list[tuple[str, Any]] = [("rule", column.rule), ("note", column.note), ("types", _types(column))]
+    told: list[tuple[str, Any]] = [("rule", column.rule), ("note", column.note), ("kind", kind_words(column))]
+    told += [("types", _types(column)), ("columns", ", ".join(column.members))]
     if column.smallest_passing:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
         told.append(("would pass at", passing))
-    told += [(name.replace("_", " "), _measure(value)) for name, value in column.measures.items() if value is not None]
+    told += measure_rows(column)
     title = f"{glyph(verdict_glyph(column.verdict), tone(column.verdict))} {text(column.name)}"
     words = element("div", facts(pair for pair in told if pair[1] != ""))
     body = element("div", words + _histogram(column) + _flips(column), "figures")
@@ -91,10 +92,6 @@ def _types(column: Column) -> str:
     return (
         column.type_a if column.type_a == column.type_b else f"{column.type_a or 'none'} and {column.type_b or 'none'}"
     )
-
-
-def _measure(value: Any) -> Any:
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _flips(column: Column) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Finding
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea
@@ -16,6 +17,7 @@ from repro_tui.report.words import (
     STATUS_GLYPHS,
     areas_of,
     bounded,
+    cause_rows,
     differing_first,
     grade_tone,
     metric_cells,
@@ -68,6 +70,8 @@ def _blocks(report: Report) -> Iterator[str]:
             yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
     if report.grade is not None:
         yield from _grade(report.grade)
+    if report.causes is not None and report.causes.factors:
+        yield from _causes(report.causes)
     yield _areas(report)
     yield from _predictions(report.areas.predictions)
     for name, area in areas_of(report):
@@ -85,6 +89,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _details(title: str, body: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def _causes(causes: Causes) -> Iterator[str]:
+    kept, more = bounded(cause_rows(causes), MOST_FINDINGS)
+    yield "### Cause"
+    yield _table(["", "of", ""], [[what, escape(name), escape(told)] for what, name, told in kept])
+    if more:
+        yield f"… and {more:,} more in report.json."
 
 
 def _grade(grade: Grade) -> Iterator[str]:

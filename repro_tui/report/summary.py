@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
@@ -26,9 +27,9 @@ VERDICT_WORDS: dict[Verdict, str] = {
 }
 
 
-def summarise(sides: Sides, areas: Areas, verdict: Verdict) -> tuple[str, ...]:
+def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None = None) -> tuple[str, ...]:
     """The sentences of a report."""
-    found = [*_verdict(sides, areas.predictions, verdict), *_differences(areas)]
+    found = [*_verdict(sides, areas.predictions, verdict), *(causes.sentences if causes else ()), *_differences(areas)]
     found += stressed(areas.predictions)
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
@@ -51,7 +52,9 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
 
 def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
     """What the predictions' comparison says, in sentences."""
-    moved = sorted((c for c in area.columns if c.verdict == verdict), key=lambda column: column.kind != "label")
+    grouped = {name for column in area.columns for name in column.members if column.verdict == verdict}
+    moved = [column for column in area.columns if column.verdict == verdict and column.name not in grouped]
+    moved.sort(key=lambda column: column.kind != "label")
     if verdict == "drift":
         yield f"Drift: {'; '.join(_moved(column, area) for column in moved[:MOST_NAMED])}{_more(len(moved))}."
     elif verdict == "not-comparable":
@@ -59,6 +62,7 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
+    yield from (told for column in moved[:MOST_NAMED] if (told := _right(column)))
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
@@ -103,9 +107,50 @@ def _moved(column: Column, area: PredictionsArea) -> str:
     rows = f"{area.rows.matched:,}"
     if column.flips is not None and column.kind == "label":
         return f"{column.flips:,} of {rows} {show(column.name, 80)} values flip{_share(column)}{_commonest(column)}"
+    if told := _by_kind(column, rows):
+        return told
     largest = f"by up to {column.max_abs:.4g}" if column.max_abs is not None else "without a number for it"
     flips = f", and {column.flips:,} cross the decision threshold" if column.flips else ""
     return f"{show(column.name, 80)} moves {largest} in {column.different:,} of {rows} rows{flips}"
+
+
+def _by_kind(column: Column, rows: str) -> str:
+    """What is said of kinds that are more than numbers; "" of the others."""
+    name, measures = show(column.name, 80), column.measures
+    if column.kind == "probability" and column.flip_matrix:
+        moves = f"; {column.different:,} move, by up to {column.max_abs:.4g}" if column.max_abs is not None else ""
+        return f"the likeliest class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}{moves}"
+    if column.kind == "ranking" and "kendall_tau_b" in measures:
+        return f"{name} changes in {column.different:,} of {rows} rows{_ranking(measures)}"
+    if column.kind == "text" and "edit_distance_of_differing" in measures:
+        far = f"{measures['edit_distance_of_differing']:.0%} of their length on average"
+        return f"{column.different:,} of {rows} texts of {name} differ, by {far}"
+    if column.kind == "json" and measures.get("paths"):
+        path = show(measures["paths"][0][0], 80)
+        return f"{column.different:,} of {rows} documents of {name} differ, most often at {path}"
+    if column.kind == "embedding" and "cosine_min" in measures and column.max_abs is not None:
+        near = f"the smallest cosine of A and B is {measures['cosine_min']:.4g}"
+        return f"{name} moves by up to {column.max_abs:.4g} in {column.different:,} of {rows} rows; {near}"
+    return ""
+
+
+def _ranking(measures: dict[str, Any]) -> str:
+    first = measures.get("first_changed_rank")
+    tau = measures["kendall_tau_b"]
+    told = [f"from rank {first} on"] if first else []
+    told += [f"the top {measures['top_k']} have {measures['top_k_jaccard']:.0%} in common"]
+    return " (" + ", ".join([*told, f"Kendall's tau-b {tau:.3g}"] if tau is not None else told) + ")"
+
+
+def _right(column: Column) -> str:
+    """Which side is right more often, where the truth is known."""
+    measures = column.measures
+    if "mcnemar_p" not in measures:
+        return ""
+    alone = f"{measures['only_a_right']:,} rows are right in A alone and {measures['only_b_right']:,} in B alone"
+    share = f"{measures['accuracy_a']:.2%} of A and {measures['accuracy_b']:.2%} of B are right"
+    test = f"McNemar's exact test, p = {measures['mcnemar_p']:.3g}"
+    return f"By the truth, {share} in {show(column.name, 80)}: {alone} ({test})."
 
 
 def _share(column: Column) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
 from repro_tui.model.grade import Grade, Metric
-from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
+from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
 from repro_tui.support.text import show
@@ -27,6 +28,61 @@ MEANINGS: dict[Verdict, str] = {
     "drift": "the predictions differ",
     "not-comparable": "the predictions could not be compared",
 }
+# What the measures of a column are called where people read them; others by their own names.
+MEASURES = {
+    "mean_abs": "mean |Δ|",
+    "p99_abs": "p99 |Δ|",
+    "rmse": "RMSE",
+    "rmse_over_sd": "RMSE / sd of A",
+    "ks": "KS (ignores pairing)",
+    "wasserstein_over_sd": "Wasserstein / sd of A",
+    "flip_rate": "rows that flip",
+    "flip_rate_low": "at least (95 %)",
+    "flip_rate_high": "at most (95 %)",
+    "kappa": "kappa of A and B",
+    "threshold": "decision threshold",
+    "mean_jensen_shannon": "mean Jensen-Shannon",
+    "max_jensen_shannon": "max Jensen-Shannon",
+    "accuracy_a": "right in A",
+    "accuracy_b": "right in B",
+    "only_a_right": "right in A alone",
+    "only_b_right": "right in B alone",
+    "mcnemar_p": "p of McNemar's test",
+    "brier_a": "Brier score of A",
+    "brier_b": "Brier score of B",
+    "calibration_error_a": "calibration error A",
+    "calibration_error_b": "calibration error B",
+    "exact_match": "rows that are equal",
+    "edit_distance_of_differing": "mean edit distance",
+    "edit_distance_max": "max edit distance",
+    "first_differing_token": "first differing word",
+    "first_differing_token_median": "its median",
+    "changed_paths": "values changed",
+    "missing_paths": "values only in A",
+    "extra_paths": "values only in B",
+    "cosine_min": "smallest cosine",
+    "cosine_p1": "p1 cosine",
+    "relative_l2_max": "max L2 / length of A",
+    "neighbours_k": "nearest neighbours",
+    "neighbours_kept": "of them kept, mean",
+    "neighbours_kept_min": "of them kept, fewest",
+    "neighbours_of": "neighbours are of",
+    "top_k": "k of the top",
+    "top_k_jaccard": "Jaccard of the top",
+    "top_k_jaccard_min": "smallest Jaccard",
+    "rank_biased_overlap": "rank-biased overlap",
+    "rank_biased_overlap_min": "smallest overlap",
+    "kendall_tau_b": "Kendall's tau-b",
+    "kendall_tau_b_min": "smallest tau-b",
+    "first_changed_rank": "first changed rank",
+    "first_changed_rank_median": "its median",
+    "tied_a": "tied scores in A",
+    "tied_b": "tied scores in B",
+    "rows_with_ties": "rows with tied scores",
+    "sample": "measured on",
+}
+PARTS = ("flip_rate", "flip_rate_low", "flip_rate_high", "accuracy_a", "accuracy_b", "exact_match", "neighbours_kept")
+SHARES = frozenset((*PARTS, "neighbours_kept_min"))
 KINDS = ("dockerfile", "image", "lock", "requirements", "sif")
 
 
@@ -44,6 +100,32 @@ def grade_tone(grade: Grade) -> Tone:
     """Whether a grade reads as reproduced, as not reproduced, or as an open question."""
     tones: dict[int, Tone] = {0: "good", 1: "bad"}
     return tones.get(grade.exit_status, "open")
+
+
+def measure_rows(column: Column) -> list[tuple[str, str]]:
+    """A column's measures: what each is in words, and its value; documents have a line for every path."""
+    found = [
+        (MEASURES.get(name, name.replace("_", " ")), _measure(name, value))
+        for name, value in column.measures.items()
+        if value is not None and name != "paths"
+    ]
+    for path, changed, only_a, only_b in column.measures.get("paths", ()):
+        counts = ((changed, "changed"), (only_a, "only in A"), (only_b, "only in B"))
+        found.append((f"path {show(path, 120)}", ", ".join(f"{count:,} {word}" for count, word in counts if count)))
+    return found
+
+
+def kind_words(column: Column) -> str:
+    """A column's kind, and what it was inferred from."""
+    if not column.inferred:
+        return f"{column.kind} (declared)"
+    return f"{column.kind} (inferred: {column.kind_why})" if column.kind_why else f"{column.kind} (inferred)"
+
+
+def _measure(name: str, value: Any) -> str:
+    if name in SHARES and isinstance(value, float):
+        return f"{100 * value:.4g} %"
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else show(value, 200)
 
 
 def metric_glyph(metric: Metric) -> str:
@@ -125,6 +207,23 @@ def isolation_words(isolation: Isolation | None) -> str:
         return "remote: asked over the network, nothing of it ran here"
     probed = ", probed" if isolation.probed else ", not probed"
     return f"{isolation.kind}, network {isolation.network}{probed}"
+
+
+def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
+    """What a search for the cause found, as rows: what it is, of what, and in numbers or values."""
+    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
+    rows = [("share", name, f"{share:.1%}") for name, share in shares]
+    rows += [("only together", " + ".join(one.factors), f"{one.dividend:.1%}") for one in causes.interactions]
+    rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
+    rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
+    rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
+    return rows + [("not tried", ", ".join(one.from_b), one.why) for one in causes.unresolved]
+
+
+def culprit_text(culprit: Culprit) -> str:
+    """What each side has of a guilty thing, and whether that is enough."""
+    values = " → ".join("absent" if value is None else show(value, 80) for value in (culprit.a, culprit.b))
+    return f"{values} ({'enough alone' if culprit.sufficient else 'not enough alone'})"
 
 
 def side_facts(side: SideReport) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ from repro_tui.support.text import show
 T = TypeVar("T")
 READ_LIMIT = 64 << 20
 MOST_COMMITS = 200
+MOST_ON_THE_WAY = 20_000
 _FULL_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _URL = re.compile(r"(file|https|ssh)://[^\s]+")
 _SCP = re.compile(r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^:\s][^\s]*")
@@ -203,10 +204,28 @@ class Repository:
             return None
         return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
 
+    def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
+        """The commits from `a` to `b` in the order in which one walks there, both ends with it, and how many steps of
+        the way lead back; nothing where the two share no history. Merges are followed by their first parent; where `a`
+        is no ancestor of `b`, the way leads back to where the two parted and on from there."""
+        self.need(a)
+        self.need(b)
+        base = self._git("merge-base", "--end-of-options", a, b).output.decode("ascii", "replace").strip()
+        if not base:
+            return (), 0
+        back = self._first_parents(base, a)
+        return (*back, *self._log(base, "--max-count=1"), *reversed(self._first_parents(base, b))), len(back)
+
+    def _first_parents(self, base: str, tip: str) -> tuple[Commit, ...]:
+        return self._log(f"{base}..{tip}", "--first-parent", f"--max-count={MOST_ON_THE_WAY}")
+
     def _commits(self, base: str, tip: str) -> tuple[Commit, ...]:
+        return self._log(f"{base}..{tip}", f"--max-count={MOST_COMMITS}")
+
+    def _log(self, revisions: str, *options: str) -> tuple[Commit, ...]:
         form = "--format=%H%x00%an%x00%aI%x00%s%x00"
-        most = f"--max-count={MOST_COMMITS}"
-        done = self._git("log", "--no-mailmap", "--no-show-signature", most, form, "--end-of-options", f"{base}..{tip}")
+        fixed = ("--no-mailmap", "--no-show-signature", form)
+        done = self._git("log", *fixed, *options, "--end-of-options", revisions)
         fields = done.output.decode("utf-8", "replace").split("\0")
         return tuple(
             Commit(fields[at].strip(), show(fields[at + 1], 100), fields[at + 2], show(fields[at + 3], 200))

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
 MOST_BYTES = 32 << 30
+NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
 
 
 class TableError(Exception):
@@ -96,17 +97,18 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
     if is_number_list(kind):
-        return pa.list_(kind.value_type)
+        return pa.list_(plain_type(kind.value_type))
     keeps = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_date, pa.types.is_timestamp)
     return kind if any(keep(kind) for keep in keeps) else pa.string()
 
 
 def is_number_list(kind: pa.DataType) -> bool:
-    """Whether a column holds lists of numbers."""
+    """Whether a column holds lists of numbers, or such lists within lists to any depth."""
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     if not any(is_list(kind) for is_list in lists):
         return False
-    return bool(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+    inner = kind.value_type
+    return bool(pa.types.is_floating(inner) or pa.types.is_integer(inner) or is_number_list(inner))
 
 
 def _plain(column: pa.Array, target: pa.DataType) -> pa.Array:
@@ -165,24 +167,28 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     sample = {name: _rows(column[:1]) for name, column in columns.items()}
     schema = pa.schema([(name, values.type) for name, values in sample.items()])
 
+    widest = max(int(np.prod(column.shape[1:])) for column in columns.values())
+    step = max(1, min(65_536, NUMBERS_AT_ONCE // max(1, widest)))
+
     def batches() -> Iterator[pa.RecordBatch]:
-        for start in range(0, array.shape[0], 65_536):
-            parts = [_rows(column[start : start + 65_536]) for column in columns.values()]
+        for start in range(0, array.shape[0], step):
+            parts = [_rows(column[start : start + step]) for column in columns.values()]
             yield pa.RecordBatch.from_arrays(parts, schema=schema)
 
     return schema, batches()
 
 
 def _rows(values: Any) -> pa.Array:
-    """One row for each entry of the first axis; further axes become a list."""
+    """One row for each entry of the first axis; further axes become lists within lists, so that the shape is kept."""
     import numpy as np
 
     values = np.ascontiguousarray(values)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind not in "biufUMm":
         raise TableError(f"an array of {values.dtype} is not a table")
-    if values.ndim == 1:
-        return pa.array(values)
-    flat = values.reshape(values.shape[0], -1)
-    offsets = np.arange(flat.shape[0] + 1, dtype=np.int32) * flat.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat.ravel()))
+    found = pa.array(values.ravel())
+    for axis in range(values.ndim - 1, 0, -1):
+        lists = int(np.prod(values.shape[:axis]))
+        offsets = np.arange(lists + 1, dtype=np.int32) * np.int32(values.shape[axis])
+        found = pa.ListArray.from_arrays(pa.array(offsets), found)
+    return found

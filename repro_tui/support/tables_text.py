@@ -265,17 +265,35 @@ def _kind(value: Any) -> str:
         return "float"
     if isinstance(value, str):
         return "str"
-    if isinstance(value, list) and value and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value):
-        return "list"
-    return "nested"
+    return _list_kind(value) if isinstance(value, list) else "nested"
+
+
+def _list_kind(values: list[Any]) -> str:
+    """list, list list, … for numbers at one depth; lists that are empty could be of any."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return "list" if values else "empty"
+    if not all(isinstance(value, list) for value in values):
+        return "nested"
+    inner = {_list_kind(value) for value in values} - {"empty"}
+    return f"list {inner.pop()}" if len(inner) == 1 and "nested" not in inner else "nested"
 
 
 def _json_type(kinds: set[str]) -> pa.DataType:
     kinds = kinds - {"null"}
-    single = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "list": pa.list_(pa.float64())}
+    if len(kinds) > 1 and all(kind == "empty" or kind.startswith("list") for kind in kinds):
+        kinds = kinds - {"empty"}
+    single = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
     if len(kinds) == 1:
-        return single.get(next(iter(kinds)), pa.string())
+        kind = next(iter(kinds))
+        return _lists(kind.count("list")) if kind.startswith("list") else single.get(kind, pa.string())
     return pa.float64() if kinds == {"int", "float"} else pa.string()
+
+
+def _lists(depth: int) -> pa.DataType:
+    kind = pa.float64()
+    for _ in range(depth):
+        kind = pa.list_(kind)
+    return kind
 
 
 def _as(value: Any, kind: pa.DataType) -> Any:
@@ -287,4 +305,8 @@ def _as(value: Any, kind: pa.DataType) -> Any:
         if isinstance(value, int) and int(float(value)) != value:
             raise TableError(f"the number {value} loses digits among floats: write it as text")
         return float(value)
-    return [float(item) for item in value] if pa.types.is_list(kind) else value
+    return _floats(value) if pa.types.is_list(kind) else value
+
+
+def _floats(values: list[Any]) -> list[Any]:
+    return [_floats(value) if isinstance(value, list) else float(value) for value in values]

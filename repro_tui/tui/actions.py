@@ -62,6 +62,7 @@ AUDIT = (
     Action("s", "stack", "A beside B, or A above B", "an audit"),
     Action("plus", "zoom", "Give this pane the whole screen, or none", "an audit"),
     Action("R", "app.run_again", "Run this audit again", "an audit"),
+    Action("E", "app.explain", "Run it again, and look for the cause of the drift", "an audit"),
 )
 LIST = (
     Action("slash", "filter", "Filter; in a table of predictions by an expression, too", "a list", "filter"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -233,16 +234,26 @@ class Auditor(App[int]):
         self.copy_to_clipboard(shown)
         self.push_screen(Copied(shown))
 
-    @work(thread=True, exclusive=True)
     def action_run_again(self) -> None:
         """Audits the same two references again."""
+        self._again(explain=False)
+
+    def action_explain(self) -> None:
+        """Audits them again, and looks for the cause."""
+        self._again(explain=True)
+
+    @work(thread=True, exclusive=True)
+    def _again(self, *, explain: bool) -> None:
         from repro_tui.audit.launch import start
         from repro_tui.audit.plan import plan_again
 
         if self.store is None or self.store.running:
             return
         try:
-            folder = start(plan_again(self.store.folder.request()))
+            request = self.store.folder.request()
+            if explain:
+                request = replace(request, settings=replace(request.settings, explain=True))
+            folder = start(plan_again(request))
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
             self.call_from_thread(self.push_screen, Told("It cannot be run again", mistakes))

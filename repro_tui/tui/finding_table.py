@@ -20,16 +20,21 @@ FIELDS = ("path", "change", "a", "b", "severity", "note")
 
 def finding_table(name: str, findings: Sequence[Finding]) -> Table:
     """One row a finding: its path with slashes, the change, both values as text, severity and note."""
+    rows = [("/".join(f.path), f.change, _text(f.a), _text(f.b), f.severity, f.note) for f in findings]
+    return text_table(name, FIELDS, rows)
+
+
+def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Table:
+    """Rows of texts as a table."""
 
     def batches() -> Iterator[RecordBatch]:
         import pyarrow as pa
 
-        rows = [("/".join(f.path), f.change, _text(f.a), _text(f.b), f.severity, f.note) for f in findings]
-        columns = [pa.array([_utf8(row[place]) for row in rows], pa.string()) for place in range(len(FIELDS))]
+        columns = [pa.array([_utf8(row[place]) for row in rows], pa.string()) for place in range(len(fields))]
         if rows:
-            yield pa.RecordBatch.from_arrays(columns, names=list(FIELDS))
+            yield pa.RecordBatch.from_arrays(columns, names=list(fields))
 
-    return Table(name, batches, len(findings))
+    return Table(name, batches, len(rows))
 
 
 def finding_texts(finding: Finding) -> dict[str, str]:

@@ -39,6 +39,7 @@ class Store:
         self.steps: dict[tuple[str, str], StepState] = {}
         self.areas: dict[str, Area | PredictionsArea] = {}
         self.warnings: list[str] = []
+        self.ledger: list[dict[str, Any]] = []
         self.report: Report | None = None
         self.state = "running"
         self.seconds = 0.0
@@ -115,6 +116,8 @@ class Store:
         step = self.steps.setdefault((event.side, event.step), StepState())
         if event.kind == "log":
             step.log.append(event.text)
+            if "ledger" in event.detail:
+                self.ledger.append(event.detail["ledger"])
             return
         if event.status == "started":
             step.began = event.seconds

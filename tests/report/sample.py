@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Verdict, WorstRow
@@ -47,6 +48,7 @@ def same_report() -> Report:
         exit_status=0,
         summary=("Identical: the predictions are the same bytes in all 400 rows.",),
         areas=Areas(same, same, same, same, predictions),
+        causes=None,
         warnings=(),
     )
 
@@ -99,7 +101,22 @@ def _report(word: Word) -> Report:
         ),
         sides=Sides(_side(word, "prod", COMMIT_A), _side(word, "staging", COMMIT_B)),
         areas=Areas(_code(word), _environment(word), _parameters(word), _data(word), _predictions(word)),
+        causes=_causes(word),
         warnings=(word("B: the image is named by a tag, which can move"),),
+    )
+
+
+def _causes(word: Word) -> Causes:
+    return Causes(
+        factors=("code", "parameters"),
+        smallest=("code", "parameters"),
+        shares={"code": 0.5, "parameters": 0.5},
+        interactions=(Interaction(("code", "parameters"), 0.96),),
+        restores=(("code",), ("parameters",)),
+        culprits=(Culprit("parameters", (word("boost"),), word("1"), word("2"), sufficient=True),),
+        runs=9,
+        unresolved=(Unresolved((word("packages scipy"),), word("it cannot be built")),),
+        sentences=(word("All of the change needs the code and parameters.boost together."),),
     )
 
 

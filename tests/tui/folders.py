@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.differences import SCHEMA
+from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Finding, area_of
 from repro_tui.model.grade import Grade, Metric
@@ -23,22 +23,29 @@ from repro_tui.model.workspace import Part
 from repro_tui.report.summary import summarise
 from repro_tui.support.plain import dumps, to_plain, write_json
 
-CAUSES: dict[str, Any] = {
-    "smallest": ["code", "parameters"],
-    "shares": {"code": 0.48, "parameters": 0.48, "environment": 0.04},
-    "interactions": [{"factors": ["code", "parameters"], "dividend": 0.96}],
-    "restores": [["code"], ["parameters"]],
-    "culprits": [
-        {"factor": "parameters", "path": ["boost"], "a": 1.0, "b": 1.5, "sufficient": False},
-        {"factor": "environment", "path": ["packages", "numpy"], "a": "1.26.4", "b": "2.1.3", "sufficient": True},
-    ],
-    "separable": True,
-    "runs": 9,
-    "cached": 4,
-    "unresolved": ["numpy 2.1.3 without scipy 1.14"],
-    "budget_spent": False,
-    "sentences": ["96 % of the change needs the new code and parameters.boost together."],
-}
+CAUSES = Causes(
+    factors=("code", "environment", "parameters"),
+    smallest=("code", "parameters"),
+    shares={"code": 0.48, "parameters": 0.48, "environment": 0.04},
+    interactions=(Interaction(("code", "parameters"), 0.96),),
+    restores=(("code",), ("parameters",)),
+    culprits=(
+        Culprit("parameters", ("boost",), 1.0, 1.5),
+        Culprit("environment", ("packages", "numpy"), "1.26.4", "2.1.3", sufficient=True, alone=True),
+    ),
+    runs=9,
+    cached=4,
+    unresolved=(Unresolved(("packages scipy",), "it cannot be built: no wheel of scipy 1.14 for this Python"),),
+    sentences=("96 % of the change needs the code and parameters.boost together; numpy explains 4 %.",),
+)
+LEDGER = (
+    ("factors", ["code"], 0.0, "0% of the change, is A"),
+    ("factors", ["parameters"], 0.0, "0% of the change, is A"),
+    ("factors", ["code", "parameters"], 0.96, "96% of the change, is neither"),
+    ("inside environment", ["packages numpy", "packages pandas"], 1.0, "100% of the change, is B"),
+    ("inside environment", ["packages scipy"], None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
+    ("releases of numpy", ["numpy 2.0.0"], 1.0, "100% of the change, is B"),
+)
 
 
 def record(name: str, commit: str) -> Record:
@@ -173,7 +180,7 @@ def differences(path: Path, rows: int, word: str = "") -> None:
     pq.write_table(pa.table(table, schema=SCHEMA), path)
 
 
-def finished(path: Path, word: str = "", rows: int = 60, causes: dict[str, Any] | None = None) -> AuditFolder:
+def finished(path: Path, word: str = "", rows: int = 60, causes: Causes | None = None) -> AuditFolder:
     """A finished audit's folder."""
     folder = running(path, word)
     found = areas(word)
@@ -181,8 +188,19 @@ def finished(path: Path, word: str = "", rows: int = 60, causes: dict[str, Any] 
     ids = pa.table({"id": [f"A{10_000 + n}" for n in range(rows)], "income": [1000.0 + n for n in range(rows)]})
     pq.write_table(ids, path / "inputs.parquet")
     write_json(path / "report.json", replace(report(found, word), causes=causes))
+    if causes:
+        _tried(path)
     _predictions(path, rows)
     return folder
+
+
+def _tried(path: Path) -> None:
+    """The mixtures that a search tried, at the end of the journal."""
+    with (path / "journal.jsonl").open("a") as journal:
+        for stage, from_b, score, told in LEDGER:
+            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "runs": 1}
+            event = Event("log", step="explain", text=f"{stage}: {told}", detail={"ledger": entry})
+            journal.write(dumps(event) + "\n")
 
 
 def verified(path: Path, word: str = "") -> AuditFolder:

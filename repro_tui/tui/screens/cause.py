@@ -1,8 +1,7 @@
-"""The cause: what the report's `causes` hold, or what could be the cause and how to ask for it."""
+"""The cause: what the report's `causes` hold and every mixture that was tried, or what could be the cause."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,17 +10,20 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.report.words import culprit_text
+from repro_tui.support.text import plural, shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.export import Table
-from repro_tui.tui.finding_table import finding_table
+from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
 from repro_tui.tui.screens.findings import values
+from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.charts import bars
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.tui.widgets.safe import joined, lines, safe, text_of
 
 SEARCHED: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 COLUMNS = [
@@ -30,6 +32,37 @@ COLUMNS = [
     ColumnSpec("A", 12, 3, side="a"),
     ColumnSpec("B", 12, 3, side="b"),
 ]
+
+
+TRIED = [
+    ColumnSpec("searched", 12, 1),
+    ColumnSpec("taken from B", 16, 3),
+    ColumnSpec("change", 7, right=True),
+    ColumnSpec("outputs", 11, 1),
+]
+
+
+class Ledger:
+    """The mixtures of A and B that were tried, the newest last, as rows."""
+
+    def __init__(self, tried: Sequence[dict[str, Any]]) -> None:
+        self.tried = tried
+
+    def __len__(self) -> int:
+        return len(self.tried)
+
+    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
+        """Where was searched, what was from B, how much of the change that made, and whose outputs they are."""
+        entry = self.tried[row]
+        score = entry.get("score")
+        from_b = shorten_middle(show(", ".join(entry["from_b"]), 2000), max(5, widths[1]))
+        change = "" if score is None else f"{round(score, 2) + 0.0:.0%}"
+        return (
+            Text(show(entry["stage"], 80), style="quiet"),
+            Text(from_b, style="loud"),
+            Text(change),
+            text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[3])),
+        )
 
 
 class Candidates:
@@ -81,17 +114,25 @@ class CauseScreen(AuditScreen):
             for finding in area.findings
             if finding.change != "same"
         ]
-        self.query_one(Grid).show_rows(Candidates(found), keep=True)
+        self._show_rows(found)
         report = self.store.report
         causes = report.causes if report else None
         width = max(40, self.size.width - 4)
         told = causes_told(causes, width) if causes else self._not_asked(len(found))
         self.query_one("#causes", Static).update(told)
 
+    def _show_rows(self, found: Sequence[tuple[AreaName, Finding]]) -> None:
+        """What was tried, where a cause was looked for; else what differs."""
+        grid, tried = self.query_one(Grid), self.store.ledger
+        grid.show_columns(TRIED if tried else COLUMNS)
+        grid.show_rows(Ledger(tuple(tried)) if tried else Candidates(found), keep=True)
+        if tried and self.store.running:
+            grid.action_edge(1)
+
     def _not_asked(self, candidates: int) -> Content:
         report = self.store.report
         if self.store.running:
-            return safe("The audit is running: a cause is looked for when the predictions have been compared.")
+            return self._under_way()
         if report is None or report.verdict != "drift":
             verdict = report.verdict if report else "not known"
             return safe(f"There is no drift to explain: the verdict is {verdict}.", "bold")
@@ -101,13 +142,15 @@ class CauseScreen(AuditScreen):
             safe("Nobody has asked for the cause of this drift yet.", "bold"),
             safe(f"It is among the {candidates:,} differences below, or several of them together."),
         ]
-        if importlib.util.find_spec("repro_tui.explain") is None:
-            parts.append(
-                safe(f"{how} is how a later version is asked for it; this one cannot look for it.", "$text-warning")
-            )
-        else:
-            parts.append(joined(["To ask: ", safe(how, "bold $accent")]))
+        parts.append(joined([safe("E", "bold $accent"), " looks for it now; or  ", safe(how, "bold $accent")]))
         return lines(parts)
+
+    def _under_way(self) -> Content:
+        step = self.store.steps.get(("", "explain"))
+        if step is None:
+            return safe("The audit is running: a cause is looked for when the predictions have been compared.")
+        words = f"Looking for the cause: {plural(len(self.store.ledger), 'mixture')} of A and B tried so far."
+        return lines([safe(words, "bold"), safe(step.text, "dim")])
 
     # -- what is under the cursor -------------------------------------------------------------------------------
 
@@ -120,62 +163,68 @@ class CauseScreen(AuditScreen):
         """The causes, or where there are none the difference under the cursor."""
         from dataclasses import asdict
 
+        grid = self.query_one(Grid)
+        if isinstance(grid.source, Ledger) and grid.count:
+            return grid.source.tried[grid.cursor]
         if self.store.report and self.store.report.causes:
-            return self.store.report.causes
+            return asdict(self.store.report.causes)
         current = self.current()
         return asdict(current[1]) if current else None
 
     def table(self) -> Table | None:
-        """What differs."""
+        """What was tried, or what differs."""
         source = self.query_one(Grid).source
+        if isinstance(source, Ledger):
+            rows = [(e["stage"], ", ".join(e["from_b"]), e["told"]) for e in source.tried]
+            return text_table("mixtures", ("searched", "taken from B", "outputs"), rows)
         return finding_table("differences", [f for _, f in source.found]) if isinstance(source, Candidates) else None
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A difference opens."""
+        """A difference opens; a mixture is told in full."""
+        grid = self.query_one(Grid)
+        if isinstance(grid.source, Ledger) and grid.count:
+            entry = grid.source.tried[grid.cursor]
+            words = [f"B's {name}" for name in entry["from_b"]]
+            self.app.push_screen(Told(f"{entry['stage']}: {entry['told']}", words))
+            return
         current = self.current()
         if current is not None:
             self.auditor.push_finding(*current)
 
 
-def causes_told(causes: dict[str, Any], width: int) -> Content:
+def causes_told(causes: Causes, width: int) -> Content:
     """Sentences first, then shares and interactions as bars, culprits, what restores A, and what stayed open."""
-    found: list[Content | str] = [safe(text, "bold") for text in causes.get("sentences", ())]
-    shares = sorted((causes.get("shares") or {}).items(), key=lambda item: -abs(float(item[1])))
+    found: list[Content | str] = [safe(text, "bold") for text in causes.sentences]
+    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
     if shares:
         found += ["", Content.styled("share of the change", "bold $accent")]
-        found.append(bars([(str(name), float(share), "") for name, share in shares], width))
-    together = [
-        (" + ".join(map(str, item.get("factors", ()))), float(item.get("dividend", 0)), "only together")
-        for item in causes.get("interactions", ())
-    ]
+        found.append(bars([(name, share, "") for name, share in shares], width))
+    together = [(" + ".join(item.factors), item.dividend, "") for item in causes.interactions]
     if together:
-        found += ["", Content.styled("interactions", "bold $accent"), bars(together, width, "$text-secondary")]
+        found += ["", Content.styled("only together", "bold $accent"), bars(together, width, "$text-secondary")]
     found += _told(causes)
     return lines(found)
 
 
-def _told(causes: dict[str, Any]) -> list[Content | str]:
+def _told(causes: Causes) -> list[Content | str]:
     found: list[Content | str] = [""]
-    if causes.get("smallest"):
-        found.append(_pair("smallest set that reproduces B", " + ".join(map(str, causes["smallest"]))))
-    found += [_pair("reverting this restores A", " + ".join(map(str, names))) for names in causes.get("restores", ())]
-    for culprit in causes.get("culprits", ()):
-        path = " › ".join(map(str, culprit.get("path", ())))
-        alone = "enough alone" if culprit.get("sufficient") else "not enough alone"
-        what = (
-            f"{culprit.get('factor', '')} {path}: {show(culprit.get('a'), 80)} → {show(culprit.get('b'), 80)} ({alone})"
-        )
-        found.append(_pair("culprit", what))
-    if causes.get("separable") is False:
-        found.append(
-            safe("these factors cannot be told apart: one cannot be rebuilt without the other", "$text-warning")
-        )
-    unresolved = causes.get("unresolved", ())
-    found += [safe(f"could not be tried: {show(name, 200)}", "$text-warning") for name in unresolved]
-    found.append(safe(f"{causes.get('runs', 0)} runs, {causes.get('cached', 0)} from the cache", "dim"))
-    if causes.get("budget_spent"):
+    if causes.smallest:
+        found.append(_pair("smallest set that reproduces B", " + ".join(causes.smallest)))
+    found += [_pair("reverting this restores A", " + ".join(names)) for names in causes.restores]
+    found += [_pair("culprit", _culprit(culprit)) for culprit in causes.culprits]
+    if not causes.separable:
+        found.append(safe("some of it cannot be told apart: one does not run without the other", "$text-warning"))
+    for one in causes.unresolved:
+        tried = f"could not be tried: B's {', '.join(one.from_b)}: {one.why}"
+        found.append(safe(show(tried, 300), "$text-warning"))
+    found.append(safe(f"{plural(causes.runs, 'run')}, {causes.cached:,} from the cache", "dim"))
+    if causes.budget_spent:
         found.append(safe("the budget was spent: this is the best answer so far", "$text-warning"))
     return found
+
+
+def _culprit(culprit: Culprit) -> str:
+    return f"{culprit.factor} {show(' › '.join(culprit.path), 200)}: {culprit_text(culprit)}"
 
 
 def _pair(name: str, told: str) -> Content:

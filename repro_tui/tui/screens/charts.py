@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.predictions import Column, PredictionsArea
+from repro_tui.report.words import kind_words, measure_rows
 from repro_tui.tui.differences import Differences
 from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
 from repro_tui.tui.widgets.safe import joined, lines, safe
@@ -26,7 +27,7 @@ def kinds_of(column: Column | None) -> list[str]:
     """The charts that this column has, the most telling first."""
     if column is None:
         return ["slices"]
-    numeric = column.max_abs is not None
+    numeric = column.max_abs is not None and not column.members
     return [*(("histogram", "scatter") if numeric else ()), *(("flips",) if column.flip_matrix else ()), "slices"]
 
 
@@ -127,7 +128,9 @@ def measures(column: Column) -> Content:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
         found.append(safe(f"smallest tolerance that would pass: {passing}"))
     types = column.type_a if column.type_a == column.type_b else f"{column.type_a} → {column.type_b}"
-    found.append(safe(f"kind {column.kind}{' (inferred)' if column.inferred else ''}, type {types}", "dim"))
+    found.append(safe(f"kind {kind_words(column)}, type {types}", "dim"))
+    if column.members:
+        found.append(safe(f"of the columns {', '.join(column.members)}", "dim", cap=400))
     if column.note:
         found.append(safe(column.note, "$text-warning"))
     told: list[tuple[str, object]] = [
@@ -139,12 +142,8 @@ def measures(column: Column) -> Content:
         ("noise |Δ|", column.noise_abs),
         ("beyond own noise", column.beyond_noise),
     ]
-    told += [(name.replace("_", " "), value) for name, value in column.measures.items()]
-    found += [
-        joined([Content.styled(f"{name:<22} ", "dim"), safe(_number(value))])
-        for name, value in told
-        if value is not None
-    ]
+    shown = [(name, _number(value)) for name, value in told if value is not None] + measure_rows(column)
+    found += [joined([Content.styled(f"{name:<22} ", "dim"), safe(value)]) for name, value in shown]
     return lines(found)
 
 

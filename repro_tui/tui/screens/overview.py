@@ -73,8 +73,10 @@ def _cause(store: Store, width: int) -> Sequence[Text]:
     causes = store.report.causes if store.report else None
     if causes is None:
         return (Text("?", style="warn"), Text("cause"), Text("not looked for", style="quiet"), Text(""))
-    sentences = causes.get("sentences") or [""]
-    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), text_of(sentences[0], width))
+    told = text_of(causes.sentences[0] if causes.sentences else "", width)
+    if causes.note or not causes.shares:
+        return (Text("?", style="warn"), Text("cause"), Text("not found", style="warn"), told)
+    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), told)
 
 
 def _counts(area: Area) -> str:

@@ -1,0 +1,107 @@
+"""Embeddings and tensors: the angle and the distance between both sides' vectors, and whether they have the same
+neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from repro_tui.compare.cells import Floats, Mask, Tally
+from repro_tui.compare.column_lists import Vectors
+from repro_tui.compare.nested import leaves
+from repro_tui.compare.pairs import Pair
+from repro_tui.compare.sample import RowSample
+
+MOST = 100_000  # rows that moved whose cosine is kept for the percentile
+NEIGHBOURS, NEIGHBOURHOOD = 10, 1_000
+WIDEST = 100_000  # numbers of a row, above which neighbours are not looked for
+
+Both = tuple[Floats, Floats]
+
+
+class Embeddings:
+    """Keeps the cosine and the relative distance of every row that moved, and a sample of all for its neighbours."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._cosines: RowSample[float] = RowSample(MOST)
+        self._smallest, self._farthest = 1.0, 0.0
+        self._vectors: RowSample[Both] = RowSample(NEIGHBOURHOOD)
+
+    def whole(self, pair: Pair) -> None:
+        """Keeps some rows."""
+        a, b = pair.a[self._name], pair.b[self._name]
+
+        def vectors(places: Any) -> list[Both]:
+            return [(_vector(a, int(place)), _vector(b, int(place))) for place in places]
+
+        self._vectors.offer(np.asarray(pair.row_a.to_numpy(), dtype=np.int64), vectors)
+
+    def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
+        """Rows of any shape say nothing more."""
+
+    def flips(self, vectors: Vectors) -> Mask:
+        """An embedding decides nothing."""
+        a, b, starts = vectors.found.a, vectors.found.b, vectors.starts
+        with np.errstate(all="ignore"):
+            dot, aa, bb = (np.add.reduceat(x, starts) for x in (a * b, a * a, b * b))
+            distance = np.sqrt(np.add.reduceat(np.square(b - a), starts))
+            cosine = np.where((aa > 0) & (bb > 0), dot / np.sqrt(aa * bb), np.where(aa == bb, 1.0, 0.0))
+            relative = np.where(aa > 0, distance / np.sqrt(aa), np.where(distance > 0, np.inf, 0.0))
+        cosine = np.nan_to_num(cosine, nan=0.0)
+        self._smallest = min(self._smallest, float(cosine.min()))
+        self._farthest = max(self._farthest, float(np.nanmax(relative, initial=0.0)))
+        self._cosines.offer(vectors.rows, lambda places: cosine[places].tolist())
+        return np.zeros(len(starts), dtype=np.bool_)
+
+    def column(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+        """The smallest and the first percentile of the cosines, the largest distance, and the neighbours kept."""
+        measures = {
+            "cosine_min": self._smallest,
+            "cosine_p1": self._percentile(unmoved, 0.01),
+            "relative_l2_max": self._farthest,
+        }
+        told = measures | self._neighbours(self._cosines.seen > 0)
+        return {"measures": told | self._cosines.measure("rows that moved")}
+
+    def _percentile(self, unmoved: int, share: float) -> float:
+        """Of the cosines of all rows; those that did not move have 1."""
+        kept, moved = sorted(self._cosines.items), self._cosines.seen
+        place = int(share * (moved + unmoved - 1))
+        return kept[place * len(kept) // moved] if 0 <= place < moved else 1.0
+
+    def _neighbours(self, any_moved: bool) -> dict[str, Any]:
+        """The share of its nearest neighbours that a row keeps, on average and at the least."""
+        sides = [_matrix([row[side] for row in self._vectors.items]) for side in (0, 1)] if any_moved else [None]
+        if any(side is None or len(side) <= NEIGHBOURS for side in sides):
+            return {}
+        near = [nearest(side) for side in sides if side is not None]
+        kept = [len(set(one) & set(other)) / NEIGHBOURS for one, other in zip(*near, strict=True)]
+        told = {"neighbours_k": NEIGHBOURS, "neighbours_kept": float(np.mean(kept)), "neighbours_kept_min": min(kept)}
+        sampled = self._vectors.measure("rows")
+        return told | ({"neighbours_of": sampled["sample"]} if sampled else {})
+
+
+def nearest(vectors: Floats) -> Any:
+    """The places of every row's nearest neighbours by cosine distance, itself left out."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=NEIGHBOURS, metric="cosine", algorithm="brute").fit(vectors)
+    return found.kneighbors(return_distance=False)
+
+
+def _matrix(vectors: list[Floats]) -> Floats | None:
+    """The vectors as rows; None where they are not of one length, or not all numbers."""
+    if not vectors or len({len(vector) for vector in vectors}) > 1 or not 0 < len(vectors[0]) <= WIDEST:
+        return None
+    found = np.stack(vectors)
+    return found if np.isfinite(found).all() else None
+
+
+def _vector(array: pa.Array, row: int) -> Floats:
+    values = leaves(array.slice(row, 1)) if array[row].is_valid else pa.array([], pa.float64())
+    if len(values) > WIDEST:
+        return np.empty(0)
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,0 +1,148 @@
+"""Several columns that are one vector of probabilities, such as p_cat and p_dog: which they are, and their decision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.cells import Cells, Mask, OfColumn, Tally
+from repro_tui.compare.column_numbers import NumberColumn
+from repro_tui.compare.differences import Differences
+from repro_tui.compare.kinds import WORD_OF_PROBABILITY, adds_up
+from repro_tui.compare.lists_probability import Shift, divergence, likeliest
+from repro_tui.compare.moments import Moments
+from repro_tui.compare.moved import moved
+from repro_tui.compare.pairs import Pair
+from repro_tui.model.predictions import Column
+from repro_tui.support.text import shorten_middle
+
+SAMPLE = 5_000
+_FIRST = re.compile(rf"(?i)^({WORD_OF_PROBABILITY}(?:[_.\s]|(?=\d)))(.+)$")
+_LAST = re.compile(rf"(?i)^(.+?)([_.\s]{WORD_OF_PROBABILITY})$")
+LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Columns that are one vector, and the class that each is of."""
+
+    name: str
+    members: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def groups_of(a: Path, b: Path, names: Sequence[str]) -> list[Group]:
+    """The vectors among these columns of fractions: named alike (or all that there are), and their rows sum to one."""
+    found, free = [], list(names)
+    for group in (*_alike(names), *_rest(names)):
+        if set(group.members) <= set(free) and all(_sums_to_one(path, group.members) for path in (a, b)):
+            found.append(group)
+            free = [name for name in free if name not in group.members]
+    return found
+
+
+def _alike(names: Sequence[str]) -> Iterator[Group]:
+    """Columns that share the word that says that they are probabilities."""
+    stems: dict[str, list[tuple[str, str]]] = {}
+    for name in names:
+        if hit := _FIRST.match(name):
+            stems.setdefault(f"{hit[1]}*", []).append((name, hit[2]))
+        if hit := _LAST.match(name):
+            stems.setdefault(f"*{hit[2]}", []).append((name, hit[1]))
+    for stem, members in sorted(stems.items(), key=lambda found: -len(found[1])):
+        if len(members) > 1:
+            yield Group(stem, tuple(name for name, _ in members), tuple(label for _, label in members))
+
+
+def _rest(names: Sequence[str]) -> Iterator[Group]:
+    if len(names) > 1:
+        yield Group(shorten_middle(" + ".join(names), LONGEST), tuple(names), tuple(names))
+
+
+def _sums_to_one(path: Path, members: Sequence[str]) -> bool:
+    """Of a sample of the first, a middle and the last rows that are not null; of no rows it is not known."""
+    with pq.ParquetFile(path) as file:
+        last = max(0, file.metadata.num_row_groups - 1)
+        numbers = sorted({0, last // 2, last}) if file.metadata.num_rows else []
+        firsts = [next(file.iter_batches(SAMPLE, row_groups=[n], columns=list(members)), None) for n in numbers]
+    batches = [batch for batch in firsts if batch is not None]
+    if not batches:
+        return False
+    table = pa.Table.from_batches(batches).drop_null()
+    values = np.stack([np.asarray(table.column(name), dtype=np.float64) for name in members])
+    return table.num_rows > 0 and adds_up(values, values.sum(axis=0))
+
+
+class VectorColumns:
+    """Adds up the columns of one vector. A row flips where another class is the likeliest (the first of equals)."""
+
+    def __init__(self, of: OfColumn, group: Group, members: Sequence[NumberColumn]) -> None:
+        self.of, self.group, self.members = of, group, members
+        self.tally, self.shift = Tally(), Shift()
+
+    def feed(self, pair: Pair, differences: Differences) -> None:
+        """One batch: the rows in which any of the columns moved."""
+        names = self.group.members
+        for member in self.members:
+            member.whole(pair)
+        rows = np.unique(np.concatenate([moved(pair.a[name], pair.b[name]) for name in names]))
+        self.tally.still(len(pair) - len(rows))
+        for member in self.members:
+            member.still(len(pair) - len(rows))
+        if len(rows):
+            part = pair.only(pa.array(rows), *names)
+            self._take(part, [member.take(part) for member in self.members], differences)
+
+    def _take(self, part: Pair, cells: list[Cells], differences: Differences) -> None:
+        a, b = (np.stack([getattr(one, side) for one in cells], axis=1) for side in ("a_number", "b_number"))
+        width = len(cells)
+        starts, sizes = np.arange(len(a)) * width, np.full(len(a), width)
+        classes = [likeliest(side.ravel(), starts, sizes) for side in (a, b)]
+        flip = self.shift.add(classes[0], classes[1], divergence(a.ravel(), b.ravel(), starts))
+        for place, (member, one) in enumerate(zip(self.members, cells, strict=True)):
+            own = flip & ((classes[0] == place) | (classes[1] == place)) & ~one.equal
+            differences.take(member.of.name, part, replace(one, flip=own))
+        self.tally.add(_row_by_row(cells, flip))
+
+    def column(self) -> Column:
+        """The vector's own result; the columns have theirs."""
+        moments, rows = Moments(), self.tally.rows
+        for member in self.members:
+            moments.join(member.moments)
+        finite = sum(member.finite for member in self.members)
+        all_measures = moments.measures(finite, 0.0)
+        told = {name: all_measures[name] for name in ("mean_abs", "p99_abs") if name in all_measures}
+        nulls = max(member.nulls_a for member in self.members), max(member.nulls_b for member in self.members)
+        passing = [member.column().smallest_passing for member in self.members]
+        return replace(
+            self.tally.column(self.of, nulls),
+            max_abs=moments.largest if finite else None,
+            max_rel=moments.largest_relative if finite else None,
+            non_finite=sum(member.non_finite for member in self.members),
+            flips=self.tally.flips,
+            flip_matrix=self.shift.matrix(self.group.classes),
+            smallest_passing=None if self.tally.flips or None in passing else _loosest(passing),
+            measures=told | self.shift.measures(rows),
+            histogram=moments.histogram(),
+            members=self.group.members,
+        )
+
+
+def _loosest(found: Sequence[dict[str, float] | None]) -> dict[str, float]:
+    return max((one for one in found if one), key=lambda one: one["atol"])
+
+
+def _row_by_row(cells: list[Cells], flip: Mask) -> Cells:
+    """A row of the vector is what all of its columns are."""
+    masks = {
+        name: np.logical_and.reduce([getattr(one, name) for one in cells])
+        for name in ("same", "equal", "rounding", "within")
+    }
+    nothing = np.full(len(flip), np.nan)
+    return Cells(**masks, flip=flip, delta=nothing, scale=nothing, a_number=nothing, b_number=nothing)

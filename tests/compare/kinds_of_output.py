@@ -1,0 +1,195 @@
+"""One example of every kind of output, in every format that can hold it, for the laws of the comparison."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import strategies as st
+
+from repro_tui.compare.predictions import compare_predictions
+from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.record import ColumnRule, Validation
+from repro_tui.model.request import Settings
+from repro_tui.model.run import Run
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+from repro_tui.support.tables import normalise
+
+Table = dict[str, list[Any]]
+NUMBERS = itertools.count()
+TEXTS = ("csv", "parquet", "jsonl", "arrow")
+BINARY = ("parquet", "jsonl", "arrow", "npy")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of output: `values` are drawn, and `other` makes of one what is over every tolerance (and flips).
+
+    `split` are the columns that a value is laid over, where it is more than one.
+    """
+
+    name: str
+    kind: str
+    values: st.SearchStrategy[Any]
+    other: Callable[[Any], Any]
+    formats: tuple[str, ...]
+    type: Any
+    flips: bool = False
+    rule: ColumnRule = field(default_factory=ColumnRule)
+    split: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        return self.name
+
+    def table(self, values: list[Any]) -> Table:
+        if not self.split:
+            return {self.column: values}
+        return {name: [value[place] for value in values] for place, name in enumerate(self.split)}
+
+    @property
+    def rules(self) -> dict[str, ColumnRule]:
+        return {self.column: self.rule} if self.rule != ColumnRule() else {}
+
+
+def rotated(values: list[Any]) -> list[Any]:
+    return [*values[1:], values[0]]
+
+
+def swapped(values: list[Any]) -> list[Any]:
+    return [values[1], values[0], *values[2:]]
+
+
+def moved(value: float) -> float:
+    return value + max(1.0, abs(value))
+
+
+DOCUMENTS = st.dictionaries(
+    st.text(max_size=3),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=3,
+)
+NUMBER = st.floats(-1e6, 1e6)
+VECTORS = st.permutations([0.7, 0.2, 0.1])
+RANKINGS = st.permutations([1, 2, 3, 4, 5])
+LETTERS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
+
+CASES = [
+    Case(
+        "label",
+        "label",
+        st.sampled_from(["yes", "no", "NA", "007"]),
+        lambda v: "no" if v == "yes" else "yes",
+        TEXTS,
+        pa.string(),
+        True,
+    ),
+    Case("class", "label", st.integers(0, 1), lambda v: 1 - v, (*TEXTS, "npy"), pa.int64(), True),
+    Case(
+        "p",
+        "probability",
+        st.floats(0.01, 0.99),
+        lambda v: 1 - v if abs(v - 0.5) > 1e-3 else 0.9 if v < 0.5 else 0.1,
+        (*TEXTS, "npy"),
+        pa.float64(),
+        True,
+        ColumnRule("probability"),
+    ),
+    Case("value", "value", NUMBER, moved, (*TEXTS, "npy"), pa.float64(), False, ColumnRule("value")),
+    Case("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, (*TEXTS, "npy"), pa.int64(), False,
+         ColumnRule("value")),
+    Case("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
+    Case("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
+         lambda v: json.dumps(swapped(json.loads(v))), TEXTS, pa.string(), True),
+    Case("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", TEXTS, pa.string(), False,
+         ColumnRule("text")),
+    Case("vector", "probability", VECTORS, rotated, BINARY, pa.list_(pa.float64()), True, ColumnRule("probability")),
+    Case("p_*", "probability", VECTORS, rotated, TEXTS, pa.float64(), True, split=("p_0", "p_1", "p_2")),
+    Case("*_prob", "probability", VECTORS, rotated, TEXTS, pa.float64(), True,
+         split=("cat_prob", "dog_prob", "x_prob")),
+    Case("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [moved(v[0]), *v[1:]], BINARY,
+         pa.list_(pa.float64()), False, ColumnRule("embedding")),
+    Case("tensor", "embedding", st.lists(st.lists(NUMBER, min_size=2, max_size=2), min_size=2, max_size=2),
+         lambda v: [v[0], [v[1][0], moved(v[1][1])]], BINARY, pa.list_(pa.list_(pa.float64()))),
+    Case("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), TEXTS,
+         pa.string()),
+]  # fmt: skip
+PAIRS = [(case, form) for case in CASES for form in case.formats]
+IDS = [f"{case.name}-{form}" for case, form in PAIRS]
+
+
+def run_of(folder: Path, table: Table, form: str, types: dict[str, Any]) -> Run:
+    """A table written in a format, and read back as the engine reads it. No two runs are taken for the same bytes."""
+    number = next(NUMBERS)
+    raw, read = folder / f"{number}.{form}", folder / f"{number}.read.parquet"
+    WRITERS[form](raw, table, types)
+    rows, told = normalise(raw, read)
+    return Run(1, "succeeded", 0.0, 0, str(read), hashlib.sha256(str(number).encode()).hexdigest(), told, rows)
+
+
+def _arrow_table(table: Table, types: dict[str, Any]) -> pa.Table:
+    return pa.table({name: pa.array(values, types.get(name)) for name, values in table.items()})
+
+
+def _csv(path: Path, table: Table, types: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
+
+
+def _parquet(path: Path, table: Table, types: dict[str, Any]) -> None:
+    pq.write_table(_arrow_table(table, types), path)
+
+
+def _arrow(path: Path, table: Table, types: dict[str, Any]) -> None:
+    found = _arrow_table(table, types)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, found.schema) as writer:
+        writer.write_table(found)
+
+
+def _json_lines(path: Path, table: Table, types: dict[str, Any]) -> None:
+    rows = zip(*table.values(), strict=True)
+    path.write_text("".join(json.dumps(dict(zip(table, row, strict=True))) + "\n" for row in rows), "utf-8")
+
+
+def _npy(path: Path, table: Table, types: dict[str, Any]) -> None:
+    (values,) = table.values()
+    with path.open("wb") as stream:
+        np.save(stream, np.asarray(values))
+
+
+WRITERS: dict[str, Callable[[Path, Table, dict[str, Any]], None]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "jsonl": _json_lines,
+    "npy": _npy,
+}
+
+
+def compared(
+    folder: Path, case: Case, form: str, a: Table, b: Table, key: tuple[str, ...] = (), **options: Any
+) -> PredictionsArea:
+    """Two tables of a case, written in a format and compared."""
+    types = dict.fromkeys(case.split or (case.column,), case.type)
+    runs = [[run_of(folder, table, form, types)] * 2 for table in (a, b)]
+    rules = dict(case.rules)
+    if form == "npy":
+        rules = {"value": ColumnRule(case.kind, case.rule.atol, case.rule.rtol)}  # type: ignore[arg-type]
+    validation = Validation("x", key, None, rules)
+    return compare_predictions(*runs, validation, Settings(**options), folder, Context(cache=Cache(folder / "cache")))

@@ -1,0 +1,98 @@
+"""How far a table lies on the way from A to B: numbers, labels, lists, what is not finite, and rows in any order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from repro_tui.compare.projection import Measured, Projection, Projector
+from repro_tui.compare.tolerance import Rule
+from repro_tui.model.errors import Inconclusive
+
+RULE = Rule(1e-7, 1e-7, 0.0, 4, "")
+
+
+def write(path: Path, values: Any, ids: Any = None, name: str = "x") -> Path:
+    rows = len(values)
+    pq.write_table(pa.table({"id": pa.array(range(rows) if ids is None else ids), name: values}), path)
+    return path
+
+
+def measured(tmp_path: Path, a: Any, b: Any, third: Any, *, exact: bool = False, ids: Any = None) -> Projection:
+    files = [
+        write(tmp_path / "a.parquet", a),
+        write(tmp_path / "b.parquet", b),
+        write(tmp_path / "s.parquet", third, ids),
+    ]
+    columns = [Measured("x", RULE, exact)]
+    return Projector(files[0], files[1], ("id",), columns, tmp_path / "scratch", 1 << 30).project(files[2])
+
+
+def test_numbers_are_projected_onto_the_way(tmp_path: Path) -> None:
+    a = np.arange(100, dtype=float)
+    found = measured(tmp_path, a, a + 2.0, a + 0.5)
+    assert (found.score, found.from_a, found.from_b) == pytest.approx((0.25, 0.25, 0.75))
+    assert (found.is_a, found.is_b, found.rows_as_b) == (False, False, 0.0)
+
+
+def test_what_lies_beside_the_way_is_neither_end(tmp_path: Path) -> None:
+    a = np.zeros(100)
+    b, aside = np.where(np.arange(100) < 50, 1.0, 0.0), np.where(np.arange(100) < 50, 0.0, 1.0)
+    found = measured(tmp_path, a, b, aside)
+    assert (found.score, found.from_a) == pytest.approx((0.0, 1.0))
+    assert not found.is_a
+
+
+def test_labels_count_rows_and_a_third_label_is_halfway(tmp_path: Path) -> None:
+    found = measured(tmp_path, ["n"] * 4, ["y", "y", "y", "n"], ["y", "n", "?", "n"], exact=True)
+    assert found.score == pytest.approx(1.5 / 3)
+    column = found.columns["x"]
+    assert (column.moved, column.off_a, column.off_b) == (3, 2, 2)
+
+
+def test_the_ends_are_themselves_in_any_order_of_rows(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    a, b, order = chance.normal(size=500), chance.normal(size=500), chance.permutation(500)
+    assert measured(tmp_path, a, b, a[order], ids=order).is_a
+    found = measured(tmp_path, a, b, b[order], ids=order)
+    assert (found.is_b, found.score, found.rows_as_b) == (True, pytest.approx(1), 1.0)
+
+
+def test_vectors_are_projected_element_by_element(tmp_path: Path) -> None:
+    a = pa.array([[0.0, 0.0], [1.0, 1.0]])
+    found = measured(tmp_path, a, pa.array([[2.0, 0.0], [1.0, 3.0]]), pa.array([[1.0, 0.0], [1.0, 2.0]]))
+    assert found.score == pytest.approx(0.5)
+
+
+def test_nan_and_infinity_are_equal_to_themselves_and_to_nothing_else(tmp_path: Path) -> None:
+    nan, inf = float("nan"), float("inf")
+    a, b = [nan, inf, -inf, 0.0, 1.0], [nan, inf, -inf, 0.0, 2.0]
+    assert measured(tmp_path, a, b, a).is_a
+    column = measured(tmp_path, a, b, [inf, nan, inf, 0.0, 2.0]).columns["x"]
+    assert (column.moved, column.off_b) == (1, 3)
+
+
+def test_neighbouring_integers_that_doubles_cannot_tell_apart_differ(tmp_path: Path) -> None:
+    whole = Rule(0.0, 0.0, 0.0, 4, "")
+    files = [write(tmp_path / f"{n}.parquet", pa.array([2**53 + n])) for n in (0, 1)]
+    found = Projector(
+        files[0], files[1], ("id",), [Measured("x", whole, exact=False)], tmp_path / "s", 1 << 30
+    ).project(files[0])
+    assert (found.columns["x"].moved, found.is_a, found.is_b) == (1, True, False)
+
+
+def test_other_rows_and_other_columns_cannot_be_measured(tmp_path: Path) -> None:
+    a, b = write(tmp_path / "a.parquet", [1.0, 2.0]), write(tmp_path / "b.parquet", [2.0, 3.0])
+    projector = Projector(a, b, ("id",), [Measured("x", RULE, exact=False)], tmp_path / "s", 1 << 30)
+    for other, told in (
+        (write(tmp_path / "1.parquet", [1.0]), "1 rows"),
+        (write(tmp_path / "2.parquet", [1.0, 2.0], ids=[7, 8]), "other rows"),
+        (write(tmp_path / "3.parquet", [1.0, 2.0], name="y"), "no column x"),
+    ):
+        with pytest.raises(Inconclusive, match=told):
+            projector.project(other)

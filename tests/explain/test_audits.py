@@ -1,0 +1,246 @@
+"""The search for a cause, end to end: real audits whose answer is known beforehand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.project import Project, Result
+
+PREDICT = '''\
+"""Scores rows by a rule over c (the code), p (a parameter) and m (the model): 0 in A, 1 in B."""
+import csv, json, os, random, sys
+
+C = 0
+inputs, output, params = sys.argv[1:4]
+settings, model = json.load(open(params)), json.load(open("model.json"))
+known = {"c": C, "p": settings["p"], "m": model["weight"], "max": max, "min": min}
+value = eval(open("rule.txt").read(), known) + random.gauss(0, settings.get("noise", 0.0))
+if value < 0:
+    sys.exit("this mixture does not work")
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(inputs)):
+        out.writerow([row["id"], repr(float(row["x"]) + value)])
+'''
+
+
+class Ruled(Project):
+    """A and B differ in code, parameters and model; the rule says what that does."""
+
+    def ruled(self, rule: str, noise: float = 0.0, factors: str = "cpm") -> None:
+        a = self.repository.commit({"predict.py": PREDICT, "rule.txt": rule, "note.txt": "a\n"})
+        self.repository.commit({"note.txt": "b\n", "other.py": "# nothing\n"})
+        changed = PREDICT.replace("C = 0", "C = 1") if "c" in factors else PREDICT
+        self.guilty = self.repository.commit({"predict.py": changed, "note.txt": "c\n"})
+        b = self.repository.commit({"note.txt": "d\n"})
+        model, other = self.model("model.json", 0), self.model("other.json", int("m" in factors))
+        data = [
+            [{"path": "model.json", "source": s, "sha256": h}] for s, h in (("file", model), ("file:other.json", other))
+        ]
+        values = {"p": 0, "noise": noise, "idle": "x"}
+        of_b = values | {"p": int("p" in factors), "idle": "y" if "p" in factors else "x", "more": 1}
+        self.record(
+            a=self.deployment(code=self.at(a), data=data[0], parameters={"values": values}),
+            b=self.deployment(code=self.at(b), data=data[1], parameters={"values": of_b if "p" in factors else values}),
+        )
+
+    def at(self, commit: str) -> dict[str, Any]:
+        return {"repository": "code", "commit": commit}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Ruled:
+    return Ruled(tmp_path / "project")
+
+
+def causes(result: Result) -> dict[str, Any]:
+    assert result.stdout, result.stderr
+    found: dict[str, Any] = result.report["causes"]
+    return found
+
+
+def culprits(found: dict[str, Any]) -> set[str]:
+    return {"/".join(one["path"]) for one in found["culprits"]}
+
+
+def test_two_factors_that_only_act_together(project: Ruled) -> None:
+    project.ruled("c * p + m / 25")
+    found = causes(project.audit("--explain"))
+    assert set(found["smallest"]) == {"code", "parameters", "model"}
+    (together,) = found["interactions"]
+    assert together["factors"] == ["code", "parameters"]
+    assert together["dividend"] == pytest.approx(1 / 1.04)
+    assert found["shares"] == pytest.approx(
+        {"code": 0.5 / 1.04, "parameters": 0.5 / 1.04, "model": 0.04 / 1.04}, abs=1e-5
+    )
+    assert culprits(found) == {"commits", "files/predict.py", "p", "files/model.json"}
+    assert (
+        found["sentences"][0] == "96 % of the change needs the code and parameters.p together; model.json explains 4 %."
+    )
+    (commit,) = [one for one in found["culprits"] if one["path"] == ["commits"]]
+    assert (commit["b"], commit["sufficient"]) == (project.guilty, True)
+
+
+def test_either_of_two_suffices(project: Ruled) -> None:
+    project.ruled("max(c, p)", factors="cp")
+    found = causes(project.audit("--explain"))
+    assert found["smallest"] == ["code"]
+    assert found["shares"] == pytest.approx({"code": 0.5, "parameters": 0.5})
+    assert "Either of the code or parameters.p makes the whole change by itself." in found["sentences"]
+    assert found["restores"] == []
+
+
+def test_exclusive_or_of_three(project: Ruled) -> None:
+    project.ruled("(c + p + m) % 2")
+    found = causes(project.audit("--explain"))
+    assert found["shares"] == pytest.approx({"code": 1 / 3, "parameters": 1 / 3, "model": 1 / 3})
+    dividends = {tuple(one["factors"]): one["dividend"] for one in found["interactions"]}
+    assert dividends[("code", "parameters", "model")] == pytest.approx(4)
+    assert dividends[("code", "parameters")] == pytest.approx(-2)
+
+
+def test_a_change_that_another_takes_back_in_part(project: Ruled) -> None:
+    project.ruled("3 * c - 2 * p + 2", factors="cp")
+    found = causes(project.audit("--explain"))
+    assert found["shares"] == pytest.approx({"code": 3.0, "parameters": -2.0})
+    assert set(found["smallest"]) == {"code", "parameters"}
+    assert "takes back" in found["sentences"][0]
+
+
+def test_differences_that_cancel_each_other_are_found_where_they_are_asked_for(project: Ruled) -> None:
+    project.ruled("c - p + 1", factors="cp")
+    result = project.audit("--explain")
+    assert (result.status, causes(result)["shares"]) == (0, {})
+    assert "nothing to explain" in causes(result)["note"]
+    (told,) = causes(project.audit("--explain-masked"))["sentences"]
+    assert told.startswith("The code and the parameters cancel each other: alone they change 100 %")
+
+
+def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
+    program = (
+        "import csv, sys\ninputs, output, params = sys.argv[1:4]\n"
+        "table = list(csv.DictReader(open('table.csv')))\nbias = sum(float(r['w']) for r in table if r['use'] == 'y')\n"
+        "with open(output, 'w') as out:\n    print('id,score', file=out)\n"
+        "    for row in csv.DictReader(open(inputs)):\n"
+        "        print(row['id'], float(row['x']) + bias, sep=',', file=out)\n"
+    )
+    commit = project.repository.commit({"predict.py": program})
+    rows = [f"{'y' if number == 37 else 'n'},{number}\n" for number in range(100)]
+    other = [row.replace(",", ",1") if number % 3 == 1 else row for number, row in enumerate(rows)]
+    sides = []
+    for name, lines in (("one.csv", rows), ("two.csv", other)):
+        (project.folder / name).write_text("use,w\n" + "".join(lines))
+        item = {"path": "table.csv", "source": f"file:{name}"}
+        sides.append(project.deployment(code={"repository": "code", "commit": commit}, data=[item]))
+    project.record(a=sides[0], b=sides[1])
+    found = causes(project.audit("--explain"))
+    assert culprits(found) == {"files/table.csv", "files/table.csv/line 39"}
+    assert "Of 33 differing things in table.csv, line 39 makes the change by itself." in found["sentences"]
+
+
+def test_three_factors_that_only_act_together(project: Ruled) -> None:
+    project.ruled("c * p * m")
+    found = causes(project.audit("--explain"))
+    assert found["interactions"] == [{"factors": ["code", "parameters", "model"], "dividend": 1.0}]
+    assert set(map(tuple, found["restores"])) == {("code",), ("parameters",), ("model",)}
+
+
+def test_a_factor_that_does_not_run_without_another_is_not_separable(project: Ruled) -> None:
+    project.ruled("c + p - 2 * (p > c)", factors="cp")
+    found = causes(project.audit("--explain"))
+    assert found["unresolved"][0]["from_b"] == ["parameters"]
+    assert "does not work" in found["unresolved"][0]["why"]
+    assert not found["separable"]
+    assert "ot separable" in " ".join(found["sentences"]) or "cannot be told apart" in " ".join(found["sentences"])
+
+
+def test_a_second_search_costs_nothing_and_one_that_was_stopped_goes_on(project: Ruled) -> None:
+    project.ruled("c * p + m / 25")
+    short = causes(project.audit("--explain", "--explain-budget", "3"))
+    assert (short["budget_spent"], short["runs"]) == (True, 3)
+    assert "budget was spent" in " ".join(short["sentences"])
+    whole = causes(project.audit("--explain"))
+    again = causes(project.audit("--explain"))
+    assert (again["runs"], again["shares"], again["culprits"]) == (0, whole["shares"], whole["culprits"])
+    assert whole["cached"] >= 3
+
+
+def test_a_secret_parameter_is_named_and_not_shown(project: Project) -> None:
+    project.ruled("c", factors="c")
+    program = PREDICT.replace('settings["p"]', 'len(settings["api_key"])')
+    commit = project.repository.commit({"predict.py": program, "rule.txt": "p"})
+    sides = [
+        project.deployment(code=project.at(commit), parameters={"values": {"api_key": key, "idle": key[0]}})
+        for key in ("sesame-open-1", "xylophone-is-longer-2")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain")
+    assert culprits(causes(result)) == {"api_key"}
+    folder = Path(result.report["audit"]["folder"])
+    written = "".join(
+        path.read_text("utf-8", "replace") for path in folder.rglob("*") if path.suffix in (".json", ".jsonl")
+    )
+    assert "sesame" not in written + result.stderr
+    assert "xylophone" not in written + result.stderr
+
+
+def test_noise_alone_names_no_factor(project: Ruled) -> None:
+    project.ruled("9", noise=0.5)
+    result = project.audit("--explain", "--repeat", "5")
+    found = causes(result)
+    assert result.report["verdict"] in ("within-noise", "undecided")
+    assert (found["factors"], found["shares"]) == ([], {})
+    assert "own nondeterminism" in found["sentences"][0]
+
+
+def test_a_hash_seed_alone_names_no_factor(project: Project) -> None:
+    program = (
+        "import csv, sys\ninputs, output, params = sys.argv[1:4]\n"
+        "first = float(next(iter({'1', '2', '3', '4', '5', '6'})))\n"
+        "with open(output, 'w') as out:\n    print('id,score', file=out)\n"
+        "    for row in csv.DictReader(open(inputs)):\n"
+        "        print(row['id'], float(row['x']) + first, sep=',', file=out)\n"
+    )
+    code = {"repository": "code", "commit": project.repository.commit({"predict.py": program})}
+    sides = [
+        project.deployment(
+            code=code, environment={"requirements": "requirements.txt", "variables": {"PYTHONHASHSEED": seed}}
+        )
+        for seed in ("1", "4")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain")
+    assert result.report["verdict"] == "drift"
+    found = causes(result)
+    assert (found["factors"], found["shares"], found["culprits"]) == ([], {}, [])
+    assert "PYTHONHASHSEED" in found["sentences"][0]
+    assert "own nondeterminism" in found["sentences"][0]
+
+
+def test_the_cause_is_found_under_noise(project: Ruled) -> None:
+    project.ruled("8 * p + 9", noise=0.3, factors="cp")
+    result = project.audit("--explain")
+    assert result.report["verdict"] == "drift", result.stderr
+    found = causes(result)
+    assert found["smallest"] == ["parameters"]
+    assert found["shares"]["parameters"] == pytest.approx(1, abs=0.2)
+    assert "p" in culprits(found)
+
+
+def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
+    project.ruled("c * p", factors="cp")
+    result = project.audit("--explain")
+    folder = Path(result.report["audit"]["folder"])
+    lines = [json.loads(line) for line in (folder / "explain" / "ledger.jsonl").read_text().splitlines()]
+    assert {"factors", "commits", "inside code", "inside parameters"} <= {line["stage"] for line in lines}
+    journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    told = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
+    assert len(told) == len(lines)
+    progress = [event["text"] for event in journal if event["step"] == "explain" and event["status"] == "progress"]
+    assert progress[0] == "factors: code, parameters"
+    assert "parameters: 3 things still possible" in progress

@@ -1,0 +1,142 @@
+"""`repro_tui.explain` over plain functions: numbers, arrays, labels, what fails, and what needs what."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+import repro_tui
+from repro_tui.model.errors import Refused
+
+
+def test_the_example_of_the_documentation() -> None:
+    a = {"code": 1, "boost": 0.0, "seed": 7}
+    b = {"code": 2, "boost": 3.0, "seed": 8}
+
+    def evaluate(deployment: dict[str, Any]) -> list[float]:
+        return [x + (deployment["boost"] if deployment["code"] == 2 else 0.0) for x in (1.0, 2.0, 3.0)]
+
+    found = repro_tui.explain(a, b, evaluate)
+    assert found.smallest == ("code", "boost")
+    assert found.interactions == {frozenset({"code", "boost"}): 1.0}
+    assert found.sentences == (
+        "All of the change needs code and boost together.",
+        "seed does nothing to it.",
+        "Reverting code or boost alone restores A.",
+    )
+    assert found.to_dict()["shares"] == {"code": 0.5, "boost": 0.5, "seed": 0.0}
+
+
+def test_labels_are_one_hot() -> None:
+    def evaluate(values: dict[str, Any]) -> list[str]:
+        return ["yes" if row < values["x"] else "maybe" if row < values["y"] else "no" for row in range(100)]
+
+    found = repro_tui.explain({"x": 10, "y": 20}, {"x": 30, "y": 60}, evaluate)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert found.smallest == ("x", "y")
+
+
+def test_many_factors_are_bisected_and_needs_are_held_to() -> None:
+    a = {f"p{number}": 1 for number in range(200)}
+    b = {f"p{number}": 2 for number in range(200)} | {"new": 1}
+    seen = []
+
+    def evaluate(values: dict[str, Any]) -> float:
+        seen.append(values)
+        assert values["p7"] == 1 or values["p3"] == 2, "p7 needs p3"
+        return float(values["p7"] == 2 and "new" in values)
+
+    found = repro_tui.explain(a, b, evaluate, needs={"p7": ["p3"]})
+    assert set(map(frozenset, found.culprits)) == {frozenset({"p3", "p7"}), frozenset({"new"})}
+    assert not found.separable
+    assert found.runs == len(seen) <= 24
+    assert not found.unresolved
+
+
+def test_what_raises_is_unresolved_and_named() -> None:
+    def evaluate(values: dict[str, Any]) -> float:
+        if values["x"] == 2 and values["y"] == 1:
+            raise ImportError("x needs y")
+        return float(values["x"] + values["y"])
+
+    found = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
+    assert found.unresolved == {frozenset({"x"}): "ImportError: x needs y"}
+    assert not found.separable
+    assert found.shares == pytest.approx({"x": 0.5, "y": 0.5})
+
+
+def test_the_same_answer_needs_no_explanation() -> None:
+    found = repro_tui.explain({"x": 1}, {"x": 2}, lambda values: np.zeros(3))
+    assert (found.runs, found.shares) == (2, {})
+    assert "nothing to explain" in found.note
+
+
+def test_a_budget_ends_the_search() -> None:
+    found = repro_tui.explain(
+        {"x": 1, "y": 1, "z": 1}, {"x": 2, "y": 2, "z": 2}, lambda v: v["x"] * v["y"] * v["z"], max_runs=5
+    )
+    assert found.budget_spent
+    assert found.runs == 7  # with those for A and B
+    assert len(found.attribution.values) == 7
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_no_answer_for_an_end_is_refused() -> None:
+    with pytest.raises(Refused, match="no answer for A"):
+        repro_tui.explain({"x": 1}, {"x": 2}, lambda values: None)
+
+
+def test_values_of_any_kind_and_answers_that_cannot_be_measured() -> None:
+    def evaluate(values: dict[str, Any]) -> Any:
+        if values["x"].sum() > 1 and values["y"] == "old":
+            return ["a", "label"] if values["z"] else [float("nan"), 1.0]
+        return [values["x"].sum() + len(values["y"]), 1.0]
+
+    a = {"x": np.zeros(2), "y": "old", "z": False}
+    found = repro_tui.explain(a, {"x": np.ones(2), "y": "newer", "z": True}, evaluate)
+    assert set(found.unresolved) == {frozenset({"x"}), frozenset({"x", "z"})}
+    assert "NaN" in found.unresolved[frozenset({"x"})]
+    assert found.shares == pytest.approx({"x": 0.5, "y": 0.5, "z": 0.0})
+
+
+def test_what_needs_forbid_is_never_called_for_shares_either() -> None:
+    called = []
+
+    def evaluate(values: dict[str, Any]) -> float:
+        called.append((values["x"], values["y"]))
+        return float(values["x"] + values["y"])
+
+    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, evaluate, needs={"x": ["y"]}, shares=True)
+    assert (1, 0) not in called
+    assert found.unresolved == {frozenset({"x"}): "x needs y"}
+    assert found.runs == len(called) == 3
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_what_it_says_has_the_shape_of_a_report(shares: bool) -> None:
+    definitions = json.loads(files("repro_tui.support.wire.schemas").joinpath("report.json").read_text())["$defs"]
+    found = repro_tui.explain({"x": 0, "y": 1}, {"x": 1.5, "y": {2, 3}}, lambda v: v["x"], shares=shares)
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    jsonschema.validate(told, definitions["Causes"] | {"$defs": definitions})
+    assert set(told) == set(definitions["Causes"]["properties"])
+    assert told["culprits"] == [{"factor": "x", "path": [], "a": 0, "b": 1.5, "sufficient": True, "alone": True}]
+
+
+def test_nothing_heavy_is_imported_before_it_is_called() -> None:
+    code = "import sys, repro_tui; repro_tui.explain; print({'numpy', 'pyarrow', 'duckdb'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_mixtures_run_at_once_and_answer_the_same(workers: int) -> None:
+    a, b = (dict.fromkeys("abcd", side) for side in (0, 1))
+    found = repro_tui.explain(a, b, lambda v: float(v["a"] and v["b"] and v["c"]), workers=workers)
+    assert (found.smallest, found.runs) == (("a", "b", "c"), 10)

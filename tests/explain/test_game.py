@@ -1,0 +1,251 @@
+"""Games whose answer is known, and random ones against the full factorial."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repro_tui.explain.budget import BudgetSpent
+from repro_tui.explain.game import Attribution, Value, attribute, dividends_of, shapley, subsets
+
+Set = frozenset[str]
+GAMES = 2_000
+
+
+class Played:
+    """A game as attribute() asks it: counts hybrids, fails those it is told to, and ends when the budget does."""
+
+    def __init__(self, value: Callable[[Set], float], broken: Callable[[Set], bool] = lambda chosen: False) -> None:
+        self.value, self.broken, self.asked, self.budget = value, broken, 0, 10**9
+
+    def __call__(self, sets: Sequence[Set]) -> list[Value]:
+        self.asked += len(sets)
+        if self.asked > self.budget:
+            raise BudgetSpent
+        return [self.one(chosen) for chosen in sets]
+
+    def one(self, chosen: Set) -> Value:
+        if self.broken(chosen):
+            return Value(None, "it crashed")
+        value = self.value(chosen)
+        return Value(value, reproduces=abs(value - 1) < 1e-9, restores=abs(value) < 1e-9)
+
+
+def play(
+    factors: str, value: Callable[[Set], float], broken: Callable[[Set], bool] = lambda chosen: False
+) -> Attribution:
+    return attribute(tuple(factors), Played(value, broken))
+
+
+def rounded(found: Attribution) -> dict[str, float]:
+    return {name: round(share, 9) for name, share in found.shares.items()}
+
+
+def test_one_factor_needs_no_hybrid() -> None:
+    played = Played(lambda chosen: 1.0)
+    found = attribute(("code",), played)
+    assert (found.shares, found.smallest, played.asked) == ({"code": 1.0}, ("code",), 0)
+    assert found.restores == (("code",),)
+
+
+def test_additive_factors_need_two_hybrids_each() -> None:
+    weights = {"a": 0.5, "b": 0.3, "c": 0.2, "d": 0.0}
+    played = Played(lambda chosen: sum(weights[name] for name in chosen))
+    found = attribute(tuple("abcd"), played)
+    assert (found.additive, played.asked) == (True, 8)
+    assert rounded(found) == weights
+    assert found.smallest == ("a", "b", "c")
+    assert not found.interactions
+
+
+def test_code_and_parameters_only_together() -> None:
+    found = play("cpm", lambda s: 0.96 * ({"c", "p"} <= s) + 0.04 * ("m" in s))
+    assert rounded(found) == {"c": 0.48, "p": 0.48, "m": 0.04}
+    assert {tuple(sorted(k)): round(v, 9) for k, v in found.interactions.items()} == {("c", "p"): 0.96}
+
+
+def test_either_suffices() -> None:
+    found = play("abx", lambda s: float(bool(s & {"a", "b"})))
+    assert rounded(found) == {"a": 0.5, "b": 0.5, "x": 0.0}
+    assert len(found.smallest) == 1
+    assert found.restores == (("a", "b"),)
+
+
+def test_exclusive_or() -> None:
+    found = play("abc", lambda s: float(len(s) % 2))
+    assert rounded(found) == {name: round(1 / 3, 9) for name in "abc"}
+    assert {len(chosen): round(v) for chosen, v in found.dividends.items()} == {1: 1, 2: -2, 3: 4}
+
+
+def test_exact_cancellation_of_two_beside_a_third() -> None:
+    found = play("abc", lambda s: 2.0 * ("a" in s) - 2.0 * ("b" in s) + ("c" in s))
+    assert rounded(found) == {"a": 2.0, "b": -2.0, "c": 1.0}
+    assert found.additive
+
+
+def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
+    played = Played(lambda s: float({"a", "b", "c"} <= s))
+    found = attribute(tuple("abcde"), played)
+    assert rounded(found) == {"a": round(1 / 3, 9), "b": round(1 / 3, 9), "c": round(1 / 3, 9), "d": 0.0, "e": 0.0}
+    assert found.smallest == ("a", "b", "c")
+    assert set(found.restores) == {("a",), ("b",), ("c",)}
+    assert played.asked < 2**5 - 2
+
+
+def test_a_majority_that_no_end_shows_is_found_by_all_hybrids() -> None:
+    found = play("abcde", lambda s: float(len(s & {"a", "b", "c"}) >= 2))
+    assert rounded(found) == {"a": round(1 / 3, 9), "b": round(1 / 3, 9), "c": round(1 / 3, 9), "d": 0.0, "e": 0.0}
+
+
+def test_a_factor_that_needs_another_is_not_told_apart_from_it() -> None:
+    found = play("abc", lambda s: 0.5 * ("a" in s) + 0.5 * ("b" in s), broken=lambda s: "a" in s and "b" not in s)
+    assert found.groups == (("a", "b"),)
+    assert rounded(found) == {"a": 0.5, "b": 0.5, "c": 0.0}
+    assert all("a" in chosen for chosen in found.unresolved)
+
+
+def test_where_nothing_can_be_tried_nothing_is_told_apart() -> None:
+    found = play("abc", lambda s: 0.0, broken=lambda s: True)
+    assert found.groups == (("a", "b", "c"),)
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("budget", range(16))
+def test_a_budget_that_ends_leaves_an_answer_that_adds_up(budget: int) -> None:
+    played = Played(lambda s: float({"a", "b", "c"} <= s))
+    played.budget = budget
+    found = attribute(tuple("abcd"), played)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    if not found.complete:
+        assert found.groups
+
+
+def test_of_additive_factors_those_that_do_anything_restore_a_together() -> None:
+    found = play("abcd", lambda s: 0.6 * ("a" in s) + 0.4 * ("b" in s))
+    assert (found.additive, found.smallest, found.restores) == (True, ("a", "b"), (("a", "b"),))
+
+
+VECTORS = {  # c moves the outputs across the way from A to B, which its score does not show
+    "a": (-1.0, 1.0),
+    "b": (0.0, 0.0),
+    "c": (1.0, 0.0),
+}
+
+
+def across(sets: Sequence[Set]) -> list[Value]:
+    """Vectors that add up, measured as the outputs of hybrids are."""
+    whole = [sum(vector[at] for vector in VECTORS.values()) for at in (0, 1)]
+    made = [[sum(VECTORS[name][at] for name in chosen) for at in (0, 1)] for chosen in sets]
+    length = sum(x * x for x in whole)
+    return [
+        Value(
+            sum(x * y for x, y in zip(one, whole, strict=True)) / length, reproduces=one == whole, restores=not any(one)
+        )
+        for one in made
+    ]
+
+
+def test_a_factor_whose_score_is_nothing_may_be_needed_for_b() -> None:
+    found = attribute(tuple("abc"), across)
+    assert rounded(found) == {"a": 1.0, "b": 0.0, "c": 0.0}
+    assert found.smallest == ("a", "c")
+
+
+class Bought(Played):
+    """A game played as runs are: some at once, each paid for, and what was paid for is kept."""
+
+    def __init__(self, value: Callable[[Set], float], runs: int) -> None:
+        super().__init__(value)
+        self.left, self.kept = runs, dict[Set, Value]()
+
+    def __call__(self, sets: Sequence[Set]) -> list[Value]:
+        for chosen in sets:
+            if chosen not in self.kept and self.left > 0:
+                self.left -= 1
+                self.kept[chosen] = self.one(chosen)
+        if any(chosen not in self.kept for chosen in sets):
+            raise BudgetSpent
+        return [self.kept[chosen] for chosen in sets]
+
+
+@pytest.mark.parametrize("runs", range(31))
+def test_what_is_said_when_a_budget_ends_is_true(runs: int) -> None:
+    chance, told = random.Random(runs), 0
+    for _ in range(40):
+        names, dividends = random_game(chance) or (("x",), {})
+        if len(names) > 5 or not dividends:
+            continue
+        played = Bought(lambda s, d=dividends: sum(v for chosen, v in d.items() if chosen <= s), runs)
+        found = attribute(names, played)
+        assert set(found.values) == {*played.kept, frozenset(), frozenset(names)}  # nothing that was paid for is lost
+        true_of_blocks(found, played.value)
+        assert played.one(frozenset(found.smallest)).reproduces
+        for reverted in found.restores:
+            assert played.one(frozenset(names) - set(reverted)).restores
+        told += not found.complete
+    assert told or runs > 10
+
+
+def true_of_blocks(found: Attribution, value: Callable[[Set], float]) -> None:
+    """Its shares are those of the game whose players are the groups that it names."""
+    apart = [(name,) for name in found.factors if not any(name in group for group in found.groups)]
+    blocks = {" ".join(group): frozenset(group) for group in (*found.groups, *apart)}
+    scores = {s: value(frozenset().union(*(blocks[name] for name in s))) for s in subsets(tuple(blocks))}
+    true = shapley(dividends_of(scores, tuple(blocks)), tuple(blocks))
+    for name, block in blocks.items():
+        assert sum(found.shares[factor] for factor in block) == pytest.approx(true[name], abs=1e-3)
+
+
+def random_game(chance: random.Random) -> tuple[tuple[str, ...], dict[Set, float]] | None:
+    """Some factors act, alone and in groups of up to three; the rest do nothing."""
+    names = tuple(f"f{number}" for number in range(chance.choice((3, 4, 5, 6))))
+    acting = chance.sample(names, chance.randint(1, len(names)))
+    dividends: dict[Set, float] = {}
+    for _ in range(chance.randint(1, 4)):
+        chosen = frozenset(chance.sample(acting, chance.randint(1, min(3, len(acting)))))
+        dividends[chosen] = dividends.get(chosen, 0.0) + chance.uniform(-1, 1)
+    whole = sum(dividends.values())
+    return (names, {s: d / whole for s, d in dividends.items()}) if abs(whole) > 0.1 else None
+
+
+def test_random_games_agree_with_the_full_factorial() -> None:
+    chance = random.Random(20_241_125)
+    asked: dict[int, list[int]] = {}
+    while sum(map(len, asked.values())) < GAMES:
+        game = random_game(chance)
+        if game is None:
+            continue
+        names, dividends = game
+        played = Played(lambda s, d=dividends: sum(v for chosen, v in d.items() if chosen <= s))
+        found = attribute(names, played)
+        full = dividends_of({s: played.value(s) for s in subsets(names)}, names)
+        assert found.shares == pytest.approx(shapley(full, names), abs=0.01), dividends
+        for chosen, dividend in full.items():
+            assert found.dividends.get(chosen, 0.0) == pytest.approx(dividend, abs=0.011), dividends
+        asked.setdefault(len(names), []).append(played.asked)
+    means = {count: statistics.fmean(runs) for count, runs in asked.items()}
+    assert means[4] < 10
+    assert means[5] < 14
+    assert means[6] < 18
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(-10, 10), min_size=16, max_size=16))
+def test_dividends_and_shares_hold_their_axioms(numbers: list[float]) -> None:
+    names = tuple("abcd")
+    values = dict(zip(subsets(names), [0.0, *numbers[1:]], strict=True))
+    found = dividends_of(values, names)
+    shares = shapley(found, names)
+    assert sum(shares.values()) == pytest.approx(values[frozenset(names)], abs=1e-6)  # efficiency
+    for chosen, value in values.items():  # the dividends of the parts make the whole
+        assert sum(d for part, d in found.items() if part <= chosen) == pytest.approx(value, abs=1e-6)
+    swapped = {frozenset(s.translate({97: 98, 98: 97}) for s in chosen): v for chosen, v in values.items()}
+    mirrored = shapley(dividends_of(swapped, names), names)
+    assert mirrored["a"] == pytest.approx(shares["b"], abs=1e-6)  # symmetry
+    idle = {chosen: values[chosen - {"d"}] for chosen in values}
+    assert shapley(dividends_of(idle, names), names)["d"] == pytest.approx(0, abs=1e-6)  # a dummy gets nothing

@@ -1,0 +1,102 @@
+"""The cause between two images: their Python packages and everything else in them are factors of their own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.project import Project
+from tests.engines import base_image, docker, sif
+from tests.explain.test_audits import causes, culprits
+
+pytestmark = pytest.mark.docker
+SITE = "usr/local/lib/python3.11/dist-packages"
+PREDICT = """\
+import csv, os, sys
+import scaler, adder
+inputs, output, params = sys.argv[1:4]
+system = float(open("/opt/factor").read()) * float(os.environ.get("GAIN", "1"))
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(inputs)):
+        out.writerow([row["id"], repr(adder.add(scaler.scale(float(row["x"])), system))])
+"""
+
+
+def package(root: Path, name: str, version: str, code: str, requires: str = "") -> None:
+    """A package as an installer leaves it."""
+    info = root / SITE / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    needed = f"Requires-Dist: {requires}\n" if requires else ""
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}")
+    (root / SITE / f"{name}.py").write_text(code)
+    (info / "RECORD").write_text(f"{name}.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
+
+
+def image(folder: Path, name: str, scale: int, bias: int, factor: int, version: str) -> str:
+    """An image with three packages and a file of its own, built from the base image."""
+    root = folder / name
+    package(root, "scaler", version, f"def scale(x):\n    return x * {scale}\n")
+    package(root, "adder", version, f"def add(x, y):\n    return x + y + {bias}\n")
+    package(root, "idle", version, f"VERSION = {version!r}\n")
+    (root / "opt").mkdir()
+    (root / "opt" / "factor").write_text(str(factor))
+    (folder / f"{name}.Dockerfile").write_text(f"FROM {base_image()}\nCOPY {name}/ /\n")
+    return docker("build", "--quiet", "--file", str(folder / f"{name}.Dockerfile"), str(folder))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+def recorded(project: Project, a: str, b: str) -> None:
+    commit = project.repository.commit({"predict.py": PREDICT})
+    code: dict[str, Any] = {"code": {"repository": "code", "commit": commit}}
+    project.record(
+        a=project.deployment(**code, environment={"image": a}), b=project.deployment(**code, environment={"image": b})
+    )
+
+
+def test_a_package_of_one_image_is_found_by_showing_it_over_the_other(project: Project, tmp_path: Path) -> None:
+    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 2, 0, 0, "2.0"))
+    found = causes(project.audit("--explain"))
+    assert found["factors"] == ["environment.packages", "environment.system"]
+    assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
+    assert culprits(found) == {"packages/scaler"}
+    (culprit,) = found["culprits"]
+    assert (culprit["a"], culprit["b"], culprit["sufficient"]) == ("1.0", "2.0", True)
+
+
+def test_the_rest_of_the_image_is_a_factor_beside_its_packages(project: Project, tmp_path: Path) -> None:
+    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 1, 3, 1, "2.0"))
+    found = causes(project.audit("--explain"))
+    assert found["shares"] == pytest.approx({"environment.packages": 0.75, "environment.system": 0.25})
+    assert culprits(found) == {"packages/adder"}
+
+
+def test_where_packages_are_the_same_the_image_is_one_factor_and_that_is_said(project: Project, tmp_path: Path) -> None:
+    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 1, 0, 1, "1.0"))
+    found = causes(project.audit("--explain"))
+    assert (found["factors"], found["smallest"]) == (["environment"], ["environment"])
+    assert "one factor" in " ".join(found["sentences"])
+
+
+@pytest.mark.apptainer
+def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Project, tmp_path: Path) -> None:
+    for name, scale, version in (("a", 1, "1.0"), ("b", 2, "2.0")):
+        made = sif(tmp_path, image(tmp_path, name, scale, 0, 0, version), f"{name}.sif")
+        shutil.copyfile(made, project.folder / f"{name}.sif")
+    commit = project.repository.commit({"predict.py": PREDICT})
+    sides = [
+        project.deployment(code={"repository": "code", "commit": commit}, environment={"sif": f"{name}.sif"})
+        for name in ("a", "b")
+    ]
+    project.record(a=sides[0], b=sides[1])
+    found = causes(project.audit("--explain"))
+    assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
+    assert culprits(found) == {"packages/scaler"}

@@ -1,0 +1,251 @@
+"""Searches among many things whose answer is known: needs, cycles, crashes that nothing declares, budgets."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repro_tui.explain.budget import BudgetSpent
+from repro_tui.explain.lattice import Culprits, Outcome, closure, dependents, order, search
+from repro_tui.explain.window import Change, first_change
+
+Set = frozenset[str]
+Needs = dict[str, frozenset[str]]
+
+
+class Tried:
+    """A test of closed sets: counts, checks that only what can be installed is asked, crashes where told."""
+
+    def __init__(
+        self, guilty: Callable[[Set], bool], needs: Needs, crashes: Callable[[Set], bool] = lambda s: False
+    ) -> None:
+        self.guilty, self.needs, self.crashes = guilty, needs, crashes
+        self.runs, self.budget = 0, 10**9
+
+    def __call__(self, sets: Sequence[Set]) -> list[Outcome]:
+        for chosen in sets:
+            assert closure(chosen, self.needs) == chosen, f"{sorted(chosen)} cannot be installed"
+        self.runs += len(sets)
+        if self.runs > self.budget:
+            raise BudgetSpent
+        return [
+            Outcome(None, "crash") if self.crashes(s) else Outcome(self.guilty(s), restores=not self.guilty(s))
+            for s in sets
+        ]
+
+
+def names(count: int) -> list[str]:
+    return [f"p{number:03}" for number in range(count)]
+
+
+def find(
+    items: list[str],
+    guilty: Callable[[Set], bool],
+    needs: Needs | None = None,
+    crashes: Callable[[Set], bool] = lambda s: False,
+) -> tuple[Culprits, int]:
+    tried = Tried(guilty, needs or {}, crashes)
+    return search(items, needs or {}, tried), tried.runs
+
+
+def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
+    for name in names(26):
+        found, runs = find(names(26), lambda s, name=name: name in s)
+        assert found.groups == ((name,),)
+        assert (found.sufficient, found.separable, found.restoring) == (True, True, frozenset({name}))
+        assert runs <= math.ceil(math.log2(26)) + 2  # and one that it alone does it, one that nothing else does
+
+
+def test_what_is_likely_is_found_sooner_and_what_is_not_hardly_later() -> None:
+    items = names(26)
+    for name in items:
+        tried = Tried(lambda s, name=name: name in s, {})
+        found = search(items, {}, tried, likely={"p013": 8.0, "p020": 3.0})
+        assert found.names == (name,)
+        assert tried.runs <= (5 if name == "p013" else 10)
+
+
+def test_two_culprits_that_only_act_together() -> None:
+    found, runs = find(names(40), lambda s: {"p007", "p031"} <= s)
+    assert set(found.names) == {"p007", "p031"}
+    assert (found.sufficient, found.separable, found.alternatives) == (True, True, ())
+    assert runs <= 2 * math.ceil(math.log2(40)) + 5
+
+
+def test_either_of_two_is_found_with_the_other_as_alternative() -> None:
+    found, _ = find(names(30), lambda s: bool(s & {"p004", "p022"}))
+    assert len(found.names) == 1
+    assert {*found.names, *found.alternatives[0]} == {"p004", "p022"}
+    assert not found.restoring
+
+
+def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
+    needs = {"p009": frozenset({"p003"})}
+    found, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
+    assert (found.groups, found.separable, found.sufficient) == ((("p003", "p009"),), False, True)
+
+
+def test_a_culprit_that_others_need_is_named_alone() -> None:
+    needs = {"p009": frozenset({"p003"}), "p011": frozenset({"p003", "p009"})}
+    found, _ = find(names(20), lambda s: "p003" in s, needs)
+    assert (found.groups, found.separable) == ((("p003",),), True)
+
+
+def test_a_cycle_is_one_group() -> None:
+    needs = {"p002": frozenset({"p005"}), "p005": frozenset({"p008"}), "p008": frozenset({"p002"})}
+    found, _ = find(names(12), lambda s: "p005" in s, needs)
+    assert (found.groups, found.separable) == ((("p002", "p005", "p008"),), False)
+
+
+def test_a_crash_that_nothing_declares_is_worked_around() -> None:
+    def crashes(chosen: Set) -> bool:
+        return "p010" in chosen and "p002" not in chosen
+
+    for name in ("p001", "p010", "p015"):
+        found, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
+        assert name in found.names
+        assert found.sufficient or found.unresolved
+
+
+@pytest.mark.parametrize("count", [26, 100, 400])
+@pytest.mark.parametrize("clashes", [1, 3, 8])
+def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -> None:
+    """Things that crash without another that they do not declare: the guilty ones are named, or a range with them."""
+    runs, sharp = [], 0
+    for seed in range(10):
+        chance = random.Random(seed)
+        items = names(count)
+        pairs = [chance.sample(items, 2) for _ in range(clashes)]
+        guilty = chance.choice(items)
+        found, asked = find(
+            items,
+            lambda s, guilty=guilty: guilty in s,
+            crashes=lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs),
+        )
+        assert guilty in found.names
+        assert found.sufficient
+        sharp += found.names == (guilty,)
+        runs.append(asked)
+    assert sharp >= 6
+    assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
+
+
+def test_what_needs_nothing_can_still_come_after_what_it_crashes_without() -> None:
+    needs = {"p001": frozenset({"p002"}), "p002": frozenset({"p003"})}
+
+    found, _ = find(
+        names(8), lambda s: "p000" in s, needs, crashes=lambda s: "p000" in s and "p001" not in s and len(s) < 7
+    )
+    assert "p000" in found.names
+    assert set(found.names) <= {"p000", "p001", "p002", "p003"}
+    assert found.sufficient
+
+
+def test_the_same_search_asks_the_same_in_every_process() -> None:
+    """The order in which sets are walked differs from process to process; what is asked must not."""
+    code = (
+        "from tests.explain.test_lattice import *\n"
+        "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
+        "def test(sets):\n"
+        "    asked.extend(sorted(s) for s in sets)\n"
+        "    return [Outcome(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
+        "found = search(n, needs, test); print(asked, found.groups)"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
+
+
+def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() -> None:
+    found, _ = find(names(6), lambda s: False, crashes=lambda s: True)
+    assert set(found.names) == set(names(6))
+    assert not found.separable
+    assert found.unresolved
+
+
+@pytest.mark.parametrize("budget", range(12))
+def test_a_budget_that_ends_leaves_what_is_known(budget: int) -> None:
+    tried = Tried(lambda s: {"p007", "p031"} <= s, {})
+    tried.budget = budget
+    found = search(names(40), {}, tried)
+    assert not found.complete
+    assert not found.sufficient
+    assert set(found.names) <= {"p007", "p031"} or len(found.names) > 1
+
+
+def random_needs(items: list[str], chance: random.Random) -> Needs:
+    return {
+        item: frozenset(chance.sample(items, min(len(items) - 1, chance.randint(0, 2))))
+        for item in chance.sample(items, len(items) // 3)
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**9), st.integers(2, 60))
+def test_what_is_found_is_sufficient_and_nothing_of_it_can_be_left_out(seed: int, count: int) -> None:
+    chance = random.Random(seed)
+    items = names(count)
+    needs = random_needs(items, chance)
+    guilty = frozenset(chance.sample(items, chance.randint(1, min(3, count))))
+    found, _ = find(items, lambda s: guilty <= s, needs)
+    kept = frozenset(found.names)
+    assert found.sufficient
+    assert kept == closure(guilty, needs)
+    for name in kept:
+        assert not guilty <= kept - dependents([name], needs)
+
+
+def test_the_order_puts_what_is_needed_first() -> None:
+    needs = {"a": frozenset({"c"}), "b": frozenset({"a"}), "d": frozenset({"e"}), "e": frozenset({"d"})}
+    groups = order("abcde", needs)
+    flat = [name for group in groups for name in group]
+    assert flat.index("c") < flat.index("a") < flat.index("b")
+    assert ("d", "e") in groups
+
+
+# -- ways -----------------------------------------------------------------------------------------------------------
+
+
+def walk(points: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
+    runs = 0
+
+    def test(at: Sequence[int]) -> list[Outcome]:
+        nonlocal runs
+        runs += len(at)
+        return [Outcome(None, "does not build") if one in (broken or set()) else Outcome(one >= first) for one in at]
+
+    return first_change(points, test), runs
+
+
+def test_a_way_is_bisected() -> None:
+    for first in range(1, 100):
+        change, runs = walk(100, first)
+        assert (change.before, change.after, change.exact) == (first - 1, first, True)
+        assert runs <= math.ceil(math.log2(100))
+
+
+def test_points_that_cannot_be_tried_are_skipped() -> None:
+    change, _ = walk(50, 20, {24, 25, 26, 37})
+    assert (change.before, change.after) == (19, 20)
+
+
+def test_a_change_that_skipped_points_hide_is_a_range() -> None:
+    change, _ = walk(50, 25, {24, 25, 26})
+    assert (change.before, change.after, change.exact, change.skipped) == (23, 27, False, (24, 25, 26))

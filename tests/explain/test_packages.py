@@ -1,0 +1,153 @@
+"""The cause inside an environment, as real audits: real wheels, real uv environments, answers known beforehand."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.project import Project, Result
+from tests.conftest import REQUIRED, need
+from tests.explain.test_audits import causes, culprits
+
+IDLE = 20
+OF_A = """\
+numpy==1.26.4 scipy==1.13.1 pandas==2.2.2 attrs==23.1.0 certifi==2023.11.17 charset-normalizer==3.3.1 click==8.1.6
+idna==3.4 packaging==23.1 pytz==2023.3 requests==2.31.0 six==1.16.0 typing-extensions==4.8.0 urllib3==2.0.7 zipp==3.16.2
+jinja2==3.1.2 markupsafe==2.1.3 python-dateutil==2.8.2 tzdata==2023.3 joblib==1.3.2 threadpoolctl==3.2.0 tqdm==4.66.1
+filelock==3.12.4 fsspec==2023.10.0 platformdirs==3.11.0 networkx==3.2.1
+"""
+OF_B = """\
+numpy==2.1.3 scipy==1.14.1 pandas==2.2.3 attrs==24.2.0 certifi==2024.8.30 charset-normalizer==3.4.0 click==8.1.7
+idna==3.10 packaging==24.1 pytz==2024.2 requests==2.32.3 six==1.17.0 typing-extensions==4.12.2 urllib3==2.2.3
+zipp==3.20.2 jinja2==3.1.4 markupsafe==3.0.2 python-dateutil==2.9.0.post0 tzdata==2024.2 joblib==1.4.2
+threadpoolctl==3.5.0 tqdm==4.67.0 filelock==3.16.1 fsspec==2024.10.0 platformdirs==4.3.6 networkx==3.4.2
+"""
+PROMOTION = """\
+import csv, sys
+import numpy as np
+inputs, output, params = sys.argv[1:4]
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(inputs)):
+        out.writerow([row["id"], int(np.uint8(int(float(row["x"]) * 30)) + 100)])
+"""
+SUM = """\
+import csv, importlib, sys
+inputs, output, params = sys.argv[1:4]
+def value(name):
+    try:
+        return importlib.import_module(name).VALUE
+    except ModuleNotFoundError:
+        return 0
+RULE = lambda alpha, beta, extra, gone: {rule}
+score = RULE(value("alpha"), value("beta"), value("extra"), value("gone"))
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(inputs)):
+        out.writerow([row["id"], repr(float(row["x"]) + score)])
+"""
+
+
+def wheel(folder: Path, name: str, version: int, requires: tuple[str, ...] = (), code: str = "") -> str:
+    """A wheel of one module, as a build leaves it; returns its pin."""
+    info = f"{name}-{version}.dist-info"
+    needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
+    files = {
+        f"{name}.py": code or f"VALUE = {version - 1}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return f"{name}=={version}"
+
+
+class Packaged(Project):
+    """A and B differ in requirements only."""
+
+    def audit_of(self, program: str, a: str, b: str, **variables: str) -> Result:
+        files = {"predict.py": program, "a.txt": a, "b.txt": b}
+        code = {"repository": "code", "commit": self.repository.commit(files)}
+        command = {"command": ["python", "predict.py", "{inputs}", "{output}", "{params}"], "timeout_s": 60}
+        sides: dict[str, Any] = {
+            name: self.deployment(code=code, predict=command, environment={"requirements": f"{name}.txt"})
+            for name in "ab"
+        }
+        self.record(**sides)
+        return self.audit("--explain", **variables)
+
+    def mixed(self, rule: str, a: list[str], b: list[str], wheels: Path) -> dict[str, Any]:
+        idle = [[wheel(wheels, f"idle{number}", version) for number in range(IDLE)] for version in (1, 2)]
+        texts = ["\n".join([*pins, *more]) for pins, more in zip((a, b), idle, strict=True)]
+        offline = {"UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}
+        return causes(self.audit_of(SUM.replace("{rule}", rule), *texts, **offline))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Packaged:
+    return Packaged(tmp_path / "project")
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    (tmp_path / "wheels").mkdir()
+    return tmp_path / "wheels"
+
+
+@pytest.mark.network
+def test_numpys_promotion_is_found_among_26_packages_in_six_runs(project: Packaged) -> None:
+    result = project.audit_of(PROMOTION, *(text.replace(" ", "\n") for text in (OF_A, OF_B)))
+    if not result.stdout or result.status == 3:
+        need("network", "network" not in REQUIRED, f"no index of packages: {result.stderr[-300:]}")
+    found = causes(result)
+    assert culprits(found) == {"packages/numpy", "packages/numpy/release"}
+    numpy, release = found["culprits"]
+    assert (numpy["a"], numpy["b"], numpy["sufficient"], numpy["alone"]) == ("1.26.4", "2.1.3", True, True)
+    assert release["b"] == "2.0.0"
+    assert found["unresolved"] == []
+    folder = Path(result.report["audit"]["folder"])
+    stages = [line for line in (folder / "explain" / "ledger.jsonl").read_text().splitlines() if "inside" in line]
+    assert len(stages) <= 6
+    assert "Reverting numpy from 2.1.3 to 1.26.4 alone restores A." in found["sentences"]
+
+
+def test_a_package_that_needs_the_other_guilty_one_is_not_separable(project: Packaged, wheels: Path) -> None:
+    a = [wheel(wheels, "alpha", 1), wheel(wheels, "beta", 1)]
+    b = [wheel(wheels, "alpha", 2), wheel(wheels, "beta", 2, ("alpha>=2",))]
+    found = project.mixed("alpha * beta", a, b, wheels)
+    assert culprits(found) == {"packages/alpha", "packages/beta"}
+    assert (found["separable"], found["unresolved"]) == (False, [])
+    assert "not separable" in " ".join(found["sentences"])
+
+
+def test_a_cycle_of_packages_is_one_group(project: Packaged, wheels: Path) -> None:
+    a = [wheel(wheels, "alpha", 1, ("beta<2",)), wheel(wheels, "beta", 1, ("alpha<2",))]
+    b = [wheel(wheels, "alpha", 2, ("beta>=2",)), wheel(wheels, "beta", 2, ("alpha>=2",))]
+    found = project.mixed("beta", a, b, wheels)
+    assert culprits(found) == {"packages/alpha", "packages/beta"}
+    assert (found["separable"], found["unresolved"]) == (False, [])
+
+
+@pytest.mark.parametrize(("rule", "name"), [("extra", "extra"), ("gone", "gone")])
+def test_a_package_that_came_or_went(project: Packaged, wheels: Path, rule: str, name: str) -> None:
+    found = project.mixed(rule, [wheel(wheels, "gone", 2)], [wheel(wheels, "extra", 2)], wheels)
+    (culprit,) = found["culprits"]
+    assert culprit["path"] == ["packages", name]
+    assert [culprit["a"], culprit["b"]] == ([None, "2"] if name == "extra" else ["2", None])
+
+
+def test_a_crash_that_nothing_declares_is_worked_around(project: Packaged, wheels: Path) -> None:
+    crash = "import beta\nassert beta.VALUE, 'alpha 2 does not work with beta 1'\nVALUE = 1\n"
+    a = [wheel(wheels, "alpha", 1), wheel(wheels, "beta", 1)]
+    b = [wheel(wheels, "alpha", 2, code=crash), wheel(wheels, "beta", 2)]
+    found = project.mixed("alpha", a, b, wheels)
+    assert {"packages/alpha"} <= culprits(found) <= {"packages/alpha", "packages/beta"}
+    idle = project.mixed("beta", a, b, wheels)
+    assert culprits(idle) == {"packages/beta"}
