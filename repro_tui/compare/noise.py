@@ -65,7 +65,7 @@ class Distances:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RunColumn:
     """A column that is measured: its name in the files, and the tolerance that its rows may move by all the same."""
 
     name: str
@@ -90,7 +90,7 @@ def measure(
     a: Sequence[Run],
     b: Sequence[Run],
     key: tuple[str, ...],
-    columns: Sequence[Measured],
+    columns: Sequence[RunColumn],
     scratch: Path,
     memory: int = MEMORY_LIMIT,
 ) -> Distances:

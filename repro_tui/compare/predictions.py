@@ -19,7 +19,7 @@ from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import (
     FEWEST,
     Distances,
-    Measured,
+    RunColumn,
     is_deterministic,
     judge,
     judge_recorded,
@@ -183,21 +183,21 @@ class _Comparison:
             again = replace(again, what=noise.sentence, do="repeat with more runs: --repeat 20, or fix what is random")
         return replace(again, noise=noise)
 
-    def _measured(self, area: PredictionsArea) -> dict[str, Measured]:
+    def _measured(self, area: PredictionsArea) -> dict[str, RunColumn]:
         """The columns that all runs are measured by, by the name that they have in the report."""
         names = {show(name, 200): name for name in pq.read_schema(self.a[0].predictions).names}
         return {
-            column.name: Measured(names[column.name], column.kind == "label", column.atol or 0.0, column.rtol or 0.0)
+            column.name: RunColumn(names[column.name], column.kind == "label", column.atol or 0.0, column.rtol or 0.0)
             for column in area.columns
             if column.verdict != "not-comparable" and not column.members
         }
 
 
-def _within(distances: Distances, measured: dict[str, Measured], column: Column) -> float | None:
+def _within(distances: Distances, measured: dict[str, RunColumn], column: Column) -> float | None:
     return distances.largest_within[measured[column.name].name] if column.name in measured else None
 
 
-def _beyond(distances: Distances, measured: dict[str, Measured], column: Column) -> int | None:
+def _beyond(distances: Distances, measured: dict[str, RunColumn], column: Column) -> int | None:
     return distances.beyond[measured[column.name].name].count if column.name in measured else None
 
 
