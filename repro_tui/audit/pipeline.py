@@ -75,6 +75,7 @@ class Audit:
     def _compare_workspaces(self, a: SideState, b: SideState) -> tuple[Area, Area, Area, Area]:
         from repro_tui.compare.code import compare_code
         from repro_tui.compare.data import compare_data
+        from repro_tui.compare.data_rows import with_rows
         from repro_tui.compare.environment import compare_environment
         from repro_tui.compare.parameters import compare_parameters
 
@@ -88,7 +89,10 @@ class Audit:
                     one.parameters if one else None, other.parameters if other else None, self.context
                 ),
             ),
-            self._area("data", lambda: compare_data(one, other, self.context)),
+            self._area(
+                "data",
+                lambda: with_rows(compare_data(one, other, self.context), one, other, self.folder, self.context),
+            ),
         )
         _warm_up()
         return areas
