@@ -95,7 +95,8 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_arrays(tmp_path: Path) -> None:
-    for shape, kind in (((4,), pa.float32()), ((4, 3), pa.list_(pa.float32())), ((4, 2, 2), pa.list_(pa.float32()))):
+    of_row = pa.list_(pa.float32())
+    for shape, kind in (((4,), pa.float32()), ((4, 3), of_row), ((4, 2, 2), pa.list_(of_row))):
         np.save(tmp_path / "a.npy", np.arange(np.prod(shape), dtype=">f4").reshape(shape))
         form, table = read(tmp_path, (tmp_path / "a.npy").read_bytes())
         assert (form, table.num_rows, table.schema.field("value").type) == (".npy", 4, kind)
