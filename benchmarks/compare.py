@@ -55,10 +55,54 @@ def make(folder: Path, rows: int, text_key: bool) -> None:
     pq.write_table(shuffled, folder / "b-shuffled.parquet", compression="zstd", row_group_size=131_072)
 
 
+def make_large(folder: Path, rows: int) -> None:
+    """a-shuffled.parquet and b-shuffled.parquet of any size in little memory: every value is worked out from its id."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names, segments = pa.array(["approve", "review", "decline"]), pa.array([f"s{n}" for n in range(50)])
+    multiplier = 2_654_435_761  # odd and prime, and so in step with no number of rows below it
+
+    def mixed(ids: Any, salt: int) -> Any:
+        """Random-looking fractions in [0, 1) of ids (splitmix64)."""
+        z = ids.astype(np.uint64) + np.uint64((salt * 0x9E3779B97F4A7C15) & (2**64 - 1))
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) / 2.0**53
+
+    def table(ids: Any, changed: bool) -> pa.Table:
+        values = {name: mixed(ids, salt) for salt, name in enumerate([*COLUMNS, "which"])}
+        change = (values["which"] < 0.001) & changed
+        label = np.where(change, 1, (values["label"] * 3).astype(np.int64))
+        return pa.table(
+            {
+                "id": ids * 7 + 3,
+                "label": names.take(pa.array(label)),
+                "probability": values["probability"],
+                "score": values["score"] * 10 + change * 1e-4,
+                "score32": values["score32"].astype(np.float32),
+                "count": (values["count"] * 1000).astype(np.int64),
+                "flag": values["flag"] < 0.5,
+                "segment": segments.take(pa.array((values["segment"] * 50).astype(np.int64))),
+            }
+        )
+
+    for side, shuffled in (("a", False), ("b", True)):
+        writer = None
+        for start in range(0, rows, 131_072):
+            ids = np.arange(start, min(rows, start + 131_072), dtype=np.int64)
+            part = table(ids * multiplier % rows if shuffled else ids, shuffled)
+            writer = writer or pq.ParquetWriter(folder / f"{side}-shuffled.parquet", part.schema, compression="zstd")
+            writer.write_table(part)
+        if writer:
+            writer.close()
+
+
 # -- the ways, each in a process of its own -----------------------------------------------------------------------
 
 
-def ours(a: Path, b: Path, keyed: bool) -> Any:
+def ours(a: Path, b: Path, keyed: bool, memory_limit: int = 2 << 30) -> Any:
     from repro_tui.compare.predictions import compare_predictions
     from repro_tui.model.record import Validation
     from repro_tui.model.request import Settings
@@ -70,7 +114,9 @@ def ours(a: Path, b: Path, keyed: bool) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         context = Context(cache=Cache(Path(folder) / "cache"))
         validation = Validation(key=("id",) if keyed else ())
-        area = compare_predictions(runs[0], runs[1], validation, Settings(), Path(folder), context)
+        area = compare_predictions(
+            runs[0], runs[1], validation, Settings(memory_limit=memory_limit), Path(folder), context
+        )
     return [area.rows.matched, sum(column.different + column.within_tolerance for column in area.columns)]
 
 
@@ -144,6 +190,11 @@ def datacompy_polars(a: Path, b: Path, keyed: bool) -> Any:
     return [len(found.intersect_rows)]
 
 
+def ours_1gib(a: Path, b: Path, keyed: bool) -> Any:
+    """Under --memory-limit 1GiB, which holds for the whole process."""
+    return ours(a, b, keyed, 1 << 30)
+
+
 KEYED: list[Callable[..., Any]] = [
     duckdb_join,
     ours,
@@ -155,7 +206,7 @@ KEYED: list[Callable[..., Any]] = [
     datacompy_pandas,
 ]
 IN_ORDER: list[Callable[..., Any]] = [reading, ours, duckdb_join]
-WAYS = {way.__name__: way for way in KEYED}
+WAYS = {way.__name__: way for way in [*KEYED, ours_1gib]}
 
 
 def one(name: str, a: Path, b: Path, keyed: bool) -> None:
@@ -184,11 +235,21 @@ def measure(ways: list[Callable[..., Any]], a: Path, b: Path, keyed: bool, skipp
         print(f"  {way.__name__:<20} {took}  {ratios}", flush=True)
 
 
+def limited(rows: int) -> None:
+    """Peak memory of the whole process under --memory-limit 1GiB: the goal is that it holds at 50 million rows."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        make_large(folder, rows)
+        print(f"{rows:,} rows, integer key, shuffled, under --memory-limit 1GiB (1,024 MiB)", flush=True)
+        measure([ours_1gib], folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, set())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--keys", nargs="*", default=["integer", "text"])
     parser.add_argument("--skip", nargs="*", default=[])
+    parser.add_argument("--limited", type=int, help="rows to compare under --memory-limit 1GiB, and nothing else")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -198,6 +259,9 @@ def main() -> None:
     if given.one:
         name, a, b, how = given.one
         one(name, Path(a), Path(b), how == "keyed")
+        return
+    if given.limited:
+        limited(given.limited)
         return
     for rows in given.rows:
         for key in given.keys:

@@ -49,6 +49,7 @@ class Audit:
             static = comparing.submit(self._compare_workspaces, a, b)
             predictions = self._predictions(a, b, inputs)
             code, environment, parameters, data = static.result()
+        predictions = self._stressed(predictions, (a, b), inputs.path)
         causes = self._causes(a, b, predictions, inputs) if self.request.settings.explain else None
         return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs, causes)
 
@@ -74,6 +75,7 @@ class Audit:
     def _compare_workspaces(self, a: SideState, b: SideState) -> tuple[Area, Area, Area, Area]:
         from repro_tui.compare.code import compare_code
         from repro_tui.compare.data import compare_data
+        from repro_tui.compare.data_rows import with_rows
         from repro_tui.compare.environment import compare_environment
         from repro_tui.compare.parameters import compare_parameters
 
@@ -87,7 +89,10 @@ class Audit:
                     one.parameters if one else None, other.parameters if other else None, self.context
                 ),
             ),
-            self._area("data", lambda: compare_data(one, other, self.context)),
+            self._area(
+                "data",
+                lambda: with_rows(compare_data(one, other, self.context), one, other, self.folder, self.context),
+            ),
         )
         _warm_up()
         return areas
@@ -119,6 +124,19 @@ class Audit:
             lost = a.failed or b.failed
             wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
         return self._sliced(area, a)
+
+    def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
+        """The area with what the sides' own predictions hang on that they should not, where that was asked for."""
+        runnable = [side for side in sides if not side.failed and side.workspace is not None]
+        if not self.request.settings.stress or not runnable:
+            return area
+        from repro_tui.audit.stress import stress
+
+        with self._stage("stress"):
+            found = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
+        area = replace(area, stress=found)
+        self._tell("predictions", area)
+        return area
 
     def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
         """The area with the parts of the inputs in which predictions moved."""

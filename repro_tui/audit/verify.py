@@ -44,7 +44,7 @@ class Verification(Audit):
         with self._stage("rebuild"):
             b.rebuild()
             self.inputs = take_inputs(b.record.validation, self.folder, self.context)
-        return self._told(a, b, self._verified(a, b))
+        return self._told(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
 
     def _take_recorded(self, a: SideState) -> None:
         """The recorded predictions as A's one run; a file that is no table is a gap."""
@@ -164,7 +164,7 @@ class Verification(Audit):
 
 
 def _summary(found: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
-    from repro_tui.report.summary import compared, sentence
+    from repro_tui.report.summary import compared, sentence, stressed
 
     lines = [sentence(f"{found.level}: {found.sentence}")]
     if b.failed and b.do:
@@ -179,4 +179,5 @@ def _summary(found: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ..
         lines += compared(area, area.verdict)
     elif found.level not in ("R0", "R1", "R2") and area.what:
         lines.append(sentence(f"Predictions: {area.what}"))
+    lines += stressed(area)
     return tuple(dict.fromkeys(lines))

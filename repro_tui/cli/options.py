@@ -84,6 +84,12 @@ def run_options(command: F) -> F:
                 type=click.IntRange(1, 100),
                 help="Runs of each side (default: as many as the noise rule wants: 2, 5 or 10).",
             ),
+            click.option(
+                "--stress",
+                is_flag=True,
+                help="Vary what should not matter, one thing at a time on one side: hash seed, threads, batch size, "
+                "row order, locale, time zone, path.",
+            ),
             click.option("--atol", metavar="X", type=click.FloatRange(0), help="Absolute tolerance of every column."),
             click.option("--rtol", metavar="X", type=click.FloatRange(0), help="Relative tolerance of every column."),
             click.option(
@@ -158,6 +164,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         raise click.BadParameter(f"there is no runner {runner!r}", param_hint="--runner")
     return Settings(
         repeat=options["repeat"],
+        stress=options["stress"],
         tolerance=Tolerance(options["atol"], options["rtol"]),
         column_tolerances=dict(_column(text) for text in options["column_tolerance"]),
         key=_words(options["key"]),

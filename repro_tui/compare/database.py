@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 LEAST = 128 << 20
-OVERHEAD = 384 << 20  # what Python, its libraries and the batches under comparison take beside the database
+OVERHEAD = 448 << 20  # what Python, its libraries and the batches under comparison take beside the database
 
 
 @contextmanager

@@ -37,15 +37,21 @@ SCHEMA = pa.schema(
         ("rel_delta", pa.float64()),
         ("flip", pa.bool_()),
         ("verdict", pa.string()),
+        ("noise", pa.string()),
     ]
 )
+
+
+def writer(path: Path) -> pq.ParquetWriter:
+    """Writes a file of differing cells."""
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1)
 
 
 class Differences:
     """Writes the differing cells as they are found."""
 
     def __init__(self, path: Path, key: tuple[str, ...]) -> None:
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1)
+        self._writer = writer(path)
         self._key = key
         self._heap: list[tuple[float, int, WorstRow]] = []
         self.count = 0
@@ -83,6 +89,7 @@ class Differences:
             "rel_delta": _nullable(relative),
             "flip": cells.flip[rows],
             "verdict": np.where(cells.within[rows] & ~cells.flip[rows], "within-tolerance", "different"),
+            "noise": pa.nulls(len(rows), pa.string()),  # known when all runs have been compared: see own_noise
         }
         self._write(pa.table(table, schema=SCHEMA))
         self.count += len(rows)

@@ -1,30 +1,35 @@
 """Noise or drift: an exact permutation test on fresh-process runs, and the rule that says when more runs are wanted.
 
-The unit is one run, never a row. Each output column gives a matrix of distances between all runs of both sides; the
-statistic of a column is the energy distance between the sides over the column's mean distance, and the test's is the
-largest of all columns, so that many columns raise no false alarm. Source: Székely and Rizzo, energy statistics (2013).
+The unit of the test is one run, never a row. Each output column gives a matrix of distances between all runs of both
+sides; the statistic of a column is the energy distance between the sides over the column's mean distance, and the
+test's is the largest of all columns, so that many columns raise no false alarm. Source: Székely and Rizzo, energy
+statistics (2013).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
+from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from repro_tui.compare.nested import leaves
-from repro_tui.model.errors import Inconclusive
+from repro_tui.compare.nested import leaf_type
+from repro_tui.compare.noise_columns import ExactNoise, Files, ListNoise, NoiseColumn, NumberNoise
+from repro_tui.compare.own_noise import Bits
+from repro_tui.compare.runs import OtherOrderError, SideBySide, Together
 from repro_tui.model.predictions import Noise, PredictionsArea
-from repro_tui.model.request import Settings
+from repro_tui.model.request import MEMORY_LIMIT, Settings
 from repro_tui.model.run import Run
 
 STEPS = (2, 5, 10)
 SEQUENTIAL_LEVEL, SINGLE_LEVEL = 0.025, 0.05
 FEWEST = 5
-MOST_ROWS = 200_000
+MOST_SPLITS = 100_000
 
 
 def is_deterministic(runs: Sequence[Run]) -> bool:
@@ -44,13 +49,14 @@ def next_repeat(a: Sequence[Run], b: Sequence[Run], area: PredictionsArea, setti
 class Distances:
     """The 2K x 2K matrices of distances between runs (A's first), one a column, each in units of its own mean.
 
-    `largest_within` has, for every column asked for, the largest |delta| of one row between two runs of one side, in
-    the column's own unit (None: no numbers, or not finite).
+    For every column that was measured, `largest_within` has the largest |delta| of one row between two runs of one
+    side, in the column's own unit (None: no numbers), and `beyond` the rows that moved beyond their own noise.
     """
 
     matrices: np.ndarray[Any, np.dtype[np.float64]]
     runs: int
-    largest_within: tuple[float | None, ...] = ()
+    largest_within: dict[str, float | None] = field(default_factory=dict)
+    beyond: dict[str, Bits] = field(default_factory=dict)
 
     @property
     def mean(self) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -58,87 +64,75 @@ class Distances:
         return np.asarray(self.matrices.mean(axis=0))
 
 
-def measure(a: Sequence[Run], b: Sequence[Run], key: tuple[str, ...], columns: Sequence[str]) -> Distances:
-    """The distances between all runs, over these columns. Raises Inconclusive where runs have other rows."""
-    tables = [_load(Path(run.predictions), key, columns) for run in (*a, *b)]
-    names = {table[0] for table in tables}
-    if len(names) > 1:
-        raise Inconclusive(
-            "the runs of one deployment do not write the same rows", "see why the predict step leaves rows out at times"
-        )
-    by_column = [[table[1][number] for table in tables] for number in range(len(columns))]
-    matrices = [_matrix(values) for values in by_column]
-    within = tuple(_largest_within(values, len(a)) for values in by_column)
+@dataclass(frozen=True, slots=True)
+class RunColumn:
+    """A column that is measured: its name in the files, and the tolerance that its rows may move by all the same."""
+
+    name: str
+    exact: bool = False
+    atol: float = 0.0
+    rtol: float = 0.0
+
+    def of(self, kind: pa.DataType, files: Files) -> NoiseColumn:
+        """What measures it, by the type that it has in the first file."""
+        if pa.types.is_list(kind) and _is_number(leaf_type(kind)):
+            return ListNoise(files, self.atol, self.rtol)
+        if _is_number(kind) and not self.exact:
+            return NumberNoise(files, self.atol, self.rtol)
+        return ExactNoise(files)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def measure(
+    a: Sequence[Run],
+    b: Sequence[Run],
+    key: tuple[str, ...],
+    columns: Sequence[RunColumn],
+    scratch: Path,
+    memory: int = MEMORY_LIMIT,
+) -> Distances:
+    """The distances between all runs, over these columns, and the rows that moved beyond their own noise.
+
+    Every row of every run is read once, in a stream; runs whose rows stand in another order are sorted by their key
+    on disk. `memory` is the limit of the whole process in bytes. Raises Inconclusive where runs have other rows.
+    """
+    contents = list(dict.fromkeys(run.output_sha256 for run in (*a, *b)))
+    paths = {run.output_sha256: Path(run.predictions) for run in reversed((*a, *b))}
+    files = Files(*(tuple(contents.index(run.output_sha256) for run in side) for side in (a, b)))
+    names = tuple(column.name for column in columns)
+    together = SideBySide(tuple(paths[content] for content in contents), key, names, scratch, memory)
+    schema = together.schema()
+
+    def take(parts: Iterator[Together]) -> Distances:
+        found = {column.name: column.of(schema.field(column.name).type, files) for column in columns}
+        return _taken(found, parts, together.count(), len(a))
+
+    try:
+        return take(together.as_written())
+    except OtherOrderError:
+        return take(together.by_key())
+
+
+def _taken(found: dict[str, NoiseColumn], parts: Iterator[Together], rows: int, runs: int) -> Distances:
+    beyond = {name: Bits(rows) for name in found}
+    for part in parts:
+        for name, column in found.items():
+            beyond[name].add(part.rows[column.take(part.columns[name])])
+    matrices = [column.matrix() for column in found.values()]
     moving = [matrix for matrix in matrices if matrix.any()]
-    return Distances(np.stack(moving) if moving else np.zeros((1, len(tables), len(tables))), len(a), within)
-
-
-def _load(path: Path, key: tuple[str, ...], columns: Sequence[str]) -> tuple[str, list[Any]]:
-    """A digest of a run's rows, and its columns as arrays in the order of the key."""
-    import hashlib
-
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=[*key, *columns])
-    digest = str(table.num_rows)
-    if key:
-        table = table.sort_by([(name, "ascending") for name in key])
-        texts = "\n".join(str(row) for name in key for row in table.column(name).to_pylist())
-        digest = hashlib.sha256(texts.encode("utf-8", "surrogatepass")).hexdigest()
-    if table.num_rows > MOST_ROWS:  # evenly spaced rows: the test is about runs, and needs no more
-        table = table.take(np.linspace(0, table.num_rows - 1, MOST_ROWS).astype(np.int64))
-    return digest, [_array(table.column(name)) for name in columns]
-
-
-def _array(column: Any) -> np.ndarray[Any, Any]:
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_list(kind):
-        numbers = [leaves(chunk).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-        return np.asarray(np.concatenate(numbers) if numbers else [], dtype=np.float64)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    return np.asarray([str(value) for value in column.to_pylist()], dtype=object)
-
-
-def _largest_within(runs: list[np.ndarray[Any, Any]], of_a: int) -> float | None:
-    if runs[0].dtype == object or len({len(values) for values in runs}) > 1:
-        return None
-    spans = []
-    for side in (runs[:of_a], runs[of_a:]):
-        stacked = np.stack(side)
-        with np.errstate(all="ignore"):
-            span = stacked.max(axis=0) - stacked.min(axis=0)
-        spans.append(float(span[np.isfinite(span)].max(initial=0.0)))
-    return max(spans)
-
-
-def _matrix(runs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Distances between runs of one column: the share of rows that differ, or the root mean square of differences."""
-    found = np.zeros((len(runs), len(runs)))
-    for i, j in combinations(range(len(runs)), 2):
-        found[i, j] = found[j, i] = _distance(runs[i], runs[j])
-    finite = found[np.isfinite(found)]
-    found = np.where(np.isfinite(found), found, 2 * finite.max(initial=0.5))
-    mean = found.sum() / max(1, len(runs) * (len(runs) - 1))
-    return found / mean if mean else found
-
-
-def _distance(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
-    if len(a) != len(b):
-        return float("inf")
-    if not len(a):
-        return 0.0
-    if a.dtype == object:
-        return float(np.mean(a != b))
-    with np.errstate(all="ignore"):
-        delta = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, b - a)
-        return float(np.sqrt(np.mean(np.square(delta)))) if np.isfinite(delta).all() else float("inf")
+    size = next((len(matrix) for matrix in matrices), 2 * runs)
+    within = {name: column.largest_within() for name, column in found.items()}
+    return Distances(np.stack(moving) if moving else np.zeros((1, size, size)), runs, within, beyond)
 
 
 def permutation_test(distances: Distances) -> tuple[float, float]:
-    """The exact p-value and the statistic: the share of all splits that set the sides at least as far apart."""
+    """The p-value and the statistic: the share of all splits that set the sides at least as far apart.
+
+    Exact for up to 10 runs a side; of more, 100,000 splits are drawn (with a fixed seed), the true one among them.
+    """
     splits = _splits(distances.runs)
     worst = np.max([_energy(matrix, splits, distances.runs) for matrix in distances.matrices], axis=0)
     observed = float(worst[0])
@@ -147,12 +141,22 @@ def permutation_test(distances: Distances) -> tuple[float, float]:
 
 def _splits(runs: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Every way to call half of the runs A, the true one first; mirrored ones are left out, for they weigh the same."""
+    if comb(2 * runs - 1, runs - 1) > MOST_SPLITS:
+        return _drawn(runs)
     rest = list(combinations(range(1, 2 * runs), runs - 1))
     found = np.zeros((len(rest), 2 * runs))
     found[:, 0] = 1.0
     found[np.repeat(np.arange(len(rest)), runs - 1), np.asarray(rest, dtype=np.int64).ravel()] = 1.0
     true = int(np.flatnonzero((found[:, :runs] == 1).all(axis=1))[0])
     found[[0, true]] = found[[true, 0]]
+    return found
+
+
+def _drawn(runs: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Some ways to call half of the runs A, the true one first."""
+    true = np.repeat([1.0, 0.0], runs)
+    found = np.tile(true, (MOST_SPLITS, 1))
+    found[1:] = np.random.default_rng(runs).permuted(found[1:], axis=1)
     return found
 
 

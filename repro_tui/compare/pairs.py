@@ -92,11 +92,11 @@ def rows_at_once(*paths: Path) -> int:
     return max(1, found)
 
 
-def batches(path: Path, columns: Sequence[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly `size` rows, whatever the file's own groups are."""
+def batches(path: Path, columns: Sequence[str], size: int = BATCH, buffer: int = 0) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time."""
     waiting: list[pa.RecordBatch] = []
     count = 0
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, buffer_size=buffer) as file:
         for batch in file.iter_batches(batch_size=size, columns=list(columns)):
             while batch.num_rows:
                 part = batch.slice(0, size - count)

@@ -16,7 +16,16 @@ from repro_tui.compare.columns import columns_of
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.kinds import kind_of, profile
 from repro_tui.compare.moved import moved
-from repro_tui.compare.noise import is_deterministic, judge, judge_recorded, measure
+from repro_tui.compare.noise import (
+    FEWEST,
+    Distances,
+    RunColumn,
+    is_deterministic,
+    judge,
+    judge_recorded,
+    measure,
+)
+from repro_tui.compare.own_noise import by_chance, mark
 from repro_tui.compare.pairs import Pair
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
@@ -151,9 +160,11 @@ class _Comparison:
     # -- noise --------------------------------------------------------------------------------------------------
 
     def _judged(self, area: PredictionsArea, deterministic: tuple[bool, bool]) -> PredictionsArea:
-        names = [c.name for c in area.columns if c.verdict != "not-comparable" and not c.members]
+        measured = self._measured(area)
         try:
-            distances = measure(self.a, self.b, self.key, names)
+            distances = measure(
+                self.a, self.b, self.key, list(measured.values()), self.scratch, self.settings.memory_limit
+            )
         except Inconclusive as error:
             return replace(area, status="unknown", verdict="not-comparable", what=error.what, do=error.do)
         if self.recorded:
@@ -161,13 +172,33 @@ class _Comparison:
         else:
             found, noise = judge(distances, deterministic, self.settings.repeat is not None)
         verdict: Verdict = found  # type: ignore[assignment]
-        noises = dict(zip(names, distances.largest_within, strict=True))
         judged = (replace(c, verdict=verdict) if c.verdict == "drift" else c for c in area.columns)
-        columns = tuple(replace(c, noise_abs=noises.get(c.name)) for c in judged)
+        columns = tuple(replace(c, noise_abs=_within(distances, measured, c)) for c in judged)
+        if noise.runs >= FEWEST:
+            mark(self.folder / "differences.parquet", distances.beyond)
+            columns = tuple(replace(c, beyond_noise=_beyond(distances, measured, c)) for c in columns)
+            noise = replace(noise, by_chance=by_chance(len(self.a), len(self.b)))
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
         if verdict == "undecided":
             again = replace(again, what=noise.sentence, do="repeat with more runs: --repeat 20, or fix what is random")
         return replace(again, noise=noise)
+
+    def _measured(self, area: PredictionsArea) -> dict[str, RunColumn]:
+        """The columns that all runs are measured by, by the name that they have in the report."""
+        names = {show(name, 200): name for name in pq.read_schema(self.a[0].predictions).names}
+        return {
+            column.name: RunColumn(names[column.name], column.kind == "label", column.atol or 0.0, column.rtol or 0.0)
+            for column in area.columns
+            if column.verdict != "not-comparable" and not column.members
+        }
+
+
+def _within(distances: Distances, measured: dict[str, RunColumn], column: Column) -> float | None:
+    return distances.largest_within[measured[column.name].name] if column.name in measured else None
+
+
+def _beyond(distances: Distances, measured: dict[str, RunColumn], column: Column) -> int | None:
+    return distances.beyond[measured[column.name].name].count if column.name in measured else None
 
 
 def _take(comparison: ColumnComparison, pair: Pair, differences: Differences) -> None:

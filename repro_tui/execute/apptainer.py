@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, ROOT, Layout, data_mounts, layout
+from repro_tui.execute.command import HOST_NAME, Layout, data_mounts, layout
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
@@ -106,10 +106,10 @@ class _Container:
         if self.workspace.environment.site:
             yield from _mount(self.workspace.environment.site, self.workspace.environment.site_path)
         if self.workspace.laid is not None:
-            yield from _mount(self.workspace.tree, str(ROOT / "code"))
+            yield from _mount(self.workspace.tree, self.workspace.at("code"))
         for source, target in data_mounts(self.workspace, self.places):
             yield from _mount(source, target)
-        yield from _mount(self.output, str(ROOT / "output"), writable=True)
+        yield from _mount(self.output, self.workspace.at("output"), writable=True)
 
     def probe(self) -> Isolation:
         """Starts a child in the very same container and looks at what it can see.

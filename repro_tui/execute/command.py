@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Settings
-from repro_tui.model.workspace import Workspace
+from repro_tui.model.workspace import REPRO, Workspace
 from repro_tui.support.paths import place_in_tree
 
-ROOT = PurePosixPath("/repro")
+ROOT = PurePosixPath(REPRO)
 OUTPUT_NAME = "predictions"
 HOST_NAME = "repro"
-PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
+PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
+BATCH_SIZE, USUAL_BATCH = "REPRO_BATCH_SIZE", "32"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]*)\}")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -34,11 +35,12 @@ class Layout:
 def layout(workspace: Workspace, inputs: Path) -> Layout:
     """The fixed places of a sandbox that can mount, the same on both sides."""
     working = working_dir(workspace)
-    params = str(ROOT / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
+    root = PurePosixPath(workspace.root)
+    params = str(root / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
     return Layout(
         working_dir=working,
-        inputs=str(ROOT / "inputs" / inputs.name),
-        output=str(ROOT / "output" / OUTPUT_NAME),
+        inputs=str(root / "inputs" / inputs.name),
+        output=str(root / "output" / OUTPUT_NAME),
         params=params,
         data=working,
     )
@@ -54,7 +56,7 @@ def working_dir(workspace: Workspace) -> str:
     """The folder that the command starts in: the code's, or the image's own where the code is inside it."""
     if workspace.laid is None and workspace.environment.kind in ("image", "sif"):
         return workspace.environment.working_dir or "/"
-    return str(ROOT / "code" / workspace.subdirectory)
+    return str(PurePosixPath(workspace.root) / "code" / workspace.subdirectory)
 
 
 def data_mounts(workspace: Workspace, places: Layout) -> Iterator[tuple[str, str]]:
@@ -95,7 +97,8 @@ def command(workspace: Workspace, places: Layout, settings: Settings) -> tuple[l
     Raises Inconclusive where the command has a placeholder that the workspace has no value for.
     """
     values = {name: value for name, value in asdict(places).items() if name in PLACEHOLDERS} | {
-        "seed": str(settings.seed)
+        "seed": str(settings.seed),
+        "batch_size": batch_size(workspace),
     }
     arguments = [_fill(word, values) for word in workspace.command]
     environment = {"PATH": _path(workspace)} | fixed_variables(settings) | workspace.environment.variables
@@ -105,6 +108,12 @@ def command(workspace: Workspace, places: Layout, settings: Settings) -> tuple[l
         if "PATH" in workspace.environment.variables:
             environment["PATH"] = f"{workspace.environment.folder}/bin:{environment['PATH']}"
     return arguments, environment
+
+
+def batch_size(workspace: Workspace) -> str:
+    """The batch size that the predict step is told, by {batch_size} or the variable; "" where it asks for none."""
+    asked = any("{batch_size}" in word for word in workspace.command)
+    return workspace.environment.variables.get(BATCH_SIZE, USUAL_BATCH if asked else "")
 
 
 def _path(workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_tui.execute.command import HOST_NAME, ROOT, Layout, data_mounts
+from repro_tui.execute.command import HOST_NAME, Layout, data_mounts
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
@@ -119,10 +119,10 @@ class Box:
         if self.workspace.parameters.file:
             yield read_only(self.places.params, self.workspace.parameters.file)
         if self.workspace.laid is not None:
-            yield read_only(str(ROOT / "code"), self.workspace.tree)
+            yield read_only(self.workspace.at("code"), self.workspace.tree)
         for source, target in data_mounts(self.workspace, self.places):
             yield read_only(target, source)
-        yield Mount(str(ROOT / "output"), str(self.output), type="bind")
+        yield Mount(self.workspace.at("output"), str(self.output), type="bind")
 
     def verified(self, container: str) -> Isolation:
         """What the engine says that it will do, before the container is started. Raises Inconclusive."""

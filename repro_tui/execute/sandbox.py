@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, ROOT, Layout, layout, plain_layout
+from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, Layout, layout, plain_layout
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Isolation, IsolationKind
@@ -80,7 +80,7 @@ class Sandbox:
             words += ["--ro-bind-try", path, path]
         for source, target in self._mounts():
             words += ["--ro-bind", source, target]
-        return [*words, "--bind", str(self.output), str(ROOT / "output"), "--remount-ro", "/"]
+        return [*words, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
 
     def _mounts(self) -> list[tuple[str, str]]:
         environment, parameters = self.workspace.environment, self.workspace.parameters
@@ -88,7 +88,7 @@ class Sandbox:
         if not environment.interpreter_root.startswith("/usr"):
             found.append((environment.interpreter_root, environment.interpreter_root))
         if self.workspace.tree:
-            found.append((self.workspace.tree, str(ROOT / "code")))
+            found.append((self.workspace.tree, self.workspace.at("code")))
         if parameters.file:
             found.append((parameters.file, self.places.params))
         return found

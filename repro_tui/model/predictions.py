@@ -49,7 +49,9 @@ class Column:
     `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, in words;
     `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
     `atol` and `rtol` are that tolerance in numbers; `noise_abs` is the largest |delta| of one row between two runs of
-    one side (0.0: all runs are the same bytes; None: not known, or no numbers);
+    one side (0.0: all runs are the same bytes; None: not known, or no numbers); `beyond_noise` how many of the
+    different rows moved beyond their own noise: no run of A came near what a run of B gave (None: not known, or no side
+    is noisy);
     `kind_why` says what the kind was inferred from ("" where it was declared); `members` are the columns that this one
     is made of, where several are one vector of probabilities (their cells are in differences.parquet);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
@@ -79,6 +81,7 @@ class Column:
     atol: float | None = None
     rtol: float | None = None
     noise_abs: float | None = None
+    beyond_noise: int | None = None
     kind_why: str = ""
     members: tuple[str, ...] = ()
 
@@ -89,7 +92,8 @@ class Noise:
 
     `runs` is K per side; `deterministic_a/b` whether all runs of that side were byte-identical; `p` the permutation
     test's p-value (None where not needed); `distance_across` the mean distance between the sides and
-    `upper_within` the largest distance within one side, both in the statistic's own unit.
+    `upper_within` the largest distance within one side, both in the statistic's own unit. `by_chance`: of rows that
+    did not move, one in so many is told to be beyond its own noise all the same.
     """
 
     runs: int = 0
@@ -101,6 +105,27 @@ class Noise:
     distance_across: float | None = None
     upper_within: float | None = None
     sentence: str = ""
+    by_chance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """One side with one thing changed that should not matter (`name`; `what` says how), against its own plain runs.
+
+    `moved` is whether its predictions moved by more than the tolerance, and than the side does from run to run; None:
+    not known, or not tried, and `note` says why. `verdict` is that of the comparison ("": there was none), `column` and
+    `max_abs` the column that moved most and by how much, `different` how many of its rows are over the tolerance.
+    """
+
+    side: str
+    name: str
+    what: str = ""
+    moved: bool | None = None
+    verdict: str = ""
+    column: str = ""
+    different: int = 0
+    max_abs: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +178,6 @@ class PredictionsArea:
     counts: dict[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     differences: int = 0
+    stress: tuple[Stress, ...] = ()
     what: str = ""
     do: str = ""

@@ -28,11 +28,13 @@ class Settings:
     """How to run and compare: the command line's options over the record's.
 
     `memory_limit` is what the comparison of predictions may take, in bytes; what does not fit goes to disk.
+    `stress`: after the plain runs, one thing that should not matter is varied at a time, on one side each.
     `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
     limit); `explain_masked` looks for differences that cancel each other, where there is no drift.
     """
 
     repeat: int | None = None
+    stress: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
     column_tolerances: dict[str, Tolerance] = field(default_factory=dict)
     key: tuple[str, ...] = ()

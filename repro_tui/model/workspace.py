@@ -9,6 +9,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Predict, Validation
 
 Match = Literal["matches", "differs", "unknown"]
+REPRO = "/repro"  # where a sandbox that can mount shows everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Workspace:
     predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared;
     where its commit cannot be had, `code_unknown` says why, and `code_commit` is what the record names.
     `code_dirty`: the record says that the tree had changes that are in no commit.
+    `root` is the folder below which a sandbox shows all of it.
     """
 
     key: str
@@ -140,7 +142,12 @@ class Workspace:
     code_commit: str = ""
     code_unknown: str = ""
     code_dirty: bool = False
+    root: str = REPRO
     parts: tuple[Part, ...] = ()
+
+    def at(self, name: str) -> str:
+        """Where a sandbox shows the folder of that name."""
+        return f"{self.root}/{name}"
 
     @property
     def laid(self) -> CodeTree | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree, FetchedFile
 from repro_tui.support.cache import Stored, walk
 from repro_tui.support.context import Context, Step
+from repro_tui.support.hashes import Digests
 from repro_tui.support.text import show
 
 MOST_FILES = 1_000_000
+SMALL = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +54,42 @@ def keep_path(place: Path, md5: bool, context: Context) -> Fetched:
         return Fetched({"": as_file(stored)}, cached)
     if not place.is_dir():
         raise Inconclusive(f"{show(str(place), 200)} is neither a file nor a folder")
-    files, all_cached = {}, True
+    found = _digests(place, md5, context)
+    if not found:
+        raise Inconclusive(f"the folder {show(str(place), 200)} is empty")
+    known = context.cache.find_objects(found.values(), md5=md5)
+    new = {name: digests for name, digests in found.items() if digests.sha256 not in known}
+    known |= _keep(place, new, context)
+    return Fetched({name: as_file(known[found[name].sha256]) for name in sorted(found)}, not new)
+
+
+def _digests(place: Path, md5: bool, context: Context) -> dict[str, Digests]:
+    """The digests of every file of a local folder; a link counts as the file of that folder that it leads to."""
+    links = {}
     for name, entry in walk(place):
         context.cancel.check()
-        stored, cached = keep_file(_plain_file(Path(entry.path), place), md5, context)
-        files[name], all_cached = as_file(stored), all_cached and cached
-        if len(files) > MOST_FILES:
-            raise Inconclusive(f"{show(str(place), 200)} holds more than {MOST_FILES:,} files")
-    if not files:
-        raise Inconclusive(f"the folder {show(str(place), 200)} is empty")
-    return Fetched(dict(sorted(files.items())), all_cached)
+        if not entry.is_file(follow_symlinks=False):
+            links[name] = _plain_file(Path(entry.path), place)
+        if not os.access(entry.path, os.R_OK):
+            raise Inconclusive(f"{show(name, 200)} cannot be read: Permission denied", "see to its permissions")
+    try:
+        found = context.cache.hashes.digests_below(place, md5=md5)
+        found |= {name: context.cache.hashes.digests(target, md5=md5) for name, target in links.items()}
+    except OSError as error:
+        raise Inconclusive(f"{show(str(place), 200)} cannot be read: {error.strerror}", "see to its files") from error
+    if len(found) > MOST_FILES:
+        raise Inconclusive(f"{show(str(place), 200)} holds more than {MOST_FILES:,} files")
+    return found
+
+
+def _keep(place: Path, files: dict[str, Digests], context: Context) -> dict[str, Stored]:
+    """Copies files into the cache; the small ones all at once. Returns them by sha256."""
+    small = {str(place / name): found for name, found in files.items() if found.size <= SMALL}
+    kept = context.cache.add_small_files(small, context.cancel) if small else {}
+    for name, found in files.items():
+        if found.size > SMALL and found.sha256 not in kept:
+            kept[found.sha256] = keep_file(place / name, found.md5 is not None, context)[0]
+    return kept
 
 
 def _plain_file(path: Path, root: Path) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.model.predictions import Column, PredictionsArea, Verdict
+from repro_tui.model.predictions import Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
 from repro_tui.support.text import shorten_middle, show
 
@@ -30,6 +30,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
 def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None = None) -> tuple[str, ...]:
     """The sentences of a report."""
     found = [*_verdict(sides, areas.predictions, verdict), *(causes.sentences if causes else ()), *_differences(areas)]
+    found += stressed(areas.predictions)
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
         found.append(f"{_listed(same).capitalize()} {_are(same)} the same.")
@@ -65,6 +66,40 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
+        yield from own_noise(area)
+
+
+def stressed(area: PredictionsArea) -> Iterator[str]:
+    """What each side's own predictions hang on that they should not, a sentence a side."""
+    for side in sorted({found.side for found in area.stress}):
+        results = [found for found in area.stress if found.side == side]
+        moved = [f"{found.name} ({_by(found)})" for found in results if found.moved]
+        still = [found.name for found in results if found.moved is False]
+        open_ones = [f"{found.name} ({found.note})" for found in results if found.moved is None]
+        told = f"move with the {_listed(moved)}" if moved else "do not move" if still else "could not be varied"
+        rest = f"; not with the {_listed(still)}" if moved and still else f" with the {_listed(still)}" if still else ""
+        left = f"; not known: {', '.join(open_ones)}" if open_ones else ""
+        yield sentence(f"Varied one at a time, {side.upper()}'s own predictions {told}{rest}{left}")
+
+
+def _by(found: Stress) -> str:
+    """How far one variation moved a side."""
+    if found.note:
+        return found.note
+    largest = f" by up to {found.max_abs:.3g}" if found.max_abs is not None else ""
+    return f"{found.what}: {show(found.column, 80)}{largest} in {found.different:,} rows"
+
+
+def own_noise(area: PredictionsArea) -> Iterator[str]:
+    """How many rows moved beyond what they do from run to run, where a side is noisy and that is known."""
+    told = [(c, c.beyond_noise) for c in area.columns if c.beyond_noise is not None and c.different]
+    if not told or not area.noise.by_chance:
+        return
+    named = sorted(told, key=lambda entry: -entry[1])[:MOST_NAMED]
+    parts = [f"{beyond:,} of {c.different:,} in {show(c.name, 80)}" for c, beyond in named]
+    named_all = f"{', '.join(parts)}{_more(len(told))}"
+    chance = f"by chance alone, about 1 row in {area.noise.by_chance:,} would"
+    yield f"Of the rows over the tolerance these moved beyond their own noise: {named_all} ({chance})."
 
 
 def _moved(column: Column, area: PredictionsArea) -> str:
@@ -220,7 +255,7 @@ def _are(names: list[AreaName]) -> str:
     return "are" if len(names) > 1 or names == ["parameters"] else "is"
 
 
-def _listed(names: list[AreaName]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -8,12 +8,13 @@ is an interrupted one and is made anew.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
-from repro_tui.support.hashes import CHUNK, HashIndex
+from repro_tui.support.hashes import CHUNK, Digests, HashIndex
 from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 
@@ -94,6 +95,53 @@ class Cache:
             file.unlink(missing_ok=True)
             return None
         return Stored(file, found.size, found.sha256, found.md5)
+
+    def find_objects(self, wanted: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
+        """The objects of these digests that are there, by sha256; those whose bytes have changed are removed."""
+        root = f"{self.root.resolve()}/objects"
+        paths = {f"{root}/{found.sha256[:2]}/{found.sha256[2:]}": found.sha256 for found in wanted}
+        there = []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                there.append((path, os.stat(path)))  # noqa: PTH116
+        stored = {}
+        for path, found in self.hashes.digests_of(there, md5=md5).items():
+            if found.sha256 == paths[path]:
+                stored[found.sha256] = Stored(Path(path), found.size, found.sha256, found.md5)
+            else:
+                Path(path).unlink(missing_ok=True)
+        return stored
+
+    def add_small_files(self, files: Mapping[str, Digests], cancel: CancelToken) -> dict[str, Stored]:
+        """Stores many files by path, each small enough to be held, whose digests are known; returns them by sha256.
+
+        They are made durable together, and only then remembered as what they are: an object that a crash left torn is
+        read again when it is asked for, and found out. Raises Inconclusive where a file is not what it was any more.
+        """
+        root = f"{self.root.resolve()}/objects"
+        made: dict[str, Digests] = {}
+        for path, known in files.items():
+            cancel.check()
+            place = f"{root}/{known.sha256[:2]}/{known.sha256[2:]}"
+            if place not in made:
+                self._put(Path(path).read_bytes(), known, Path(place), path)
+                made[place] = known
+        os.sync()
+        self.hashes.keep(made.items())
+        return {known.sha256: Stored(Path(p), known.size, known.sha256, known.md5) for p, known in made.items()}
+
+    def _put(self, content: bytes, known: Digests, place: Path, path: str) -> None:
+        if hashlib.sha256(content).hexdigest() != known.sha256:
+            raise Inconclusive(f"{path} changed while it was read", "let nothing write to the data meanwhile")
+        temporary = self.temporary()
+        temporary.write_bytes(content)
+        temporary.chmod(0o444)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(place)
+        if known.md5:
+            index = self.root / "md5" / known.md5[:2] / known.md5[2:]
+            index.parent.mkdir(parents=True, exist_ok=True)
+            index.write_text(known.sha256, "ascii")
 
     def add_object(self, stream: BinaryIO, cancel: CancelToken, *, limit: int | None = None) -> Stored:
         """Stores a stream under its sha256 (its md5 is indexed too). Raises Inconclusive above `limit` bytes."""

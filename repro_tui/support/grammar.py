@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
 _NEVER_MOUNTED = ("proc", "sys", "dev", "repro")
 TRANSPORTS = ("https", "ssh", "file")
-PLACEHOLDERS = ("inputs", "output", "params", "data", "seed")
+PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
 
 
 def image(reference: str) -> str | None:

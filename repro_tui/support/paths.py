@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
@@ -86,3 +88,9 @@ def resolve_inside(root: Path, relative: str) -> Path:
     if not resolved.is_relative_to(top):
         raise ValueError(f"{relative!r} leaves {root} through a link")
     return resolved
+
+
+def data_rows(folder: Path, place: Sequence[str]) -> Path:
+    """Where an audit's folder keeps the differing cells of a data file, which is named by its finding's path."""
+    name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return folder / "data" / name

@@ -156,6 +156,10 @@ class Auditor(App[int]):
             from repro_tui.tui.screens.diff import DiffScreen
 
             self.push_screen(DiffScreen(self.store, finding))
+        elif area == "data" and (cells := self.store.data_cells(finding)):
+            from repro_tui.tui.screens.table import TableScreen
+
+            self.push_screen(TableScreen(self.store, cells))
         else:
             from repro_tui.tui.screens.finding import FindingScreen
 

@@ -15,7 +15,21 @@ from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path
 from repro_tui.tui.widgets.safe import ABSENT, changed_segments, marked, shortened, text_of
 
-FIELDS = ("key", "column", "change", "a", "b", "delta", "rel", "flip", "verdict", "row_a", "row_b", "input_row")
+FIELDS = (
+    "key",
+    "column",
+    "change",
+    "a",
+    "b",
+    "delta",
+    "rel",
+    "flip",
+    "verdict",
+    "noise",
+    "row_a",
+    "row_b",
+    "input_row",
+)
 WORST = "worst first"
 SORTS = {
     WORST: ("flip", "delta"),
@@ -34,7 +48,7 @@ BARE_COLUMN = re.compile(r"(?<![\"'\w.])column(?![\"'\w])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One differing cell; `key` is JSON text, the rows are 0-based."""
+    """One differing cell; `key` is JSON text, the rows are 0-based, `noise` is "within" or "beyond", or None."""
 
     key: str
     column: str
@@ -45,6 +59,7 @@ class Cell:
     rel_delta: float | None
     flip: bool
     verdict: str
+    noise: str | None
     row_a: int | None
     row_b: int | None
     input_row: int | None
@@ -65,9 +80,10 @@ class Differences:
     def __init__(self, path: Path, inputs: Path | None = None, key: Sequence[str] = ()) -> None:
         there = inputs is not None and inputs.exists()
         cells = sql_path(path)
+        marks = "" if self._has_noise(path) else ", NULL AS noise"
         source = (
             f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel)"  # noqa: S608
-            f" FROM read_parquet({cells}, file_row_number = true)"
+            f"{marks} FROM read_parquet({cells}, file_row_number = true)"
         )
         self.table = LazyTable([path, *([inputs] if inputs is not None and there else [])], source, FIELDS)
         self._inputs = inputs if there else None
@@ -75,6 +91,15 @@ class Differences:
         self._key = [name for name in key if name in self.input_columns] if key else []
         if key and len(self._key) < len(key):
             self.input_columns = []
+
+    @staticmethod
+    def _has_noise(path: Path) -> bool:
+        """An audit of an earlier version has not told rows within their own noise from others."""
+        import duckdb
+
+        with duckdb.connect() as connection:
+            names = connection.execute("SELECT name FROM parquet_schema(?)", [str(path)]).fetchall()
+        return ("noise",) in names
 
     def _known_inputs(self) -> list[str]:
         if self._inputs is None:
@@ -175,10 +200,9 @@ class CellRows:
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """Glyph, key, column, A, B, delta, relative delta."""
         cell = self.differences[row]
-        over = cell.verdict == "different"
         a, b = value_pair(cell.a, cell.b, widths[3], widths[4])
         return (
-            Text("≠" if over else "~", style="bad" if over else "warn"),
+            glyph(cell),
             Text(shorten_middle(key_words(cell.key), max(5, widths[1]))),
             text_of(cell.column, max(5, widths[2])),
             a,
@@ -187,6 +211,13 @@ class CellRows:
             Text(relative(cell.rel_delta)),
             Text("flip" if cell.flip else "", style="bad"),
         )
+
+
+def glyph(cell: Cell) -> Text:
+    """Over its tolerance, over it but within what the row does from run to run, or within its tolerance."""
+    if cell.verdict != "different":
+        return Text("~", style="warn")
+    return Text("≈", style="warn") if cell.noise == "within" else Text("≠", style="bad")
 
 
 def value_pair(a: str | None, b: str | None, width_a: int, width_b: int) -> tuple[Text, Text]:

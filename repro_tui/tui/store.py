@@ -11,10 +11,10 @@ from typing import Any
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
-from repro_tui.model.finding import Area, AreaName
+from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report
-from repro_tui.support.paths import audits_root
+from repro_tui.support.paths import audits_root, data_rows
 from repro_tui.support.plain import from_plain
 
 MOST_LOG = 2000
@@ -131,6 +131,11 @@ class Store:
         """One of the four areas without a table, where it is known already."""
         found = self.areas.get(name)
         return found if isinstance(found, Area) else None
+
+    def data_cells(self, finding: Finding) -> Path | None:
+        """The differing cells of the data file of which this finding names a column; None: it names none."""
+        cells = data_rows(self.folder.path, finding.path[:-1]) / "differences.parquet"
+        return cells if not finding.children and cells.exists() else None
 
     def predictions(self) -> PredictionsArea | None:
         """The predictions' area, where it is known already."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from repro_tui.support.paths import data_rows
 from tests.audit.project import ROWS, Project
 from tests.engines import base_image
 
@@ -64,6 +66,27 @@ def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> Non
     (finding,) = report["areas"]["data"]["findings"]
     assert finding["path"][0] == "model.json"
     assert other[:8] in str(finding)
+
+
+def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) -> None:
+    """Keyed, in another order, two cells changed; the file that is no table is only compared by its digest."""
+    a, b = project.folder / "a.csv", project.folder / "b.csv"
+    rows = [f"r{number:03},{number},{'N' if number % 2 else 'S'}" for number in range(50)]
+    a.write_text("\n".join(["id,income,region", *rows]) + "\n")
+    rows[7], rows[8] = "r007,9.5,N", "r008,8,W"
+    b.write_text("\n".join(["id,income,region", *reversed(rows)]) + "\n")
+    model = {"path": "model.json", "source": "file"}
+    sides = [project.deployment(data=[model, {"path": "t.csv", "source": f"file:{name}.csv"}]) for name in "ab"]
+    project.record(a=sides[0], b=sides[1])
+    report = project.audit().report
+    (finding,) = report["areas"]["data"]["findings"]
+    told = {child["path"][-1]: child["note"] for child in finding["children"]}
+    assert told["region"] == "1 of 50 rows differ (by id)"
+    assert told["income"].startswith("1 of 50 rows differ (by id), by up to 2.5")
+    folder = Path(report["audit"]["folder"])
+    cells = pq.read_table(data_rows(folder, ["t.csv"]) / "differences.parquet").to_pylist()
+    assert {(cell["key"], cell["column"], cell["a"], cell["b"]) for cell in cells} >= {('["r008"]', "region", "S", "W")}
+    assert len(cells) == 2
 
 
 def test_another_row_order_with_a_key_is_identical(project: Project) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
@@ -13,6 +16,7 @@ from repro_tui.compare.noise import Distances, judge, next_repeat, permutation_t
 from repro_tui.compare.statistics import interval, kolmogorov_smirnov, wasserstein
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.request import Settings
+from repro_tui.report.summary import own_noise
 from tests.compare.test_predictions import compare_in, run_of
 
 
@@ -130,3 +134,89 @@ def test_runs_of_the_same_bytes_have_no_noise(tmp_path: Path) -> None:
     found = {column.name: column for column in compare_in(tmp_path)(same, other, key=("id",)).columns}
     assert found["score"].noise_abs == 0.0
     assert found["name"].noise_abs is None
+
+
+def test_rows_within_their_own_noise_are_told_from_rows_that_moved(tmp_path: Path) -> None:
+    """Ten rows are noisy and stay where they are; of those that are still, one number and one label moved."""
+    generator = np.random.default_rng(8)
+    ids = [f"r{number:02}" for number in range(40)]
+
+    def run(moved: float, label: str) -> pa.Table:
+        score = np.arange(40.0)
+        score[:10] += generator.normal(0, 0.1, 10)
+        score[20] += moved
+        labels = ["yes"] * 39 + [label]
+        labels[0] = str(generator.choice(["yes", "no"]))
+        order = generator.permutation(40)
+        table = pa.table({"id": ids, "score": score, "label": labels})
+        return table.take(order)
+
+    a = [run(0.0, "yes") for _ in range(5)]
+    b = [run(5.0, "no") for _ in range(5)]
+    area = compare_in(tmp_path)(a, b, key=("id",))
+    found = {column.name: column for column in area.columns}
+    assert area.verdict == "drift"
+    assert area.noise.by_chance == 126
+    assert found["score"].different == 11
+    assert found["score"].beyond_noise == 1
+    assert found["label"].beyond_noise == 1
+    cells = pq.read_table(tmp_path / "differences.parquet").to_pylist()
+    beyond = {(cell["key"], cell["column"]) for cell in cells if cell["noise"] == "beyond"}
+    assert beyond == {('["r20"]', "score"), ('["r39"]', "label")}
+    assert {cell["noise"] for cell in cells if cell["key"] == '["r03"]'} == {"within"}
+    told = " ".join(own_noise(area))
+    assert "1 of 11 in score" in told
+    assert "1 row in 126" in told
+
+
+def test_one_unit_of_a_large_whole_number_is_a_distance(tmp_path: Path) -> None:
+    """As floats, both sides would be the same, and the noise of another column would explain the difference."""
+    generator = np.random.default_rng(4)
+
+    def run(count: int) -> pa.Table:
+        return pa.table({"n": pa.array([count], pa.int64()), "x": generator.normal(size=1)})
+
+    area = compare_in(tmp_path)([run(2**53) for _ in range(5)], [run(2**53 + 1) for _ in range(5)])
+    assert area.verdict == "drift"
+    assert {column.name: column.beyond_noise for column in area.columns}["n"] == 1
+
+
+def test_nulls_and_lists_have_noise_of_their_own(tmp_path: Path) -> None:
+    generator = np.random.default_rng(6)
+
+    def run(first: float | None, shift: float) -> pa.Table:
+        lists = [list(generator.normal(0, 0.01, 8) + number * shift) for number in range(3)]
+        return pa.table({"v": pa.array([first, float(generator.normal()), None]), "e": lists})
+
+    area = compare_in(tmp_path)([run(None, 0.0) for _ in range(5)], [run(1.0, 1.0) for _ in range(5)])
+    assert {column.name: column.beyond_noise for column in area.columns} == {"v": 1, "e": 2}
+
+
+def test_more_runs_than_can_be_dealt_exactly(tmp_path: Path) -> None:
+    p, _ = permutation_test(distances([*range(20), *range(100, 120)]))
+    assert p == pytest.approx(1e-5)
+    assert permutation_test(distances(list(range(20)) * 2))[0] > 0.9
+
+
+def test_noise_is_measured_in_bounded_memory(tmp_path: Path) -> None:
+    """Ten runs of 400,000 rows, shuffled: within 600 MiB of a process of its own."""
+    code = (
+        "import sys, resource, numpy as np, pyarrow as pa, pyarrow.parquet as pq\n"
+        "from pathlib import Path\n"
+        "from repro_tui.compare.noise import RunColumn, measure\n"
+        "from repro_tui.model.run import Run\n"
+        "folder, rng = Path(sys.argv[1]), np.random.default_rng(1)\n"
+        "runs = []\n"
+        "for n in range(10):\n"
+        "    ids = rng.permutation(400_000)\n"
+        "    path = folder / f'{n}.parquet'\n"
+        "    table = pa.table({'id': ids, 'x': ids + rng.normal(size=len(ids))})\n"
+        "    pq.write_table(table, path, row_group_size=131_072)\n"
+        "    runs.append(Run(n, 'succeeded', 0.1, 0, str(path), str(n)))\n"
+        "found = measure(runs[:5], runs[5:], ('id',), [RunColumn('x')], folder / 'scratch', 600 << 20)\n"
+        "print(found.beyond['x'].count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    beyond, peak = (int(word) for word in done.stdout.split())
+    assert 2_900 < beyond < 3_450  # 1 in 126 by chance
+    assert peak < 600

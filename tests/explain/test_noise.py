@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from repro_tui.compare.noise import SEQUENTIAL_LEVEL, measure, permutation_test
+from repro_tui.compare.noise import SEQUENTIAL_LEVEL, RunColumn, measure, permutation_test
 from repro_tui.compare.projection import ColumnProjection, Measured, Projection
 from repro_tui.compare.tolerance import Rule
 from repro_tui.explain.execution import Asked, Outcome
@@ -71,7 +71,8 @@ class Deployment:
                 [Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n, path in enumerate(self.runs(end, runs))]
                 for end in (frozenset[str](), frozenset(FACTORS))
             ]
-            if permutation_test(measure(sides[0], sides[1], ("id",), ["score"]))[0] <= SEQUENTIAL_LEVEL:
+            distances = measure(sides[0], sides[1], ("id",), [RunColumn("score")], self.folder)
+            if permutation_test(distances)[0] <= SEQUENTIAL_LEVEL:
                 return runs
         return None
 

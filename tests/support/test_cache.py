@@ -165,3 +165,25 @@ def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
         folder, cached = cache.folder("kind", manifest.stem, lambda folder: None, CancelToken())
         assert cached, manifest
         assert sorted(path.stat().st_size for path in folder.iterdir()) == [20_000] * 5
+
+
+def test_many_small_files_are_stored_at_once_and_verified(tmp_path: Path) -> None:
+    from repro_tui.support.cancel import CancelToken
+
+    cache = Cache(tmp_path / "cache")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(20):
+        (folder / str(number)).write_bytes(b"%d" % (number % 15))
+    found = {str(folder / name): digests for name, digests in cache.hashes.digests_below(folder).items()}
+    stored = cache.add_small_files(found, CancelToken())
+    assert len(stored) == 15
+    assert cache.find_objects(found.values()) == stored
+    broken = stored[found[str(folder / "3")].sha256].file
+    broken.chmod(0o644)
+    broken.write_bytes(b"x")
+    assert set(stored) - set(cache.find_objects(found.values())) == {found[str(folder / "3")].sha256}
+    assert not broken.exists()
+    (folder / "4").write_bytes(b"changed")
+    with pytest.raises(Inconclusive, match="changed while it was read"):
+        cache.add_small_files({str(folder / "4"): found[str(folder / "4")]}, CancelToken())

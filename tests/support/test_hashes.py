@@ -6,7 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from repro_tui.support.hashes import HashIndex, digest_file, digest_text, digest_tree
+import pytest
+
+from repro_tui.support.hashes import LARGE, Digests, HashIndex, digest_file, digest_text, digest_tree
 
 
 def test_digests_are_those_of_hashlib(tmp_path: Path) -> None:
@@ -54,3 +56,36 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
     assert index.digests(tmp_path / "file").sha256 == hashlib.sha256(b"x").hexdigest()
     assert index.digests(tmp_path / "file").sha256 == hashlib.sha256(b"x").hexdigest()
     index.close()
+
+
+def test_a_folder_is_read_once_and_then_only_where_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    for number in range(1_200):
+        place = folder / f"{number // 100}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}").write_bytes(b"%d" % number)
+    (folder / "link").symlink_to("0/0")
+    index = HashIndex(tmp_path / "hashes.sqlite")
+    found = index.digests_below(folder, md5=True)
+    assert len(found) == 1_200
+    assert found["11/1199"].sha256 == hashlib.sha256(b"1199").hexdigest()
+    assert found["11/1199"].md5 == hashlib.md5(b"1199").hexdigest()
+    read: list[str] = []
+
+    def reading(path: str, *, md5: bool = False) -> Digests:
+        read.append(path)
+        return digest_file(path, md5=md5)
+
+    monkeypatch.setattr("repro_tui.support.hashes.digest_file", reading)
+    (folder / "3/301").write_bytes(b"other")
+    again = index.digests_below(folder, md5=True)
+    assert read == [str(folder.resolve() / "3/301")]
+    assert again == found | {"3/301": digest_file(folder / "3/301", md5=True)}
+    index.close()
+
+
+def test_a_large_file_has_both_digests(tmp_path: Path) -> None:
+    content = os.urandom(LARGE + 12_345)
+    (tmp_path / "file").write_bytes(content)
+    found = digest_file(tmp_path / "file", md5=True)
+    assert (found.sha256, found.md5) == (hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest())

@@ -244,6 +244,7 @@ def differences(path: Path, rows: int, word: str = "") -> None:
         "rel_delta": [0.01] * rows,
         "flip": [n % 50 == 0 for n in count],
         "verdict": ["different" if n % 3 else "within-tolerance" for n in count],
+        "noise": [None] * rows,
     }
     pq.write_table(pa.table(table, schema=SCHEMA), path)
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.compare.differences import SCHEMA
-from repro_tui.tui.differences import SORTS, Differences
+from repro_tui.tui.differences import SORTS, Differences, glyph
 from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
 from tests.tui.folders import differences
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     place = tmp_path / "a[b]*c 'd'"
     place.mkdir()
     table = {name: [row[at] for row in ROWS] for at, name in enumerate(NAMES)}
-    table |= {"row_b": table["row_a"], "input_row": [None] * 4, "change": ["changed"] * 4}
+    table |= {"row_b": table["row_a"], "input_row": [None] * 4, "change": ["changed"] * 4, "noise": [None] * 4}
     pq.write_table(pa.table(table, schema=SCHEMA), place / "differences.parquet")
     inputs = {"n": [3, 1, 2], "name": ["é", "x", "y"], "delta": [7, 8, 9], "in come": [30.0, 10.0, 20.0]}
     pq.write_table(pa.table(inputs), place / "inputs.parquet")
@@ -39,6 +39,28 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def cells(folder: Path) -> Differences:
     return Differences(folder / "differences.parquet", folder / "inputs.parquet", ("name", "n"))
+
+
+def test_an_audit_of_an_earlier_version_has_no_noise_beside_its_cells(folder: Path) -> None:
+    path = folder / "differences.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["noise"]), path)
+    older = Differences(path, folder / "inputs.parquet", ("name", "n"))
+    assert older.select() == 3
+    assert older[0].noise is None
+    older.close()
+
+
+def test_rows_within_their_own_noise_are_marked_and_found(folder: Path) -> None:
+    path = folder / "differences.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("noise")
+    pq.write_table(table.set_column(place, "noise", pa.array(["within", "beyond", "within", "beyond"])), path)
+    marked = Differences(path)
+    within = marked.select("noise = 'within'", only_different=False)
+    assert (within, [glyph(marked[row]).plain for row in range(within)].count("≈") > 0) == (2, True)
+    assert marked.select("noise = 'beyond'", only_different=False) == 2
+    assert all(glyph(marked[row]).plain in "≠~" for row in range(2))
+    marked.close()
 
 
 def keys(cells: Differences) -> list[tuple[str, str]]:

@@ -114,7 +114,7 @@ class DataFields(Table):
 class PredictFields(Table):
     """The predict step."""
 
-    command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}.")
+    command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
     protocol: Literal["mlflow", "open-inference"] | None = Field(None, description="Ask a server instead.")
     url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only asked.")
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Where the image's server listens.")

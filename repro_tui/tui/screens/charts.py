@@ -140,6 +140,7 @@ def measures(column: Column) -> Content:
         ("not finite", column.non_finite or None),
         ("nulls A, B", _nulls(column)),
         ("noise |Δ|", column.noise_abs),
+        ("beyond own noise", column.beyond_noise),
     ]
     shown = [(name, _number(value)) for name, value in told if value is not None] + measure_rows(column)
     found += [joined([Content.styled(f"{name:<22} ", "dim"), safe(value)]) for name, value in shown]

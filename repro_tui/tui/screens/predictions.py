@@ -207,7 +207,10 @@ class PredictionsScreen(AuditScreen):
         grid.show_rows(CellRows(self.differences))
         which = "over tolerance" if self.only_different else "not equal"
         order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
-        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}", "dim")
+        area = self.store.predictions()
+        marked = area is not None and any(column.beyond_noise is not None for column in area.columns)
+        legend = "   ≈ within the row's own noise" if marked else ""
+        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}{legend}", "dim")
 
     def _tell_cells(self, text: str, style: str) -> None:
         self.query_one("#cells-title", Static).update(safe(text, style))

@@ -14,7 +14,7 @@ from repro_tui.model.finding import Finding
 from repro_tui.model.report import SideReport
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
-from repro_tui.tui.differences import Cell, key_words, relative, value_pair
+from repro_tui.tui.differences import Cell, glyph, key_words, relative, value_pair
 from repro_tui.tui.one_row import Answer, answers, input_row
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.values import Pairs, told_in_full
@@ -53,11 +53,9 @@ class AnswerRows:
         name = Text(show(answer.column, 80), style="loud" if cell else "quiet")
         if cell is None:
             return (Text("="), name, Text(a.plain), Text(b.plain), Text(""), Text(""), Text(""))
-        over = cell.verdict == "different"
         moved = "" if cell.abs_delta is None else f"{cell.abs_delta:.3g}"
-        glyph = Text("≠" if over else "~", style="bad" if over else "warn")
         flip = Text("flip" if cell.flip else "", style="bad")
-        return (glyph, name, a, b, Text(moved), Text(relative(cell.rel_delta)), flip)
+        return (glyph(cell), name, a, b, Text(moved), Text(relative(cell.rel_delta)), flip)
 
 
 class RowScreen(AuditScreen):
@@ -123,5 +121,6 @@ def _finding(cell: Cell, answer: Answer) -> Finding:
     if found is None:
         return Finding(path, "same", answer.a, answer.b)
     moved = "" if found.abs_delta is None else f", |Δ| {found.abs_delta:.4g} {relative(found.rel_delta)}".rstrip()
-    note = found.verdict + moved + (", a decision flips" if found.flip else "")
+    noise = f", {found.noise} its own noise" if found.noise else ""
+    note = found.verdict + moved + (", a decision flips" if found.flip else "") + noise
     return Finding(path, "changed", found.a, found.b, "important" if found.verdict == "different" else "notice", note)

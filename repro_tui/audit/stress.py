@@ -1,0 +1,128 @@
+"""One thing that should not matter is changed at a time, on one side: which of them moves its own predictions?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from repro_tui.audit.side import SideState
+from repro_tui.execute.variations import Variation, variations
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.event import Event
+from repro_tui.model.predictions import Column, PredictionsArea, Stress
+from repro_tui.model.run import Run
+from repro_tui.support.cache import remove_tree
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+OWN_CHANGE = "its predictions change from run to run as it is, and 5 runs are needed to tell: --repeat 5"
+
+
+def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
+    """Every variation of a side against its plain runs. What they write is in the folder `stress-a` (or b)."""
+    from repro_tui.audit.pipeline import at_once
+
+    assert side.workspace is not None
+    folder = side.context.folder.with_name(f"stress-{side.context.side}")
+    remove_tree(folder)
+    folder.mkdir(mode=0o700)
+    context = side.context.for_side(side.context.side, folder)
+    stressed = [
+        _Stressed(side, variation, number, context)
+        for number, variation in enumerate(variations(side.workspace, inputs, folder, context), 1)
+    ]
+    at_once([one.run for one in stressed if not one.variation.skipped], workers)
+    found = tuple(one.result() for one in stressed)
+    for leftover in ("reordered", "elsewhere", "differences.parquet"):
+        remove_tree(folder / leftover)
+    return found
+
+
+@dataclass(slots=True)
+class _Stressed:
+    """One side under one variation."""
+
+    side: SideState
+    variation: Variation
+    number: int
+    context: Context
+    ran: Run | None = None
+    why: str = ""
+
+    def run(self) -> None:
+        """Runs it once. Raises Cancelled."""
+        from repro_tui.execute.choose import runner_for
+
+        workspace, inputs = self.variation.workspace, self.variation.inputs
+        assert workspace is not None
+        context = replace(self.context, emit=self._renamed(self.context.emit))
+        try:
+            runner = runner_for(workspace.environment.kind, context.settings, context)
+            self.ran = runner.run(workspace, inputs, self.number, context) if inputs else None
+        except (Inconclusive, Refused, OSError) as error:
+            self.why = getattr(error, "what", str(error))
+
+    def _renamed(self, emit: Callable[[Event], None]) -> Callable[[Event], None]:
+        """The step has the variation's name: `run 1` is the plain run's."""
+        return lambda event: emit(replace(event, step=f"stress: {self.variation.name}") if event.step else event)
+
+    def result(self) -> Stress:
+        """What came of it."""
+        told = Stress(self.side.context.side, self.variation.name, self.variation.what)
+        if self.variation.skipped or self.ran is None:
+            return replace(told, note=show(self.variation.skipped or self.why, 300))
+        if self.ran.status != "succeeded":
+            return replace(told, moved=True, verdict="not-comparable", note=show(f"it fails: {self.ran.what}", 300))
+        try:
+            return _judged(told, self._compared(self.ran))
+        except Inconclusive as error:
+            return replace(told, note=show(error.what, 300))
+
+    def _compared(self, run: Run) -> PredictionsArea:
+        from repro_tui.compare.predictions import compare_predictions
+
+        record, settings, plain = self.side.record, self.context.settings, self.side.runs
+        keyed = settings.key or record.validation.key
+        if self.variation.rows is not None and not keyed:
+            run = _in_order(run, self.variation.rows)
+        compare = partial(compare_predictions, validation=record.validation, settings=settings)
+        return compare([run], plain, folder=self.context.folder, context=self.context, recorded=True)
+
+
+def _in_order(run: Run, inputs: int) -> Run:
+    """A run on inputs in another order, its rows put back to where they belong. Raises Inconclusive."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from repro_tui.support.hashes import digest_file
+    from repro_tui.support.reorder import order
+
+    path = Path(run.predictions)
+    table = pq.read_table(path)
+    if len(table) != inputs:
+        what = f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
+        raise Inconclusive(what, "record validation.key")
+    back = np.argsort(order(inputs))
+    target = path.with_suffix(".back.parquet")
+    pq.write_table(table.take(back), target)
+    target.replace(path)
+    return replace(run, output_sha256=digest_file(path).sha256)
+
+
+def _judged(told: Stress, area: PredictionsArea) -> Stress:
+    if area.verdict == "undecided":
+        return replace(told, verdict=area.verdict, note=OWN_CHANGE)
+    if area.verdict == "not-comparable":
+        return replace(told, moved=True, verdict=area.verdict, note=show(area.what, 300))
+    moved = [column for column in area.columns if column.verdict == area.verdict]
+    told = replace(told, moved=area.status != "same", verdict=area.verdict)
+    if area.verdict == "identical" or not moved:
+        return told
+    most = max(moved, key=_weight)
+    return replace(told, column=most.name, different=most.different, max_abs=most.max_abs)
+
+
+def _weight(column: Column) -> tuple[int, float]:
+    return column.different, column.max_abs or 0.0
