@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from repro_tui.compare.data_tree import data_tree
 from repro_tui.compare.ignore import kept
 from repro_tui.compare.live import of_live
 from repro_tui.model.finding import Area, Change, Finding, area_of
@@ -46,7 +47,8 @@ def _item(path: str, a: FetchedData | None, b: FetchedData | None) -> Finding:
     if "" in a.files and "" in b.files:
         return Finding(name, "changed", _told(a), _told(b), "important", _hashes(a, b))
     note = f"{len(children):,} files differ" + (f", {renamed:,} of them only by name" if renamed else "")
-    return Finding(name, "changed", _told(a), _told(b), "important", note, tuple(children[:MOST_CHILDREN]))
+    tree = data_tree(name, children[:MOST_CHILDREN], (a.files, b.files))
+    return Finding(name, "changed", _told(a), _told(b), "important", note, tree)
 
 
 def _files(name: tuple[str, ...], a: Files, b: Files) -> tuple[list[Finding], int]:

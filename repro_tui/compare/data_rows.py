@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +31,16 @@ def with_rows(area: Area, a: Workspace | None, b: Workspace | None, folder: Path
     """
     if a is None or b is None:
         return area
-    known = {finding.path for top in area.findings for finding in (top, *top.children) if finding.change == "changed"}
+    known = {finding.path for finding in _all(area.findings) if finding.change == "changed"}
     tables = [table for table in _tables(a, b) if table[0] in known][:MOST_TABLES]
     below = {place: _compared(place, one, other, a, folder, context) for place, one, other in tables}
     return replace(area, findings=tuple(_laid(finding, below) for finding in area.findings))
+
+
+def _all(findings: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        yield finding
+        yield from _all(finding.children)
 
 
 def _laid(finding: Finding, below: dict[Place, tuple[Finding, ...]]) -> Finding:

@@ -41,12 +41,35 @@ def test_files_of_a_folder(context: Context) -> None:
     area = compare_data(a, b, context)
     [finding] = area.findings
     assert finding.note == "4 files differ, 1 of them only by name"
-    assert {(child.path[1], child.change, child.note[:7]) for child in finding.children} == {
+    leaves = [leaf for child in finding.children for leaf in child.children or (child,)]
+    assert {(leaf.path[1], leaf.change, leaf.note[:7]) for leaf in leaves} == {
         ("changed", "changed", ""),
         ("gone", "removed", ""),
         ("new", "added", ""),
         ("sub/moved", "changed", "renamed"),
     }
+
+
+def test_a_folder_is_a_tree_of_hashes_that_opens(context: Context) -> None:
+    a = {"x/1": "1", "x/deep/2": "2", "x/deep/3": "3", "y/4": "4", "gone/5": "5"}
+    b = a | {"x/deep/3": "33", "new/6": "6"}
+    del b["gone/5"]
+    [finding] = compare_data(side(d=a), side(d=b), context).findings
+    tree = {child.path[1]: child for child in finding.children}
+    assert {name: child.change for name, child in tree.items()} == {
+        "gone/": "removed",
+        "new/": "added",
+        "x/": "changed",
+    }
+    deep = tree["x/"].children[0]
+    assert (deep.path, deep.change, deep.note) == (("d", "x/deep/"), "changed", "1 file differs")
+    assert deep.a != deep.b
+    assert deep.a.startswith("tree:")
+    assert deep.a.endswith("(2 files)")
+    assert [leaf.path for leaf in deep.children] == [("d", "x/deep/3")]
+    assert (tree["new/"].a, tree["gone/"].b) == (None, None)
+    [again] = compare_data(side(d=a), side(d=b), context).findings
+    assert again == finding
 
 
 def test_a_moved_item_is_one_finding(context: Context) -> None:

@@ -1,0 +1,61 @@
+"""The differing files of a data folder as a tree of hashes: a folder has the digest of everything below it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repro_tui.model.finding import Change, Finding
+from repro_tui.model.workspace import FetchedFile
+from repro_tui.support.hashes import digest_tree
+from repro_tui.support.text import plural, show
+
+Files = dict[str, FetchedFile]
+SHORT = 16
+
+
+def data_tree(name: tuple[str, ...], leaves: Sequence[Finding], sides: tuple[Files, Files]) -> tuple[Finding, ...]:
+    """The findings of an item's files, each below the folder that it lies in. A leaf's path stays what it is."""
+    return _below(name, "", leaves, (_Side.of(sides[0]), _Side.of(sides[1])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    files: Files
+    names: list[str]
+
+    @classmethod
+    def of(cls, files: Files) -> _Side:
+        return cls(files, sorted(files))
+
+    def told(self, folder: str) -> str | None:
+        """The digest of everything below a folder, and how much that is; None where nothing is."""
+        names = self.names[bisect_left(self.names, folder) : bisect_left(self.names, folder + "\U0010ffff")]
+        if not names:
+            return None
+        digest = digest_tree((name, self.files[name].sha256) for name in names)
+        return f"tree:{digest[:SHORT]} ({plural(len(names), 'file')})"
+
+
+def _below(
+    name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_Side, _Side]
+) -> tuple[Finding, ...]:
+    """What lies in one folder: its own files, and the folders in it."""
+    groups: dict[str, list[Finding]] = {}
+    for leaf in leaves:
+        first, mark, _ = leaf.path[-1][len(folder) :].partition("/")
+        groups.setdefault(first + mark, []).append(leaf)
+    return tuple(
+        finding
+        for part, inside in groups.items()
+        for finding in ([_folder(name, folder + part, inside, sides)] if part.endswith("/") else inside)
+    )
+
+
+def _folder(name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_Side, _Side]) -> Finding:
+    changes: set[Change] = {leaf.change for leaf in leaves}
+    a, b = (side.told(folder) for side in sides)
+    change: Change = changes.pop() if len(changes) == 1 and not (a and b) else "changed"
+    note = f"{plural(len(leaves), 'file')} {'differ' if len(leaves) > 1 else 'differs'}"
+    return Finding((*name, show(folder, 300)), change, a, b, "important", note, _below(name, folder, leaves, sides))
