@@ -50,7 +50,7 @@ def with_keys(page: str) -> str:
     """docs/interface.md with the keys as they are now."""
     from repro_tui.tui.actions import key_table
 
-    return re.sub(r"\| where \| keys \| what \|\n.*\Z", lambda match: key_table(), page, flags=re.DOTALL)
+    return re.sub(r"\| where \| keys \| what \|.*\Z", lambda match: key_table(), page, flags=re.DOTALL)
 
 
 async def _picture(folder: Path, keys: list[str], target: Path) -> None:

@@ -91,6 +91,7 @@ CASES = {
     "audit.stack": Case(("3", "enter"), lambda app: app.screen.query_one("#values").has_class("stacked")),
     "audit.zoom": Case(("5", "tab"), lambda app: app.screen.maximized is grid(app, "cells")),
     "audit.run-again": Case((), shows("It cannot be run again")),
+    "audit.explain": Case((), shows("It cannot be run again")),
     "list.filter": Case(("2",), lambda app: isinstance(app.focused, Input) and app.focused.id == "filter"),
     "list.difference-1": Case(("2",), at(1, "findings")),
     "list.difference--1": Case(("2", "n"), at(0, "findings")),
