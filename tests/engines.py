@@ -159,4 +159,4 @@ def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
         assert done.returncode == 0, done.stderr
         return target
     finally:
-        docker("rmi", tag)
+        docker("rmi", "--force", tag)

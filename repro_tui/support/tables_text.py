@@ -124,12 +124,15 @@ class _Csv:
         """The line of the first row of another width, found by the standard reader."""
         import csv as standard
 
-        standard.field_size_limit(LONGEST_LINE)
-        with self.raw.open(encoding="utf-8-sig", newline="") as stream:
-            reader = standard.reader(stream)
-            for fields in reader:
-                if fields and len(fields) != len(self.names):
-                    return f"line {reader.line_num} has {len(fields)} fields, and the header has {len(self.names)}"
+        before = standard.field_size_limit(LONGEST_LINE)  # it holds for the whole process
+        try:
+            with self.raw.open(encoding="utf-8-sig", newline="") as stream:
+                reader = standard.reader(stream)
+                for fields in reader:
+                    if fields and len(fields) != len(self.names):
+                        return f"line {reader.line_num} has {len(fields)} fields, and the header has {len(self.names)}"
+        finally:
+            standard.field_size_limit(before)
         return f"a row has {row.actual_columns} fields, and the header has {row.expected_columns}"
 
 
