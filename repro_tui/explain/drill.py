@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro_tui.explain import factors
-from repro_tui.explain.commits import Way, way_between
+from repro_tui.explain.commits import SHORT, Way, way_between
 from repro_tui.explain.execution import Asked
 from repro_tui.explain.files import both_files, inside_code, inside_data
 from repro_tui.explain.game import Value
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from repro_tui.explain.search import Search
 
 MOST_STEPS = 5
-SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +180,14 @@ class Drill:
         releases = releases_of(name, a, b, self.search.context) if a.kind == "venv" else None
         if releases is None:
             return
-        guilty = frozenset(item for group in things.culprits.groups for item in group)
+        guilty = frozenset(things.culprits.names)
 
         def place(base: Parts, at: int, context: Context) -> Parts:
             return releases.parts(base, guilty, at, context)
 
         names = [f"{name} {version}" for version in releases.versions]
         change = self._walk(f"releases of {name}", names, place, self.ends)
-        rest = self._rest(names, place, change, self.ends)
-        whole = change.exact and rest is not None and not rest.apart
+        whole = _is_whole(change, self._rest(names, place, change, self.ends))
         before, after = (releases.versions[at] for at in (change.before, change.after))
         yield Moved(self.factor, ("packages", name, "release"), before, after, change, whole)
 
@@ -212,7 +210,7 @@ class Drill:
             change = self._walk("commits", names, way.parts, ends)
             files = self._files(way, names, change, ends)
             rest = self._rest(names, way.parts, change, ends)
-            whole = change.exact and rest is not None and not rest.apart
+            whole = _is_whole(change, rest)
             ids, guilty = _ids(way, change), way.guilty(change.after)
             yield Moved(factors.CODE, ("commits",), *ids, change, whole, guilty.id, guilty.subject)
             yield from files
@@ -232,6 +230,11 @@ class Drill:
 def outcome_of(value: Value) -> Outcome:
     """A hybrid's value as the searches take it."""
     return Outcome(None if value.score is None else value.reproduces, value.why, value.restores)
+
+
+def _is_whole(change: Change, rest: Ruler | None) -> bool:
+    """Whether all of the change came in one step: what is left of the way before it changes nothing."""
+    return change.exact and rest is not None and not rest.apart
 
 
 def _ids(way: Way, change: Change) -> tuple[str, str]:

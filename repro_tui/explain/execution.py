@@ -57,7 +57,6 @@ class Executor:
     budget: Budget
     runs: int = 0
     cached: int = 0
-    _number: int = 0
     _ended: dict[tuple[str, int], Outcome] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -120,8 +119,7 @@ class Executor:
         with self._lock:
             self.budget.take()
             self.runs += 1
-            self._number += 1
-            number = self._number
+            number = self.runs
         context = replace(self.context, emit=ignore_events)
         try:
             runner = runner_for(workspace.environment.kind, context.settings, context)

@@ -60,10 +60,14 @@ def _asked(workspace: Workspace) -> tuple[tuple[str, ...], Predict]:
     return workspace.command, replace(workspace.predict, timeout_s=0)
 
 
+def differing_names(a: Mapping[str, object], b: Mapping[str, object]) -> tuple[str, ...]:
+    """The names under which two mappings have other values, or only one has any."""
+    return tuple(sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name)))
+
+
 def accidental(a: Workspace, b: Workspace) -> tuple[str, ...]:
     """The differing variables, where all that differ are hash seeds and numbers of threads, which should not matter."""
-    one, other = (recorded_variables(side.environment) for side in (a, b))
-    names = tuple(sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)))
+    names = differing_names(*(recorded_variables(side.environment) for side in (a, b)))
     return names if all(name == "PYTHONHASHSEED" or name.endswith("_NUM_THREADS") for name in names) else ()
 
 
@@ -90,13 +94,11 @@ def _environment(a: BuiltEnvironment, b: BuiltEnvironment, packages_apart: bool)
 
 def differing_packages(a: BuiltEnvironment, b: BuiltEnvironment) -> tuple[str, ...]:
     """The names of the Python packages that differ in version or content."""
-    of_a, of_b = a.inventory.python_packages, b.inventory.python_packages
-    return tuple(sorted(name for name in of_a.keys() | of_b.keys() if _content(of_a, name) != _content(of_b, name)))
+    return differing_names(*(_contents(side.inventory.python_packages) for side in (a, b)))
 
 
-def _content(packages: Mapping[str, PythonPackage], name: str) -> tuple[str, str] | None:
-    package = packages.get(name)
-    return (package.version, package.digest) if package else None
+def _contents(packages: Mapping[str, PythonPackage]) -> dict[str, tuple[str, str]]:
+    return {name: (package.version, package.digest) for name, package in packages.items()}
 
 
 def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from repro_tui.explain.factors import PARAMETERS, VARIABLES
+from repro_tui.explain.factors import PARAMETERS, VARIABLES, differing_names
 from repro_tui.explain.inside import Inside
 from repro_tui.model.workspace import BuiltParameters
 from repro_tui.rebuild.hybrid import Parts
@@ -37,7 +37,7 @@ def inside_parameters(a: BuiltParameters, b: BuiltParameters) -> Inside:
 
 def inside_variables(a: dict[str, str], b: dict[str, str]) -> Inside:
     """The environment variables that two records set differently."""
-    names = tuple(sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name)))
+    names = differing_names(a, b)
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
         chosen = {n: v for n in sorted(a.keys() | b.keys()) if (v := (b if n in from_b else a).get(n)) is not None}

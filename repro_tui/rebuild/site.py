@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
@@ -26,12 +27,17 @@ FORMAT = "1"
 _INFO = ".dist-info"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """The folder in which an image has its packages: its path inside, and a copy of it on this machine."""
 
     path: str
     folder: Path
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """Every file with the package that owns it, "" where none does; read once for all mixtures."""
+        return _owners(self.folder)
 
 
 def sites_of(
@@ -86,7 +92,7 @@ def mixed_site(
 
     `rest` is the side (0 or 1) from which the files come that no package owns.
     """
-    owners = [_owners(site.folder) for site in sites]
+    owners = [site.owners for site in sites]
     chosen = dict(_chosen(owners, from_b, rest))
     key = digest_text(FORMAT, *(f"{name} {source}" for name, source in sorted(chosen.items())))
 
