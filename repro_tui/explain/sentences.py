@@ -113,8 +113,12 @@ def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
     apart = {factor for group in attribution.groups for factor in group}
     told = apart.union(*attribution.dividends)
     rest = [factor for factor in attribution.factors if factor not in told]
-    idle = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING]
-    little = [factor for factor in rest if factor not in idle]
+    still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING]
+    aside = [factor for factor in still if factor in attribution.smallest]
+    idle = [factor for factor in still if factor not in aside]
+    little = [factor for factor in rest if factor not in still]
+    if aside:
+        yield f"B needs {names.listed(aside)} as well: without, rows move that are the same in A and B."
     if little:
         noise = attribution.threshold > THRESHOLD
         much = "nothing that stands out of the noise" if noise else "less than 1 %"

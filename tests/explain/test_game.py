@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from repro_tui.explain.budget import BudgetSpent
 from repro_tui.explain.game import Attribution, Value, attribute, dividends_of, shapley, subsets
+from repro_tui.explain.sentences import Names, factors_told
 
 Set = frozenset[str]
 GAMES = 2_000
@@ -74,6 +75,19 @@ def test_either_suffices() -> None:
     assert rounded(found) == {"a": 0.5, "b": 0.5, "x": 0.0}
     assert len(found.smallest) == 1
     assert found.restores == (("a", "b"),)
+
+
+def test_a_factor_that_only_keeps_other_rows_still_is_not_said_to_do_nothing() -> None:
+    """Without `p` all of the change is there, and rows move besides that are the same in A and B."""
+
+    def evaluate(sets: Sequence[Set]) -> list[Value]:
+        return [Value(float("m" in s), reproduces={"m", "p"} <= s, restores=not s & {"m", "p"}) for s in sets]
+
+    found = attribute(("m", "p", "x"), evaluate)
+    assert set(found.smallest) == {"m", "p"}
+    told = list(factors_told(found, Names(plain=True)))
+    assert "B needs p as well: without, rows move that are the same in A and B." in told
+    assert "x does nothing to it." in told
 
 
 def test_exclusive_or() -> None:
