@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +43,17 @@ class OfColumn:
     rule: Rule
     types: tuple[pa.DataType, pa.DataType]
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What all rows of one column count for, where only those that moved are handed over: how many there are, the
+    nulls of each side, and both sides' first 100,000 values."""
+
+    rows: int
+    nulls_a: int
+    nulls_b: int
+    first: Callable[[], tuple[pa.Array, pa.Array]]
 
 
 class ColumnComparison(Protocol):

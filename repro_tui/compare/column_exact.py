@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.cells import Cells, Mask, OfColumn, Tally
+from repro_tui.compare.cells import Cells, Mask, OfColumn, Tally, Whole
 from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import Column
 
@@ -30,6 +30,11 @@ class ExactColumn:
         """Counts nulls."""
         self.nulls_a += pair.a[self.of.name].null_count
         self.nulls_b += pair.b[self.of.name].null_count
+
+    def rest(self, whole: Whole) -> None:
+        """Takes the same of all rows at once, after those that moved: the rest did not."""
+        self.nulls_a, self.nulls_b = whole.nulls_a, whole.nulls_b
+        self.still(whole.rows - self.tally.rows)
 
     def still(self, rows: int) -> None:
         """Rows that did not move."""

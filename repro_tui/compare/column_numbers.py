@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.cells import Cells, OfColumn, Tally
-from repro_tui.compare.kinds import Spread
+from repro_tui.compare.cells import Cells, OfColumn, Tally, Whole
+from repro_tui.compare.kinds import Profile, Spread
 from repro_tui.compare.moments import Moments, Sample
 from repro_tui.compare.numbers import Numbers, compare_numbers
 from repro_tui.compare.pairs import Pair
@@ -25,16 +25,19 @@ from repro_tui.model.record import ColumnRule
 class NumberColumn:
     """Adds up one column of numbers; `threshold` is what a probability decides by.
 
-    `spread` tells that of A's whole column; it is asked for once, where a row moved.
+    `told` is what was seen of it before. `spread` tells that of A's whole column; it is asked for once, where a row
+    moved.
     """
 
-    def __init__(self, of: OfColumn, declared: ColumnRule, spread: Callable[[], Spread]) -> None:
+    def __init__(self, of: OfColumn, declared: ColumnRule, told: Profile, spread: Callable[[], Spread]) -> None:
         self.of = of
+        self._told = told
         self._spread = cache(spread)
         self.threshold = declared.threshold if declared.threshold is not None else 0.5
         self.decides = of.kind == "probability"
         self.tally, self.moments = Tally(), Moments()
-        self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.not_finite_a = 0
+        self.nulls_a = self.nulls_b = self.non_finite = self.lost = self.finite_a = 0
+        self._whole: Whole | None = None
         self.sample = Sample()
         self.needed = 0.0  # the smallest absolute tolerance that would pass beside the rule's relative one
 
@@ -48,10 +51,16 @@ class NumberColumn:
         """Counts nulls, and keeps a sample."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         self.nulls_a += a.null_count
-        self.not_finite_a += _not_finite(a)
+        self.finite_a += _finite(a)
         self.nulls_b += b.null_count
         if len(pair.first):
-            self.sample.take(a, b, pair.first)
+            self.sample.take(a.take(pair.first), b.take(pair.first))
+
+    def rest(self, whole: Whole) -> None:
+        """Takes the same of all rows at once, after those that moved: the rest did not."""
+        self._whole = whole
+        self.nulls_a, self.nulls_b = whole.nulls_a, whole.nulls_b
+        self.still(whole.rows - self.tally.rows)
 
     def still(self, rows: int) -> None:
         """Rows that did not move."""
@@ -63,7 +72,7 @@ class NumberColumn:
         cells = self._cells(found)
         self.tally.add(cells)
         finite = np.isfinite(found.delta)
-        self.lost += int(np.count_nonzero(~finite)) - _not_finite(pair.a[self.of.name])
+        self.lost += _finite(pair.a[self.of.name]) - int(np.count_nonzero(finite))
         self.non_finite += int(np.count_nonzero(~finite & ~found.equal))
         open_cells = finite & ~found.equal
         if open_cells.any():
@@ -84,7 +93,13 @@ class NumberColumn:
     @property
     def finite(self) -> int:
         """Rows with a finite number on both sides."""
-        return self.tally.rows - self.not_finite_a - self.lost
+        return (self.finite_a if self._whole is None else self._spread().finite) - self.lost
+
+    @property
+    def any_finite(self) -> bool:
+        """Whether there is such a row; of a column that did not move, what was seen before tells it."""
+        still = self.tally.same == self.tally.rows
+        return (still and self._told.low is not None) or self.finite > 0
 
     def column(self) -> Column:
         """The result of all batches."""
@@ -94,8 +109,8 @@ class NumberColumn:
             passing = None
         return replace(
             self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
-            max_abs=self.moments.largest if self.finite else None,
-            max_rel=self.moments.largest_relative if self.finite else None,
+            max_abs=self.moments.largest if self.any_finite else None,
+            max_rel=self.moments.largest_relative if self.any_finite else None,
             non_finite=self.non_finite,
             flips=self.tally.flips if self.decides else None,
             smallest_passing=passing,
@@ -106,8 +121,10 @@ class NumberColumn:
 
     def _measures(self) -> dict[str, Any]:
         if not self.moments.largest:
-            return self.moments.measures(self.finite, 0.0)
+            return self.moments.measures(int(self.any_finite), 0.0)
         sd = self._spread().sd
+        if self._whole is not None:
+            self.sample.take(*self._whole.first())
         return self.moments.measures(self.finite, sd) | self.sample.measures(sd) | self._ranking()
 
     def _ranking(self) -> dict[str, Any]:
@@ -133,9 +150,8 @@ def _rounded_up(value: float) -> float:
     return rounded if rounded >= value else float(f"{(math.ceil(value / unit) + 1) * unit:.3g}")
 
 
-def _not_finite(values: pa.Array) -> int:
-    """How many values are null, NaN or infinite."""
+def _finite(values: pa.Array) -> int:
+    """How many values are neither null nor NaN nor infinite."""
     if not pa.types.is_floating(values.type):
-        return int(values.null_count)
-    finite = pc.sum(pc.is_finite(values)).as_py()
-    return len(values) - int(finite or 0)
+        return len(values) - int(values.null_count)
+    return int(pc.sum(pc.is_finite(values)).as_py() or 0)

@@ -19,6 +19,7 @@ from repro_tui.compare.column_lists import Aspect, ListColumn
 from repro_tui.compare.column_numbers import NumberColumn
 from repro_tui.compare.column_ranking import RankingColumn
 from repro_tui.compare.column_text import TextColumn
+from repro_tui.compare.feeding import Part
 from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.lists_embedding import Embeddings
 from repro_tui.compare.lists_probability import Probabilities
@@ -40,15 +41,13 @@ class Columns:
     """What is compared: columns alone, vectors of several, and the results of those that cannot be."""
 
     names: list[str]
-    alone: list[ColumnComparison]
-    vectors: list[VectorColumns]
+    compared: Part
     odd: tuple[Column, ...]
 
     def results(self) -> Iterator[Column]:
         """The vectors, then every column in its order."""
-        yield from (vector.column() for vector in self.vectors)
-        every = [*self.alone, *(member for vector in self.vectors for member in vector.members)]
-        found = {one.of.name: one for one in every}
+        yield from (vector.column() for vector in self.compared.vectors)
+        found = {one.of.name: one for one in self.compared.columns}
         yield from (found[name].column() for name in self.names)
         yield from self.odd
 
@@ -68,7 +67,7 @@ def columns_of(
     vectors = [factory.vector(group, made) for group in groups]
     grouped = {name for group in groups for name in group.members}
     alone = [one for name, one in made.items() if name not in grouped]
-    return Columns(list(made), alone, vectors, _odd_ones(types, shared, usable))
+    return Columns(list(made), Part(alone, vectors), _odd_ones(types, shared, usable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,9 @@ class _Factory:
         if of_type == "list":
             return ListColumn(of, _aspect(of, told.whole))
         if of_type == "number" and kind != "label":
-            return NumberColumn(of, declared, lambda: spread(self.a, name, self.scratch, self.settings.memory_limit))
+            return NumberColumn(
+                of, declared, told, lambda: spread(self.a, name, told, self.scratch, self.settings.memory_limit)
+            )
         if of_type == "string" and kind in TEXTS:
             return TEXTS[kind](of)
         if kind == "label":

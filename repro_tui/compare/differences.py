@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,12 @@ SCHEMA = pa.schema(
         ("noise", pa.string()),
     ]
 )
+REPEATED = ["column", "change", "verdict", "noise"]
 
 
 def writer(path: Path) -> pq.ParquetWriter:
-    """Writes a file of differing cells."""
-    return pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1)
+    """Writes a file of differing cells. Of values that are all different a dictionary only costs time."""
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=REPEATED)
 
 
 class Differences:
@@ -57,6 +59,8 @@ class Differences:
         self.count = 0
         self.left_out = 0
         self._waiting: list[pa.Table] = []
+        self._pool = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
 
     def take(self, name: str, pair: Pair, cells: Cells) -> None:
         """Keeps the cells of one batch of one column that are not equal."""
@@ -92,8 +96,8 @@ class Differences:
             "noise": pa.nulls(len(rows), pa.string()),  # known when all runs have been compared: see own_noise
         }
         self._write(pa.table(table, schema=SCHEMA))
-        self.count += len(rows)
         self._remember(name, rows, keys, a, b, size, relative, cells)
+        self.count += len(rows)
 
     def _write(self, table: pa.Table) -> None:
         """Small pieces are written together: a row group each would cost more than its rows."""
@@ -102,9 +106,15 @@ class Differences:
             self._flush()
 
     def _flush(self) -> None:
+        """In a thread of its own, while the next cells are looked at."""
+        self._wait()
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting))
+            self._written = self._pool.submit(self._writer.write_table, pa.concat_tables(self._waiting))
             self._waiting = []
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()
 
     def _remember(
         self, name: str, rows: Any, keys: pa.Array, a: pa.Array, b: pa.Array, size: Any, relative: Any, cells: Cells
@@ -112,7 +122,9 @@ class Differences:
         """Keeps the worst: flips first, then by the distance in units of the column's own scale."""
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
         weight = weight + 10.0 * cells.flip[rows] + 1.0 * ~cells.within[rows]
-        for place in np.argsort(-weight, kind="stable")[:WORST]:
+        least = self._heap[0][0] if len(self._heap) == WORST else -np.inf
+        worse = np.flatnonzero(weight > least)
+        for place in worse[np.argsort(-weight[worse], kind="stable")[:WORST]]:
             value = float(weight[place])
             if len(self._heap) == WORST and value <= self._heap[0][0]:
                 break
@@ -138,7 +150,9 @@ class Differences:
 
     def close(self) -> None:
         """Ends the file."""
-        self._flush()
+        with self._pool:
+            self._flush()
+            self._wait()
         self._writer.close()
 
 
@@ -148,14 +162,17 @@ def exact_texts(array: pa.Array) -> pa.Array:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return pc.cast(array, pa.string())
     if pa.types.is_float32(kind) or pa.types.is_float64(kind):
-        return _floats(pc.cast(array, pa.string()))
+        return _floats(array)
     if pa.types.is_string(kind) and (pc.max(pc.utf8_length(array)).as_py() or 0) <= LONGEST_VALUE:
         return array
     return pa.array([None if value is None else _exact(value) for value in array.to_pylist()], pa.string())
 
 
-def _floats(texts: pa.Array) -> pa.Array:
+def _floats(array: pa.Array) -> pa.Array:
     """A whole number keeps a point, so that it is not taken for an integer."""
+    texts = pc.cast(array, pa.string())
+    if not pc.any(pc.equal(pc.floor(array), array)).as_py():
+        return texts
     whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
     return pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
 

@@ -176,31 +176,30 @@ def _distinct(values: pa.ChunkedArray) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of a column's finite values: root mean square and standard deviation (0.0 where they overflow)."""
+    """Of a column's finite values: how many there are, root mean square and standard deviation (0.0 where they
+    overflow)."""
 
+    finite: int = 0
     rms: float = 0.0
     sd: float = 0.0
 
 
-def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
+def spread(path: Path, name: str, told: Profile, scratch: Path, memory: int) -> Spread:
     """One column's spread. The sums are of distances from a value in its midst, so that no digits are lost."""
-    told = _Side(path, [name]).column(name)
     centre = (told.low or 0.0) / 2 + (told.high or 0.0) / 2
-    value = f"(CAST({quoted(name)} AS DOUBLE) - ({centre!r}))"
-    sums = f"SELECT count({value}), sum({value}), sum({value} * {value}) FROM a"  # noqa: S608
+    value = f"CAST({quoted(name)} AS DOUBLE)"
+    finite = f"(SELECT {value} - ({centre!r}) AS d FROM a WHERE isfinite({value}))"  # noqa: S608
     with database(scratch, path, path, memory) as connection:
         try:
-            count, first, second = connection.execute(sums).fetchall()[0]
-            if second is not None and not math.isfinite(second):
-                finite = f"{sums} WHERE isfinite({value})"
-                count, first, second = connection.execute(finite).fetchall()[0]
+            found = connection.execute(f"SELECT count(*), sum(d), sum(d * d) FROM {finite}").fetchall()[0]  # noqa: S608
         except duckdb.OutOfRangeException:
-            return Spread()
+            return Spread(connection.execute(f"SELECT count(*) FROM {finite}").fetchall()[0][0])  # noqa: S608
+    count, first, second = found
     if not count or not math.isfinite(second):
-        return Spread()
+        return Spread(count)
     mean = first / count
     variance = max(0.0, second / count - mean * mean)
-    return Spread(math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance))
+    return Spread(count, math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance))
 
 
 def shares(path: Path, name: str, scratch: Path, memory: int) -> dict[Any, int]:

@@ -90,9 +90,9 @@ class Sample:
         self.a: list[Floats] = []
         self.b: list[Floats] = []
 
-    def take(self, a: pa.Array, b: pa.Array, first: pa.Array) -> None:
-        """Keeps a batch's rows that are among the first of A, where both numbers are finite."""
-        one, other = (_floats(side.take(first)) for side in (a, b))
+    def take(self, a: pa.Array, b: pa.Array) -> None:
+        """Keeps rows that are among the first of A, where both numbers are finite."""
+        one, other = (_floats(side) for side in (a, b))
         both = np.isfinite(one) & np.isfinite(other)
         self.a.append(one[both])
         self.b.append(other[both])

@@ -115,13 +115,18 @@ def _one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made in a thread while the one before is used."""
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, items, end)
-        while (item := waiting.result()) is not end:
-            waiting = pool.submit(next, items, end)
-            yield item  # type: ignore[misc]
+    """The items, each made in a thread while the one before is used; the first is begun at once."""
+    end, pool = object(), ThreadPoolExecutor(1)
+    first = pool.submit(next, items, end)
+
+    def every() -> Iterator[T]:
+        waiting = first
+        with pool:
+            while (item := waiting.result()) is not end:
+                waiting = pool.submit(next, items, end)
+                yield item  # type: ignore[misc]
+
+    return every()
 
 
 def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -186,12 +191,12 @@ class Joined:
         cells: list[Any] = batch.columns
         width = 2 + len(self._key)
         sides = [
-            {c: _as(cells[width + 2 * n + side], self._schemas[side].field(c).type) for n, c in enumerate(columns)}
+            {c: as_type(cells[width + 2 * n + side], self._schemas[side].field(c).type) for n, c in enumerate(columns)}
             for side in (0, 1)
         ]
         return Pair(cells[0], cells[1], dict(zip(self._key, cells[2:width], strict=True)), sides[0], sides[1])
 
 
-def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:
+def as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
     """What the database gives, in the file's own type."""
     return values if values.type == kind else values.cast(kind)

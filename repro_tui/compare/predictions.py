@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment, align
-from repro_tui.compare.cells import ColumnComparison
 from repro_tui.compare.columns import columns_of
 from repro_tui.compare.differences import Differences
+from repro_tui.compare.feeding import feed
 from repro_tui.compare.kinds import kind_of, profile
-from repro_tui.compare.moved import moved
 from repro_tui.compare.noise import (
     FEWEST,
     Distances,
@@ -26,7 +25,6 @@ from repro_tui.compare.noise import (
     measure,
 )
 from repro_tui.compare.own_noise import by_chance, mark
-from repro_tui.compare.pairs import Pair
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, Noise, PredictionsArea, Rows, Verdict, worst
@@ -133,12 +131,7 @@ class _Comparison:
         differences = Differences(self.folder / "differences.parquet", self.key)
         try:
             if alignment.comparable:
-                for pair in alignment.pairs(found.names, self.scratch):
-                    self.context.cancel.check()
-                    for comparison in found.alone:
-                        _take(comparison, pair, differences)
-                    for vector in found.vectors:
-                        vector.feed(pair, differences)
+                feed(found.compared, alignment, differences, self.scratch, self.context.cancel)
         finally:
             differences.close()
         columns = tuple(_clean(column) for column in self._beside_truth(tuple(found.results()), alignment))
@@ -199,17 +192,6 @@ def _within(distances: Distances, measured: dict[str, RunColumn], column: Column
 
 def _beyond(distances: Distances, measured: dict[str, RunColumn], column: Column) -> int | None:
     return distances.beyond[measured[column.name].name].count if column.name in measured else None
-
-
-def _take(comparison: ColumnComparison, pair: Pair, differences: Differences) -> None:
-    """One batch of one column: only the rows whose bits moved are looked at by the rule."""
-    name = comparison.of.name
-    comparison.whole(pair)
-    rows = moved(pair.a[name], pair.b[name])
-    comparison.still(len(pair) - len(rows))
-    if len(rows):
-        part = pair.only(pa.array(rows), name)
-        differences.take(name, part, comparison.take(part))
 
 
 def _still(column: Column) -> Column:

@@ -76,7 +76,8 @@ def _sums_to_one(path: Path, members: Sequence[str]) -> bool:
         return False
     table = pa.Table.from_batches(batches).drop_null()
     values = np.stack([np.asarray(table.column(name), dtype=np.float64) for name in members])
-    return table.num_rows > 0 and adds_up(values, values.sum(axis=0))
+    with np.errstate(invalid="ignore"):
+        return table.num_rows > 0 and adds_up(values, values.sum(axis=0))
 
 
 class VectorColumns:
@@ -89,8 +90,6 @@ class VectorColumns:
     def feed(self, pair: Pair, differences: Differences) -> None:
         """One batch: the rows in which any of the columns moved."""
         names = self.group.members
-        for member in self.members:
-            member.whole(pair)
         rows = np.unique(np.concatenate([moved(pair.a[name], pair.b[name]) for name in names]))
         self.tally.still(len(pair) - len(rows))
         for member in self.members:
@@ -98,6 +97,10 @@ class VectorColumns:
         if len(rows):
             part = pair.only(pa.array(rows), *names)
             self._take(part, [member.take(part) for member in self.members], differences)
+
+    def rest(self, rows: int) -> None:
+        """All rows there are: those that were not handed over did not move."""
+        self.tally.still(rows - self.tally.rows)
 
     def _take(self, part: Pair, cells: list[Cells], differences: Differences) -> None:
         a, b = (np.stack([getattr(one, side) for one in cells], axis=1) for side in ("a_number", "b_number"))
@@ -115,7 +118,7 @@ class VectorColumns:
         moments, rows = Moments(), self.tally.rows
         for member in self.members:
             moments.join(member.moments)
-        finite = sum(member.finite for member in self.members)
+        finite = sum(member.finite if moments.largest else member.any_finite for member in self.members)
         all_measures = moments.measures(finite, 0.0)
         told = {name: all_measures[name] for name in ("mean_abs", "p99_abs") if name in all_measures}
         nulls = max(member.nulls_a for member in self.members), max(member.nulls_b for member in self.members)

@@ -284,3 +284,10 @@ def test_a_planted_difference_is_found_exactly(tmp_path: Path, rows: int, random
     b = pa.table({"id": order, "v": [float(n) + (n in moved) for n in order]})
     found = only(compare_in(tmp_path)(a, b, key=("id",)))
     assert (found.different, found.equal) == (len(moved), rows - len(moved))
+
+
+def test_rows_that_moved_alike_are_told_in_their_order(compare: Compare) -> None:
+    a = pa.table({"x": ["p", "p"], "y": ["p", "p"]})
+    b = pa.table({"x": ["q", "q"], "y": ["p", "q"]})
+    found = compare(a, b).worst
+    assert [(row.column, row.key["row"]) for row in found] == [("x", 0), ("x", 1), ("y", 1)]

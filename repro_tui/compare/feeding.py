@@ -1,0 +1,116 @@
+"""Hands the rows of both sides to the columns under comparison: all that may have moved, and nothing that need not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.alignment import Alignment
+from repro_tui.compare.cells import ColumnComparison, Whole
+from repro_tui.compare.column_exact import ExactColumn
+from repro_tui.compare.column_numbers import NumberColumn
+from repro_tui.compare.differences import Differences
+from repro_tui.compare.moved import moved
+from repro_tui.compare.moved_in_order import can_be_left_out, first_rows, moved_in_order, null_count
+from repro_tui.compare.pairs import Pair
+from repro_tui.compare.vectors import VectorColumns
+from repro_tui.support.cancel import CancelToken
+
+THREADS = 2
+
+
+@dataclass(slots=True)
+class Part:
+    """Columns that are read together: alone, and as vectors of several."""
+
+    alone: list[ColumnComparison] = field(default_factory=list)
+    vectors: list[VectorColumns] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[ColumnComparison]:
+        """All of its columns, those of vectors too."""
+        return [*self.alone, *(member for vector in self.vectors for member in vector.members)]
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [one.of.name for one in self.columns]
+
+    def take(self, pair: Pair, differences: Differences) -> None:
+        """One batch: of each column only the rows whose bits moved are looked at by the rule."""
+        for vector in self.vectors:
+            vector.feed(pair, differences)
+        for one in self.alone:
+            name = one.of.name
+            rows = moved(pair.a[name], pair.b[name])
+            one.still(len(pair) - len(rows))
+            if len(rows):
+                part = pair.only(pa.array(rows), name)
+                differences.take(name, part, one.take(part))
+
+
+def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: Path, cancel: CancelToken) -> None:
+    """Feeds all columns. Where no row has to be looked for, the database leaves out those that did not move."""
+    streamed, parts = _apart(whole, alignment) if alignment.ordered else (whole, [])
+    if streamed.names:
+        for pair in alignment.pairs(streamed.names, scratch):
+            cancel.check()
+            for one in streamed.columns:
+                one.whole(pair)
+            streamed.take(pair, differences)
+    names = [part.names for part in parts]
+    a, b = alignment.a, alignment.b
+    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory):
+        cancel.check()
+        parts[number].take(pair, differences)
+    for part in parts:
+        _rest(part, alignment)
+
+
+def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
+    """What has to be read whole, and parts of about one size, of which the database can leave rows out."""
+    streamed, parts = Part(), [Part() for _ in range(THREADS)]
+    sizes, filled = _sizes(alignment), [0] * THREADS
+    units = [Part([one]) for one in whole.alone] + [Part([], [vector]) for vector in whole.vectors]
+    for unit in sorted(units, key=lambda unit: -sum(sizes[name] for name in unit.names)):
+        if all(can_be_left_out(*one.of.types) for one in unit.columns):
+            number = filled.index(min(filled))
+            filled[number] += sum(sizes[name] for name in unit.names)
+            into = parts[number]
+        else:
+            into = streamed
+        into.alone += unit.alone
+        into.vectors += unit.vectors
+    return streamed, [part for part in parts if part.names]
+
+
+def _sizes(alignment: Alignment) -> Counter[str]:
+    """The bytes of each column in both files."""
+    found: Counter[str] = Counter()
+    for path in (alignment.a, alignment.b):
+        metadata = pq.read_metadata(path)
+        for number in range(metadata.num_row_groups):
+            for place in range(metadata.num_columns):
+                column = metadata.row_group(number).column(place)
+                found[column.path_in_schema] += column.total_compressed_size
+    return found
+
+
+def _rest(part: Part, alignment: Alignment) -> None:
+    """Tells every column of the rows that were not handed over."""
+    a, b, rows = alignment.a, alignment.b, alignment.rows.matched
+    for one in part.columns:
+        name = one.of.name
+        assert isinstance(one, NumberColumn | ExactColumn)
+        one.rest(Whole(rows, null_count(a, name), null_count(b, name), partial(_first, a, b, name)))
+    for vector in part.vectors:
+        vector.rest(rows)
+
+
+def _first(a: Path, b: Path, name: str) -> tuple[pa.Array, pa.Array]:
+    return first_rows(a, name), first_rows(b, name)

@@ -1,0 +1,86 @@
+"""Two tables of one order, read side by side by the database, which hands over only the rows whose bits differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.pairs import SAMPLE, Pair, ahead, as_type, batches, rows_at_once
+
+
+def can_be_left_out(a: pa.DataType, b: pa.DataType) -> bool:
+    """Whether the database tells the bits of two columns apart as we do: of one type, and no lists, times or halves."""
+    kind = pa.types
+    exact = kind.is_integer(a) or kind.is_string(a) or kind.is_boolean(a) or kind.is_date32(a)
+    return bool(a == b and (exact or kind.is_float32(a) or kind.is_float64(a)))
+
+
+def moved_in_order(
+    a: Path, b: Path, parts: Sequence[Sequence[str]], key: Sequence[str], scratch: Path, memory: int
+) -> Iterator[tuple[int, Pair]]:
+    """The rows in which a column of a part moved, with that part's columns and the part's number.
+
+    Each part is read by a thread of its own; batches come in turns, so that their order is always the same.
+    """
+    readers = {}
+    with database(scratch, a, b, memory) as connection:
+        for number, columns in enumerate(parts):
+            readers[number] = ahead(_pairs(connection.cursor(), a, b, columns, key))
+        while readers:
+            for number in list(readers):
+                pair = next(readers[number], None)
+                if pair is None:
+                    del readers[number]
+                else:
+                    yield number, pair
+
+
+def _pairs(
+    connection: duckdb.DuckDBPyConnection, a: Path, b: Path, columns: Sequence[str], key: Sequence[str]
+) -> Iterator[Pair]:
+    schemas = [pq.read_schema(path) for path in (a, b)]
+    relation = connection.sql(_query(a, b, columns, key, schemas[0]))
+    for batch in relation.to_arrow_reader(rows_at_once(a, b)):
+        cells, width = batch.columns, 2 + len(key)
+        if not cells[0].equals(cells[1]):
+            raise RuntimeError(f"the rows of {a} and {b} were not read in one order")
+        sides = [
+            {name: as_type(cells[width + 2 * n + side], schema.field(name).type) for n, name in enumerate(columns)}
+            for side, schema in enumerate(schemas)
+        ]
+        yield Pair(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
+
+
+def _query(a: Path, b: Path, columns: Sequence[str], key: Sequence[str], schema: pa.Schema) -> str:
+    keys = "".join(f", a.{quoted(name)}" for name in key)
+    values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
+    moved = " OR ".join(_moved(name, schema.field(name).type) for name in columns)
+    both = f"{parquet(a)} a POSITIONAL JOIN {parquet(b)} b"
+    return f"SELECT a.file_row_number, b.file_row_number{keys}{values} FROM {both} WHERE {moved}"  # noqa: S608
+
+
+def _moved(name: str, kind: pa.DataType) -> str:
+    """To the database all NaN are one, as they are to us, and so are both zeros, which are not."""
+    a, b = (f"{side}.{quoted(name)}" for side in "ab")
+    moved = f"{a} IS DISTINCT FROM {b}"
+    return f"{moved} OR ({a} = 0 AND signbit({a}) <> signbit({b}))" if pa.types.is_floating(kind) else moved
+
+
+def null_count(path: Path, name: str) -> int:
+    """How many values of a column are null, by the file's own statistics where it has them."""
+    metadata = pq.read_metadata(path)
+    place = next(n for n in range(metadata.num_columns) if metadata.schema.column(n).path == name)
+    groups = [metadata.row_group(number).column(place) for number in range(metadata.num_row_groups)]
+    if all(group.is_stats_set and group.statistics.has_null_count for group in groups):
+        return sum(group.statistics.null_count for group in groups)
+    return sum(batch.column(0).null_count for batch in batches(path, [name]))
+
+
+def first_rows(path: Path, name: str) -> pa.Array:
+    """The first 100,000 values of a column."""
+    return next((batch.column(0) for batch in batches(path, [name], SAMPLE)), pa.nulls(0))
