@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,13 @@ def writer(path: Path) -> pq.ParquetWriter:
 
 
 class Differences:
-    """Writes the differing cells as they are found."""
+    """Writes the differing cells as they are found; `names` is the order of the columns, for cells that moved alike."""
 
-    def __init__(self, path: Path, key: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, key: tuple[str, ...], names: Sequence[str] = ()) -> None:
         self._writer = writer(path)
         self._key = key
-        self._heap: list[tuple[float, int, WorstRow]] = []
+        self._places = {name: place for place, name in enumerate(names)}
+        self._heap: list[tuple[tuple[float, int, int], WorstRow]] = []
         self.count = 0
         self.left_out = 0
         self._waiting: list[pa.Table] = []
@@ -96,7 +98,8 @@ class Differences:
             "noise": pa.nulls(len(rows), pa.string()),  # known when all runs have been compared: see own_noise
         }
         self._write(pa.table(table, schema=SCHEMA))
-        self._remember(name, rows, keys, a, b, size, relative, cells)
+        numbers = np.asarray(table["row_a"].to_numpy())
+        self._remember(name, rows, numbers, keys, a, b, size, relative, cells)
         self.count += len(rows)
 
     def _write(self, table: pa.Table) -> None:
@@ -117,16 +120,16 @@ class Differences:
             self._written.result()
 
     def _remember(
-        self, name: str, rows: Any, keys: pa.Array, a: pa.Array, b: pa.Array, size: Any, relative: Any, cells: Cells
+        self, name: str, rows: Any, numbers: Any, keys: pa.Array, a: Any, b: Any, size: Any, relative: Any, cells: Cells
     ) -> None:
-        """Keeps the worst: flips first, then by the distance in units of the column's own scale."""
+        """Keeps the worst: flips first, then by the distance in units of the column's own scale, then in A's order."""
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
         weight = weight + 10.0 * cells.flip[rows] + 1.0 * ~cells.within[rows]
-        least = self._heap[0][0] if len(self._heap) == WORST else -np.inf
-        worse = np.flatnonzero(weight > least)
-        for place in worse[np.argsort(-weight[worse], kind="stable")[:WORST]]:
-            value = float(weight[place])
-            if len(self._heap) == WORST and value <= self._heap[0][0]:
+        least = self._heap[0][0][0] if len(self._heap) == WORST else -np.inf
+        worse = np.flatnonzero(weight >= least)
+        for place in worse[np.lexsort((numbers[worse], -weight[worse]))[:WORST]]:
+            bad = float(weight[place]), -int(numbers[place]), -self._places.get(name, 0)
+            if len(self._heap) == WORST and bad <= self._heap[0][0]:
                 break
             one, other = (side[int(place)].as_py() for side in (a, b))
             row = WorstRow(
@@ -138,15 +141,15 @@ class Differences:
                 rel_delta=_finite(relative[place]),
                 flip=bool(cells.flip[rows[place]]),
             )
-            entry = (value, -self.count - int(place), row)
-            heapq.heappush(self._heap, entry) if len(self._heap) < WORST else heapq.heappushpop(self._heap, entry)
+            push = heapq.heappush if len(self._heap) < WORST else heapq.heappushpop
+            push(self._heap, (bad, row))
 
     def _named(self, key: str) -> dict[str, Any]:
         return dict(zip(self._key or ("row",), json.loads(key), strict=True))
 
     def worst(self) -> tuple[WorstRow, ...]:
         """The rows that moved most, the worst first."""
-        return tuple(row for _, _, row in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1])))
+        return tuple(row for _, row in sorted(self._heap, key=lambda entry: entry[0], reverse=True))
 
     def close(self) -> None:
         """Ends the file."""

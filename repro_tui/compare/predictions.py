@@ -128,7 +128,7 @@ class _Comparison:
 
     def _compared(self, alignment: Alignment) -> PredictionsArea:
         found = columns_of(alignment, self.validation, self.settings, self.key, self.scratch)
-        differences = Differences(self.folder / "differences.parquet", self.key)
+        differences = Differences(self.folder / "differences.parquet", self.key, found.names)
         try:
             if alignment.comparable:
                 feed(found.compared, alignment, differences, self.scratch, self.context.cancel)
