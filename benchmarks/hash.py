@@ -46,18 +46,18 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def ours(folder: Path) -> None:
-    from repro_tui.support.hashes import HashIndex
+    from repro_tui.support.hash_index import HashIndex
 
     index = HashIndex(folder.parent / "index.sqlite")
-    index.digests_below(folder)
+    index.below(folder)
     index.close()
 
 
 def ours_md5(folder: Path) -> None:
-    from repro_tui.support.hashes import HashIndex
+    from repro_tui.support.hash_index import HashIndex
 
     index = HashIndex(folder.parent / "index.sqlite")
-    index.digests_below(folder, md5=True)
+    index.below(folder, md5=True)
     index.close()
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree, FetchedFile
-from repro_tui.support.cache import Stored, walk
+from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import Digests
 from repro_tui.support.text import show
@@ -44,7 +43,7 @@ class Fetched:
 
 def as_file(stored: Stored) -> FetchedFile:
     """An object of the cache as a fetched file."""
-    return FetchedFile(str(stored.file), stored.size, stored.sha256, stored.md5)
+    return FetchedFile(stored.path, stored.size, stored.sha256, stored.md5)
 
 
 def keep_path(place: Path, md5: bool, context: Context) -> Fetched:
@@ -65,18 +64,13 @@ def keep_path(place: Path, md5: bool, context: Context) -> Fetched:
 
 def _digests(place: Path, md5: bool, context: Context) -> dict[str, Digests]:
     """The digests of every file of a local folder; a link counts as the file of that folder that it leads to."""
-    links = {}
-    for name, entry in walk(place):
-        context.cancel.check()
-        if not entry.is_file(follow_symlinks=False):
-            links[name] = _plain_file(Path(entry.path), place)
-        if not os.access(entry.path, os.R_OK):
-            raise Inconclusive(f"{show(name, 200)} cannot be read: Permission denied", "see to its permissions")
     try:
-        found = context.cache.hashes.digests_below(place, md5=md5)
-        found |= {name: context.cache.hashes.digests(target, md5=md5) for name, target in links.items()}
+        found, others = context.cache.hashes.below(place, md5=md5, check=context.cancel.check)
+        for name in others:
+            found[name] = context.cache.hashes.digests(_plain_file(place / name, place), md5=md5)
     except OSError as error:
-        raise Inconclusive(f"{show(str(place), 200)} cannot be read: {error.strerror}", "see to its files") from error
+        told = f"{show(str(error.filename or place), 200)} cannot be read: {error.strerror}"
+        raise Inconclusive(told, "see to its permissions") from error
     if len(found) > MOST_FILES:
         raise Inconclusive(f"{show(str(place), 200)} holds more than {MOST_FILES:,} files")
     return found

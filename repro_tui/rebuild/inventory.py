@@ -14,7 +14,8 @@ from typing import Protocol
 
 from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.support.cache import walk
-from repro_tui.support.hashes import HashIndex, digest_text, digest_tree
+from repro_tui.support.hash_index import HashIndex
+from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url
 
 LARGEST = 64 << 20

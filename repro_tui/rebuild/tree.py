@@ -34,11 +34,12 @@ def compose(
     def build(folder: Path) -> None:
         if code:
             _lay_code(Path(code.folder), folder, copied, context)
+        before: dict[Path, os.stat_result] = {}
         for name, source in overlays:
             context.cancel.check()
-            before = source.stat()
+            before.setdefault(source, source.stat())
             _place(source, folder, name, copied)
-            context.cache.hashes.linked(source, before)
+        context.cache.hashes.linked(before.items())
         _open(folder)
 
     return context.cache.folder("tree", key, build, context.cancel)[0]

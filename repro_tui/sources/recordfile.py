@@ -23,7 +23,7 @@ from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.documents import load_document
-from repro_tui.support.hashes import HashIndex
+from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show
 

@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
-from repro_tui.support.hashes import CHUNK, Digests, HashIndex
+from repro_tui.support.hash_index import HashIndex
+from repro_tui.support.hashes import CHUNK, Digests
 from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 
@@ -31,12 +32,17 @@ SWEEP_AFTER_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object of the cache: its file, size in bytes and digests."""
+    """An object of the cache: the path of its file, size in bytes and digests."""
 
-    file: Path
+    path: str
     size: int
     sha256: str
     md5: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """Its file."""
+        return Path(self.path)
 
 
 class Cache:
@@ -94,7 +100,7 @@ class Cache:
         if found.sha256 != sha256 or (md5 and found.md5 != md5):
             file.unlink(missing_ok=True)
             return None
-        return Stored(file, found.size, found.sha256, found.md5)
+        return Stored(str(file), found.size, found.sha256, found.md5)
 
     def find_objects(self, wanted: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
         """The objects of these digests that are there, by sha256; those whose bytes have changed are removed."""
@@ -107,7 +113,7 @@ class Cache:
         stored = {}
         for path, found in self.hashes.digests_of(there, md5=md5).items():
             if found.sha256 == paths[path]:
-                stored[found.sha256] = Stored(Path(path), found.size, found.sha256, found.md5)
+                stored[found.sha256] = Stored(path, found.size, found.sha256, found.md5)
             else:
                 Path(path).unlink(missing_ok=True)
         return stored
@@ -128,7 +134,7 @@ class Cache:
                 made[place] = known
         os.sync()
         self.hashes.keep(made.items())
-        return {known.sha256: Stored(Path(p), known.size, known.sha256, known.md5) for p, known in made.items()}
+        return {known.sha256: Stored(p, known.size, known.sha256, known.md5) for p, known in made.items()}
 
     def _put(self, content: bytes, known: Digests, place: Path, path: str) -> None:
         if hashlib.sha256(content).hexdigest() != known.sha256:
@@ -170,7 +176,7 @@ class Cache:
         index = self.root / "md5" / found.md5[:2] / found.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(index, found.sha256.encode("ascii"))
-        return Stored(file, found.size, found.sha256, found.md5)
+        return Stored(str(file), found.size, found.sha256, found.md5)
 
     def _object_file(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / sha256[2:]

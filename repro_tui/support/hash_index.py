@@ -1,0 +1,229 @@
+"""Digests of files, computed once and verified by stat (path, size, mtime, ctime and inode) afterwards."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import marshal
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import repeat
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Any
+
+from repro_tui.support.hashes import Digests, digest_file
+
+AT_ONCE = 500  # rows of one query
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS digest (path TEXT PRIMARY KEY, stamp TEXT, size INTEGER, sha256 TEXT, md5 TEXT)",
+    "CREATE TABLE IF NOT EXISTS tree"
+    " (root TEXT PRIMARY KEY, whole BLOB, names TEXT, stamps TEXT, sha256 TEXT, md5 TEXT)",
+)
+
+Stamp = tuple[int, int, int, int]
+_stamp: Callable[[os.stat_result], Stamp] = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+
+
+class HashIndex:
+    """Remembers digests by path and stat, in one SQLite file that several processes may share.
+
+    A file whose stat is unchanged is not read again. An index that is damaged or cannot be written is only slower:
+    it is dropped and made anew.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._lock = file, threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    # -- single files -------------------------------------------------------------------------------------------
+
+    def digests(self, path: Path, *, md5: bool = False) -> Digests:
+        """The digests of the file at `path`, read from it only where its stat has changed."""
+        name = str(path.resolve())
+        return self.digests_of([(name, path.stat())], md5=md5)[name]
+
+    def digests_of(self, files: Iterable[tuple[str, os.stat_result]], *, md5: bool = False) -> dict[str, Digests]:
+        """The digests of many files, given by resolved path and stat; what is not known is read, and kept at once."""
+        stamps = {path: _text(_stamp(status)) for path, status in files}
+        found = self._known(stamps, md5)
+        new = {path: digest_file(path, md5=md5) for path in stamps if path not in found}
+        self._keep((path, stamps[path], digests) for path, digests in new.items())
+        return found | new
+
+    def keep(self, files: Iterable[tuple[str, Digests]]) -> None:
+        """Remembers files, by resolved path, that were just written with these digests."""
+        self._keep((path, _text(_stamp(os.stat(path))), digests) for path, digests in files)  # noqa: PTH116
+
+    def linked(self, files: Iterable[tuple[Path, os.stat_result]]) -> None:
+        """Tells that we have just made hard links of files: that changed their ctime, and nothing else.
+
+        Each is given with its stat just before. Where more than ctime differs, the file is read again next time.
+        """
+        before = {str(path.resolve()): status for path, status in files}
+        known = self._known({path: _text(_stamp(status)) for path, status in before.items()}, False)
+        after = {path: os.stat(path) for path in known}  # noqa: PTH116
+        same = attrgetter("st_size", "st_mtime_ns", "st_ino")
+        self._keep((p, _text(_stamp(s)), known[p]) for p, s in after.items() if same(s) == same(before[p]))
+
+    def _known(self, stamps: dict[str, str], md5: bool) -> dict[str, Digests]:
+        found: dict[str, Digests] = {}
+        paths = list(stamps)
+        for start in range(0, len(paths), AT_ONCE):
+            part = paths[start : start + AT_ONCE]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT path, stamp, size, sha256, md5 FROM digest WHERE path IN ({marks})"  # noqa: S608
+            for path, stamp, *values in self._ask(query, part):
+                if stamps[path] == stamp and (values[2] or not md5):
+                    found[path] = Digests(*values)
+        return found
+
+    def _keep(self, rows: Iterable[tuple[str, str, Digests]]) -> None:
+        self._write("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?)", [(p, stamp, *d) for p, stamp, d in rows])
+
+    # -- folders ------------------------------------------------------------------------------------------------
+
+    def below(
+        self, folder: Path, *, md5: bool = False, check: Callable[[], None] = lambda: None
+    ) -> tuple[dict[str, Digests], list[str]]:
+        """The digests of every plain file below a folder by its path in it, and what is neither file nor folder.
+
+        A folder is remembered as a whole: where no file's stat has changed, one row tells all of it. `check` is called
+        before each file that is read.
+        """
+        root = f"{folder.resolve()}/"
+        with _uncollected():
+            files, others = _scan(root)
+            whole = hashlib.sha256(marshal.dumps(files, 2)).digest()
+            query = "SELECT sha256, md5 FROM tree WHERE root = ? AND whole = ?"
+            for sha256s, md5s in self._ask(query, [root, whole]):
+                if md5s.strip() or not md5:
+                    return _as_before(files, sha256s, md5s), others
+        row = self._ask("SELECT names, stamps, sha256, md5 FROM tree WHERE root = ?", [root])
+        known = _before(*row[0]) if row else {}
+        found = {}
+        for name, stamp in files.items():
+            told = known.get((name, stamp))
+            if told is None or (md5 and not told.md5):
+                check()
+                told = digest_file(root + name, md5=md5)
+            found[name] = told
+        self._keep_tree(root, whole, files, list(found.values()))
+        return found, others
+
+    def _keep_tree(self, root: str, whole: bytes, files: dict[str, Stamp], found: Sequence[Digests]) -> None:
+        names, stamps = json.dumps(list(files)), json.dumps(list(files.values()))
+        sha256, md5 = "\n".join(one.sha256 for one in found), "\n".join(one.md5 or "" for one in found)
+        row = (root, whole, names, stamps, sha256, md5)
+        self._write("INSERT OR REPLACE INTO tree VALUES (?, ?, ?, ?, ?, ?)", [row])
+
+    # -- the file -----------------------------------------------------------------------------------------------
+
+    def _ask(self, query: str, values: Sequence[Any]) -> list[Any]:
+        """The rows of a query; none where the index cannot be read."""
+        with self._lock:
+            try:
+                return self._open().execute(query, values).fetchall()
+            except sqlite3.OperationalError:
+                return []
+            except sqlite3.DatabaseError:
+                self._drop()
+                return []
+
+    def _write(self, statement: str, rows: Sequence[Any]) -> None:
+        """In one transaction: each of its own would cost more than reading a small file."""
+        if not rows:
+            return
+        with self._lock:
+            try:
+                connection = self._open()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    connection.executemany(statement, rows)
+                finally:
+                    connection.execute("COMMIT")
+            except sqlite3.OperationalError:
+                return
+            except sqlite3.DatabaseError:
+                self._drop()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            for table in TABLES:
+                self._connection.execute(table)
+        return self._connection
+
+    def _drop(self) -> None:
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Closes the index's file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _text(stamp: Stamp) -> str:
+    return " ".join(map(str, stamp))
+
+
+def _as_before(files: dict[str, Stamp], sha256: str, md5: str) -> dict[str, Digests]:
+    """Made by C code alone (`Digests` itself takes as long as the whole stat pass)."""
+    rows = zip(map(itemgetter(0), files.values()), *_listed(sha256, md5), strict=False)
+    return dict(zip(files, map(tuple.__new__, repeat(Digests), rows), strict=True))
+
+
+def _listed(sha256: str, md5: str) -> tuple[Iterable[str], Iterable[str | None]]:
+    """The digests of a remembered folder, file by file."""
+    return sha256.split("\n"), md5.split("\n") if md5.strip() else repeat(None)
+
+
+def _before(names: str, stamps: str, sha256: str, md5: str) -> dict[tuple[str, Stamp], Digests]:
+    """What is remembered of a folder in which something has changed, file by file."""
+    keys = [(name, tuple(stamp)) for name, stamp in zip(json.loads(names), json.loads(stamps), strict=True)]
+    rows = zip(keys, *_listed(sha256, md5), strict=False)
+    return {key: Digests(key[1][0], one, two or None) for key, one, two in rows}
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Holds the cyclic collector back: it would look several times through what is made for every file."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _scan(root: str) -> tuple[dict[str, Stamp], list[str]]:
+    """Every plain file below a folder, and what is neither file nor folder, such as links, which are not followed."""
+    found: dict[str, Stamp] = {}
+    others: list[str] = []
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        # By a handle of the folder: the kernel then need not look up the whole path of every file.
+        handle = os.open(root + prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(handle) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        found[prefix + entry.name] = _stamp(entry.stat(follow_symlinks=False))
+                    elif entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{prefix}{entry.name}/")
+                    else:
+                        others.append(prefix + entry.name)
+        finally:
+            os.close(handle)
+    return found, others
