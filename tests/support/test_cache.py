@@ -175,7 +175,7 @@ def test_many_small_files_are_stored_at_once_and_verified(tmp_path: Path) -> Non
     folder.mkdir()
     for number in range(20):
         (folder / str(number)).write_bytes(b"%d" % (number % 15))
-    found = {str(folder / name): digests for name, digests in cache.hashes.digests_below(folder).items()}
+    found = {str(folder / name): digests for name, digests in cache.hashes.below(folder)[0].items()}
     stored = cache.add_small_files(found, CancelToken())
     assert len(stored) == 15
     assert cache.find_objects(found.values()) == stored
