@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,9 @@ def compare(
     validation = Validation(key=(key,) if isinstance(key, str) else tuple(key), columns=rules, truth=truth)
     from repro_tui.compare.predictions import compare_predictions
 
-    runs = [[_run(table, place / f"{side}.parquet", context)] * 2 for side, table in (("a", a), ("b", b))]
+    with ThreadPoolExecutor(2) as pool:
+        sides = list(pool.map(lambda table, side: _run(table, place / f"{side}.parquet", context), (a, b), "ab"))
+    runs = [[side] * 2 for side in sides]
     return Comparison(_as_given(compare_predictions(runs[0], runs[1], validation, settings, place, context)), place)
 
 

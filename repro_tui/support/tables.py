@@ -66,8 +66,11 @@ def _write(schema: pa.Schema, batches: Iterator[pa.RecordBatch], out: Path) -> i
     check_names(schema.names)
     target = pa.schema([pa.field(field.name, plain_type(field.type)) for field in schema])
     rows = size = 0
-    with pq.ParquetWriter(out, target, compression="zstd", compression_level=1) as writer:
+    # Of numbers a dictionary costs more time than it saves space.
+    texts = [field.name for field in target if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(out, target, compression="zstd", compression_level=1, use_dictionary=texts) as writer:
         for batch in batches:
+            batch.validate(full=True)  # offsets that point elsewhere, text that is not UTF-8
             columns = [_plain(column, field.type) for column, field in zip(batch.columns, target, strict=True)]
             table = pa.Table.from_arrays(columns, schema=target)
             rows, size = rows + table.num_rows, size + table.nbytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from repro_tui.support.tables import TableError, check_names
 BLOCK = 8 << 20
 LINES = 20_000
 LONGEST_LINE = 64 << 20
-_INTEGER = r"^(0|-?[1-9][0-9]*)$"
 _FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
 # Whole numbers of more than 15 digits would lose some as float64: a column with one is text, not float.
 _LONG = r"^[+-]?[0-9]{16,}$"
@@ -29,17 +29,17 @@ def csv(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     _check_bytes(raw)
     names = _header(raw)
     reader = _Csv(raw, names)
-    kinds = _Kinds(len(names))
-    for batch in reader.batches():
-        kinds.see(batch)
-    types = kinds.types()
+    kinds = [_Kind() for _ in names]
+    with ThreadPoolExecutor() as pool:
+        for batch in reader.batches():
+            list(pool.map(_Kind.see, kinds, batch.columns))
+    types = [kind.type() for kind in kinds]
     schema = pa.schema(list(zip(names, types, strict=True)))
 
     def typed() -> Iterator[pa.RecordBatch]:
-        for batch in reader.batches():
-            yield pa.RecordBatch.from_arrays(
-                [_cast(c, t) for c, t in zip(batch.columns, types, strict=True)], schema=schema
-            )
+        with ThreadPoolExecutor() as pool:
+            for batch in reader.batches():
+                yield pa.RecordBatch.from_arrays(list(pool.map(_cast, batch.columns, types)), schema=schema)
 
     return schema, typed()
 
@@ -136,61 +136,57 @@ class _Csv:
         return f"a row has {row.actual_columns} fields, and the header has {row.expected_columns}"
 
 
-class _Kinds:
-    """What every column could still be, over all of its values."""
+class _Kind:
+    """What one column could still be, over all of its values."""
 
-    def __init__(self, width: int) -> None:
-        self.integer, self.float, self.long, self.filled = ([value] * width for value in (True, True, False, False))
-        self.words: list[set[str] | None] = [set() for _ in range(width)]
-        self.low, self.high = [0] * width, [0] * width
+    def __init__(self) -> None:
+        self.integer, self.float, self.long, self.filled = True, True, False, False
+        self.words: set[str] | None = set()
+        self.low = self.high = 0
 
-    def see(self, batch: pa.RecordBatch) -> None:
-        for number, column in enumerate(batch.columns):
-            values = column.filter(pc.not_equal(column, ""))
-            if len(values):
-                self.filled[number] = True
-                self._see(number, values)
+    def see(self, column: pa.Array) -> None:
+        values = column.filter(pc.not_equal(column, ""))
+        if not len(values):
+            return
+        self.filled = True
+        self.integer = self.integer and self._are_integers(values)
+        if self.float and not self.integer:
+            self.float = _all(values, _FLOAT)
+        if self.float:
+            whole = values.filter(pc.invert(pc.match_substring(values, ".")))
+            self.long = self.long or bool(pc.any(pc.match_substring_regex(whole, _LONG)).as_py())
+        self._see_words(values)
 
-    def _see(self, number: int, values: pa.Array) -> None:
-        if self.integer[number]:
-            self.integer[number] = _all(values, _INTEGER) and self._fits(number, values)
-        if self.float[number] and not self.integer[number]:
-            self.float[number] = _all(values, _FLOAT)
-        if self.float[number] and pc.any(pc.match_substring_regex(values, _LONG)).as_py():
-            self.long[number] = True
-        words = self.words[number]
-        if words is not None:
-            words |= set(pc.unique(values.slice(0, 8)).to_pylist())
-            if any(words <= pair for pair in _BOOLEANS):
-                words |= set(pc.unique(values).to_pylist()[:3])
-            if not any(words <= pair for pair in _BOOLEANS):
-                self.words[number] = None
+    def _see_words(self, values: pa.Array) -> None:
+        if self.words is None:
+            return
+        self.words |= set(pc.unique(values.slice(0, 8)).to_pylist())
+        if any(self.words <= pair for pair in _BOOLEANS):
+            self.words |= set(pc.unique(values).to_pylist()[:3])
+        if not any(self.words <= pair for pair in _BOOLEANS):
+            self.words = None
 
-    def _fits(self, number: int, values: pa.Array) -> bool:
-        if pc.max(pc.utf8_length(values)).as_py() > 20:
-            return False
-        try:
-            limits = pc.min_max(pc.cast(values, pa.int64()))
-        except pa.ArrowInvalid:
+    def _are_integers(self, values: pa.Array) -> bool:
+        """Whole numbers that are written as we would: neither 007 nor -0 nor +1."""
+        for kind in (pa.int64(), pa.uint64()):
             try:
-                limits = pc.min_max(pc.cast(values, pa.uint64()))
+                numbers = pc.cast(values, kind)
             except pa.ArrowInvalid:
-                return False
-        self.low[number] = min(self.low[number], limits["min"].as_py())
-        self.high[number] = max(self.high[number], limits["max"].as_py())
-        return self.high[number] < 1 << 63 or self.low[number] >= 0
+                continue
+            limits = pc.min_max(numbers)
+            self.low, self.high = min(self.low, limits["min"].as_py()), max(self.high, limits["max"].as_py())
+            fits = self.high < 1 << 63 or self.low >= 0
+            return bool(fits and pc.all(pc.equal(pc.cast(numbers, pa.string()), values)).as_py())
+        return False
 
-    def types(self) -> list[pa.DataType]:
-        return [self._type(number) for number in range(len(self.filled))]
-
-    def _type(self, number: int) -> pa.DataType:
-        if not self.filled[number]:
+    def type(self) -> pa.DataType:
+        if not self.filled:
             return pa.string()
-        if self.words[number]:
+        if self.words:
             return pa.bool_()
-        if self.integer[number]:
-            return pa.uint64() if self.high[number] >= 1 << 63 else pa.int64()
-        return pa.float64() if self.float[number] and not self.long[number] else pa.string()
+        if self.integer:
+            return pa.uint64() if self.high >= 1 << 63 else pa.int64()
+        return pa.float64() if self.float and not self.long else pa.string()
 
 
 def _all(values: pa.Array, pattern: str) -> bool:
@@ -201,7 +197,7 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
     if pa.types.is_boolean(kind):
         return pc.equal(pc.utf8_lower(column), "true")
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) and pc.any(pc.starts_with(column, "+")).as_py():
         column = pc.replace_substring_regex(column, r"^\+", "")
     return column if pa.types.is_string(kind) else pc.cast(column, kind)
 

@@ -47,6 +47,12 @@ def cells(folder: Path, content: bytes) -> dict[str, list[Any]]:
         (b"x\n-0\n1\n", {"x": [-0.0, 1.0]}),
         (b"x,y\n", {"x": [], "y": []}),
         (b"when\n2026-01-05\n", {"when": ["2026-01-05"]}),
+        (b"x\n+1\n2\n", {"x": [1.0, 2.0]}),
+        (b"x\n01\n2\n", {"x": ["01", "2"]}),
+        (b"x\n 1\n2\n", {"x": [" 1", "2"]}),
+        (b"x\n1_000\n0x10\n", {"x": ["1_000", "0x10"]}),
+        (b"x\n-9223372036854775808\n18446744073709551615\n", {"x": ["-9223372036854775808", "18446744073709551615"]}),
+        (b"x\n-1\n-\n", {"x": ["-1", "-"]}),
     ],
 )
 def test_csv_is_read_exactly(tmp_path: Path, content: bytes, expected: dict[str, list[Any]]) -> None:
@@ -133,6 +139,19 @@ def test_arrow_and_parquet_keep_their_types(tmp_path: Path) -> None:
         assert found == form
         assert [str(field.type) for field in read_back.schema] == ["halffloat", "string", "string"]
         assert read_back.to_pydict() == {"f": [1.0, 2.0], "d": ["x", "y"], "b": ["01", None]}
+
+
+@pytest.mark.parametrize("form", ["Parquet", "Arrow"])
+def test_text_that_is_not_utf_8_is_told(tmp_path: Path, form: str) -> None:
+    offsets = pa.py_buffer(struct.pack("<3i", 0, 2, 4))
+    table = pa.table({"x": pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"\xff\xfeok")])})
+    if form == "Parquet":
+        pq.write_table(table, tmp_path / "raw")
+    else:
+        with pa.ipc.new_file(tmp_path / "raw", table.schema) as writer:
+            writer.write_table(table)
+    with pytest.raises(TableError, match=f"not valid {form}: .*UTF8"):
+        normalise(tmp_path / "raw", tmp_path / "out.parquet")
 
 
 def test_a_truncated_parquet_is_told(tmp_path: Path) -> None:
