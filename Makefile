@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup systems demo test check lint type snapshots bench docs clean
 

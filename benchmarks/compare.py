@@ -1,7 +1,8 @@
 """Comparing two prediction tables: ours beside DuckDB's own join, polars, pandas and datacompy, in one go.
 
-`python benchmarks/compare.py --rows 1000000 10000000` makes tables of eight columns with 0.1 % of the cells changed,
-and runs each way in a process of its own; seconds include what a way imports. Read the ratios. Needs the group `bench`.
+`python benchmarks/compare.py --rows 1000000 10000000` makes tables of eight columns with 0.1 % of the cells changed, as
+Parquet and as CSV, and runs each way in a process of its own, the median of `--times`; seconds include imports and
+reading. Read the ratios. Needs the group `bench`.
 Goals at 10 million shuffled rows: at most 1.3 times the DuckDB join that counts the same things (matched, alone,
 twice, differing cells), an eighth of datacompy's time on pandas and a quarter of its memory; in one order at most
 1.5 times the reading of both files.
@@ -11,7 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,6 +57,18 @@ def make(folder: Path, rows: int, text_key: bool) -> None:
     pq.write_table(twice[0], folder / "a-shuffled.parquet", compression="zstd", row_group_size=131_072)
     shuffled = twice[1].slice(50).take(rng.permutation(len(twice[1]) - 50))
     pq.write_table(shuffled, folder / "b-shuffled.parquet", compression="zstd", row_group_size=131_072)
+
+
+def as_csv(path: Path) -> Path:
+    """The same table as CSV, beside it."""
+    import pyarrow.csv as pacsv
+    import pyarrow.parquet as pq
+
+    target = path.with_suffix(".csv")
+    with pq.ParquetFile(path) as file, pacsv.CSVWriter(target, file.schema_arrow) as writer:
+        for batch in file.iter_batches(131_072):
+            writer.write_batch(batch)
+    return target
 
 
 def make_large(folder: Path, rows: int) -> None:
@@ -103,6 +119,13 @@ def make_large(folder: Path, rows: int) -> None:
 
 
 def ours(a: Path, b: Path, keyed: bool, memory_limit: int = 2 << 30) -> Any:
+    if a.suffix == ".csv":
+        import repro_tui
+
+        compared = repro_tui.compare(a, b, key=["id"] if keyed else (), memory_limit=memory_limit)
+        shutil.rmtree(compared.folder)
+        area = compared.predictions
+        return [area.rows.matched, sum(column.different + column.within_tolerance for column in area.columns)]
     from repro_tui.compare.predictions import compare_predictions
     from repro_tui.model.record import Validation
     from repro_tui.model.request import Settings
@@ -120,11 +143,15 @@ def ours(a: Path, b: Path, keyed: bool, memory_limit: int = 2 << 30) -> Any:
     return [area.rows.matched, sum(column.different + column.within_tolerance for column in area.columns)]
 
 
+def _scanned(path: Path) -> str:
+    return f"read_csv('{path}')" if path.suffix == ".csv" else f"read_parquet('{path}')"
+
+
 def duckdb_join(a: Path, b: Path, keyed: bool) -> Any:
     """Counts the same things: matched, alone, twice, and the differing cells of each column."""
     import duckdb
 
-    one, other = (f"read_parquet('{path}')" for path in (a, b))
+    one, other = (_scanned(path) for path in (a, b))
     with duckdb.connect() as connection:
         if not keyed:
             unequal = " + ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
@@ -146,12 +173,16 @@ def duckdb_join_alone(a: Path, b: Path, keyed: bool) -> Any:
     import duckdb
 
     unequal = ", ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
-    query = f"SELECT count(*), {unequal} FROM read_parquet('{a}') a FULL JOIN read_parquet('{b}') b ON a.id = b.id"
+    query = f"SELECT count(*), {unequal} FROM {_scanned(a)} a FULL JOIN {_scanned(b)} b ON a.id = b.id"
     with duckdb.connect() as connection:
         return list(connection.execute(query).fetchall()[0])
 
 
 def reading(a: Path, b: Path, keyed: bool) -> Any:
+    if a.suffix == ".csv":
+        import pyarrow.csv as pacsv
+
+        return [sum(batch.num_rows for path in (a, b) for batch in pacsv.open_csv(path))]
     import pyarrow.parquet as pq
 
     return [sum(batch.num_rows for path in (a, b) for batch in pq.ParquetFile(path).iter_batches(131_072))]
@@ -160,7 +191,8 @@ def reading(a: Path, b: Path, keyed: bool) -> Any:
 def polars_join(a: Path, b: Path, keyed: bool) -> Any:
     import polars as pl
 
-    joined = pl.scan_parquet(a).join(pl.scan_parquet(b), on="id", suffix="_b")
+    scan = pl.scan_csv if a.suffix == ".csv" else pl.scan_parquet
+    joined = scan(a).join(scan(b), on="id", suffix="_b")
     unequal = [(pl.col(c) != pl.col(f"{c}_b")).sum().alias(c) for c in COLUMNS]
     return list(joined.select(pl.len(), *unequal).collect(engine="streaming").row(0))
 
@@ -168,7 +200,8 @@ def polars_join(a: Path, b: Path, keyed: bool) -> Any:
 def pandas_merge(a: Path, b: Path, keyed: bool) -> Any:
     import pandas as pd
 
-    joined = pd.read_parquet(a).merge(pd.read_parquet(b), on="id", how="outer", suffixes=("", "_b"), indicator=True)
+    read = pd.read_csv if a.suffix == ".csv" else pd.read_parquet
+    joined = read(a).merge(read(b), on="id", how="outer", suffixes=("", "_b"), indicator=True)
     both = joined[joined["_merge"] == "both"]
     return [len(both), sum(int((both[c] != both[f"{c}_b"]).sum()) for c in COLUMNS)]
 
@@ -178,7 +211,8 @@ def datacompy_pandas(a: Path, b: Path, keyed: bool) -> Any:
     import pandas as pd
 
     kind = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
-    found = kind(pd.read_parquet(a), pd.read_parquet(b), join_columns="id")
+    read = pd.read_csv if a.suffix == ".csv" else pd.read_parquet
+    found = kind(read(a), read(b), join_columns="id")
     return [len(found.intersect_rows)]
 
 
@@ -186,7 +220,8 @@ def datacompy_polars(a: Path, b: Path, keyed: bool) -> Any:
     import datacompy
     import polars as pl
 
-    found = datacompy.PolarsCompare(pl.read_parquet(a), pl.read_parquet(b), join_columns="id")
+    read = pl.read_csv if a.suffix == ".csv" else pl.read_parquet
+    found = datacompy.PolarsCompare(read(a), read(b), join_columns="id")
     return [len(found.intersect_rows)]
 
 
@@ -210,45 +245,67 @@ WAYS = {way.__name__: way for way in [*KEYED, ours_1gib]}
 
 
 def one(name: str, a: Path, b: Path, keyed: bool) -> None:
-    """Runs one way and prints its seconds, CPU seconds and peak MiB."""
-    began, before = time.perf_counter(), time.process_time()
+    """Runs one way and prints its seconds, CPU seconds and peak MiB, with those of its children."""
+    began = time.perf_counter()
     answer = WAYS[name](a, b, keyed)
-    seconds, cpu = time.perf_counter() - began, time.process_time() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds = time.perf_counter() - began
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    peak = max(one.ru_maxrss for one in used) / 1024
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, "answer": answer}, default=str))
 
 
-def measure(ways: list[Callable[..., Any]], a: Path, b: Path, keyed: bool, skipped: set[str]) -> None:
+def run(way: str, a: Path, b: Path, keyed: bool) -> dict[str, Any]:
+    """One way in a process of its own, with its modules compiled, as anybody's are after the first time."""
+    words = [sys.executable, __file__, "--one", way, str(a), str(b), "keyed" if keyed else "order"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:100])
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def measure(ways: list[Callable[..., Any]], a: Path, b: Path, keyed: bool, given: argparse.Namespace) -> None:
+    """Each way in turn, `--times` times, so that what slows the machine for a while slows all of them."""
+    found: dict[str, list[dict[str, Any]]] = {way.__name__: [] for way in ways if way.__name__ not in given.skip}
+    failed: dict[str, str] = {}
+    for _ in range(given.times):
+        for name in found:
+            if name not in failed:
+                try:
+                    found[name].append(run(name, a, b, keyed))
+                except RuntimeError as error:
+                    failed[name] = str(error)
     base: dict[str, float] = {}
-    for way in ways:
-        if way.__name__ in skipped:
+    for name, runs in found.items():
+        if name in failed:
+            print(f"  {name:<20} failed: {failed[name]}")
             continue
-        words = [sys.executable, __file__, "--one", way.__name__, str(a), str(b), "keyed" if keyed else "order"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"  {way.__name__:<20} failed: {done.stderr.strip().splitlines()[-1][:100]}")
-            continue
-        found = json.loads(done.stdout.strip().splitlines()[-1])
-        base = base or found
-        ratios = f"{found['seconds'] / base['seconds']:6.2f} × time {found['peak'] / base['peak']:6.2f} × memory"
-        took = f"{found['seconds']:7.2f} s  cpu {found['cpu']:7.2f} s  {found['peak']:7.0f} MiB"
-        print(f"  {way.__name__:<20} {took}  {ratios}", flush=True)
+        median = {what: statistics.median(run[what] for run in runs) for what in ("seconds", "cpu", "peak")}
+        base = base or median
+        times = {what: median[what] / base[what] for what in median}
+        took = f"{median['seconds']:7.2f} s  cpu {median['cpu']:7.2f} s  {median['peak']:7.0f} MiB"
+        ratios = f"{times['seconds']:6.2f} × time {times['cpu']:6.2f} × cpu {times['peak']:6.2f} × memory"
+        print(f"  {name:<20} {took}  {ratios}", flush=True)
 
 
-def limited(rows: int) -> None:
+def limited(given: argparse.Namespace) -> None:
     """Peak memory of the whole process under --memory-limit 1GiB: the goal is that it holds at 50 million rows."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        make_large(folder, rows)
-        print(f"{rows:,} rows, integer key, shuffled, under --memory-limit 1GiB (1,024 MiB)", flush=True)
-        measure([ours_1gib], folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, set())
+        make_large(folder, given.limited)
+        print(f"{given.limited:,} rows, integer key, shuffled, under --memory-limit 1GiB (1,024 MiB)", flush=True)
+        measure([ours_1gib], folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, given)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--keys", nargs="*", default=["integer", "text"])
+    parser.add_argument("--formats", nargs="*", default=["parquet", "csv"])
     parser.add_argument("--skip", nargs="*", default=[])
+    parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--limited", type=int, help="rows to compare under --memory-limit 1GiB, and nothing else")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
@@ -261,17 +318,27 @@ def main() -> None:
         one(name, Path(a), Path(b), how == "keyed")
         return
     if given.limited:
-        limited(given.limited)
+        limited(given)
         return
     for rows in given.rows:
         for key in given.keys:
             with tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
                 subprocess.run([sys.executable, __file__, "--make", place, str(rows), key], check=True)
-                print(f"{rows:,} rows, {key} key, shuffled (base: DuckDB's join that counts the same things)")
-                measure(KEYED, folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, set(given.skip))
-                print(f"{rows:,} rows, in one order (base: reading both files)")
-                measure(IN_ORDER, folder / "a-same.parquet", folder / "b-same.parquet", False, set(given.skip))
+                for form in given.formats:
+                    tables(folder, form, f"{rows:,} rows, {key} key, {form}", given)
+
+
+def tables(folder: Path, form: str, what: str, given: argparse.Namespace) -> None:
+    """All ways on the tables of one folder in one format."""
+    names = ["a-shuffled", "b-shuffled", "a-same", "b-same"]
+    paths = [folder / f"{name}.parquet" for name in names]
+    if form == "csv":
+        paths = [as_csv(path) for path in paths]
+    print(f"{what}, shuffled (base: DuckDB's join that counts the same things)", flush=True)
+    measure(KEYED, paths[0], paths[1], True, given)
+    print(f"{what}, in one order (base: reading both files)", flush=True)
+    measure(IN_ORDER, paths[2], paths[3], False, given)
 
 
 if __name__ == "__main__":
