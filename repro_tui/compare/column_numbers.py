@@ -51,7 +51,8 @@ class NumberColumn:
         self.not_finite_a += _not_finite(a)
         self.nulls_b += b.null_count
         if len(pair.first):
-            self.sample.take(a, b, pair.first)
+            hashes = pair.hashes if self.of.kind == "ranking" else None
+            self.sample.take(a, b, pair.first, hashes)
 
     def still(self, rows: int) -> None:
         """Rows that did not move."""
