@@ -18,12 +18,12 @@ from repro_tui.model.predictions import Column
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """Rows of one shape that moved: all of their numbers one after the other, `starts` and `sizes` of each row, and
-    the rows' numbers in A."""
+    the rows' hashes."""
 
     found: Numbers
     starts: Any
     sizes: Any
-    rows: Any
+    hashes: Any
 
 
 class Aspect(Protocol):
@@ -109,8 +109,7 @@ class ListColumn:
             getattr(cells, name)[places] = np.logical_and.reduceat(getattr(found, name), starts)
         cells.delta[places] = self._largest(found, starts)
         cells.scale[places] = np.maximum.reduceat(np.nan_to_num(found.scale), starts)
-        numbers = np.asarray(pair.row_a.to_numpy(), dtype=np.int64)[places]
-        cells.flip[places] = self._aspect.flips(Vectors(found, starts, sizes[filled], numbers))
+        cells.flip[places] = self._aspect.flips(Vectors(found, starts, sizes[filled], pair.hashes[places]))
 
     def _largest(self, found: Numbers, starts: Any) -> Floats:
         """The largest |delta| of every row, NaN where it is not finite."""

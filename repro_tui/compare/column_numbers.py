@@ -54,7 +54,8 @@ class NumberColumn:
         self.finite_a += _finite(a)
         self.nulls_b += b.null_count
         if len(pair.first):
-            self.sample.take(a.take(pair.first), b.take(pair.first))
+            hashes = pair.hashes[pair.first.to_numpy()] if self.of.kind == "ranking" else None
+            self.sample.take(a.take(pair.first), b.take(pair.first), hashes)
 
     def rest(self, whole: Whole) -> None:
         """Takes the same of all rows at once, after those that moved: the rest did not."""

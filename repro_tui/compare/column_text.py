@@ -27,7 +27,7 @@ class TextColumn(ExactColumn):
         def measured(places: Any) -> list[tuple[float, int]]:
             return [apart(a[int(rows[place])].as_py() or "", b[int(rows[place])].as_py() or "") for place in places]
 
-        self._measured.offer(np.asarray(pair.row_a.to_numpy(), dtype=np.int64)[rows], measured)
+        self._measured.offer(pair.hashes[rows], measured)
 
     def _own(self) -> dict[str, Any]:
         measures = exact_match(self.tally)

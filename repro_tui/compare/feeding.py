@@ -78,7 +78,7 @@ def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
     sizes, filled = _sizes(alignment), [0] * THREADS
     units = [Part([one]) for one in whole.alone] + [Part([], [vector]) for vector in whole.vectors]
     for unit in sorted(units, key=lambda unit: -sum(sizes[name] for name in unit.names)):
-        if all(can_be_left_out(*one.of.types) for one in unit.columns):
+        if all(can_be_left_out(*one.of.types) and one.of.kind != "ranking" for one in unit.columns):
             number = filled.index(min(filled))
             filled[number] += sum(sizes[name] for name in unit.names)
             into = parts[number]

@@ -16,6 +16,7 @@ from repro_tui.compare.sample import RowSample
 
 MOST = 100_000  # rows that moved whose cosine is kept for the percentile
 NEIGHBOURS, NEIGHBOURHOOD = 10, 1_000
+DIGITS = 12  # of a distance: further ones are rounding
 WIDEST = 100_000  # numbers of a row, above which neighbours are not looked for
 
 Both = tuple[Floats, Floats]
@@ -37,7 +38,7 @@ class Embeddings:
         def vectors(places: Any) -> list[Both]:
             return [(_vector(a, int(place)), _vector(b, int(place))) for place in places]
 
-        self._vectors.offer(np.asarray(pair.row_a.to_numpy(), dtype=np.int64), vectors)
+        self._vectors.offer(pair.hashes, vectors)
 
     def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
         """Rows of any shape say nothing more."""
@@ -53,7 +54,7 @@ class Embeddings:
         cosine = np.nan_to_num(cosine, nan=0.0)
         self._smallest = min(self._smallest, float(cosine.min()))
         self._farthest = max(self._farthest, float(np.nanmax(relative, initial=0.0)))
-        self._cosines.offer(vectors.rows, lambda places: cosine[places].tolist())
+        self._cosines.offer(vectors.hashes, lambda places: cosine[places].tolist())
         return np.zeros(len(starts), dtype=np.bool_)
 
     def column(self, tally: Tally, unmoved: int) -> dict[str, Any]:
@@ -85,11 +86,14 @@ class Embeddings:
 
 
 def nearest(vectors: Floats) -> Any:
-    """The places of every row's nearest neighbours by cosine distance, itself left out."""
-    from sklearn.neighbors import NearestNeighbors
-
-    found = NearestNeighbors(n_neighbors=NEIGHBOURS, metric="cosine", algorithm="brute").fit(vectors)
-    return found.kneighbors(return_distance=False)
+    """The places of every row's nearest neighbours by cosine distance, itself left out; the first of those that are
+    equally near to `DIGITS`."""
+    with np.errstate(all="ignore"):
+        short = np.nan_to_num(vectors / np.abs(vectors).max(axis=1, keepdims=True))  # so that no square overflows
+        unit = np.nan_to_num(short / np.linalg.norm(short, axis=1, keepdims=True))
+    distances = np.round(1 - unit @ unit.T, DIGITS)
+    np.fill_diagonal(distances, np.inf)
+    return np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
 
 
 def _matrix(vectors: list[Floats]) -> Floats | None:

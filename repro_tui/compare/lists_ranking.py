@@ -29,12 +29,11 @@ class Agreements:
 
     def offer(self, pair: Pair, places: Any, rankings_at: Callable[[int], tuple[Any, Any, bool] | None]) -> None:
         """Offers rows of a batch by their places in it; `rankings_at` gives both rankings, and if they are scores."""
-        numbers = np.asarray(pair.row_a.to_numpy(), dtype=np.int64)[places]
 
         def measured(chosen: Any) -> list[Row]:
             return [_measured(rankings_at(int(places[place]))) for place in chosen]
 
-        self._rows.offer(numbers, measured)
+        self._rows.offer(pair.hashes[places], measured)
 
     def measures(self, rows: int, unmoved: int) -> dict[str, Any]:
         """Means over all rows, of which those that did not move agree in full, and the least of those that did."""

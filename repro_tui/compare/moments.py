@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from repro_tui.compare.cells import Floats, Mask
 from repro_tui.compare.numbers import Numbers
+from repro_tui.compare.sample import Hashes
 from repro_tui.compare.statistics import kolmogorov_smirnov, wasserstein
 
 LOWEST, HIGHEST, BINS_PER_DECADE = -20, 20, 100
@@ -89,18 +90,23 @@ class Sample:
     def __init__(self) -> None:
         self.a: list[Floats] = []
         self.b: list[Floats] = []
+        self.hashes: list[Hashes] = []
 
-    def take(self, a: pa.Array, b: pa.Array) -> None:
-        """Keeps rows that are among the first of A, where both numbers are finite."""
+    def take(self, a: pa.Array, b: pa.Array, hashes: Hashes | None = None) -> None:
+        """Keeps rows that are among the first of A, where both numbers are finite; in the order of their hashes where
+        these are given, which is that of equals in a ranking."""
         one, other = (_floats(side) for side in (a, b))
         both = np.isfinite(one) & np.isfinite(other)
         self.a.append(one[both])
         self.b.append(other[both])
+        if hashes is not None:
+            self.hashes.append(hashes[both])
 
     def sides(self) -> tuple[Floats, Floats]:
         """The numbers of A and of B, row by row."""
         a, b = (np.concatenate(side) if side else np.zeros(0) for side in (self.a, self.b))
-        return a, b
+        order = np.argsort(np.concatenate(self.hashes), kind="stable") if self.hashes else slice(None)
+        return a[order], b[order]
 
     def measures(self, sd: float) -> dict[str, Any]:
         """Secondary measures."""

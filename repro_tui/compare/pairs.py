@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import quoted
+from repro_tui.compare.sample import Hashes, hashes_of_numbers, hashes_of_texts
 
 T = TypeVar("T")
 BATCH = 131_072
@@ -43,6 +44,14 @@ class Pair:
     def first(self) -> pa.Array:
         """Where the first 100,000 rows of A stand in this batch: a sample whatever the order of the join."""
         return pa.array(np.flatnonzero(self.row_a.to_numpy() < SAMPLE))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A number for every row that rests on its key alone (without one, on its place), to draw samples by."""
+        named = list(self.keys.values()) or [self.row_a]
+        if len(named) == 1 and pa.types.is_integer(named[0].type):
+            return hashes_of_numbers(named[0].to_numpy())
+        return hashes_of_texts(self.key_texts(pa.array(np.arange(len(self)))))
 
     def only(self, rows: pa.Array, *names: str) -> Pair:
         """Some rows of this batch, with these value columns."""

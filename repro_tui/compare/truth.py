@@ -1,4 +1,4 @@
-"""Which side is right, where the truth is known: McNemar's test of labels, and the calibration of probabilities.
+"""Which side is right, where the truth is known: McNemar's test of labels, and the scores of probabilities.
 
 Counted by the database over both sides' whole tables, so that no size is too large. The truth is a column of the
 inputs, or else of each side's own outputs.
@@ -12,16 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment
 from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.nested import counts, leaves
 from repro_tui.compare.outcomes import names_class
+from repro_tui.compare.pairs import rows_at_once
+from repro_tui.compare.scores import Floats, Places, Scores
 from repro_tui.model.predictions import Column
 from repro_tui.support.text import show
 
-BINS = 10
 TRUTH = "__truth"
+MOST_CLASSES = 1_000
+
+
+class _UnfitError(Exception):
+    """Why the truth says nothing of a column."""
 
 
 def with_truth(
@@ -51,8 +61,9 @@ class _Truth:
             return False
         for side, query in zip("ab", tables, strict=True):
             self.connection.execute(f"CREATE TEMP VIEW told_{side} AS {query}")
-        query = f"SELECT DISTINCT {_plain(TRUTH)} FROM told_a WHERE {TRUTH} IS NOT NULL ORDER BY 1 LIMIT 1001"  # noqa: S608
-        self.classes = tuple(row[0] for row in self.connection.execute(query).fetchall())
+        every = " UNION ".join(f"SELECT {_plain(TRUTH)} FROM told_{side} WHERE {TRUTH} IS NOT NULL" for side in "ab")  # noqa: S608
+        query = f"{every} ORDER BY 1 LIMIT {MOST_CLASSES + 1}"
+        self.classes = _in_order([row[0] for row in self.connection.execute(query).fetchall()])
         return bool(self.classes)
 
     def _told(self, side: str) -> str | None:
@@ -77,18 +88,18 @@ class _Truth:
             return {}
         try:
             return self._measures(column)
-        except duckdb.Error as error:
+        except (duckdb.Error, _UnfitError) as error:
             return {"truth": f"not measured: {show(str(error), 200)}"}
 
     def _measures(self, column: Column) -> dict[str, Any]:
         if column.kind == "label":
             return self._labels(column.name)
-        if column.kind == "probability" and column.members:
-            return self._vector(column)
-        if column.kind == "probability" and column.flips is not None and "list" not in column.type_a:
-            hit = f"({_plain(TRUTH)} = {_literal(self.classes[-1])})"
-            return self._calibration(quoted(column.name), hit) if len(self.classes) == 2 else {}
-        return {}
+        if column.kind != "probability" or not (column.members or column.flips is not None):
+            return {}
+        found: dict[str, Any] = {}
+        for side, kind in (("a", column.type_a), ("b", column.type_b)):
+            found |= self._scores(column, side, kind).measures(side)
+        return found
 
     def _labels(self, name: str) -> dict[str, Any]:
         """How often each side is right, and alone so; McNemar's exact test says whether that is chance."""
@@ -113,33 +124,75 @@ class _Truth:
         on = " AND ".join(f"a.{quoted(n)} = b.{quoted(n)}" for n in key) or "a.file_row_number = b.file_row_number"
         return f"told_a a JOIN told_b b ON {on} WHERE a.{TRUTH} IS NOT NULL"
 
-    def _calibration(self, value: str, hit: str) -> dict[str, Any]:
-        """The Brier score and the calibration error of each side; the later of two classes is the positive one."""
-        found: dict[str, Any] = {}
-        for side in "ab":
-            square = f"pow({value} - CAST({hit} AS INTEGER), 2)"
-            bins = (
-                f"SELECT least(floor({value} * {BINS}), {BINS - 1}) AS bin, count(*) AS n, avg({value}) AS p,"  # noqa: S608
-                f" avg(CAST({hit} AS INTEGER)) AS y, sum({square}) AS q FROM told_{side}"
-                f" WHERE {TRUTH} IS NOT NULL AND isfinite({value}) GROUP BY bin"
-            )
-            query = f"SELECT sum(n), sum(q) / sum(n), sum(n * abs(p - y)) / sum(n) FROM ({bins})"  # noqa: S608
-            rows, brier, error = self._one(query)
-            if not rows:
-                return {}
-            found |= {f"brier_{side}": brier, f"calibration_error_{side}": error}
+    def _scores(self, column: Column, side: str, kind: str) -> Scores:
+        """The scores of one side's probabilities: of several columns, of lists, or of one column of two classes."""
+        if column.members:
+            found = self._of_columns(side, column.members)
+        elif "list" in kind:
+            found = self._of_lists(side, column.name, kind)
+        else:
+            found = self._of_one(side, column.name)
+        if not found.rows:
+            raise _UnfitError(f"no row of {side.upper()} has a truth and a probability")
         return found
 
-    def _vector(self, column: Column) -> dict[str, Any]:
-        """Of several columns: the likeliest class's probability against how often that class is the true one."""
-        classes = {self._class_of(name): quoted(name) for name in column.members}
-        if None in classes or len(classes) != len(column.members):
-            return {}
-        ordered = list(classes.items())
-        best = f"greatest({', '.join(value for _, value in ordered)})"
-        cases = " ".join(f"WHEN {value} = {best} THEN {_literal(label or '')}" for label, value in ordered)
-        found = self._calibration(best, f"((CASE {cases} END) = {_plain(TRUTH)})")
-        return {name: value for name, value in found.items() if not name.startswith("brier")}
+    def _of_one(self, side: str, name: str) -> Scores:
+        """The later of two classes is the positive one."""
+        if len(self._few_classes()) != 2:
+            raise _UnfitError(f"the truth has {len(self.classes):,} classes, and one probability is of two")
+        found = Scores()
+        for p, truth in self._batches(side, (name,)):
+            found.add(_floats(p), _places(truth, self.classes) == 1)
+        return found
+
+    def _of_columns(self, side: str, members: tuple[str, ...]) -> Scores:
+        """Each class of the truth has a column that is named for it; a class that is never true needs none."""
+        named = [(label, name) for name in members if (label := self._class_of(name)) is not None]
+        for label in self._few_classes():
+            own = [name for found, name in named if found == label]
+            if len(own) != 1:
+                told = f"{len(own)} columns are" if own else "no column is"
+                raise _UnfitError(f"{told} named for {label}, which is true of some rows")
+        of_class = {label: members.index(name) for label, name in named}
+        numbers = np.array([of_class[label] for label in self.classes])
+        found = Scores()
+        for *columns, truth in self._batches(side, members):
+            found.add_vectors(np.stack(list(map(_floats, columns)), axis=1), numbers[_places(truth, self.classes)])
+        return found
+
+    def _of_lists(self, side: str, name: str, kind: str) -> Scores:
+        """A truth of whole numbers is the place in the list, from 0; others are the classes in their order."""
+        if kind.count("list") > 1:
+            raise _UnfitError("the lists hold lists")
+        whole = all(label.isdigit() for label in self.classes)
+        classes, found = () if whole else self._few_classes(), Scores()
+        for lists, truth in self._batches(side, (name,)):
+            filled = lists.is_valid()
+            lists, truth = lists.filter(filled), truth.filter(filled)
+            sizes = counts(lists)
+            if len(sizes) and not classes:
+                classes = tuple(map(str, range(sizes[0])))
+            if (sizes != len(classes)).any():
+                other = int(sizes[sizes != len(classes)][0])
+                raise _UnfitError(f"{side.upper()} has lists of {other:,} numbers beside {len(classes):,} classes")
+            numbers = _places(truth, classes)
+            if (numbers < 0).any():
+                beyond = truth[int(np.flatnonzero(numbers < 0)[0])].as_py()
+                raise _UnfitError(f"the truth has {beyond}, and lists of {len(classes):,} numbers begin with class 0")
+            found.add_vectors(_floats(leaves(lists)).reshape(len(lists), len(classes)), numbers)
+        return found
+
+    def _few_classes(self) -> tuple[str, ...]:
+        if len(self.classes) > MOST_CLASSES:
+            raise _UnfitError(f"the truth has more than {MOST_CLASSES:,} classes")
+        return self.classes
+
+    def _batches(self, side: str, names: tuple[str, ...]) -> Iterator[list[pa.Array]]:
+        """The columns of one side's rows that have a truth, and the truth as text at their end."""
+        wanted = ", ".join((*map(quoted, names), _plain(TRUTH)))
+        relation = self.connection.sql(f"SELECT {wanted} FROM told_{side} WHERE {TRUTH} IS NOT NULL")  # noqa: S608
+        for batch in relation.to_arrow_reader(rows_at_once(self.alignment.a, self.alignment.b)):
+            yield batch.columns
 
     def _class_of(self, name: str) -> str | None:
         """The class that a column is named for: it begins or ends with it."""
@@ -150,8 +203,22 @@ class _Truth:
         return self.connection.execute(query).fetchall()[0]
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _in_order(labels: list[str]) -> tuple[str, ...]:
+    """Numbers by their size, texts by their letters, as scikit-learn does."""
+    try:
+        return tuple(sorted(labels, key=float))
+    except ValueError:
+        return tuple(sorted(labels))
+
+
+def _places(truth: pa.Array, classes: tuple[str, ...]) -> Places:
+    """The place of each row's class among the classes; -1 where it is none of them."""
+    found = pc.index_in(truth, value_set=pa.array(classes, pa.string()))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _floats(values: pa.Array) -> Floats:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _plain(value: str) -> str:

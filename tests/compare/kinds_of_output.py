@@ -113,6 +113,8 @@ CASES = [
     Case("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, (*TEXTS, "npy"), pa.int64(), False,
          ColumnRule("value")),
     Case("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
+    Case("score", "ranking", st.integers(0, 4).map(float), moved, (*TEXTS, "npy"), pa.float64(), False,
+         ColumnRule("ranking")),
     Case("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
          lambda v: json.dumps(swapped(json.loads(v))), TEXTS, pa.string(), True),
     Case("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", TEXTS, pa.string(), False,

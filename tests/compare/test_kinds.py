@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import kendalltau
+from sklearn.neighbors import NearestNeighbors
 
 import repro_tui
 from repro_tui.compare import rankings
-from repro_tui.compare.sample import RowSample
+from repro_tui.compare.lists_embedding import nearest
+from repro_tui.compare.sample import RowSample, hashes_of_numbers
 from repro_tui.model.predictions import Column
 
 
@@ -109,6 +111,50 @@ def test_embeddings_keep_their_neighbours_or_not(tmp_path: Path) -> None:
     assert other["neighbours_kept"] < 0.5
 
 
+@pytest.mark.parametrize("key", [lambda n: n, lambda n: f"row {n}", lambda n: f"räw {n}"])
+def test_samples_and_ties_rest_on_the_keys(tmp_path: Path, key: Any) -> None:
+    """Many rows are equally near or equally high, and there are more of them than are looked at."""
+    rng = np.random.default_rng(5)
+    rows, rules = 1_500, {"score": {"kind": "ranking"}, "vector": {"kind": "embedding"}}
+    frames = [
+        pd.DataFrame(
+            {
+                "id": [key(n) for n in range(rows)],
+                "vector": rng.integers(1, 4, (rows, 3)).astype(float).tolist(),
+                "score": rng.integers(0, 5, rows).astype(float),
+            }
+        )
+        for _ in "ab"
+    ]
+
+    def told(a: pd.DataFrame, b: pd.DataFrame) -> list[dict[str, Any]]:
+        found = repro_tui.compare(a, b, key="id", columns=rules, folder=tmp_path).predictions
+        return [column.measures for column in found.columns]
+
+    straight = told(*frames)
+    assert straight[0]["neighbours_of"] == "1,000 of 1,500 rows"
+    assert 0 < straight[0]["neighbours_kept"] < 0.5
+    shuffled = [frame.sample(frac=1, random_state=number) for number, frame in enumerate(frames)]
+    names = ("neighbours_kept", "neighbours_kept_min", "cosine_p1", "top_k_jaccard", "rank_biased_overlap")
+    for other in (told(*shuffled), told(*reversed(shuffled))):
+        for one, two in zip(straight, other, strict=True):
+            assert {n: one.get(n) for n in names} == pytest.approx({n: two.get(n) for n in names})
+
+
+def test_vectors_of_one_direction_have_the_same_neighbours(tmp_path: Path) -> None:
+    """Whatever rounding says of which of many that are equally near is the nearest; no square overflows."""
+    a = np.random.default_rng(6).integers(1, 4, (200, 3)).astype(float)
+    for scale in (3.0, 0.1, 1e200):
+        told = column(tmp_path, a.tolist(), (scale * a).tolist()).measures
+        assert (told["neighbours_kept"], told["neighbours_kept_min"]) == (1.0, 1.0)
+
+
+def test_the_nearest_neighbours_are_those_of_scikit_learn() -> None:
+    vectors = np.random.default_rng(7).normal(size=(300, 8))
+    found = NearestNeighbors(n_neighbors=10, metric="cosine", algorithm="brute").fit(vectors)
+    assert nearest(vectors).tolist() == found.kneighbors(return_distance=False).tolist()
+
+
 @pytest.mark.parametrize(
     ("name", "values", "kind"),
     [
@@ -138,7 +184,7 @@ def test_a_sample_does_not_depend_on_the_order() -> None:
     for order in (rows, shuffled):
         sample: RowSample[int] = RowSample(100)
         for part in np.array_split(order, 7):
-            sample.offer(part, lambda places, part=part: part[places].tolist())
+            sample.offer(hashes_of_numbers(part), lambda places, part=part: part[places].tolist())
         kept.append(sorted(sample.items))
     assert kept[0] == kept[1]
     assert len(kept[0]) == 100

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import brier_score_loss
+from sklearn.metrics import brier_score_loss, log_loss
 
 import repro_tui
 from repro_tui.model.predictions import Column
@@ -46,6 +46,7 @@ def test_a_probability_has_its_brier_score_and_calibration(tmp_path: Path) -> No
     told = by_name(a, b.sample(frac=1, random_state=1), tmp_path)["p"].measures
     assert told["brier_a"] == pytest.approx(brier_score_loss(y, p))
     assert told["brier_b"] == pytest.approx(brier_score_loss(y, worse))
+    assert told["log_loss_b"] == pytest.approx(log_loss(y, worse))
     assert told["calibration_error_a"] < 0.05 < told["calibration_error_b"]
 
 
@@ -58,6 +59,88 @@ def test_a_vector_is_calibrated_by_its_likeliest_class(tmp_path: Path) -> None:
     assert (found.flips, found.flip_matrix) == (2, (("ant", "cat", 1), ("cat", "ant", 1)))
     assert found.measures["calibration_error_a"] == pytest.approx(0.2)
     assert found.measures["calibration_error_b"] == pytest.approx(0.8 - 1 / 3)
+
+
+def scores_of(y: list[Any], p: Any, labels: list[Any]) -> dict[str, float]:
+    """What scikit-learn says, and the calibration error of the likeliest class by hand."""
+    best, hits = p.max(axis=1), np.asarray(labels, dtype=object)[p.argmax(axis=1)] == np.asarray(y, dtype=object)
+    bins = np.minimum(np.floor(best * 10), 9)
+    error = sum(abs(best[bins == n].sum() - hits[bins == n].sum()) for n in range(10)) / len(y)
+    brier = brier_score_loss(y, p[:, 1], pos_label=labels[1]) if len(labels) == 2 else brier_score_loss(y, p)
+    return {"brier": brier, "log_loss": log_loss(y, p, labels=labels), "calibration_error": error}
+
+
+def held(told: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The scores of each side."""
+    names = ("brier", "log_loss", "calibration_error")
+    return {side: {name: told[f"{name}_{side}"] for name in names} for side in "ab"}
+
+
+NAMES, NUMBERS = [["ant", "cat", "dog"], ["no", "yes"]], [[0, 1, 2], [0, 1]]
+VECTORS = [("lists", labels) for labels in (*NAMES, *NUMBERS)]
+VECTORS += [("columns", labels) for labels in (*NAMES, *NUMBERS, [2, 10])]
+
+
+@pytest.mark.parametrize(("form", "labels"), VECTORS, ids=str)
+def test_vectors_have_the_scores_of_scikit_learn(tmp_path: Path, form: str, labels: list[Any]) -> None:
+    """Of both sides, whatever the order of the rows; rows without a truth, or without numbers, are left out."""
+    rng, rows = np.random.default_rng(8), 400
+    y = rng.choice(np.asarray(labels, dtype=object), rows).tolist()
+    a, b = (rng.dirichlet(np.ones(len(labels)), rows) for _ in "ab")
+    y[0], a[0] = labels[-1], np.eye(len(labels))[0]  # as sure as can be, and wrong
+    known = {"a": scores_of(y[:5] + y[6:], np.delete(a, 5, 0), labels)}
+    known["b"] = scores_of(y[:5] + y[7:], np.delete(b, [5, 6], 0), labels)
+    b[6, -1] = np.nan
+    truth = pd.Series([None if row == 5 else label for row, label in enumerate(y)])
+    truth = truth.astype("Int64" if isinstance(labels[0], int) else "string")
+
+    def frame(p: Any) -> pd.DataFrame:
+        cells = {"v": p.tolist()} if form == "lists" else {f"p_{label}": p[:, n] for n, label in enumerate(labels)}
+        return pd.DataFrame({"id": range(rows), "y": truth} | cells)
+
+    one, other = frame(a), frame(b).sample(frac=1, random_state=2)
+    if form == "columns":
+        other = other.astype({f"p_{labels[-1]}": "Float64"})  # a null in the place of NaN
+    rules = {"v": {"kind": "probability"}} if form == "lists" else {f"p_{n}": {"kind": "probability"} for n in labels}
+    place = "v" if form == "lists" else "p_*"
+    there, back = (by_name(*sides, tmp_path, columns=rules)[place] for sides in ((one, other), (other, one)))
+    assert held(there.measures) == {side: pytest.approx(scores) for side, scores in known.items()}
+    assert held(back.measures) == {"a": pytest.approx(known["b"]), "b": pytest.approx(known["a"])}
+
+
+def test_a_list_that_does_not_fit_the_truth_says_so(tmp_path: Path) -> None:
+    def told(truth: list[Any], a: list[Any], b: list[Any]) -> str:
+        frames = [pd.DataFrame({"id": range(2), "y": truth, "v": side}) for side in (a, b)]
+        rules = {"v": {"kind": "probability"}}
+        return str(by_name(*frames, tmp_path, columns=rules)["v"].measures.get("truth"))
+
+    two, swapped = [[0.4, 0.6], [0.5, 0.5]], [[0.6, 0.4], [0.5, 0.5]]
+    assert told([0, 1], two, swapped) == "None"
+    assert told([0, 2], two, swapped) == "not measured: the truth has 2, and lists of 2 numbers begin with class 0"
+    assert told(["x", "x"], two, swapped) == "not measured: A has lists of 2 numbers beside 1 classes"
+    ragged = [[0.6, 0.4], [0.5, 0.25, 0.25]]
+    assert told([0, 1], two, ragged) == "not measured: B has lists of 3 numbers beside 2 classes"
+    deep = [[[0.4, 0.6]], [[0.5, 0.5]]]
+    assert told([0, 1], deep, deep[::-1]) == "not measured: the lists hold lists"
+    blank = [[float("nan"), 1.0], [1.0, float("nan")]]
+    assert told([0, 1], blank, two) == "not measured: no row of A has a truth and a probability"
+
+
+def test_columns_that_do_not_fit_the_truth_say_so(tmp_path: Path) -> None:
+    def told(truth: list[str]) -> dict[str, Any]:
+        a = pd.DataFrame({"id": range(2), "y": truth, "p_cat": [0.5, 0.3], "p_dog": [0.3, 0.3], "p_ant": [0.2, 0.4]})
+        return by_name(a, a.assign(p_cat=a["p_dog"], p_dog=a["p_cat"]), tmp_path)["p_*"].measures
+
+    assert told(["cat", "bird"])["truth"] == "not measured: no column is named for bird, which is true of some rows"
+    rare = told(["cat", "cat"])  # dogs and ants are never true, and have their share of the score all the same
+    assert rare["brier_a"] == pytest.approx((0.25 + 0.09 + 0.04 + 0.49 + 0.09 + 0.16) / 2)
+    assert rare["log_loss_b"] == pytest.approx(-np.log(0.3))
+
+
+def test_one_probability_needs_two_classes(tmp_path: Path) -> None:
+    a = pd.DataFrame({"id": range(3), "y": [0, 1, 2], "p": [0.1, 0.2, 0.3]})
+    told = by_name(a, a.assign(p=[0.3, 0.2, 0.1]), tmp_path)["p"].measures
+    assert told["truth"] == "not measured: the truth has 3 classes, and one probability is of two"
 
 
 def test_without_a_truth_nothing_is_said_of_it(tmp_path: Path) -> None:
