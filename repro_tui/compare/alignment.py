@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, quoted
-from repro_tui.compare.pairs import BATCH, Joined, Pair, ahead, batches, in_order
+from repro_tui.compare.pairs import BATCH, Ahead, Joined, Pair, batches, in_order
 from repro_tui.model.predictions import Rows
 from repro_tui.support.text import show
 
@@ -46,8 +46,11 @@ class Alignment:
         """Whether there are pairs whose values can be looked at, even where the whole cannot be compared."""
         return bool(self.rows.matched) if self.ordered else not self.problem
 
-    def pairs(self, columns: Sequence[str], scratch: Path) -> Iterator[Pair]:
-        """The matched rows with these columns, batch by batch; in no fixed order where they are joined."""
+    def pairs(self, columns: Sequence[str], scratch: Path, check: Callable[[], None]) -> Iterator[Pair]:
+        """The matched rows with these columns, batch by batch; in no fixed order where they are joined.
+
+        `check` is called while the database is waited for.
+        """
         if self.ordered:
             yield from in_order(self.a, self.b, columns, self.key)
             return
@@ -55,7 +58,7 @@ class Alignment:
             keys = _Keys(connection, self.key, self.memory)
             duplicates = keys.duplicates((self.rows.a, self.rows.b))
             joined = Joined(connection, self.a, self.b, self.key, TWICE if any(duplicates) else "")
-            yield from joined.pairs(columns)
+            yield from joined.pairs(columns, check)
             self._conclude(joined, duplicates, keys)
 
     def _conclude(self, joined: Joined, duplicates: tuple[int, int], keys: _Keys) -> None:
@@ -123,7 +126,7 @@ def _nulls(path: Path, key: tuple[str, ...]) -> int:
 
 def _same_keys(a: Path, b: Path, key: tuple[str, ...]) -> bool:
     """Whether the keys stand in one order on both sides; the first batch that differs ends the look."""
-    for one, other in zip(ahead(batches(a, key)), ahead(batches(b, key)), strict=True):
+    for one, other in zip(Ahead(batches(a, key)), Ahead(batches(b, key)), strict=True):
         if not all(_equal(x, y) for x, y in zip(one.columns, other.columns, strict=True)):
             return False
     return True

@@ -91,7 +91,7 @@ class _Factory:
             return ListColumn(of, _aspect(of, told.whole))
         if of_type == "number" and kind != "label":
             return NumberColumn(
-                of, declared, told, lambda: spread(self.a, name, told, self.scratch, self.settings.memory_limit)
+                of, declared, told, lambda: spread(self.a, name, self.scratch, self.settings.memory_limit)
             )
         if of_type == "string" and kind in TEXTS:
             return TEXTS[kind](of)

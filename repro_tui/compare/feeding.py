@@ -58,14 +58,14 @@ def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: P
     """Feeds all columns. Where no row has to be looked for, the database leaves out those that did not move."""
     streamed, parts = _apart(whole, alignment) if alignment.ordered else (whole, [])
     if streamed.names:
-        for pair in alignment.pairs(streamed.names, scratch):
+        for pair in alignment.pairs(streamed.names, scratch, cancel.check):
             cancel.check()
             for one in streamed.columns:
                 one.whole(pair)
             streamed.take(pair, differences)
     names = [part.names for part in parts]
     a, b = alignment.a, alignment.b
-    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory):
+    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory, cancel.check):
         cancel.check()
         parts[number].take(pair, differences)
     for part in parts:

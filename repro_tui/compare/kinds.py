@@ -184,22 +184,19 @@ class Spread:
     sd: float = 0.0
 
 
-def spread(path: Path, name: str, told: Profile, scratch: Path, memory: int) -> Spread:
-    """One column's spread. The sums are of distances from a value in its midst, so that no digits are lost."""
-    centre = (told.low or 0.0) / 2 + (told.high or 0.0) / 2
+def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
+    """One column's spread, by Welford's way, which loses no digits and gives 0 for a constant."""
     value = f"CAST({quoted(name)} AS DOUBLE)"
-    finite = f"(SELECT {value} - ({centre!r}) AS d FROM a WHERE isfinite({value}))"  # noqa: S608
+    finite = f"(SELECT {value} AS v FROM a WHERE isfinite({value}))"  # noqa: S608
     with database(scratch, path, path, memory) as connection:
         try:
-            found = connection.execute(f"SELECT count(*), sum(d), sum(d * d) FROM {finite}").fetchall()[0]  # noqa: S608
+            found = connection.execute(f"SELECT count(*), avg(v), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
         except duckdb.OutOfRangeException:
             return Spread(connection.execute(f"SELECT count(*) FROM {finite}").fetchall()[0][0])  # noqa: S608
-    count, first, second = found
-    if not count or not math.isfinite(second):
+    count, mean, deviation = found
+    if not count or not math.isfinite(mean) or not math.isfinite(deviation):
         return Spread(count)
-    mean = first / count
-    variance = max(0.0, second / count - mean * mean)
-    return Spread(count, math.hypot(math.sqrt(variance), mean + centre), math.sqrt(variance))
+    return Spread(count, math.hypot(deviation, mean), deviation)
 
 
 def shares(path: Path, name: str, scratch: Path, memory: int) -> dict[Any, int]:

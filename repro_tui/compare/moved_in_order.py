@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, parquet, quoted
-from repro_tui.compare.pairs import SAMPLE, Pair, ahead, as_type, batches, rows_at_once
+from repro_tui.compare.pairs import SAMPLE, Ahead, Pair, as_type, batches, rows_at_once
 
 
 def can_be_left_out(a: pa.DataType, b: pa.DataType) -> bool:
@@ -21,23 +21,40 @@ def can_be_left_out(a: pa.DataType, b: pa.DataType) -> bool:
 
 
 def moved_in_order(
-    a: Path, b: Path, parts: Sequence[Sequence[str]], key: Sequence[str], scratch: Path, memory: int
+    a: Path,
+    b: Path,
+    parts: Sequence[Sequence[str]],
+    key: Sequence[str],
+    scratch: Path,
+    memory: int,
+    check: Callable[[], None],
 ) -> Iterator[tuple[int, Pair]]:
     """The rows in which a column of a part moved, with that part's columns and the part's number.
 
-    Each part is read by a thread of its own; batches come in turns, so that their order is always the same.
+    Each part is read by a thread of its own; batches come in turns, so that their order is always the same. `check` is
+    called while they are waited for.
     """
-    readers = {}
+    readers: dict[int, Ahead[Pair]] = {}
     with database(scratch, a, b, memory) as connection:
-        for number, columns in enumerate(parts):
-            readers[number] = ahead(_pairs(connection.cursor(), a, b, columns, key))
-        while readers:
-            for number in list(readers):
-                pair = next(readers[number], None)
-                if pair is None:
-                    del readers[number]
-                else:
-                    yield number, pair
+        try:
+            for number, columns in enumerate(parts):
+                cursor = connection.cursor()
+                readers[number] = Ahead(_pairs(cursor, a, b, columns, key), check, cursor.interrupt)
+            yield from _in_turns(readers)
+        finally:
+            for reader in readers.values():
+                reader.close()
+
+
+def _in_turns(readers: dict[int, Ahead[Pair]]) -> Iterator[tuple[int, Pair]]:
+    left = dict(readers)
+    while left:
+        for number in list(left):
+            pair = next(left[number], None)
+            if pair is None:
+                del left[number]
+            else:
+                yield number, pair
 
 
 def _pairs(

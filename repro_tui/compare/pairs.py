@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ BATCH = 131_072
 SAMPLE = 100_000
 BATCH_BYTES = 256 << 20  # of one side: rows that are large, such as tensors, come in smaller batches
 MOST_ALONE = 1_000
+PATIENCE_S = 0.2
 _ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
 
 
@@ -85,7 +87,7 @@ def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> It
     start = 0
     wanted = [*key, *columns]
     size = rows_at_once(a, b)
-    for one, other in zip(ahead(batches(a, wanted, size)), ahead(batches(b, columns, size)), strict=True):
+    for one, other in zip(Ahead(batches(a, wanted, size)), Ahead(batches(b, columns, size)), strict=True):
         rows = pa.array(np.arange(start, start + one.num_rows, dtype=np.int64))
         start += one.num_rows
         cells = _columns(one)
@@ -123,19 +125,49 @@ def _one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
     return parts[0] if len(parts) == 1 else pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made in a thread while the one before is used; the first is begun at once."""
-    end, pool = object(), ThreadPoolExecutor(1)
-    first = pool.submit(next, items, end)
+class Ahead(Iterator[T]):
+    """The items, each made in a thread while the one before is used; the first is begun at once.
 
-    def every() -> Iterator[T]:
-        waiting = first
-        with pool:
-            while (item := waiting.result()) is not end:
-                waiting = pool.submit(next, items, end)
-                yield item  # type: ignore[misc]
+    `check` is called while one is waited for, and ends the wait by what it raises. `stop` has the thread give up, where
+    no further items are wanted.
+    """
 
-    return every()
+    def __init__(
+        self,
+        items: Iterator[T],
+        check: Callable[[], None] = lambda: None,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._items, self._check, self._stop = items, check, stop
+        self._end: Any = object()
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting = self._begin()
+
+    def __next__(self) -> T:
+        try:
+            item = self._result()
+        except BaseException:
+            self.close()
+            raise
+        if item is self._end:
+            self._pool.shutdown()
+            raise StopIteration
+        self._waiting = self._begin()
+        return item
+
+    def _begin(self) -> Future[T]:
+        return self._pool.submit(lambda: next(self._items, self._end))
+
+    def _result(self) -> T:
+        while True:
+            self._check()
+            if wait([self._waiting], timeout=PATIENCE_S).done:
+                return self._waiting.result()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._stop()
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -159,13 +191,16 @@ class Joined:
         self.matched = self.only_a = self.only_b = 0
         self.alone: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
 
-    def pairs(self, columns: Sequence[str]) -> Iterator[Pair]:
+    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[Pair]:
         """The matched rows with these columns, in no fixed order."""
-        relation = self._connection.sql(self._query(columns))
-        for batch in ahead(iter(relation.to_arrow_reader(self._size))):
-            matched = self._matched(batch)
-            if matched.num_rows:
-                yield self._pair(matched, columns)
+        with closing(Ahead(self._batches(columns), check, self._connection.interrupt)) as batches:
+            for batch in batches:
+                matched = self._matched(batch)
+                if matched.num_rows:
+                    yield self._pair(matched, columns)
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self._connection.sql(self._query(columns)).to_arrow_reader(self._size)
 
     def _query(self, columns: Sequence[str]) -> str:
         keys = "".join(f", coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in self._key)

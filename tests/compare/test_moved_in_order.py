@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -15,9 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.compare import feeding
+from repro_tui.compare.alignment import align
 from repro_tui.compare.moved import moved
 from repro_tui.compare.moved_in_order import can_be_left_out, moved_in_order
 from repro_tui.compare.predictions import compare_predictions
+from repro_tui.model.errors import Cancelled
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import Validation
 from repro_tui.model.request import Settings
@@ -55,7 +59,7 @@ def test_the_rows_that_moved_are_those_of_other_bits(tmp_path: Path, kind: pa.Da
     every = [(a, b) for a in VALUES[kind] for b in VALUES[kind]]
     a, b = (pa.array([pair[side] for pair in every], kind) for side in (0, 1))
     paths = [written(tmp_path / f"{name}.parquet", {"a.b \"c'": side}) for name, side in (("a", a), ("b", b))]
-    found = list(moved_in_order(*paths, [["a.b \"c'"]], [], tmp_path, 1 << 30))
+    found = list(moved_in_order(*paths, [["a.b \"c'"]], [], tmp_path, 1 << 30, lambda: None))
     rows = [row for _, pair in found for row in pair.row_a.to_pylist()]
     kept = [(x, y) for _, pair in found for x, y in zip(*(side["a.b \"c'"] for side in (pair.a, pair.b)), strict=True)]
     expected = [row for row in moved(a, b) if not (every[row][0] != every[row][0] and every[row][1] != every[row][1])]
@@ -100,6 +104,30 @@ def test_a_table_of_many_groups_is_read_in_one_order(tmp_path: Path) -> None:
     cells = pq.read_table(tmp_path / "differences.parquet", columns=["row_a", "row_b", "column"]).to_pandas()
     assert sorted(cells[cells["column"] == "x"]["row_a"]) == planted.tolist()
     assert (cells["row_a"] == cells["row_b"]).all()
+
+
+@pytest.mark.parametrize("key", [(), ("id",)])
+def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[str, ...]) -> None:
+    """While the database is at work: nothing moved, so that it has nothing to hand over until its end."""
+    rows, rng = 3_000_000, np.random.default_rng(5)
+    table = {"id": pa.array(np.arange(rows)), "x": pa.array(rng.normal(size=rows))}
+    a = written(tmp_path / "a.parquet", table, rows)
+    b = written(tmp_path / "b.parquet", {name: values[::-1] if key else values for name, values in table.items()}, rows)
+    looked: list[float] = []
+
+    def check() -> None:
+        looked.append(0.0)
+        if len(looked) > 1:
+            raise Cancelled(2)
+
+    alignment = align(a, b, key, tmp_path, 1 << 30)
+    assert alignment.ordered == (not key)
+    in_order = moved_in_order(a, b, [["x"], ["id"]], [], tmp_path, 1 << 30, check)
+    rows_of: Iterator[Any] = alignment.pairs(["x"], tmp_path, check) if key else in_order
+    with pytest.raises(Cancelled):
+        list(rows_of)
+    assert len(looked) == 2
+    assert [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 
 
 def compared(folder: Path, sides: list[Path], key: tuple[str, ...], *, streamed: bool = False) -> dict[str, Any]:
