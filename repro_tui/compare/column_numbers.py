@@ -44,7 +44,7 @@ class NumberColumn:
     def belongs_to(self, vector: str) -> None:
         """Several columns decide together: this one has no threshold."""
         self.decides = False
-        why = f"{self.of.why or 'declared'}; one of the columns of {vector}, of which the likeliest decides"
+        why = f"{self.of.why}; one of the columns of {vector}, of which the likeliest decides" if self.of.why else ""
         self.of = replace(self.of, rule=replace(self.of.rule, no_flips=False), why=why)
 
     def whole(self, pair: Pair) -> None:

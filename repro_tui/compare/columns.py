@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.lists_embedding import Embeddings
 from repro_tui.compare.lists_probability import Probabilities
 from repro_tui.compare.lists_ranking import Rankings
-from repro_tui.compare.tolerance import rule_for
-from repro_tui.compare.vectors import Group, VectorColumns, groups_of
+from repro_tui.compare.tolerance import Rule, rule_for
+from repro_tui.compare.vectors import Group, VectorColumns, declared_groups, groups_of, sums_to_one
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule, Kind, Validation
 from repro_tui.model.request import Settings
@@ -63,11 +63,13 @@ def columns_of(
     told = profile(alignment.a, alignment.b, list(usable))
     factory = _Factory(validation, settings, alignment.a, scratch, alignment.ordered)
     made = {name: factory.alone(name, pair, told[name]) for name, pair in usable.items()}
-    groups = groups_of(alignment.a, alignment.b, [name for name, one in made.items() if factory.may_be_grouped(one)])
+    declared = declared_groups(validation.columns)
+    unfit = {group: problem for group in declared if (problem := _problem(group, made, types))}
+    groups = factory.groups([group for group in declared if group not in unfit], alignment.b, made)
     vectors = [factory.vector(group, made) for group in groups]
     grouped = {name for group in groups for name in group.members}
     alone = [one for name, one in made.items() if name not in grouped]
-    return Columns(list(made), Part(alone, vectors), _odd_ones(types, shared, usable))
+    return Columns(list(made), Part(alone, vectors), _odd_ones(types, shared, usable, unfit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +104,54 @@ class _Factory:
         return ExactColumn(of)
 
     def may_be_grouped(self, comparison: ColumnComparison) -> bool:
-        """A probability that has no threshold of its own."""
-        of = comparison.of
+        """A probability that has no threshold of its own, and that the record does not name a vector for."""
+        of, declared = comparison.of, self.declared(comparison.of.name)
         fractions = all(pa.types.is_floating(kind) for kind in of.types)
-        return of.kind == "probability" and fractions and self.declared(of.name).threshold is None
+        return of.kind == "probability" and fractions and declared.threshold is None and declared.vector is None
+
+    def groups(self, declared: list[Group], b: Path, made: dict[str, ColumnComparison]) -> list[Group]:
+        """The vectors that the record names, and those that are found."""
+        told = [replace(group, sums=sums_to_one(self.a, b, group.members)) for group in declared]
+        return told + groups_of(self.a, b, [name for name, one in made.items() if self.may_be_grouped(one)])
 
     def vector(self, group: Group, made: dict[str, ColumnComparison]) -> VectorColumns:
         """The group's columns do not decide by a threshold each: the likeliest class does."""
         members = [one for name in group.members if isinstance(one := made[name], NumberColumn)]
         for member in members:
             member.belongs_to(group.name)
-        rule = rule_for(group.name, pa.float64(), "probability", ColumnRule(), self.settings)
         why = f"{len(members)} columns of fractions whose sum is one in every row"
-        return VectorColumns(OfColumn(group.name, "probability", rule, members[0].of.types, why), group, members)
+        if self.declared(group.members[0]).vector is not None:
+            why = ""
+        of = OfColumn(group.name, "probability", _rule_of(members), members[0].of.types, why)
+        return VectorColumns(of, group, members)
+
+
+def _rule_of(members: list[NumberColumn]) -> Rule:
+    """The rule of a vector's columns, or the loosest of theirs."""
+    rules = [member.of.rule for member in members]
+    loosest = max(rules, key=lambda rule: (rule.atol, rule.rtol))
+    alike = all((rule.atol, rule.rtol) == (loosest.atol, loosest.rtol) for rule in rules)
+    origin = loosest.origin if alike else f"{loosest.origin}, the loosest of its columns"
+    return replace(loosest, no_flips=True, origin=origin)
+
+
+def _problem(group: Group, made: dict[str, ColumnComparison], types: list[dict[str, Any]]) -> str:
+    """Why a vector that the record names is none of these outputs ("" where it is)."""
+    if any(group.name in side for side in types):
+        return "the record names a vector as a column of the outputs is named"
+    for name in group.members:
+        kinds = [side.get(name) for side in types]
+        if None in kinds:
+            return f"{name} is not a column of both sides"
+        if not isinstance(made.get(name), NumberColumn):
+            return f"{name} is {' and '.join(sorted({str(kind) for kind in kinds}))}: a vector is of numbers"
+    return ""
+
+
+def _unfit(group: Group, problem: str) -> Column:
+    """A vector that cannot be compared. Its name may be a column's."""
+    name = f"{show(group.name, 180)} (vector)"
+    return Column(name, "probability", "not-comparable", note=show(problem, 300), members=group.members)
 
 
 def _aspect(of: OfColumn, whole: bool) -> Aspect:
@@ -133,12 +170,14 @@ def family(kind: pa.DataType) -> str:
     return str(kind)
 
 
-def _odd_ones(types: list[dict[str, Any]], shared: dict[str, Types], usable: dict[str, Types]) -> tuple[Column, ...]:
+def _odd_ones(
+    types: list[dict[str, Any]], shared: dict[str, Types], usable: dict[str, Types], unfit: dict[Group, str]
+) -> tuple[Column, ...]:
     other = "not comparable: the types are of another family"
     odd = [_odd(name, other, *pair) for name, pair in shared.items() if name not in usable]
     odd += [_odd(n, "only A has this column", kind, None) for n, kind in types[0].items() if n not in shared]
     odd += [_odd(n, "only B has this column", None, kind) for n, kind in types[1].items() if n not in shared]
-    return tuple(odd)
+    return *odd, *(_unfit(group, problem) for group, problem in unfit.items())
 
 
 def _odd(name: str, note: str, a: Any, b: Any) -> Column:

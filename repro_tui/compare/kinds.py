@@ -214,6 +214,8 @@ def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tu
     """The column's kind, and why it was inferred ("" where it was declared)."""
     if rule.kind is not None:
         return rule.kind, ""
+    if rule.vector is not None:
+        return "probability", ""
     if pa.types.is_list(kind):
         return _of_list(name, told)
     if pa.types.is_floating(kind):

@@ -243,6 +243,7 @@ def _area(
 def _finding(column: Column) -> Finding:
     flips = f", {column.flips:,} flips" if column.flips else ""
     told = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance{flips}"
+    told = "; ".join(filter(None, (told, column.note)))
     bad = column.verdict in ("drift", "not-comparable", "undecided")
     return Finding(
         (column.name,),
@@ -250,5 +251,5 @@ def _finding(column: Column) -> Finding:
         column.type_a,
         column.type_b,
         "important" if bad else "info",
-        column.note or told,
+        column.note if column.verdict == "not-comparable" else told,
     )

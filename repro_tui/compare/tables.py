@@ -58,16 +58,15 @@ def compare(
 
     `a` and `b` are files (CSV, Parquet, JSON Lines, Arrow or .npy) or pandas frames; `key` names the columns that name
     a row (none: the n-th row belongs to the n-th). `columns` maps a column to `kind`, `atol`, `rtol`, `compute_type`,
-    `reduction` or `threshold`, as in a record; `truth` is the column that holds what is true of a row. `memory_limit`
-    is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused for what is no table, or no
-    such column rule.
+    `reduction`, `threshold` or `vector`, as in a record; `truth` is the column that holds what is true of a row.
+    `memory_limit` is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused for what is
+    no table, or no such column rule.
     """
     place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
     place.mkdir(parents=True, exist_ok=True)
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)
     context = Context(cache=Cache(place / "cache"), settings=settings, folder=place)
-    rules = {name: _rule(name, told) for name, told in (columns or {}).items()}
-    validation = Validation(key=(key,) if isinstance(key, str) else tuple(key), columns=rules, truth=truth)
+    validation = _validation([key] if isinstance(key, str) else list(key), columns or {}, truth)
     from repro_tui.compare.predictions import compare_predictions
 
     with ThreadPoolExecutor(2) as pool:
@@ -82,11 +81,14 @@ def _as_given(area: PredictionsArea) -> PredictionsArea:
     return replace(area, columns=columns, noise=Noise(sentence="the tables are compared as they are: nothing was run"))
 
 
-def _rule(name: str, told: Mapping[str, Any]) -> ColumnRule:
-    try:
-        return ColumnRule(**told)
-    except TypeError as error:
-        raise Refused(f"the rule of column {name!r} cannot be read: {error}") from error
+def _validation(key: list[str], columns: Mapping[str, Mapping[str, Any]], truth: str | None) -> Validation:
+    """The rules, held to the shape that they have in a record."""
+    from repro_tui.support.wire.record import check_validation
+
+    rules = {name: dict(told) for name, told in columns.items()}
+    found = check_validation({"key": key, "columns": rules, "truth": truth}, "compare")
+    told = {name: ColumnRule(**rule.model_dump()) for name, rule in found.columns.items()}
+    return Validation(key=tuple(key), columns=told, truth=truth)
 
 
 def _run(table: str | Path | DataFrame, target: Path, context: Context) -> Run:

@@ -126,6 +126,8 @@ class _Truth:
 
     def _scores(self, column: Column, side: str, kind: str) -> Scores:
         """The scores of one side's probabilities: of several columns, of lists, or of one column of two classes."""
+        if column.members and column.note:
+            raise _UnfitError(column.note)
         if column.members:
             found = self._of_columns(side, column.members)
         elif "list" in kind:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,28 +21,49 @@ from repro_tui.compare.moments import Moments
 from repro_tui.compare.moved import moved
 from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import Column
+from repro_tui.model.record import ColumnRule
 from repro_tui.support.text import shorten_middle
 
 SAMPLE = 5_000
 _FIRST = re.compile(rf"(?i)^({WORD_OF_PROBABILITY}(?:[_.\s]|(?=\d)))(.+)$")
 _LAST = re.compile(rf"(?i)^(.+?)([_.\s]{WORD_OF_PROBABILITY})$")
 LONGEST = 40
+NOT_ONE = "the rows do not sum to one"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Columns that are one vector, and the class that each is of."""
+    """Columns that are one vector, and the class that each is of; whether their rows sum to one, of a sample."""
 
     name: str
     members: tuple[str, ...]
     classes: tuple[str, ...]
+    sums: bool = True
+
+
+def declared_groups(rules: Mapping[str, ColumnRule]) -> list[Group]:
+    """The vectors that the record names, in its order."""
+    members: dict[str, list[str]] = {}
+    for column, rule in rules.items():
+        if rule.vector is not None:
+            members.setdefault(rule.vector, []).append(column)
+    return [Group(name, tuple(columns), _classes(columns)) for name, columns in members.items()]
+
+
+def _classes(names: Sequence[str]) -> tuple[str, ...]:
+    """The columns' names without the word that says that they are probabilities, where they all have it."""
+    for pattern, part in ((_FIRST, 2), (_LAST, 1)):
+        hits = [pattern.match(name) for name in names]
+        if all(hits):
+            return tuple(hit[part] for hit in hits if hit)
+    return tuple(names)
 
 
 def groups_of(a: Path, b: Path, names: Sequence[str]) -> list[Group]:
     """The vectors among these columns of fractions: named alike (or all that there are), and their rows sum to one."""
     found, free = [], list(names)
     for group in (*_alike(names), *_rest(names)):
-        if set(group.members) <= set(free) and all(_sums_to_one(path, group.members) for path in (a, b)):
+        if set(group.members) <= set(free) and sums_to_one(a, b, group.members):
             found.append(group)
             free = [name for name in free if name not in group.members]
     return found
@@ -63,6 +85,11 @@ def _alike(names: Sequence[str]) -> Iterator[Group]:
 def _rest(names: Sequence[str]) -> Iterator[Group]:
     if len(names) > 1:
         yield Group(shorten_middle(" + ".join(names), LONGEST), tuple(names), tuple(names))
+
+
+def sums_to_one(a: Path, b: Path, members: Sequence[str]) -> bool:
+    """Whether the rows of both sides do, of a sample."""
+    return all(_sums_to_one(path, members) for path in (a, b))
 
 
 def _sums_to_one(path: Path, members: Sequence[str]) -> bool:
@@ -131,9 +158,15 @@ class VectorColumns:
             flips=self.tally.flips,
             flip_matrix=self.shift.matrix(self.group.classes),
             smallest_passing=None if self.tally.flips or None in passing else _loosest(passing),
-            measures=told | self.shift.measures(rows),
+            measures=told | self._shift(rows),
             members=self.group.members,
+            note="" if self.group.sums else NOT_ONE,
         )
+
+    def _shift(self, rows: int) -> dict[str, Any]:
+        """What is said of distributions is left out where the rows are none."""
+        found = self.shift.measures(rows)
+        return found if self.group.sums else {"flip_rate": found["flip_rate"]} if found else {}
 
 
 def _loosest(found: Sequence[dict[str, float] | None]) -> dict[str, float]:

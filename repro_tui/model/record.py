@@ -106,7 +106,10 @@ class Predict:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """What the record declares of one output column; `None` means inferred or the default."""
+    """What the record declares of one output column; `None` means inferred or the default.
+
+    `vector` is the name of the vector of probabilities that the column is one number of, beside others of that name.
+    """
 
     kind: Kind | None = None
     atol: float | None = None
@@ -114,6 +117,7 @@ class ColumnRule:
     compute_type: str | None = None
     reduction: bool = False
     threshold: float | None = None
+    vector: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

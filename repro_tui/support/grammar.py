@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from repro_tui.support.paths import is_inside
@@ -41,6 +43,26 @@ def has_digest(reference: str) -> bool:
 def commit(text: str) -> str | None:
     """A commit's full id."""
     return None if _COMMIT.fullmatch(text) else "is not a full commit id: expected 40 or 64 hex digits"
+
+
+def vectors(columns: Mapping[str, Any], taken: Collection[str | None]) -> list[str]:
+    """The vectors that columns' rules declare; `taken` are names of columns, which no vector may have."""
+    members: dict[str, list[str]] = {}
+    found = []
+    for name, rule in columns.items():
+        if rule.vector is None:
+            continue
+        members.setdefault(rule.vector, []).append(name)
+        if rule.kind not in (None, "probability", "value"):
+            found.append(f"columns.{name} is a {rule.kind} of the vector {rule.vector}: expected numbers")
+        if rule.threshold is not None:
+            found.append(f"columns.{name} has a threshold, and of the vector {rule.vector} the likeliest class decides")
+    for vector, names in members.items():
+        if not vector.strip() or vector in taken:
+            found.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
+        if len(names) == 1:
+            found.append(f"columns.{names[0]} is the only one of the vector {vector}: expected two or more")
+    return found
 
 
 def repository(location: str) -> str | None:

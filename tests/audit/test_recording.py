@@ -71,6 +71,9 @@ def records(draw: Any, folder: Path) -> Record:
     items = st.builds(DataItem, st.sampled_from(["a", "b/c"]), sources, st.none() | HEX, st.none())
     metrics = draw(st.dictionaries(NAMES, NUMBERS, max_size=3))
     rules = st.builds(ColumnRule, st.sampled_from([None, "label"]), st.none() | st.floats(0, 1), threshold=st.none())
+    columns = draw(st.dictionaries(NAMES, rules, max_size=2))
+    if draw(st.booleans()):
+        columns |= {f"p {name}": ColumnRule(draw(st.sampled_from([None, "value"])), vector="a = b") for name in "xy"}
     predict = st.builds(
         Predict,
         st.lists(TEXTS.filter(lambda text: "{" not in text and "}" not in text), min_size=1, max_size=3).map(tuple),
@@ -91,7 +94,7 @@ def records(draw: Any, folder: Path) -> Record:
             draw(file),
             draw(st.lists(NAMES, max_size=2).map(tuple)),
             None,
-            draw(st.dictionaries(NAMES, rules, max_size=2)),
+            columns,
             draw(st.none() | NAMES),
         ),
         expected=Expected(draw(file), {name: float(text) for name, text in metrics.items()}, metrics),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import repro_tui
 from repro_tui.compare import rankings
 from repro_tui.compare.lists_embedding import nearest
 from repro_tui.compare.sample import RowSample, hashes_of_numbers
+from repro_tui.model.errors import Refused
 from repro_tui.model.predictions import Column
 
 
@@ -99,6 +101,85 @@ def test_vectors_have_their_divergence(tmp_path: Path) -> None:
         assert one.max_abs == pytest.approx(np.abs(a - b).max())
     assert (group.name, group.members) == ("*_prob", tuple(names))
     assert sum(rows for _, _, rows in group.flip_matrix) == flips
+
+
+ANIMALS = {f"{name}": {"vector": "animal"} for name in ("p_cat", "p_dog", "other")}
+
+
+def animals(p: Any, **more: Any) -> pd.DataFrame:
+    return pd.DataFrame(np.asarray(p), columns=list(ANIMALS)).assign(**more)
+
+
+def test_a_declared_vector_is_as_one_that_is_found(tmp_path: Path) -> None:
+    """But for its name; and whatever the columns are called, and whatever others there are."""
+    rng = np.random.default_rng(9)
+    a, b = rng.dirichlet(np.ones(3), 40), rng.dirichlet(np.ones(3), 40)
+    found = repro_tui.compare(*(pd.DataFrame(p, columns=["p_0", "p_1", "p_2"]) for p in (a, b)), folder=tmp_path)
+    more = {"p_of_rain": a[:, 0]}
+    told = repro_tui.compare(animals(a, **more), animals(b, **more), columns=ANIMALS, folder=tmp_path).predictions
+    one, other = found.predictions.columns[0], told.columns[0]
+    assert (other.name, other.members, other.inferred, other.note) == ("animal", tuple(ANIMALS), False, "")
+    assert {(c.kind, c.inferred, c.flips) for c in told.columns[1:4]} == {("probability", False, None)}
+    assert (told.columns[4].name, told.columns[4].flips) == ("p_of_rain", 0)
+    same = {field: getattr(one, field) for field in ("verdict", "flips", "different", "measures", "max_abs", "rule")}
+    assert {field: getattr(other, field) for field in same} == same
+    flips = {(x, y) for x, y, _ in other.flip_matrix}
+    assert flips <= {(x, y) for x in ANIMALS for y in ANIMALS if x != y}
+    assert sum(rows for _, _, rows in other.flip_matrix) == int((a.argmax(axis=1) != b.argmax(axis=1)).sum())
+
+
+def test_a_declared_vector_may_be_of_scores(tmp_path: Path) -> None:
+    """They do not sum to one: the likeliest class decides all the same, and distances of distributions are not told."""
+    a, b = animals([[3.0, -1.0, 0.5], [1.0, 2.0, 0.0]]), animals([[3.0, -1.0, 0.5], [2.5, 2.0, 0.0]])
+    rules = {name: {"vector": "animal", "kind": "value", "atol": 2.0} for name in ANIMALS}
+    area = repro_tui.compare(a, b, columns=rules, folder=tmp_path).predictions
+    vector = area.columns[0]
+    assert (vector.verdict, vector.flips, vector.within_tolerance) == ("drift", 1, 1)
+    assert vector.flip_matrix == (("p_dog", "p_cat", 1),)
+    assert (vector.note, vector.atol) == ("the rows do not sum to one", 2.0)
+    assert {column.verdict for column in area.columns[1:]} == {"identical", "within-tolerance"}
+    assert not [name for name in vector.measures if "shannon" in name]
+    (note,) = (finding.note for finding in area.findings if finding.path == ("animal",))
+    assert note == "drift: 0 different, 1 within tolerance, 1 flips; the rows do not sum to one"
+    truth = repro_tui.compare(a.assign(y="x"), b.assign(y="x"), columns=rules, truth="y", folder=tmp_path)
+    assert truth.predictions.columns[0].measures["truth"] == "not measured: the rows do not sum to one"
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({"p_cat": {"vector": "v"}}, "columns.p_cat is the only one of the vector v: expected two or more"),
+        (ANIMALS | {"p_cat": {"vector": "animal", "kind": "label"}}, "columns.p_cat is a label of the vector animal"),
+        (ANIMALS | {"p_cat": {"vector": "animal", "threshold": 0.5}}, "of the vector animal the likeliest class"),
+        (ANIMALS | {"animal": {"kind": "label"}}, "columns.p_cat.vector is 'animal': expected a name that no column"),
+        ({"a": {"vector": "id"}, "b": {"vector": "id"}}, "columns.a.vector is 'id': expected a name that no column"),
+        ({"a": {"vector": " "}, "b": {"vector": " "}}, "columns.a.vector is ' ': expected a name that no column has"),
+    ],
+    ids=range(6),
+)
+def test_a_vector_that_cannot_be_is_refused(tmp_path: Path, rules: Any, told: str) -> None:
+    with pytest.raises(Refused, match=re.escape(told)):
+        repro_tui.compare(pd.DataFrame(), pd.DataFrame(), key="id", columns=rules, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "told"),
+    [
+        ({"other": ["x", "y"]}, "animal (vector)", "other is string: a vector is of numbers"),
+        ({"animal": [1, 2]}, "animal (vector)", "the record names a vector as a column of the outputs is named"),
+        ({"other": None}, "animal (vector)", "other is not a column of both sides"),
+    ],
+)
+def test_a_vector_that_the_outputs_do_not_have_is_not_comparable(
+    tmp_path: Path, changes: dict[str, Any], name: str, told: str
+) -> None:
+    a, b = animals([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]), animals([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]])
+    sides = [
+        side.assign(**changes) if None not in changes.values() else side.drop(columns=list(changes)) for side in (a, b)
+    ]
+    area = repro_tui.compare(*sides, columns=ANIMALS, folder=tmp_path).predictions
+    assert [(c.name, c.verdict, c.note) for c in area.columns if c.members] == [(name, "not-comparable", told)]
+    assert (area.status, area.what) == ("unknown", f"{name}: {told}")
 
 
 def test_embeddings_keep_their_neighbours_or_not(tmp_path: Path) -> None:

@@ -37,8 +37,10 @@ def test_rules_are_those_of_a_record(tmp_path: Path) -> None:
     assert repro_tui.compare(frame(), other, key=["id"], atol=0.05).verdict == "within-tolerance"
     rules = {"score": {"kind": "value", "atol": 0.05}}
     assert repro_tui.compare(frame(), other, key=["id"], columns=rules).verdict == "within-tolerance"
-    with pytest.raises(Refused, match="column 'score'"):
+    with pytest.raises(Refused, match=r"columns\.score\.tolerance: is not a known key"):
         repro_tui.compare(frame(), other, columns={"score": {"tolerance": 1}})
+    with pytest.raises(Refused, match=r"columns\.score\.kind: is not one of the known words"):
+        repro_tui.compare(frame(), other, columns={"score": {"kind": "probabilty"}})
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -81,6 +81,21 @@ def test_a_whole_record(folder: Path, context: Context) -> None:
     assert record.provenance["validation.key"] == "record.json: validation.key"
 
 
+def test_a_vector_is_two_columns_or_more_under_a_name_of_its_own(folder: Path, context: Context) -> None:
+    document = whole()
+    columns = document["validation"]["columns"]
+    columns |= {name: {"vector": "animal"} for name in ("p_cat", "p_dog")}
+    record = load_record(write(folder, document), context)
+    assert {name for name, rule in record.validation.columns.items() if rule.vector == "animal"} == {"p_cat", "p_dog"}
+    columns["p_dog"] = {"vector": "score", "kind": "text"}
+    assert refused(folder, document, context).splitlines() == [
+        "record.json: validation: columns.p_dog is a text of the vector score: expected numbers; "
+        "columns.p_cat is the only one of the vector animal: expected two or more; "
+        "columns.p_dog.vector is 'score': expected a name that no column has; "
+        "columns.p_dog is the only one of the vector score: expected two or more"
+    ]
+
+
 def test_the_same_record_in_toml_and_yaml(folder: Path, context: Context) -> None:
     import tomli_w
     import yaml

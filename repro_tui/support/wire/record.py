@@ -42,6 +42,9 @@ class ColumnFields(Table):
     )
     reduction: bool = Field(False, description="It is a sum over many terms: 32 units of rounding instead of 4.")
     threshold: float | None = Field(None, description="A probability that decides (default 0.5).")
+    vector: str | None = Field(
+        None, description="All columns of one name are one vector of probabilities; the likeliest class decides."
+    )
 
 
 class ValidationFields(Table):
@@ -54,6 +57,13 @@ class ValidationFields(Table):
     sha256: Sha256 | None = Field(None, description="Refused where the file differs.")
     columns: dict[str, ColumnFields] = Field({}, description="Per output column.")
     truth: str | None = Field(None, description="The column of the inputs (or outputs) that metrics are measured by.")
+
+    @model_validator(mode="after")
+    def _vectors(self) -> ValidationFields:
+        mistakes = grammar.vectors(self.columns, {*self.columns, *self.key, self.truth})
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
 
 
 class CodeFields(Table):
@@ -175,3 +185,8 @@ class RecordFields(Table):
 def check_record(document: dict[str, Any], file: str) -> RecordFields:
     """The record in a document. Raises Refused with every mistake, each with its place in `file`."""
     return check(RecordFields, document, file)
+
+
+def check_validation(document: dict[str, Any], label: str) -> ValidationFields:
+    """What is said of the outputs without a record. Raises Refused with every mistake, each with its place."""
+    return check(ValidationFields, document, label)
