@@ -85,7 +85,9 @@ def moved(report: dict[str, Any], letter: str) -> dict[str, bool | None]:
 @pytest.mark.parametrize("hangs_on", PAIRS, ids=" and ".join)
 def test_each_side_is_told_what_moves_it_and_nothing_else(project: Project, hangs_on: tuple[str, str]) -> None:
     words = {thing: ["{batch_size}"] if thing == "batch size" else [] for thing in hangs_on}
-    project.record(**{letter: side(project, thing, *words[thing]) for letter, thing in zip("ab", hangs_on, strict=True)})
+    project.record(
+        **{letter: side(project, thing, *words[thing]) for letter, thing in zip("ab", hangs_on, strict=True)}
+    )
     report = project.audit("--stress").report
     for letter, thing in zip("ab", hangs_on, strict=True):
         untold = {} if words[thing] else {"batch size": None}
