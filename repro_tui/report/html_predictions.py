@@ -7,6 +7,7 @@ from typing import Any
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
+from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_tone, stress_words
 from repro_tui.report.words import bounded, kind_words, measure_rows, number, tone, verdict_glyph
 
 MOST_COLUMNS, MOST_ROWS, MOST_FLIPS = 200, 20, 12
@@ -43,6 +44,10 @@ def _parts(area: PredictionsArea) -> Iterator[str]:
         yield _column(column)
     if area.worst:
         yield element("h3", "What moved most") + _worst(area)
+    if area.stress:
+        yield element("h3", TITLE) + table(
+            ["what", "changed to", "", "A", "", "B"], map(_stressed, stress_rows(area.stress))
+        )
 
 
 def _odd_rows(area: PredictionsArea) -> str:
@@ -127,6 +132,15 @@ def _bar(place: int, low: float, count: int, share: float) -> str:
     bar = f'<rect x="{left}" y="{top:g}" width="{BAR}" height="{tall:g}" rx="2"/>' if count else ""
     above = f'<text x="{middle:g}" y="{top - 4:g}" text-anchor="middle">{count:,}</text>' if count else ""
     return f'{bar}{above}<text x="{middle:g}" y="{HEIGHT + 31}" text-anchor="middle">{low:g}</text>'
+
+
+def _stressed(row: StressRow) -> str:
+    sides = [
+        pair
+        for found in row.sides
+        for pair in (("", glyph(stress_glyph(found), stress_tone(found))), ("", text(stress_words(found))))
+    ]
+    return cells((("", text(row.name)), ("path", text(row.what)), *sides))
 
 
 def _worst(area: PredictionsArea) -> str:

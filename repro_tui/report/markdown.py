@@ -11,6 +11,7 @@ from repro_tui.model.finding import Finding
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_words
 from repro_tui.report.words import (
     GLYPHS,
     MEANINGS,
@@ -142,6 +143,13 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
             yield f"{label}: {escape(text, 600)}"
     if area.worst:
         yield _details("What moved most", _worst(area))
+    if area.stress:
+        yield _details(TITLE, _table(["what", "changed to", "A", "B"], list(map(_stressed, stress_rows(area.stress)))))
+
+
+def _stressed(row: StressRow) -> list[str]:
+    sides = (f"{stress_glyph(found)} {escape(stress_words(found), 600)}" for found in row.sides)
+    return [escape(row.name), escape(row.what, 600), *sides]
 
 
 def _column(column: Column) -> list[str]:

@@ -83,7 +83,7 @@ GRID = (
 )
 CELLS = (
     Action("t", "sort", "Sort the table by another column", "predictions", "sort"),
-    Action("v", "chart", "Next chart: histogram, scatter, flips, slices", "predictions", "chart"),
+    Action("v", "chart", "Next chart: histogram, scatter, flips, slices, stress", "predictions", "chart"),
 )
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
 ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *PROGRESS)

@@ -9,7 +9,7 @@ from typing import Any
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.grade import Grade, Metric
-from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Verdict, WorstRow
+from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Stress, Verdict, WorstRow
 from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
 from repro_tui.model.run import Isolation, Run
@@ -231,6 +231,12 @@ def _predictions(word: Word) -> PredictionsArea:
         ),
         counts={"drift": 2, "identical": 1, "equal-to-rounding": 1},
         differences=236,
+        stress=(
+            Stress("a", word("hash seed"), word("PYTHONHASHSEED=1"), False, "identical"),
+            Stress("a", word("batch size"), note=word("it asks for none")),
+            Stress("b", word("hash seed"), word("PYTHONHASHSEED=1"), True, "drift", word("score"), 214, 0.03125),
+            Stress("b", word("batch size"), word("REPRO_BATCH_SIZE=7"), True, "not-comparable", note=word("it fails")),
+        ),
         what=word("why"),
         do=word("what to do"),
     )

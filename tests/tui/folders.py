@@ -14,7 +14,7 @@ from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Finding, area_of
 from repro_tui.model.grade import Grade, Metric
-from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, WorstRow
+from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Stress, WorstRow
 from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
 from repro_tui.model.request import Request
@@ -123,6 +123,26 @@ def predictions(word: str = "") -> PredictionsArea:
         counts={"drift": 2},
         differences=458,
     )
+
+
+def stressed(word: str = "") -> PredictionsArea:
+    """The usual predictions after --stress: B alone moves, one thing is not known and one fails."""
+    by = f"{word}", "it asks for none: put {batch_size} in the command, or record the variable REPRO_BATCH_SIZE"
+    reordered = "the rows of the inputs in another order"
+    seed, zone, path = "PYTHONHASHSEED=1", "TZ=NPT-5:45", "code, inputs and output below another folder"
+    found = (
+        Stress("a", "hash seed", seed, False, "identical"),
+        Stress("a", "batch size", note="".join(by)),
+        Stress("a", "row order", reordered, False, "equal-to-rounding", "probability", 0, 2.2e-16),
+        Stress("a", "time zone", zone, False, "identical"),
+        Stress("a", "path", path, False, "identical"),
+        Stress("b", "hash seed", seed, True, "drift", f"probability{word}", 397, 0.0421),
+        Stress("b", "batch size", "REPRO_BATCH_SIZE=7", False, "identical"),
+        Stress("b", "row order", reordered, False, "identical"),
+        Stress("b", "time zone", zone, True, "drift", "decision", 12),
+        Stress("b", "path", path, True, "not-comparable", note=f"it fails: no such file{word}"),
+    )
+    return replace(predictions(word), stress=found)
 
 
 def every_kind() -> PredictionsArea:

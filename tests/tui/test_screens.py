@@ -13,7 +13,7 @@ from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.modals import Told
 from tests.tui.driving import press, settle
-from tests.tui.folders import CAUSES, every_kind, finished, running, verified
+from tests.tui.folders import CAUSES, every_kind, finished, running, stressed, verified
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 SCREENS = {
@@ -75,6 +75,14 @@ def test_kinds_of_output(column: int, place: Path, snap_compare: Any) -> None:
     """What is told of a vector over columns, of rankings and of documents."""
     folder = finished(place, told=every_kind())
     assert snap_compare(Auditor(folder), terminal_size=(120, 40), run_before=settled(["5", *["down"] * column]))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_stress(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    """What moves a side's own predictions: the last of the charts."""
+    keys = ["5", *["v"] * (3 if size[0] == 80 else 2)]
+    folder = finished(place, told=stressed())
+    assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(keys))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

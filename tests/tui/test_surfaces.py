@@ -20,7 +20,7 @@ from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.modals import Ask, Told
 from tests.tui.driving import press, written
-from tests.tui.folders import finished, verified
+from tests.tui.folders import finished, stressed, verified
 
 VALUES = {
     "1 markup": "[/red]",
@@ -109,6 +109,17 @@ async def test_hostile_values_are_shown_literally(
         assert type(app.screen).__name__ == "Picker"
         assert not RAW.search(written(app))
         assert app.is_running
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+async def test_what_a_stressed_side_says_is_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
+    word = " ".join(VALUES[name] for name in names)
+    app = Auditor(finished(tmp_path / "audit", told=stressed(word)))
+    async with app.run_test(size=(80, 50)) as pilot:
+        await press(pilot, "5", "v", "v", "v")
+        seen = written(app)
+        assert "! fails" in seen
+        assert not RAW.search(seen)
 
 
 @pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])

@@ -13,22 +13,25 @@ from repro_tui.report.words import kind_words, measure_rows
 from repro_tui.tui.differences import Differences
 from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
 from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.tui.widgets.stress import stress_table
 
 TITLES = {
     "histogram": "how far values moved: |Δ| by decade",
     "scatter": "A against B",
     "flips": "which labels flip",
     "slices": "where rows moved: slices of the inputs",
+    "stress": "what moves a side's own predictions: --stress",
 }
 LEAST = 9  # lines that a chart needs
 
 
-def kinds_of(column: Column | None) -> list[str]:
+def kinds_of(area: PredictionsArea | None, column: Column | None) -> list[str]:
     """The charts that this column has, the most telling first."""
+    of_all = ["slices", *(("stress",) if area and area.stress else ())]
     if column is None:
-        return ["slices"]
+        return of_all
     numeric = column.max_abs is not None and not column.members
-    return [*(("histogram", "scatter") if numeric else ()), *(("flips",) if column.flip_matrix else ()), "slices"]
+    return [*(("histogram", "scatter") if numeric else ()), *(("flips",) if column.flip_matrix else ()), *of_all]
 
 
 class Charts(VerticalScroll, can_focus=True):
@@ -59,7 +62,7 @@ class Charts(VerticalScroll, can_focus=True):
 
     def next_kind(self) -> bool:
         """Goes on to the next chart; False where the last was shown already."""
-        kinds = kinds_of(self.column)
+        kinds = kinds_of(self.area, self.column)
         self.first = (self.first + 1) % len(kinds)
         self._draw()
         return self.first > 0
@@ -74,7 +77,7 @@ class Charts(VerticalScroll, can_focus=True):
 
     @work(thread=True, exclusive=True, group="charts")
     def _count(self, width: int, height: int) -> None:
-        kinds = kinds_of(self.column)
+        kinds = kinds_of(self.area, self.column)
         kinds = kinds[self.first :] + kinds[: self.first]
         room = len(kinds) if self._all else max(1, height // LEAST)
         shown = kinds[:room]
@@ -91,6 +94,8 @@ class Charts(VerticalScroll, can_focus=True):
     def chart(self, kind: str, width: int, height: int) -> Content:
         """One chart; called in a worker, for it may count millions of cells."""
         column = self.column
+        if kind == "stress" and self.area is not None:
+            return stress_table(self.area.stress, width)
         if kind == "slices" or column is None:
             return self._slices(width)
         if kind == "flips":

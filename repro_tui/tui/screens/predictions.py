@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
+from repro_tui.report.stress import movers
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
@@ -356,6 +357,7 @@ def _line(area: PredictionsArea) -> Content:
     told.append(f"by {', '.join(area.key)}" if area.key else "by position")
     if area.noise.sentence:
         told.append(area.noise.sentence)
+    told += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
     mood = "$text-success" if area.verdict in SAME_VERDICTS else "$text-error" if area.verdict == "drift" else ""
     head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(told), cap=300)])
     return lines([head, safe(area.what, "$text-warning")]) if area.what else head
