@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 LEAST = 128 << 20
 OVERHEAD = 448 << 20  # what Python, its libraries and the batches under comparison take beside the database
@@ -15,7 +16,8 @@ OVERHEAD = 448 << 20  # what Python, its libraries and the batches under compari
 
 @contextmanager
 def database(scratch: Path, a: Path, b: Path, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the tables `a` and `b`. `memory` is the limit of the whole process in bytes."""
+    """A database with the tables `a` and `b`, each row with its `file_row_number`. `memory` is the limit of the whole
+    process in bytes."""
     scratch.mkdir(parents=True, exist_ok=True)
     settings: dict[str, Any] = {
         "memory_limit": f"{max(LEAST, memory - OVERHEAD)}B",
@@ -24,16 +26,27 @@ def database(scratch: Path, a: Path, b: Path, memory: int) -> Iterator[duckdb.Du
     }
     with duckdb.connect(config=settings) as connection:
         for name, path in (("a", a), ("b", b)):
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {parquet(path)}")  # noqa: S608
+            connection.execute(f"CREATE VIEW {name} AS SELECT *, file_row_number FROM {table(path)}")  # noqa: S608
         yield connection
 
 
+def table(path: Path, alias: str = "t") -> str:
+    """A Parquet file as a table of SQL, its columns under the names that `identifier` gives them."""
+    columns = ", ".join(quoted(name) for name in pq.read_schema(path).names)
+    return f"{parquet(path)} AS {alias}({columns})"
+
+
 def parquet(path: Path) -> str:
-    """A Parquet file as a table of SQL, with `file_row_number`."""
+    """A Parquet file of our own as a table of SQL, its columns under their own names."""
     file = str(path).replace("'", "''")
-    return f"read_parquet('{file}', file_row_number = true)"
+    return f"read_parquet('{file}')"
+
+
+def identifier(name: str) -> str:
+    """A column's name as it is within the database, to which `x` and `X` are one, and which has names of its own."""
+    return "=" + "".join(f"^{ord(c):x};" if c == "^" or c.lower() != c else c for c in name)
 
 
 def quoted(name: str) -> str:
     """A column's name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
+    return '"' + identifier(name).replace('"', '""') + '"'

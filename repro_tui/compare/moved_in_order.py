@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.database import database, quoted, table
 from repro_tui.compare.pairs import SAMPLE, Ahead, Pair, as_type, batches, rows_at_once
 
 
@@ -77,7 +77,7 @@ def _query(a: Path, b: Path, columns: Sequence[str], key: Sequence[str], schema:
     keys = "".join(f", a.{quoted(name)}" for name in key)
     values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
     moved = " OR ".join(_moved(name, schema.field(name).type) for name in columns)
-    both = f"{parquet(a)} a POSITIONAL JOIN {parquet(b)} b"
+    both = f"{table(a, 'a')} POSITIONAL JOIN {table(b, 'b')}"
     return f"SELECT a.file_row_number, b.file_row_number{keys}{values} FROM {both} WHERE {moved}"  # noqa: S608
 
 

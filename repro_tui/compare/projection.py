@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.database import database, quoted, table
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import remove_tree
@@ -116,7 +116,7 @@ class Projector:
         """Measures a table. Raises Inconclusive where its rows or columns are not those of A and B."""
         _check(self.a, third, self.key, self.columns)
         try:
-            self._connection.execute(f"CREATE OR REPLACE VIEW s AS SELECT * FROM {parquet(third)}")  # noqa: S608
+            self._connection.execute(f"CREATE OR REPLACE VIEW s AS SELECT *, file_row_number FROM {table(third)}")  # noqa: S608
             found = self._connection.execute(_statement(self._fields, self.key)).fetchone()
         except duckdb.Error as error:
             raise Inconclusive(f"a hybrid's outputs cannot be measured: {str(error).splitlines()[0]}") from error

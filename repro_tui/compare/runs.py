@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import OVERHEAD, database, quoted
+from repro_tui.compare.database import OVERHEAD, database, identifier, quoted
 from repro_tui.compare.pairs import BATCH, batches
 from repro_tui.model.errors import Inconclusive
 
 LEAST_BATCH = 1024  # rows; a multiple of 8
 BUFFER = 1 << 18
 COPIES = 6  # what a value takes while it is compared, in copies of itself
-ROW = "repro row"
+ROW = ""  # which no column of a table is named
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class SideBySide:
     def as_written(self) -> Iterator[Together]:
         """The files in their own order. Raises OtherOrderError where the keys of one stand in another."""
         start = 0
-        for parts in self._stream(self.files, [*self.key, *self.columns]):
+        names = [*self.key, *self.columns]
+        for parts in self._stream(self.files, names, names):
             if any(not part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key):
                 raise OtherOrderError
             rows = np.arange(start, start + parts[0].num_rows, dtype=np.int64)
@@ -74,7 +75,8 @@ class SideBySide:
         files = [
             self._sorted(path, self.scratch / f"by-key-{number}.parquet") for number, path in enumerate(self.files)
         ]
-        for parts in self._stream(files, [*self.key, *self.columns, ROW]):
+        names = [*self.key, *self.columns]
+        for parts in self._stream(files, [*map(identifier, names), "row"], [*names, ROW]):
             if any(not part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key):
                 raise other_rows()
             yield self._together(parts[0].column(ROW).to_numpy(), parts)
@@ -82,12 +84,13 @@ class SideBySide:
     def _together(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]], parts: list[pa.RecordBatch]) -> Together:
         return Together(rows, {name: [part.column(name) for part in parts] for name in self.columns})
 
-    def _stream(self, files: Sequence[Path], names: list[str]) -> Iterator[list[pa.RecordBatch]]:
+    def _stream(self, files: Sequence[Path], stored: list[str], names: list[str]) -> Iterator[list[pa.RecordBatch]]:
+        """Batches of each file, whose columns stand under their `stored` names."""
         size = self._batch()
-        readers = [batches(path, names, size, BUFFER) for path in files]
+        readers = [batches(path, stored, size, BUFFER) for path in files]
         with ThreadPoolExecutor(2) as pool:
             while all(parts := list(pool.map(lambda reader: next(reader, None), readers))):
-                yield parts
+                yield [part.select(stored).rename_columns(names) for part in parts if part is not None]
 
     def _batch(self) -> int:
         """How many rows of all files can be held at a time."""
@@ -98,7 +101,7 @@ class SideBySide:
     def _sorted(self, path: Path, target: Path) -> Path:
         names = ", ".join(quoted(name) for name in (*self.key, *self.columns))
         order = ", ".join(quoted(name) for name in self.key)
-        query = f"SELECT {names}, file_row_number AS {quoted(ROW)} FROM a ORDER BY {order}"  # noqa: S608
+        query = f"SELECT {names}, file_row_number AS row FROM a ORDER BY {order}"  # noqa: S608
         with database(self.scratch, path, path, self.memory) as connection:
             connection.execute("SET preserve_insertion_order = true")
             connection.execute(f"COPY ({query}) TO '{target!s}' (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")

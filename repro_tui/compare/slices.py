@@ -7,7 +7,8 @@ tested. Both families of tests are held to a false discovery rate (Benjamini and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -45,12 +46,13 @@ class Feature:
             return self.codes, [f"{self.name} = {value}" for value in self.values]
         assert self.numbers is not None
         there = ~np.isnan(self.numbers)
-        edges = np.unique(np.quantile(self.numbers[there], np.linspace(0, 1, QUANTILES + 1)))
-        inner = edges[1:-1]
-        found = np.where(there, np.searchsorted(inner, self.numbers, side="left"), len(inner) + 1)
-        words = [f"{self.name} from {low:.4g} to {high:.4g}" for low, high in pairwise(edges)] or [
-            f"{self.name} = {edges[0]:.4g}"
-        ]
+        values = np.unique(self.numbers[there])
+        if len(values) <= QUANTILES:
+            upper, words = values[:-1], [f"{self.name} = {value:.4g}" for value in values]
+        else:
+            edges = np.unique(np.quantile(self.numbers[there], np.linspace(0, 1, QUANTILES + 1)))
+            upper, words = edges[1:-1], [f"{self.name} from {low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+        found = np.where(there, np.searchsorted(upper, self.numbers, side="left"), len(words))
         return found.astype(np.int64), [*words, f"{self.name} is missing"]
 
 
@@ -152,11 +154,19 @@ def _leaves(features: Sequence[Feature], moved: Bools, word: str) -> Iterator[Sl
         if np.mean(moved[half & paths[node]]) > rate and np.count_nonzero(inside) >= SMALLEST_LEAF:
             table = [[np.count_nonzero(side & moved), np.count_nonzero(side & ~moved)] for side in (inside, rest)]
             tested.append((float(fisher_exact(table, alternative="greater").pvalue), node))
+    whole = {found.name for found in features if _is_whole(found.numbers)}
     taken = np.zeros(len(moved), dtype=np.bool_)
     for p, node in sorted(zip(_adjusted([p for p, _ in tested]), [node for _, node in tested], strict=True)):
         if p <= FALSE_DISCOVERIES and not (paths[node] & taken).any():
             taken |= paths[node]
-            yield _slice("leaf", _path(tree, node, terms), paths[node], moved, p, word, "")
+            yield _slice("leaf", _path(tree, node, terms, whole), paths[node], moved, p, word, "")
+
+
+def _is_whole(numbers: Floats | None) -> bool:
+    if numbers is None:
+        return False
+    finite = numbers[np.isfinite(numbers)]
+    return bool(len(finite) and (finite == np.floor(finite)).all())
 
 
 def _matrix(features: Sequence[Feature]) -> tuple[Floats, list[tuple[str, str]]]:
@@ -184,7 +194,7 @@ def _grow(matrix: Floats, moved: Bools, half: Bools) -> tuple[Any, list[Bools]]:
     return grown.tree_, list(paths.T)
 
 
-def _path(tree: Any, leaf: int, terms: Sequence[tuple[str, str]]) -> str:
+def _path(tree: Any, leaf: int, terms: Sequence[tuple[str, str]], whole: Set[str]) -> str:
     """A leaf's conditions in words; several limits of one column are put together."""
     parents = {int(child): (node, left) for node in range(tree.node_count) for child, left in _children(tree, node)}
     low: dict[str, float] = {}
@@ -200,7 +210,9 @@ def _path(tree: Any, leaf: int, terms: Sequence[tuple[str, str]]) -> str:
             high[name] = min(high.get(name, np.inf), float(tree.threshold[node]))
         else:
             low[name] = max(low.get(name, -np.inf), float(tree.threshold[node]))
-    words += [_limits(name, low.get(name), high.get(name)) for name in dict.fromkeys((*low, *high))]
+    for name in dict.fromkeys((*low, *high)):
+        limits = _whole_limits if name in whole else _limits
+        words.append(limits(name, low.get(name), high.get(name)))
     return " and ".join(reversed(words))
 
 
@@ -214,6 +226,16 @@ def _limits(name: str, low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"{low:.4g} < {name} <= {high:.4g}"
     return f"{name} > {low:.4g}" if low is not None else f"{name} <= {high:.4g}"
+
+
+def _whole_limits(name: str, low: float | None, high: float | None) -> str:
+    """Of whole numbers: what lies between the limits, which are halves."""
+    least, most = (None if low is None else math.floor(low) + 1), (None if high is None else math.floor(high))
+    if least == most:
+        return f"{name} = {least}"
+    if least is not None and most is not None:
+        return f"{least} <= {name} <= {most}"
+    return f"{name} >= {least}" if least is not None else f"{name} <= {most}"
 
 
 def _slice(kind: str, name: str, inside: Bools, moved: Bools, p: float, word: str, prefix: str) -> Slice:

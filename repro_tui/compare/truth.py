@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment
-from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.database import database, quoted, table
 from repro_tui.compare.nested import counts, leaves
 from repro_tui.compare.outcomes import names_class
 from repro_tui.compare.pairs import rows_at_once
@@ -73,7 +73,7 @@ class _Truth:
         known = pq.read_schema(self.inputs).names if self.inputs.is_file() else []
         if self.truth not in known:
             return f"SELECT *, {quoted(self.truth)} AS {TRUTH} FROM {side}" if self.truth in own else None  # noqa: S608
-        there = f"(SELECT {', '.join(map(quoted, (*key, self.truth)))}, file_row_number AS __row FROM {parquet(self.inputs)}) i"  # noqa: S608, E501
+        there = f"(SELECT {', '.join(map(quoted, (*key, self.truth)))}, file_row_number AS __row FROM {table(self.inputs)}) i"  # noqa: S608, E501
         if key and set(key) <= set(known):
             on = " AND ".join(f"CAST(s.{quoted(n)} AS VARCHAR) = CAST(i.{quoted(n)} AS VARCHAR)" for n in key)
         elif key:
