@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.compare.cells import Cells, Mask, OfColumn, Tally, Whole
+from repro_tui.compare.nested import single
 from repro_tui.compare.pairs import Pair
 from repro_tui.model.predictions import Column
 
@@ -93,5 +94,5 @@ def text(value: Any) -> str:
 
 def _comparable(a: pa.Array, b: pa.Array) -> tuple[pa.Array, pa.Array]:
     if a.type == b.type:
-        return a, b
+        return single(a), single(b)
     return a.cast(pa.string()), b.cast(pa.string())

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from repro_tui.compare.cells import OfColumn
 from repro_tui.compare.column_exact import ExactColumn, text, texts
+from repro_tui.compare.nested import single
 from repro_tui.compare.pairs import Pair
 from repro_tui.compare.statistics import interval
 from repro_tui.support.text import show
@@ -38,7 +39,7 @@ class LabelColumn(ExactColumn):
         """Counts nulls, and labels where that cannot be asked for."""
         super().whole(pair)
         if self._shares is None and len(self._counted) <= MOST_LABELS:
-            found = pair.a[self.of.name].value_counts()
+            found = single(pair.a[self.of.name]).value_counts()
             for label, count in zip(texts(found.field("values")), found.field("counts").to_pylist(), strict=True):
                 self._counted[label] += count
 

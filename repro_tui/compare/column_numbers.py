@@ -138,7 +138,8 @@ class NumberColumn:
         if not self.decides or not self.tally.rows:
             return {}
         rate = {"flip_rate": self.tally.flips / self.tally.rows}
-        divergence = {"mean_jensen_shannon": self.moments.divergence / self.tally.rows}
+        mean, largest = self.moments.divergence / self.tally.rows, self.moments.largest_divergence
+        divergence = {"mean_jensen_shannon": mean, "max_jensen_shannon": largest}
         return {"threshold": self.threshold} | rate | divergence
 
 

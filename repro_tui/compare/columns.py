@@ -24,7 +24,7 @@ from repro_tui.compare.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.lists_embedding import Embeddings
 from repro_tui.compare.lists_probability import Probabilities
 from repro_tui.compare.lists_ranking import Rankings
-from repro_tui.compare.tolerance import Rule, rule_for
+from repro_tui.compare.tolerance import Rule, rule_for, ruling
 from repro_tui.compare.vectors import Group, VectorColumns, declared_groups, groups_of, sums_to_one
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule, Kind, Validation
@@ -86,8 +86,9 @@ class _Factory:
     def alone(self, name: str, types: Types, told: Profile) -> ColumnComparison:
         """By type first: a number that is declared to be text is still a number."""
         declared = self.declared(name)
-        kind, why = kind_of(name, types[0], told, declared)
-        rule = rule_for(name, types[0], kind, declared, self.settings, told.whole)
+        floating = next((one for one in types if pa.types.is_floating(one)), types[0])
+        kind, why = kind_of(name, floating, told, declared)
+        rule = rule_for(name, ruling(types), kind, declared, self.settings, told.whole)
         of, of_type = OfColumn(name, kind, rule, types, why), family(types[0])
         if of_type == "list":
             return ListColumn(of, _aspect(of, told.whole))

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, quoted
-from repro_tui.compare.nested import counts, leaves
+from repro_tui.compare.nested import counts, leaves, single
 from repro_tui.model.record import ColumnRule, Kind
 
 WORD_OF_PROBABILITY = "(?:p|prob|probs|proba|probability|probabilities|confidence|likelihood)"
@@ -124,11 +124,16 @@ class _Side:
             one is not None and (one.has_min_max or one.null_count == group.num_values)
             for one, group in zip(found, groups, strict=True)
         ):
-            ends = [float(value) for one in found if one.has_min_max for value in (one.min, one.max)]
+            ends = [_end(value) for one in found if one.has_min_max for value in (one.min, one.max)]
         else:
-            ends = [float(value) for value in pc.min_max(values).as_py().values() if value is not None]
+            ends = [float(value) for value in pc.min_max(single(values)).as_py().values() if value is not None]
         finite = [value for value in ends if math.isfinite(value)]
         return (min(finite), max(finite)) if finite else (None, None)
+
+
+def _end(value: Any) -> float:
+    """One end of a column's range; of float16 its two bytes are all that there is."""
+    return float(np.frombuffer(value, "<f2")[0]) if isinstance(value, bytes) else float(value)
 
 
 def _of_lists(array: pa.Array) -> Profile:

@@ -20,7 +20,8 @@ class Moments:
     """The sums behind the measures over rows that moved, and a histogram of |delta| fine enough for its percentiles."""
 
     def __init__(self) -> None:
-        self.largest = self.largest_relative = self.sum = self.sum_abs = self.sum_squares = self.divergence = 0.0
+        self.largest = self.largest_relative = self.sum = self.sum_abs = self.sum_squares = 0.0
+        self.divergence = self.largest_divergence = 0.0
         self.bins = np.zeros((HIGHEST - LOWEST) * BINS_PER_DECADE, dtype=np.int64)
 
     def add(self, found: Numbers, finite: Mask) -> None:
@@ -40,12 +41,15 @@ class Moments:
         if len(moved):
             place = ((np.log10(moved) - LOWEST) * BINS_PER_DECADE).astype(np.int64).clip(0, len(self.bins) - 1)
             self.bins += np.bincount(place, minlength=len(self.bins))
-        self.divergence += _divergence(found.a[finite], found.b[finite])
+        divergences = _divergences(found.a[finite], found.b[finite])
+        self.divergence += float(divergences.sum())
+        self.largest_divergence = max(self.largest_divergence, float(divergences.max(initial=0.0)))
 
     def join(self, other: Moments) -> None:
         """Adds another column's."""
         self.largest = max(self.largest, other.largest)
         self.largest_relative = max(self.largest_relative, other.largest_relative)
+        self.largest_divergence = max(self.largest_divergence, other.largest_divergence)
         for name in ("sum", "sum_abs", "sum_squares", "divergence"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.bins += other.bins
@@ -121,8 +125,8 @@ def _floats(values: pa.Array) -> Floats:
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _divergence(a: Floats, b: Floats) -> float:
-    """The sum of the Jensen-Shannon divergences (bits) of the two-outcome distributions that a and b stand for."""
+def _divergences(a: Floats, b: Floats) -> Floats:
+    """The Jensen-Shannon divergences (bits) of the two-outcome distributions that a and b stand for, where they do."""
     inside = (a >= 0) & (a <= 1) & (b >= 0) & (b <= 1) & (a != b)
     p, q = a[inside], b[inside]
     middle = (p + q) / 2
@@ -131,4 +135,4 @@ def _divergence(a: Floats, b: Floats) -> float:
             np.where(x > 0, x * np.log2(x / m), 0.0) + np.where(x < 1, (1 - x) * np.log2((1 - x) / (1 - m)), 0.0)
             for x, m in ((p, middle), (q, middle))
         ]
-    return float(sum(np.nansum(term) for term in terms) / 2)
+    return np.asarray(np.maximum(np.nan_to_num(terms[0]) + np.nan_to_num(terms[1]), 0.0) / 2)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.nested import counts, leaves, same_shape
+from repro_tui.compare.nested import counts, leaves, same_shape, single
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -133,7 +133,7 @@ def _codes(values: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.int64]]:
         values = [
             pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()) for array in values
         ]
-    whole = pa.concat_arrays(list(values))
+    whole = single(pa.concat_arrays(list(values)))
     if pa.types.is_float64(whole.type) or pa.types.is_float32(whole.type):
         whole = pc.add(whole, pa.scalar(0, whole.type))  # there are two zeros
     indices = pc.fill_null(whole.dictionary_encode().indices, -1)
@@ -317,6 +317,6 @@ def _sizes(values: Sequence[pa.Array]) -> np.ndarray[Any, Any] | None:
     """How many numbers each row has, where the shapes are those of every file and no row is null."""
     if any(array.null_count for array in values):
         return None
-    if any(array.type != values[0].type or not same_shape(values[0], array).all() for array in values[1:]):
+    if not all(same_shape(values[0], array).all() for array in values[1:]):
         return None
     return counts(values[0])

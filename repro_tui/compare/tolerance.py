@@ -44,6 +44,11 @@ class Rule:
         return f"|a-b| <= {self.atol:g}{relative}{flips} ({self.origin})"
 
 
+def ruling(types: tuple[pa.DataType, pa.DataType]) -> pa.DataType:
+    """The side's type that the tolerance is of, whichever side has it: whole numbers, or the floats of fewer digits."""
+    return max(types, key=lambda kind: EPSILON.get(stored_type(kind), 1.0))
+
+
 def stored_type(kind: pa.DataType) -> str:
     """The float type a column is stored in ("" for what is exact); for lists, that of their elements."""
     kind = leaf_type(kind)
@@ -81,4 +86,5 @@ def rule_for(
             rtol = tolerance.rtol if tolerance.rtol is not None else rtol
             origin = told
     units = REDUCTION_UNITS if declared.reduction else ROUNDING_UNITS
-    return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, kind in ("probability", "ranking") and not items)
+    decides = kind == "probability" or (kind == "ranking" and pa.types.is_list(arrow) and not items)
+    return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, decides)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from repro_tui.compare.projection import Measured
-from repro_tui.compare.tolerance import rule_for
+from repro_tui.compare.tolerance import rule_for, ruling
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.record import ColumnRule, Kind, Record
 from repro_tui.model.request import Settings
@@ -45,15 +45,16 @@ class Pair:
     @property
     def columns(self) -> tuple[Measured, ...]:
         """The output columns that can be measured, each with its rule."""
-        schema = pq.read_schema(self.predictions(0)[0])
+        a, b = (pq.read_schema(self.predictions(side)[0]) for side in (0, 1))
         validation = self.records[0].validation
         found = []
         for column in self.area.columns:
-            if column.verdict == "not-comparable" or column.name not in schema.names:
+            if column.verdict == "not-comparable" or column.name not in a.names:
                 continue
             kind: Kind = column.kind or "value"  # type: ignore[assignment]
             declared = validation.columns.get(column.name, ColumnRule())
-            rule = rule_for(column.name, schema.field(column.name).type, kind, declared, self.settings)
+            stored = ruling((a.field(column.name).type, b.field(column.name).type))
+            rule = rule_for(column.name, stored, kind, declared, self.settings)
             found.append(Measured(column.name, rule, exact=kind == "label"))
         return tuple(found)
 

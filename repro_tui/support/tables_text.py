@@ -268,31 +268,38 @@ def _kind(value: Any) -> str:
 
 
 def _list_kind(values: list[Any]) -> str:
-    """list, list list, … for numbers at one depth; lists that are empty could be of any."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return "list" if values else "empty"
-    if not all(isinstance(value, list) for value in values):
+    """list int, list list float, … for numbers at one depth; lists that are empty could be of any."""
+    filled = [value for value in values if value is not None]
+    if not filled:
+        return "empty"
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in filled):
+        kinds = {_kind(value) for value in filled}
+        return "nested" if "big" in kinds else "list float" if "float" in kinds else "list int"
+    if not all(isinstance(value, list) for value in filled):
         return "nested"
-    inner = {_list_kind(value) for value in values} - {"empty"}
-    return f"list {inner.pop()}" if len(inner) == 1 and "nested" not in inner else "nested"
+    inner = _one_list_kind({_list_kind(value) for value in filled})
+    return f"list {inner}" if inner else "nested"
+
+
+def _one_list_kind(kinds: set[str]) -> str:
+    """What lists of these kinds are together; "" where they are of several depths, or of no numbers."""
+    lists = kinds - {"empty"}
+    if not all(kind.startswith("list") for kind in lists) or len({kind.count("list") for kind in lists}) != 1:
+        return ""
+    return max(lists, key=lambda kind: kind.endswith("float"))
 
 
 def _json_type(kinds: set[str]) -> pa.DataType:
     kinds = kinds - {"null"}
-    if len(kinds) > 1 and all(kind == "empty" or kind.startswith("list") for kind in kinds):
-        kinds = kinds - {"empty"}
     single = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
-    if len(kinds) == 1:
-        kind = next(iter(kinds))
-        return _lists(kind.count("list")) if kind.startswith("list") else single.get(kind, pa.string())
+    if len(kinds) == 1 and kinds <= set(single):
+        return single[kinds.pop()]
+    if found := _one_list_kind(kinds):
+        kind = single[found.split()[-1]]
+        for _ in range(found.count("list")):
+            kind = pa.list_(kind)
+        return kind
     return pa.float64() if kinds == {"int", "float"} else pa.string()
-
-
-def _lists(depth: int) -> pa.DataType:
-    kind = pa.float64()
-    for _ in range(depth):
-        kind = pa.list_(kind)
-    return kind
 
 
 def _as(value: Any, kind: pa.DataType) -> Any:
@@ -300,12 +307,10 @@ def _as(value: Any, kind: pa.DataType) -> Any:
         return None
     if pa.types.is_string(kind):
         return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    if pa.types.is_list(kind):
+        return [_as(item, kind.value_type) for item in value]
     if pa.types.is_floating(kind):
         if isinstance(value, int) and int(float(value)) != value:
             raise TableError(f"the number {value} loses digits among floats: write it as text")
         return float(value)
-    return _floats(value) if pa.types.is_list(kind) else value
-
-
-def _floats(values: list[Any]) -> list[Any]:
-    return [_floats(value) if isinstance(value, list) else float(value) for value in values]
+    return value

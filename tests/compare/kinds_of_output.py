@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from repro_tui.compare.nested import leaf_type
 from repro_tui.compare.predictions import compare_predictions
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import ColumnRule, Validation
@@ -27,7 +28,7 @@ from repro_tui.support.tables import normalise
 
 Table = dict[str, list[Any]]
 NUMBERS = itertools.count()
-TEXTS = ("csv", "parquet", "jsonl", "arrow")
+FLAT = ("csv", "parquet", "jsonl", "arrow", "npy")
 BINARY = ("parquet", "jsonl", "arrow", "npy")
 
 
@@ -94,40 +95,40 @@ CASES = [
         "label",
         st.sampled_from(["yes", "no", "NA", "007"]),
         lambda v: "no" if v == "yes" else "yes",
-        TEXTS,
+        FLAT,
         pa.string(),
         True,
     ),
-    Case("class", "label", st.integers(0, 1), lambda v: 1 - v, (*TEXTS, "npy"), pa.int64(), True),
+    Case("class", "label", st.integers(0, 1), lambda v: 1 - v, FLAT, pa.int64(), True),
     Case(
         "p",
         "probability",
         st.floats(0.01, 0.99),
         lambda v: 1 - v if abs(v - 0.5) > 1e-3 else 0.9 if v < 0.5 else 0.1,
-        (*TEXTS, "npy"),
+        FLAT,
         pa.float64(),
         True,
         ColumnRule("probability"),
     ),
-    Case("value", "value", NUMBER, moved, (*TEXTS, "npy"), pa.float64(), False, ColumnRule("value")),
-    Case("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, (*TEXTS, "npy"), pa.int64(), False,
+    Case("value", "value", NUMBER, moved, FLAT, pa.float64(), False, ColumnRule("value")),
+    Case("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, FLAT, pa.int64(), False,
          ColumnRule("value")),
     Case("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
-    Case("score", "ranking", st.integers(0, 4).map(float), moved, (*TEXTS, "npy"), pa.float64(), False,
+    Case("score", "ranking", st.integers(0, 4).map(float), moved, FLAT, pa.float64(), False,
          ColumnRule("ranking")),
     Case("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
-         lambda v: json.dumps(swapped(json.loads(v))), TEXTS, pa.string(), True),
-    Case("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", TEXTS, pa.string(), False,
+         lambda v: json.dumps(swapped(json.loads(v))), FLAT, pa.string(), True),
+    Case("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", FLAT, pa.string(), False,
          ColumnRule("text")),
     Case("vector", "probability", VECTORS, rotated, BINARY, pa.list_(pa.float64()), True, ColumnRule("probability")),
-    Case("p_*", "probability", VECTORS, rotated, TEXTS, pa.float64(), True, split=("p_0", "p_1", "p_2")),
-    Case("*_prob", "probability", VECTORS, rotated, TEXTS, pa.float64(), True,
+    Case("p_*", "probability", VECTORS, rotated, FLAT, pa.float64(), True, split=("p_0", "p_1", "p_2")),
+    Case("*_prob", "probability", VECTORS, rotated, FLAT, pa.float64(), True,
          split=("cat_prob", "dog_prob", "x_prob")),
     Case("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [moved(v[0]), *v[1:]], BINARY,
          pa.list_(pa.float64()), False, ColumnRule("embedding")),
     Case("tensor", "embedding", st.lists(st.lists(NUMBER, min_size=2, max_size=2), min_size=2, max_size=2),
          lambda v: [v[0], [v[1][0], moved(v[1][1])]], BINARY, pa.list_(pa.list_(pa.float64()))),
-    Case("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), TEXTS,
+    Case("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), FLAT,
          pa.string()),
 ]  # fmt: skip
 PAIRS = [(case, form) for case in CASES for form in case.formats]
@@ -170,9 +171,27 @@ def _json_lines(path: Path, table: Table, types: dict[str, Any]) -> None:
 
 
 def _npy(path: Path, table: Table, types: dict[str, Any]) -> None:
-    (values,) = table.values()
+    """One column as an array; of several, an array of records."""
+    arrays = {name: _array(values, types.get(name)) for name, values in table.items()}
+    first = next(iter(arrays.values()))
+    if len(arrays) > 1:
+        whole = np.empty(len(first), [(name, array.dtype, array.shape[1:]) for name, array in arrays.items()])
+        for name, array in arrays.items():
+            whole[name] = array
+        first = whole
     with path.open("wb") as stream:
-        np.save(stream, np.asarray(values))
+        np.save(stream, first)
+
+
+def _array(values: list[Any], kind: Any) -> Any:
+    number = None if kind is None else leaf_type(kind)
+    return np.asarray(values, number.to_pandas_dtype() if number and pa.types.is_primitive(number) else None)
+
+
+def _stream(path: Path, table: Table, types: dict[str, Any]) -> None:
+    found = _arrow_table(table, types)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, found.schema) as writer:
+        writer.write_table(found)
 
 
 WRITERS: dict[str, Callable[[Path, Table, dict[str, Any]], None]] = {
@@ -181,6 +200,7 @@ WRITERS: dict[str, Callable[[Path, Table, dict[str, Any]], None]] = {
     "arrow": _arrow,
     "jsonl": _json_lines,
     "npy": _npy,
+    "stream": _stream,
 }
 
 
@@ -191,7 +211,7 @@ def compared(
     types = dict.fromkeys(case.split or (case.column,), case.type)
     runs = [[run_of(folder, table, form, types)] * 2 for table in (a, b)]
     rules = dict(case.rules)
-    if form == "npy":
+    if form == "npy" and len(a) == 1:
         rules = {"value": ColumnRule(case.kind, case.rule.atol, case.rule.rtol)}  # type: ignore[arg-type]
     validation = Validation("x", key, None, rules)
     return compare_predictions(*runs, validation, Settings(**options), folder, Context(cache=Cache(folder / "cache")))

@@ -111,6 +111,33 @@ def test_whole_numbers_are_exact_and_do_not_wrap(compare: Compare, a: int, b: in
     assert found.max_abs == pytest.approx(size)
 
 
+@pytest.mark.parametrize(
+    ("a", "type_a", "b", "type_b", "rule"),
+    [
+        ([1, 2], pa.int64(), [1.0, 2 + 1e-8], pa.float64(), "whole numbers"),
+        ([[1, 2]], pa.list_(pa.int64()), [[1.0, 2 + 1e-8]], pa.list_(pa.float64()), "whole numbers"),
+        ([1.0, 2.0], pa.float32(), [1.0, 2 + 1e-6], pa.float64(), "default for float32"),
+    ],
+)
+def test_types_that_differ_have_one_rule_whichever_side_is_a(
+    compare: Compare, a: Any, type_a: Any, b: Any, type_b: Any, rule: str
+) -> None:
+    one, other = column(a, type_a), column(b, type_b)
+    there, back = (only(compare(*sides)) for sides in ((one, other), (other, one)))
+    assert there.verdict == back.verdict == ("drift" if "whole" in rule else "within-tolerance")
+    assert (there.rule, there.kind) == (back.rule, back.kind)
+    assert rule in there.rule
+
+
+def test_decisions_and_probabilities_are_one_kind_whichever_side_is_a(compare: Compare) -> None:
+    """Whole numbers of 0 and 1 on one side alone are no labels: the other side has what is between."""
+    a, b = column([0, 1, 1]), column([0.25, 0.75, 0.5])
+    there, back = (only(compare(*sides)) for sides in ((a, b), (b, a)))
+    assert (
+        (there.kind, there.flips, there.verdict) == (back.kind, back.flips, back.verdict) == ("probability", 0, "drift")
+    )
+
+
 def test_signed_and_unsigned_are_compared_by_value(compare: Compare) -> None:
     rule = {"v": ColumnRule(kind="value")}
     assert compare(column([5], pa.int64()), column([5], pa.uint64()), columns=rule).verdict == "equal"

@@ -22,8 +22,11 @@ from repro_tui.support.tables import normalise
 from tests.compare.kinds_of_output import WRITERS
 
 NUMBERS = itertools.count()
-TYPED = ("parquet", "arrow")
+STORED = ("parquet", "arrow", "stream")
+TYPED = (*STORED, "npy")
+NULLABLE = ("csv", "jsonl", *STORED)
 EVERY = ("csv", "jsonl", *TYPED)
+LISTS = ("jsonl", *TYPED)
 VALUE = {"v": ColumnRule("value")}
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -31,14 +34,16 @@ LARGEST = float(np.finfo(np.float64).max)
 def judged(
     folder: Path, form: str, a: list[Any], b: list[Any], kind: Any = None, rules: Any = None, **options: Any
 ) -> tuple[PredictionsArea, Column]:
-    sides = []
-    for values in (a, b):
+    """One column, of a type or of one for each side, compared by key; `order` is that of B's rows."""
+    sides, order = [], options.pop("order", range(len(b)))
+    kinds = kind if isinstance(kind, list) else [kind] * 2
+    for values, rows, of in zip((a, b), (range(len(a)), order), kinds, strict=True):
         number = next(NUMBERS)
         raw, read = folder / f"{number}.{form}", folder / f"{number}.parquet.read"
-        WRITERS[form](raw, {"id": [f"r{n}" for n in range(len(values))], "v": values}, {"v": kind})
-        rows, told = normalise(raw, read)
+        WRITERS[form](raw, {"id": [f"r{n}" for n in rows], "v": [values[n] for n in rows]}, {"v": of})
+        count, told = normalise(raw, read)
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, told, rows)] * 2)
+        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, told, count)] * 2)
     validation = Validation("x", ("id",), None, VALUE if rules is None else rules)
     area = compare_predictions(*sides, validation, Settings(**options), folder, Context(cache=Cache(folder / "cache")))
     (column,) = area.columns
@@ -77,7 +82,7 @@ def test_the_largest_float_is_not_infinity(tmp_path: Path, form: str) -> None:
     assert (column.verdict, column.different, column.non_finite) == ("drift", 1, 1)
 
 
-@pytest.mark.parametrize("form", EVERY)
+@pytest.mark.parametrize("form", NULLABLE)
 def test_a_value_that_is_missing_on_one_side_is_seen(tmp_path: Path, form: str) -> None:
     """A nullable == is NA there, which all() skips."""
     b = ["" if form == "csv" else None, 2.5]
@@ -85,7 +90,7 @@ def test_a_value_that_is_missing_on_one_side_is_seen(tmp_path: Path, form: str) 
     assert (column.verdict, column.different, column.nulls_a, column.nulls_b) == ("drift", 1, 0, 1)
 
 
-@pytest.mark.parametrize("form", EVERY)
+@pytest.mark.parametrize("form", NULLABLE)
 def test_missing_is_not_nan(tmp_path: Path, form: str) -> None:
     """Series.equals takes them for one."""
     a = ["" if form == "csv" else None, 2.5]
@@ -114,6 +119,79 @@ def test_no_digit_of_a_float_is_lost(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("form", EVERY)
 def test_the_sign_of_zero_is_equal_and_not_identical(tmp_path: Path, form: str) -> None:
     assert judged(tmp_path, form, [0.0, 1.5], [-0.0, 1.5])[0].verdict == "equal"
+
+
+@pytest.mark.parametrize("form", TYPED)
+def test_signed_and_unsigned_meet_by_value(tmp_path: Path, form: str) -> None:
+    """NumPy compares them as floats: 2^63 - 1 and 2^63 would be equal."""
+    kinds = [pa.int64(), pa.uint64()]
+    column = judged(tmp_path, form, [2**63 - 1, 7], [2**63, 7], kinds)[1]
+    assert (column.verdict, column.different, column.max_abs) == ("drift", 1, 1.0)
+    assert judged(tmp_path, form, [5, 7], [5, 7], kinds)[0].verdict == "equal"
+
+
+@pytest.mark.parametrize("form", TYPED)
+@pytest.mark.parametrize("kind", ["value", "probability", "ranking", "label"])
+def test_half_precision_is_compared_as_any_other(tmp_path: Path, form: str, kind: Any) -> None:
+    """Arrow compares no two of its numbers, and Parquet has their range as bytes."""
+    a, b = [0.25, 0.4, 0.75, 1.0], [0.25, 0.6, 0.75, 1.0]
+    column = judged(tmp_path, form, a, b, pa.float16(), {"v": ColumnRule(kind)})[1]
+    assert (column.verdict, column.different, column.type_a) == ("drift", 1, "halffloat")
+    assert column.flips == (1 if kind in ("probability", "label") else None)
+    inferred = judged(tmp_path, form, a, a[::-1], pa.float16(), {})[1]
+    assert (inferred.kind, inferred.different) == ("probability", 4)
+    shuffled = judged(tmp_path, form, a, b, pa.float16(), {"v": ColumnRule(kind)}, order=[3, 1, 0, 2])[1]
+    assert (shuffled.different, shuffled.flips, shuffled.measures) == (1, column.flips, column.measures)
+
+
+@pytest.mark.parametrize("form", STORED)
+def test_half_precision_may_be_missing(tmp_path: Path, form: str) -> None:
+    column = judged(tmp_path, form, [0.25, None], [0.25, 0.5], pa.float16())[1]
+    assert (column.verdict, column.different, column.nulls_a) == ("drift", 1, 1)
+    assert judged(tmp_path, form, [0.25, None], [0.25, None], pa.float16())[0].verdict == "identical"
+
+
+EMBEDDING = {"v": ColumnRule("embedding")}
+
+
+@pytest.mark.parametrize("form", LISTS)
+@pytest.mark.parametrize("deep", [False, True], ids=["lists", "tensors"])
+@pytest.mark.parametrize(
+    ("a", "b", "kind", "size"),
+    [
+        (2**53, 2**53 + 1, pa.int64(), 1.0),
+        (-(2**63), 0, pa.int64(), 2.0**63),
+        (200, 210, pa.uint8(), 10.0),
+        (LARGEST, float("inf"), pa.float64(), 0.0),
+        (float("nan"), 1.0, pa.float64(), 0.0),
+    ],
+    ids=["2^53", "int64", "uint8", "infinity", "nan"],
+)
+def test_the_traps_of_numbers_are_met_within_lists(
+    tmp_path: Path, form: str, deep: bool, a: Any, b: Any, kind: pa.DataType, size: float
+) -> None:
+    rows = [[[[value, 7], [7, 7]] if deep else [value, 7], [[7, 7], [7, 7]] if deep else [7, 7]] for value in (a, b)]
+    of = pa.list_(pa.list_(kind)) if deep else pa.list_(kind)
+    loose = Tolerance(1e300, 1.0) if pa.types.is_floating(kind) else Tolerance()
+    column = judged(tmp_path, form, *rows, of, EMBEDDING, tolerance=loose)[1]
+    assert (column.verdict, column.different, column.max_abs) == ("drift", 1, size)
+    assert judged(tmp_path, form, rows[0], rows[0], of, EMBEDDING)[0].verdict == "identical"
+
+
+@pytest.mark.parametrize("form", ["jsonl", *STORED])
+def test_missing_is_not_nan_within_lists(tmp_path: Path, form: str) -> None:
+    a, b = [[None, 2.5], [1.5, 2.5]], [[float("nan"), 2.5], [1.5, 2.5]]
+    for one, other in ((a, b), (b, a)):
+        column = judged(tmp_path, form, one, other, pa.list_(pa.float64()), EMBEDDING)[1]
+        assert (column.verdict, column.different) == ("drift", 1)
+
+
+@pytest.mark.parametrize("form", LISTS)
+@pytest.mark.parametrize(("a", "b"), [(100.0, 110.5), (110.5, 100.0)])
+def test_the_tolerance_is_symmetric_within_lists(tmp_path: Path, form: str, a: float, b: float) -> None:
+    lists = [[[value, 7.5]] for value in (a, b)]
+    area = judged(tmp_path, form, *lists, pa.list_(pa.float64()), EMBEDDING, tolerance=Tolerance(0.0, 0.1))[0]
+    assert area.verdict == "within-tolerance"
 
 
 def test_tensors_of_other_shapes_are_not_comparable(tmp_path: Path) -> None:

@@ -114,6 +114,27 @@ def test_lists_of_any_depth(tmp_path: Path) -> None:
     assert read(tmp_path, (tmp_path / "p").read_bytes())[1].to_pydict() == nested.to_pydict()
 
 
+def test_whole_numbers_in_lists_keep_their_digits(tmp_path: Path) -> None:
+    """As floats, 2^53 and 2^53 + 1 are one number; what int64 cannot hold is JSON."""
+    content = (
+        b'{"w": [9007199254740993, null], "n": [[1], null], "b": [18446744073709551615], "h": [1]}\n'
+        b'{"w": [1], "n": [[2, null], [3]], "b": [1], "h": [2.5]}\n'
+    )
+    table = read(tmp_path, content)[1]
+    assert table.to_pydict() == {
+        "w": [[2**53 + 1, None], [1]],
+        "n": [[[1], None], [[2, None], [3]]],
+        "b": ["[18446744073709551615]", "[1]"],
+        "h": [[1.0], [2.5]],
+    }
+    assert [str(field.type) for field in table.schema][:2] == [
+        "list<element: int64>",
+        "list<element: list<element: int64>>",
+    ]
+    with pytest.raises(TableError, match="9007199254740993 loses digits among floats"):
+        read(tmp_path, b'{"v": [0.5, 9007199254740993]}\n')
+
+
 def test_arrays(tmp_path: Path) -> None:
     of_row = pa.list_(pa.float32())
     for shape, kind in (((4,), pa.float32()), ((4, 3), of_row), ((4, 2, 2), pa.list_(of_row))):
