@@ -289,6 +289,29 @@ def finished(
     return folder
 
 
+def noisy(path: Path, runs: int = 5) -> AuditFolder:
+    """A finished audit of which each side's runs differ: scores by a little, decisions of some rows, keys in order."""
+    folder = finished(path)
+    report = folder.report()
+    assert report is not None
+    sides = []
+    for side, told, step in (("a", report.sides.a, 0), ("b", report.sides.b, 7)):
+        for number in range(1, runs + 1):
+            shift = (number - 1) * (3 if side == "a" else 1)
+            table = {
+                "id": [f"A{10_000 + n}" for n in range(60)],
+                "probability": [(n + step + shift) / 1e6 for n in range(60)],
+                "decision": ["approve" if n % 10 == 0 and number == 2 else "review" for n in range(60)],
+                "version": ["1.4"] * 60,
+            }
+            pq.write_table(pa.table(table), path / side / f"run-{number}.parquet")
+        first = told.runs[0]
+        every = (replace(first, number=n, predictions=f"{side}/run-{n}.parquet") for n in range(1, runs + 1))
+        sides.append(replace(told, runs=tuple(every)))
+    write_json(path / "report.json", replace(report, sides=Sides(*sides)))
+    return folder
+
+
 def _tried(path: Path) -> None:
     """The mixtures that a search tried, at the end of the journal."""
     with (path / "journal.jsonl").open("a") as journal:
