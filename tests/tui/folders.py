@@ -39,12 +39,12 @@ CAUSES = Causes(
     sentences=("96 % of the change needs the code and parameters.boost together; numpy explains 4 %.",),
 )
 LEDGER = (
-    ("factors", ["code"], 0.0, "0% of the change, is A"),
-    ("factors", ["parameters"], 0.0, "0% of the change, is A"),
-    ("factors", ["code", "parameters"], 0.96, "96% of the change, is neither"),
-    ("inside environment", ["packages numpy", "packages pandas"], 1.0, "100% of the change, is B"),
-    ("inside environment", ["packages scipy"], None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
-    ("releases of numpy", ["numpy 2.0.0"], 1.0, "100% of the change, is B"),
+    ("factors", ["code"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
+    ("factors", ["parameters"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
+    ("factors", ["code", "parameters"], 0.96, 0.41, "96% of the change and 41% of the moved rows, is neither"),
+    ("inside environment", ["packages numpy", "packages pandas"], 1.0, 1.0, "100% of the change, is B"),
+    ("inside environment", ["packages scipy"], None, None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
+    ("releases of numpy", ["numpy 2.0.0"], 1.0, 1.0, "100% of the change, is B"),
 )
 
 
@@ -315,8 +315,8 @@ def noisy(path: Path, runs: int = 5) -> AuditFolder:
 def _tried(path: Path) -> None:
     """The mixtures that a search tried, at the end of the journal."""
     with (path / "journal.jsonl").open("a") as journal:
-        for stage, from_b, score, told in LEDGER:
-            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "runs": 1}
+        for stage, from_b, score, rows, told in LEDGER:
+            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "rows_as_b": rows, "runs": 1}
             event = Event("log", step="explain", text=f"{stage}: {told}", detail={"ledger": entry})
             journal.write(dumps(event) + "\n")
 
