@@ -60,7 +60,7 @@ class Ledger:
         change = "" if score is None else f"{round(score, 2) + 0.0:.0%}"
         rows = entry.get("rows_as_b")
         return (
-            Text(show(entry["stage"], 80), style="quiet"),
+            text_of(entry["stage"], widths[0], "quiet"),
             Text(from_b, style="loud"),
             Text(change),
             Text("" if rows is None else f"{rows:.0%}"),
