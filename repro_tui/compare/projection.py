@@ -23,7 +23,7 @@ from repro_tui.compare.tolerance import Rule
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import remove_tree
 
-FIELDS = 6
+FIELDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Measured:
 class ColumnProjection:
     """One column: `along` / `length` is its score, `missing` |s - b|^2 in the unit of `length`; `moved` the rows in
     which A and B differ by more than the rule allows, `off_a` and `off_b` those in which the third table does from A,
-    from B."""
+    from B; `as_b` those that moved and in which it does not differ from B."""
 
     along: float
     length: float
@@ -47,6 +47,7 @@ class ColumnProjection:
     moved: int
     off_a: int
     off_b: int
+    as_b: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ class Projection:
     def rows_as_b(self) -> float:
         """The share of the moved rows (of all columns) that are as in B."""
         moved = sum(column.moved for column in self.columns.values())
-        off = sum(min(column.off_b, column.moved) for column in self.columns.values())
-        return 1 - off / moved if moved else 0.0
+        return sum(column.as_b for column in self.columns.values()) / moved if moved else 0.0
 
 
 class Projector:
@@ -153,7 +153,7 @@ def _statement(fields: Sequence[str], key: Sequence[str]) -> str:
 
 
 def _fields(column: Measured, a: Path) -> tuple[str, ...]:
-    """Along, length, missing, and the three counts, in SQL."""
+    """Along, length, missing, and the four counts, in SQL."""
     kind = pq.read_schema(a).field(column.name).type
     one, two, third = (f"{side}.{quoted(column.name)}" for side in ("a", "b", "s"))
     if pa.types.is_list(kind) and _is_number(kind.value_type):
@@ -163,7 +163,8 @@ def _fields(column: Measured, a: Path) -> tuple[str, ...]:
     else:
         sums, off = _of_numbers(one, two, third, column.rule)
     counts = (f"count(*) FILTER ({off(x, y)})" for x, y in ((one, two), (third, one), (third, two)))
-    return (*sums, *counts)
+    as_b = f"count(*) FILTER (({off(one, two)}) AND NOT coalesce({off(third, two)}, false))"
+    return (*sums, *counts, as_b)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -36,6 +36,7 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
         ),
         restores=attribution.restores,
         culprits=tuple(culprit for _, culprits in named for culprit in culprits),
+        hybrids=attribution.hybrids,
         separable=not attribution.groups and all(t.culprits.separable for t in found if isinstance(t, Things)),
         runs=search.executor.runs,
         cached=search.executor.cached,

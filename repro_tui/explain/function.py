@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from repro_tui.explain.budget import Budget, BudgetSpent
@@ -95,6 +95,7 @@ class Explanation:
             "interactions": [{"factors": sorted(s), "dividend": d} for s, d in self.interactions.items()],
             "restores": [list(names) for names in self.restores],
             "culprits": [self._culprit(name) for group in self.culprits for name in group],
+            "hybrids": [asdict(one) for one in self.attribution.hybrids] if self.attribution else [],
             "separable": self.separable,
             "runs": self.runs,
             "cached": 0,

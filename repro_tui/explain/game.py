@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 from repro_tui.explain.budget import BudgetSpent
+from repro_tui.model.causes import Hybrid
 
 THRESHOLD = 0.01  # of the whole change: what is less is not told
 NOTHING = 1e-4  # what is less is no effect at all; where runs are noisy, more than that
@@ -23,12 +24,16 @@ Set = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What one hybrid does: its score (None: unresolved, and `why`), and whether it is B or A by the tolerances."""
+    """What one hybrid does: its score (None: unresolved, and `why`), and whether it is B or A by the tolerances.
+
+    `rows_as_b` is the share of the rows that moved from A to B that are as in B (None: not known).
+    """
 
     score: float | None
     why: str = ""
     reproduces: bool = False
     restores: bool = False
+    rows_as_b: float | None = None
 
 
 Evaluate = Callable[[Sequence[Set]], Sequence[Value]]
@@ -60,6 +65,21 @@ class Attribution:
         """The dividends of more than one factor, the largest first."""
         found = {chosen: dividend for chosen, dividend in self.dividends.items() if len(chosen) > 1}
         return dict(sorted(found.items(), key=lambda item: (-abs(item[1]), sorted(item[0]))))
+
+    @property
+    def hybrids(self) -> tuple[Hybrid, ...]:
+        """The mixtures that were measured, those with little from B first; A and B themselves are none."""
+        inner = [one for one in self.values if 0 < len(one) < len(self.factors)]
+        return tuple(
+            Hybrid(
+                tuple(name for name in self.factors if name in one),
+                round(value.score, 6) + 0.0,  # no minus zero
+                value.rows_as_b if value.rows_as_b is None else round(value.rows_as_b, 6),
+                "B" if value.reproduces else "A" if value.restores else "neither",
+            )
+            for one in sorted(inner, key=lambda one: (len(one), sorted(one)))
+            if (value := self.values[one]).score is not None
+        )
 
     @property
     def unresolved(self) -> dict[Set, str]:

@@ -59,7 +59,10 @@ class Ruler:
         return self._projector.project(run)
 
     def value(self, runs: Sequence[Path]) -> Value:
-        """The value of a hybrid with these runs; unresolved where its outputs cannot be measured."""
+        """The value of a hybrid with these runs; unresolved where its outputs cannot be measured.
+
+        Rows are counted where runs repeat themselves: else not even B's own next run has B's rows.
+        """
         try:
             found = [self.project(run) for run in runs]
         except Inconclusive as error:
@@ -67,7 +70,7 @@ class Ruler:
         if not self.noisy:
             first = found[0]
             as_a, as_b = first.is_a or first.from_a <= NEAR, first.is_b or first.from_b <= NEAR
-            return Value(first.score, reproduces=as_b, restores=as_a and not as_b)
+            return Value(first.score, reproduces=as_b, restores=as_a and not as_b, rows_as_b=first.rows_as_b)
         score = (statistics.fmean(one.score for one in found) - self.zero) / ((self.one - self.zero) or 1.0)
         near = min(0.5, max(NEAR_IN_NOISE, self.width(len(runs))))  # never nearer to the other end
         return Value(score, reproduces=abs(score - 1) <= near, restores=abs(score) <= near)

@@ -120,7 +120,7 @@ class Search:
         """The values of hybrids between the ruler's ends: more runs where noise leaves one of them open."""
         found = repeated(asked, ruler, self.executor.outcomes)
         for one, value in zip(asked, found, strict=True):
-            self.executor.tell(stage, one.from_b, told(value), score=value.score)
+            self.executor.tell(stage, one.from_b, told(value), score=value.score, rows_as_b=value.rows_as_b)
         return found
 
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
@@ -174,4 +174,5 @@ def told(value: Value) -> str:
     if value.score is None:
         return f"unresolved: {value.why}"
     end = "is B" if value.reproduces else "is A" if value.restores else "is neither"
-    return f"{round(value.score, 2) + 0.0:.0%} of the change, {end}"
+    rows = f" and {value.rows_as_b:.0%} of the moved rows" if value.rows_as_b is not None else ""
+    return f"{round(value.score, 2) + 0.0:.0%} of the change{rows}, {end}"

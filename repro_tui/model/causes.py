@@ -31,6 +31,21 @@ class Culprit:
 
 
 @dataclass(frozen=True, slots=True)
+class Hybrid:
+    """A mixture of whole factors that was run: what was taken from B in it, and what came of it.
+
+    `score` is the part of the change that it makes; `rows_as_b` the share of the rows that moved from A to B which are
+    as in B, by the tolerances (None: not counted, as runs of one deployment differ); `outputs` whether all of its rows
+    are as in `A`, in `B`, or `neither`.
+    """
+
+    from_b: tuple[str, ...]
+    score: float
+    rows_as_b: float | None = None
+    outputs: str = "neither"
+
+
+@dataclass(frozen=True, slots=True)
 class Unresolved:
     """A mixture that could not be built, run or compared: what was taken from B in it, and why it failed."""
 
@@ -43,7 +58,8 @@ class Causes:
     """The answer of `--explain`: factors, what they do together, and what inside them is guilty.
 
     `factors` are those in which the sides differ; `shares` their Shapley shares of the change, which add up to 1.0;
-    `smallest` the smallest set of factors that reproduces B; `restores` the sets whose reverting from B restores A.
+    `smallest` the smallest set of factors that reproduces B; `restores` the sets whose reverting from B restores A;
+    `hybrids` the mixtures of whole factors that were run.
     `separable` is False where guilty things could not be told apart; `runs` counts the predict runs that were needed,
     `cached` those that an earlier search had made. `note` says why there is no answer, where there is none.
     """
@@ -54,6 +70,7 @@ class Causes:
     interactions: tuple[Interaction, ...] = ()
     restores: tuple[tuple[str, ...], ...] = ()
     culprits: tuple[Culprit, ...] = ()
+    hybrids: tuple[Hybrid, ...] = ()
     separable: bool = True
     runs: int = 0
     cached: int = 0

@@ -68,7 +68,7 @@ def stress_words(found: Stress | None) -> str:
         return found.note or "not known"
     if not found.moved:
         return STILL if found.max_abs is None else f"{STILL} (|Δ| at most {number(found.max_abs)}: {found.verdict})"
-    return found.note or f"moves: {show(found.column, 80)}{_by(found)} in {plural(found.different, 'row')}"
+    return found.note or f"moves {show(found.column, 80)}{_by(found)} in {plural(found.different, 'row')}"
 
 
 def _by(found: Stress) -> str:

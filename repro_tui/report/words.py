@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
-from repro_tui.model.causes import Causes, Culprit
+from repro_tui.model.causes import Causes, Culprit, Hybrid
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
@@ -220,7 +220,14 @@ def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
     rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
     rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
     rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
-    return rows + [("not tried", ", ".join(one.from_b), one.why) for one in causes.unresolved]
+    rows += [("not tried", ", ".join(one.from_b), one.why) for one in causes.unresolved]
+    return rows + [("hybrid", f"{' + '.join(one.from_b)} from B", hybrid_text(one)) for one in causes.hybrids]
+
+
+def hybrid_text(hybrid: Hybrid) -> str:
+    """How much of the change a mixture makes, how many of the moved rows are B's in it, and whose its outputs are."""
+    rows = f", {hybrid.rows_as_b:.1%} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
+    return f"{hybrid.score:.1%} of the change{rows}: is {hybrid.outputs}"
 
 
 def culprit_text(culprit: Culprit) -> str:

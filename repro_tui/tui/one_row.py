@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from repro_tui.tui.differences import Cell
 from repro_tui.tui.lazy_table import quoted
+
+BATCH = 4096  # rows that are decoded at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,37 @@ def answers(a: Path | None, b: Path | None, cells: Sequence[Cell]) -> list[Answe
     """Every output column of the row that these cells stand in: those that differ first, then those that do not."""
     found = [Answer(cell.column, cell.a, cell.b, cell) for cell in cells]
     differing = {cell.column for cell in cells}
-    values_a = _row_at(a, cells[0].row_a) if cells else {}
-    values_b = _row_at(b, cells[0].row_b) if cells else {}
+    values_a = row_at(a, cells[0].row_a) if cells else {}
+    values_b = row_at(b, cells[0].row_b) if cells else {}
     same = [name for name in dict.fromkeys((*values_a, *values_b)) if name not in differing]
     return found + [Answer(name, values_a.get(name), values_b.get(name)) for name in same]
 
 
-def _row_at(path: Path | None, row: int | None) -> dict[str, Any]:
-    """The row of a Parquet file with this number (0-based)."""
+def row_at(path: Path | None, row: int | None) -> dict[str, Any]:
+    """The row of a Parquet file with this number (0-based), of which only its own group of rows is read; {}: none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if path is None or row is None or not path.exists():
         return {}
-    query = "SELECT * EXCLUDE (file_row_number) FROM read_parquet(?, file_row_number = true) WHERE file_row_number = ?"
-    return dict(_first(query, [str(path), row]))
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.metadata.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if row < rows:
+                    return _within(file.iter_batches(BATCH, row_groups=[group]), row)
+                row -= rows
+    except (OSError, pa.ArrowException):
+        return {}
+    return {}
+
+
+def _within(batches: Iterator[Any], row: int) -> dict[str, Any]:
+    for batch in batches:
+        if row < batch.num_rows:
+            return dict(batch.slice(row, 1).to_pylist()[0])
+        row -= batch.num_rows
+    return {}
 
 
 def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, Any]]:
@@ -45,7 +66,7 @@ def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, A
     if not path.exists():
         return []
     if not key:
-        return list(_row_at(path, cell.input_row).items())
+        return list(row_at(path, cell.input_row).items())
     known = {row[0] for row in _rows("SELECT name FROM parquet_schema(?)", [str(path)])[1]}
     if not set(key) <= known:
         return []

@@ -55,6 +55,21 @@ def test_labels_count_rows_and_a_third_label_is_halfway(tmp_path: Path) -> None:
     assert (column.moved, column.off_a, column.off_b) == (3, 2, 2)
 
 
+def test_rows_as_b_are_counted_among_those_that_moved(tmp_path: Path) -> None:
+    """One row goes the whole way of 100, three the way of 1 but not in full, and one leaves where it should stay."""
+    a, b = np.zeros(6), np.array([100.0, 1.0, 1.0, 1.0, 0.0, 0.0])
+    found = measured(tmp_path, a, b, np.array([100.0, 0.5, 0.5, 0.5, 0.0, 7.0]))
+    assert found.score == pytest.approx(1, abs=1e-3)
+    assert found.rows_as_b == 0.25
+
+
+def test_rows_as_b_of_nulls_and_lists(tmp_path: Path) -> None:
+    nulls = measured(tmp_path, [1.0, None, 2.0], [None, 1.0, 2.0], [None, None, 2.0])
+    assert nulls.rows_as_b == 0.5
+    lists = [pa.array(rows) for rows in ([[0.0], [0.0]], [[1.0], [1.0, 2.0]], [[1.0], [0.0]])]
+    assert measured(tmp_path, *lists).rows_as_b == 0.5
+
+
 def test_the_ends_are_themselves_in_any_order_of_rows(tmp_path: Path) -> None:
     chance = np.random.default_rng(0)
     a, b, order = chance.normal(size=500), chance.normal(size=500), chance.permutation(500)

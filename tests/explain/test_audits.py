@@ -232,12 +232,28 @@ def test_the_cause_is_found_under_noise(project: Ruled) -> None:
     assert "p" in culprits(found)
 
 
+def test_the_rows_as_b_stand_beside_the_score(project: Ruled) -> None:
+    """Most of the way in every row, and no row of it B's."""
+    project.ruled("c + 3 * p", factors="cp")
+    result = project.audit("--explain", "--markdown", "told.md")
+    hybrids = {tuple(one["from_b"]): one for one in causes(result)["hybrids"]}
+    assert set(hybrids) == {("code",), ("parameters",)}
+    parameters = hybrids["parameters",]
+    assert parameters["score"] == pytest.approx(0.75)
+    assert (parameters["rows_as_b"], parameters["outputs"]) == (0.0, "neither")
+    page = (project.folder / "told.md").read_text()
+    assert "| hybrid | parameters from B | 75.0% of the change, 0.0% of the moved rows as in B: is neither |" in page
+
+
 def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
     project.ruled("c * p", factors="cp")
     result = project.audit("--explain")
     folder = Path(result.report["audit"]["folder"])
     lines = [json.loads(line) for line in (folder / "explain" / "ledger.jsonl").read_text().splitlines()]
     assert {"factors", "commits", "inside code", "inside parameters"} <= {line["stage"] for line in lines}
+    alone = [line for line in lines if line["stage"] == "factors" and line["from_b"] == ["code"]]
+    assert [(line["score"], line["rows_as_b"]) for line in alone] == [(0.0, 0.0)]
+    assert alone[0]["told"] == "0% of the change and 0% of the moved rows, is A"
     journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     told = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
     assert len(told) == len(lines)

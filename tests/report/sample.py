@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
+from repro_tui.model.causes import Causes, Culprit, Hybrid, Interaction, Unresolved
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Stress, Verdict, WorstRow
@@ -114,6 +114,7 @@ def _causes(word: Word) -> Causes:
         interactions=(Interaction(("code", "parameters"), 0.96),),
         restores=(("code",), ("parameters",)),
         culprits=(Culprit("parameters", (word("boost"),), word("1"), word("2"), sufficient=True),),
+        hybrids=(Hybrid(("code",), 0.02, 0.125), Hybrid(("parameters",), 0.0, None, "A")),
         runs=9,
         unresolved=(Unresolved((word("packages scipy"),), word("it cannot be built")),),
         sentences=(word("All of the change needs the code and parameters.boost together."),),

@@ -117,7 +117,7 @@ def test_the_flip_matrix_and_what_moved_most_are_shown() -> None:
 
 def test_what_moves_a_side_is_shown_for_both() -> None:
     text = Page(written(HtmlReporter(), rich_report())).text
-    assert "hash seed PYTHONHASHSEED=1 = still ≠ moves: score by up to 0.03125 in 214 rows" in text
+    assert "hash seed PYTHONHASHSEED=1 = still ≠ moves score by up to 0.03125 in 214 rows" in text
     assert "batch size REPRO_BATCH_SIZE=7 ? it asks for none ! it fails" in text
 
 

@@ -90,7 +90,7 @@ def test_the_areas_and_columns_are_tables() -> None:
     assert "| = | data | same | 1 same |" in page
     assert "| ≠ | score | probability | drift | 100 | 86 | 214 | 0.03125 | 12 |" in page
     assert "| ≠ | packages / numpy | 1.26.4 | 2.1.3 | important | major release |" in page
-    assert "| hash seed | PYTHONHASHSEED=1 | = still | ≠ moves: score by up to 0.03125 in 214 rows |" in page
+    assert "| hash seed | PYTHONHASHSEED=1 | = still | ≠ moves score by up to 0.03125 in 214 rows |" in page
     assert "| batch size | REPRO\\_BATCH\\_SIZE=7 | ? it asks for none | ! it fails |" in page
 
 

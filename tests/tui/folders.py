@@ -39,12 +39,12 @@ CAUSES = Causes(
     sentences=("96 % of the change needs the code and parameters.boost together; numpy explains 4 %.",),
 )
 LEDGER = (
-    ("factors", ["code"], 0.0, "0% of the change, is A"),
-    ("factors", ["parameters"], 0.0, "0% of the change, is A"),
-    ("factors", ["code", "parameters"], 0.96, "96% of the change, is neither"),
-    ("inside environment", ["packages numpy", "packages pandas"], 1.0, "100% of the change, is B"),
-    ("inside environment", ["packages scipy"], None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
-    ("releases of numpy", ["numpy 2.0.0"], 1.0, "100% of the change, is B"),
+    ("factors", ["code"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
+    ("factors", ["parameters"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
+    ("factors", ["code", "parameters"], 0.96, 0.41, "96% of the change and 41% of the moved rows, is neither"),
+    ("inside environment", ["packages numpy", "packages pandas"], 1.0, 1.0, "100% of the change, is B"),
+    ("inside environment", ["packages scipy"], None, None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
+    ("releases of numpy", ["numpy 2.0.0"], 1.0, 1.0, "100% of the change, is B"),
 )
 
 
@@ -289,11 +289,34 @@ def finished(
     return folder
 
 
+def noisy(path: Path, runs: int = 5) -> AuditFolder:
+    """A finished audit of which each side's runs differ: scores by a little, decisions of some rows, keys in order."""
+    folder = finished(path)
+    report = folder.report()
+    assert report is not None
+    sides = []
+    for side, told, step in (("a", report.sides.a, 0), ("b", report.sides.b, 7)):
+        for number in range(1, runs + 1):
+            shift = (number - 1) * (3 if side == "a" else 1)
+            table = {
+                "id": [f"A{10_000 + n}" for n in range(60)],
+                "probability": [(n + step + shift) / 1e6 for n in range(60)],
+                "decision": ["approve" if n % 10 == 0 and number == 2 else "review" for n in range(60)],
+                "version": ["1.4"] * 60,
+            }
+            pq.write_table(pa.table(table), path / side / f"run-{number}.parquet")
+        first = told.runs[0]
+        every = (replace(first, number=n, predictions=f"{side}/run-{n}.parquet") for n in range(1, runs + 1))
+        sides.append(replace(told, runs=tuple(every)))
+    write_json(path / "report.json", replace(report, sides=Sides(*sides)))
+    return folder
+
+
 def _tried(path: Path) -> None:
     """The mixtures that a search tried, at the end of the journal."""
     with (path / "journal.jsonl").open("a") as journal:
-        for stage, from_b, score, told in LEDGER:
-            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "runs": 1}
+        for stage, from_b, score, rows, told in LEDGER:
+            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "rows_as_b": rows, "runs": 1}
             event = Event("log", step="explain", text=f"{stage}: {told}", detail={"ledger": entry})
             journal.write(dumps(event) + "\n")
 

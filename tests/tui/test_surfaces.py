@@ -100,7 +100,7 @@ async def test_hostile_values_are_shown_literally(
             while not isinstance(app.screen, AuditScreen):
                 await press(pilot, "escape")
             await press(pilot, "1")
-        for modal in (Told("title", [word]), Ask(word, (("escape", word),))):
+        for modal in (Told(word, [word]), Ask(word, (("escape", word),))):
             app.push_screen(modal)
             await press(pilot)
             assert not RAW.search(written(app))

@@ -38,6 +38,7 @@ TRIED = [
     ColumnSpec("searched", 12, 1),
     ColumnSpec("taken from B", 16, 3),
     ColumnSpec("change", 7, right=True),
+    ColumnSpec("rows as B", 9, right=True),
     ColumnSpec("outputs", 11, 1),
 ]
 
@@ -52,16 +53,18 @@ class Ledger:
         return len(self.tried)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Where was searched, what was from B, how much of the change that made, and whose outputs they are."""
+        """Where was searched, what was from B, how much of the change and of the rows that made, and whose they are."""
         entry = self.tried[row]
         score = entry.get("score")
         from_b = shorten_middle(show(", ".join(entry["from_b"]), 2000), max(5, widths[1]))
         change = "" if score is None else f"{round(score, 2) + 0.0:.0%}"
+        rows = entry.get("rows_as_b")
         return (
-            Text(show(entry["stage"], 80), style="quiet"),
+            text_of(entry["stage"], widths[0], "quiet"),
             Text(from_b, style="loud"),
             Text(change),
-            text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[3])),
+            Text("" if rows is None else f"{rows:.0%}"),
+            text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[4])),
         )
 
 
@@ -185,7 +188,7 @@ class CauseScreen(AuditScreen):
         if isinstance(grid.source, Ledger) and grid.count:
             entry = grid.source.tried[grid.cursor]
             words = [f"B's {name}" for name in entry["from_b"]]
-            self.app.push_screen(Told(f"{entry['stage']}: {entry['told']}", words))
+            self.app.push_screen(Told(entry["stage"], [f"{entry['told']}:", *words]))
             return
         current = self.current()
         if current is not None:

@@ -162,7 +162,7 @@ class Told(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The sentences."""
         with VerticalScroll(id="box") as box:
-            box.border_title = self.heading
+            box.border_title = safe(self.heading, cap=200)  # a title that is text would be read as markup
             box.border_subtitle = "Esc closes"
             for sentence in self.sentences:
                 for line in show_lines(sentence):
