@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +39,13 @@ def table(path: Path, alias: str = "t") -> str:
 
 def parquet(path: Path) -> str:
     """A Parquet file of our own as a table of SQL, its columns under their own names."""
-    file = str(path).replace("'", "''")
-    return f"read_parquet('{file}')"
+    file = re.sub(r"([*?\[])", r"[\1]", str(path))  # what would be a pattern is taken literally
+    return f"read_parquet({literal(file)})"
+
+
+def literal(text: str) -> str:
+    """A text as SQL takes it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:

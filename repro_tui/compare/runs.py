@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import OVERHEAD, database, identifier, quoted
+from repro_tui.compare.database import OVERHEAD, database, identifier, literal, quoted
 from repro_tui.compare.pairs import BATCH, batches
 from repro_tui.model.errors import Inconclusive
 
@@ -104,7 +104,7 @@ class SideBySide:
         query = f"SELECT {names}, file_row_number AS row FROM a ORDER BY {order}"  # noqa: S608
         with database(self.scratch, path, path, self.memory) as connection:
             connection.execute("SET preserve_insertion_order = true")
-            connection.execute(f"COPY ({query}) TO '{target!s}' (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")
+            connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")
         return target
 
 
