@@ -49,6 +49,8 @@ class Range:
         told = ", ".join(f"{text} ×{runs}" for text, runs in self.counts)
         if len(told) <= width:
             return told
+        if len(self.counts) == len(self.values):
+            return f"another in all {len(self.values)}"
         return f"{len(self.counts)} values: {' '.join(f'×{runs}' for _, runs in self.counts)}"
 
     def _without_number(self) -> str:

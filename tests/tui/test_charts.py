@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from repro_tui.model.predictions import Column
+from repro_tui.tui.screens.charts import kinds_of, measures
 from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
 
 RULER = Mark(1e-3, "tolerance", "┃", "")
@@ -40,6 +44,36 @@ def test_a_narrow_histogram_shows_fewer_bins_and_loses_no_cell() -> None:
 
 def test_nothing_that_moved_is_said_in_words() -> None:
     assert drawn(histogram([], [RULER], 40, 8)) == ["no cell moved by a number"]
+
+
+def test_the_words_of_a_bar_stand_below_it_where_they_are_long() -> None:
+    lines = drawn(bars([("region = north", 0.98, "98% of the rows that flip are in region = north")], 40, below=True))
+    assert lines[0].rstrip().endswith("98.0%")
+    assert lines[1:] == ["  98% of the rows that flip are in", "  region = north"]
+
+
+def test_measures_stand_in_two_columns_where_there_is_room() -> None:
+    """Down the left, then down the right; what is long stands alone, and none is lost."""
+    told = {"mean_abs": 0.25, "p99_abs": 0.5, "kappa": 0.75, "sample": "the first 100,000 rows of each side"}
+    column = Column("x", "value", "drift", measures=told, rule="exact", type_a="double", type_b="double")
+    narrow, wide = (drawn(measures(column, width)) for width in (60, 78))
+    assert [line.split()[-1] for line in narrow[-4:]] == ["0.25", "0.5", "0.75", "side"]
+    assert [line.split("  ")[0] for line in wide[-3:]] == ["mean |Δ|", "p99 |Δ|", "measured on"]
+    assert wide[-3].endswith("0.75")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "type", "charts"),
+    [
+        ("value", "|a-b| <= 1e-07", "double", ["histogram", "scatter", "slices"]),
+        ("embedding", "|a-b| <= 1e-07", "list<element: double>", ["histogram", "slices"]),
+        ("ranking", "exact (whole numbers)", "list<element: double>", ["slices"]),
+        ("ranking", "|a-b| <= 1e-07", "double", ["histogram", "scatter", "slices"]),
+    ],
+)
+def test_a_kind_has_the_charts_that_say_something_of_it(kind: str, rule: str, type: str, charts: list[str]) -> None:
+    column = Column("x", kind, "drift", max_abs=1.0, rule=rule, type_a=type, type_b=type)
+    assert kinds_of(None, column) == charts
 
 
 def test_a_scatter_has_a_to_the_right_and_b_upwards() -> None:

@@ -111,6 +111,18 @@ async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolde
         await until(pilot, lambda: isinstance(app.screen, Help))
 
 
+async def test_escape_leaves_charts_that_took_the_place_of_the_cells(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "5", "v")
+        assert "A10050" not in written(app)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, PredictionsScreen)
+        assert "A10050" in written(app)
+        await press(pilot, "escape")
+        assert not isinstance(app.screen, PredictionsScreen)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_charts_of_a_column_are_not_wider_than_their_room(audit: AuditFolder, size: tuple[int, int]) -> None:
     """A scroll bar takes its room before anything is drawn: a line that wraps tears a chart apart."""

@@ -99,7 +99,7 @@ def test_one_run_a_side_has_no_range(tmp_path: Path) -> None:
         ((1, 0, 1), True, 40, "1 ×2, 0 ×1"),
         (("yes", "no", "yes"), False, 40, "yes ×2, no ×1"),
         (("a long text", "another", "a long text"), False, 16, "2 values: ×2 ×1"),
-        (([1.0, 2.0], [1.0, 2.5]), False, 10, "2 values: ×1 ×1"),
+        (([1.0, 2.0], [1.0, 2.5]), False, 10, "another in all 2"),
         ((float("nan"), float("nan")), False, 40, "same in 2 runs"),
     ],
 )

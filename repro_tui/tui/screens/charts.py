@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import zip_longest
+
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -23,6 +26,7 @@ TITLES = {
     "stress": "what moves a side's own predictions: --stress",
 }
 LEAST = 9  # lines that a chart needs
+PAIR = 37  # cells of a measure with its name
 
 
 def kinds_of(area: PredictionsArea | None, column: Column | None) -> list[str]:
@@ -30,8 +34,19 @@ def kinds_of(area: PredictionsArea | None, column: Column | None) -> list[str]:
     of_all = ["slices", *(("stress",) if area and area.stress else ())]
     if column is None:
         return of_all
-    numeric = column.max_abs is not None and not column.members
-    return [*(("histogram", "scatter") if numeric else ()), *(("flips",) if column.flip_matrix else ()), *of_all]
+    found = [name for name, drawn in (("histogram", _has_distance(column)), ("scatter", _is_number(column))) if drawn]
+    return [*found, *(("flips",) if column.flip_matrix else ()), *of_all]
+
+
+def _has_distance(column: Column) -> bool:
+    """Whether |Δ| says how far a row moved: items of a ranking are names, even where they are numbers."""
+    items = column.kind == "ranking" and column.rule.startswith("exact")
+    return column.max_abs is not None and not column.members and not items
+
+
+def _is_number(column: Column) -> bool:
+    """Whether a row is one number in A and one in B."""
+    return _has_distance(column) and "list" not in f"{column.type_a} {column.type_b}"
 
 
 class Charts(VerticalScroll, can_focus=True):
@@ -113,7 +128,7 @@ class Charts(VerticalScroll, can_focus=True):
         slices = self.area.slices if self.area else ()
         if not slices:
             return safe("none: the report names no slice of the inputs where rows moved more than elsewhere", "dim")
-        return bars([(found.name, found.share, found.sentence) for found in slices], width)
+        return bars([(found.name, found.share, found.sentence) for found in slices], width, below=True)
 
 
 def marks_of(column: Column) -> list[Mark]:
@@ -126,8 +141,35 @@ def marks_of(column: Column) -> list[Mark]:
     return found
 
 
-def measures(column: Column) -> Content:
-    """A column's rule, measures and flips, in words."""
+class Measures(Static):
+    """The rule, measures and flips of a column, drawn for the room that there is."""
+
+    def __init__(self, column: Column | None = None, *, id: str | None = None) -> None:
+        super().__init__("", id=id, markup=False)
+        self.column, self.drawn_for = column, 0
+
+    def tell(self, column: Column) -> None:
+        """Shows this column."""
+        self.column = column
+        self._draw()
+
+    def on_mount(self) -> None:
+        """Draws it as if there were no room beside, until there is."""
+        self._draw()
+
+    def on_resize(self) -> None:
+        """A change of the height alone is our own doing."""
+        if self.content_size.width != self.drawn_for:
+            self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        self.drawn_for = self.content_size.width
+        if self.column is not None:
+            self.update(measures(self.column, self.drawn_for))
+
+
+def measures(column: Column, width: int = 0) -> Content:
+    """A column's rule, measures and flips, in words; short ones in two columns where `width` has room for them."""
     found: list[Content | str] = [safe(f"{column.name}: {column.verdict}", "bold"), safe(f"rule: {column.rule}")]
     if column.smallest_passing:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
@@ -139,7 +181,7 @@ def measures(column: Column) -> Content:
     if column.note:
         found.append(safe(column.note, "$text-warning"))
     told: list[tuple[str, object]] = [
-        ("max |Δ|", column.max_abs),
+        ("max |Δ|", column.max_abs if _has_distance(column) or column.members else None),
         ("max relative", column.max_rel),
         ("flips", column.flips),
         ("not finite", column.non_finite or None),
@@ -148,8 +190,22 @@ def measures(column: Column) -> Content:
         ("beyond own noise", column.beyond_noise),
     ]
     shown = [(name, _number(value)) for name, value in told if value is not None] + measure_rows(column)
-    found += [joined([Content.styled(f"{name:<22} ", "dim"), safe(value)]) for name, value in shown]
+    found += _beside(shown) if width >= 2 * PAIR else [_pair(*one) for one in shown]
     return lines(found)
+
+
+def _pair(name: str, value: str) -> Content:
+    return joined([Content.styled(f"{name:<22} ", "dim"), safe(value)])
+
+
+def _beside(shown: list[tuple[str, str]]) -> Iterator[Content]:
+    """Down the left, then down the right; what is long stands alone below."""
+    short = [pair for pair in shown if len(pair[0]) <= 22 and len(pair[1]) <= PAIR - 24]
+    half = (len(short) + 1) // 2
+    for left, right in zip_longest(short[:half], short[half:]):
+        pair = _pair(*left)
+        yield joined([pair, " " * (PAIR - len(pair)), _pair(*right)]) if right else pair
+    yield from (_pair(*pair) for pair in shown if pair not in short)
 
 
 def _nulls(column: Column) -> str | None:

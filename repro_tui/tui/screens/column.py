@@ -6,13 +6,12 @@ from dataclasses import asdict
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from repro_tui.model.predictions import Column, PredictionsArea
-from repro_tui.tui.actions import AUDIT, GLOBAL
+from repro_tui.tui.actions import AUDIT, GLOBAL, some
 from repro_tui.tui.differences import Differences
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
-from repro_tui.tui.screens.charts import Charts, measures
+from repro_tui.tui.screens.charts import Charts, Measures
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 
@@ -32,9 +31,9 @@ class ColumnScreen(AuditScreen):
         yield TitleBar()
         with Horizontal(id="panes"):
             with ReadingPane(id="words"):
-                yield Static(measures(self.column), markup=False)
+                yield Measures(self.column)
             yield Charts(id="charts", all_kinds=True)
-        yield KeyBar(AUDIT, GLOBAL)
+        yield KeyBar(some(GLOBAL, "app.focus_next"), AUDIT, tuple(a for a in GLOBAL if a.name != "app.focus_next"))
 
     def on_mount(self) -> None:
         """The charts scroll by the keys."""

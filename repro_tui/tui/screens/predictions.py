@@ -21,7 +21,7 @@ from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Dif
 from repro_tui.tui.export import Table
 from repro_tui.tui.lazy_table import NotAnExpression
 from repro_tui.tui.screens.base import NARROW, AuditScreen, ReadingPane, filter_line
-from repro_tui.tui.screens.charts import Charts, measures
+from repro_tui.tui.screens.charts import Charts, Measures
 from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
@@ -111,7 +111,7 @@ class PredictionsScreen(AuditScreen):
                     yield Grid(CELL_COLUMNS, id="cells", empty="")
             with Vertical(id="right"):
                 with ReadingPane(id="measures"):
-                    yield Static("", id="column", markup=False)
+                    yield Measures(id="column")
                 yield Charts(id="charts")
         yield KeyBar(some(GRID, "open"), LIST, CELLS, AUDIT, GLOBAL)
 
@@ -259,7 +259,7 @@ class PredictionsScreen(AuditScreen):
         """Measures and charts follow the cursor."""
         column = self.column()
         if event.grid.id == "columns" and column is not None:
-            self.query_one("#column", Static).update(measures(column))
+            self.query_one(Measures).tell(column)
             self._show_charts()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
@@ -283,6 +283,13 @@ class PredictionsScreen(AuditScreen):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes to the cells."""
         self.focus_grid()
+
+    def action_up(self) -> None:
+        """Charts alone give the cells their place back first."""
+        if self.charts_alone and self.size.width < NARROW:
+            self._only_charts(False)
+        else:
+            super().action_up()
 
     def action_filter(self) -> None:
         """Opens the filter above the cells."""

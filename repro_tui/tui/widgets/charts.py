@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
+from repro_tui.support.text import show
 from repro_tui.tui.widgets.safe import joined, lines, safe
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -171,8 +173,10 @@ def _heat(cells: int, most: int, width: int) -> Content:
     return Content.styled((f"{cells:,}" if cells else "·").rjust(width), style if cells else "dim")
 
 
-def bars(rows: Sequence[tuple[str, float, str]], width: int, style: str = "$text-primary") -> Content:
-    """One line a row: its name, a bar of its share (0 to 1; below 0 to the left is said by its sign), and words."""
+def bars(
+    rows: Sequence[tuple[str, float, str]], width: int, style: str = "$text-primary", *, below: bool = False
+) -> Content:
+    """One line a row: its name, a bar of its share (0 to 1; below 0 is said by its sign), and words beside or below."""
     if not rows:
         return Content("")
     first = min(32, max(len(safe(name, cap=60)) for name, _, _ in rows) + 1)
@@ -183,5 +187,9 @@ def bars(rows: Sequence[tuple[str, float, str]], width: int, style: str = "$text
         bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
         rest = Content.styled("░" * (room - filled), "dim")
         percent = Content.styled(f" {share:>7.1%} ", "bold")
-        found.append(joined([_fit(name, first, ""), bar, rest, percent, safe(told, cap=200)]))
+        beside = Content("") if below else safe(told, cap=200)
+        found.append(joined([_fit(name, first, ""), bar, rest, percent, beside]))
+        if below:
+            words = textwrap.wrap(show(told, 400), max(20, width - 2))
+            found += [Content.styled(f"  {line}", "dim") for line in words]
     return lines(found)
