@@ -157,9 +157,9 @@ class Auditor(App[int]):
 
             self.push_screen(DiffScreen(self.store, finding))
         elif area == "data" and (cells := self.store.data_cells(finding)):
-            from repro_tui.tui.screens.table import TableScreen
+            from repro_tui.tui.screens.data_cells import DataCellsScreen
 
-            self.push_screen(TableScreen(self.store, cells))
+            self.push_screen(DataCellsScreen(self.store, finding, cells))
         else:
             from repro_tui.tui.screens.finding import FindingScreen
 

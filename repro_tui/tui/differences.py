@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from repro_tui.support.text import shorten_middle, show
-from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path
+from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path, sql_text
 from repro_tui.tui.widgets.safe import ABSENT, changed_segments, marked, shortened, text_of
 
 FIELDS = (
@@ -75,15 +75,18 @@ class Points:
 
 
 class Differences:
-    """The differing cells of one audit, with the inputs of their rows where those are known."""
+    """The differing cells of one audit (of one column alone: `only`), with the inputs of their rows where known."""
 
-    def __init__(self, path: Path, inputs: Path | None = None, key: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, inputs: Path | None = None, key: Sequence[str] = (), only: str | None = None
+    ) -> None:
         there = inputs is not None and inputs.exists()
         cells = sql_path(path)
         marks = "" if self._has_noise(path) else ", NULL AS noise"
+        wanted = f'WHERE "column" = {sql_text(only)}' if only is not None else ""
         source = (
             f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel)"  # noqa: S608
-            f"{marks} FROM read_parquet({cells}, file_row_number = true)"
+            f"{marks} FROM read_parquet({cells}, file_row_number = true) {wanted}"
         )
         self.table = LazyTable([path, *([inputs] if inputs is not None and there else [])], source, FIELDS)
         self._inputs = inputs if there else None
@@ -230,7 +233,9 @@ def value_pair(a: str | None, b: str | None, width_a: int, width_b: int) -> tupl
 
 def relative(value: float | None) -> str:
     """A relative difference in percent, as short as it can be."""
-    return "" if value is None else f"{value:.3g}x" if value >= 10 else f"{value:.1%}"
+    if value is None:
+        return ""
+    return f"{value:.3g}x" if value >= 10 else "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
 
 
 def key_words(key: str) -> str:

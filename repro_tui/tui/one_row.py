@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro_tui.tui.differences import Cell
+from repro_tui.model.finding import Finding, Severity
+from repro_tui.tui.differences import Cell, key_words, relative
 from repro_tui.tui.lazy_table import quoted
 
 BATCH = 4096  # rows that are decoded at a time
@@ -86,3 +87,19 @@ def _rows(query: str, values: list[Any]) -> tuple[list[str], list[tuple[Any, ...
     with duckdb.connect() as connection:
         found = connection.execute(query, values)
         return [item[0] for item in found.description or []], found.fetchall()
+
+
+def answer_finding(cell: Cell, answer: Answer) -> Finding:
+    """One output of the row in which the cell stands, as the screen of two values takes it."""
+    if answer.cell is not None:
+        return cell_finding(answer.cell)
+    return Finding((key_words(cell.key), answer.column), "same", answer.a, answer.b)
+
+
+def cell_finding(cell: Cell) -> Finding:
+    """A differing cell, as the screen of two values takes it."""
+    moved = "" if cell.abs_delta is None else f", |Δ| {cell.abs_delta:.4g} {relative(cell.rel_delta)}".rstrip()
+    noise = f", {cell.noise} its own noise" if cell.noise else ""
+    note = cell.verdict + moved + (", a decision flips" if cell.flip else "") + noise
+    severity: Severity = "important" if cell.verdict == "different" else "notice"
+    return Finding((key_words(cell.key), cell.column), "changed", cell.a, cell.b, severity, note)

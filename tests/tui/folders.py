@@ -21,6 +21,7 @@ from repro_tui.model.request import Request
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Part
 from repro_tui.report.summary import summarise
+from repro_tui.support.paths import data_rows
 from repro_tui.support.plain import dumps, to_plain, write_json
 
 CAUSES = Causes(
@@ -309,6 +310,21 @@ def noisy(path: Path, runs: int = 5) -> AuditFolder:
         every = (replace(first, number=n, predictions=f"{side}/run-{n}.parquet") for n in range(1, runs + 1))
         sides.append(replace(told, runs=tuple(every)))
     write_json(path / "report.json", replace(report, sides=Sides(*sides)))
+    return folder
+
+
+def with_table(path: Path, word: str = "") -> AuditFolder:
+    """A finished audit of which a table among the data changed in a column of 60 rows."""
+    folder = finished(path, word)
+    report = folder.report()
+    assert report is not None
+    column = f"probability{word}".encode("utf-8", "replace").decode()
+    below = Finding(("rates.csv", column), "changed", None, None, "notice", f"60 of 400 rows differ (by id){word}")
+    file = Finding(("rates.csv",), "changed", "sha256:" + "1" * 64, "sha256:" + "2" * 64, "important", "", (below,))
+    cells = data_rows(path, ("rates.csv",))
+    cells.mkdir(parents=True)
+    differences(cells / "differences.parquet", 60, word)
+    write_json(path / "report.json", replace(report, areas=replace(report.areas, data=area_of((file,), 0))))
     return folder
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
+from repro_tui.support.paths import data_rows
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.differences import relative
 from repro_tui.tui.screens.finding import FindingScreen
 from repro_tui.tui.screens.modals import Help, Told
 from repro_tui.tui.screens.predictions import PredictionsScreen
@@ -19,7 +23,7 @@ from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import fitting
 from repro_tui.tui.widgets.prose import Item, hung
 from tests.tui.driving import press, settle, until, written
-from tests.tui.folders import finished, running
+from tests.tui.folders import finished, running, with_table
 
 HINTS = [("Enter", "open"), ("/", "filter"), ("?", "keys"), ("q", "quit")]
 KEYS = ("?", "keys")
@@ -109,6 +113,35 @@ async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolde
         await until(pilot, lambda: "Show the keys  (?)" in written(app))
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, Help))
+
+
+async def test_a_column_of_a_table_among_the_data_opens_into_its_rows(tmp_path: Path) -> None:
+    """A beside B, filtered and sorted as the predictions are; other columns of the same file stay away."""
+    folder = with_table(tmp_path / "audit")
+    cells = data_rows(folder.path, ("rates.csv",)) / "differences.parquet"
+    table = pq.read_table(cells)
+    other = table.set_column(table.schema.get_field_index("column"), "column", pa.array(["other"] * len(table)))
+    pq.write_table(pa.concat_tables([other, table]), cells)
+    app = Auditor(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "4", "right", "down", "enter")
+        seen = written(app)
+        assert "rates.csv › probability" in seen
+        assert "60 cells not equal, worst first" in seen
+        assert "0.000059" in seen
+        assert "0.000066" in seen
+        assert "other" not in seen
+        await press(pilot, "d")
+        assert "40 cells over tolerance" in written(app)
+        await press(pilot, "slash", *"flip")
+        assert "1 cell over tolerance" in written(app)
+        await press(pilot, "enter", "enter")
+        assert isinstance(app.screen, FindingScreen)
+        assert "A10050 › probability" in written(app)
+
+
+def test_a_small_relative_difference_is_not_told_as_none() -> None:
+    assert [relative(x) for x in (0.0, 1e-9, 0.0005, 0.01, 12.0, None)] == ["0.0%", "<0.1%", "0.1%", "1.0%", "12x", ""]
 
 
 async def test_escape_leaves_charts_that_took_the_place_of_the_cells(audit: AuditFolder) -> None:

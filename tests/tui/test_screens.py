@@ -13,7 +13,7 @@ from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.modals import Told
 from tests.tui.driving import press, settle
-from tests.tui.folders import CAUSES, every_kind, finished, noisy, running, stressed, verified
+from tests.tui.folders import CAUSES, every_kind, finished, noisy, running, stressed, verified, with_table
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 SCREENS = {
@@ -89,6 +89,12 @@ def test_stress(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
 def test_ranges(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
     """One row with the range of each output over the runs of both sides."""
     assert snap_compare(Auditor(noisy(place)), terminal_size=size, run_before=settled(SCREENS["row"]))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_table_among_the_data(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+    keys = ["4", "right", "down", "enter"]
+    assert snap_compare(Auditor(with_table(place)), terminal_size=size, run_before=settled(keys))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

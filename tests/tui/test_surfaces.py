@@ -18,9 +18,10 @@ from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.modals import Ask, Told
 from tests.tui.driving import press, written
-from tests.tui.folders import finished, stressed, verified
+from tests.tui.folders import finished, stressed, verified, with_table
 
 VALUES = {
     "1 markup": "[/red]",
@@ -59,7 +60,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "Prompt": ("w", "enter"),
     "Copied": ("3", "y"),
 }
-BY_HAND = {"Ask", "Told", "Picker"}
+BY_HAND = {"Ask", "Told", "Picker", "DataCellsScreen"}
 
 
 def screens() -> set[str]:
@@ -70,7 +71,7 @@ def screens() -> set[str]:
         for name, value in vars(loaded).items():
             if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == loaded.__name__:
                 found.add(name)
-    return found - {AuditScreen.__name__}
+    return found - {AuditScreen.__name__, CellsScreen.__name__}
 
 
 def test_every_screen_is_visited() -> None:
@@ -109,6 +110,16 @@ async def test_hostile_values_are_shown_literally(
         assert type(app.screen).__name__ == "Picker"
         assert not RAW.search(written(app))
         assert app.is_running
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+async def test_a_table_among_the_data_is_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
+    word = " ".join(VALUES[name] for name in names)
+    app = Auditor(with_table(tmp_path / "audit", word))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "4", "right", "down", "enter")
+        assert type(app.screen).__name__ == "DataCellsScreen"
+        assert not RAW.search(written(app))
 
 
 @pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])

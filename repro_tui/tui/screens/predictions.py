@@ -7,22 +7,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.text import Text
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
 from repro_tui.report.stress import movers
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
-from repro_tui.tui.export import Table
-from repro_tui.tui.lazy_table import NotAnExpression
-from repro_tui.tui.screens.base import NARROW, AuditScreen, ReadingPane, filter_line
+from repro_tui.tui.differences import Differences
+from repro_tui.tui.screens.base import NARROW, ReadingPane
+from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.charts import Charts, Measures
-from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -39,20 +37,9 @@ COLUMNS = [
     ColumnSpec("max |Δ|", 9, 0, True),
     ColumnSpec("flips", 7, 0, True),
 ]
-CELL_COLUMNS = [
-    ColumnSpec("", 1),
-    ColumnSpec("row", 8, 2),
-    ColumnSpec("column", 11, 1),
-    ColumnSpec("A", 10, 2, side="a"),
-    ColumnSpec("B", 10, 2, side="b"),
-    ColumnSpec("|Δ|", 9, 0, True),
-    ColumnSpec("rel", 8, 0, True),
-    ColumnSpec("flip", 4),
-]
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 ROOM_FOR_ALL = 100
 MOST_COLUMNS_SHOWN = 8
-HOLD_AFTER_S = 1.0
 
 
 class ColumnRows:
@@ -82,7 +69,7 @@ class ColumnRows:
         return [cell for cell, spec in zip(cells, COLUMNS, strict=True) if spec.title in self.shown]
 
 
-class PredictionsScreen(AuditScreen):
+class PredictionsScreen(CellsScreen):
     """The predictions' area."""
 
     CSS_PATH = "predictions.tcss"
@@ -91,9 +78,6 @@ class PredictionsScreen(AuditScreen):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.differences: Differences | None = None
-        self.sort, self.rising = WORST, False
-        self.only_different = True
         self.charts_alone = False
         self.wanted = ""  # the column that the cursor begins on
         self._shown: PredictionsArea | None = None
@@ -106,9 +90,7 @@ class PredictionsScreen(AuditScreen):
             with Vertical(id="left"):
                 yield Grid(COLUMNS, id="columns", empty="")
                 with Vertical(id="table"):
-                    yield filter_line("text, or an expression: delta > 0.01 and flip")
-                    yield Static("", id="cells-title", markup=False)
-                    yield Grid(CELL_COLUMNS, id="cells", empty="")
+                    yield from self.compose_cells()
             with Vertical(id="right"):
                 with ReadingPane(id="measures"):
                     yield Measures(id="column")
@@ -120,11 +102,6 @@ class PredictionsScreen(AuditScreen):
         self.query_one("#filter").display = False
         super().on_mount()
         self.query_one("#columns").focus()
-
-    def on_unmount(self) -> None:
-        """Closes the database of cells."""
-        if self.differences:
-            self.differences.close()
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal leaves measures to Enter, and charts to their key."""
@@ -170,7 +147,7 @@ class PredictionsScreen(AuditScreen):
         if self.wanted in names:
             self.query_one("#columns", Grid).move_to(names.index(self.wanted))
         if self.store.folder.differences.exists():
-            self._select("")
+            self.select("")
 
     def _tell_waiting(self, line: Static, why: str) -> None:
         """Where nothing was compared, no table may look as if nothing differed."""
@@ -178,43 +155,20 @@ class PredictionsScreen(AuditScreen):
         for grid in self.query(Grid):
             grid.empty = why
 
-    @work(thread=True, exclusive=True, group="cells")
-    def _select(self, wanted: str) -> None:
-        """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
-        area = self.store.predictions()
-        if self.differences is None:
-            inputs = self.store.folder.path / "inputs.parquet"
-            self.differences = Differences(self.store.folder.differences, inputs, area.key if area else ())
-            self.app.call_from_thread(self._show_charts)
-            self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
-        try:
-            self.differences.select(wanted, self.sort, self.rising, self.only_different)
-        except NotAnExpression as error:
-            self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
-            return
-        self.app.call_from_thread(self._show_cells)
+    def open_differences(self) -> Differences:
+        """The differing cells, beside the inputs of their rows."""
+        area, folder = self.store.predictions(), self.store.folder
+        return Differences(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
 
-    @work(thread=True, group="hold")
-    def _hold(self) -> None:
-        """Makes pages far away fast, once what was asked for first is on the screen."""
-        if self.differences is not None:
-            self.differences.table.hold()
+    def opened(self) -> None:
+        """Charts are counted from the cells."""
+        self._show_charts()
 
-    def _show_cells(self) -> None:
-        if self.differences is None or not self.is_mounted:
-            return
-        grid = self.query_one("#cells", Grid)
-        grid.show_columns([_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS])
-        grid.show_rows(CellRows(self.differences))
-        which = "over tolerance" if self.only_different else "not equal"
-        order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
+    def legend(self) -> str:
+        """What the glyph of noise means, where there is one."""
         area = self.store.predictions()
         marked = area is not None and any(column.beyond_noise is not None for column in area.columns)
-        legend = "   ≈ within the row's own noise" if marked else ""
-        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}{legend}", "dim")
-
-    def _tell_cells(self, text: str, style: str) -> None:
-        self.query_one("#cells-title", Static).update(safe(text, style))
+        return "   ≈ within the row's own noise" if marked else ""
 
     def _show_charts(self) -> None:
         area = self.store.predictions()
@@ -229,11 +183,6 @@ class PredictionsScreen(AuditScreen):
         source = grid.source
         return source.columns[grid.cursor] if isinstance(source, ColumnRows) and len(source) else None
 
-    def cell(self) -> Cell | None:
-        """The cell under the cursor."""
-        grid = self.query_one("#cells", Grid)
-        return self.differences[grid.cursor] if self.differences and grid.count else None
-
     def selected(self) -> object:
         """The cell or the column that has the keys, as plain values."""
         chosen = self.cell() if self.query_one("#cells").has_focus else self.column()
@@ -245,11 +194,6 @@ class PredictionsScreen(AuditScreen):
 
         found = self.selected()
         return {"prediction.json": as_json(found)} if found else None
-
-    def table(self) -> Table | None:
-        """The differing cells as they are filtered and sorted."""
-        found = self.differences
-        return Table("differences", found.table.batches, len(found)) if found else None
 
     def artifact(self) -> Path | None:
         """Where the cells have the keys, their file."""
@@ -276,14 +220,6 @@ class PredictionsScreen(AuditScreen):
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filters while typing."""
-        self._select(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the cells."""
-        self.focus_grid()
-
     def action_up(self) -> None:
         """Charts alone give the cells their place back first."""
         if self.charts_alone and self.size.width < NARROW:
@@ -296,35 +232,6 @@ class PredictionsScreen(AuditScreen):
         if self.charts_alone:
             self._only_charts(False)
         super().action_filter()
-
-    def focus_grid(self) -> None:
-        """Back to the cells."""
-        self.query_one("#cells").focus()
-
-    def _again(self) -> None:
-        box = self.filter_box()
-        self._select(box.value if box else "")
-
-    def action_only_differences(self) -> None:
-        """Only what is over its tolerance, or all that is not equal."""
-        self.only_different = not self.only_different
-        self._again()
-
-    def action_sort(self) -> None:
-        """Asks for the column to sort by."""
-        self.app.push_screen(Choose("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by)
-
-    def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
-        """A click on a title sorts by it."""
-        title = CELL_COLUMNS[event.row].title
-        if event.grid.id == "cells":
-            self._sort_by(title or WORST)
-
-    def _sort_by(self, name: str | None) -> None:
-        if name in SORTS:
-            self.rising = not self.rising if name == self.sort else name not in FALLING
-            self.sort = name
-            self._again()
 
     def action_chart(self) -> None:
         """The next chart; in a narrow terminal it takes the cells' place until the last was seen."""
@@ -340,17 +247,6 @@ class PredictionsScreen(AuditScreen):
     def _only_charts(self, alone: bool) -> None:
         self.charts_alone = alone
         self._lay_out()
-
-    def action_difference(self, step: int) -> None:
-        """The next cell, or the one before."""
-        self.query_one("#cells", Grid).action_cursor(step)
-
-
-def _sorted(spec: ColumnSpec, sort: str, rising: bool) -> ColumnSpec:
-    """A column's title says whether the table is sorted by it."""
-    if spec.title != sort:
-        return spec
-    return ColumnSpec(f"{spec.title} {'▲' if rising else '▼'}", spec.least, spec.share, spec.right, spec.side)
 
 
 def _line(area: PredictionsArea) -> Content:

@@ -14,12 +14,11 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.model.finding import Finding
 from repro_tui.model.run import Run
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.differences import Cell, glyph, key_words, relative, value_pair
-from repro_tui.tui.one_row import Answer, answers, input_row
+from repro_tui.tui.one_row import Answer, answer_finding, answers, input_row
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.modals import Told
@@ -161,7 +160,7 @@ class RowScreen(AuditScreen):
             if isinstance(line, RangeLine):
                 self.app.push_screen(Told("Every run", [f"{line.column}:", *_run_by_run(line)]))
             else:
-                self.auditor.push_finding("predictions", _finding(self.cell, line))
+                self.auditor.push_finding("predictions", answer_finding(self.cell, line))
 
     def selected(self) -> object:
         """The differing cells, as plain values."""
@@ -186,15 +185,3 @@ def _run_by_run(line: RangeLine) -> list[str]:
     """Every run's value."""
     sides = (("A", line.a), ("B", line.b))
     return [f"{side}, run {number}: {show(value, 2000)}" for side, one in sides if one for number, value in one.values]
-
-
-def _finding(cell: Cell, answer: Answer) -> Finding:
-    """One output of a row, as the screen of two values takes it."""
-    path = (key_words(cell.key), answer.column)
-    found = answer.cell
-    if found is None:
-        return Finding(path, "same", answer.a, answer.b)
-    moved = "" if found.abs_delta is None else f", |Δ| {found.abs_delta:.4g} {relative(found.rel_delta)}".rstrip()
-    noise = f", {found.noise} its own noise" if found.noise else ""
-    note = found.verdict + moved + (", a decision flips" if found.flip else "") + noise
-    return Finding(path, "changed", found.a, found.b, "important" if found.verdict == "different" else "notice", note)

@@ -1,0 +1,154 @@
+"""Differing cells as a table that is filtered and sorted, for the predictions and for a table among the data."""
+
+from __future__ import annotations
+
+from textual import work
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from repro_tui.support.text import plural
+from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
+from repro_tui.tui.export import Table
+from repro_tui.tui.lazy_table import NotAnExpression
+from repro_tui.tui.screens.base import AuditScreen, filter_line
+from repro_tui.tui.screens.modals import Choose
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.safe import safe
+
+CELL_COLUMNS = [
+    ColumnSpec("", 1),
+    ColumnSpec("row", 8, 2),
+    ColumnSpec("column", 11, 1),
+    ColumnSpec("A", 10, 2, side="a"),
+    ColumnSpec("B", 10, 2, side="b"),
+    ColumnSpec("|Δ|", 9, 0, True),
+    ColumnSpec("rel", 8, 0, True),
+    ColumnSpec("flip", 4),
+]
+HOLD_AFTER_S = 1.0
+
+
+class CellsScreen(AuditScreen):
+    """A screen with a table of differing cells."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.differences: Differences | None = None
+        self.sort, self.rising = WORST, False
+        self.only_different = True
+
+    def compose_cells(self) -> ComposeResult:
+        """The filter, what is shown in words, and the table."""
+        yield filter_line("text, or an expression: delta > 0.01 and flip")
+        yield Static("", id="cells-title", markup=False)
+        yield Grid(CELL_COLUMNS, id="cells", empty="")
+
+    def open_differences(self) -> Differences:
+        """Opens the cells; called in a thread."""
+        raise NotImplementedError
+
+    def opened(self) -> None:
+        """The cells can be asked."""
+
+    def legend(self) -> str:
+        """What is said beside the number of cells."""
+        return ""
+
+    def on_unmount(self) -> None:
+        """Closes the database of cells."""
+        if self.differences:
+            self.differences.close()
+
+    @work(thread=True, exclusive=True, group="cells")
+    def select(self, wanted: str) -> None:
+        """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
+        if self.differences is None:
+            self.differences = self.open_differences()
+            self.app.call_from_thread(self.opened)
+            self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
+        try:
+            self.differences.select(wanted, self.sort, self.rising, self.only_different)
+        except NotAnExpression as error:
+            self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
+            return
+        self.app.call_from_thread(self._show_cells)
+
+    @work(thread=True, group="hold")
+    def _hold(self) -> None:
+        """Makes pages far away fast, once what was asked for first is on the screen."""
+        if self.differences is not None:
+            self.differences.table.hold()
+
+    def _show_cells(self) -> None:
+        if self.differences is None or not self.is_mounted:
+            return
+        grid = self.query_one("#cells", Grid)
+        grid.show_columns([_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS])
+        grid.show_rows(CellRows(self.differences))
+        which = "over tolerance" if self.only_different else "not equal"
+        order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
+        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}{self.legend()}", "dim")
+
+    def _tell_cells(self, text: str, style: str) -> None:
+        self.query_one("#cells-title", Static).update(safe(text, style))
+
+    def cell(self) -> Cell | None:
+        """The cell under the cursor."""
+        grid = self.query_one("#cells", Grid)
+        return self.differences[grid.cursor] if self.differences and grid.count else None
+
+    def table(self) -> Table | None:
+        """The differing cells as they are filtered and sorted."""
+        found = self.differences
+        return Table("differences", found.table.batches, len(found)) if found else None
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filters while typing."""
+        self.select(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the cells."""
+        self.focus_grid()
+
+    def focus_grid(self) -> None:
+        """Back to the cells."""
+        self.query_one("#cells").focus()
+
+    def _again(self) -> None:
+        box = self.filter_box()
+        self.select(box.value if box else "")
+
+    def action_only_differences(self) -> None:
+        """Only what is over its tolerance, or all that is not equal."""
+        self.only_different = not self.only_different
+        self._again()
+
+    def action_sort(self) -> None:
+        """Asks for the column to sort by."""
+        self.app.push_screen(Choose("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by)
+
+    def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
+        """A click on a title sorts by it."""
+        title = CELL_COLUMNS[event.row].title
+        if event.grid.id == "cells":
+            self._sort_by(title or WORST)
+
+    def _sort_by(self, name: str | None) -> None:
+        if name in SORTS:
+            self.rising = not self.rising if name == self.sort else name not in FALLING
+            self.sort = name
+            self._again()
+
+    def action_difference(self, step: int) -> None:
+        """The next cell, or the one before."""
+        self.query_one("#cells", Grid).action_cursor(step)
+
+
+def _sorted(spec: ColumnSpec, sort: str, rising: bool) -> ColumnSpec:
+    """A column's title says whether the table is sorted by it."""
+    if spec.title != sort:
+        return spec
+    return ColumnSpec(f"{spec.title} {'▲' if rising else '▼'}", spec.least, spec.share, spec.right, spec.side)

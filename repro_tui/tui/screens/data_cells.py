@@ -1,0 +1,77 @@
+"""One column of a table among the data that changed: every row in which it differs, A beside B."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from repro_tui.model.finding import Finding
+from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.differences import Differences
+from repro_tui.tui.one_row import cell_finding
+from repro_tui.tui.screens.cells import CellsScreen
+from repro_tui.tui.store import Store
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
+from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.safe import lines, safe
+
+SORTED = some(CELLS, "sort")
+
+
+class DataCellsScreen(CellsScreen):
+    """The differing rows of a column."""
+
+    CSS_PATH = "data_cells.tcss"
+    BINDINGS = bindings(GLOBAL, AUDIT, LIST, SORTED)
+    title_text = "Data"
+
+    def __init__(self, store: Store, finding: Finding, cells: Path) -> None:
+        super().__init__(store)
+        self.finding, self.path = finding, cells
+        self.only_different = False  # data has no tolerance
+
+    def compose(self) -> ComposeResult:
+        """What the column is, and its cells."""
+        yield TitleBar()
+        yield Static("", id="head", markup=False)
+        yield from self.compose_cells()
+        yield KeyBar(some(GRID, "open"), LIST, SORTED, AUDIT, GLOBAL)
+
+    def on_mount(self) -> None:
+        """The cells have the keys."""
+        super().on_mount()
+        self.query_one("#filter").display = False
+        name = safe(f"≠ {' › '.join(self.finding.path)}", "bold")
+        self.query_one("#head", Static).update(lines([name, safe(self.finding.note)]))
+        self.focus_grid()
+        self.select("")
+
+    def open_differences(self) -> Differences:
+        """The cells of this column; of the whole table where the finding is about its rows, and has their counts."""
+        of_a_column = self.finding.a is None and self.finding.b is None
+        return Differences(self.path, only=self.finding.path[-1] if of_a_column else None)
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """A cell opens as two values side by side."""
+        cell = self.cell()
+        if cell is not None:
+            self.auditor.push_finding("data", cell_finding(cell))
+
+    def selected(self) -> object:
+        """The cell under the cursor, as plain values."""
+        cell = self.cell()
+        return asdict(cell) if cell else None
+
+    def texts(self) -> dict[str, str] | None:
+        """The same, as JSON."""
+        from repro_tui.tui.editor import as_json
+
+        found = self.selected()
+        return {"cell.json": as_json(found)} if found else None
+
+    def artifact(self) -> Path:
+        """The file that they stand in."""
+        return self.path
