@@ -135,7 +135,8 @@ class Differences:
     def _with_inputs(self, wanted: str) -> str:
         """The cells beside the inputs of their rows, where the condition speaks of one."""
         words = wanted.lower()
-        if self._inputs is None or not any(name.lower() in words for name in self.input_columns):
+        numbered = "file_row_number" in map(str.lower, self.input_columns)  # which the database could not add
+        if self._inputs is None or numbered or not any(name.lower() in words for name in self.input_columns):
             return ""
         inputs = f"read_parquet({sql_path(self._inputs)}, file_row_number = true)"
         clash = {"n", "a_number", "b_number", "file_row_number", *FIELDS}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from repro_tui.model.finding import Finding, Severity
 from repro_tui.tui.differences import Cell, key_words, relative
-from repro_tui.tui.lazy_table import quoted
 
 BATCH = 4096  # rows that are decoded at a time
 
@@ -68,25 +67,35 @@ def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, A
         return []
     if not key:
         return list(row_at(path, cell.input_row).items())
-    known = {row[0] for row in _rows("SELECT name FROM parquet_schema(?)", [str(path)])[1]}
-    if not set(key) <= known:
-        return []
-    where = " AND ".join(f"CAST({quoted(name)} AS VARCHAR) = ?" for name in key)
-    values = [str(value) for value in json.loads(cell.key)]
-    return _first(f"SELECT * FROM read_parquet(?) WHERE {where} LIMIT 1", [str(path), *values])  # noqa: S608
+    return list(row_of(path, dict(zip(key, json.loads(cell.key), strict=True)), as_text=True).items())
 
 
-def _first(query: str, values: list[Any]) -> list[tuple[str, Any]]:
-    names, rows = _rows(query, values)
-    return list(zip(names, rows[0], strict=True)) if rows else []
-
-
-def _rows(query: str, values: list[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+def row_of(path: Path, key: Mapping[str, Any], *, as_text: bool = False) -> dict[str, Any]:
+    """The first row of a Parquet file with these values in its key's columns, compared as text or as they are; {} where
+    there is none, or no such column."""
     import duckdb
+    import pyarrow as pa
 
+    try:
+        return _row_of(path, key, as_text)
+    except (OSError, pa.ArrowException, duckdb.Error):
+        return {}
+
+
+def _row_of(path: Path, key: Mapping[str, Any], as_text: bool) -> dict[str, Any]:
+    import duckdb
+    import pyarrow.parquet as pq
+
+    from repro_tui.compare.database import quoted, table
+
+    names = pq.read_schema(path).names
+    if not set(key) <= set(names):
+        return {}
+    columns = [f"CAST({quoted(name)} AS VARCHAR)" if as_text else quoted(name) for name in key]
+    query = f"SELECT * FROM {table(path)} WHERE {' AND '.join(f'{one} = ?' for one in columns)} LIMIT 1"  # noqa: S608
     with duckdb.connect() as connection:
-        found = connection.execute(query, values)
-        return [item[0] for item in found.description or []], found.fetchall()
+        found = connection.execute(query, [str(v) if as_text else v for v in key.values()]).fetchone()
+    return dict(zip(names, found, strict=True)) if found else {}
 
 
 def answer_finding(cell: Cell, answer: Answer) -> Finding:

@@ -11,8 +11,7 @@ from typing import Any
 
 from repro_tui.model.run import Run
 from repro_tui.support.text import show
-from repro_tui.tui.lazy_table import quoted
-from repro_tui.tui.one_row import row_at
+from repro_tui.tui.one_row import row_at, row_of
 
 Row = dict[str, Any]
 
@@ -151,17 +150,7 @@ def _find(path: Path, row: int | None, key: Row) -> Row:
     found = row_at(path, row)
     if not key or (found and all(found.get(name) == value for name, value in key.items())):
         return found
-    import duckdb
-
-    where = " AND ".join(f"{quoted(name)} = ?" for name in key)
-    query = f"SELECT * FROM read_parquet(?) WHERE {where} LIMIT 1"  # noqa: S608
-    with duckdb.connect() as connection:
-        try:
-            asked = connection.execute(query, [str(path), *key.values()])
-            values = asked.fetchone()
-        except duckdb.Error:
-            return {}
-        return dict(zip([item[0] for item in asked.description or []], values, strict=True)) if values else {}
+    return row_of(path, key)
 
 
 def _columns(side: Mapping[int, Row], key: Sequence[str], labels: frozenset[str]) -> dict[str, Range]:

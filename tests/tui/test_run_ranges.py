@@ -15,7 +15,7 @@ import pytest
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.run import Run
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.one_row import row_at
+from repro_tui.tui.one_row import row_at, row_of
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
 from tests.tui.driving import press, written
 from tests.tui.folders import noisy
@@ -143,3 +143,14 @@ async def test_the_row_tells_its_ranges_and_every_run(tmp_path: Path) -> None:
         assert "A, run 5: 6.2e-05" in seen
         assert "B, run 3" not in seen
         assert "B, run 4: 6e-05" in seen
+
+
+def test_a_row_is_found_by_columns_of_any_name(tmp_path: Path) -> None:
+    names = ["x", "X", "file_row_number", 'a"b']
+    table = pa.table({name: [place * 10 + row for row in range(3)] for place, name in enumerate(names)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    for place, name in enumerate(names):
+        found = {other: number * 10 + 1 for number, other in enumerate(names)}
+        assert row_of(tmp_path / "t.parquet", {name: place * 10 + 1}) == found
+        assert row_of(tmp_path / "t.parquet", {name: str(place * 10 + 1)}, as_text=True) == found
+    assert row_of(tmp_path / "t.parquet", {"y": 1}) == row_of(tmp_path / "t.parquet", {"x": 77}) == {}
