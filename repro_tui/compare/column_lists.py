@@ -27,7 +27,12 @@ class Vectors:
 
 
 class Aspect(Protocol):
-    """What one kind of list is measured by beside its numbers, and which of its decisions flip."""
+    """What one kind of list is measured by beside its numbers, and which of its decisions flip.
+
+    `distances` says whether its numbers can be far from each other: those that stand for things cannot.
+    """
+
+    distances: bool
 
     def whole(self, pair: Pair) -> None:
         """Takes a batch of all rows."""
@@ -107,8 +112,9 @@ class ListColumn:
         found = compare_numbers(leaves(one), leaves(other), self.of.rule, 0.0)
         for name in ("same", "equal", "rounding", "within"):
             getattr(cells, name)[places] = np.logical_and.reduceat(getattr(found, name), starts)
-        cells.delta[places] = self._largest(found, starts)
-        cells.scale[places] = np.maximum.reduceat(np.nan_to_num(found.scale), starts)
+        if self._aspect.distances:
+            cells.delta[places] = self._largest(found, starts)
+            cells.scale[places] = np.maximum.reduceat(np.nan_to_num(found.scale), starts)
         cells.flip[places] = self._aspect.flips(Vectors(found, starts, sizes[filled], pair.hashes[places]))
 
     def _largest(self, found: Numbers, starts: Any) -> Floats:
@@ -123,10 +129,12 @@ class ListColumn:
 
     def column(self) -> Column:
         """The result of all batches; lists that have another shape in every row cannot be compared."""
-        passing = None if self.non_finite or self.shapes or self.tally.flips else {"atol": self.needed}
+        distances = self._aspect.distances
+        never = self.non_finite or self.shapes or self.tally.flips or not distances
+        passing = None if never else {"atol": self.needed}
         found = replace(
             self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
-            max_abs=self.largest,
+            max_abs=self.largest if distances else None,
             non_finite=self.non_finite,
             smallest_passing=passing,
             note=f"{self.shapes:,} rows have lists of other lengths" if self.shapes else "",

@@ -25,6 +25,8 @@ Both = tuple[Floats, Floats]
 class Embeddings:
     """Keeps the cosine and the relative distance of every row that moved, and a sample of all for its neighbours."""
 
+    distances = True
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._cosines: RowSample[float] = RowSample(MOST)

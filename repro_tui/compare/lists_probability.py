@@ -19,6 +19,8 @@ MOST_PAIRS = 100
 class Probabilities:
     """Adds up rows that moved; a row flips where its likeliest class is another (the first of equals)."""
 
+    distances = True
+
     def __init__(self) -> None:
         self.moments, self.numbers = Moments(), 0
         self.shift = Shift()

@@ -70,6 +70,7 @@ class Rankings:
 
     def __init__(self, scores: bool) -> None:
         self._scores, self._agreements = scores, Agreements()
+        self.distances = scores
 
     def whole(self, pair: Pair) -> None:
         """Nothing."""
