@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,13 @@ class HashIndex:
         """
         root = f"{folder.resolve()}/"
         with _uncollected():
-            files, others = _scan(root)
-            whole = hashlib.sha256(marshal.dumps(files, 2)).digest()
+            names, stamps, others = _scan(root)
+            whole = hashlib.sha256(marshal.dumps((names, stamps), 2)).digest()
             query = "SELECT sha256, md5 FROM tree WHERE root = ? AND whole = ?"
             for sha256s, md5s in self._ask(query, [root, whole]):
                 if md5s.strip() or not md5:
-                    return _as_before(files, sha256s, md5s), others
+                    return _as_before(names, stamps, sha256s, md5s), others
+        files = dict(zip(names, _by_file(stamps), strict=True))
         row = self._ask("SELECT names, stamps, sha256, md5 FROM tree WHERE root = ?", [root])
         known = _before(*row[0]) if row else {}
         found = {}
@@ -176,10 +177,15 @@ def _text(stamp: Stamp) -> str:
     return " ".join(map(str, stamp))
 
 
-def _as_before(files: dict[str, Stamp], sha256: str, md5: str) -> dict[str, Digests]:
+def _by_file(stamps: Iterable[int]) -> Iterator[Stamp]:
+    numbers = iter(stamps)
+    return zip(numbers, numbers, numbers, numbers, strict=True)
+
+
+def _as_before(names: list[str], stamps: list[int], sha256: str, md5: str) -> dict[str, Digests]:
     """Made by C code alone (`Digests` itself takes as long as the whole stat pass)."""
-    rows = zip(map(itemgetter(0), files.values()), *_listed(sha256, md5), strict=False)
-    return dict(zip(files, map(tuple.__new__, repeat(Digests), rows), strict=True))
+    rows = zip(stamps[::4], *_listed(sha256, md5), strict=False)
+    return dict(zip(names, map(tuple.__new__, repeat(Digests), rows), strict=True))
 
 
 def _listed(sha256: str, md5: str) -> tuple[Iterable[str], Iterable[str | None]]:
@@ -206,9 +212,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _scan(root: str) -> tuple[dict[str, Stamp], list[str]]:
-    """Every plain file below a folder, and what is neither file nor folder, such as links, which are not followed."""
-    found: dict[str, Stamp] = {}
+def _scan(root: str) -> tuple[list[str], list[int], list[str]]:
+    """Every plain file below a folder with its stamp (four numbers each, one file after the other), and what is neither
+    file nor folder, such as links, which are not followed."""
+    names: list[str] = []
+    stamps: list[int] = []
     others: list[str] = []
     pending = [""]
     while pending:
@@ -219,11 +227,12 @@ def _scan(root: str) -> tuple[dict[str, Stamp], list[str]]:
             with os.scandir(handle) as entries:
                 for entry in entries:
                     if entry.is_file(follow_symlinks=False):
-                        found[prefix + entry.name] = _stamp(entry.stat(follow_symlinks=False))
+                        stamps.extend(_stamp(entry.stat(follow_symlinks=False)))
+                        names.append(prefix + entry.name)
                     elif entry.is_dir(follow_symlinks=False):
                         pending.append(f"{prefix}{entry.name}/")
                     else:
                         others.append(prefix + entry.name)
         finally:
             os.close(handle)
-    return found, others
+    return names, stamps, others
