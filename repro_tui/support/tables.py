@@ -30,14 +30,22 @@ def normalise(raw: Path, out: Path) -> tuple[int, str]:
     """Writes the table in `raw` to `out` as Parquet; returns its rows and format. Raises TableError."""
     form, read = recognise(raw)
     try:
-        schema, batches = read(raw)
-        return _write(schema, batches, out), form
+        return _written(read, raw, out), form
     except pa.ArrowInvalid as error:
         raise TableError(f"this is not valid {form}: {error}") from error
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise TableError("the table was not kept: No space left on device") from error
         raise TableError(f"this {form} cannot be read: {error}") from error
+
+
+def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]], raw: Path, out: Path) -> int:
+    from repro_tui.support.tables_text import OtherTypes
+
+    try:
+        return _write(*read(raw), out)
+    except OtherTypes as found:
+        return _write(*found.again(), out)
 
 
 def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:

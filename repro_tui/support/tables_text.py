@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,56 +19,88 @@ from repro_tui.support.tables import TableError, check_names
 BLOCK = 8 << 20
 LINES = 20_000
 LONGEST_LINE = 64 << 20
+Read = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 _FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
 # Whole numbers of more than 15 digits would lose some as float64: a column with one is text, not float.
 _LONG = r"^[+-]?[0-9]{16,}$"
 _BOOLEANS = ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})
 
 
-def csv(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """A CSV file with a header line: UTF-8, commas, RFC 4180 quotes."""
+class OtherTypes(Exception):
+    """The first rows were of other types than those that follow; `again` reads the table once more, all rows first."""
+
+    def __init__(self, again: Callable[[], Read]) -> None:
+        super().__init__()
+        self.again = again
+
+
+def csv(raw: Path) -> Read:
+    """A CSV file with a header line: UTF-8, commas, RFC 4180 quotes.
+
+    Types are guessed by the first rows. The batches raise OtherTypes where they are not those of all rows.
+    """
     _check_bytes(raw)
-    names = _header(raw)
-    reader = _Csv(raw, names)
-    kinds = [_Kind() for _ in names]
+    reader = _Csv(raw, _header(raw))
+    kinds = [_Kind() for _ in reader.names]
+    for batch in itertools.islice(reader.batches(), 1):
+        list(map(_Kind.see, kinds, batch.columns))
+    types = [kind.type() for kind in kinds]
+    return reader.schema(types), _typed(reader, kinds, types)
+
+
+def _whole(reader: _Csv) -> Read:
+    """The same with types by all rows, which takes twice as long."""
+    kinds = [_Kind() for _ in reader.names]
     with ThreadPoolExecutor() as pool:
         for batch in reader.batches():
             list(pool.map(_Kind.see, kinds, batch.columns))
     types = [kind.type() for kind in kinds]
-    schema = pa.schema(list(zip(names, types, strict=True)))
+    return reader.schema(types), _typed(reader, kinds, types)
 
-    def typed() -> Iterator[pa.RecordBatch]:
-        with ThreadPoolExecutor() as pool:
-            for batch in reader.batches():
-                yield pa.RecordBatch.from_arrays(list(pool.map(_cast, batch.columns, types)), schema=schema)
 
-    return schema, typed()
+def _typed(reader: _Csv, kinds: list[_Kind], types: list[pa.DataType]) -> Iterator[pa.RecordBatch]:
+    schema = reader.schema(types)
+
+    def cells(kind: _Kind, column: pa.Array, wanted: pa.DataType) -> pa.Array | None:
+        kind.see(column)
+        return _cast(column, wanted) if kind.type() == wanted else None
+
+    with ThreadPoolExecutor() as pool:
+        for batch in reader.batches():
+            columns = list(pool.map(cells, kinds, batch.columns, types))
+            if any(column is None for column in columns):
+                raise OtherTypes(lambda: _whole(reader))
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _check_bytes(raw: Path) -> None:
     """UTF-8 without NUL, and every quote closed: told with the line."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line, position, quotes, opened = 1, 0, 0, 1
+    position, quotes, last = 0, 0, 0
     with raw.open("rb") as stream:
         while chunk := stream.read(BLOCK):
             if b"\0" in chunk:
-                lines = chunk[: chunk.index(0)].count(b"\n")
-                raise TableError(f"line {line + lines} holds a NUL byte")
+                raise TableError(f"line {_line(raw, position + chunk.index(0))} holds a NUL byte")
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 raise TableError(f"byte {position + error.start:,} is not UTF-8") from error
             if b'"' in chunk:
-                last = chunk.rindex(b'"')
-                if (quotes + chunk.count(b'"')) % 2:
-                    opened = line + chunk[:last].count(b"\n")
-                quotes += chunk.count(b'"')
-            line += chunk.count(b"\n")
+                quotes, last = quotes + chunk.count(b'"'), position + chunk.rindex(b'"')
             position += len(chunk)
     if decoder.getstate()[0]:
         raise TableError(f"byte {position:,}: the file ends within a character of UTF-8")
     if quotes % 2:
-        raise TableError(f"a quote is never closed: the last one is on line {opened}")
+        raise TableError(f"a quote is never closed: the last one is on line {_line(raw, last)}")
+
+
+def _line(raw: Path, position: int) -> int:
+    """The number of the line in which a byte stands."""
+    line = 1
+    with raw.open("rb") as stream:
+        while position > 0 and (chunk := stream.read(min(BLOCK, position))):
+            line, position = line + chunk.count(b"\n"), position - len(chunk)
+    return line
 
 
 def _header(raw: Path) -> list[str]:
@@ -87,6 +120,9 @@ class _Csv:
 
     def __init__(self, raw: Path, names: list[str]) -> None:
         self.raw, self.names = raw, names
+
+    def schema(self, types: list[pa.DataType]) -> pa.Schema:
+        return pa.schema(list(zip(self.names, types, strict=True)))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         wrong: list[pacsv.InvalidRow] = []
@@ -149,7 +185,8 @@ class _Kind:
         if not len(values):
             return
         self.filled = True
-        self.integer = self.integer and self._are_integers(values)
+        # Of a few first: a cast of many that fails takes as long as the whole column.
+        self.integer = self.integer and all(map(self._are_integers, (values.slice(0, 8), values)))
         if self.float and not self.integer:
             self.float = _all(values, _FLOAT)
         if self.float:

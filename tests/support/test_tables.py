@@ -65,6 +65,34 @@ def test_a_column_is_typed_over_all_of_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("early", "late", "expected"),
+    [
+        ("7", "0.5", [7.0, 0.5]),
+        ("7", "0.50x", ["7", "0.50x"]),
+        ("", "9007199254740993", [None, 9007199254740993]),
+        ("0.5", "9007199254740993", ["0.5", "9007199254740993"]),
+        ("true", "yes", ["true", "yes"]),
+        ("12", "18446744073709551615", [12, 18446744073709551615]),
+    ],
+)
+def test_types_are_those_of_all_rows_and_not_of_the_first(
+    tmp_path: Path, early: str, late: str, expected: list[Any]
+) -> None:
+    filling = "x" * 1000
+    rows = [f"{filling},{early}"] * 20_000 + [f"{filling},{late}"]
+    column = read(tmp_path, "\n".join(["text,v", *rows, ""]).encode())[1].column("v")
+    assert [column[0].as_py(), column[-1].as_py()] == expected
+    assert column.null_count == (20_000 if expected[0] is None else 0)
+
+
+def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
+    rows = b"x,y\n" + b"a,1\n" * 3_000_000
+    for mistake, words in ((b"a,\0\n", "line 3000002 holds a NUL byte"), (b'"a,1\n', "is on line 3000002")):
+        with pytest.raises(TableError, match=words):
+            read(tmp_path, rows + mistake + b"b,2\n")
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "empty"),
