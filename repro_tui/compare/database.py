@@ -15,13 +15,18 @@ LEAST = 128 << 20
 OVERHEAD = 448 << 20  # what Python, its libraries and the batches under comparison take beside the database
 
 
+def room_of(memory: int) -> int:
+    """What the database may take in bytes, where `memory` is the limit of the whole process."""
+    return max(LEAST, memory - OVERHEAD)
+
+
 @contextmanager
 def database(scratch: Path, a: Path, b: Path, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the tables `a` and `b`, each row with its `file_row_number`. `memory` is the limit of the whole
     process in bytes."""
     scratch.mkdir(parents=True, exist_ok=True)
     settings: dict[str, Any] = {
-        "memory_limit": f"{max(LEAST, memory - OVERHEAD)}B",
+        "memory_limit": f"{room_of(memory)}B",
         "temp_directory": str(scratch),
         "preserve_insertion_order": False,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,22 +15,25 @@ from repro_tui.compare.alignment import Alignment
 from repro_tui.compare.cells import ColumnComparison, Whole
 from repro_tui.compare.column_exact import ExactColumn
 from repro_tui.compare.column_numbers import NumberColumn
+from repro_tui.compare.database import room_of
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.moved import moved
-from repro_tui.compare.moved_in_order import can_be_left_out, first_rows, moved_in_order, null_count
+from repro_tui.compare.moved_in_order import can_be_left_out, first_rows, moved_in_order, null_counts
 from repro_tui.compare.pairs import Pair
 from repro_tui.compare.vectors import VectorColumns
 from repro_tui.support.cancel import CancelToken
 
 THREADS = 2
+SHARES = 4  # of the memory, of which one holds what is read, and others what is handed over
 
 
 @dataclass(slots=True)
 class Part:
-    """Columns that are read together: alone, and as vectors of several."""
+    """Columns that are read together: alone, and as vectors of several; `size` is what they take in memory."""
 
     alone: list[ColumnComparison] = field(default_factory=list)
     vectors: list[VectorColumns] = field(default_factory=list)
+    size: int = 0
 
     @property
     def columns(self) -> list[ColumnComparison]:
@@ -40,6 +44,12 @@ class Part:
     def names(self) -> list[str]:
         """Their names."""
         return [one.of.name for one in self.columns]
+
+    def join(self, other: Part) -> None:
+        """Takes another's columns as well."""
+        self.alone += other.alone
+        self.vectors += other.vectors
+        self.size += other.size
 
     def take(self, pair: Pair, differences: Differences) -> None:
         """One batch: of each column only the rows whose bits moved are looked at by the rule."""
@@ -65,7 +75,7 @@ def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: P
             streamed.take(pair, differences)
     names = [part.names for part in parts]
     a, b = alignment.a, alignment.b
-    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory, cancel.check):
+    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory, cancel.check, THREADS):
         cancel.check()
         parts[number].take(pair, differences)
     for part in parts:
@@ -73,41 +83,46 @@ def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: P
 
 
 def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
-    """What has to be read whole, and parts of about one size, of which the database can leave rows out."""
-    streamed, parts = Part(), [Part() for _ in range(THREADS)]
-    sizes, filled = _sizes(alignment), [0] * THREADS
+    """What has to be read whole, and parts of which the database can leave rows out: of about one size, and as many as
+    it takes for those that are read at once to fit into its memory."""
+    sizes, room = _sizes(alignment), room_of(alignment.memory) // (SHARES * THREADS)
+    streamed, fitting = Part(), []
     units = [Part([one]) for one in whole.alone] + [Part([], [vector]) for vector in whole.vectors]
-    for unit in sorted(units, key=lambda unit: -sum(sizes[name] for name in unit.names)):
-        if all(can_be_left_out(*one.of.types) and one.of.kind != "ranking" for one in unit.columns):
-            number = filled.index(min(filled))
-            filled[number] += sum(sizes[name] for name in unit.names)
-            into = parts[number]
+    for unit in units:
+        unit.size = sum(sizes[name] for name in unit.names)
+        able = all(can_be_left_out(*one.of.types) and one.of.kind != "ranking" for one in unit.columns)
+        if able and unit.size <= room:
+            fitting.append(unit)
         else:
-            into = streamed
-        into.alone += unit.alone
-        into.vectors += unit.vectors
+            streamed.join(unit)
+    parts = [Part() for _ in range(max(THREADS, math.ceil(sum(unit.size for unit in fitting) / room)))]
+    for unit in sorted(fitting, key=lambda unit: -unit.size):
+        min(parts, key=lambda part: part.size).join(unit)
     return streamed, [part for part in parts if part.names]
 
 
 def _sizes(alignment: Alignment) -> Counter[str]:
-    """The bytes of each column in both files."""
+    """The bytes of each column that are held at once: those of the largest group of rows, in both files."""
     found: Counter[str] = Counter()
     for path in (alignment.a, alignment.b):
+        largest: Counter[str] = Counter()
         metadata = pq.read_metadata(path)
         for number in range(metadata.num_row_groups):
-            for place in range(metadata.num_columns):
-                column = metadata.row_group(number).column(place)
-                found[column.path_in_schema] += column.total_compressed_size
+            group = metadata.row_group(number)
+            for column in map(group.column, range(metadata.num_columns)):
+                largest[column.path_in_schema] = max(largest[column.path_in_schema], column.total_uncompressed_size)
+        found += largest
     return found
 
 
 def _rest(part: Part, alignment: Alignment) -> None:
     """Tells every column of the rows that were not handed over."""
     a, b, rows = alignment.a, alignment.b, alignment.rows.matched
+    nulls_a, nulls_b = (null_counts(path, part.names) for path in (a, b))
     for one in part.columns:
         name = one.of.name
         assert isinstance(one, NumberColumn | ExactColumn)
-        one.rest(Whole(rows, null_count(a, name), null_count(b, name), partial(_first, a, b, name)))
+        one.rest(Whole(rows, nulls_a[name], nulls_b[name], partial(_first, a, b, name)))
     for vector in part.vectors:
         vector.rest(rows)
 

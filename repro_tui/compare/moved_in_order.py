@@ -28,22 +28,25 @@ def moved_in_order(
     scratch: Path,
     memory: int,
     check: Callable[[], None],
+    at_once: int = 2,
 ) -> Iterator[tuple[int, Pair]]:
     """The rows in which a column of a part moved, with that part's columns and the part's number.
 
-    Each part is read by a thread of its own; batches come in turns, so that their order is always the same. `check` is
-    called while they are waited for.
+    So many parts are read `at_once`, each by a thread of its own; batches come in turns, so that their order is always
+    the same. `check` is called while they are waited for.
     """
-    readers: dict[int, Ahead[Pair]] = {}
     with database(scratch, a, b, memory) as connection:
-        try:
-            for number, columns in enumerate(parts):
-                cursor = connection.cursor()
-                readers[number] = Ahead(_pairs(cursor, a, b, columns, key), check, cursor.interrupt)
-            yield from _in_turns(readers)
-        finally:
-            for reader in readers.values():
-                reader.close()
+        for start in range(0, len(parts), at_once):
+            chosen = dict(enumerate(parts[start : start + at_once], start))
+            readers: dict[int, Ahead[Pair]] = {}
+            try:
+                for number, columns in chosen.items():
+                    cursor = connection.cursor()
+                    readers[number] = Ahead(_pairs(cursor, a, b, columns, key), check, cursor.interrupt)
+                yield from _in_turns(readers)
+            finally:
+                for reader in readers.values():
+                    reader.close()
 
 
 def _in_turns(readers: dict[int, Ahead[Pair]]) -> Iterator[tuple[int, Pair]]:
@@ -88,14 +91,19 @@ def _moved(name: str, kind: pa.DataType) -> str:
     return f"{moved} OR ({a} = 0 AND signbit({a}) <> signbit({b}))" if pa.types.is_floating(kind) else moved
 
 
-def null_count(path: Path, name: str) -> int:
-    """How many values of a column are null, by the file's own statistics where it has them."""
+def null_counts(path: Path, names: Sequence[str]) -> dict[str, int]:
+    """How many values of each column are null, by the file's own statistics where it has them."""
     metadata = pq.read_metadata(path)
-    place = next(n for n in range(metadata.num_columns) if metadata.schema.column(n).path == name)
-    groups = [metadata.row_group(number).column(place) for number in range(metadata.num_row_groups)]
-    if all(group.is_stats_set and group.statistics.has_null_count for group in groups):
-        return sum(group.statistics.null_count for group in groups)
-    return sum(batch.column(0).null_count for batch in batches(path, [name]))
+    places = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    found = {}
+    for name in names:
+        told = [group.column(places[name]) for group in groups]
+        if all(one.is_stats_set and one.statistics.has_null_count for one in told):
+            found[name] = sum(one.statistics.null_count for one in told)
+        else:
+            found[name] = sum(batch.column(0).null_count for batch in batches(path, [name]))
+    return found
 
 
 def first_rows(path: Path, name: str) -> pa.Array:

@@ -106,6 +106,17 @@ def test_a_table_of_many_groups_is_read_in_one_order(tmp_path: Path) -> None:
     assert (cells["row_a"] == cells["row_b"]).all()
 
 
+def test_a_wide_table_is_read_in_parts_that_fit_into_the_memory(tmp_path: Path) -> None:
+    """In one part it ended in a lack of memory: a whole group of rows of every column is held at once."""
+    rng, rows = np.random.default_rng(6), 20_000
+    columns = {f"c{number}": pa.array(rng.normal(size=rows)) for number in range(400)}
+    columns["text"] = pa.array(["x" * 5_000 + str(number) for number in range(rows)])
+    a = written(tmp_path / "a.parquet", columns, rows)
+    b = written(tmp_path / "b.parquet", columns | {"c7": pa.array(np.asarray(columns["c7"]) + 1)}, rows)
+    area = compared(tmp_path, [a, b], (), memory_limit=64 << 20)
+    assert {c["name"]: c["different"] for c in area["columns"] if c["verdict"] != "identical"} == {"c7": rows}
+
+
 @pytest.mark.parametrize("key", [(), ("id",)])
 def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[str, ...]) -> None:
     """While the database is at work: nothing moved, so that it has nothing to hand over until its end."""
@@ -130,14 +141,18 @@ def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[
     assert [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 
 
-def compared(folder: Path, sides: list[Path], key: tuple[str, ...], *, streamed: bool = False) -> dict[str, Any]:
+def compared(
+    folder: Path, sides: list[Path], key: tuple[str, ...], *, streamed: bool = False, **options: Any
+) -> dict[str, Any]:
     """The whole area as plain values, NaN as text."""
     runs = [[Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n in (1, 2)] for path in sides]
     context = Context(cache=Cache(folder / "cache"))
     with pytest.MonkeyPatch.context() as patched:
         if streamed:
             patched.setattr(feeding, "can_be_left_out", lambda a, b: False)
-        area: PredictionsArea = compare_predictions(runs[0], runs[1], Validation(key=key), Settings(), folder, context)
+        area: PredictionsArea = compare_predictions(
+            runs[0], runs[1], Validation(key=key), Settings(**options), folder, context
+        )
     return {name: _plain(value) for name, value in asdict(area).items() if name != "worst"}
 
 
