@@ -69,8 +69,10 @@ def audit(project: Project, served: Served, *arguments: str) -> Any:
 def test_live_against_rebuilt_is_an_ordinary_audit(served: Served, rebuilt: Project) -> None:
     result = audit(rebuilt, served, served.url, "record.json#b", "--protocol", "mlflow")
     report = result.report
-    assert (result.status, report["verdict"]) == (0, "equal-to-rounding"), result.stderr
     rows = predictions(rebuilt, "a")
+    # Whether the server's sums are those of plain Python to the last bit depends on the processor.
+    expected = "identical" if rows == predictions(rebuilt, "b") else "equal-to-rounding"
+    assert (result.status, report["verdict"]) == (0, expected), result.stderr
     assert [row["id"] for row in rows] == [f"r{number:04}" for number in range(1250)]
     assert [row["prediction"] for row in rows] == served.known["predictions"]
     for name in ("code", "environment", "parameters", "data"):

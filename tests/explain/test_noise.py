@@ -106,8 +106,9 @@ class InMemory(Ruler):
     def project(self, run: Path) -> Projection:
         a, b, third = (scores(path) for path in (self.low[0], self.high[0], run))
         along, length, missing = (third - a) @ (b - a), (b - a) @ (b - a), (third - b) @ (third - b)
-        off = [int((np.abs(x - y) > 1e-7).sum()) for x, y in ((a, b), (third, a), (third, b))]
-        return Projection(ROWS, {"score": ColumnProjection(float(along), float(length), float(missing), *off)})
+        moved, off_a, off_b = (np.abs(x - y) > 1e-7 for x, y in ((a, b), (third, a), (third, b)))
+        counts = [int(rows.sum()) for rows in (moved, off_a, off_b, moved & ~off_b)]
+        return Projection(ROWS, {"score": ColumnProjection(float(along), float(length), float(missing), *counts)})
 
 
 @cache
