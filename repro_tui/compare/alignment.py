@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, quoted
+from repro_tui.compare.moved_in_order import null_counts
 from repro_tui.compare.pairs import BATCH, Ahead, Joined, Pair, batches, in_order
 from repro_tui.model.predictions import Rows
 from repro_tui.support.text import show
@@ -112,12 +113,8 @@ def _by_key(found: Alignment, scratch: Path) -> Alignment:
 
 
 def _nulls(path: Path, key: tuple[str, ...]) -> int:
-    """Rows in which a part of the key is null; 0 is told by the file's own statistics where it can be."""
-    metadata = pq.read_metadata(path)
-    places = [metadata.schema.names.index(name) for name in key]
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    statistics = [group.column(place).statistics for group in groups for place in places]
-    if all(found is not None and found.has_null_count and found.null_count == 0 for found in statistics):
+    """Rows in which a part of the key is null."""
+    if not any(null_counts(path, key).values()):
         return 0
     table = pq.read_table(path, columns=list(key))
     filled = [np.asarray(table.column(name).is_valid()) for name in key]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import database, quoted, table
-from repro_tui.compare.pairs import SAMPLE, Ahead, Pair, as_type, batches, rows_at_once
+from repro_tui.compare.pairs import SAMPLE, Ahead, Pair, batches, both_sides, pair_of, rows_at_once
 
 
 def can_be_left_out(a: pa.DataType, b: pa.DataType) -> bool:
@@ -66,22 +66,16 @@ def _pairs(
     schemas = [pq.read_schema(path) for path in (a, b)]
     relation = connection.sql(_query(a, b, columns, key, schemas[0]))
     for batch in relation.to_arrow_reader(rows_at_once(a, b)):
-        cells, width = batch.columns, 2 + len(key)
-        if not cells[0].equals(cells[1]):
+        if not batch.column(0).equals(batch.column(1)):
             raise RuntimeError(f"the rows of {a} and {b} were not read in one order")
-        sides = [
-            {name: as_type(cells[width + 2 * n + side], schema.field(name).type) for n, name in enumerate(columns)}
-            for side, schema in enumerate(schemas)
-        ]
-        yield Pair(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
+        yield pair_of(batch, key, columns, schemas)
 
 
 def _query(a: Path, b: Path, columns: Sequence[str], key: Sequence[str], schema: pa.Schema) -> str:
     keys = "".join(f", a.{quoted(name)}" for name in key)
-    values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
     moved = " OR ".join(_moved(name, schema.field(name).type) for name in columns)
     both = f"{table(a, 'a')} POSITIONAL JOIN {table(b, 'b')}"
-    return f"SELECT a.file_row_number, b.file_row_number{keys}{values} FROM {both} WHERE {moved}"  # noqa: S608
+    return f"SELECT a.file_row_number, b.file_row_number{keys}{both_sides(columns)} FROM {both} WHERE {moved}"  # noqa: S608
 
 
 def _moved(name: str, kind: pa.DataType) -> str:

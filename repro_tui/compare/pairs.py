@@ -197,17 +197,17 @@ class Joined:
             for batch in batches:
                 matched = self._matched(batch)
                 if matched.num_rows:
-                    yield self._pair(matched, columns)
+                    yield pair_of(matched, self._key, columns, self._schemas)
 
     def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from self._connection.sql(self._query(columns)).to_arrow_reader(self._size)
 
     def _query(self, columns: Sequence[str]) -> str:
         keys = "".join(f", coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in self._key)
-        values = "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
         on = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in self._key)
         one, other = (self._side(table) for table in "ab")
-        return f"SELECT a.file_row_number, b.file_row_number{keys}{values} FROM {one} a FULL JOIN {other} b ON {on}"  # noqa: S608
+        both = f"{one} a FULL JOIN {other} b ON {on}"
+        return f"SELECT a.file_row_number, b.file_row_number{keys}{both_sides(columns)} FROM {both}"  # noqa: S608
 
     def _side(self, table: str) -> str:
         filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._key)
@@ -231,16 +231,21 @@ class Joined:
         columns = [column.to_pylist() for column in alone.slice(0, room).columns[2 : 2 + len(self._key)]]
         self.alone[side].extend(zip(*columns, strict=True))
 
-    def _pair(self, batch: pa.RecordBatch, columns: Sequence[str]) -> Pair:
-        cells: list[Any] = batch.columns
-        width = 2 + len(self._key)
-        sides = [
-            {c: as_type(cells[width + 2 * n + side], self._schemas[side].field(c).type) for n, c in enumerate(columns)}
-            for side in (0, 1)
-        ]
-        return Pair(cells[0], cells[1], dict(zip(self._key, cells[2:width], strict=True)), sides[0], sides[1])
+
+def both_sides(columns: Sequence[str]) -> str:
+    """Each column of A and then of B in SQL, as `pair_of` takes them behind both row numbers and the keys."""
+    return "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
 
 
-def as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """What the database gives, in the file's own type."""
+def pair_of(batch: pa.RecordBatch, key: Sequence[str], columns: Sequence[str], schemas: Sequence[pa.Schema]) -> Pair:
+    """What the database gives, with the columns in their files' own types."""
+    cells, width = batch.columns, 2 + len(key)
+    sides = [
+        {c: _as(cells[width + 2 * n + side], schema.field(c).type) for n, c in enumerate(columns)}
+        for side, schema in enumerate(schemas)
+    ]
+    return Pair(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
+
+
+def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:
     return values if values.type == kind else values.cast(kind)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 T = TypeVar("T")
-Whole = np.ndarray[Any, np.dtype[Any]]
+Integers = np.ndarray[Any, np.dtype[Any]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -58,7 +58,7 @@ def hashes_of_texts(texts: pa.Array) -> Hashes:
     return hashes_of_numbers(np.array(found, dtype=np.uint64))
 
 
-def hashes_of_numbers(numbers: Whole) -> Hashes:
+def hashes_of_numbers(numbers: Integers) -> Hashes:
     """SplitMix64's finaliser (Steele, Lea and Flood, 2014): neighbouring numbers become unlike."""
     x = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
