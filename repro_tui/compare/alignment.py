@@ -141,6 +141,8 @@ def _unusable(a: Path, b: Path, key: tuple[str, ...]) -> str:
                 return f"the key column {show(name, 80)} is not in the output of {side}, which has {_names(schema)}"
             if pa.types.is_floating(schema.field(name).type):
                 return f"the key column {show(name, 80)} of {side} holds floats, which do not name rows safely"
+            if pa.types.is_list(schema.field(name).type):
+                return f"the key column {show(name, 80)} of {side} holds lists, which do not name rows"
         one, other = (schema.field(name).type for schema in schemas)
         if one != other and not (pa.types.is_integer(one) and pa.types.is_integer(other)):
             return f"the key column {show(name, 80)} is {one} in A and {other} in B"

@@ -318,3 +318,10 @@ def test_rows_that_moved_alike_are_told_in_their_order(compare: Compare) -> None
     b = pa.table({"x": ["q", "q"], "y": ["p", "q"]})
     found = compare(a, b).worst
     assert [(row.column, row.key["row"]) for row in found] == [("x", 0), ("x", 1), ("y", 1)]
+
+
+def test_a_key_of_lists_names_no_rows(compare: Compare) -> None:
+    table = pa.table({"k": [[1, 2], [3]], "v": [1.0, 2.0]})
+    area = compare(table, table.set_column(1, "v", pa.array([1.0, 3.0])), key=("k",))
+    assert area.verdict == "not-comparable"
+    assert area.what == "the key column k of A holds lists, which do not name rows"
