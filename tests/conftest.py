@@ -11,6 +11,7 @@ import pytest
 
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from tests.templates import Templates, shared_root
 
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
 GIT_ENVIRONMENT = {
@@ -42,6 +43,12 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     for name in ("CACHE", "AUDITS", "CONFIG"):
         monkeypatch.setenv(f"REPRO_TUI_{name}", str(root / name.lower()))
     return root
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What is made once a test run and copied by each test: repositories, stores, environments."""
+    return Templates(shared_root(tmp_path_factory))
 
 
 @pytest.fixture
