@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup systems demo test check lint type snapshots bench docs clean
+.PHONY: setup systems demo test test-fast test-nightly coverage check lint type snapshots bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -25,8 +25,24 @@ $(VENV)/.systems: $(VENV)/.ready
 demo: setup
 	$(BIN)/repro-tui demo
 
+# Two at a time: what must not run beside something else is in one group (tests/lanes.py).
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# Everything that can run on this machine; what cannot says why.
 test: systems
-	$(BIN)/python -m pytest
+	$(PYTEST) --durations 10
+
+# No container engine, no foreign system, no index of packages.
+test-fast: setup
+	$(PYTEST) --durations 10 -m 'not system'
+
+# What proves more than a landing has time for: more examples, more kills.
+test-nightly: systems
+	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
+
+coverage: systems
+	$(PYTEST) --cov --cov-report term:skip-covered
 
 check: lint type
 

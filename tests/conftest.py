@@ -11,9 +11,13 @@ import pytest
 
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from tests.lanes import arrange
 from tests.templates import Templates, shared_root
 
+ENGINES = frozenset({"apptainer", "bubblewrap", "docker", "dvc", "mlflow", "network", "tmux", "wandb"})
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
+# `make test-nightly`: what proves more than there is time for at every landing.
+NIGHTLY = os.environ.get("REPRO_TUI_NIGHTLY") == "1"
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",
@@ -30,10 +34,23 @@ GIT_ENVIRONMENT = {
 
 def need(engine: str, present: bool, reason: str) -> None:
     """Skips where an engine is absent, unless REPRO_TUI_REQUIRE names it: then its absence is a failure."""
+    assert engine in ENGINES, engine
     if not present:
         if engine in REQUIRED:
             pytest.fail(f"{engine} is required here: {reason}")
         pytest.skip(reason)
+
+
+def pytest_configure() -> None:
+    """A name that no test asks for would require nothing."""
+    if unknown := REQUIRED - ENGINES:
+        raise pytest.UsageError(f"REPRO_TUI_REQUIRE names no engine of these tests: {', '.join(sorted(unknown))}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for workers and marks for lanes: before pytest-xdist reads the groups and `-m` the marks."""
+    arrange(items)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,62 @@
+"""Which tests may run beside which, and which of them need more than Python, git and a sandbox.
+
+With `--dist loadgroup`, the tests of a group run one after another on one worker. A module is a group, so that its
+fixtures are made once; modules that share an engine, a terminal or the folder of pictures are one together. Long groups
+are begun first, so that no worker waits for the other at the end.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+# Modules of these folders drive a container engine, a foreign system or a server.
+SYSTEMS = frozenset({"apptainer", "docker", "dvc", "endpoint", "mlflow_store", "wandb_runs"})
+SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
+SYSTEM_MARKS = ("docker", "apptainer", "network")
+# Modules that are one group: snapshots are written to one folder, and terminals share one server of tmux.
+GROUPS = {
+    "apptainer": "apptainer",
+    "docker": "docker",
+    "endpoint": "servers",
+    "mlflow_store": "servers",
+}
+# Groups and modules that take longest, the longest first.
+FIRST: tuple[str, ...] = ()
+
+
+def group_of(item: pytest.Item) -> str:
+    """The group that a test runs in."""
+    for engine in ("docker", "apptainer"):
+        if item.get_closest_marker(engine):
+            return engine
+    folder, module = _place(item.path)
+    return GROUPS.get(folder) or GROUPS.get(module) or module
+
+
+def needs_system(item: pytest.Item) -> bool:
+    """Whether a test needs an engine, a foreign system, a server or an index of packages."""
+    folder, module = _place(item.path)
+    marked = any(item.get_closest_marker(mark) for mark in SYSTEM_MARKS)
+    return marked or folder in SYSTEMS or module in SYSTEM_MODULES
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Marks each test with its group and lane, and puts those first that take longest."""
+    groups = {item.nodeid: group_of(item) for item in items}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.nodeid]))
+        if needs_system(item):
+            item.add_marker(pytest.mark.system)
+    places = {group: place for place, group in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(groups[item.nodeid], len(places)))
+
+
+@cache
+def _place(path: Path) -> tuple[str, str]:
+    """The folder below `tests` that a module is in, and the module as `folder/name`."""
+    place = path.relative_to(TESTS).with_suffix("")
+    return place.parts[0], place.as_posix()
