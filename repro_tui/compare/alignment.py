@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, quoted
+from repro_tui.compare.database import Database, quoted
 from repro_tui.compare.moved_in_order import null_counts
 from repro_tui.compare.pairs import BATCH, Ahead, Joined, Pair, batches, in_order
 from repro_tui.model.predictions import Rows
@@ -36,10 +36,10 @@ class Alignment:
     b: Path
     key: tuple[str, ...]
     rows: Rows
+    database: Database
     problem: str = ""
     do: str = ""
     ordered: bool = True
-    memory: int = 2 << 30
     nulls: tuple[int, int] = (0, 0)
 
     @property
@@ -47,7 +47,7 @@ class Alignment:
         """Whether there are pairs whose values can be looked at, even where the whole cannot be compared."""
         return bool(self.rows.matched) if self.ordered else not self.problem
 
-    def pairs(self, columns: Sequence[str], scratch: Path, check: Callable[[], None]) -> Iterator[Pair]:
+    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[Pair]:
         """The matched rows with these columns, batch by batch; in no fixed order where they are joined.
 
         `check` is called while the database is waited for.
@@ -55,8 +55,8 @@ class Alignment:
         if self.ordered:
             yield from in_order(self.a, self.b, columns, self.key)
             return
-        with database(scratch, self.a, self.b, self.memory) as connection:
-            keys = _Keys(connection, self.key, self.memory)
+        with self.database.pair(self.a, self.b) as connection:
+            keys = _Keys(connection, self.key, self.database.memory)
             duplicates = keys.duplicates((self.rows.a, self.rows.b))
             joined = Joined(connection, self.a, self.b, self.key, TWICE if any(duplicates) else "")
             yield from joined.pairs(columns, check)
@@ -78,18 +78,18 @@ class Alignment:
         self.do = DO if self.problem else ""
 
 
-def align(a: Path, b: Path, key: tuple[str, ...], scratch: Path, memory: int) -> Alignment:
+def align(a: Path, b: Path, key: tuple[str, ...], database: Database) -> Alignment:
     """Checks counts, keys and duplicates of two tables, and says how their rows belong together."""
     counts = [pq.read_metadata(path).num_rows for path in (a, b)]
     rows = Rows(counts[0], counts[1], min(counts))
-    found = Alignment(a, b, key, rows, memory=memory)
+    found = Alignment(a, b, key, rows, database)
     problem = _unusable(a, b, key) if key else ""
     if problem:
         return replace(found, rows=Rows(*counts), problem=problem, do=DO_KEY)
     if 0 in counts:
         side = "both sides have" if counts == [0, 0] else "A has" if counts[0] == 0 else "B has"
         return replace(found, rows=Rows(*counts), problem=f"{side} no rows", do="see why the predict step writes none")
-    return _by_key(found, scratch) if key else _by_position(found)
+    return _by_key(found) if key else _by_position(found)
 
 
 def _by_position(found: Alignment) -> Alignment:
@@ -100,15 +100,15 @@ def _by_position(found: Alignment) -> Alignment:
     return replace(found, rows=replace(rows, matched=0), problem=words, do=DO_KEY)
 
 
-def _by_key(found: Alignment, scratch: Path) -> Alignment:
+def _by_key(found: Alignment) -> Alignment:
     """By key: rows whose keys stand in one order on both sides need no join."""
     nulls = (_nulls(found.a, found.key), _nulls(found.b, found.key))
     found = replace(found, nulls=nulls)
     joined = replace(found, rows=replace(found.rows, matched=0), ordered=False)
     if any(nulls) or found.rows.a != found.rows.b or not _same_keys(found.a, found.b, found.key):
         return joined
-    with database(scratch, found.a, found.b, found.memory) as connection:
-        duplicates = _Keys(connection, found.key, found.memory).duplicates((found.rows.a, 0))
+    with found.database.pair(found.a, found.b) as connection:
+        duplicates = _Keys(connection, found.key, found.database.memory).duplicates((found.rows.a, 0))
     return joined if any(duplicates) else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -52,20 +52,18 @@ class Columns:
         yield from self.odd
 
 
-def columns_of(
-    alignment: Alignment, validation: Validation, settings: Settings, key: tuple[str, ...], scratch: Path
-) -> Columns:
+def columns_of(alignment: Alignment, validation: Validation, settings: Settings, key: tuple[str, ...]) -> Columns:
     """What compares each shared column, and the columns that cannot be compared."""
     schemas = [pq.read_schema(path) for path in (alignment.a, alignment.b)]
     types = [{field.name: field.type for field in schema if field.name not in key} for schema in schemas]
     shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
     usable = {name: pair for name, pair in shared.items() if family(pair[0]) == family(pair[1])}
     told = profile(alignment.a, alignment.b, list(usable))
-    factory = _Factory(validation, settings, alignment.a, scratch, alignment.ordered)
+    factory = _Factory(validation, settings, alignment)
     made = {name: factory.alone(name, pair, told[name]) for name, pair in usable.items()}
     declared = declared_groups(validation.columns)
     unfit = {group: problem for group in declared if (problem := _problem(group, made, types))}
-    groups = factory.groups([group for group in declared if group not in unfit], alignment.b, made)
+    groups = factory.groups([group for group in declared if group not in unfit], made)
     vectors = [factory.vector(group, made) for group in groups]
     grouped = {name for group in groups for name in group.members}
     alone = [one for name, one in made.items() if name not in grouped]
@@ -76,9 +74,7 @@ def columns_of(
 class _Factory:
     validation: Validation
     settings: Settings
-    a: Path
-    scratch: Path
-    ordered: bool
+    alignment: Alignment
 
     def declared(self, name: str) -> ColumnRule:
         return self.validation.columns.get(name, ColumnRule())
@@ -93,14 +89,12 @@ class _Factory:
         if of_type == "list":
             return ListColumn(of, _aspect(of, told.whole))
         if of_type == "number" and kind != "label":
-            return NumberColumn(
-                of, declared, told, lambda: spread(self.a, name, self.scratch, self.settings.memory_limit)
-            )
+            return NumberColumn(of, declared, told, partial(spread, self.alignment.a, name, self.alignment.database))
         if of_type == "string" and kind in TEXTS:
             return TEXTS[kind](of)
         if kind == "label":
-            limit = self.settings.memory_limit
-            asked = (lambda: shares(self.a, name, self.scratch, limit)) if self.ordered else None
+            of_a = partial(shares, self.alignment.a, name, self.alignment.database)
+            asked = of_a if self.alignment.ordered else None
             return LabelColumn(of, told.distinct, asked)
         return ExactColumn(of)
 
@@ -110,10 +104,11 @@ class _Factory:
         fractions = all(pa.types.is_floating(kind) for kind in of.types)
         return of.kind == "probability" and fractions and declared.threshold is None and declared.vector is None
 
-    def groups(self, declared: list[Group], b: Path, made: dict[str, ColumnComparison]) -> list[Group]:
+    def groups(self, declared: list[Group], made: dict[str, ColumnComparison]) -> list[Group]:
         """The vectors that the record names, and those that are found."""
-        told = [replace(group, sums=sums_to_one(self.a, b, group.members)) for group in declared]
-        return told + groups_of(self.a, b, [name for name, one in made.items() if self.may_be_grouped(one)])
+        a, b = self.alignment.a, self.alignment.b
+        told = [replace(group, sums=sums_to_one(a, b, group.members)) for group in declared]
+        return told + groups_of(a, b, [name for name, one in made.items() if self.may_be_grouped(one)])
 
     def vector(self, group: Group, made: dict[str, ColumnComparison]) -> VectorColumns:
         """The group's columns do not decide by a threshold each: the likeliest class does."""

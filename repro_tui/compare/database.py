@@ -1,4 +1,4 @@
-"""DuckDB over two Parquet tables, under a limit of memory: what does not fit goes to a scratch folder."""
+"""DuckDB over Parquet tables, under a limit of memory: what does not fit goes to a scratch folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -15,25 +14,53 @@ LEAST = 128 << 20
 OVERHEAD = 448 << 20  # what Python, its libraries and the batches under comparison take beside the database
 
 
-def room_of(memory: int) -> int:
-    """What the database may take in bytes, where `memory` is the limit of the whole process."""
-    return max(LEAST, memory - OVERHEAD)
+class Database:
+    """The database of one comparison: opened when it is first asked, since that costs more than a small comparison
+    does, and closed at its end with all that it holds. `memory` is the limit of the whole process in bytes.
+    """
 
+    def __init__(self, scratch: Path, memory: int) -> None:
+        self.scratch, self.memory = scratch, memory
+        self._opened: duckdb.DuckDBPyConnection | None = None
 
-@contextmanager
-def database(scratch: Path, a: Path, b: Path, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the tables `a` and `b`, each row with its `file_row_number`. `memory` is the limit of the whole
-    process in bytes."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "memory_limit": f"{room_of(memory)}B",
-        "temp_directory": str(scratch),
-        "preserve_insertion_order": False,
-    }
-    with duckdb.connect(config=settings) as connection:
-        for name, path in (("a", a), ("b", b)):
-            connection.execute(f"CREATE VIEW {name} AS SELECT *, file_row_number FROM {table(path)}")  # noqa: S608
-        yield connection
+    @property
+    def room(self) -> int:
+        """What the database may take in bytes."""
+        return max(LEAST, self.memory - OVERHEAD)
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A further connection, which its user closes. What is temporary is its own, and goes with it, so that several
+        may be in use at once."""
+        if self._opened is None:
+            self._opened = self._open()
+        connection = self._opened.cursor()
+        connection.execute("SET enable_progress_bar = false")  # it would be drawn over the interface
+        return connection
+
+    @contextmanager
+    def pair(self, a: Path, b: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with the tables `a` and `b`, each row with its `file_row_number`."""
+        with self.connection() as connection:
+            for name, path in (("a", a), ("b", b)):
+                view = f"CREATE TEMP VIEW {name} AS SELECT *, file_row_number FROM {table(path)}"  # noqa: S608
+                connection.execute(view)
+            yield connection
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        return duckdb.connect(
+            config={
+                "memory_limit": f"{self.room}B",
+                "temp_directory": str(self.scratch),
+                "preserve_insertion_order": False,
+            }
+        )
+
+    def close(self) -> None:
+        """Closes the database, and gives back its memory."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def table(path: Path, alias: str = "t") -> str:

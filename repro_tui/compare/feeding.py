@@ -15,7 +15,6 @@ from repro_tui.compare.alignment import Alignment
 from repro_tui.compare.cells import ColumnComparison, Whole
 from repro_tui.compare.column_exact import ExactColumn
 from repro_tui.compare.column_numbers import NumberColumn
-from repro_tui.compare.database import room_of
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.moved import moved
 from repro_tui.compare.moved_in_order import can_be_left_out, first_rows, moved_in_order, null_counts
@@ -64,18 +63,18 @@ class Part:
                 differences.take(name, part, one.take(part))
 
 
-def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: Path, cancel: CancelToken) -> None:
+def feed(whole: Part, alignment: Alignment, differences: Differences, cancel: CancelToken) -> None:
     """Feeds all columns. Where no row has to be looked for, the database leaves out those that did not move."""
     streamed, parts = _apart(whole, alignment) if alignment.ordered else (whole, [])
     if streamed.names:
-        for pair in alignment.pairs(streamed.names, scratch, cancel.check):
+        for pair in alignment.pairs(streamed.names, cancel.check):
             cancel.check()
             for one in streamed.columns:
                 one.whole(pair)
             streamed.take(pair, differences)
     names = [part.names for part in parts]
-    a, b = alignment.a, alignment.b
-    for number, pair in moved_in_order(a, b, names, alignment.key, scratch, alignment.memory, cancel.check, THREADS):
+    a, b, database = alignment.a, alignment.b, alignment.database
+    for number, pair in moved_in_order(a, b, names, alignment.key, database, cancel.check, THREADS):
         cancel.check()
         parts[number].take(pair, differences)
     for part in parts:
@@ -85,7 +84,7 @@ def feed(whole: Part, alignment: Alignment, differences: Differences, scratch: P
 def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
     """What has to be read whole, and parts of which the database can leave rows out: of about one size, and as many as
     it takes for those that are read at once to fit into its memory."""
-    sizes, room = _sizes(alignment), room_of(alignment.memory) // (SHARES * THREADS)
+    sizes, room = _sizes(alignment), alignment.database.room // (SHARES * THREADS)
     streamed, fitting = Part(), []
     units = [Part([one]) for one in whole.alone] + [Part([], [vector]) for vector in whole.vectors]
     for unit in units:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, quoted
+from repro_tui.compare.database import Database, quoted, table
 from repro_tui.compare.nested import counts, leaves, single
 from repro_tui.model.record import ColumnRule, Kind
 
@@ -56,11 +56,12 @@ def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
     """The profile of every column: ranges from the files' own statistics, the rest from a sample of their rows."""
     if not columns:
         return {}
-    sides = [_Side(path, columns) for path in (a, b)]
-    return {name: _joined(*(side.column(name) for side in sides)) for name in columns}
+    sides = [_Side(path, columns) for path in dict.fromkeys((a, b))]
+    return {name: _joined([side.column(name) for side in sides]) for name in columns}
 
 
-def _joined(a: Profile, b: Profile) -> Profile:
+def _joined(sides: list[Profile]) -> Profile:
+    a, b = sides[0], sides[-1]
     lows, highs = [v for v in (a.low, b.low) if v is not None], [v for v in (a.high, b.high) if v is not None]
     document = a.document if a.document == b.document else "table" if a.document and b.document else ""
     return Profile(
@@ -189,11 +190,11 @@ class Spread:
     sd: float = 0.0
 
 
-def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
+def spread(path: Path, name: str, database: Database) -> Spread:
     """One column's spread, by Welford's way, which loses no digits and gives 0 for a constant."""
     value = f"CAST({quoted(name)} AS DOUBLE)"
-    finite = f"(SELECT {value} AS v FROM a WHERE isfinite({value}))"  # noqa: S608
-    with database(scratch, path, path, memory) as connection:
+    finite = f"(SELECT {value} AS v FROM {table(path)} WHERE isfinite({value}))"  # noqa: S608
+    with database.connection() as connection:
         try:
             found = connection.execute(f"SELECT count(*), avg(v), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
         except duckdb.OutOfRangeException:
@@ -204,10 +205,10 @@ def spread(path: Path, name: str, scratch: Path, memory: int) -> Spread:
     return Spread(count, math.hypot(deviation, mean), deviation)
 
 
-def shares(path: Path, name: str, scratch: Path, memory: int) -> dict[Any, int]:
+def shares(path: Path, name: str, database: Database) -> dict[Any, int]:
     """How often each value stands in a column."""
-    query = f"SELECT {quoted(name)}, count(*) FROM a GROUP BY ALL"  # noqa: S608
-    with database(scratch, path, path, memory) as connection:
+    query = f"SELECT {quoted(name)}, count(*) FROM {table(path)} GROUP BY ALL"  # noqa: S608
+    with database.connection() as connection:
         return dict(connection.execute(query).fetchall())
 
 

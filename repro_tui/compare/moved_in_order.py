@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, quoted, table
+from repro_tui.compare.database import Database, quoted, table
 from repro_tui.compare.pairs import SAMPLE, Ahead, Pair, batches, both_sides, pair_of, rows_at_once
 
 
@@ -25,8 +26,7 @@ def moved_in_order(
     b: Path,
     parts: Sequence[Sequence[str]],
     key: Sequence[str],
-    scratch: Path,
-    memory: int,
+    database: Database,
     check: Callable[[], None],
     at_once: int = 2,
 ) -> Iterator[tuple[int, Pair]]:
@@ -35,18 +35,14 @@ def moved_in_order(
     So many parts are read `at_once`, each by a thread of its own; batches come in turns, so that their order is always
     the same. `check` is called while they are waited for.
     """
-    with database(scratch, a, b, memory) as connection:
-        for start in range(0, len(parts), at_once):
-            chosen = dict(enumerate(parts[start : start + at_once], start))
+    for start in range(0, len(parts), at_once):
+        with ExitStack() as stack:
             readers: dict[int, Ahead[Pair]] = {}
-            try:
-                for number, columns in chosen.items():
-                    cursor = connection.cursor()
-                    readers[number] = Ahead(_pairs(cursor, a, b, columns, key), check, cursor.interrupt)
-                yield from _in_turns(readers)
-            finally:
-                for reader in readers.values():
-                    reader.close()
+            for number, columns in enumerate(parts[start : start + at_once], start):
+                connection = stack.enter_context(database.connection())
+                pairs = Ahead(_pairs(connection, a, b, columns, key), check, connection.interrupt)
+                readers[number] = stack.enter_context(closing(pairs))
+            yield from _in_turns(readers)
 
 
 def _in_turns(readers: dict[int, Ahead[Pair]]) -> Iterator[tuple[int, Pair]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, parquet, quoted
+from repro_tui.compare.database import Database, parquet, quoted
 from repro_tui.compare.slices import find_slices
 from repro_tui.model.predictions import PredictionsArea, Slice
 from repro_tui.support.context import Context
@@ -46,8 +47,8 @@ def _find(
         return ()
     chosen = "flip" if flips else "verdict = 'different'"
     moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
-    scratch = context.cache.temporary()
-    with database(scratch, inputs, predictions, context.settings.memory_limit) as connection:
+    database = Database(context.cache.temporary(), context.settings.memory_limit)
+    with closing(database), database.pair(inputs, predictions) as connection:
         table = connection.sql(_query(area.key, names, moved, pq.read_metadata(inputs).num_rows)).to_arrow_table()
     which = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
     return find_slices(_only(table, names, area.key), which, "flip" if flips else "move")

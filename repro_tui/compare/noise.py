@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from repro_tui.compare.database import Database
 from repro_tui.compare.nested import leaf_type
 from repro_tui.compare.noise_columns import ExactNoise, Files, ListNoise, NoiseColumn, NumberNoise
 from repro_tui.compare.own_noise import Bits
 from repro_tui.compare.runs import OtherOrderError, SideBySide, Together
 from repro_tui.model.predictions import Noise, PredictionsArea
-from repro_tui.model.request import MEMORY_LIMIT, Settings
+from repro_tui.model.request import Settings
 from repro_tui.model.run import Run
 
 STEPS = (2, 5, 10)
@@ -91,19 +92,18 @@ def measure(
     b: Sequence[Run],
     key: tuple[str, ...],
     columns: Sequence[RunColumn],
-    scratch: Path,
-    memory: int = MEMORY_LIMIT,
+    database: Database,
 ) -> Distances:
     """The distances between all runs, over these columns, and the rows that moved beyond their own noise.
 
     Every row of every run is read once, in a stream; runs whose rows stand in another order are sorted by their key
-    on disk. `memory` is the limit of the whole process in bytes. Raises Inconclusive where runs have other rows.
+    on disk. Raises Inconclusive where runs have other rows.
     """
     contents = list(dict.fromkeys(run.output_sha256 for run in (*a, *b)))
     paths = {run.output_sha256: Path(run.predictions) for run in reversed((*a, *b))}
     files = Files(*(tuple(contents.index(run.output_sha256) for run in side) for side in (a, b)))
     names = tuple(column.name for column in columns)
-    together = SideBySide(tuple(paths[content] for content in contents), key, names, scratch, memory)
+    together = SideBySide(tuple(paths[content] for content in contents), key, names, database)
     schema = together.schema()
 
     def take(parts: Iterator[Together]) -> Distances:

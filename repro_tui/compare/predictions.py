@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment, align
 from repro_tui.compare.columns import columns_of
+from repro_tui.compare.database import Database
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.feeding import feed
 from repro_tui.compare.kinds import kind_of, profile
@@ -54,11 +56,12 @@ def compare_predictions(
     failed = next((run for run in (*a, *b) if run.status != "succeeded"), None)
     if failed or not a or not b:
         return PredictionsArea("unknown", "not-comparable", what=failed.what if failed else "a side has no runs")
-    scratch = context.cache.temporary()
+    database = Database(context.cache.temporary(), settings.memory_limit)
     try:
-        return _Comparison(a, b, validation, settings, folder, scratch, context, recorded).area()
+        with closing(database):
+            return _Comparison(a, b, validation, settings, folder, database, context, recorded).area()
     finally:
-        remove_tree(scratch)
+        remove_tree(database.scratch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class _Comparison:
     validation: Validation
     settings: Settings
     folder: Path
-    scratch: Path
+    database: Database
     context: Context
     recorded: bool = False
 
@@ -78,9 +81,7 @@ class _Comparison:
 
     def area(self) -> PredictionsArea:
         deterministic = (self.recorded or is_deterministic(self.a), is_deterministic(self.b))
-        alignment = align(
-            Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.scratch, self.settings.memory_limit
-        )
+        alignment = align(Path(self.a[0].predictions), Path(self.b[0].predictions), self.key, self.database)
         told = deterministic if len(self.b) > 1 else (None, None)
         noise = Noise(len(self.b), None if self.recorded else told[0], told[1])
         untouched = self._identical() and not alignment.problem
@@ -127,11 +128,11 @@ class _Comparison:
         return {f.name: kind_of(f.name, f.type, told[f.name], declared.get(f.name, ColumnRule())) for f in schema}
 
     def _compared(self, alignment: Alignment) -> PredictionsArea:
-        found = columns_of(alignment, self.validation, self.settings, self.key, self.scratch)
+        found = columns_of(alignment, self.validation, self.settings, self.key)
         differences = Differences(self.folder / "differences.parquet", self.key, found.names)
         try:
             if alignment.comparable:
-                feed(found.compared, alignment, differences, self.scratch, self.context.cancel)
+                feed(found.compared, alignment, differences, self.context.cancel)
         finally:
             differences.close()
         columns = tuple(_clean(column) for column in self._beside_truth(tuple(found.results()), alignment))
@@ -148,16 +149,14 @@ class _Comparison:
             return columns
         from repro_tui.compare.truth import with_truth
 
-        return with_truth(columns, alignment, self.folder / "inputs.parquet", self.validation.truth, self.scratch)
+        return with_truth(columns, alignment, self.folder / "inputs.parquet", self.validation.truth)
 
     # -- noise --------------------------------------------------------------------------------------------------
 
     def _judged(self, area: PredictionsArea, deterministic: tuple[bool, bool]) -> PredictionsArea:
         measured = self._measured(area)
         try:
-            distances = measure(
-                self.a, self.b, self.key, list(measured.values()), self.scratch, self.settings.memory_limit
-            )
+            distances = measure(self.a, self.b, self.key, list(measured.values()), self.database)
         except Inconclusive as error:
             return replace(area, status="unknown", verdict="not-comparable", what=error.what, do=error.do)
         if self.recorded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import database, quoted, table
+from repro_tui.compare.database import Database, quoted, table
 from repro_tui.compare.tolerance import Rule
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import remove_tree
@@ -108,7 +108,8 @@ class Projector:
         self.a, self.key, self.columns = a, tuple(key), tuple(columns)
         stack = ExitStack()
         stack.callback(remove_tree, scratch)
-        self._connection = stack.enter_context(database(scratch, a, b, memory))
+        database = stack.enter_context(closing(Database(scratch, memory)))
+        self._connection = stack.enter_context(database.pair(a, b))
         self._fields = [text for column in self.columns for text in _fields(column, a)]
         self.close = weakref.finalize(self, stack.close)
 
@@ -116,7 +117,7 @@ class Projector:
         """Measures a table. Raises Inconclusive where its rows or columns are not those of A and B."""
         _check(self.a, third, self.key, self.columns)
         try:
-            self._connection.execute(f"CREATE OR REPLACE VIEW s AS SELECT *, file_row_number FROM {table(third)}")  # noqa: S608
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW s AS SELECT *, file_row_number FROM {table(third)}")  # noqa: S608
             found = self._connection.execute(_statement(self._fields, self.key)).fetchone()
         except duckdb.Error as error:
             raise Inconclusive(f"a hybrid's outputs cannot be measured: {str(error).splitlines()[0]}") from error

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import OVERHEAD, database, identifier, literal, quoted
+from repro_tui.compare.database import OVERHEAD, Database, identifier, literal, quoted
 from repro_tui.compare.pairs import BATCH, batches
 from repro_tui.model.errors import Inconclusive
 
@@ -35,13 +35,12 @@ class OtherOrderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """The files of all runs, each content once. `memory` is the limit of the whole process in bytes."""
+    """The files of all runs, each content once."""
 
     files: tuple[Path, ...]
     key: tuple[str, ...]
     columns: tuple[str, ...]
-    scratch: Path
-    memory: int
+    database: Database
 
     def count(self) -> int:
         """The rows that all have. Raises Inconclusive where they do not have the same number."""
@@ -73,7 +72,8 @@ class SideBySide:
     def by_key(self) -> Iterator[Together]:
         """The files sorted by key, on disk. Raises Inconclusive where they have not the same keys."""
         files = [
-            self._sorted(path, self.scratch / f"by-key-{number}.parquet") for number, path in enumerate(self.files)
+            self._sorted(path, self.database.scratch / f"by-key-{number}.parquet")
+            for number, path in enumerate(self.files)
         ]
         names = [*self.key, *self.columns]
         for parts in self._stream(files, [*map(identifier, names), "row"], [*names, ROW]):
@@ -94,7 +94,7 @@ class SideBySide:
 
     def _batch(self) -> int:
         """How many rows of all files can be held at a time."""
-        room = max(64 << 20, (self.memory - OVERHEAD) // 2)
+        room = max(64 << 20, (self.database.memory - OVERHEAD) // 2)
         rows = room // (COPIES * sum(_row_bytes(path) for path in self.files))
         return max(LEAST_BATCH, min(BATCH, rows // 8 * 8))
 
@@ -102,8 +102,7 @@ class SideBySide:
         names = ", ".join(quoted(name) for name in (*self.key, *self.columns))
         order = ", ".join(quoted(name) for name in self.key)
         query = f"SELECT {names}, file_row_number AS row FROM a ORDER BY {order}"  # noqa: S608
-        with database(self.scratch, path, path, self.memory) as connection:
-            connection.execute("SET preserve_insertion_order = true")
+        with self.database.pair(path, path) as connection:
             connection.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, ROW_GROUP_SIZE {BATCH})")
         return target
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.alignment import Alignment
-from repro_tui.compare.database import database, quoted, table
+from repro_tui.compare.database import quoted, table
 from repro_tui.compare.nested import counts, leaves
 from repro_tui.compare.outcomes import names_class
 from repro_tui.compare.pairs import rows_at_once
@@ -34,11 +34,9 @@ class _UnfitError(Exception):
     """Why the truth says nothing of a column."""
 
 
-def with_truth(
-    columns: Sequence[Column], alignment: Alignment, inputs: Path, truth: str, scratch: Path
-) -> Iterator[Column]:
+def with_truth(columns: Sequence[Column], alignment: Alignment, inputs: Path, truth: str) -> Iterator[Column]:
     """The columns, with what the truth says of them; as they were where it is not known or does not fit."""
-    with database(scratch, alignment.a, alignment.b, alignment.memory) as connection:
+    with alignment.database.pair(alignment.a, alignment.b) as connection:
         found = _Truth(connection, alignment, inputs, truth)
         ready = found.prepare()
         for column in columns:

@@ -53,6 +53,10 @@ class Case:
     def column(self) -> str:
         return self.name
 
+    @property
+    def types(self) -> dict[str, Any]:
+        return dict.fromkeys(self.split or (self.column,), self.type)
+
     def table(self, values: list[Any]) -> Table:
         if not self.split:
             return {self.column: values}
@@ -133,14 +137,37 @@ CASES = [
 ]  # fmt: skip
 PAIRS = [(case, form) for case in CASES for form in case.formats]
 IDS = [f"{case.name}-{form}" for case, form in PAIRS]
+# A few values of every kind, where one table is as good as another.
+VALUES: dict[str, list[Any]] = {
+    "label": ["yes", "no", "NA", "007"],
+    "class": [0, 1, 1, 0],
+    "p": [0.25, 0.75, 0.5, 0.01],
+    "value": [0.1, -2.5e-7, 123456.789, 3.0],
+    "count": [0, 2**62, -(2**62), 7],
+    "ranking": [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1], [2, 1, 3, 5, 4], [1, 3, 5, 2, 4]],
+    "score": [4.0, 3.0, 3.0, 0.0],
+    "top_k": ['["i1", "i2"]', '["i2", "i1"]', '["i3", "i1"]', '["i1", "i3"]'],
+    "text": ["t one", 't two, "three"', "t é\n", "t "],
+    "vector": [[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.1, 0.2, 0.7], [0.7, 0.1, 0.2]],
+    "embedding": [[0.5, -1.0, 2.0], [1e6, 0.0, 3.0], [0.0, 1.0, 0.0], [7.0, 7.0, 7.0]],
+    "tensor": [[[0.5, 1.0], [2.0, 3.0]], [[0.0, 0.0], [1.0, 0.0]], [[-1.0, 1.0], [5.0, 1e6]], [[2.0, 2.0], [2.0, 2.0]]],
+    "json": ['{"a": 1}', '{"b": [1, null]}', "{}", '{"a": {"b": "x"}}'],
+}
+VALUES |= dict.fromkeys(("p_*", "*_prob"), VALUES["vector"])
 
 
-def run_of(folder: Path, table: Table, form: str, types: dict[str, Any]) -> Run:
-    """A table written in a format, and read back as the engine reads it. No two runs are taken for the same bytes."""
+def as_read(folder: Path, table: Table, form: str, types: dict[str, Any]) -> tuple[Path, int, str]:
+    """A table written in a format, and read back as the engine reads it: where it is, its rows and its format."""
     number = next(NUMBERS)
     raw, read = folder / f"{number}.{form}", folder / f"{number}.read.parquet"
     WRITERS[form](raw, table, types)
-    rows, told = normalise(raw, read)
+    return read, *normalise(raw, read)
+
+
+def run_of(folder: Path, table: Table, form: str, types: dict[str, Any]) -> Run:
+    """A table that was written in a format as a run. No two runs are taken for the same bytes."""
+    read, rows, told = as_read(folder, table, form, types)
+    number = next(NUMBERS)
     return Run(1, "succeeded", 0.0, 0, str(read), hashlib.sha256(str(number).encode()).hexdigest(), told, rows)
 
 
@@ -208,8 +235,7 @@ def compared(
     folder: Path, case: Case, form: str, a: Table, b: Table, key: tuple[str, ...] = (), **options: Any
 ) -> PredictionsArea:
     """Two tables of a case, written in a format and compared."""
-    types = dict.fromkeys(case.split or (case.column,), case.type)
-    runs = [[run_of(folder, table, form, types)] * 2 for table in (a, b)]
+    runs = [[run_of(folder, table, form, case.types)] * 2 for table in (a, b)]
     rules = dict(case.rules)
     if form == "npy" and len(a) == 1:
         rules = {"value": ColumnRule(case.kind, case.rule.atol, case.rule.rtol)}  # type: ignore[arg-type]

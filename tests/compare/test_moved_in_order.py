@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from repro_tui.compare import feeding
 from repro_tui.compare.alignment import align
+from repro_tui.compare.database import Database
 from repro_tui.compare.moved import moved
 from repro_tui.compare.moved_in_order import can_be_left_out, moved_in_order
 from repro_tui.compare.predictions import compare_predictions
@@ -59,7 +61,8 @@ def test_the_rows_that_moved_are_those_of_other_bits(tmp_path: Path, kind: pa.Da
     every = [(a, b) for a in VALUES[kind] for b in VALUES[kind]]
     a, b = (pa.array([pair[side] for pair in every], kind) for side in (0, 1))
     paths = [written(tmp_path / f"{name}.parquet", {"a.b \"c'": side}) for name, side in (("a", a), ("b", b))]
-    found = list(moved_in_order(*paths, [["a.b \"c'"]], [], tmp_path, 1 << 30, lambda: None))
+    with closing(Database(tmp_path, 1 << 30)) as database:
+        found = list(moved_in_order(*paths, [["a.b \"c'"]], [], database, lambda: None))
     rows = [row for _, pair in found for row in pair.row_a.to_pylist()]
     kept = [(x, y) for _, pair in found for x, y in zip(*(side["a.b \"c'"] for side in (pair.a, pair.b)), strict=True)]
     expected = [row for row in moved(a, b) if not (every[row][0] != every[row][0] and every[row][1] != every[row][1])]
@@ -131,12 +134,13 @@ def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[
         if len(looked) > 1:
             raise Cancelled(2)
 
-    alignment = align(a, b, key, tmp_path, 1 << 30)
-    assert alignment.ordered == (not key)
-    in_order = moved_in_order(a, b, [["x"], ["id"]], [], tmp_path, 1 << 30, check)
-    rows_of: Iterator[Any] = alignment.pairs(["x"], tmp_path, check) if key else in_order
-    with pytest.raises(Cancelled):
-        list(rows_of)
+    with closing(Database(tmp_path, 1 << 30)) as database:
+        alignment = align(a, b, key, database)
+        assert alignment.ordered == (not key)
+        in_order = moved_in_order(a, b, [["x"], ["id"]], [], database, check)
+        rows_of: Iterator[Any] = alignment.pairs(["x"], check) if key else in_order
+        with pytest.raises(Cancelled):
+            list(rows_of)
     assert len(looked) == 2
     assert [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 

@@ -203,6 +203,7 @@ def test_noise_is_measured_in_bounded_memory(tmp_path: Path) -> None:
     code = (
         "import sys, numpy as np, pyarrow as pa, pyarrow.parquet as pq\n"
         "from pathlib import Path\n"
+        "from repro_tui.compare.database import Database\n"
         "from repro_tui.compare.noise import RunColumn, measure\n"
         "from repro_tui.model.run import Run\n"
         "folder, rng = Path(sys.argv[1]), np.random.default_rng(1)\n"
@@ -213,7 +214,8 @@ def test_noise_is_measured_in_bounded_memory(tmp_path: Path) -> None:
         "    table = pa.table({'id': ids, 'x': ids + rng.normal(size=len(ids))})\n"
         "    pq.write_table(table, path, row_group_size=131_072)\n"
         "    runs.append(Run(n, 'succeeded', 0.1, 0, str(path), str(n)))\n"
-        "found = measure(runs[:5], runs[5:], ('id',), [RunColumn('x')], folder / 'scratch', 600 << 20)\n"
+        "database = Database(folder / 'scratch', 600 << 20)\n"
+        "found = measure(runs[:5], runs[5:], ('id',), [RunColumn('x')], database)\n"
         "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
         "print(found.beyond['x'].count, int(status['VmHWM'].split()[0]) >> 10)\n"  # ru_maxrss is the parent's, too
     )

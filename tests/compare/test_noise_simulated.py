@@ -15,9 +15,10 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from repro_tui.compare.database import Database
 from repro_tui.compare.noise import FEWEST, RunColumn, judge, measure, next_repeat
 from repro_tui.model.predictions import PredictionsArea
-from repro_tui.model.request import Settings
+from repro_tui.model.request import MEMORY_LIMIT, Settings
 from tests.compare.test_predictions import run_of
 
 ROWS = 40
@@ -32,7 +33,8 @@ def audit(folder: Path, write: Write, shift: float, settings: Settings) -> str:
         a += [run_of(folder, write(0.0)) for _ in range(wanted - len(a))]
         b += [run_of(folder, write(shift)) for _ in range(wanted - len(b))]
         if wanted >= FEWEST:
-            distances = measure(a, b, (), [RunColumn("score"), RunColumn("label", exact=True)], folder)
+            columns = [RunColumn("score"), RunColumn("label", exact=True)]
+            distances = measure(a, b, (), columns, Database(folder, MEMORY_LIMIT))
             verdict = judge(distances, (False, False), fixed=settings.repeat is not None)[0]
             area = replace(area, verdict=verdict)
         wanted = next_repeat(a, b, area, settings)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from repro_tui.compare.database import Database
 from repro_tui.compare.noise import SEQUENTIAL_LEVEL, RunColumn, measure, permutation_test
 from repro_tui.compare.projection import ColumnProjection, Measured, Projection
 from repro_tui.compare.tolerance import Rule
@@ -27,6 +28,7 @@ from repro_tui.explain.execution import Asked, Outcome
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.search import Search
 from repro_tui.model.causes import Causes
+from repro_tui.model.request import MEMORY_LIMIT
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
@@ -71,7 +73,8 @@ class Deployment:
                 [Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n, path in enumerate(self.runs(end, runs))]
                 for end in (frozenset[str](), frozenset(FACTORS))
             ]
-            distances = measure(sides[0], sides[1], ("id",), [RunColumn("score")], self.folder)
+            database = Database(self.folder, MEMORY_LIMIT)
+            distances = measure(sides[0], sides[1], ("id",), [RunColumn("score")], database)
             if permutation_test(distances)[0] <= SEQUENTIAL_LEVEL:
                 return runs
         return None

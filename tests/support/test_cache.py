@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,19 +18,26 @@ from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.cancel import CancelToken
 
-WRITER = """
-import io, itertools, sys
+# Forks two writers for each line that it reads, which say after each step that they have made it.
+WRITERS = """
+import io, itertools, os, signal, sys
 from pathlib import Path
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
-cache, token = Cache(Path(sys.argv[1])), CancelToken()
 def build(folder):
     for name in range(5):
         (folder / str(name)).write_bytes(str(name).encode() * 20_000)
-print("ready", flush=True)
-for number in itertools.count(int(sys.argv[2])):
-    cache.add_object(io.BytesIO(str(number % 40).encode() * 50_000), token)
-    cache.folder("kind", f"key{number % 40}", build, token)
+def write(start):
+    cache, token = Cache(Path(sys.argv[1])), CancelToken()
+    for number in itertools.count(start):
+        os.write(1, b"%d %d\\n" % (os.getpid(), number - start))
+        cache.add_object(io.BytesIO(str(number).encode() * 50_000), token)
+        cache.folder("kind", f"key{number}", build, token)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    for _ in range(2):
+        if os.fork() == 0:
+            write(int(line))
 """
 
 
@@ -144,21 +150,30 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 
 
 def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
-    """Fault 1 of the design, forty times here; the count of objects seen makes sure that the test saw some."""
-    root = tmp_path / "cache"
-    generator = random.Random(7)
-    for number in range(20):
-        words = [sys.executable, "-c", WRITER, str(root), str(2 * number)]  # each begins elsewhere, however slow it is
-        writers = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2)]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"ready\n"
-        time.sleep(generator.random() * 0.3)
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.communicate()
+    """Fault 1 of the design, forty times here: wherever in their work two writers of the same are."""
+    root, generator, written = tmp_path / "cache", random.Random(7), 0
+    words = [sys.executable, "-c", WRITERS, str(root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as starter:
+        assert starter.stdin is not None
+        assert starter.stdout is not None
+        killed: set[int] = set()
+        for number in range(20):
+            starter.stdin.write(f"{1000 * number}\n")
+            steps, last = {}, generator.randrange(8)
+            try:
+                while len(steps) < 2 or max(steps.values()) < last:
+                    writer, step = map(int, starter.stdout.readline().split())
+                    if writer not in killed:
+                        steps[writer] = step
+            finally:
+                for writer in steps:
+                    os.kill(writer, signal.SIGKILL)
+            killed |= set(steps)
+            written += last
+        starter.stdin.close()
+        starter.stdout.read()  # ends when the last of them is dead
     objects = [path for path in (root / "objects").rglob("*") if path.is_file()]
-    assert len(objects) > 10
+    assert len(objects) >= written > 40
     assert [p for p in objects if hashlib.sha256(p.read_bytes()).hexdigest() != p.parent.name + p.name] == []
     cache = Cache(root)
     for manifest in (root / "folders/kind").glob("*.manifest"):
