@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.contract.case import CANARY, Case
 from tests.mlflow_store.test_mlflow import made_store
+from tests.templates import Templates
 
 SECRET = f"""\
 import mlflow
@@ -18,7 +19,7 @@ client.log_param(client.get_model_version("house", "1").run_id, "api_key", "{CAN
 """
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     store = made_store(f"sqlite:///{folder}/mlflow.db", folder)
     words = [sys.executable, "-W", "ignore", "-c", SECRET]
     subprocess.run(words, check=True, cwd=folder, env=os.environ | {"MLFLOW_TRACKING_URI": store.uri})
