@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import threading
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.endpoint.servers import Served, mlflow_server, mlserver, serving, stub
-from tests.mlflow_store.test_mlflow import made_store
+from tests.endpoint.servers import Served, hanging, mlflow_server, mlserver, serving
+from tests.mlflow_store.stores import database, lend_environment, served_models
+from tests.templates import Templates
+from tests.warm import lend_empty_environment
 
 PREDICT = """\
 import csv, json, sys
@@ -32,9 +34,15 @@ with open(sys.argv[2], "w", newline="") as target:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as found:
+def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with mlflow_server(served_models(templates), tmp_path_factory.mktemp("mlflow")) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def warm(templates: Templates, own_folders: Path) -> None:
+    """No test here is about how an environment is made."""
+    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture
@@ -126,12 +134,10 @@ def test_a_record_of_an_endpoint_reads_again(served: Served, rebuilt: Project, t
 
 def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
-    release = threading.Event()
-    with stub(lambda *_: release.wait(30)) as server:
+    with hanging() as server:
         live = {"predict": {"protocol": "mlflow", "url": server.url, "timeout_s": 2}}
         project.record(a=live, b=project.deployment())
         result = project.audit()
-        release.set()
     assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
     told = " ".join(result.report["summary"])
     assert "after the limit of 2 s" in told
@@ -151,12 +157,15 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: S
 
 
 @pytest.mark.network
-def test_is_production_what_its_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_production_what_its_record_says(
+    templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A registered model, served live, against the version that should be there, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
-    store = made_store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "store")
+    store = database(templates)
+    lend_environment(templates)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
-    with serving(store.folder, "models:/house/1") as url:
+    with serving(tmp_path, "models:/house/1") as url:
         same = project.run(url, "models:/house/1", "--report", "--repeat", "2", *project.options())
         other = project.run(url, "models:/house/2", "--report", "--repeat", "2", *project.options())
     assert (same.status, same.report["verdict"]) in [(0, "identical"), (0, "equal-to-rounding")], same.stderr
