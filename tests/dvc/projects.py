@@ -18,6 +18,7 @@ from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.audit.project import Result, sandbox_works
 from tests.conftest import GIT_ENVIRONMENT, GitRepository, need
+from tests.repositories import ExistingRepository
 from tests.templates import Templates
 
 DVC = Path(sys.executable).parent / "dvc"
@@ -50,13 +51,6 @@ command = ["python3", "predict.py", "{inputs}", "{output}"]
 """
 MODELS = {"first": 2.0, "second": 3.0}
 REMOTE = "../../remote"  # from the folder of the configuration
-
-
-class ExistingRepository(GitRepository):
-    """A repository that is there already."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
 
 class DvcProject:

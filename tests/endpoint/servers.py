@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.templates import Templates
+
 READY_S = 270  # an import takes minutes where the machine is busy; the test's own limit is 300
 LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
 
@@ -105,13 +107,9 @@ class Credit(MLModel):
 
 
 @contextlib.contextmanager
-def mlserver(folder: Path, models: list[str]) -> Iterator[str]:
+def mlserver(folder: Path, models: list[str], templates: Templates) -> Iterator[str]:
     """MLServer with these models, in an environment of its own. Needs a package registry."""
-    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-    environment = folder / "environment"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *MLSERVER], check=True)
+    environment = templates.folder("mlserver", _installed)
     places = {"host": "127.0.0.1", "http_port": 0, "grpc_port": 0, "metrics_endpoint": None}
     settings = {"parallel_workers": 0, **places}
     (folder / "settings.json").write_text(json.dumps(settings))
@@ -123,6 +121,14 @@ def mlserver(folder: Path, models: list[str]) -> Iterator[str]:
     words = [str(environment / "bin" / "mlserver"), "start", "."]
     with process(words, folder, "/v2/health/ready", dict(os.environ)) as url:
         yield url
+
+
+def _installed(environment: Path) -> None:
+    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+    make = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)]
+    subprocess.run(make, check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *MLSERVER], check=True)
 
 
 # -- a server whose answers a test decides --------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def test_is_production_what_its_record_says(
 
 
 @pytest.mark.network
-def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
+def test_a_real_server_of_open_inference(templates: Templates, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     with (project.folder / "typed.csv").open("w", newline="") as stream:
         out = csv.writer(stream)
@@ -186,7 +186,7 @@ def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
         )
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit"]) as url:
+    with mlserver(folder, ["credit"], templates) as url:
         words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "2", "--report")
         result = project.run(url, f"{url}/v2/models/credit", *words)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
@@ -211,12 +211,12 @@ def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_several_models_have_to_be_named(tmp_path: Path) -> None:
+def test_several_models_have_to_be_named(templates: Templates, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     (project.folder / "typed.csv").write_text("x,y,n,town\n1.5,2.0,3,a\n")
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit", "other"]) as url:
+    with mlserver(folder, ["credit", "other"], templates) as url:
         words = ("--inputs", "typed.csv", "--repeat", "1", "--report")
         result = project.run(url, f"{url}/v2/models/absent", *words)
         good = project.run(f"{url}/v2/models/credit", f"{url}/v2/models/other/infer", *words)
