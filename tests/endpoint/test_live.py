@@ -17,9 +17,9 @@ from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
 from tests.endpoint.servers import Served, hanging, mlflow_server, mlserver, serving
-from tests.mlflow_store.stores import database, lend_environment, served_models
+from tests.mlflow_store.stores import Store, database, first_audit, served_models
 from tests.templates import Templates
-from tests.warm import lend_empty_environment
+from tests.warm import lend_empty_environment, lend_environments
 
 PREDICT = """\
 import csv, json, sys
@@ -156,14 +156,17 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: S
     assert "score" in predictions(rebuilt, "a")[0]
 
 
+@pytest.fixture
+def store(templates: Templates) -> Store:
+    """The models of MLflow's tests, whose environment is in the test's cache."""
+    lend_environments(first_audit(templates).cache, Path(os.environ["REPRO_TUI_CACHE"]))
+    return database(templates)
+
+
 @pytest.mark.network
-def test_is_production_what_its_record_says(
-    templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_is_production_what_its_record_says(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registered model, served live, against the version that should be there, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
-    store = database(templates)
-    lend_environment(templates)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     with serving(tmp_path, "models:/house/1") as url:
         same = project.run(url, "models:/house/1", "--report", "--repeat", "2", *project.options())

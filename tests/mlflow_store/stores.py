@@ -24,7 +24,6 @@ from repro_tui.support.context import Context
 from tests.audit.project import sandbox_works
 from tests.conftest import need
 from tests.templates import Templates
-from tests.warm import lend_environments
 
 MAKE = """\
 import json, os, sys
@@ -224,8 +223,3 @@ def _first_audit(folder: Path, store: Store) -> None:
     references = ("models:/house@prod", "models:/house/2")
     status, report, words = program(store, folder / "here", *references, *options, **places)
     (folder / "outcome.json").write_text(json.dumps({"status": status, "report": report, "words": words}))
-
-
-def lend_environment(templates: Templates) -> None:
-    """Puts the environment of the house model into the test's cache."""
-    lend_environments(first_audit(templates).cache, Path(os.environ["REPRO_TUI_CACHE"]))

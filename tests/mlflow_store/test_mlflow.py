@@ -27,10 +27,10 @@ from repro_tui.support.context import Context
 from tests.audit.project import sandbox_works
 from tests.endpoint.servers import process
 from tests.mlflow_store import stores
-from tests.mlflow_store.stores import Store, audit, program
+from tests.mlflow_store.stores import Audited, Store, audit, program
 from tests.ports import closed_port
 from tests.templates import Templates
-from tests.warm import lend_empty_environment
+from tests.warm import lend_empty_environment, lend_environments
 
 SECRET = "hunter2-c4n4ry"
 TEXT = csv_module.ConvertOptions(
@@ -41,6 +41,24 @@ TEXT = csv_module.ConvertOptions(
 @pytest.fixture
 def database(templates: Templates) -> Store:
     return stores.database(templates)
+
+
+@pytest.fixture
+def audited(templates: Templates) -> Audited:
+    """Both versions of the house model, audited with nothing in the cache."""
+    return stores.first_audit(templates)
+
+
+@pytest.fixture
+def warm(audited: Audited) -> None:
+    """The environment of the house model is in the test's cache."""
+    lend_environments(audited.cache, Path(os.environ["REPRO_TUI_CACHE"]))
+
+
+@pytest.fixture
+def empty_environment(templates: Templates) -> None:
+    """An environment without packages is in the test's cache."""
+    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +81,7 @@ def told_location(record: Record) -> Path:
 
 
 @pytest.mark.network
-def test_two_versions_are_audited_row_by_row(database: Store, templates: Templates) -> None:
-    audited = stores.first_audit(templates)
+def test_two_versions_are_audited_row_by_row(database: Store, audited: Audited) -> None:
     report = audited.report
     assert audited.status == 1, audited.words
     newest = AuditFolder(max(audited.audits.iterdir()))
@@ -81,10 +98,8 @@ def test_two_versions_are_audited_row_by_row(database: Store, templates: Templat
 
 
 @pytest.mark.network
-def test_a_written_record_is_audited_and_a_run_is_verified(
-    database: Store, templates: Templates, tmp_path: Path
-) -> None:
-    stores.lend_environment(templates)
+@pytest.mark.usefixtures("warm")
+def test_a_written_record_is_audited_and_a_run_is_verified(database: Store, tmp_path: Path) -> None:
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
     rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
     (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
@@ -286,10 +301,8 @@ def test_a_link_among_the_artifacts_is_never_followed(
             rebuild_data(record, None, context)
 
 
-def test_a_server_that_is_gone_loses_the_side_and_no_secret(
-    database: Store, templates: Templates, tmp_path: Path
-) -> None:
-    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
+@pytest.mark.usefixtures("empty_environment")
+def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp_path: Path) -> None:
     (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
     (tmp_path / "requirements.txt").write_text("")
     document = {
@@ -319,8 +332,8 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(
         assert SECRET not in words
 
 
-def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, templates: Templates, tmp_path: Path) -> None:
-    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
+@pytest.mark.usefixtures("empty_environment")
+def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / "inputs.csv").write_text("a,b\n1.0,2.0\n")

@@ -23,7 +23,6 @@ from tests.audit.project import Result, sandbox_works
 from tests.conftest import GitRepository, need
 from tests.repositories import ExistingRepository
 from tests.templates import Templates
-from tests.warm import lend_environments
 
 TRAIN = """\
 import json, sys
@@ -199,8 +198,3 @@ def _first_audit(folder: Path, templates: Templates) -> None:
     given = ("--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND)
     result = project.audit(*runs, *given, **places)
     (folder / "outcome.json").write_text(json.dumps(asdict(result)))
-
-
-def lend_environment(templates: Templates) -> None:
-    """Puts the environment of lean runs into the test's cache."""
-    lend_environments(first_audit(templates).cache, Path(os.environ["REPRO_TUI_CACHE"]))

@@ -29,14 +29,15 @@ from tests.templates import Templates
 from tests.wandb_runs.runs import (
     COMMAND,
     TRAIN,
+    Audited,
     WandbProject,
     first_audit,
     lean_project,
     lean_python,
-    lend_environment,
     log_file,
     trained_project,
 )
+from tests.warm import lend_environments
 
 
 @pytest.fixture
@@ -50,9 +51,15 @@ def trained(templates: Templates, tmp_path: Path) -> tuple[WandbProject, Path]:
 
 
 @pytest.fixture
-def lean(templates: Templates, tmp_path: Path) -> WandbProject:
+def first(templates: Templates) -> Audited:
+    """Two lean runs, audited with nothing in the cache."""
+    return first_audit(templates)
+
+
+@pytest.fixture
+def lean(first: Audited, templates: Templates, tmp_path: Path) -> WandbProject:
     """A project whose runs have the environment that is in the cache already."""
-    lend_environment(templates)
+    lend_environments(first.cache, Path(os.environ["REPRO_TUI_CACHE"]))
     return lean_project(tmp_path / "lean", templates)
 
 
@@ -112,11 +119,10 @@ def test_a_dirty_run_is_told(trained: tuple[WandbProject, Path]) -> None:
 
 
 @pytest.mark.network
-def test_two_runs_are_audited_row_by_row(templates: Templates) -> None:
-    audited = first_audit(templates)
-    result, project = audited.result, audited.project
+def test_two_runs_are_audited_row_by_row(first: Audited) -> None:
+    result, project = first.result, first.project
     assert result.status == 1, result.stderr
-    assert (scores("a", audited.audits), scores("b", audited.audits)) == (project.expected(2.0), project.expected(3.0))
+    assert (scores("a", first.audits), scores("b", first.audits)) == (project.expected(2.0), project.expected(3.0))
     areas = result.report["areas"]
     assert {name: area["status"] for name, area in areas.items() if name != "predictions"} == {
         "code": "same",
