@@ -1,7 +1,8 @@
 """What a source's case is: a real store, filled as completely as its system allows, with a secret planted in it.
 
-`cases_NAME.py` beside this file has `make(folder)`, a generator that makes the store of the source NAME in an empty
-folder, yields its Case, and takes down what it has started.
+`cases_NAME.py` beside this file has `make(folder, templates)`, a generator that makes the store of the source NAME in
+an empty folder, of what was made once for all tests where that is slow, yields its Case, and takes down what it has
+started.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from pathlib import Path
 from tests.contract.case import CANARY, Case
 from tests.contract.cases_image import labelled
 from tests.engines import docker
+from tests.templates import Templates
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     image = labelled()
     (folder / "model.json").write_text("{}")
     options = (

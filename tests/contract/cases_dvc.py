@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
-from tests.dvc.test_dvc import DvcProject
+from tests.dvc.projects import project_at
+from tests.templates import Templates
 
 
-def make(folder: Path) -> Iterator[Case]:
-    project = DvcProject(folder)
-    project.model(2.0, "model")
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
+    project = project_at("first", folder / "dvc", templates)
     (project.folder / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n    password = {CANARY}\n")
     yield Case("dvc:main", project.folder, ("dvc:no-such-branch", "dvc:main#no-such"))

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
-from tests.engines import free_port
+from tests.ports import closed_port
+from tests.templates import Templates
 
 
-def make(folder: Path) -> Iterator[Case]:
-    reference = f"http://ada:{CANARY}@127.0.0.1:{free_port()}/v2/models/credit?token={CANARY}"
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     hostile = ("http://", "http://a b", "http://h:99999", "https://[::1", "http://h/\x1b]52;c;eA==\x07", "http://h/\0")
-    yield Case(reference, folder, (*hostile, "https://ä.example", "http://h/" + "x" * 5000))
+    with closed_port() as port:
+        reference = f"http://ada:{CANARY}@127.0.0.1:{port}/v2/models/credit?token={CANARY}"
+        yield Case(reference, folder, (*hostile, "https://ä.example", "http://h/" + "x" * 5000))

@@ -8,9 +8,10 @@ from pathlib import Path
 from tests.conftest import GitRepository
 from tests.contract.case import Case
 from tests.contract.cases_recordfile import fill
+from tests.templates import Templates
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     repository = GitRepository(folder / "project")
     first = repository.commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
     fill(repository.folder, first)

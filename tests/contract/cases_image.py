@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.contract.case import CANARY, Case
 from tests.engines import base_image, docker
+from tests.templates import Templates
 
 LINES = (
     "WORKDIR /app",
@@ -25,7 +26,7 @@ def labelled() -> str:
     return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     image = labelled()
     yield Case(f"image:{image}", folder, ("image:../containers/x", "image:--privileged", "image:no/such:image"))
     docker("rmi", "--force", image)

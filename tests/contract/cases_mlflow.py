@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import contextlib
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
-from tests.mlflow_store.test_mlflow import made_store
+from tests.mlflow_store.stores import own_database
+from tests.templates import Templates
 
-SECRET = f"""\
-import mlflow
-client = mlflow.MlflowClient()
-client.log_param(client.get_model_version("house", "1").run_id, "api_key", "{CANARY}")
+SECRET = """\
+INSERT INTO params (key, value, run_uuid)
+SELECT 'api_key', ?, run_id FROM model_versions WHERE name = 'house' AND version = 1
 """
 
 
-def make(folder: Path) -> Iterator[Case]:
-    store = made_store(f"sqlite:///{folder}/mlflow.db", folder)
-    words = [sys.executable, "-W", "ignore", "-c", SECRET]
-    subprocess.run(words, check=True, cwd=folder, env=os.environ | {"MLFLOW_TRACKING_URI": store.uri})
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
+    store = own_database(templates, folder / "mlflow")
+    with contextlib.closing(sqlite3.connect(store.folder / "mlflow.db")) as connection, connection:
+        assert connection.execute(SECRET, (CANARY,)).rowcount == 1
     yield Case(
         "models:/house/1",
-        folder,
+        store.folder,
         ("models:/house/99", "models:/nobody@x", "runs:/" + "0" * 32, "runs:/../x", "models:/-x"),
         {"MLFLOW_TRACKING_URI": store.uri},
         frozenset({Path(sys.executable).name}),

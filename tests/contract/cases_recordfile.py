@@ -10,6 +10,7 @@ import tomli_w
 
 from tests.conftest import GitRepository
 from tests.contract.case import CANARY, Case
+from tests.templates import Templates
 
 
 def document(commit: str, sha256: str) -> dict[str, object]:
@@ -33,7 +34,7 @@ def fill(folder: Path, commit: str) -> None:
     (folder / "repro.toml").write_text(tomli_w.dumps(document(commit, hashlib.sha256(b"{}").hexdigest())))
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     commit = GitRepository(folder / "code").commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
     fill(folder, commit)
     hostile = ("no-such", "no\x1b[31m.toml", "repro.toml#\x1b]52;c;eA==\x07", "a\0b.toml", "x" * 5000, "-x.toml")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.contract.case import CANARY, Case
 from tests.engines import base_image, docker, sif
+from tests.templates import Templates
 
 LABELS = (
     "org.opencontainers.image.source=https://ada:" + CANARY + "@git.example.org/credit.git",
@@ -23,7 +24,7 @@ def labelled_image() -> str:
     return subprocess.run(words, input="\n".join(lines), capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     image = labelled_image()
     sif(folder, image, "credit.sif")
     (folder / "not.sif").write_bytes(b"x" * 4096)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
+from tests.templates import Templates
 from tests.wandb_runs.runs import WandbProject
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     project = WandbProject(folder)
     project.git.git("remote", "add", "origin", f"https://ada:{CANARY}@example.org/acme/credit.git")
     with (project.root / "predict.py").open("a") as file:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tests.conftest import GitRepository
 from tests.contract.case import CANARY, Case
+from tests.templates import Templates
 
 
-def make(folder: Path) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[Case]:
     repository = GitRepository(folder / "project")
     pointer = "outs:\n- md5: " + "a" * 32 + "\n  hash: md5\n  path: model.json\n"
     files = {

@@ -18,6 +18,7 @@ from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.registry import names
 from tests.contract.case import FIELDS, case_module, cell
+from tests.templates import Templates
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources" / "README.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -35,7 +36,7 @@ def committed() -> dict[str, str]:
     return {match.group(1): match.group() for match in re.finditer(r"^\| `(\w+)` \|.*$", table, re.MULTILINE)}
 
 
-def load(source: str, folder: Path) -> Record | None:
+def load(source: str, folder: Path, templates: Templates) -> Record | None:
     """The record of a source's case; None where its system is not at hand."""
     import pytest
 
@@ -43,7 +44,10 @@ def load(source: str, folder: Path) -> Record | None:
     if module is None:
         return None
     try:
-        with contextlib.contextmanager(module.make)(folder) as case, mock.patch.dict(os.environ, case.variables):
+        with (
+            contextlib.contextmanager(module.make)(folder, templates) as case,
+            mock.patch.dict(os.environ, case.variables),
+        ):
             return load_record(case.reference, Context(Cache(folder.parent / "cache"), here=case.here))
     except pytest.skip.Exception as skipped:
         print(f"{source}: {skipped}")
@@ -56,7 +60,7 @@ def main() -> None:
     for source in sorted(names("repro_tui.sources")):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "store").mkdir()
-            record = load(source, Path(folder) / "store")
+            record = load(source, Path(folder) / "store", Templates(Path(folder) / "templates"))
         if record is not None:
             rows[source] = row(source, record)
     head = f"| source | {' | '.join(FIELDS.values())} |\n|{'---|' * (len(FIELDS) + 1)}"

@@ -25,6 +25,7 @@ from repro_tui.support.redact import Redactor
 from repro_tui.support.registry import names
 from tests.contract.case import CANARY, Case, below, case_module, filled
 from tests.contract.table import committed, row
+from tests.templates import Templates
 
 SOURCES = sorted(names("repro_tui.sources"))
 NEEDED = ("code", "environment", "predict")
@@ -73,13 +74,15 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+def loaded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, templates: Templates
+) -> Iterator[Loaded]:
     module = case_module(request.param)
     assert module is not None, f"write tests/contract/cases_{request.param}.py: every source needs a case"
     root = tmp_path_factory.mktemp(request.param)
     store = root / "store"
     store.mkdir()
-    with pytest.MonkeyPatch.context() as patch, contextlib.contextmanager(module.make)(store) as case:
+    with pytest.MonkeyPatch.context() as patch, contextlib.contextmanager(module.make)(store, templates) as case:
         for name, value in case.variables.items():
             patch.setenv(name, value)
         patch.chdir(root)

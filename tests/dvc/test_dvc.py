@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,106 +18,34 @@ import pytest
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
-from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import remove_tree
-from repro_tui.support.context import Context
-from tests.audit.project import Result, sandbox_works
-from tests.conftest import GIT_ENVIRONMENT, GitRepository, need
-
-DVC = Path(sys.executable).parent / "dvc"
-PREDICT = """\
-import csv, json, sys
-weight = json.load(open("model/weights.json"))["weight"]
-factor = json.load(open("params.json"))["factor"]
-rows = list(csv.DictReader(open(sys.argv[1])))
-with open(sys.argv[2], "w", newline="") as target:
-    out = csv.writer(target)
-    out.writerow(["id", "score"])
-    out.writerows([row["id"], weight * factor * float(row["x"])] for row in rows)
-"""
-STAGE = "python3 predict.py inputs.csv scores.csv"
-RECORD = """\
-schema = 1
-[validation]
-inputs = "inputs.csv"
-key = ["id"]
-[deployments.default.code]
-repository = "."
-commit = "0000000000000000000000000000000000000000"
-[deployments.default.environment]
-requirements = "requirements.txt"
-[[deployments.default.data]]
-path = "model"
-source = "dvc"
-[deployments.default.predict]
-command = ["python3", "predict.py", "{inputs}", "{output}"]
-"""
+from tests.dvc.projects import INPUTS, PREDICT, RECORD, STAGE, DvcProject, project_at, staged_project
+from tests.templates import Templates
+from tests.warm import lend_empty_environment
 
 
-class DvcProject:
-    """A repository with a real DVC project in it: a model folder in a local remote, and a stage."""
-
-    def __init__(self, folder: Path, record: str = RECORD) -> None:
-        need("dvc", DVC.exists(), "dvc is not installed here")
-        self.git = GitRepository(folder / "project")
-        self.folder, self.remote = self.git.folder, folder / "remote"
-        self.dvc("init", "--quiet")
-        self.dvc("config", "core.analytics", "false")
-        self.dvc("remote", "add", "--quiet", "--default", "store", str(self.remote))
-        files = {"predict.py": PREDICT, "requirements.txt": "", "params.json": '{"factor": 1.0}'}
-        rows = "".join(f"r{n:03},{n / 10}\n" for n in range(40))
-        self.commit("project", files | {"inputs.csv": f"id,x\n{rows}"} | ({"repro.toml": record} if record else {}))
-
-    def dvc(self, *arguments: str) -> str:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        git = {name: value for name, value in GIT_ENVIRONMENT.items() if not name.endswith("_DATE")}
-        environment = git | {"PATH": path, "HOME": str(self.folder.parent), "DVC_NO_ANALYTICS": "1"}
-        done = subprocess.run(
-            [str(DVC), *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def commit(self, message: str, files: dict[str, str] | None = None) -> str:
-        """Commits what DVC does not keep out of git."""
-        for name, content in (files or {}).items():
-            (self.folder / name).write_text(content)
-        self.git.git("add", "--all")
-        self.git.git("commit", "--quiet", "--allow-empty", "--message", message)
-        return self.git.git("rev-parse", "HEAD")
-
-    def model(self, weight: float, message: str) -> str:
-        """Commits another model, and pushes it; returns the commit."""
-        (self.folder / "model").mkdir(exist_ok=True)
-        (self.folder / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
-        (self.folder / "model" / "card.txt").write_text(message)
-        self.dvc("add", "--quiet", "model")
-        self.dvc("push", "--quiet")
-        return self.commit(message)
-
-    def forget(self) -> None:
-        """Drops DVC's own cache and the checked-out data: only the remote has it now."""
-        remove_tree(self.folder / ".dvc" / "cache")
-        remove_tree(self.folder / "model")
-
-    def audit(self, *arguments: str) -> Result:
-        return self.run(*arguments, "--report", *(() if sandbox_works() else ("--isolation", "none")))
-
-    def run(self, *arguments: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+@pytest.fixture(autouse=True)
+def warm(templates: Templates, own_folders: Path) -> None:
+    """No test here is about how an environment is made."""
+    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> DvcProject:
-    return DvcProject(tmp_path)
+def project(templates: Templates, tmp_path: Path) -> DvcProject:
+    """A project whose first model is committed and pushed."""
+    return project_at("first", tmp_path / "dvc", templates)
+
+
+@pytest.fixture
+def both(templates: Templates, tmp_path: Path) -> DvcProject:
+    """A project with two models, the commits tagged `first` and `second`, of which the second is the newest."""
+    return project_at("second", tmp_path / "dvc", templates)
+
+
+@pytest.fixture
+def staged(templates: Templates, tmp_path: Path) -> DvcProject:
+    """A project without a record whose stage `score` has run."""
+    return staged_project(tmp_path / "dvc", templates)
 
 
 def scores(side: str) -> dict[str, float]:
@@ -129,41 +54,32 @@ def scores(side: str) -> dict[str, float]:
     return dict(zip(map(str, table["id"]), map(float, table["score"]), strict=True))
 
 
-def expected(project: DvcProject, weight: float) -> Any:
-    with (project.folder / "inputs.csv").open() as stream:
-        return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
-
-
-def test_two_revisions_are_audited_with_the_data_of_each(project: DvcProject) -> None:
-    project.model(2.0, "first")
-    project.git.git("tag", "v1")
-    project.model(3.0, "second")
-    project.forget()
-    before = sorted(str(path) for path in project.folder.rglob("*"))
-    result = project.audit("dvc:v1", "dvc:main")
+def test_two_revisions_are_audited_with_the_data_of_each(both: DvcProject) -> None:
+    both.forget()
+    before = sorted(str(path) for path in both.folder.rglob("*"))
+    result = both.audit("dvc:first", "dvc:main")
     assert result.status == 1, result.stderr
-    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    assert (scores("a"), scores("b")) == (both.expected(2.0), both.expected(3.0))
     report = result.report
     changed = [child["path"][-1] for finding in report["areas"]["data"]["findings"] for child in finding["children"]]
     assert changed == ["card.txt", "weights.json"]
     assert {
         part["matches"] for side in "ab" for part in report["sides"][side]["rebuild"] if part["step"] == "data"
     } == {"matches"}
-    assert sorted(str(path) for path in project.folder.rglob("*")) == before  # nothing of DVC ran in it
+    assert sorted(str(path) for path in both.folder.rglob("*")) == before  # nothing of DVC ran in it
 
 
-def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProject, tmp_path: Path) -> None:
-    project.model(2.0, "first")
+def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProject) -> None:
     project.forget()
     done = project.run("record", "dvc:main", "-o", "../old.toml")
     assert done.status == 0, done.stderr
-    text = (tmp_path / "old.toml").read_text()
+    text = (project.folder.parent / "old.toml").read_text()
     assert 'inputs = "old.files/inputs.csv"' in text
     assert "md5 = " in text
-    project.model(3.0, "second")  # the record stands for what it was written of
+    project.second_model()  # the record stands for what it was written of
     result = project.audit("../old.toml", "dvc:main~1", "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
 
 
 def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) -> None:
@@ -172,9 +88,8 @@ def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) ->
     told = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
     text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + told
     project.commit("recorded", {"scores.csv": f"id,score\n{scored}", "repro.toml": text})
-    project.model(2.0, "first")
     project.git.git("tag", "good")
-    project.model(3.0, "second")
+    project.second_model()
     good, bad = project.audit("verify", "dvc:good"), project.audit("verify", "dvc:main")
     assert (good.status, good.report["grade"]["level"]) == (0, "R6"), good.report["summary"]
     assert (bad.status, bad.report["grade"]["level"]) == (1, "R3"), bad.report["summary"]
@@ -182,11 +97,10 @@ def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) ->
 
 
 def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProject) -> None:
-    project.model(2.0, "first")
     project.forget()
-    weights = next(path for path in project.remote.rglob("*") if path.is_file() and b"weight" in path.read_bytes())
-    weights.chmod(0o644)
-    weights.write_text('{"weight": 9.0}')
+    for weights in _holding(project.remote, b'"weight"'):
+        weights.chmod(0o644)
+        weights.write_text('{"weight": 9.0}')
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 3
     words = " ".join(result.report["summary"])
@@ -195,7 +109,6 @@ def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProjec
 
 
 def test_data_that_was_never_pushed_is_told(project: DvcProject) -> None:
-    project.model(2.0, "first")
     project.forget()
     remove_tree(project.remote)
     result = project.audit("dvc:main", "dvc:main")
@@ -203,11 +116,9 @@ def test_data_that_was_never_pushed_is_told(project: DvcProject) -> None:
     assert "dvc push" in " ".join(result.report["summary"])
 
 
-def test_a_stage_is_the_predict_step_where_there_is_no_record(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path, record="")
-    project.model(2.0, "model")
-    inputs = ("--deps", "predict.py", "--deps", "inputs.csv", "--deps", "model", "--outs", "scores.csv")
-    project.dvc("stage", "add", "--quiet", "--run", "--name", "score", *inputs, STAGE)
+def test_a_stage_is_the_predict_step_where_there_is_no_record(project: DvcProject) -> None:
+    project.without_record()
+    project.dvc("stage", "add", "--quiet", "--run", "--name", "score", *INPUTS, STAGE)
     project.commit("a stage")
     project.git.git("tag", "v1")
     project.commit("another factor", {"params.json": '{"factor": 1.5}'})
@@ -217,28 +128,26 @@ def test_a_stage_is_the_predict_step_where_there_is_no_record(tmp_path: Path) ->
     project.forget()
     result = project.audit("dvc:v1#score", "dvc:main#score", "--inputs", "inputs.csv", "--key", "id")
     assert result.status == 1, result.stderr
-    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    assert (scores("a"), scores("b")) == (project.expected(2.0), project.expected(3.0))
 
 
-def test_an_experiment_is_found_by_its_name(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path)
-    (project.folder / "params.yaml").write_text("other: 1\n")
-    project.dvc(
-        "stage", "add", "--quiet", "--name", "note", "--params", "other", "--outs", "note.txt", "echo x > note.txt"
-    )
-    project.model(2.0, "model")
+NOTE = """\
+stages:
+  note:
+    cmd: echo x > note.txt
+    params: [other]
+    outs: [note.txt]
+"""
+
+
+def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
+    project.commit("a stage", {"params.yaml": "other: 1\n", "dvc.yaml": NOTE, ".gitignore": "/model\n/note.txt\n"})
     project.dvc("exp", "run", "--name", "sharper", "--set-param", "other=2")
-    record = load_record("dvc:sharper", Context(cache=_cache(tmp_path), here=project.folder))
+    record = project.load("dvc:sharper")
     assert record.code is not None
     assert record.code.commit != project.git.git("rev-parse", "HEAD")
     assert project.git.git("show", f"{record.code.commit}:params.yaml") == "other: 2"
     assert [(item.path, item.md5 is not None) for item in record.data] == [("model", True)]
-
-
-def _cache(folder: Path) -> Any:
-    from repro_tui.support.cache import Cache
-
-    return Cache(folder / "own-cache")
 
 
 @pytest.mark.parametrize(
@@ -250,58 +159,62 @@ def _cache(folder: Path) -> Any:
         ("dvc:main#none", "no deployment"),
     ],
 )
-def test_bad_references_are_refused(project: DvcProject, reference: str, words: str, tmp_path: Path) -> None:
+def test_bad_references_are_refused(project: DvcProject, reference: str, words: str) -> None:
     with pytest.raises(Refused, match=words):
-        load_record(reference, Context(cache=_cache(tmp_path), here=project.folder))
+        project.load(reference)
 
 
-def test_without_a_record_the_stages_are_named(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path, record="")
-    context = Context(cache=_cache(tmp_path), here=project.folder)
+def test_without_a_record_the_stages_are_named(staged: DvcProject) -> None:
     with pytest.raises(Refused, match=r"neither a repro\.toml nor a dvc\.lock"):
-        load_record("dvc:main", context)
-    project.dvc("stage", "add", "--quiet", "--run", "--name", "note", "--outs", "note.txt", "echo x > note.txt")
-    project.commit("a stage")
-    with pytest.raises(Refused, match="one of note"):
-        load_record("dvc:main", context)
+        staged.load("dvc:main~1")
+    with pytest.raises(Refused, match="one of score"):
+        staged.load("dvc:main")
 
 
 # -- remotes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_relative_remote_of_the_committed_configuration_is_found(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path)
-    config = project.folder / ".dvc" / "config"
-    config.write_text(config.read_text().replace(str(project.remote), "../../elsewhere"))
-    project.model(2.0, "model")
+def test_a_relative_remote_of_the_committed_configuration_is_found(project: DvcProject) -> None:
+    project.store_at("../../elsewhere")
+    project.commit("another remote")
+    project.dvc("push", "--quiet")
     project.forget()
-    assert list((tmp_path / "elsewhere").rglob("*"))
+    assert list((project.folder.parent / "elsewhere").rglob("*"))
+    remove_tree(project.remote)
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 0, result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
 
 
 def test_the_remote_is_the_one_that_the_revision_names(project: DvcProject, tmp_path: Path) -> None:
-    project.model(2.0, "first")
-    project.git.git("tag", "v1")
-    project.dvc("remote", "modify", "store", "url", str(tmp_path / "second"))
-    project.model(3.0, "second")
+    project.store_at(str(tmp_path / "second"))
+    project.commit("another remote")
+    project.second_model()
+    project.dvc("push", "--quiet")
     project.forget()
-    result = project.audit("dvc:v1", "dvc:main")
+    for path in _holding(project.remote, b'"weight": 3.0'):
+        path.unlink()
+    result = project.audit("dvc:first", "dvc:main")
     assert result.status == 1, result.stderr
-    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    assert (scores("a"), scores("b")) == (project.expected(2.0), project.expected(3.0))
+
+
+def _holding(folder: Path, content: bytes) -> list[Path]:
+    found = [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, how: str) -> None:
-    project.model(2.0, "model")
-    with served(project.remote) as address:
-        url = address if how == "http" else project.remote.as_uri()
-        project.dvc("remote", "modify", "--local", "store", "url", url)
+    elsewhere = project.remote.rename(tmp_path / "elsewhere")
+    with served(elsewhere) as address:
+        url = address if how == "http" else elsewhere.as_uri()
+        (project.folder / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n    url = {url}\n")
         project.forget()
         result = project.audit("dvc:main", "dvc:main")
     assert result.status == 0, result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
 
 
 @contextlib.contextmanager
@@ -321,15 +234,12 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def test_an_output_in_another_remote_is_found(project: DvcProject, tmp_path: Path) -> None:
+    remove_tree(project.remote)
     project.dvc("remote", "add", "--quiet", "other", str(tmp_path / "other"))
-    (project.folder / "model").mkdir()
-    (project.folder / "model" / "weights.json").write_text('{"weight": 2.0}')
-    project.dvc("add", "--quiet", "--no-commit", "model")
     pointer = project.folder / "model.dvc"
     pointer.write_text(pointer.read_text().replace("path: model", "path: model\n  remote: other"))
-    project.dvc("commit", "--quiet", "--force")
     project.dvc("push", "--quiet")
-    project.commit("model")
+    project.commit("another remote")
     project.forget()
     assert not project.remote.exists()
     result = project.audit("dvc:main", "dvc:main")
@@ -337,17 +247,15 @@ def test_an_output_in_another_remote_is_found(project: DvcProject, tmp_path: Pat
 
 
 def test_a_damaged_cache_gives_way_to_the_remote(project: DvcProject) -> None:
-    project.model(2.0, "model")
-    for path in (project.folder / ".dvc" / "cache").rglob("*"):
-        if path.is_file() and b'"weight"' in path.read_bytes():
-            path.chmod(0o644)
-            path.write_text('{"weight": 9.0}')
+    for path in _holding(project.folder / ".dvc" / "cache", b'"weight"'):
+        path.chmod(0o644)
+        path.write_text('{"weight": 9.0}')
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 0, result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
 
 
-def test_a_commit_that_is_nowhere_is_refused(project: DvcProject, tmp_path: Path) -> None:
+def test_a_commit_that_is_nowhere_is_refused(project: DvcProject) -> None:
     result = project.audit(f"dvc:{'a' * 40}", "dvc:main")
     assert (result.status, result.stdout) == (2, "")
     assert "no such revision" in result.stderr
@@ -356,8 +264,9 @@ def test_a_commit_that_is_nowhere_is_refused(project: DvcProject, tmp_path: Path
 # -- DVC 2 --------------------------------------------------------------------------------------------------------
 
 
-def test_data_of_dvc_2_is_told_and_restored(project: DvcProject) -> None:
+def test_data_of_dvc_2_is_told_and_restored(templates: Templates, tmp_path: Path) -> None:
     """DVC 2 wrote no `hash: md5`, kept objects without files/md5, and hashed text without its carriage returns."""
+    project = project_at("start", tmp_path / "dvc", templates)
     content = b'{"weight":\r\n2.0}\r\n'
     md5 = hashlib.md5(content.replace(b"\r\n", b"\n")).hexdigest()
     listing = json.dumps([{"md5": md5, "relpath": "weights.json"}]).encode()
@@ -369,7 +278,7 @@ def test_data_of_dvc_2_is_told_and_restored(project: DvcProject) -> None:
     project.commit("DVC 2", {"model.dvc": f"outs:\n- md5: {folder}\n  size: 20\n  nfiles: 1\n  path: model\n"})
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 0, result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
     warnings = [text for part in result.report["sides"]["a"]["rebuild"] for text in part["warnings"]]
     assert any("DVC 2" in text for text in warnings)
     target = project.remote / md5[:2] / md5[2:]
@@ -383,46 +292,30 @@ def test_data_of_dvc_2_is_told_and_restored(project: DvcProject) -> None:
 # -- experiments and stages ---------------------------------------------------------------------------------------
 
 
-def staged(folder: Path, *, files: dict[str, str] | None = None, options: tuple[str, ...] = ()) -> DvcProject:
-    """A project without a record whose stage `score` has run."""
-    project = DvcProject(folder, record="")
-    project.model(2.0, "model")
-    if files:
-        project.commit("more", files)
-    inputs = ("--deps", "predict.py", "--deps", "inputs.csv", "--deps", "model", "--outs", "scores.csv", *options)
-    project.dvc("stage", "add", "--quiet", "--run", "--name", "score", "--params", "params.json:factor", *inputs, STAGE)
-    project.commit("a stage")
-    return project
-
-
-def test_an_experiment_is_audited_against_its_baseline(tmp_path: Path) -> None:
-    project = staged(tmp_path)
-    project.dvc("exp", "run", "--name", "sharper", "--set-param", "params.json:factor=1.5")
-    project.dvc("push", "--quiet", "--all-commits")
-    project.git.git("checkout", "--quiet", "--force", "main")
-    result = project.audit("dvc:main#score", "dvc:sharper#score", "--key", "id")
+def test_an_experiment_is_audited_against_its_baseline(staged: DvcProject) -> None:
+    staged.dvc("exp", "run", "--name", "sharper", "--set-param", "params.json:factor=1.5")
+    staged.dvc("push", "--quiet", "--all-commits")
+    staged.git.git("checkout", "--quiet", "--force", "main")
+    result = staged.audit("dvc:main#score", "dvc:sharper#score", "--key", "id")
     assert result.status == 1, result.stderr
-    assert (scores("a"), scores("b")) == (expected(project, 2.0), expected(project, 3.0))
+    assert (scores("a"), scores("b")) == (staged.expected(2.0), staged.expected(3.0))
     assert result.report["areas"]["parameters"]["status"] == "different"
 
 
-def test_the_table_of_a_stage_is_its_inputs_and_others_are_laid_in_its_place(tmp_path: Path) -> None:
-    project = staged(tmp_path)
-    record = load_record("dvc:main#score", Context(cache=_cache(tmp_path), here=project.folder))
+def test_the_table_of_a_stage_is_its_inputs_and_others_are_laid_in_its_place(staged: DvcProject) -> None:
+    record = staged.load("dvc:main#score")
     assert record.validation.inputs is not None
-    assert Path(record.validation.inputs).read_text() == (project.folder / "inputs.csv").read_text()
-    (project.folder / "other.csv").write_text("id,x\nq1,7\nq2,8\n")
-    result = project.audit("dvc:main#score", "dvc:main#score", "--key", "id", "--inputs", "other.csv")
+    assert Path(record.validation.inputs).read_text() == (staged.folder / "inputs.csv").read_text()
+    (staged.folder / "other.csv").write_text("id,x\nq1,7\nq2,8\n")
+    result = staged.audit("dvc:main#score", "dvc:main#score", "--key", "id", "--inputs", "other.csv")
     assert result.status == 0, result.stderr
     assert scores("a") == {"q1": 14.0, "q2": 16.0}
 
 
-def test_a_lock_that_is_older_than_its_commit_is_told(tmp_path: Path) -> None:
-    project = staged(tmp_path)
-    context = Context(cache=_cache(tmp_path), here=project.folder)
-    assert load_record("dvc:main#score", context).warnings == ()
-    project.commit("later", {"params.json": '{"factor": 1.5}', "predict.py": PREDICT + "# later\n"})
-    (warning,) = load_record("dvc:main#score", context).warnings
+def test_a_lock_that_is_older_than_its_commit_is_told(staged: DvcProject) -> None:
+    assert staged.load("dvc:main#score").warnings == ()
+    staged.commit("later", {"params.json": '{"factor": 1.5}', "predict.py": PREDICT + "# later\n"})
+    (warning,) = staged.load("dvc:main#score").warnings
     assert "another predict.py, params.json: factor" in warning
 
 
@@ -442,24 +335,23 @@ stages:
 """
 
 
-def test_a_stage_in_a_folder_runs_there_and_its_metrics_are_read(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path, record="")
-    project.model(2.0, "model")
+def test_a_stage_in_a_folder_runs_there_and_its_metrics_are_read(project: DvcProject) -> None:
+    project.without_record()
     (project.folder / "score").mkdir()
     project.commit("defined", {"dvc.yaml": IN_A_FOLDER})
     project.dvc("repro", "--quiet")
     project.commit("a stage")
-    record = load_record("dvc:main#score", Context(cache=_cache(tmp_path), here=project.folder))
+    record = project.load("dvc:main#score")
     assert record.expected.metrics == {"n": 40.0, "deep.share": 0.5}
     assert [item.path for item in record.data] == ["model"]
     result = project.audit("dvc:main#score", "dvc:main#score", "--key", "id")
     assert result.status == 0, result.stderr
-    assert scores("a") == expected(project, 2.0)
+    assert scores("a") == project.expected(2.0)
 
 
-def test_a_stage_that_leaves_the_repository_is_refused(tmp_path: Path) -> None:
-    project = DvcProject(tmp_path, record="")
+def test_a_stage_that_leaves_the_repository_is_refused(project: DvcProject) -> None:
+    project.without_record()
     lock = "schema: '2.0'\nstages:\n  x:\n    cmd: cat ../y\n    deps:\n    - path: ../../y\n      md5: aa\n"
     project.commit("a lock", {"dvc.lock": lock})
     with pytest.raises(Refused, match="outside of the repository"):
-        load_record("dvc:main#x", Context(cache=_cache(tmp_path), here=project.folder))
+        project.load("dvc:main#x")

@@ -44,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             print("out of weights", flush=True)
             os._exit(7)
         if behaviour == "link" and len(told["dataframe_split"]["data"]) < 500:
-            time.sleep(1)  # until the first rows are answered; then it would have the host read a file of the host's
+            while not os.path.exists("/repro/output/answer-1.json"):
+                time.sleep(0.05)  # until the first rows are answered; then the host would read a file of its own
             os.symlink("/etc/shadow", "/repro/output/answer-1.json.new")
             os.replace("/repro/output/answer-1.json.new", "/repro/output/answer-1.json")
         if self.path == "/invocations":

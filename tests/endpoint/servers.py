@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,22 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import need
-from tests.engines import free_port
+from tests.templates import Templates
 
-MODEL = """\
-import json, sys
-import mlflow, pandas as pd
-from sklearn.linear_model import Ridge
-rows = pd.DataFrame({"x": [i / 7 for i in range(1_250)], "y": [float(i % 3) for i in range(1_250)]})
-model = Ridge(alpha=0.1).fit(rows, rows["x"] * 2 + rows["y"])
-predictions = model.predict(rows)
-mlflow.sklearn.save_model(model, "model", signature=mlflow.models.infer_signature(rows, predictions))
-rows.insert(0, "id", [f"r{i:04}" for i in range(len(rows))])
-rows.to_csv("inputs.csv", index=False)
-weights = {"x": model.coef_[0], "y": model.coef_[1], "intercept": model.intercept_}
-json.dump({"weights": weights, "predictions": list(predictions)}, open("known.json", "w"))
-"""
+READY_S = 270  # an import takes minutes where the machine is busy; the test's own limit is 300
+LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
 
 
 @dataclass(frozen=True)
@@ -47,21 +35,18 @@ class Served:
 
 
 @contextlib.contextmanager
-def mlflow_server(folder: Path) -> Iterator[Served]:
+def mlflow_server(models: Path, folder: Path) -> Iterator[Served]:
     """A model that the real client saved, as `mlflow models serve` serves it."""
-    need("mlflow", importlib.util.find_spec("mlflow") is not None, "mlflow is not installed")
-    words = [sys.executable, "-c", MODEL]
-    made = subprocess.run(words, cwd=folder, env=quiet(), capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr[-2000:]
-    with serving(folder, "model") as url:
-        yield Served(url, folder, json.loads((folder / "known.json").read_text()))
+    with serving(folder, str(models / "model")) as url:
+        yield Served(url, models, json.loads((models / "known.json").read_text()))
 
 
 @contextlib.contextmanager
 def serving(folder: Path, model: str) -> Iterator[str]:
     """`mlflow models serve` in this environment."""
-    words = ["models", "serve", "--model-uri", model, "--env-manager", "local", "--host", "127.0.0.1"]
-    with process([sys.executable, "-m", "mlflow", *words], "--port", folder, "/ping", quiet()) as url:
+    words = ["models", "serve", "--model-uri", model, "--env-manager", "local", "--host", "127.0.0.1", "--port", "0"]
+    # It leaves a port of 0 out of what it tells uvicorn.
+    with process([sys.executable, "-m", "mlflow", *words], folder, "/ping", quiet() | {"UVICORN_PORT": "0"}) as url:
         yield url
 
 
@@ -72,32 +57,36 @@ def quiet() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def process(words: list[str], port_option: str, folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
-    """A server in a process group of its own, once it is ready."""
-    port = free_port()
-    with (folder / "server.log").open("wb") as log:
-        options = [port_option, str(port)] if port_option else []
+def process(words: list[str], folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
+    """A server of uvicorn that was told to take any port, in a process group of its own, once it is ready."""
+    log = folder / "server.log"
+    with log.open("wb") as stream:
         served = subprocess.Popen(
-            [*words, *options], cwd=folder, env=environment | {"MLSERVER_HTTP_PORT": str(port)},
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+            words, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
-        wait_for(f"http://127.0.0.1:{port}{ready}", served, folder / "server.log")
-        yield f"http://127.0.0.1:{port}"
+        yield _address(served, log, ready)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(served.pid, 15)
-        served.wait(30)
+            os.killpg(served.pid, signal.SIGTERM)
+        try:
+            served.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(served.pid, signal.SIGKILL)
+            served.wait()
 
 
-def wait_for(url: str, served: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
+def _address(served: subprocess.Popen[bytes], log: Path, ready: str) -> str:
+    """Where the server says that it listens, once it answers there that it is ready."""
+    deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and served.poll() is None:
-        with contextlib.suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=5) as answer:
-            if answer.status == 200:
-                return
+        address = LISTENING.search(log.read_text("utf-8", "replace"))
+        if address is not None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address[1]}{ready}", timeout=60) as answer:
+                if answer.status == 200:
+                    return address[1]
         time.sleep(0.2)
-    raise AssertionError(log.read_text()[-3000:])
+    raise AssertionError(log.read_text("utf-8", "replace")[-3000:])
 
 
 MLSERVER = ["mlserver==1.7.1", "numpy<2.3", "pandas<3"]
@@ -118,16 +107,11 @@ class Credit(MLModel):
 
 
 @contextlib.contextmanager
-def mlserver(folder: Path, models: list[str]) -> Iterator[str]:
+def mlserver(folder: Path, models: list[str], templates: Templates) -> Iterator[str]:
     """MLServer with these models, in an environment of its own. Needs a package registry."""
-    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-    environment = folder / "environment"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *MLSERVER], check=True)
-    places = {"http_port": 0, "grpc_port": free_port(), "metrics_port": free_port()}
-    settings = {"parallel_workers": 0, "host": "127.0.0.1", **places}
-    del settings["http_port"]  # given by its variable
+    environment = templates.folder("mlserver", _installed)
+    places = {"host": "127.0.0.1", "http_port": 0, "grpc_port": 0, "metrics_endpoint": None}
+    settings = {"parallel_workers": 0, **places}
     (folder / "settings.json").write_text(json.dumps(settings))
     for name in models:
         (folder / name).mkdir()
@@ -135,8 +119,16 @@ def mlserver(folder: Path, models: list[str]) -> Iterator[str]:
         told = {"name": name, "implementation": f"model_{name}.Credit"}
         (folder / name / "model-settings.json").write_text(json.dumps(told))
     words = [str(environment / "bin" / "mlserver"), "start", "."]
-    with process(words, "", folder, "/v2/health/ready", dict(os.environ)) as url:
+    with process(words, folder, "/v2/health/ready", dict(os.environ)) as url:
         yield url
+
+
+def _installed(environment: Path) -> None:
+    uv = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
+    make = [uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(environment)]
+    subprocess.run(make, check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *MLSERVER], check=True)
 
 
 # -- a server whose answers a test decides --------------------------------------------------------------------------
@@ -213,6 +205,22 @@ def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextlib.contextmanager
+def hanging(asked: Callable[[], object] = lambda: None) -> Iterator[Stub]:
+    """A stub that never answers, and says when it was asked."""
+    release = threading.Event()
+
+    def silent(path: str, document: dict[str, Any], number: int) -> Any:
+        asked()
+        release.wait()
+
+    with stub(silent) as server:
+        try:
+            yield server
+        finally:
+            release.set()
 
 
 def triple(path: str, document: dict[str, Any], number: int) -> Any:

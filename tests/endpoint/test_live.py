@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import threading
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.endpoint.servers import Served, mlflow_server, mlserver, serving, stub
-from tests.mlflow_store.test_mlflow import made_store
+from tests.endpoint.servers import Served, hanging, mlflow_server, mlserver, serving
+from tests.mlflow_store.stores import Store, database, first_audit, served_models
+from tests.templates import Templates
+from tests.warm import lend_empty_environment, lend_environments
 
 PREDICT = """\
 import csv, json, sys
@@ -32,9 +34,15 @@ with open(sys.argv[2], "w", newline="") as target:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as found:
+def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with mlflow_server(served_models(templates), tmp_path_factory.mktemp("mlflow")) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def warm(templates: Templates, own_folders: Path) -> None:
+    """No test here is about how an environment is made."""
+    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture
@@ -126,12 +134,10 @@ def test_a_record_of_an_endpoint_reads_again(served: Served, rebuilt: Project, t
 
 def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
-    release = threading.Event()
-    with stub(lambda *_: release.wait(30)) as server:
+    with hanging() as server:
         live = {"predict": {"protocol": "mlflow", "url": server.url, "timeout_s": 2}}
         project.record(a=live, b=project.deployment())
         result = project.audit()
-        release.set()
     assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
     told = " ".join(result.report["summary"])
     assert "after the limit of 2 s" in told
@@ -150,13 +156,19 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: S
     assert "score" in predictions(rebuilt, "a")[0]
 
 
+@pytest.fixture
+def store(templates: Templates) -> Store:
+    """The models of MLflow's tests, whose environment is in the test's cache."""
+    lend_environments(first_audit(templates).cache, Path(os.environ["REPRO_TUI_CACHE"]))
+    return database(templates)
+
+
 @pytest.mark.network
-def test_is_production_what_its_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_production_what_its_record_says(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registered model, served live, against the version that should be there, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
-    store = made_store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "store")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
-    with serving(store.folder, "models:/house/1") as url:
+    with serving(tmp_path, "models:/house/1") as url:
         same = project.run(url, "models:/house/1", "--report", "--repeat", "2", *project.options())
         other = project.run(url, "models:/house/2", "--report", "--repeat", "2", *project.options())
     assert (same.status, same.report["verdict"]) in [(0, "identical"), (0, "equal-to-rounding")], same.stderr
@@ -167,7 +179,7 @@ def test_is_production_what_its_record_says(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.network
-def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
+def test_a_real_server_of_open_inference(templates: Templates, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     with (project.folder / "typed.csv").open("w", newline="") as stream:
         out = csv.writer(stream)
@@ -177,7 +189,7 @@ def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
         )
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit"]) as url:
+    with mlserver(folder, ["credit"], templates) as url:
         words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "2", "--report")
         result = project.run(url, f"{url}/v2/models/credit", *words)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
@@ -202,12 +214,12 @@ def test_a_real_server_of_open_inference(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_several_models_have_to_be_named(tmp_path: Path) -> None:
+def test_several_models_have_to_be_named(templates: Templates, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     (project.folder / "typed.csv").write_text("x,y,n,town\n1.5,2.0,3,a\n")
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit", "other"]) as url:
+    with mlserver(folder, ["credit", "other"], templates) as url:
         words = ("--inputs", "typed.csv", "--repeat", "1", "--report")
         result = project.run(url, f"{url}/v2/models/absent", *words)
         good = project.run(f"{url}/v2/models/credit", f"{url}/v2/models/other/infer", *words)

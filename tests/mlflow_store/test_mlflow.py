@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as csv_module
@@ -31,119 +25,54 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import sandbox_works
-from tests.conftest import need
-from tests.engines import free_port
+from tests.endpoint.servers import process
+from tests.mlflow_store import stores
+from tests.mlflow_store.stores import Audited, Store, audit, program
+from tests.ports import closed_port
+from tests.templates import Templates
+from tests.warm import lend_empty_environment, lend_environments
 
 SECRET = "hunter2-c4n4ry"
 TEXT = csv_module.ConvertOptions(
     column_types=dict.fromkeys(("code", "n", "ok", "big"), pa.string()), strings_can_be_null=False
 )
-MAKE = """\
-import json, os, sys
-import mlflow, pandas as pd
-from sklearn.linear_model import Ridge
-rows = pd.DataFrame({"a": [i / 10 for i in range(30)], "b": [float(i % 3) for i in range(30)]})
-target = rows["a"] * 2 + rows["b"]
-made = []
-for alpha in (0.1, 5.0):
-    with mlflow.start_run(run_name=f"ridge {alpha}") as run:
-        model = Ridge(alpha=alpha).fit(rows, target)
-        mlflow.log_params({"alpha": alpha, "note": "[/red]"})
-        mlflow.log_metric("r2", model.score(rows, target))
-        mlflow.log_input(mlflow.data.from_pandas(rows, name="houses"), context="validation")
-        if alpha == 0.1:
-            mlflow.set_tag("mlflow.source.git.commit", "1" * 40)
-            mlflow.set_tag("mlflow.source.git.repoURL", "/nowhere/repository")
-        info = mlflow.sklearn.log_model(model, name="model", input_example=rows.head(12), registered_model_name="house")
-        predictions = list(model.predict(rows.head(12)))
-        made.append({"run": run.info.run_id, "model": info.model_uri, "predictions": predictions})
-with mlflow.start_run() as run:
-    made.append({"run": run.info.run_id})
-class Codes(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input, params=None):
-        scores = model_input["n"] * 2 + model_input["ok"] * params["threshold"]
-        return pd.DataFrame({"code": ["<" + code + ">" for code in model_input["code"]], "score": scores})
-codes = pd.DataFrame({"code": ["007", "", "NA", "1e5"], "n": [0.1, 2.0, 3.0, 4.0], "ok": [True, False, True, False]})
-codes["big"] = [2**53 + 1, 1, 2, 3]
-codes.assign(other="x").to_csv("codes.csv", index=False)
-signature = mlflow.models.infer_signature(codes, codes[["code"]], params={"threshold": 0.5})
-with mlflow.start_run() as run:
-    source = os.path.abspath("codes.csv")
-    mlflow.log_input(mlflow.data.from_pandas(codes, source=source, name="codes"), context="validation")
-    mlflow.log_params({"threshold": 1, "depth": 3, "on": True, "layers": [1, 2], "version": "1.10", "api_key": 123456})
-    mlflow.log_metrics({"good": 0.5, "bad": float("nan")})
-    pins = [f"mlflow=={mlflow.__version__}"]
-    info = mlflow.pyfunc.log_model(
-        name="codes", python_model=Codes(), signature=signature, input_example=codes.head(2), pip_requirements=pins
-    )
-    made.append({"run": run.info.run_id, "model": info.model_uri, "inputs": source})
-mlflow.MlflowClient().set_registered_model_alias("house", "prod", "1")
-print(json.dumps(made))
-"""
 
 
-@dataclass
-class Store:
-    """A tracking store with two versions of a model, and a run without one."""
-
-    uri: str
-    folder: Path
-    made: list[dict[str, Any]]
-
-    def load(self, reference: str, here: Path) -> Record:
-        return load_record(reference, Context(cache=Cache(here / "cache"), here=here))
+@pytest.fixture
+def database(templates: Templates) -> Store:
+    return stores.database(templates)
 
 
-def made_store(uri: str, folder: Path) -> Store:
-    need("mlflow", importlib.util.find_spec("sklearn") is not None, "scikit-learn is not installed")
-    need("mlflow", importlib.util.find_spec("mlflow") is not None, "mlflow is not installed")
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_ALLOW_FILE_STORE": "true", "DO_NOT_TRACK": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", MAKE],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return Store(uri, folder, json.loads(done.stdout.strip().splitlines()[-1]))
+@pytest.fixture
+def audited(templates: Templates) -> Audited:
+    """Both versions of the house model, audited with nothing in the cache."""
+    return stores.first_audit(templates)
+
+
+@pytest.fixture
+def warm(audited: Audited) -> None:
+    """The environment of the house model is in the test's cache."""
+    lend_environments(audited.cache, Path(os.environ["REPRO_TUI_CACHE"]))
+
+
+@pytest.fixture
+def empty_environment(templates: Templates) -> None:
+    """An environment without packages is in the test's cache."""
+    lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    folder = tmp_path_factory.mktemp("database")
-    return made_store(f"sqlite:///{folder}/mlflow.db", folder)
-
-
-@pytest.fixture(scope="module")
-def server(database: Store) -> Iterator[str]:
+def server(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real tracking server over the database."""
-    address = f"127.0.0.1:{free_port()}"
-    host, _, port = address.partition(":")
-    served = subprocess.Popen(
-        [
-            *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", host, "--port", port),
-            *("--backend-store-uri", database.uri, "--workers", "1"),
-            *("--artifacts-destination", str(database.folder / "mlartifacts")),
-        ],
-        cwd=database.folder,
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 240  # seconds: it imports for a minute where the machine is busy
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-                break
-            time.sleep(0.2)
-        yield f"http://{address}"
-    finally:
-        os.killpg(served.pid, 9)
-        served.wait(30)
+    store, folder = stores.database(templates), tmp_path_factory.mktemp("server")
+    words = [
+        *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0"),
+        *("--backend-store-uri", store.uri, "--workers", "1"),
+        *("--artifacts-destination", str(store.folder / "mlartifacts")),
+    ]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with process(words, folder, "/health", environment) as url:
+        yield url
 
 
 def told_location(record: Record) -> Path:
@@ -151,29 +80,11 @@ def told_location(record: Record) -> Path:
     return Path(json.loads((Path(record.base) / "mlflow.json").read_text())["location"])
 
 
-def audit(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    options = () if sandbox_works() else ("--isolation", "none")
-    return program(store, here, *arguments, *options, "--report")
-
-
-def program(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "repro_tui", *arguments],
-        cwd=here,
-        env=os.environ | {"MLFLOW_TRACKING_URI": store.uri},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
-
-
 @pytest.mark.network
-def test_two_versions_are_audited_row_by_row(database: Store, tmp_path: Path) -> None:
-    status, report, words = audit(database, tmp_path, "models:/house@prod", "models:/house/2", "--repeat", "2")
-    assert status == 1, words
-    newest = AuditFolder(max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir()))
+def test_two_versions_are_audited_row_by_row(database: Store, audited: Audited) -> None:
+    report = audited.report
+    assert audited.status == 1, audited.words
+    newest = AuditFolder(max(audited.audits.iterdir()))
     for side, made in zip("ab", database.made, strict=False):
         found = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
         assert found == pytest.approx(made["predictions"], rel=1e-12)
@@ -183,10 +94,11 @@ def test_two_versions_are_audited_row_by_row(database: Store, tmp_path: Path) ->
     assert report["areas"]["data"]["status"] == "different"
     assert report["areas"]["environment"]["status"] == "same"
     assert report["sides"]["a"]["isolation"]["network"] == "none" or not sandbox_works()
-    assert not list(tmp_path.glob("ml*"))  # no stray store beside the user
+    assert not list(audited.here.iterdir())  # no stray store beside the user
 
 
 @pytest.mark.network
+@pytest.mark.usefixtures("warm")
 def test_a_written_record_is_audited_and_a_run_is_verified(database: Store, tmp_path: Path) -> None:
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
     rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
@@ -240,10 +152,11 @@ def test_the_same_over_http(database: Store, server: str, tmp_path: Path, monkey
     assert over_http.code == direct.code
 
 
-def test_the_older_file_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = made_store(str(tmp_path / "store" / "mlruns"), tmp_path / "store")
+def test_the_older_file_store(templates: Templates, monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
+    store = stores.file_store(templates)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    record = store.load(f"runs:/{store.made[1]['run']}", store.folder)  # found beside the user, as MLflow does
+    context = Context(cache=cache, here=store.folder)
+    record = load_record(f"runs:/{store.made[1]['run']}", context)  # found beside the user, as MLflow does
     assert record.parameters.values["alpha"] == 5.0
     assert record.predict is not None
 
@@ -278,9 +191,10 @@ def test_what_is_not_there_is_refused_in_one_line(
 
 
 def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{free_port()}")
-    with pytest.raises(Refused, match="nothing answers there") as error:
-        database.load("models:/house/1", tmp_path)
+    with closed_port() as port:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{port}")
+        with pytest.raises(Refused, match="nothing answers there") as error:
+            database.load("models:/house/1", tmp_path)
     assert "hunter2" not in str(error.value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(Refused, match="MLFLOW_TRACKING_URI is not set"):
@@ -292,21 +206,11 @@ def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, m
 
 
 def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        held: list[socket.socket] = []
-        taking = threading.Thread(target=lambda: held.append(listener.accept()[0]), daemon=True)
-        taking.start()
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # its kernel takes connections, and nothing answers them
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        monkeypatch.setitem(repro_tui.support.mlflow.TIMEOUT_S, "describe", 8.0)
-        began = time.monotonic()
+        monkeypatch.setitem(repro_tui.support.mlflow.TIMEOUT_S, "describe", 8.0)  # MLflow's own limits are longer
         with pytest.raises(Refused, match="did not answer within 8 s"):
             database.load("models:/house/1", tmp_path)
-        assert time.monotonic() - began < 30
-        taking.join(5)
-        for connection in held:
-            connection.close()
 
 
 def test_parameters_are_typed_as_far_as_it_is_known(
@@ -384,21 +288,20 @@ def test_a_registry_of_its_own_is_asked(database: Store, tmp_path: Path, monkeyp
 
 
 def test_a_link_among_the_artifacts_is_never_followed(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
-    record = database.load(database.made[1]["model"], tmp_path)
-    link = told_location(record) / "leak"
-    link.symlink_to("/etc/passwd")
-    try:
-        for cache in ("cache", "other"):  # the first knows where the files lie, the second asks MLflow
-            context = Context(cache=Cache(tmp_path / cache), here=tmp_path)
-            with pytest.raises(Inconclusive, match="is a link"):
-                rebuild_data(record, None, context)
-    finally:
-        link.unlink()
+    store = stores.own_database(templates, tmp_path / "store")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    record = store.load(store.made[1]["model"], tmp_path)
+    assert told_location(record).is_relative_to(store.folder)
+    (told_location(record) / "leak").symlink_to("/etc/passwd")
+    for cache in ("cache", "other"):  # the first knows where the files lie, the second asks MLflow
+        context = Context(cache=Cache(tmp_path / cache), here=tmp_path)
+        with pytest.raises(Inconclusive, match="is a link"):
+            rebuild_data(record, None, context)
 
 
+@pytest.mark.usefixtures("empty_environment")
 def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp_path: Path) -> None:
     (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
     (tmp_path / "requirements.txt").write_text("")
@@ -414,19 +317,22 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp
         },
     }
     (tmp_path / "x.json").write_text(json.dumps(document))
-    uri = f"http://ada:{SECRET}@127.0.0.1:{free_port()}"
-    status, report, words = audit(Store(uri, tmp_path, []), tmp_path, "x.json", "x.json")
-    assert status == 3, words
-    assert "nothing answers there" in " ".join(report["summary"])
-    newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
-    written = [path.read_bytes() for path in newest.rglob("*") if path.is_file()]
-    assert not any(SECRET.encode() in text for text in (words.encode(), json.dumps(report).encode(), *written))
-    status, _, words = audit(Store(uri, tmp_path, []), tmp_path, "models:/house/1", "models:/house/2")
-    assert status == 2, words
-    assert all("nothing answers there" in line for line in words.splitlines())
-    assert SECRET not in words
+    with closed_port() as port:
+        uri = f"http://ada:{SECRET}@127.0.0.1:{port}"
+        gone = Store(uri, tmp_path, [])
+        status, report, words = audit(gone, tmp_path, "x.json", "x.json")
+        assert status == 3, words
+        assert "nothing answers there" in " ".join(report["summary"])
+        newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
+        written = [path.read_bytes() for path in newest.rglob("*") if path.is_file()]
+        assert not any(SECRET.encode() in text for text in (words.encode(), json.dumps(report).encode(), *written))
+        status, _, words = audit(gone, tmp_path, "models:/house/1", "models:/house/2")
+        assert status == 2, words
+        assert all("nothing answers there" in line for line in words.splitlines())
+        assert SECRET not in words
 
 
+@pytest.mark.usefixtures("empty_environment")
 def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()

@@ -8,18 +8,21 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from repro_tui.model.record import Record
+from repro_tui.rebuild.interpreters import uv_binary
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Result, sandbox_works
 from tests.conftest import GitRepository, need
+from tests.repositories import ExistingRepository
+from tests.templates import Templates
 
 TRAIN = """\
 import json, sys
@@ -70,8 +73,13 @@ class WandbProject:
 
     def __post_init__(self) -> None:
         need("wandb", importlib.util.find_spec("wandb") is not None, "wandb is not installed here")
-        self.git = GitRepository(self.folder / "project")
-        self.root = self.git.folder
+        self.root = self.folder / "project"
+        if self.root.exists():  # a copy of one that was made before
+            self.git = ExistingRepository(self.root)
+            self.commit = self.git.git("rev-parse", "HEAD")
+            self.runs += sorted((self.root / "wandb").glob("offline-run-*"))
+            return
+        self.git = GitRepository(self.root)
         rows = "".join(f"r{n:03},{n / 10}\n" for n in range(40))
         ignored = "wandb/\nweights.json\n"
         files = {"train.py": TRAIN, "predict.py": PREDICT, "inputs.csv": f"id,x\n{rows}", ".gitignore": ignored}
@@ -127,3 +135,66 @@ class WandbProject:
 def log_file(run: Path) -> Path:
     (found,) = run.glob("*.wandb")
     return found
+
+
+# -- what is made once a test run ---------------------------------------------------------------------------------
+
+
+def trained_project(folder: Path, templates: Templates) -> tuple[WandbProject, Path]:
+    """A project of the test's own with a run whose factor is 2 and whose model weighs 2.0.
+
+    It is a copy: in the run's log, its folder and the files of its artifact are where they were made.
+    """
+    need("wandb", importlib.util.find_spec("wandb") is not None, "wandb is not installed here")
+    project = WandbProject(templates.copy("wandb-run", _trained, folder))
+    (run,) = project.runs
+    return project, run
+
+
+def _trained(folder: Path) -> None:
+    WandbProject(folder).train(config={"factor": 2}, weight=2.0)
+
+
+def lean_python(templates: Templates, *packages: str) -> str:
+    """An interpreter with W&B and little else, whose freeze can be had from an index."""
+    name = f"python-with-{'-'.join(packages).translate(str.maketrans('=<', '--'))}"
+    return str(templates.folder(name, lambda folder: _installed(folder, packages)) / "bin" / "python")
+
+
+def _installed(folder: Path, packages: tuple[str, ...]) -> None:
+    install = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages]
+    for words in (["venv", "--quiet", "--allow-existing", str(folder)], install):
+        done = subprocess.run([uv_binary(), *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def lean_project(folder: Path, templates: Templates) -> WandbProject:
+    """A project that is trained where there are few packages."""
+    return WandbProject(folder, lean_python(templates, "wandb==0.31.0"))
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit and all that it made, with nothing in its cache before."""
+
+    result: Result
+    project: WandbProject
+    audits: Path
+    cache: Path
+
+
+def first_audit(templates: Templates) -> Audited:
+    """Two lean runs, audited. It is done once, as it makes an environment, which later audits start with."""
+    folder = templates.folder("wandb-audit", lambda made: _first_audit(made, templates))
+    outcome = json.loads((folder / "outcome.json").read_text())
+    return Audited(Result(**outcome), WandbProject(folder / "runs"), folder / "audits", folder / "cache")
+
+
+def _first_audit(folder: Path, templates: Templates) -> None:
+    (folder / "runs").mkdir()
+    project = lean_project(folder / "runs", templates)
+    runs = [f"wandb:{project.train(weight=2.0, config={'factor': factor})}" for factor in (1.0, 1.5)]
+    places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}
+    given = ("--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND)
+    result = project.audit(*runs, *given, **places)
+    (folder / "outcome.json").write_text(json.dumps(asdict(result)))

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -173,11 +172,13 @@ def _page(nodes: list[Any]) -> dict[str, Any]:
 def serving(server: WandbServer) -> Iterator[WandbServer]:
     """The server on a free port, until the block ends."""
 
+    released = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-            while server.hang:
-                time.sleep(0.1)
+            if server.hang:
+                released.wait()
             if self.path != "/graphql":
                 return self._reply(b"{}")
             server.headers.append(self.headers.get("authorization", ""))
@@ -213,7 +214,7 @@ def serving(server: WandbServer) -> Iterator[WandbServer]:
     try:
         yield server
     finally:
-        server.hang = False
+        released.set()
         http.shutdown()
         http.server_close()
         thread.join()

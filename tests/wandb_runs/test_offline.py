@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import struct
-import subprocess
 import zlib
 from pathlib import Path
 
@@ -21,13 +20,24 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.model.workspace import FetchedData
 from repro_tui.rebuild.data import rebuild_data
-from repro_tui.rebuild.interpreters import uv_binary
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.wandb_log import BLOCK, HEADER, Torn, read_log
 from tests.conftest import GitRepository
-from tests.wandb_runs.runs import COMMAND, TRAIN, WandbProject, log_file
+from tests.templates import Templates
+from tests.wandb_runs.runs import (
+    COMMAND,
+    TRAIN,
+    Audited,
+    WandbProject,
+    first_audit,
+    lean_project,
+    lean_python,
+    log_file,
+    trained_project,
+)
+from tests.warm import lend_environments
 
 
 @pytest.fixture
@@ -35,23 +45,30 @@ def project(tmp_path: Path) -> WandbProject:
     return WandbProject(tmp_path)
 
 
-def lean_python(folder: Path, *packages: str) -> str:
-    """An interpreter with W&B and little else, whose freeze can be had from an index."""
-    python = folder / "lean" / "bin" / "python"
-    words = [[uv_binary(), "venv", "--quiet", str(folder / "lean")]]
-    words.append([uv_binary(), "pip", "install", "--quiet", "--python", str(python), *packages])
-    for arguments in words:
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    return str(python)
+@pytest.fixture
+def trained(templates: Templates, tmp_path: Path) -> tuple[WandbProject, Path]:
+    return trained_project(tmp_path / "trained", templates)
+
+
+@pytest.fixture
+def first(templates: Templates) -> Audited:
+    """Two lean runs, audited with nothing in the cache."""
+    return first_audit(templates)
+
+
+@pytest.fixture
+def lean(first: Audited, templates: Templates, tmp_path: Path) -> WandbProject:
+    """A project whose runs have the environment that is in the cache already."""
+    lend_environments(first.cache, Path(os.environ["REPRO_TUI_CACHE"]))
+    return lean_project(tmp_path / "lean", templates)
 
 
 def gaps(record: Record) -> dict[str, str]:
     return {item.field: item.why for item in record.missing}
 
 
-def scores(side: str) -> dict[str, float]:
-    newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
+def scores(side: str, audits: Path | None = None) -> dict[str, float]:
+    newest = max((audits or Path(os.environ["REPRO_TUI_AUDITS"])).iterdir())
     table = pq.read_table(AuditFolder(newest).path / side / "run-1.parquet").to_pydict()
     return dict(zip(map(str, table["id"]), map(float, table["score"]), strict=True))
 
@@ -81,14 +98,15 @@ def test_a_run_is_read_from_its_folder(project: WandbProject) -> None:
     assert {"predict", "validation.inputs"} <= set(gaps(record))
 
 
-def test_the_log_itself_and_the_latest_run_can_be_named(project: WandbProject) -> None:
-    run = project.train(weight=2.0)
+def test_the_log_itself_and_the_latest_run_can_be_named(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     named = {project.load(f"wandb:{place}").description for place in ("wandb/latest-run", run, log_file(run))}
     assert len(named) == 1
 
 
-def test_a_dirty_run_is_told(project: WandbProject) -> None:
-    clean = project.load(f"wandb:{project.train()}")
+def test_a_dirty_run_is_told(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
+    clean = project.load(f"wandb:{run}")
     assert clean.code is not None
     assert clean.code.dirty is None
     assert "code.dirty" in gaps(clean)
@@ -101,15 +119,10 @@ def test_a_dirty_run_is_told(project: WandbProject) -> None:
 
 
 @pytest.mark.network
-def test_two_runs_are_audited_row_by_row(tmp_path: Path) -> None:
-    project = WandbProject(tmp_path, lean_python(tmp_path, "wandb==0.31.0"))
-    first = project.train(weight=2.0, config={"factor": 1.0})
-    second = project.train(weight=2.0, config={"factor": 1.5})
-    result = project.audit(
-        f"wandb:{first}", f"wandb:{second}", "--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND
-    )
+def test_two_runs_are_audited_row_by_row(first: Audited) -> None:
+    result, project = first.result, first.project
     assert result.status == 1, result.stderr
-    assert (scores("a"), scores("b")) == (project.expected(2.0), project.expected(3.0))
+    assert (scores("a", first.audits), scores("b", first.audits)) == (project.expected(2.0), project.expected(3.0))
     areas = result.report["areas"]
     assert {name: area["status"] for name, area in areas.items() if name != "predictions"} == {
         "code": "same",
@@ -122,8 +135,8 @@ def test_two_runs_are_audited_row_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_a_written_record_is_audited_and_verified_and_moves_with_its_run(tmp_path: Path) -> None:
-    project = WandbProject(tmp_path / "one", lean_python(tmp_path, "wandb==0.31.0"))
+def test_a_written_record_is_audited_and_verified_and_moves_with_its_run(lean: WandbProject, tmp_path: Path) -> None:
+    project = lean
     run = project.train(weight=2.0, config={"factor": 1.5})
     given = ("--inputs", "inputs.csv", "--predict", COMMAND)
     done = project.run("record", f"wandb:{run}", "-o", "run.toml", *given)
@@ -143,8 +156,8 @@ def test_a_written_record_is_audited_and_verified_and_moves_with_its_run(tmp_pat
 
 @pytest.mark.network
 @pytest.mark.parametrize("version", ["0.19.11", "0.22.3"])
-def test_older_clients_folders_are_read(tmp_path: Path, version: str) -> None:
-    project = WandbProject(tmp_path, lean_python(tmp_path, f"wandb=={version}", "setuptools<81"))
+def test_older_clients_folders_are_read(templates: Templates, tmp_path: Path, version: str) -> None:
+    project = WandbProject(tmp_path, lean_python(templates, f"wandb=={version}", "setuptools<81"))
     record = project.load(f"wandb:{project.train(weight=2.0, config={'factor': 1})}")
     assert record.code is not None
     assert record.code.commit == project.commit
@@ -170,8 +183,9 @@ def staged(project: WandbProject) -> Path:
     return next(path for path in (project.folder / "data").rglob("tmp*") if path.is_file())
 
 
-def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(project: WandbProject) -> None:
-    run = project.train(weight=2.0)
+@pytest.mark.network
+def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(lean: WandbProject) -> None:
+    project, run = lean, lean.train(weight=2.0)
     for path in (project.folder / "data").rglob("tmp*"):
         path.chmod(0o644)
         path.write_text('{"weight": 9.0}')
@@ -183,8 +197,8 @@ def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(project: Wan
     assert f"fetched md5 {tampered}" in words
 
 
-def test_a_manifest_that_is_not_the_recorded_one_is_refused(project: WandbProject, tmp_path: Path) -> None:
-    run = project.train(weight=2.0)
+def test_a_manifest_that_is_not_the_recorded_one_is_refused(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     record = f"""\
 schema = 1
 [deployments.other]
@@ -208,8 +222,9 @@ commit = "{project.git.commit({"requirements.txt": ""})}"
     assert read_log(log_file(run)).artifacts["model"].digest in words
 
 
-def test_files_that_have_left_the_staging_are_told(project: WandbProject) -> None:
-    run = project.train(weight=2.0)
+@pytest.mark.network
+def test_files_that_have_left_the_staging_are_told(lean: WandbProject) -> None:
+    project, run = lean, lean.train(weight=2.0)
     remove_tree(project.folder / "data")
     status, words = audited(project, run)
     assert status == 3
@@ -302,8 +317,10 @@ def test_records_that_span_blocks_are_put_together(project: WandbProject) -> Non
     assert list(log.artifacts) == ["model"]
 
 
-def test_a_torn_log_is_read_as_far_as_it_goes_and_its_metrics_are_not_believed(project: WandbProject) -> None:
-    run = project.train(config={"factor": 2})
+def test_a_torn_log_is_read_as_far_as_it_goes_and_its_metrics_are_not_believed(
+    trained: tuple[WandbProject, Path],
+) -> None:
+    project, run = trained
     whole = log_file(run).read_bytes()
     log_file(run).write_bytes(whole[:-20])
     record = project.load(f"wandb:{run}")
@@ -313,8 +330,8 @@ def test_a_torn_log_is_read_as_far_as_it_goes_and_its_metrics_are_not_believed(p
     assert any("ends in the middle" in warning for warning in record.warnings)
 
 
-def test_a_changed_byte_is_noticed(project: WandbProject) -> None:
-    run = project.train(config={"factor": 2})
+def test_a_changed_byte_is_noticed(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     raw = bytearray(log_file(run).read_bytes())
     at = raw.index(b"accuracy")
     raw[at] ^= 1
@@ -322,8 +339,8 @@ def test_a_changed_byte_is_noticed(project: WandbProject) -> None:
     assert "the checksum of a record is wrong" in gaps(project.load(f"wandb:{run}"))["expected.metrics"]
 
 
-def test_every_cut_of_a_log_is_read_or_refused(project: WandbProject) -> None:
-    run = project.train(config={"factor": 2}, weight=2.0)
+def test_every_cut_of_a_log_is_read_or_refused(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     whole = log_file(run).read_bytes()
     for length in range(0, len(whole) - 1, 7):
         log_file(run).write_bytes(whole[:length])
@@ -346,8 +363,8 @@ def test_a_file_that_is_no_log_is_refused(tmp_path: Path, content: bytes) -> Non
         load_record("wandb:offline-run-x", context)
 
 
-def test_a_folder_without_a_log_or_with_two_is_refused(project: WandbProject) -> None:
-    run = project.train()
+def test_a_folder_without_a_log_or_with_two_is_refused(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     shutil.copy(log_file(run), run / "another.wandb")
     with pytest.raises(Refused, match=r"2 \.wandb files"):
         project.load(f"wandb:{run}")
@@ -355,8 +372,8 @@ def test_a_folder_without_a_log_or_with_two_is_refused(project: WandbProject) ->
         project.load(f"wandb:{project.root}")
 
 
-def test_a_freeze_is_kept_without_what_no_index_has(project: WandbProject) -> None:
-    run = project.train()
+def test_a_freeze_is_kept_without_what_no_index_has(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
     freeze = (
         "six==1.17.0\n# a comment\n-e git+https://ada:s3cr3t-w0rd@example.org/x.git#egg=x\n"
         "own @ file:///srv/own\nloose>=1\nSix==1.16.0\ntorch==2.1.0+cu118\n"

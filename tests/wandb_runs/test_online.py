@@ -17,7 +17,7 @@ import pytest
 import repro_tui.support.wandb_api
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
-from tests.engines import free_port
+from tests.ports import closed_port
 from tests.wandb_runs.runs import COMMAND, WandbProject
 from tests.wandb_runs.server import KEY, WandbServer, serving
 
@@ -120,10 +120,11 @@ def test_a_server_that_hangs_is_given_up(
 
 def test_a_server_that_is_not_there_is_given_up(project: WandbProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repro_tui.support.wandb_api, "TIMEOUT_S", 30.0)
-    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1") as refused:
-        project.load("wandb:acme/credit/abc123")
+    with closed_port() as port:
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1") as refused:
+            project.load("wandb:acme/credit/abc123")
     assert "WANDB_BASE_URL" in str(refused.value)
 
 

@@ -1,0 +1,41 @@
+"""Environments made once a test run: an audit that does not test how they are made starts with them in its cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from repro_tui.model.record import Environment, Record
+from repro_tui.rebuild.python_environment import rebuild_python_environment
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+from tests.templates import Templates
+
+NOTES = ("interpreters", "inventory", "resolutions")
+
+
+def lend_environments(source: Path, target: Path) -> None:
+    """Puts the environments of one cache into another, and what is known of them, but nothing else: no data.
+
+    The folders are links, so that no environment is copied; their manifests are checked as those of any other.
+    """
+    folders = source / "folders" / "environments"
+    own = target / "folders" / "environments"
+    own.mkdir(parents=True, exist_ok=True)
+    for manifest in folders.glob("*.manifest"):
+        shutil.copy2(manifest, own)
+        (own / manifest.stem).symlink_to(folders / manifest.stem)
+    for kind in NOTES:
+        if (source / "notes" / kind).is_dir():
+            shutil.copytree(source / "notes" / kind, target / "notes" / kind, dirs_exist_ok=True)
+
+
+def lend_empty_environment(templates: Templates, target: Path) -> None:
+    """Puts the environment without packages of this machine's Python into a cache."""
+    lend_environments(templates.folder("environment-without-packages", _without_packages) / "cache", target)
+
+
+def _without_packages(folder: Path) -> None:
+    (folder / "requirements.txt").touch()
+    record = Record("x", "x", environment=Environment(requirements="file:requirements.txt"), base=str(folder))
+    rebuild_python_environment(record, None, Context(cache=Cache(folder / "cache"), here=folder))
