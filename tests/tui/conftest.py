@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 import pytest_textual_snapshot
 import textual._wait
+import textual.screen
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
+from textual._context import message_hook as message_hook_context
+
+from tests.tui.driving import handled
 
 ROOT = Path(__file__).parents[2] / "snapshots"
 
@@ -37,6 +41,10 @@ def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key press waits for an idle processor twice: 5 ms instead of 20 each, for `settle` waits for the work."""
-    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", 0.005)
+def counted_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`settle` counts messages; a key press waits for it alone, and not for an idle processor twice."""
+    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", 0)
+    monkeypatch.setattr(textual.screen, "UPDATE_PERIOD", 3600)
+    token = message_hook_context.set(handled)
+    yield
+    message_hook_context.reset(token)
