@@ -240,13 +240,17 @@ class Auditor(App[int]):
 
     def action_run_again(self) -> None:
         """Audits the same two references again."""
-        self._again(explain=False)
+        self._start_again(explain=False)
 
     def action_explain(self) -> None:
         """Audits them again, and looks for the cause."""
-        self._again(explain=True)
+        self._start_again(explain=True)
 
-    @work(thread=True, exclusive=True)
+    def _start_again(self, *, explain: bool) -> None:
+        if not any(worker.group == "again" for worker in self.workers):  # else it is being planned already
+            self._again(explain=explain)
+
+    @work(thread=True, group="again")
     def _again(self, *, explain: bool) -> None:
         from repro_tui.audit.launch import start
         from repro_tui.audit.plan import plan_again

@@ -9,13 +9,18 @@ from typing import Any
 import pytest
 import pytest_textual_snapshot
 import textual._wait
+import textual.screen
 from syrupy.extensions.single_file import SingleFileSnapshotExtension
+from textual._context import message_hook
+from textual.css.stylesheet import Stylesheet
+
+from tests.tui.driving import handled
 
 ROOT = Path(__file__).parents[2] / "snapshots"
 
 
 @pytest.fixture(autouse=True)
-def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives the plug-in an extension that writes where this project keeps its pictures."""
     original: Any = pytest_textual_snapshot.SVGImageExtension
 
@@ -33,10 +38,33 @@ def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("COLORFGBG", "15;0")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    return
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key press waits for an idle processor twice: 5 ms instead of 20 each, for `settle` waits for the work."""
-    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", 0.005)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`settle` alone says when all is drawn: by messages, which are counted, and never by time.
+
+    Neither does a key press wait for an idle processor, nor does a timer draw frames between.
+    """
+    monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", 0)
+    monkeypatch.setattr(textual.screen, "UPDATE_PERIOD", 3600)
+    token = message_hook.set(handled)
+    yield
+    message_hook.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Style sheets are parsed once a test run: every application and every screen that opens parses all of them."""
+    original = Stylesheet._parse_rules
+
+    def parse(sheet: Stylesheet, *source: Any, **options: Any) -> Any:
+        key = (tuple(sorted(sheet._variables.items())), source, tuple(sorted(options.items())))
+        if key not in PARSED:
+            PARSED[key] = original(sheet, *source, **options)
+        return PARSED[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse)
+
+
+PARSED: dict[Any, Any] = {}

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
+from textual._context import message_hook as message_hook_context
+from textual.events import Callback, Timer
+from textual.message import Message
+from textual.worker import WorkerCancelled
+
 from repro_tui.tui.app import Auditor
+
+QUIET_ROUNDS = 3  # a callback that waits for a refresh, the refresh that it asks for, and what that sends
+
+
+class Handled:
+    """Counts the messages that the interface handles, but for those that `settle` sends and for what a clock sends."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, message: Message) -> None:
+        flush = isinstance(message, Callback) and "decrement_counter" in repr(message.callback)
+        if not flush and not isinstance(message, Timer):
+            self.count += 1
+
+
+handled = Handled()
 
 
 async def settle(pilot: Any) -> None:
-    """Waits until what was asked for is drawn: until no worker is at work, and none was begun by what one told.
+    """Waits until what was asked for is drawn: no worker is at work, and nobody has sent anybody a message.
 
-    Only the last pause waits for the processor to be idle, which takes 20 ms at the least.
+    It never waits for an idle processor: beside other work a process that is not served looks idle.
     """
     quiet = 0
-    while quiet < 2:
+    while quiet < QUIET_ROUNDS:
+        before = handled.count
         await pilot.pause(0)
-        quiet = 0 if len(pilot.app.workers) else quiet + 1
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+        workers = list(pilot.app.workers)
+        for worker in workers:
+            with contextlib.suppress(WorkerCancelled):  # its successor is among the workers, or comes in a later round
+                await worker.wait()
+        waiting = any(screen._callbacks for screen in pilot.app.screen_stack)
+        quiet = 0 if workers or waiting or handled.count != before else quiet + 1
 
 
-async def until(pilot: Any, holds: Callable[[], object], seconds: float = 20) -> None:
+async def until(pilot: Any, holds: Callable[[], object], seconds: float = 120) -> None:
     """Waits for what comes in its own time, such as what the palette finds."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, written(pilot.app)
         await settle(pilot)
+        await asyncio.sleep(0.01)
 
 
 async def press(pilot: Any, *keys: str) -> None:

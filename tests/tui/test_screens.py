@@ -12,6 +12,7 @@ import pytest
 from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.modals import Told
+from tests.tui.conftest import ROOT
 from tests.tui.driving import press, settle
 from tests.tui.folders import CAUSES, every_kind, finished, noisy, running, stressed, verified, with_table
 
@@ -154,7 +155,11 @@ def test_picker(size: tuple[int, int], place: Path, own_folders: Path, snap_comp
     assert snap_compare(Auditor(), terminal_size=size, run_before=settled([]))
 
 
-def test_every_folder_of_pictures_has_its_module() -> None:
-    root = Path(__file__).parents[2] / "snapshots"
-    modules = {path.stem for path in Path(__file__).parent.glob("test_*.py") if "snap_compare" in path.read_text()}
-    assert {path.name for path in root.iterdir() if path.is_dir()} == modules
+def test_every_folder_of_pictures_has_its_module_and_every_picture_its_test(request: pytest.FixtureRequest) -> None:
+    """The plug-in itself looks for pictures without a test only where one process runs all tests."""
+    module = request.node.getparent(pytest.Module)
+    tests = [item.name for item in module.collect() if "snap_compare" in getattr(item, "fixturenames", ())]
+    modules = [path for path in (ROOT.parent / "tests").rglob("test_*.py") if "snap_compare" in path.read_text()]
+    assert modules == [Path(__file__)]
+    pictures = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+    assert sorted(map(str, pictures)) == sorted(f"{Path(__file__).stem}/{name}.svg" for name in tests)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,13 @@ from repro_tui.audit.folder import AuditFolder
 from tests.audit.project import PREDICT, Project
 from tests.conftest import need
 from tests.tui.folders import finished
+
+
+WAIT = """\
+import time
+while not os.path.exists(os.path.join(os.path.dirname(output), "go")):
+    time.sleep(0.05)
+"""
 
 
 class Terminal:
@@ -50,10 +57,11 @@ class Terminal:
             f"{command}; echo status=$?; exec sleep 600",
         )
 
-    def until(self, *words: str, seconds: float = 20) -> str:
+    def until(self, *words: str, meanwhile: Callable[[], None] = lambda: None) -> str:
         """The screen as soon as all words stand on it: what is drawn or printed comes in pieces."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
+            meanwhile()
             seen = self.tmux("capture-pane", "-p", "-t", "t")
             if all(word in seen for word in words):
                 return seen
@@ -105,10 +113,16 @@ def test_a_signal_restores_the_terminal_and_the_audit_can_be_opened_again(
 def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: Terminal, tmp_path: Path) -> None:
     """The connection is lost in the middle of a run: the audit goes on, and another view follows it to its end."""
     project = Project(tmp_path / "project")
-    slow = PREDICT.replace("import csv, json", "import time; time.sleep(6)\nimport csv, json")
-    commit = project.repository.commit({"predict.py": slow})
+    commit = project.repository.commit({"predict.py": PREDICT.replace("settings = ", WAIT + "settings = ", 1)})
     same = project.deployment(code={"repository": "code", "commit": commit})
+    same["predict"]["timeout_s"] = 600
     project.record(a=same, b=same)
+
+    def let_it_run() -> None:
+        for output in (path for audit in project.audits() for path in audit.glob("*/output-*")):
+            with contextlib.suppress(FileNotFoundError):  # it has run
+                (output / "go").touch()
+
     command = shlex.join(
         [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--repeat", "1", *project.options()]
     )
@@ -126,7 +140,7 @@ def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: T
         again.keys("3")  # what is finished can be opened while the rest runs
         again.until("Parameters")
         again.keys("l")
-        again.until("Identical", seconds=60)
+        again.until("Identical", meanwhile=let_it_run)
         again.keys("q")
         again.until("status=0")
     finally:
@@ -145,7 +159,7 @@ def test_the_editor_gets_the_terminal_and_gives_it_back(
     terminal.start(f"{sys.executable} -m repro_tui show {tmp_path / 'audit'}")
     terminal.until("58 of 400 decision values flip")
     terminal.keys("3")
-    terminal.until("threshold")
+    terminal.until("Parameters", "threshold")
     terminal.keys("e")
     terminal.until("IN THE EDITOR", '"threshold"')
     terminal.keys("Enter")

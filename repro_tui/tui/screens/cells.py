@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from textual import work
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
@@ -15,6 +17,7 @@ from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe
+from repro_tui.tui.workers import hand_over, superseded
 
 CELL_COLUMNS = [
     ColumnSpec("", 1),
@@ -37,6 +40,7 @@ class CellsScreen(AuditScreen):
         self.differences: Differences | None = None
         self.sort, self.rising = WORST, False
         self.only_different = True
+        self._selecting = threading.Lock()
 
     def compose_cells(self) -> ComposeResult:
         """The filter, what is shown in words, and the table."""
@@ -63,16 +67,19 @@ class CellsScreen(AuditScreen):
     @work(thread=True, exclusive=True, group="cells")
     def select(self, wanted: str) -> None:
         """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
-        if self.differences is None:
-            self.differences = self.open_differences()
-            self.app.call_from_thread(self.opened)
-            self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
-        try:
-            self.differences.select(wanted, self.sort, self.rising, self.only_different)
-        except NotAnExpression as error:
-            self.app.call_from_thread(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
-            return
-        self.app.call_from_thread(self._show_cells)
+        with self._selecting:
+            if superseded():
+                return
+            if self.differences is None:
+                self.differences = self.open_differences()
+                self.app.call_from_thread(self.opened)
+                self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
+            try:
+                self.differences.select(wanted, self.sort, self.rising, self.only_different)
+            except NotAnExpression as error:
+                hand_over(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
+                return
+        hand_over(self._show_cells)
 
     @work(thread=True, group="hold")
     def _hold(self) -> None:

@@ -17,6 +17,7 @@ from repro_tui.tui.differences import Differences
 from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
 from repro_tui.tui.widgets.safe import joined, lines, safe
 from repro_tui.tui.widgets.stress import stress_table
+from repro_tui.tui.workers import hand_over
 
 TITLES = {
     "histogram": "how far values moved: |Δ| by decade",
@@ -100,7 +101,7 @@ class Charts(VerticalScroll, can_focus=True):
         parts: list[Content | str] = []
         for kind in shown:
             parts += [Content.styled(TITLES[kind], "bold $accent"), self.chart(kind, width, max(4, each - 2)), ""]
-        self.app.call_from_thread(self._show, lines(parts[:-1]))
+        hand_over(self._show, lines(parts[:-1]))
 
     def _show(self, drawn: Content) -> None:
         if self.is_mounted:

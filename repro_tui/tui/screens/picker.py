@@ -23,6 +23,7 @@ from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe, text_of
+from repro_tui.tui.workers import hand_over
 
 if TYPE_CHECKING:
     from repro_tui.tui.app import Auditor
@@ -195,10 +196,12 @@ class Picker(Screen[None]):
         if not (a and b):
             self._tell("Both A and B are needed.", "$text-warning")
             return
+        if any(worker.group == "plan" for worker in self.workers):
+            return  # Enter a second time: a second audit is not what is wanted
         self._tell("Reading both records …")
         self._plan(a, b)
 
-    @work(thread=True, exclusive=True)
+    @work(thread=True, group="plan")
     def _plan(self, a: str, b: str) -> None:
         from repro_tui.audit.begin import begin
         from repro_tui.audit.plan import Overrides
@@ -209,9 +212,9 @@ class Picker(Screen[None]):
             folder = begin(a, b, Settings(limits=load_config().limits), Overrides())
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
-            self.app.call_from_thread(self._refused, mistakes)
+            hand_over(self._refused, mistakes)
             return
-        self.app.call_from_thread(self.auditor.open_audit, folder)
+        hand_over(self.auditor.open_audit, folder)
 
     def _refused(self, mistakes: list[str]) -> None:
         self._tell("Nothing was run.", "$text-warning")

@@ -27,6 +27,7 @@ from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT, joined, lines, safe, text_of
+from repro_tui.tui.workers import hand_over
 
 COLUMNS = [
     ColumnSpec("", 1),
@@ -126,10 +127,10 @@ class RowScreen(AuditScreen):
         a, b = (_compared(folder, side) for side in runs)
         self.answers = answers(a, b, self.found)
         asked = input_row(folder / "inputs.parquet", self.cell, key)
-        self.app.call_from_thread(self._show, asked)
+        hand_over(self._show, asked)
         labels = frozenset(column.name for column in area.columns if column.kind == "label") if area else frozenset()
         found = ranges(folder, runs, (self.cell.row_a, self.cell.row_b), key, labels)
-        self.app.call_from_thread(self._show_ranges, found)
+        hand_over(self._show_ranges, found)
 
     def _show(self, asked: Sequence[tuple[str, Any]]) -> None:
         if self.is_mounted:

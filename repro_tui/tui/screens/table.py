@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT, safe
+from repro_tui.tui.workers import hand_over, superseded
 
 KEYS = (*some(LIST, "filter"), *some(CELLS, "sort"))
 WIDTH = 16
@@ -63,6 +65,7 @@ class TableScreen(AuditScreen):
         self.rows: LazyTable | None = None
         self.names: list[str] = []
         self.first, self.sort, self.rising = 0, ROW, True
+        self._choosing = threading.Lock()
 
     def compose(self) -> ComposeResult:
         """The name, and the rows."""
@@ -91,16 +94,19 @@ class TableScreen(AuditScreen):
     @work(thread=True, exclusive=True)
     def _choose(self, wanted: str) -> None:
         """Filters and sorts."""
-        try:
+        with self._choosing:
+            if superseded():
+                return
             if self.rows is None:
                 self._open()
             assert self.rows is not None
             order = "n" if self.sort == ROW else f"{quoted(self.sort)} {'ASC' if self.rising else 'DESC'} NULLS LAST, n"
-            self.rows.choose(wanted or "true", (), order if self.sort != ROW or self.rising else "n DESC")
-        except NotAnExpression as error:
-            self.app.call_from_thread(self._tell, f"not an expression yet: {error}", "$text-warning")
-            return
-        self.app.call_from_thread(self._show)
+            try:
+                self.rows.choose(wanted or "true", (), order if self.sort != ROW or self.rising else "n DESC")
+            except NotAnExpression as error:
+                hand_over(self._tell, f"not an expression yet: {error}", "$text-warning")
+                return
+        hand_over(self._show)
 
     def _open(self) -> None:
         source = f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM read_parquet({sql_path(self.path)}, file_row_number = true)"  # noqa: S608, E501
