@@ -311,8 +311,9 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     side["predict"]["timeout_s"] = 600
     project.record(a=side, b=side)
     through = DockerCut(tmp_path / "docker.sock")
+    words = ["record.json#a", "record.json#b", "--report", "out.json", "--quiet", "--repeat", "1"]
     view = subprocess.Popen(
-        [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--report", "out.json", "--quiet"],
+        [sys.executable, "-m", "repro_tui", *words],
         cwd=project.folder,
         env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"},
         stdin=subprocess.DEVNULL,
@@ -321,7 +322,7 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     folder = started(project, set())
     wait_until(lambda: all(has_said(folder, letter, "line 3") for letter in "ab"), "the lines of both runs")
     through.cut(gone=gone)
-    _, errors = view.communicate(timeout=120)
+    _, errors = view.communicate(timeout=BOUND_S)
     through.close()
     assert view.returncode == 3, errors
     report = json.loads((project.folder / "out.json").read_text())
