@@ -53,6 +53,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     arrange(items)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What takes minutes to make is made before any test's own time begins to run."""
+    needed = any(item.get_closest_marker(name) for item in session.items for name in ("docker", "apptainer"))
+    if needed and not session.config.getoption("collectonly"):
+        from tests.engines import prepare_base_image
+
+        prepare_base_image()
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the user's own cache, audits or configuration."""

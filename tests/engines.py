@@ -9,14 +9,16 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
+from filelock import FileLock
 
 from tests.conftest import need
+from tests.processes import wait_until
+from tests.templates import Templates
 
 TAG = "repro-tui-test-base:latest"
 
@@ -36,15 +38,31 @@ def _engine() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
+def _chosen() -> str:
+    return os.environ.get("REPRO_TUI_BASE_IMAGE", TAG)
+
+
+def _present() -> str:
+    return docker("image", "inspect", "--format", "{{.Id}}", _chosen(), check=False)
+
+
 @cache
 def _base() -> str:
-    chosen = os.environ.get("REPRO_TUI_BASE_IMAGE", TAG)
-    found = docker("image", "inspect", "--format", "{{.Id}}", chosen, check=False)
-    if found:
-        return found
-    script = Path(__file__).parent.parent / ".ci" / "base-image"
-    subprocess.run(["bash", str(script), TAG], check=True, stdout=subprocess.DEVNULL)
-    return docker("image", "inspect", "--format", "{{.Id}}", TAG)
+    """Its id; it is made by one process of the machine while the others wait."""
+    with FileLock(Path(tempfile.gettempdir()) / f"repro-tui-test-base-{os.getuid()}.lock"):
+        present = _present()
+        if present:
+            return present
+        script = Path(__file__).parent.parent / ".ci" / "base-image"
+        subprocess.run(["bash", str(script), TAG], check=True, stdout=subprocess.DEVNULL)
+        return docker("image", "inspect", "--format", "{{.Id}}", TAG)
+
+
+def prepare_base_image() -> None:
+    """Makes the base image where it can be made, which takes minutes: before the time of any test runs."""
+    if _engine() and shutil.which("debootstrap") is not None:
+        with contextlib.suppress(subprocess.CalledProcessError):  # the tests that need it say so
+            _base()
 
 
 def base_image() -> str:
@@ -54,8 +72,47 @@ def base_image() -> str:
     return _base()
 
 
-def _present() -> str:
-    return docker("image", "inspect", "--format", "{{.Id}}", os.environ.get("REPRO_TUI_BASE_IMAGE", TAG), check=False)
+class Images:
+    """Images that are built once a session for all tests that ask for the same; removed in the end.
+
+    Every one is built without the engine's cache: no two share a layer but the base's, not even of one content.
+    """
+
+    def __init__(self) -> None:
+        self._made = dict[str, str]()
+
+    def get(self, recipe: str, fill: Callable[[Path], object]) -> str:
+        """The id of the image of that recipe, whose build context `fill` puts into an empty folder."""
+        if recipe not in self._made:
+            with tempfile.TemporaryDirectory() as folder:
+                fill(Path(folder))
+                self._made[recipe] = docker("build", "--quiet", "--no-cache", folder).splitlines()[-1]
+        return self._made[recipe]
+
+    def remove(self) -> None:
+        """Removes them all."""
+        if self._made:
+            docker("rmi", "--force", *self._made.values(), check=False)
+
+
+@contextlib.contextmanager
+def read_once(cache: Path, templates: Templates) -> Iterator[None]:
+    """Lets a test's cache begin with what others of this run have read from images, and keeps what it reads.
+
+    What an image holds is kept by the digest of its content, so that none is taken for another.
+    """
+    shared, own = templates.root / "inventories", cache / "notes" / "inventory"
+    shared.mkdir(exist_ok=True)
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own.mkdir(parents=True, exist_ok=True)
+    for note in shared.glob("*.json"):
+        shutil.copyfile(note, own / note.name)
+    yield
+    for note in own.glob("*.json"):
+        if not (shared / note.name).exists():
+            copied = shared / f"{uuid.uuid4()}.part"
+            shutil.copyfile(note, copied)
+            copied.replace(shared / note.name)
 
 
 def free_port() -> int:
@@ -65,25 +122,42 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port at which every connection is refused, and which nobody else is given meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+@contextlib.contextmanager
 def registry() -> Iterator[str]:
     """A registry of this test's own on loopback: its address."""
     program = shutil.which("docker-registry")
     need("docker", program is not None, "docker-registry is not installed")
     assert program is not None
     with tempfile.TemporaryDirectory() as folder:
+        address, served = _serve_registry(program, Path(folder))
+        try:
+            yield address
+        finally:
+            served.terminate()
+            served.wait()
+
+
+def _serve_registry(program: str, folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
+    """A registry that answers, and its address; another port where somebody else was given the first meanwhile."""
+    for _ in range(5):
         address = f"127.0.0.1:{free_port()}"
-        config = Path(folder) / "config.yml"
+        config = folder / "config.yml"
         config.write_text(
             f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
             f"http: {{addr: '{address}'}}\n"
         )
         served = subprocess.Popen([program, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            _wait(address)
-            yield address
-        finally:
-            served.terminate()
-            served.wait()
+        wait_until(lambda: served.poll() is not None or _answers(address), f"a registry at {address}")  # noqa: B023
+        if served.poll() is None:
+            return address, served
+    raise AssertionError("the registry does not start")
 
 
 class DockerCut:
@@ -128,13 +202,11 @@ class DockerCut:
             end.close()
 
 
-def _wait(address: str) -> None:
+def _answers(address: str) -> bool:
     host, _, port = address.partition(":")
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"nothing answers at {address}")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
 
 
 def push(image: str, name: str) -> str:
@@ -148,7 +220,7 @@ def push(image: str, name: str) -> str:
 def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
     """A SIF image made of a Docker image, in the folder; its file system is compressed fast and not well."""
     need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
-    tag = f"repro-tui-test-sif:{image.removeprefix('sha256:')[:12]}"
+    tag = f"repro-tui-test-sif:{uuid.uuid4().hex[:12]}"
     docker("tag", image, tag)
     try:
         words = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
@@ -160,3 +232,10 @@ def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
         return target
     finally:
         docker("rmi", "--force", tag)
+
+
+def base_sif(templates: Templates) -> Path:
+    """The base image as a SIF image, made once a test run."""
+    need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
+    image = base_image()
+    return templates.folder("sif-of-the-base-image", lambda folder: sif(folder, image)) / "image.sif"

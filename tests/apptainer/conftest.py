@@ -1,14 +1,15 @@
-"""SIF images of the tests' own, each made once a session: they take 12 seconds."""
+"""SIF images of the tests' own, each made once a test run: they take 12 seconds."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines import base_image, docker, sif
+from tests.engines import base_image, docker, read_once, sif
+from tests.templates import Templates
 
 METADATA = "Metadata-Version: 2.1\nName: scoring\nVersion: {version}\n"
 SITE = "/usr/lib/python3/dist-packages"
@@ -24,13 +25,12 @@ def image(folder: Path, version: str, *lines: str) -> str:
     (folder / "scoring.py").write_text(f"FACTOR = {version}\n")
     copies = [f"COPY scoring.py {SITE}/", f"COPY {info.name} {SITE}/{info.name}"]
     (folder / "Dockerfile").write_text("\n".join((f"FROM {base_image()}", *copies, *lines)))
-    return docker("build", "--quiet", str(folder))
+    return docker("build", "--quiet", "--no-cache", str(folder)).splitlines()[-1]
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
-    """The SIF image of a version of `scoring`; two of one version are two builds."""
-    made: dict[str, Path] = {}
+def images(templates: Templates) -> Images:
+    """The SIF image of a version of `scoring`, made once a test run; two of one version are two builds."""
     labels = (
         "LABEL org.opencontainers.image.source=https://git.example.org/credit.git",
         f"LABEL org.opencontainers.image.revision={'9f2c' * 10}",
@@ -38,13 +38,23 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     )
 
     def make(version: str) -> Path:
-        if version not in made:
-            folder = tmp_path_factory.mktemp("sif")
-            more = labels if version == "1.0" else labels[2:]
-            made[version] = sif(folder, image(folder / "context", version.partition("+")[0], *more), "credit.sif")
-        return made[version]
+        lines = labels if version == "1.0" else labels[2:]
+
+        def build(folder: Path) -> None:
+            made = image(folder / "context", version.partition("+")[0], *lines)
+            sif(folder, made, "credit.sif")
+            docker("rmi", "--force", made)
+
+        return templates.folder(f"sif-scoring-{version}", build) / "credit.sif"
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
+    """Each image is read once a test run."""
+    with read_once(own_folders / "cache", templates):
+        yield
 
 
 def apptainer(*arguments: str) -> str:

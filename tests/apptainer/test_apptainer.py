@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,8 @@ from repro_tui.support.context import Context
 from repro_tui.support.sif import read_sif
 from tests.apptainer.conftest import Images, apptainer
 from tests.audit.project import PREDICT, ROWS, Project
-from tests.execute.test_local import log, sleepers
+from tests.execute.test_local import log
+from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
 
 pytestmark = pytest.mark.apptainer
 HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
@@ -112,7 +111,7 @@ def execute(images: Images, tmp_path: Path, context: Context) -> Any:
     tree.chmod(0o755)
     image = images("1.0")
 
-    def run(program: str, timeout_s: float = 60, **options: Any) -> Run:
+    def run(program: str, timeout_s: float = 240, **options: Any) -> Run:
         (tree / "predict.py").write_text(HEAD + program)
         environment = BuiltEnvironment("sif", "k", Inventory(), str(image), variables={"OWN": 'a,b $(id) "c"'})
         command = ("python3", "/repro/code/predict.py", "{inputs}", "{output}")
@@ -174,24 +173,19 @@ def test_a_failure_is_told_with_its_last_words(execute: Any) -> None:
 
 
 def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Any) -> None:
-    began = time.monotonic()
-    run = execute(
-        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "subprocess.Popen(['sleep', '94.25'], start_new_session=True)\nprint('waiting', flush=True)\ntime.sleep(60)\n",
-        timeout_s=2,
-    )
+    sleep = unique_sleep()
+    program = STUBBORN.format(sleep=sleep, session=True)
+    run = ended_at_its_limit(lambda limit_s: execute(program, timeout_s=limit_s), "waiting", "TERM was sent")
     assert run.status == "timed-out"
-    assert time.monotonic() - began < 2 + 5 + 5
-    time.sleep(0.3)
-    assert sleepers("94.25") == []
+    wait_until_gone(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(execute: Any, context: Context) -> None:
-    threading.Timer(2.0, context.cancel.cancel).start()
-    with pytest.raises(Cancelled):
-        execute("import subprocess\nsubprocess.Popen(['sleep', '95.25'])\ntime.sleep(60)\n")
-    time.sleep(0.3)
-    assert sleepers("95.25") == []
+    sleep = unique_sleep()
+    program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
+    with cancelled_once(lambda: sleepers(sleep), context.cancel), pytest.raises(Cancelled):
+        execute(program, timeout_s=600)
+    wait_until_gone(sleep)
     assert not (context.folder / "output-1").exists()
 
 

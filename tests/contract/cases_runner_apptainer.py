@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.workspace import BuiltEnvironment
-from tests.engines import base_image, sif
+from tests.engines import base_sif
+from tests.templates import Templates
 
 
-def make(folder: Path) -> BuiltEnvironment:
-    return BuiltEnvironment("sif", "k", Inventory(), str(sif(folder, base_image())))
+def make(templates: Templates) -> BuiltEnvironment:
+    return BuiltEnvironment("sif", "k", Inventory(), str(base_sif(templates)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.workspace import BuiltEnvironment
 from tests.engines import base_image
+from tests.templates import Templates
 
 
-def make(folder: Path) -> BuiltEnvironment:
+def make(templates: Templates) -> BuiltEnvironment:
     return BuiltEnvironment("image", "k", Inventory(), image_id=base_image())

@@ -1,7 +1,7 @@
 """What a runner's case is: a workspace that it runs, whose predict step is a Python program of the test's.
 
-`cases_runner_NAME.py` beside this file has `make(folder, context)`: it makes the environment in an empty folder, and
-returns the kind of BuiltEnvironment with everything that it needs, or skips where the engine is absent.
+`cases_runner_NAME.py` beside this file has `make(templates)`: it returns the kind of BuiltEnvironment with everything
+that it needs, which it makes once a test run, or skips where the engine is absent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RunnerCase:
     context: Context
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, program: str, timeout_s: float = 60) -> Run:
+    def run(self, program: str, timeout_s: float = 240) -> Run:
         tree = self.context.cache.root / "tree"
         tree.mkdir(exist_ok=True)
         tree.chmod(0o755)

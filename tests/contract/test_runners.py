@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,8 @@ from repro_tui.support.context import Context
 from repro_tui.support.registry import names
 from tests.contract.case import CANARY
 from tests.contract.runner_case import WRITE, RunnerCase, runner_module
-from tests.execute.test_local import sleepers
+from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
+from tests.templates import Templates
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +36,16 @@ made: dict[str, BuiltEnvironment] = {}
 
 # An endpoint is asked, and nothing of it executes here: tests/endpoint holds its runner to what it promises.
 RUNNERS = sorted(set(names("repro_tui.runners")) - {"endpoint"})
+ENGINES = {"docker": pytest.mark.docker, "apptainer": pytest.mark.apptainer}
 
 
-@pytest.fixture(params=RUNNERS)
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, context: Context) -> RunnerCase:
+@pytest.fixture(params=[pytest.param(name, marks=ENGINES.get(name, ())) for name in RUNNERS])
+def case(request: pytest.FixtureRequest, templates: Templates, context: Context) -> RunnerCase:
     name = str(request.param)
     module = runner_module(name)
     assert module is not None, f"write tests/contract/cases_runner_{name}.py: every runner needs a case"
     if name not in made:
-        made[name] = module.make(tmp_path_factory.mktemp(name))
+        made[name] = module.make(templates)
     return RunnerCase(name, made[name], context)
 
 
@@ -113,22 +113,17 @@ def test_what_goes_wrong_is_told(case: RunnerCase, program: str, status: str, wo
 
 
 def test_a_run_over_its_time_is_ended_with_all_its_children(case: RunnerCase) -> None:
-    run = case.run(
-        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "subprocess.Popen(['sleep', '96.5'], start_new_session=True)\ntime.sleep(60)\n",
-        timeout_s=2,
-    )
+    sleep = unique_sleep()
+    program = STUBBORN.format(sleep=sleep, session=True)
+    run = ended_at_its_limit(lambda limit_s: case.run(program, limit_s), "waiting")
     assert (run.status, run.exit_code) == ("timed-out", None)
-    assert run.seconds < 2 + 5 + 5
-    time.sleep(0.3)
-    assert sleepers("96.5") == []
+    wait_until_gone(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(case: RunnerCase) -> None:
-    timer = threading.Timer(2.0, case.context.cancel.cancel)
-    timer.start()
-    with pytest.raises(Cancelled):
-        case.run("import subprocess\nsubprocess.Popen(['sleep', '97.5'])\ntime.sleep(60)\n")
-    time.sleep(0.3)
-    assert sleepers("97.5") == []
+    sleep = unique_sleep()
+    program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
+    with cancelled_once(lambda: sleepers(sleep), case.context.cancel), pytest.raises(Cancelled):
+        case.run(program, timeout_s=600)
+    wait_until_gone(sleep)
     assert {path.name for path in case.context.folder.iterdir()} <= {"run-1.log"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from repro_tui.audit.folder import AuditFolder
 from tests.audit.project import Project
-from tests.engines import base_image, docker
+from tests.engines import Images, base_image, docker, read_once
+from tests.templates import Templates
 
 PREDICT = """\
 import csv, json, os, sys
@@ -32,31 +34,55 @@ Build = Callable[..., str]
 Start = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
+    """Each image is read once a test run."""
+    with read_once(own_folders / "cache", templates):
+        yield
+
+
+def deployed(folder: Path, weight: float) -> None:
+    """The predict step with a model of that weight."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "predict.py").write_text(PREDICT)
+    (folder / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
+
+
+@pytest.fixture(scope="session")
+def session_images() -> Iterator[Images]:
+    images = Images()
+    yield images
+    images.remove()
+
+
 @pytest.fixture
-def built(tmp_path: Path) -> Iterator[Build]:
-    """Builds an image: `built(weight, *lines of the Dockerfile, labels=..., files=...)` gives its id."""
-    made: list[str] = []
+def built(session_images: Images) -> Build:
+    """An image: `built(weight, *lines of the Dockerfile, labels=..., files=...)` gives its id.
+
+    Tests that ask for the same share one. `alone=True`: it is this test's own, which may remove it.
+    """
 
     def build(
-        weight: float, *lines: str, labels: dict[str, str] | None = None, files: dict[str, str] | None = None
+        weight: float,
+        *lines: str,
+        labels: dict[str, str] | None = None,
+        files: dict[str, str] | None = None,
+        alone: bool = False,
     ) -> str:
-        context = tmp_path / f"context-{len(made)}"
-        (context / "model").mkdir(parents=True)
-        (context / "predict.py").write_text(PREDICT)
-        (context / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
-        for name, content in (files or {}).items():
-            (context / name).parent.mkdir(parents=True, exist_ok=True)
-            (context / name).write_text(content)
-        (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image holds its own
-        told = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
-        text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *told, *lines, ""]
-        (context / "Dockerfile").write_text("\n".join(text))
-        made.append(docker("build", "--quiet", "--no-cache", str(context)))
-        return made[-1]
+        def fill(context: Path) -> None:
+            deployed(context, weight)
+            for name, content in (files or {}).items():
+                (context / name).parent.mkdir(parents=True, exist_ok=True)
+                (context / name).write_text(content)
+            (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image holds its own
+            words = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
+            text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *words, *lines, ""]
+            (context / "Dockerfile").write_text("\n".join(text))
 
-    yield build
-    for image in dict.fromkeys(made):
-        docker("rmi", "--force", image, check=False)
+        recipe = json.dumps([weight, lines, labels, files, uuid.uuid4().hex if alone else ""])
+        return session_images.get(recipe, fill)
+
+    return build
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from repro_tui.sources.docker_mounts import mounts_of
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.docker.conftest import AS_INPUTS, STEP, Build, Start, expected, scores, state
-from tests.engines import docker, free_port
+from tests.docker.conftest import AS_INPUTS, STEP, Build, Start, deployed, expected, scores, state
+from tests.engines import docker
 
 pytestmark = pytest.mark.docker
 
@@ -28,7 +28,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    name = f"repro-tui-test-{free_port()}"
+    name = f"repro-tui-test-{uuid.uuid4().hex}"
     docker("volume", "create", name)
     yield name
     docker("volume", "rm", "--force", name)
@@ -127,8 +127,8 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
     project: Project, built: Build, running: Start, tmp_path: Path, context: Context
 ) -> None:
     image = built(2.0, labels=STEP)
-    other = tmp_path / "context-0"  # what the image was made of
-    (other / "model" / "weights.json").write_text(json.dumps({"weight": 5.0}))
+    other = tmp_path / "deployed"
+    deployed(other, 5.0)
     container = running(image, "--volume", f"{other}:/app:ro")
     record = load_record(f"docker:{container}", context)
     assert "the code in it is the mount's" in " ".join(record.warnings)

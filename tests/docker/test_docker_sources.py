@@ -15,7 +15,7 @@ from repro_tui.support.context import Context
 from tests.audit.project import Project
 from tests.conftest import GitRepository
 from tests.docker.conftest import AS_INPUTS, PREDICT, STEP, Build, Start, expected, scores, state
-from tests.engines import base_image, docker, free_port, push, registry
+from tests.engines import base_image, docker, push, refusing_port, registry
 
 pytestmark = pytest.mark.docker
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
@@ -105,9 +105,10 @@ def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(pr
 
 @pytest.mark.parametrize("place", ["/nowhere/at/all", "https://127.0.0.1:{port}/credit.git"])
 def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project, built: Build, place: str) -> None:
-    place = place.format(port=free_port())
-    one, other = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
+    with refusing_port() as port:
+        place = place.format(port=port)
+        one, other = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
+        result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     code = result.report["areas"]["code"]
     assert code["status"] == "unknown"
@@ -164,7 +165,7 @@ def test_a_description_says_what_runs_since_when(built: Build, running: Start, c
 
 
 def test_a_container_whose_image_is_gone_is_refused(built: Build, context: Context) -> None:
-    image = built(1.0, f"LABEL unique={free_port()}")
+    image = built(1.0, alone=True)
     container = docker("create", image, "true")
     try:
         docker("rmi", "--force", image)
@@ -178,7 +179,7 @@ def test_an_image_by_digest_is_pulled_and_one_by_tag_is_told_to_move(
     project: Project, built: Build, context: Context
 ) -> None:
     with registry() as address:
-        reference = push(built(2.0, labels=STEP), f"{address}/credit:1")
+        reference = push(built(2.0, labels=STEP, alone=True), f"{address}/credit:1")
         by_tag = load_record(f"image:{address}/credit:1", context)
         assert by_tag.environment.image == reference
         assert f"it now stands for {reference}" in " ".join(by_tag.warnings)
@@ -191,8 +192,9 @@ def test_an_image_by_digest_is_pulled_and_one_by_tag_is_told_to_move(
 
 def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
     base_image()
-    reference = f"image:127.0.0.1:{free_port()}/credit@sha256:{'0' * 64}"
-    result = project.run(reference, reference, *AS_INPUTS)
+    with refusing_port() as port:
+        reference = f"image:127.0.0.1:{port}/credit@sha256:{'0' * 64}"
+        result = project.run(reference, reference, *AS_INPUTS)
     assert (result.status, result.stdout, project.audits()) == (2, "", [])
     (line,) = result.stderr.strip().splitlines()
     assert "cannot be pulled" in line

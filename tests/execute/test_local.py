@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from repro_tui.model.run import Limits, Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
 from tests.conftest import need
+from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
 
 WRITE = "open(output, 'w').write('id,v\\n1,2\\n')\n"
 HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
@@ -36,8 +35,13 @@ def works(kind: str) -> bool:
 
 
 @pytest.fixture(params=["bubblewrap", "namespace", "none"])
-def execute(request: pytest.FixtureRequest, tmp_path: Path, context: Context) -> Execute:
-    return runner(request.param, tmp_path, context)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def execute(kind: str, tmp_path: Path, context: Context) -> Execute:
+    return runner(kind, tmp_path, context)
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def runner(kind: str, tmp_path: Path, context: Context) -> Execute:
     inputs = tmp_path / "inputs.csv"
     inputs.write_text("id\n1\n")
 
-    def execute(program: str, timeout_s: float = 30, **options: object) -> Run:
+    def execute(program: str, timeout_s: float = 240, **options: object) -> Run:
         tree = context.cache.root / "tree"
         tree.mkdir(exist_ok=True)
         (tree / "predict.py").write_text(HEAD + program)
@@ -122,37 +126,21 @@ def test_a_failure_is_told_with_its_last_words(execute: Execute) -> None:
     assert "the weights are missing" in run.what
 
 
-def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Execute) -> None:
-    began = time.monotonic()
-    run = execute(
-        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "subprocess.Popen(['sleep', '91.25'])\nprint('waiting', flush=True)\ntime.sleep(60)\n",
-        timeout_s=1,
-    )
+def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Execute, kind: str) -> None:
+    sleep = unique_sleep()
+    program = STUBBORN.format(sleep=sleep, session=False)
+    events = ("waiting", "TERM was sent") if kind != "bubblewrap" else ("waiting",)  # which ends everything at TERM
+    run = ended_at_its_limit(lambda limit_s: execute(program, timeout_s=limit_s), *events)
     assert run.status == "timed-out"
-    assert time.monotonic() - began < 1 + 5 + 3
-    time.sleep(0.2)
-    assert sleepers("91.25") == []
-
-
-def sleepers(word: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[:2] == [b"sleep", word.encode()]:
-            found.append(path.parent.name)
-    return found
+    wait_until_gone(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(execute: Execute, context: Context) -> None:
-    threading.Timer(1.0, context.cancel.cancel).start()
-    with pytest.raises(Cancelled):
-        execute("import subprocess\nsubprocess.Popen(['sleep', '92.25'])\ntime.sleep(60)\n")
-    time.sleep(0.2)
-    assert sleepers("92.25") == []
+    sleep = unique_sleep()
+    program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
+    with cancelled_once(lambda: sleepers(sleep), context.cancel), pytest.raises(Cancelled):
+        execute(program, timeout_s=600)
+    wait_until_gone(sleep)
 
 
 def test_a_flood_and_a_line_without_end_are_bounded(sandboxed: Execute) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.audit.project import Project
-from tests.engines import base_image, docker, sif
+from tests.engines import Images, base_image, read_once, sif
 from tests.explain.test_audits import causes, culprits
+from tests.templates import Templates
 
 pytestmark = pytest.mark.docker
+Build = Callable[[int, int, int, str], str]
 SITE = "usr/local/lib/python3.11/dist-packages"
 PREDICT = """\
 import csv, os, sys
@@ -37,16 +40,32 @@ def package(root: Path, name: str, version: str, code: str, requires: str = "") 
     (info / "RECORD").write_text(f"{name}.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
 
 
-def image(folder: Path, name: str, scale: int, bias: int, factor: int, version: str) -> str:
-    """An image with three packages and a file of its own, built from the base image."""
-    root = folder / name
-    package(root, "scaler", version, f"def scale(x):\n    return x * {scale}\n")
-    package(root, "adder", version, f"def add(x, y):\n    return x + y + {bias}\n")
-    package(root, "idle", version, f"VERSION = {version!r}\n")
-    (root / "opt").mkdir()
-    (root / "opt" / "factor").write_text(str(factor))
-    (folder / f"{name}.Dockerfile").write_text(f"FROM {base_image()}\nCOPY {name}/ /\n")
-    return docker("build", "--quiet", "--file", str(folder / f"{name}.Dockerfile"), str(folder))
+@pytest.fixture(autouse=True)
+def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
+    """Each image is read once a test run."""
+    with read_once(own_folders / "cache", templates):
+        yield
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Build]:
+    """An image with three packages and a file of its own: `image(scale, bias, factor, version)` gives its id."""
+    made = Images()
+
+    def build(scale: int, bias: int, factor: int, version: str) -> str:
+        def fill(folder: Path) -> None:
+            root = folder / "root"
+            package(root, "scaler", version, f"def scale(x):\n    return x * {scale}\n")
+            package(root, "adder", version, f"def add(x, y):\n    return x + y + {bias}\n")
+            package(root, "idle", version, f"VERSION = {version!r}\n")
+            (root / "opt").mkdir()
+            (root / "opt" / "factor").write_text(str(factor))
+            (folder / "Dockerfile").write_text(f"FROM {base_image()}\nCOPY root/ /\n")
+
+        return made.get(json.dumps([scale, bias, factor, version]), fill)
+
+    yield build
+    made.remove()
 
 
 @pytest.fixture
@@ -62,8 +81,8 @@ def recorded(project: Project, a: str, b: str) -> None:
     )
 
 
-def test_a_package_of_one_image_is_found_by_showing_it_over_the_other(project: Project, tmp_path: Path) -> None:
-    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 2, 0, 0, "2.0"))
+def test_a_package_of_one_image_is_found_by_showing_it_over_the_other(project: Project, image: Build) -> None:
+    recorded(project, image(1, 0, 0, "1.0"), image(2, 0, 0, "2.0"))
     found = causes(project.audit("--explain"))
     assert found["factors"] == ["environment.packages", "environment.system"]
     assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
@@ -72,25 +91,24 @@ def test_a_package_of_one_image_is_found_by_showing_it_over_the_other(project: P
     assert (culprit["a"], culprit["b"], culprit["sufficient"]) == ("1.0", "2.0", True)
 
 
-def test_the_rest_of_the_image_is_a_factor_beside_its_packages(project: Project, tmp_path: Path) -> None:
-    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 1, 3, 1, "2.0"))
+def test_the_rest_of_the_image_is_a_factor_beside_its_packages(project: Project, image: Build) -> None:
+    recorded(project, image(1, 0, 0, "1.0"), image(1, 3, 1, "2.0"))
     found = causes(project.audit("--explain"))
     assert found["shares"] == pytest.approx({"environment.packages": 0.75, "environment.system": 0.25})
     assert culprits(found) == {"packages/adder"}
 
 
-def test_where_packages_are_the_same_the_image_is_one_factor_and_that_is_said(project: Project, tmp_path: Path) -> None:
-    recorded(project, image(tmp_path, "a", 1, 0, 0, "1.0"), image(tmp_path, "b", 1, 0, 1, "1.0"))
+def test_where_packages_are_the_same_the_image_is_one_factor_and_that_is_said(project: Project, image: Build) -> None:
+    recorded(project, image(1, 0, 0, "1.0"), image(1, 0, 1, "1.0"))
     found = causes(project.audit("--explain"))
     assert (found["factors"], found["smallest"]) == (["environment"], ["environment"])
     assert "one factor" in " ".join(found["sentences"])
 
 
 @pytest.mark.apptainer
-def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Project, tmp_path: Path) -> None:
+def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Project, image: Build) -> None:
     for name, scale, version in (("a", 1, "1.0"), ("b", 2, "2.0")):
-        made = sif(tmp_path, image(tmp_path, name, scale, 0, 0, version), f"{name}.sif")
-        shutil.copyfile(made, project.folder / f"{name}.sif")
+        sif(project.folder, image(scale, 0, 0, version), f"{name}.sif")
     commit = project.repository.commit({"predict.py": PREDICT})
     sides = [
         project.deployment(code={"repository": "code", "commit": commit}, environment={"sif": f"{name}.sif"})
