@@ -110,10 +110,10 @@ class Project:
         }
         (self.folder / "record.json").write_text(json.dumps(document, indent=1))
 
-    def audit(self, *options: str, a: str = "a", b: str = "b", **variables: str) -> Result:
+    def audit(self, *options: str, a: str = "a", b: str = "b", timeout: float = 600, **variables: str) -> Result:
         """`repro-tui A B --report`, as a user runs it."""
         references = [f"record.json#{name}" for name in (a, b)]
-        return self.run(*references, "--report", *options, *self.options(), **variables)
+        return self.run(*references, "--report", *options, *self.options(), timeout=timeout, **variables)
 
     def options(self) -> list[str]:
         """Where no sandbox works, the tests' own code runs without one, as its user would have to ask for."""
