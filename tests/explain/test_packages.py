@@ -110,7 +110,7 @@ def both_sides(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(folder: Path) -> None:
         project = Packaged(folder / "project")
         variables = {f"REPRO_TUI_{name}": str(folder / name.lower()) for name in ("CACHE", "AUDITS")}
-        result = project.audit_of(PROMOTION, *PINS, "--repeat", "1", timeout=1800, **variables)
+        result = project.audit_of(PROMOTION, *PINS, timeout=1800, **variables)
         if result.status != 1:
             need("network", "network" not in REQUIRED, f"no index of packages: {result.stderr[-300:]}")
 
