@@ -151,6 +151,15 @@ def test_an_audit_is_planned_again_from_where_it_was_asked(project: Project, mon
     assert (again.id != request.id, " ".join(again.a.predict.command)) == (True, predict)
 
 
+def test_an_engine_imports_nothing_large_that_it_does_not_use(project: Project) -> None:
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
+    assert project.audit(PYTHONPROFILEIMPORTTIME="1").status == 1
+    log = (project.audits()[0] / "engine.log").read_text()
+    imported = {line.rpartition("|")[2].strip() for line in log.splitlines() if line.startswith("import time:")}
+    assert imported >= {"pyarrow", "duckdb"}
+    assert imported & {"pandas", "scipy", "sklearn", "docker", "pydantic", "git", "textual", "pygments"} == set()
+
+
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
     views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
