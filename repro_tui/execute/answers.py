@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from repro_tui.execute.protocols import Answered, AnswerError, Values, codec_of
+from repro_tui.support.arrow import without_pandas
 from repro_tui.support.asking import MOST_ANSWER, read_regular
 from repro_tui.support.text import show
 
@@ -181,6 +182,7 @@ def main() -> int:
     gc.disable()  # JSON has no cycles, and looking for some takes most of the time
     pa.set_cpu_count(2)
     pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
+    without_pandas()
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     try:
         rows = write_table(Answers(**job))

@@ -150,16 +150,21 @@ def choose(settings: Settings) -> IsolationKind:
     raise Refused(f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none")
 
 
+_working: set[str] = set()  # of this process: what has worked once works, what has not may have been mended
+
+
 def _works(kind: str) -> bool:
     from repro_tui.support.cancel import CancelToken
 
+    if kind in _working:
+        return True
     words = {
         "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
         "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
     }
-    return (
-        process.run(
-            words[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
-        ).exit_code
-        == 0
+    done = process.run(
+        words[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
     )
+    if done.exit_code == 0:
+        _working.add(kind)
+    return done.exit_code == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 
 from repro_tui.model.errors import Inconclusive
@@ -78,9 +78,16 @@ def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> p
 def find_interpreter(version: str, context: Context) -> Interpreter:
     """The Python of that version (such as 3.11) on this machine. Raises Inconclusive where there is none."""
     key = _stamp(version)
-    known = context.cache.read_note("interpreters", key)
-    if known and os.access(known["executable"], os.X_OK):
-        return Interpreter(**known)
+    with context.cache.lock(f"interpreter-{key}", context.cancel):  # both sides want one at the same time
+        known = context.cache.read_note("interpreters", key)
+        if known and os.access(known["executable"], os.X_OK):
+            return Interpreter(**known)
+        found = _search(version, context)
+        context.cache.write_note("interpreters", key, asdict(found))
+    return found
+
+
+def _search(version: str, context: Context) -> Interpreter:
     done = run_uv(["python", "find", "--system", version], context, 60)
     path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
     absent = "No interpreter found" in done.text or "Invalid version request" in done.text
@@ -91,11 +98,7 @@ def find_interpreter(version: str, context: Context) -> Interpreter:
             f"Python {version} is not on this machine: it has {_present(context)}",
             f"install it (uv python install {version}), or record another python",
         )
-    found = _describe(path, context)
-    from dataclasses import asdict
-
-    context.cache.write_note("interpreters", key, asdict(found))
-    return found
+    return _describe(path, context)
 
 
 def _stamp(version: str) -> str:

@@ -63,6 +63,7 @@ class Repository:
     context: Context
     _fresh: bool = False
     _remade: bool = False
+    _there: set[str] = field(default_factory=set)  # commits that the clone was seen to have: none is ever pruned
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
@@ -95,15 +96,17 @@ class Repository:
         """Sees that the clone has the commit, fetching it where it is absent."""
         if not _FULL_ID.fullmatch(commit):
             raise Refused(f"{show(commit, 80)!r} is not a full commit id of 40 or 64 hex digits")
-        if self.has(commit):
+        if commit in self._there:
             return
-        if self.location:
-            self._fetch_commit(commit)
         if not self.has(commit):
-            raise Inconclusive(
-                f"commit {commit} is not in the repository {self.name}",
-                "push or fetch the commit into that repository, or record the repository that has it",
-            )
+            if self.location:
+                self._fetch_commit(commit)
+            if not self.has(commit):
+                raise Inconclusive(
+                    f"commit {commit} is not in the repository {self.name}",
+                    "push or fetch the commit into that repository, or record the repository that has it",
+                )
+        self._there.add(commit)
 
     def resolve(self, name: str) -> str | None:
         """The full id of the commit that a branch, tag, short or full id stands for now; None where it is unknown."""
@@ -262,6 +265,7 @@ class Repository:
     def _remake(self) -> None:
         with self._lock, self.context.cache.lock(f"git-{self.git_dir.stem}", self.context.cancel):
             self._remade = True
+            self._there.clear()
             remove_tree(self.git_dir)
             self._clone()
 

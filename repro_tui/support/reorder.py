@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.arrow import without_pandas
 from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
@@ -126,6 +127,7 @@ def _npy(raw: Path, out: Path) -> int:
 
 def main() -> int:
     """Reads the first argument, writes the second."""
+    without_pandas()
     try:
         print(_reorder(Path(sys.argv[1]), Path(sys.argv[2])))
     except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from repro_tui.support.arrow import without_pandas
+
 
 def main() -> int:
     """Reads the first argument, writes the second."""
@@ -17,6 +19,7 @@ def main() -> int:
 
     pa.set_cpu_count(2)
     pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
+    without_pandas()
     from repro_tui.support.tables import TableError, normalise
 
     try:

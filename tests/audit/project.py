@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,10 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from repro_tui.execute.sandbox import choose
 from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from tests.conftest import REQUIRED, GitRepository, need
+from tests.templates import Templates
 
 ROWS = 60
 PREDICT = '''\
@@ -106,10 +110,10 @@ class Project:
         }
         (self.folder / "record.json").write_text(json.dumps(document, indent=1))
 
-    def audit(self, *options: str, a: str = "a", b: str = "b", **variables: str) -> Result:
+    def audit(self, *options: str, a: str = "a", b: str = "b", timeout: float = 600, **variables: str) -> Result:
         """`repro-tui A B --report`, as a user runs it."""
         references = [f"record.json#{name}" for name in (a, b)]
-        return self.run(*references, "--report", *options, *self.options(), **variables)
+        return self.run(*references, "--report", *options, *self.options(), timeout=timeout, **variables)
 
     def options(self) -> list[str]:
         """Where no sandbox works, the tests' own code runs without one, as its user would have to ask for."""
@@ -128,7 +132,7 @@ class Project:
             stderr=subprocess.PIPE,
         )
 
-    def run(self, *arguments: str, timeout: float = 240, **variables: str) -> Result:
+    def run(self, *arguments: str, timeout: float = 600, **variables: str) -> Result:
         done = subprocess.run(
             [sys.executable, "-m", "repro_tui", *arguments],
             cwd=self.folder,
@@ -145,3 +149,20 @@ class Project:
     def audits(self) -> list[Path]:
         root = Path(os.environ["REPRO_TUI_AUDITS"])
         return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def fill_cache(folder: Path) -> None:
+    """What every first audit of a project has to make: the Python is found, its empty environment is there."""
+    variables = {f"REPRO_TUI_{name}": str(folder / name.lower()) for name in ("CACHE", "AUDITS")}
+    project = Project(folder / "project")
+    project.record(a=project.deployment(), b=project.deployment())
+    done = project.audit(**variables)
+    assert done.status == 0, done.stderr
+    shutil.rmtree(folder / "cache" / "git")  # clones of a repository that is no other test's
+
+
+@pytest.fixture
+def warm_cache(own_folders: Path, templates: Templates) -> None:
+    """The test's own cache is one in which an audit of a Project has ended."""
+    template = templates.folder("cache", fill_cache)
+    subprocess.run(["cp", "--archive", "--reflink=auto", template / "cache", own_folders / "cache"], check=True)

@@ -19,8 +19,8 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.journal import Journal
 from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
+from tests.audit.processes import HANG_S, Process, children_of, process, wait_until, wait_until_gone
 from tests.audit.project import PREDICT, Project
-from tests.audit.test_folder import alive, children_of
 from tests.conftest import need
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
@@ -110,30 +110,30 @@ def test_an_engine_killed_anywhere_corrupts_nothing_and_leaves_nothing(project: 
     expected = project.audit()
     assert expected.status == 0, expected.stderr
     longest = time.monotonic() - began
-    chance, families = random.Random(7), []
+    chance, families = random.Random(7), list[Process]()
     for number in range(KILLS):
         if number % 4 == 0:
             assert project.run("cache", "prune", "--all").status == 0  # the engine is killed while it builds, too
         families += killed(project, chance.uniform(0, longest))
     after = project.audit()
     assert (after.status, after.report["areas"]) == (0, expected.report["areas"]), after.stderr
-    assert [pid for pid in families if alive(pid)] == []
+    wait_until_gone(families)
     cache_folder = Path(os.environ["REPRO_TUI_CACHE"])
     assert list((cache_folder / "leases").iterdir()) == []
 
 
-def killed(project: Project, after_s: float) -> list[int]:
+def killed(project: Project, after_s: float) -> list[Process]:
     """Starts an audit and kills its engine so many seconds after; returns the engine's children of then."""
     known = set(project.audits())
     view = project.start("record.json#a", "record.json#b", "--report", "out.json")
-    while not (new := set(project.audits()) - known) and view.poll() is None:
-        time.sleep(0.005)
-    time.sleep(after_s)
+    wait_until(lambda: set(project.audits()) > known or view.poll() is not None, "the audit's folder is there")
+    new = set(project.audits()) - known
+    time.sleep(after_s)  # anywhere: this is the moment that chance chose
     pid = AuditFolder(new.pop()).engine_pid() if new else None
     family = children_of(pid) if pid else []
     if pid:
-        os.kill(pid, signal.SIGKILL)
-    _, errors = view.communicate(timeout=60)
+        process(pid).send(signal.SIGKILL)
+    _, errors = view.communicate(timeout=HANG_S)
     assert view.returncode in (0, 2, 3), errors
     assert b"Traceback" not in errors
     return family

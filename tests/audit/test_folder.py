@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,76 +20,66 @@ from repro_tui.audit.plan import plan_again
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
+from tests.audit.processes import HANG_S, children_of, process, wait_until, wait_until_gone
 from tests.audit.project import Project
 
-SLOW = "import time\ntime.sleep(60)\n"
+SLOW = 'import time\nprint("asleep", flush=True)\ntime.sleep(600)\n'
+STOPPED = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, warm_cache: None) -> Project:
     return Project(tmp_path / "project")
 
 
-def started(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """A headless audit whose predict step sleeps for a minute, once its engine runs it."""
-    commit = project.repository.commit({"predict.py": SLOW})
-    slow = project.deployment(code={"repository": "code", "commit": commit})
+def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], AuditFolder]:
+    """A headless audit of that predict step with itself, once its engine is at work."""
+    slow = project.deployment(code={"repository": "code", "commit": project.repository.commit({"predict.py": program})})
+    slow["predict"]["timeout_s"] = 900
     project.record(a=slow, b=slow)
     view = project.start("record.json#a", "record.json#b", "--report", "out.json")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for path in project.audits():
-            folder = AuditFolder(path)
-            if any(event.step == "run 1" and event.status == "started" for event in folder.events()[0]):
-                time.sleep(0.5)
-                return view, folder
-        time.sleep(0.05)
-    view.kill()
-    raise AssertionError(f"no run began: {view.communicate()[1]!r}")
+    wait_until(lambda: bool(project.audits()) or view.poll() is not None, "the audit's folder is there")
+    assert project.audits(), view.communicate()[1]
+    folder = AuditFolder(project.audits()[0])
+    wait_until(lambda: folder.engine_alive() or view.poll() is not None, "its engine is at work")
+    return view, folder
 
 
-def children_of(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            try:
-                fields = (path / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found += [int(path.name), *children_of(int(path.name))]
-    return found
+def asleep(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
+    """A headless audit whose predict step sleeps for ten minutes, once it has said so."""
+    view, folder = started(project, SLOW)
 
+    def said() -> bool:
+        return any(event.kind == "log" and event.text == "asleep" for event in folder.events()[0])
 
-def alive(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_until(lambda: said() or view.poll() is not None, "the predict step runs")
+    assert said(), view.communicate()[1]
+    return view, folder
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_audit_and_leaves_nothing_behind(project: Project, number: int, status: int) -> None:
-    view, folder = started(project)
+    view, folder = asleep(project)
     engine = folder.engine_pid()
     assert engine is not None
-    family = [engine, *children_of(engine)]
+    family = [process(engine), *children_of(engine)]
     assert len(family) > 1
     view.send_signal(number)
-    _, errors = view.communicate(timeout=30)
+    _, errors = view.communicate(timeout=HANG_S)
     assert view.returncode == status, errors
-    assert [pid for pid in family if alive(pid)] == []
+    wait_until_gone(family)
     assert folder.state() == "died"
     assert not (project.folder / "out.json").exists()
 
 
 def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
-    view, folder = started(project)
+    view, folder = asleep(project)
     engine = folder.engine_pid()
     assert engine is not None
     family = children_of(engine)
+    assert family
     os.kill(engine, signal.SIGKILL)
-    _, errors = view.communicate(timeout=30)
+    _, errors = view.communicate(timeout=HANG_S)
     assert view.returncode == 3
     assert b"run 1" in errors
     assert folder.state() == "died"
@@ -97,22 +88,26 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
     assert "run 1" in shown.stdout + shown.stderr
     project.record(a=project.deployment(), b=project.deployment())
     assert project.audit().status == 0  # the next start reaps
-    assert [pid for pid in family if alive(pid)] == []
+    wait_until_gone(family)
 
 
 def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
-    commit = project.repository.commit(
-        {"predict.py": SLOW.replace("60", "2") + (project.folder / "code/predict.py").read_text()}
-    )
-    slow = project.deployment(code={"repository": "code", "commit": commit})
-    project.record(a=slow, b=slow)
-    view = project.start("record.json#a", "record.json#b", "--report", "out.json")
-    while not project.audits() or not AuditFolder(project.audits()[0]).engine_alive():
-        time.sleep(0.02)
+    """Each run stops itself, and goes on when another view is open."""
+    view, folder = started(project, STOPPED + (project.folder / "code/predict.py").read_text())
+    engine = folder.engine_pid()
+    assert engine is not None
+    wait_until(lambda: any(child.stopped for child in children_of(engine)), "the predict step runs")
     view.kill()
     view.communicate()
-    shown = project.run("show", str(project.audits()[0]), "--report")
-    assert (shown.status, shown.report["verdict"]) == (0, "identical"), shown.stderr
+    assert folder.state() == "running"
+    words = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+        while shown.poll() is None:
+            for child in children_of(engine):
+                child.send(signal.SIGCONT)
+            time.sleep(0.05)
+        output, errors = shown.communicate()
+    assert (shown.returncode, json.loads(output)["verdict"]) == (0, "identical"), errors
 
 
 def test_a_copied_folder_opens_elsewhere(project: Project, tmp_path: Path) -> None:
@@ -156,10 +151,19 @@ def test_an_audit_is_planned_again_from_where_it_was_asked(project: Project, mon
     assert (again.id != request.id, " ".join(again.a.predict.command)) == (True, predict)
 
 
+def test_an_engine_imports_nothing_large_that_it_does_not_use(project: Project) -> None:
+    project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
+    assert project.audit(PYTHONPROFILEIMPORTTIME="1").status == 1
+    log = (project.audits()[0] / "engine.log").read_text()
+    imported = {line.rpartition("|")[2].strip() for line in log.splitlines() if line.startswith("import time:")}
+    assert imported >= {"pyarrow", "duckdb"}
+    assert imported & {"pandas", "scipy", "sklearn", "docker", "pydantic", "git", "textual", "pygments"} == set()
+
+
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
     views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
-    reports = [json.loads(view.communicate(timeout=120)[0]) for view in views]
+    reports = [json.loads(view.communicate(timeout=HANG_S)[0]) for view in views]
     assert [report["verdict"] for report in reports] == ["identical", "drift"]
 
 

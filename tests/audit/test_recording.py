@@ -149,7 +149,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, warm_cache: None) -> Project:
     """A project whose code, model and parameters are all in its repository."""
     project = Project(tmp_path / "p")
     repository = project.repository

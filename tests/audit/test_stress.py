@@ -56,7 +56,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=ENVIRONMENTS)
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+def project(request: pytest.FixtureRequest, tmp_path: Path, warm_cache: None) -> Project:
     environment = {"requirements": "requirements.txt"}
     if request.param == "docker":
         environment = {"image": base_image()}

@@ -27,7 +27,7 @@ def label(number: int) -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, warm_cache: None) -> Project:
     project = Project(tmp_path / "p")
     with (project.folder / "inputs.csv").open("w", newline="") as stream:
         out = csv.writer(stream)

@@ -35,14 +35,24 @@ def test_one_changed_value_is_one_finding(context: Context) -> None:
     assert (finding.path, finding.change, finding.a, finding.b) == (("model", "threshold"), "changed", 0.5, 0.6)
 
 
-def test_equal_parameters_are_the_same_without_deepdiff(tmp_path: Path) -> None:
+def test_names_with_underscores_are_compared_too(context: Context) -> None:
+    area = compare({"__seed": 1, "m": {"__x__": 1}}, {"__seed": 2, "m": {}}, context)
+    assert [(finding.path, finding.change) for finding in area.findings] == [
+        (("__seed",), "changed"),
+        (("m", "__x__"), "removed"),
+    ]
+
+
+def test_parameters_are_compared_without_pandas(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from repro_tui.support.cache import Cache;"
         "from repro_tui.support.context import Context; from repro_tui.model.workspace import BuiltParameters as P;"
         "from repro_tui.compare.parameters import compare_parameters as c;"
         "one, two = (P({'a': [1, {'b': float('nan')}]}) for _ in 'ab');"
-        "area = c(one, two, Context(Cache(Path(sys.argv[1]))));"
-        "assert area.status == 'same' and area.counts['same'] == 2, area; assert 'deepdiff' not in sys.modules"
+        "context = Context(Cache(Path(sys.argv[1])));"
+        "area = c(one, two, context);"
+        "assert area.status == 'same' and area.counts['same'] == 2, area;"
+        "assert c(one, P({'a': 2}), context).status == 'different'; assert 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
 

@@ -54,7 +54,7 @@ class Ruled(Project):
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Ruled:
+def project(tmp_path: Path, warm_cache: None) -> Ruled:
     return Ruled(tmp_path / "project")
 
 

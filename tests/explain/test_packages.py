@@ -11,6 +11,7 @@ import pytest
 from tests.audit.project import Project, Result
 from tests.conftest import REQUIRED, need
 from tests.explain.test_audits import causes, culprits
+from tests.templates import Templates
 
 IDLE = 20
 OF_A = """\
@@ -25,6 +26,7 @@ idna==3.10 packaging==24.1 pytz==2024.2 requests==2.32.3 six==1.17.0 typing-exte
 zipp==3.20.2 jinja2==3.1.4 markupsafe==3.0.2 python-dateutil==2.9.0.post0 tzdata==2024.2 joblib==1.4.2
 threadpoolctl==3.5.0 tqdm==4.67.0 filelock==3.16.1 fsspec==2024.10.0 platformdirs==4.3.6 networkx==3.4.2
 """
+PINS = [text.replace(" ", "\n") for text in (OF_A, OF_B)]
 PROMOTION = """\
 import csv, sys
 import numpy as np
@@ -72,26 +74,26 @@ def wheel(folder: Path, name: str, version: int, requires: tuple[str, ...] = (),
 class Packaged(Project):
     """A and B differ in requirements only."""
 
-    def audit_of(self, program: str, a: str, b: str, **variables: str) -> Result:
+    def audit_of(self, program: str, a: str, b: str, *options: str, timeout: float = 600, **variables: str) -> Result:
         files = {"predict.py": program, "a.txt": a, "b.txt": b}
         code = {"repository": "code", "commit": self.repository.commit(files)}
-        command = {"command": ["python", "predict.py", "{inputs}", "{output}", "{params}"], "timeout_s": 60}
+        command = {"command": ["python", "predict.py", "{inputs}", "{output}", "{params}"], "timeout_s": 600}
         sides: dict[str, Any] = {
             name: self.deployment(code=code, predict=command, environment={"requirements": f"{name}.txt"})
             for name in "ab"
         }
         self.record(**sides)
-        return self.audit("--explain", **variables)
+        return self.audit(*options, timeout=timeout, **variables)
 
     def mixed(self, rule: str, a: list[str], b: list[str], wheels: Path) -> dict[str, Any]:
         idle = [[wheel(wheels, f"idle{number}", version) for number in range(IDLE)] for version in (1, 2)]
         texts = ["\n".join([*pins, *more]) for pins, more in zip((a, b), idle, strict=True)]
         offline = {"UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}
-        return causes(self.audit_of(SUM.replace("{rule}", rule), *texts, **offline))
+        return causes(self.audit_of(SUM.replace("{rule}", rule), *texts, "--explain", **offline))
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Packaged:
+def project(tmp_path: Path, warm_cache: None) -> Packaged:
     return Packaged(tmp_path / "project")
 
 
@@ -101,9 +103,25 @@ def wheels(tmp_path: Path) -> Path:
     return tmp_path / "wheels"
 
 
+@pytest.fixture
+def both_sides(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of this test's own in which both environments are: hundreds of megabytes, which are not copied."""
+
+    def fill(folder: Path) -> None:
+        project = Packaged(folder / "project")
+        variables = {f"REPRO_TUI_{name}": str(folder / name.lower()) for name in ("CACHE", "AUDITS")}
+        result = project.audit_of(PROMOTION, *PINS, timeout=1800, **variables)
+        if result.status != 1:
+            need("network", "network" not in REQUIRED, f"no index of packages: {result.stderr[-300:]}")
+
+    monkeypatch.setenv("REPRO_TUI_CACHE", str(templates.folder("cache-of-26-packages", fill) / "cache"))
+
+
 @pytest.mark.network
+@pytest.mark.timeout(2400, func_only=True)
+@pytest.mark.usefixtures("both_sides")
 def test_numpys_promotion_is_found_among_26_packages_in_six_runs(project: Packaged) -> None:
-    result = project.audit_of(PROMOTION, *(text.replace(" ", "\n") for text in (OF_A, OF_B)))
+    result = project.audit_of(PROMOTION, *PINS, "--explain", timeout=1800)
     if not result.stdout or result.status == 3:
         need("network", "network" not in REQUIRED, f"no index of packages: {result.stderr[-300:]}")
     found = causes(result)

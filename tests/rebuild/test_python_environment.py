@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import platform
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -18,21 +20,29 @@ from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.interpreters import uv_binary
+from repro_tui.rebuild.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.locks import locked
 from repro_tui.rebuild.python_environment import rebuild_python_environment
 from repro_tui.rebuild.requirements import check_requirements, parse_requirements
-from repro_tui.support.cache import remove_tree
+from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
+from tests.templates import Templates
 
 Rebuild = Callable[..., tuple[BuiltEnvironment, Part]]
 PROJECT = '[project]\nname = "credit"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = {}\n'
 
 
+def find_python(folder: Path) -> None:
+    """Where Pythons are shims, looking for one takes a second."""
+    find_interpreter(".".join(platform.python_version_tuple()[:2]), Context(Cache(folder)))
+
+
 @pytest.fixture
-def rebuild(git_repository: Callable[[str], GitRepository], context: Context) -> Rebuild:
+def rebuild(git_repository: Callable[[str], GitRepository], context: Context, templates: Templates) -> Rebuild:
     repository = git_repository("project")
+    known = templates.folder("interpreters", find_python)
+    shutil.copytree(known / "notes", context.cache.root / "notes")
 
     def run(files: dict[str, str], python: str | None = None, **environment: str) -> tuple[BuiltEnvironment, Part]:
         commit = repository.commit(files)
