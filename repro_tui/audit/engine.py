@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from threading import Thread
 from types import FrameType
 
 from repro_tui.audit.folder import engine_lock
@@ -23,7 +22,6 @@ from repro_tui.model.errors import Cancelled, ReproError
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
-from repro_tui.support.arrow import without_pandas
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
@@ -37,7 +35,6 @@ def main() -> int:
     folder = Path(sys.argv[1])
     os.umask(0o022)
     with engine_lock(folder):
-        Thread(target=without_pandas).start()  # it loads Arrow, too, while the sides are rebuilt
         key, _, text = sys.stdin.buffer.read().partition(b"\n")
         request = from_plain(Request, json.loads(text))
         redactor = Redactor(bytes.fromhex(key.decode("ascii")))

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from repro_tui.compare.aligned import At, differing
+from repro_tui.compare.aligned import At, differing, leaves
 from repro_tui.compare.ignore import kept
 from repro_tui.model.finding import Area, Change, Finding, area_of
 from repro_tui.model.workspace import BuiltParameters
@@ -14,6 +14,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.redact import is_secret_name
 from repro_tui.support.text import show
 
+MOST_FOR_DEEPDIFF = 1_000
 LONGEST_VALUE = 10_000
 Pair = tuple[tuple[Any, ...], Change, Any, Any]
 
@@ -24,8 +25,7 @@ def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, con
     if unknown or a is None or b is None:
         return area_of(kept(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
     pruned_a, pruned_b, same = differing(a.values, b.values)
-    pairs = sorted(_pairs(pruned_a, pruned_b), key=lambda pair: [str(part) for part in pair[0]])
-    findings = tuple(_finding(pair, context) for pair in pairs)
+    findings = tuple(_finding(pair, context) for pair in _pairs(pruned_a, pruned_b))
     if context.settings.all_findings:
         findings += tuple(_same(path, value, context) for path, value in same)
         return area_of(kept(findings, "parameters", context.settings.ignore), 0)
@@ -41,8 +41,16 @@ def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Find
     return tuple(found)
 
 
-def _pairs(a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...] = ()) -> Iterator[Pair]:
-    """What is left of both trees after their equal parts were cut, by key."""
+def _pairs(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
+    if not a and not b:
+        return []
+    if len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
+        return list(_by_key(a, b, ()))
+    return _by_deepdiff(a, b)
+
+
+def _by_key(a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...]) -> Iterator[Pair]:
+    """A larger tree is compared as data: by key."""
     for key in dict.fromkeys((*a, *b)):
         here = (*path, key)
         if key not in b:
@@ -50,9 +58,33 @@ def _pairs(a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...] = ()) -> 
         elif key not in a:
             yield here, "added", None, b[key]
         elif isinstance(a[key], dict) and isinstance(b[key], dict):
-            yield from _pairs(a[key], b[key], here)
+            yield from _by_key(a[key], b[key], here)
         else:
             yield here, "changed", a[key], b[key]
+
+
+def _by_deepdiff(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
+    from deepdiff import DeepDiff
+
+    changes: dict[str, Change] = {"dictionary_item_added": "added", "dictionary_item_removed": "removed"}
+    tree = DeepDiff(
+        a,
+        b,
+        view="tree",
+        ignore_nan_inequality=True,
+        ignore_private_variables=False,  # else names that begin with two underscores are left out without a word
+        threshold_to_diff_deeper=0,
+        verbose_level=2,
+    )
+    pairs: list[Pair] = []
+    for kind, levels in tree.items():
+        for level in levels:
+            change = changes.get(kind, "changed")
+            path = tuple(level.path(output_format="list"))
+            pairs.append(
+                (path, change, None if change == "added" else level.t1, None if change == "removed" else level.t2)
+            )
+    return sorted(pairs, key=lambda pair: [str(part) for part in pair[0]])
 
 
 def _finding(pair: Pair, context: Context) -> Finding:

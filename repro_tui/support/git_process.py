@@ -1,4 +1,4 @@
-"""Runs git: fixed argument lists, an environment built from empty, no configuration but our own."""
+"""Runs git through GitPython: fixed argument lists, an environment built from empty, no configuration but our own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
@@ -19,16 +20,17 @@ from repro_tui.support.process import end_group
 from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import show
 
+if TYPE_CHECKING:
+    from git.cmd import Git
+
 TIMEOUT_S = 3600.0
 NO_GIT = ("git is not installed", "install git 2.30 or later, and see that it is on PATH")
 # What a git process may see of the user's environment; nothing else of it reaches git.
 _KEPT = frozenset(
-    "PATH TMPDIR SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO CURL_CA_BUNDLE "
+    "PATH TMPDIR LANGUAGE LC_ALL SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO CURL_CA_BUNDLE "
     "http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY".split()
 )
 _FIXED = {
-    "LANGUAGE": "C",
-    "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_ATTR_NOSYSTEM": "1",
@@ -119,18 +121,15 @@ class GitProcess:
         self, *arguments: str, git_dir: Path | None = None, remote: bool = False, stdin: bool = False
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A git process in a session of its own, with its pipes; what is left of it is ended on the way out."""
-        if shutil.which("git") is None:
-            raise Inconclusive(*NO_GIT)
         place = [f"--git-dir={git_dir}"] if git_dir else []
-        process = subprocess.Popen(
-            ["git", *place, *arguments],
+        wrapper: Any = _git().execute(
+            [*_without(remote), "git", *place, *arguments],
+            as_process=True,
+            istream=subprocess.PIPE if stdin else None,
             env=self._environment(remote),
-            cwd=os.sep,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        process: subprocess.Popen[bytes] = wrapper.proc
         try:
             yield process
         finally:
@@ -146,11 +145,27 @@ class GitProcess:
         if not file.is_file() or file.read_bytes() != _CONFIGURATION:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(file, _CONFIGURATION)
-        passed = _KEPT | {"HOME", "USER", "LOGNAME"} if remote else _KEPT
-        environment = {name: os.environ[name] for name in passed if name in os.environ}
-        environment |= {**_FIXED, "GIT_CONFIG_GLOBAL": str(file)}
+        environment = {**_FIXED, "GIT_CONFIG_GLOBAL": str(file)}
         if not remote:
             environment["HOME"] = os.devnull
         if "SSL_CERT_FILE" in os.environ and "GIT_SSL_CAINFO" not in os.environ:
             environment["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
         return environment
+
+
+def _git() -> Git:
+    if shutil.which("git") is None or shutil.which("env") is None:
+        raise Inconclusive(*NO_GIT)
+    try:
+        from git.cmd import Git
+    except ImportError as error:
+        raise Inconclusive(*NO_GIT) from error
+    return Git(os.sep)
+
+
+def _without(remote: bool) -> list[str]:
+    """`env -u` for every variable of the user's: GitPython always adds its own copy of the environment."""
+    kept = {*_KEPT, *_FIXED, "GIT_CONFIG_GLOBAL", "HOME"}
+    if remote:
+        kept |= {"USER", "LOGNAME"}
+    return ["env", *(part for name in sorted(os.environ) if name not in kept for part in ("-u", name))]
