@@ -107,9 +107,8 @@ class Credit(MLModel):
 
 
 @contextlib.contextmanager
-def mlserver(folder: Path, models: list[str], templates: Templates) -> Iterator[str]:
-    """MLServer with these models, in an environment of its own. Needs a package registry."""
-    environment = templates.folder("mlserver", _installed)
+def mlserver(folder: Path, models: list[str], environment: Path) -> Iterator[str]:
+    """MLServer with these models."""
     places = {"host": "127.0.0.1", "http_port": 0, "grpc_port": 0, "metrics_endpoint": None}
     settings = {"parallel_workers": 0, **places}
     (folder / "settings.json").write_text(json.dumps(settings))
@@ -121,6 +120,11 @@ def mlserver(folder: Path, models: list[str], templates: Templates) -> Iterator[
     words = [str(environment / "bin" / "mlserver"), "start", "."]
     with process(words, folder, "/v2/health/ready", dict(os.environ)) as url:
         yield url
+
+
+def mlserver_environment(templates: Templates) -> Path:
+    """An environment with MLServer. Needs a package registry."""
+    return templates.folder("mlserver", _installed)
 
 
 def _installed(environment: Path) -> None:

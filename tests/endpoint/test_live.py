@@ -16,7 +16,7 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.endpoint.servers import Served, hanging, mlflow_server, mlserver, serving
+from tests.endpoint.servers import Served, hanging, mlflow_server, mlserver, mlserver_environment, serving
 from tests.mlflow_store.stores import Store, database, first_audit, served_models
 from tests.templates import Templates
 from tests.warm import lend_empty_environment, lend_environments
@@ -178,8 +178,13 @@ def test_is_production_what_its_record_says(store: Store, tmp_path: Path, monkey
     assert other.report["areas"]["predictions"]["columns"][0]["different"] == 12
 
 
+@pytest.fixture
+def environment(templates: Templates) -> Path:
+    return mlserver_environment(templates)
+
+
 @pytest.mark.network
-def test_a_real_server_of_open_inference(templates: Templates, tmp_path: Path) -> None:
+def test_a_real_server_of_open_inference(environment: Path, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     with (project.folder / "typed.csv").open("w", newline="") as stream:
         out = csv.writer(stream)
@@ -189,7 +194,7 @@ def test_a_real_server_of_open_inference(templates: Templates, tmp_path: Path) -
         )
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit"], templates) as url:
+    with mlserver(folder, ["credit"], environment) as url:
         words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "2", "--report")
         result = project.run(url, f"{url}/v2/models/credit", *words)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
@@ -214,12 +219,12 @@ def test_a_real_server_of_open_inference(templates: Templates, tmp_path: Path) -
 
 
 @pytest.mark.network
-def test_several_models_have_to_be_named(templates: Templates, tmp_path: Path) -> None:
+def test_several_models_have_to_be_named(environment: Path, tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     (project.folder / "typed.csv").write_text("x,y,n,town\n1.5,2.0,3,a\n")
     folder = tmp_path / "mlserver"
     folder.mkdir()
-    with mlserver(folder, ["credit", "other"], templates) as url:
+    with mlserver(folder, ["credit", "other"], environment) as url:
         words = ("--inputs", "typed.csv", "--repeat", "1", "--report")
         result = project.run(url, f"{url}/v2/models/absent", *words)
         good = project.run(f"{url}/v2/models/credit", f"{url}/v2/models/other/infer", *words)
