@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from textual._context import message_hook as message_hook_context
 from textual.events import Callback, Timer
 from textual.message import Message
 from textual.worker import WorkerCancelled

@@ -20,7 +20,6 @@ from tests.audit.project import PREDICT, Project
 from tests.conftest import need
 from tests.tui.folders import finished
 
-
 WAIT = """\
 import time
 while not os.path.exists(os.path.join(os.path.dirname(output), "go")):

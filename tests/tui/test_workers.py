@@ -1,0 +1,98 @@
+"""An answer that comes late is not drawn over a later one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.content import Content
+
+from repro_tui.tui.app import Auditor
+from repro_tui.tui.screens import cells
+from repro_tui.tui.screens.charts import Charts
+from repro_tui.tui.widgets.grid import Grid
+from tests.tui.driving import press, settle, until, written
+from tests.tui.folders import finished
+
+
+async def test_charts_of_the_column_before_are_not_drawn_over_those_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing, finish, chart = threading.Event(), threading.Event(), Charts.chart
+
+    def slow(charts: Charts, kind: str, width: int, height: int) -> Content:
+        content = chart(charts, kind, width, height)
+        if kind == "flips":
+            drawing.set()
+            assert finish.wait(120)
+        return content
+
+    monkeypatch.setattr(Charts, "chart", slow)
+    monkeypatch.setattr(cells, "HOLD_AFTER_S", 3600)  # no worker begins once the threads are to end
+    threads = ThreadPoolExecutor()
+    asyncio.get_running_loop().set_default_executor(threads)
+    app = Auditor(finished(tmp_path / "audit"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("5")
+        while not drawing.is_set():
+            await asyncio.sleep(0.01)
+        await pilot.press("down")
+        await settle(pilot)
+        assert "how far values moved" in written(app)
+        finish.set()
+        end = threading.Thread(target=threads.shutdown)
+        end.start()
+        await until(pilot, lambda: not end.is_alive())
+        assert "how far values moved" in written(app)
+        assert "which labels flip" not in written(app)
+
+
+class NewestFirst:
+    """A lock that the thread which asked last gets first, as may happen with any."""
+
+    def __init__(self) -> None:
+        self.condition, self.waiting, self.held = threading.Condition(), list[object](), False
+
+    def __enter__(self) -> None:
+        ticket = object()
+        with self.condition:
+            self.waiting.append(ticket)
+            self.condition.wait_for(lambda: not self.held and self.waiting[-1] is ticket)
+            self.waiting.remove(ticket)
+            self.held = True
+
+    def __exit__(self, *error: object) -> None:
+        with self.condition:
+            self.held = False
+            self.condition.notify_all()
+
+
+@pytest.mark.parametrize(
+    ("keys", "lock", "texts", "count"),
+    [
+        (("5", "slash"), "_selecting", ("flip", "a10007", "a1000"), 6),
+        (("o", "end", "up", "up", "enter", "slash"), "_choosing", ("id = 'A10007'", "1 = 1", "id < 'A10007'"), 7),
+    ],
+    ids=["cells", "table"],
+)
+async def test_typing_on_while_rows_are_filtered_shows_what_was_typed_last(
+    keys: tuple[str, ...], lock: str, texts: tuple[str, ...], count: int, tmp_path: Path
+) -> None:
+    app = Auditor(finished(tmp_path / "audit"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *keys)
+        screen: Any = app.screen
+        newest_first = NewestFirst()
+        setattr(screen, lock, newest_first)
+        with newest_first:  # as if the filter before took its time
+            for number, text in enumerate(texts, 1):
+                screen.filter_box().value = text
+                while len(newest_first.waiting) < number:
+                    await pilot.pause(0.01)
+        await settle(pilot)
+        assert screen.query_one("#cells, #rows", Grid).count == count
