@@ -40,7 +40,7 @@ class CellsScreen(AuditScreen):
         self.differences: Differences | None = None
         self.sort, self.rising = WORST, False
         self.only_different = True
-        self._selecting = threading.Lock()
+        self._select_lock = threading.Lock()
 
     def compose_cells(self) -> ComposeResult:
         """The filter, what is shown in words, and the table."""
@@ -67,7 +67,7 @@ class CellsScreen(AuditScreen):
     @work(thread=True, exclusive=True, group="cells")
     def select(self, wanted: str) -> None:
         """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
-        with self._selecting:
+        with self._select_lock:
             if superseded():
                 return
             if self.differences is None:

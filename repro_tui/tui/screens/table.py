@@ -65,7 +65,7 @@ class TableScreen(AuditScreen):
         self.rows: LazyTable | None = None
         self.names: list[str] = []
         self.first, self.sort, self.rising = 0, ROW, True
-        self._choosing = threading.Lock()
+        self._select_lock = threading.Lock()
 
     def compose(self) -> ComposeResult:
         """The name, and the rows."""
@@ -94,7 +94,7 @@ class TableScreen(AuditScreen):
     @work(thread=True, exclusive=True)
     def _choose(self, wanted: str) -> None:
         """Filters and sorts."""
-        with self._choosing:
+        with self._select_lock:
             if superseded():
                 return
             if self.rows is None:
