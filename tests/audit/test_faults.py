@@ -21,10 +21,10 @@ from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
 from tests.audit.processes import HANG_S, Process, children_of, process, wait_until, wait_until_gone
 from tests.audit.project import PREDICT, Project
-from tests.conftest import need
+from tests.conftest import NIGHTLY, need
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
-KILLS = int(os.environ.get("REPRO_TUI_KILLS", "8"))  # 300 by hand
+KILLS = 300 if NIGHTLY else 8
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.compare import feeding
@@ -30,7 +30,11 @@ from repro_tui.model.request import Settings
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from tests.conftest import NIGHTLY
 
+SEARCHED = settings(
+    max_examples=250 if NIGHTLY else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 NAN, INF = float("nan"), float("inf")
 VALUES: dict[pa.DataType, list[Any]] = {
     pa.float64(): [0.0, -0.0, NAN, INF, -INF, 0.5, 0.5 + 2e-16, 1e-320, None],
@@ -71,10 +75,7 @@ def test_the_rows_that_moved_are_those_of_other_bits(tmp_path: Path, kind: pa.Da
 
 
 @settings(
-    max_examples=15,
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=250 if NIGHTLY else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_both_ways_say_the_same(tmp_path: Path, data: Any) -> None:
