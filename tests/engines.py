@@ -122,14 +122,6 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def refusing_port() -> Iterator[int]:
-    """A port at which every connection is refused, and which nobody else is given meanwhile."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield int(holder.getsockname()[1])
-
-
-@contextlib.contextmanager
 def registry() -> Iterator[str]:
     """A registry of this test's own on loopback: its address."""
     program = shutil.which("docker-registry")

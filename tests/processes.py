@@ -1,18 +1,23 @@
-"""Processes and events that tests wait for: a `sleep` that no other test has, and what a run says when it is ended."""
+"""Processes and events that tests wait for.
+
+Nothing here measures time: a bound only tells what does not happen at all from what takes long on a busy machine.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from repro_tui.model.run import Run
 from repro_tui.support.cancel import CancelToken
 
-BOUND_S = 120.0
+BOUND_S = 240.0  # no machine is so busy: what has not happened by then does not happen
 # A predict step that takes no notice of TERM but to say so. `{sleep}` is a child's, which outlives it if it can.
 STUBBORN = """\
 import os, signal, subprocess, time
@@ -22,6 +27,56 @@ print('waiting', flush=True)
 time.sleep(600)
 print('it was waited for')
 """
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process by its number and start, for numbers are given again."""
+
+    pid: int
+    start: str
+
+    @property
+    def alive(self) -> bool:
+        fields = _stat(self.pid)
+        return fields is not None and fields[19] == self.start and fields[0] not in "ZX"
+
+    @property
+    def stopped(self) -> bool:
+        fields = _stat(self.pid)
+        return fields is not None and fields[19] == self.start and fields[0] == "T"
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.alive:
+                os.kill(self.pid, number)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state on."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def process(pid: int) -> Process:
+    fields = _stat(pid)
+    return Process(pid, fields[19] if fields else "")
+
+
+def children_of(pid: int) -> list[Process]:
+    """All descendants."""
+    parents: dict[int, list[Process]] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and (fields := _stat(int(path.name))):
+            parents.setdefault(int(fields[1]), []).append(Process(int(path.name), fields[19]))
+    below, pending = [], [pid]
+    while pending:
+        children = parents.get(pending.pop(), [])
+        below += children
+        pending += [child.pid for child in children]
+    return below
 
 
 def unique_sleep() -> str:
@@ -50,9 +105,15 @@ def wait_until(condition: Callable[[], object], what: str, bound_s: float = BOUN
         time.sleep(0.05)
 
 
-def wait_until_gone(duration: str) -> None:
+def wait_until_nobody_sleeps(duration: str) -> None:
     """Waits until nothing sleeps for that long any more: it would for ten minutes if it were left."""
     wait_until(lambda: not sleepers(duration), f"the end of  sleep {duration}")
+
+
+def wait_until_gone(family: Iterable[Process]) -> None:
+    """The kernel ends what it was told to end in its own time."""
+    family = list(family)
+    wait_until(lambda: not any(member.alive for member in family), f"the end of {family}")
 
 
 @contextlib.contextmanager

@@ -28,7 +28,14 @@ from repro_tui.support.sif import read_sif
 from tests.apptainer.conftest import Images, apptainer
 from tests.audit.project import PREDICT, ROWS, Project
 from tests.execute.test_local import log
-from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
+from tests.processes import (
+    STUBBORN,
+    cancelled_once,
+    ended_at_its_limit,
+    sleepers,
+    unique_sleep,
+    wait_until_nobody_sleeps,
+)
 
 pytestmark = pytest.mark.apptainer
 HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
@@ -177,7 +184,7 @@ def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Any) -
     program = STUBBORN.format(sleep=sleep, session=True)
     run = ended_at_its_limit(lambda limit_s: execute(program, timeout_s=limit_s), "waiting", "TERM was sent")
     assert run.status == "timed-out"
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(execute: Any, context: Context) -> None:
@@ -185,7 +192,7 @@ def test_a_cancelled_run_leaves_nothing(execute: Any, context: Context) -> None:
     program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
     with cancelled_once(lambda: sleepers(sleep), context.cancel), pytest.raises(Cancelled):
         execute(program, timeout_s=600)
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
     assert not (context.folder / "output-1").exists()
 
 

@@ -19,9 +19,9 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.journal import Journal
 from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
-from tests.audit.processes import HANG_S, Process, children_of, process, wait_until, wait_until_gone
 from tests.audit.project import PREDICT, Project
 from tests.conftest import NIGHTLY, need
+from tests.processes import BOUND_S, Process, children_of, process, wait_until, wait_until_gone
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
 KILLS = 300 if NIGHTLY else 8
@@ -133,7 +133,7 @@ def killed(project: Project, after_s: float) -> list[Process]:
     family = children_of(pid) if pid else []
     if pid:
         process(pid).send(signal.SIGKILL)
-    _, errors = view.communicate(timeout=HANG_S)
+    _, errors = view.communicate(timeout=BOUND_S)
     assert view.returncode in (0, 2, 3), errors
     assert b"Traceback" not in errors
     return family

@@ -20,8 +20,8 @@ from repro_tui.audit.plan import plan_again
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
-from tests.audit.processes import HANG_S, children_of, process, wait_until, wait_until_gone
 from tests.audit.project import Project
+from tests.processes import BOUND_S, children_of, process, wait_until, wait_until_gone
 
 SLOW = 'import time\nprint("asleep", flush=True)\ntime.sleep(600)\n'
 STOPPED = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n"
@@ -65,7 +65,7 @@ def test_a_signal_ends_the_audit_and_leaves_nothing_behind(project: Project, num
     family = [process(engine), *children_of(engine)]
     assert len(family) > 1
     view.send_signal(number)
-    _, errors = view.communicate(timeout=HANG_S)
+    _, errors = view.communicate(timeout=BOUND_S)
     assert view.returncode == status, errors
     wait_until_gone(family)
     assert folder.state() == "died"
@@ -79,7 +79,7 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
     family = children_of(engine)
     assert family
     os.kill(engine, signal.SIGKILL)
-    _, errors = view.communicate(timeout=HANG_S)
+    _, errors = view.communicate(timeout=BOUND_S)
     assert view.returncode == 3
     assert b"run 1" in errors
     assert folder.state() == "died"
@@ -163,7 +163,7 @@ def test_an_engine_imports_nothing_large_that_it_does_not_use(project: Project) 
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
     views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
-    reports = [json.loads(view.communicate(timeout=HANG_S)[0]) for view in views]
+    reports = [json.loads(view.communicate(timeout=BOUND_S)[0]) for view in views]
     assert [report["verdict"] for report in reports] == ["identical", "drift"]
 
 

@@ -15,7 +15,14 @@ from repro_tui.support.context import Context
 from repro_tui.support.registry import names
 from tests.contract.case import CANARY
 from tests.contract.runner_case import WRITE, RunnerCase, runner_module
-from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
+from tests.processes import (
+    STUBBORN,
+    cancelled_once,
+    ended_at_its_limit,
+    sleepers,
+    unique_sleep,
+    wait_until_nobody_sleeps,
+)
 from tests.templates import Templates
 
 
@@ -117,7 +124,7 @@ def test_a_run_over_its_time_is_ended_with_all_its_children(case: RunnerCase) ->
     program = STUBBORN.format(sleep=sleep, session=True)
     run = ended_at_its_limit(lambda limit_s: case.run(program, limit_s), "waiting")
     assert (run.status, run.exit_code) == ("timed-out", None)
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(case: RunnerCase) -> None:
@@ -125,5 +132,5 @@ def test_a_cancelled_run_leaves_nothing(case: RunnerCase) -> None:
     program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
     with cancelled_once(lambda: sleepers(sleep), case.context.cancel), pytest.raises(Cancelled):
         case.run(program, timeout_s=600)
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
     assert {path.name for path in case.context.folder.iterdir()} <= {"run-1.log"}

@@ -24,7 +24,8 @@ from repro_tui.support.docker_engine import AUDIT_LABEL, engine, find_image
 from repro_tui.support.plain import from_plain
 from tests.audit.project import PREDICT, Project
 from tests.conftest import GitRepository
-from tests.engines import DockerCut, base_image, docker, free_port, push, refusing_port, registry
+from tests.engines import DockerCut, base_image, docker, free_port, push, registry
+from tests.ports import closed_port
 from tests.processes import BOUND_S, STUBBORN, ended_at_its_limit, sleepers, unique_sleep, wait_until
 
 pytestmark = pytest.mark.docker
@@ -98,7 +99,7 @@ def find(reference: str) -> Any:
 
 def test_a_dead_registry_is_told_within_its_limit(project: Project) -> None:
     digest = "sha256:" + "0" * 64
-    with refusing_port() as port:
+    with closed_port() as port:
         side = project.deployment(environment={"image": f"127.0.0.1:{port}/credit@{digest}"})
         project.record(a=side, b=side)
         result = project.audit()  # which ends the program, and with it the test, where it waits for minutes

@@ -15,7 +15,8 @@ from repro_tui.support.context import Context
 from tests.audit.project import Project
 from tests.conftest import GitRepository
 from tests.docker.conftest import AS_INPUTS, PREDICT, STEP, Build, Start, expected, scores, state
-from tests.engines import base_image, docker, push, refusing_port, registry
+from tests.engines import base_image, docker, push, registry
+from tests.ports import closed_port
 
 pytestmark = pytest.mark.docker
 REVISION, SOURCE = "org.opencontainers.image.revision", "org.opencontainers.image.source"
@@ -105,7 +106,7 @@ def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(pr
 
 @pytest.mark.parametrize("place", ["/nowhere/at/all", "https://127.0.0.1:{port}/credit.git"])
 def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project, built: Build, place: str) -> None:
-    with refusing_port() as port:
+    with closed_port() as port:
         place = place.format(port=port)
         one, other = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
         result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
@@ -192,7 +193,7 @@ def test_an_image_by_digest_is_pulled_and_one_by_tag_is_told_to_move(
 
 def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
     base_image()
-    with refusing_port() as port:
+    with closed_port() as port:
         reference = f"image:127.0.0.1:{port}/credit@sha256:{'0' * 64}"
         result = project.run(reference, reference, *AS_INPUTS)
     assert (result.status, result.stdout, project.audits()) == (2, "", [])

@@ -19,7 +19,14 @@ from repro_tui.model.run import Limits, Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
 from tests.conftest import need
-from tests.processes import STUBBORN, cancelled_once, ended_at_its_limit, sleepers, unique_sleep, wait_until_gone
+from tests.processes import (
+    STUBBORN,
+    cancelled_once,
+    ended_at_its_limit,
+    sleepers,
+    unique_sleep,
+    wait_until_nobody_sleeps,
+)
 
 WRITE = "open(output, 'w').write('id,v\\n1,2\\n')\n"
 HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
@@ -132,7 +139,7 @@ def test_a_run_that_ignores_term_is_killed_with_all_its_children(execute: Execut
     events = ("waiting", "TERM was sent") if kind != "bubblewrap" else ("waiting",)  # which ends everything at TERM
     run = ended_at_its_limit(lambda limit_s: execute(program, timeout_s=limit_s), *events)
     assert run.status == "timed-out"
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
 
 
 def test_a_cancelled_run_leaves_nothing(execute: Execute, context: Context) -> None:
@@ -140,7 +147,7 @@ def test_a_cancelled_run_leaves_nothing(execute: Execute, context: Context) -> N
     program = f"import subprocess\nsubprocess.Popen(['sleep', '{sleep}'])\ntime.sleep(600)\n"
     with cancelled_once(lambda: sleepers(sleep), context.cancel), pytest.raises(Cancelled):
         execute(program, timeout_s=600)
-    wait_until_gone(sleep)
+    wait_until_nobody_sleeps(sleep)
 
 
 def test_a_flood_and_a_line_without_end_are_bounded(sandboxed: Execute) -> None:
