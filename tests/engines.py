@@ -20,7 +20,7 @@ from tests.conftest import need
 from tests.processes import wait_until
 from tests.templates import Templates
 
-TAG = "repro-tui-test-base:latest"
+TAG = "repro-tui-test-base:slim"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
