@@ -25,7 +25,12 @@ GROUPS = {
     "mlflow_store": "servers",
 }
 # Groups and modules that take longest, the longest first.
-FIRST: tuple[str, ...] = ()
+FIRST = (
+    *("docker", "servers", "explain/test_audits", "apptainer", "audit/test_known_answers", "explain/test_packages"),
+    *("compare/test_properties", "wandb_runs/test_offline", "wandb_runs/test_online", "audit/test_stress"),
+    *("audit/test_faults", "audit/test_folder", "audit/test_recording", "audit/test_verify", "dvc/test_dvc"),
+    *("contract/test_sources", "tui/test_screens", "tui/test_every_key", "tui/test_terminal", "cli/test_program"),
+)
 
 
 def group_of(item: pytest.Item) -> str:
