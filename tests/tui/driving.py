@@ -45,7 +45,8 @@ async def settle(pilot: Any) -> None:
         for worker in workers:
             with contextlib.suppress(WorkerCancelled):  # its successor is among the workers, or comes in a later round
                 await worker.wait()
-        waiting = any(screen._callbacks for screen in pilot.app.screen_stack)
+        await pilot.app.animator.wait_until_complete()  # a scroll is one, even where it is not seen
+        waiting = pilot.app._resize_timer is not None or any(screen._callbacks for screen in pilot.app.screen_stack)
         quiet = 0 if workers or waiting or handled.count != before else quiet + 1
 
 

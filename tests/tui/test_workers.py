@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens import cells
 from repro_tui.tui.screens.charts import Charts
 from repro_tui.tui.widgets.grid import Grid
+from tests.processes import BOUND_S
 from tests.tui.driving import press, settle, until, written
 from tests.tui.folders import finished
 
@@ -75,8 +77,8 @@ class NewestFirst:
 @pytest.mark.parametrize(
     ("keys", "lock", "texts", "count"),
     [
-        (("5", "slash"), "_selecting", ("flip", "a10007", "a1000"), 6),
-        (("o", "end", "up", "up", "enter", "slash"), "_choosing", ("id = 'A10007'", "1 = 1", "id < 'A10007'"), 7),
+        (("5", "slash"), "_select_lock", ("flip", "a10007", "a1000"), 6),
+        (("o", "end", "up", "up", "enter", "slash"), "_select_lock", ("id = 'A10007'", "1 = 1", "id < 'A10007'"), 7),
     ],
     ids=["cells", "table"],
 )
@@ -92,7 +94,9 @@ async def test_typing_on_while_rows_are_filtered_shows_what_was_typed_last(
         with newest_first:  # as if the filter before took its time
             for number, text in enumerate(texts, 1):
                 screen.filter_box().value = text
+                deadline = time.monotonic() + BOUND_S
                 while len(newest_first.waiting) < number:
+                    assert time.monotonic() < deadline, "the filter does not wait for its turn"
                     await pilot.pause(0.01)
         await settle(pilot)
         assert screen.query_one("#cells, #rows", Grid).count == count
