@@ -1,8 +1,8 @@
 """Which tests may run beside which, and which of them need more than Python, git and a sandbox.
 
 With `--dist loadgroup`, the tests of a group run one after another on one worker. A module is a group, so that its
-fixtures are made once; modules that share an engine, a terminal or the folder of pictures are one together. Long groups
-are begun first, so that no worker waits for the other at the end.
+fixtures are made once; those that share an engine or a server are one together. Long groups are begun first, so that no
+worker waits for the other at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 SYSTEMS = frozenset({"apptainer", "docker", "dvc", "endpoint", "mlflow_store", "wandb_runs"})
 SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
-# Modules that are one group: snapshots are written to one folder, and terminals share one server of tmux.
+# Folders whose modules are one group: they share an engine, or servers that are slow to start.
 GROUPS = {
     "apptainer": "apptainer",
     "docker": "docker",
@@ -39,7 +39,7 @@ def group_of(item: pytest.Item) -> str:
         if item.get_closest_marker(engine):
             return engine
     folder, module = _place(item.path)
-    return GROUPS.get(folder) or GROUPS.get(module) or module
+    return GROUPS.get(folder, module)
 
 
 def needs_system(item: pytest.Item) -> bool:

@@ -41,10 +41,14 @@ class Templates:
 
     def copy(self, name: str, build: Build, target: Path) -> Path:
         """A copy of the template at `target`, which the test may change. Times and links are kept."""
-        source = self.folder(name, build)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "--archive", "--reflink=auto", str(source), str(target)], check=True)
-        return target
+        return copy_folder(self.folder(name, build), target)
+
+
+def copy_folder(source: Path, target: Path) -> Path:
+    """A copy of a folder at a place where there is none yet, with its times and links; returns that place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "--archive", "--reflink=auto", str(source), str(target)], check=True)
+    return target
 
 
 def shared_root(factory: pytest.TempPathFactory) -> Path:

@@ -20,7 +20,7 @@ from repro_tui.execute.sandbox import choose
 from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from tests.conftest import REQUIRED, GitRepository, need
-from tests.templates import Templates
+from tests.templates import Templates, copy_folder
 
 ROWS = 60
 PREDICT = '''\
@@ -66,6 +66,30 @@ class Result:
     @property
     def report(self) -> dict[str, Any]:
         return json.loads(self.stdout)
+
+
+def run_program(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, timeout: float | None = None
+) -> Result:
+    """`repro-tui` with these arguments in a folder, as a user runs it, but without a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "repro_tui", *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def expected_scores(inputs: Path, weight: float) -> Any:
+    """What every row's score has to be, by id, of a model that multiplies x."""
+    with inputs.open() as stream:
+        return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
 
 
 @dataclass
@@ -133,18 +157,7 @@ class Project:
         )
 
     def run(self, *arguments: str, timeout: float = 600, **variables: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments],
-            cwd=self.folder,
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return run_program(self.folder, *arguments, environment=os.environ | variables, timeout=timeout)
 
     def audits(self) -> list[Path]:
         root = Path(os.environ["REPRO_TUI_AUDITS"])
@@ -165,4 +178,4 @@ def fill_cache(folder: Path) -> None:
 def warm_cache(own_folders: Path, templates: Templates) -> None:
     """The test's own cache is one in which an audit of a Project has ended."""
     template = templates.folder("cache", fill_cache)
-    subprocess.run(["cp", "--archive", "--reflink=auto", template / "cache", own_folders / "cache"], check=True)
+    copy_folder(template / "cache", own_folders / "cache")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.audit.folder import AuditFolder
-from tests.audit.project import Project
+from tests.audit.project import Project, expected_scores
 from tests.engines import Images, base_image, docker, read_once
 from tests.templates import Templates
 
@@ -118,5 +117,4 @@ def scores(project: Project, side: str) -> dict[str, float]:
 
 def expected(project: Project, weight: float) -> object:
     """What every row's score has to be."""
-    with (project.folder / "inputs.csv").open() as stream:
-        return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
+    return expected_scores(project.folder / "inputs.csv", weight)

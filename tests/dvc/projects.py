@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -10,13 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from repro_tui.model.record import Record
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
-from tests.audit.project import Result, sandbox_works
+from tests.audit.project import Result, expected_scores, run_program, sandbox_works
 from tests.conftest import GIT_ENVIRONMENT, GitRepository, need
 from tests.repositories import ExistingRepository
 from tests.templates import Templates
@@ -113,19 +110,10 @@ class DvcProject:
         return self.run(*arguments, "--report", *(() if sandbox_works() else ("--isolation", "none")))
 
     def run(self, *arguments: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return run_program(self.folder, *arguments)
 
     def expected(self, weight: float) -> Any:
-        with (self.folder / "inputs.csv").open() as stream:
-            return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
+        return expected_scores(self.folder / "inputs.csv", weight)
 
 
 # -- templates ----------------------------------------------------------------------------------------------------

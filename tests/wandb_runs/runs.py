@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 import os
@@ -12,14 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from repro_tui.model.record import Record
 from repro_tui.rebuild.interpreters import uv_binary
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
-from tests.audit.project import Result, sandbox_works
+from tests.audit.project import Result, expected_scores, run_program, sandbox_works
 from tests.conftest import GitRepository, need
 from tests.repositories import ExistingRepository
 from tests.templates import Templates
@@ -116,20 +113,10 @@ class WandbProject:
         return self.run(*arguments, "--report", *self.options(), **variables)
 
     def run(self, *arguments: str, **variables: str) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "repro_tui", *arguments],
-            cwd=self.root,
-            env=self.environment | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return run_program(self.root, *arguments, environment=self.environment | variables)
 
     def expected(self, factor: float) -> Any:
-        with (self.root / "inputs.csv").open() as stream:
-            return pytest.approx({row["id"]: factor * float(row["x"]) for row in csv.DictReader(stream)})
+        return expected_scores(self.root / "inputs.csv", factor)
 
 
 def log_file(run: Path) -> Path:
