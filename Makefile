@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
+# Threads of a BLAS that wait for work burn the time of whatever runs beside them.
+export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: setup systems demo test test-fast test-nightly coverage check lint type snapshots bench docs clean
 

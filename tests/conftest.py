@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from tests.engines import prepare_base_image
 
         prepare_base_image()
+    gc.freeze()  # what was collected stays until the end: no collector of garbage goes through it again and again
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""From the answers of a server to one table, in a child: `python -m repro_tui.execute.answers JOB.json`.
+"""From the answers of a server to one table, in a child that is given the job as a file (JSON).
 
 Nobody trusts what a server answers: it is read in a process that may take so much memory and no more. Prints one line
 of JSON (rows), or one line that begins with `answers: ` and says what is wrong with which rows.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 
 from repro_tui.execute.protocols import Answered, AnswerError, Values, codec_of
-from repro_tui.support.arrow import without_pandas
 from repro_tui.support.asking import MOST_ANSWER, read_regular
 from repro_tui.support.text import show
 
@@ -177,13 +174,11 @@ class _Keys:
         return [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in part.columns]
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Reads what the job names, and writes the table."""
     gc.disable()  # JSON has no cycles, and looking for some takes most of the time
     pa.set_cpu_count(2)
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
-    without_pandas()
-    job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    job = json.loads(Path(arguments[0]).read_text("utf-8"))
     try:
         rows = write_table(Answers(**job))
     except AnswerError as error:
@@ -194,9 +189,3 @@ def main() -> int:
         return 1
     print(json.dumps({"rows": rows}))
     return 0
-
-
-if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process

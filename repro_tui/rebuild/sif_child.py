@@ -1,4 +1,4 @@
-"""The child that reads a SIF's file system: `python -m repro_tui.rebuild.sif_child FILE OFFSET OUT [packages]`.
+"""The child that reads a SIF's file system: the arguments are FILE OFFSET OUT [packages].
 
 Writes the inventory of what it holds to OUT as JSON, or its Python packages below the folder OUT, or prints one line
 that begins with `sif: ` and says what is wrong. Nothing of it is executed or mounted.
@@ -7,8 +7,7 @@ that begins with `sif: ` and says what is wrong. Nothing of it is executed or mo
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,11 @@ UNREADABLE = 3
 _OF_THE_BUILD = (".singularity.d/labels.json", ".singularity.d/Singularity")
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Reads the first argument, writes the third."""
-    path, offset, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    path, offset, out = Path(arguments[0]), int(arguments[1]), Path(arguments[2])
     try:
-        if sys.argv[4:] == ["packages"]:
+        if list(arguments[3:]) == ["packages"]:
             _read(path, offset, PackageFiles(out))
         else:
             write_json(out, read_inventory(path, offset), indent=None)
@@ -104,7 +103,3 @@ class _Content:
         while self.read(1):
             pass
         return self._state.hexdigest()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
@@ -65,6 +66,37 @@ def run(
         )
     except OSError as error:
         raise Inconclusive(f"{arguments[0]} could not be started: {error.strerror}") from error
+    return attend(child, began, cancel, timeout_s, keep, on_line)
+
+
+class Child(Protocol):
+    """A process in a group of its own, whose standard output and error are one pipe; such as a Popen."""
+
+    pid: int
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """The end of the pipe that is read here."""
+        ...
+
+    def poll(self) -> int | None:
+        """How it ended (negative: by a signal), or None where it still runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for its end, for so many seconds. Raises subprocess.TimeoutExpired."""
+        ...
+
+
+def attend(
+    child: Child,
+    began: float,
+    cancel: CancelToken,
+    timeout_s: float | None = None,
+    keep: int = 1 << 20,
+    on_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """Reads what a child says until it ends, or ends it: what `run` does, once the child was started (at `began`)."""
     reader = _Reader(child, keep, on_line)
     try:
         timed_out = reader.until_end(began, timeout_s, cancel)
@@ -76,7 +108,7 @@ def run(
     return Completed(child.wait(), reader.kept(), time.monotonic() - began, timed_out)
 
 
-def end_group(child: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> None:
+def end_group(child: Child, grace_s: float = GRACE_S) -> None:
     """Ends a child and all of its process group: TERM, then KILL after `grace_s` seconds."""
     _signal_group(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -93,7 +125,7 @@ def _signal_group(group: int, number: int) -> None:
 class _Reader:
     """Reads a child's output without ever holding more than `keep` bytes of it."""
 
-    def __init__(self, child: subprocess.Popen[bytes], keep: int, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, child: Child, keep: int, on_line: Callable[[str], None] | None) -> None:
         assert child.stdout is not None
         self.child, self.keep, self.on_line = child, keep, on_line
         self.stream = child.stdout

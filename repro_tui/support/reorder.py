@@ -1,4 +1,4 @@
-"""The same table with its rows in another order, in the same format: `python -m repro_tui.support.reorder RAW OUT`.
+"""The same table with its rows in another order, in the same format: from RAW to OUT.
 
 Runs in a child process, for the bytes are not trusted. Prints the number of rows, or one line that begins with
 `table: ` and says what is wrong. Rows of text are moved as the bytes that they are.
@@ -6,13 +6,11 @@ Runs in a child process, for the bytes are not trusted. Prints the number of row
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support.arrow import without_pandas
 from repro_tui.support.child import python_child
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
@@ -125,17 +123,12 @@ def _npy(raw: Path, out: Path) -> int:
     return len(values)
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Reads the first argument, writes the second."""
-    without_pandas()
     try:
-        print(_reorder(Path(sys.argv[1]), Path(sys.argv[2])))
+        print(_reorder(Path(arguments[0]), Path(arguments[1])))
     except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table
         told = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
         print("table: " + told.encode("ascii", "backslashreplace").decode("ascii"))
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

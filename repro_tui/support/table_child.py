@@ -1,4 +1,4 @@
-"""The child that reads untrusted tables: `python -m repro_tui.support.table_child RAW OUT`.
+"""The child that reads an untrusted table RAW, and writes it as Parquet to OUT (see support.child).
 
 Prints one line of JSON (rows, format), or one line that begins with `table: ` and says what is wrong.
 """
@@ -6,24 +6,19 @@ Prints one line of JSON (rows, format), or one line that begins with `table: ` a
 from __future__ import annotations
 
 import json
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from repro_tui.support.arrow import without_pandas
 
-
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Reads the first argument, writes the second."""
     import pyarrow as pa
 
     pa.set_cpu_count(2)
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
-    without_pandas()
     from repro_tui.support.tables import TableError, normalise
 
     try:
-        rows, form = normalise(Path(sys.argv[1]), Path(sys.argv[2]))
+        rows, form = normalise(Path(arguments[0]), Path(arguments[1]))
     except TableError as error:
         print("table: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
         return 1
@@ -32,9 +27,3 @@ def main() -> int:
         return 1
     print(json.dumps({"rows": rows, "format": form}))
     return 0
-
-
-if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process

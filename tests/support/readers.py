@@ -1,0 +1,34 @@
+"""Readers for test_child: each is a module's `main`, which a test names with the word that it begins with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str]) -> int:
+    what, *rest = arguments
+    if what == "leave":
+        os.environ["LEFT_BY_A_READER"] = "1"
+        Path.left = "by a reader"  # type: ignore[attr-defined]
+    elif what == "look":
+        print(
+            sorted(os.environ),
+            hasattr(Path, "left"),
+            sorted(file.name for file in Path("/proc/self/fd").iterdir()),
+            "pyarrow" in sys.modules,
+        )
+    elif what == "fail":
+        raise ValueError("the table is no table")
+    elif what == "wait":
+        print("waiting", flush=True)
+        Path(rest[0]).write_text(str(os.getpid()))
+        time.sleep(600)
+    elif what == "end":
+        os._exit(int(rest[0]))
+    elif what == "say":
+        print("x" * int(rest[0]))
+    return 0

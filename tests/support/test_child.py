@@ -1,0 +1,115 @@
+"""Readers of untrusted bytes: forked from a process that is ready, limited, and without traces of one another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from repro_tui.model.errors import Cancelled
+from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.child import python_child
+from repro_tui.support.process import Completed
+from tests.processes import BOUND_S, Process, children_of, process, wait_until, wait_until_gone
+
+GIB = 1 << 30
+
+
+def read(folder: Path, *arguments: str, cancel: CancelToken | None = None, timeout_s: float = BOUND_S) -> Completed:
+    return python_child(
+        "tests.support.readers",
+        arguments,
+        cache=Cache(folder),
+        cancel=cancel or CancelToken(),
+        memory=4 * GIB,
+        timeout_s=timeout_s,
+    )
+
+
+def forkers() -> list[Process]:
+    """The processes that this one's readers are forked from: one, once a question was asked."""
+    return [child for child in children_of(os.getpid()) if child.alive and _is_forker(child.pid)]
+
+
+def _is_forker(pid: int) -> bool:
+    try:
+        folder = Path("/proc") / str(pid)
+        parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+        return parent == str(os.getpid()) and b"repro_tui.support.forked" in (folder / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def waiting(folder: Path) -> Process:
+    """The reader that was told to wait, once it does."""
+    place = folder / "reader"
+    wait_until(lambda: place.is_file() and place.read_text() != "", "a reader that waits")
+    return process(int(place.read_text()))
+
+
+def test_a_reader_leaves_nothing_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "c4n4ry")
+    assert read(tmp_path, "leave").exit_code == 0
+    first, second = read(tmp_path, "look"), read(tmp_path, "look")
+    names = ["HOME", "LC_ALL", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PATH", "PYTHONPATH"]
+    assert first.text == f"{names} False ['0', '1', '2', '3'] True\n"  # 3 is the folder that it looks into
+    assert second.text == first.text
+
+
+def test_all_readers_are_forked_from_one_process(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda number: read(tmp_path, "end", str(number)), range(64)))
+    assert [found.exit_code for found in done] == list(range(64))
+    (one,) = forkers()
+    assert children_of(one.pid) == []
+    read(tmp_path, "end", "0")
+    assert forkers() == [one]
+
+
+def test_what_a_reader_says_is_bounded_and_its_failure_told(tmp_path: Path) -> None:
+    assert read(tmp_path, "say", str(1 << 20)).output == b"x" * ((1 << 16) - 1) + b"\n"
+    failed = read(tmp_path, "fail")
+    assert (failed.exit_code, failed.text.splitlines()[-1]) == (70, "ValueError: the table is no table")
+
+
+def test_a_reader_is_ended_at_its_limit_and_when_cancelled(tmp_path: Path) -> None:
+    done = read(tmp_path, "wait", str(tmp_path / "reader"), timeout_s=1.0)
+    assert (done.timed_out, done.text) == (True, "waiting\n")
+    assert not waiting(tmp_path).alive
+    (tmp_path / "reader").unlink()
+    cancel = CancelToken()
+    watch = threading.Thread(target=lambda: (waiting(tmp_path), cancel.cancel()))
+    watch.start()
+    with pytest.raises(Cancelled):
+        read(tmp_path, "wait", str(tmp_path / "reader"), cancel=cancel)
+    watch.join()
+    assert not waiting(tmp_path).alive
+
+
+def test_a_reader_whose_forker_is_killed_is_lost_and_the_next_is_not(tmp_path: Path) -> None:
+    read(tmp_path, "end", "0")
+    (one,) = forkers()
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(read, tmp_path, "wait", str(tmp_path / "reader"))
+        reader = waiting(tmp_path)
+        one.send(signal.SIGKILL)
+        assert lost.result(BOUND_S).exit_code == -signal.SIGKILL
+    wait_until_gone([reader])
+    assert read(tmp_path, "end", "7").exit_code == 7
+    assert forkers() != [one]
+
+
+def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:
+    code = "import sys, pathlib; from tests.support.test_child import read; "
+    code += "here = pathlib.Path(sys.argv[1]); read(here, 'wait', str(here / 'reader'))"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as asking:
+        reader = waiting(tmp_path)
+        asking.kill()
+    wait_until_gone([reader])
