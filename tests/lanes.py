@@ -17,6 +17,13 @@ TESTS = Path(__file__).parent
 SYSTEMS = frozenset({"apptainer", "docker", "dvc", "endpoint", "mlflow_store", "wandb_runs"})
 SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
+# Modules whose every test audits a project from its record to its report.
+WHOLE = frozenset(
+    {
+        *(f"audit/test_{name}" for name in ("faults", "known_answers", "recording", "secrets", "stress", "verify")),
+        *("explain/test_audits", "explain/test_noise", "contract/test_third_party"),
+    }
+)
 # Folders whose modules are one group: they share an engine, or servers that are slow to start.
 GROUPS = {
     "apptainer": "apptainer",
@@ -56,6 +63,8 @@ def arrange(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(groups[item.nodeid]))
         if needs_system(item):
             item.add_marker(pytest.mark.system)
+        if _place(item.path)[1] in WHOLE:
+            item.add_marker(pytest.mark.whole)
     places = {group: place for place, group in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(groups[item.nodeid], len(places)))
 

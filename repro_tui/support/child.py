@@ -22,6 +22,7 @@ from repro_tui.support import process
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.forked import NUMBER
+from repro_tui.support.text import show
 
 KEPT = 1 << 16
 
@@ -38,23 +39,27 @@ def python_child(
         "module": module,
         "arguments": list(arguments),
         "memory": memory,
-        "folder": str(Path.cwd()),
+        "folder": _standing(),
         "home": str(cache.root),
     }
     began = time.monotonic()
-    return process.attend(_forker.ask(json.dumps(question).encode("ascii")), began, cancel, timeout_s, KEPT)
+    reader = _forker.ask(json.dumps(question).encode("ascii"), cancel)
+    return process.attend(reader, began, cancel, timeout_s, KEPT)
+
+
+def _standing() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was removed meanwhile
+        return "/"
 
 
 class _Reader:
     """A reader that was forked for this program, held as a child of its own is: see process.Child."""
 
-    def __init__(self, words: int, told: int) -> None:
-        self.stdout = FileIO(words)
-        self._told = FileIO(told)
+    def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
+        self.stdout, self._told, self.pid = words, told, pid
         self._status: int | None = None
-        self.pid = self._number() or 0
-        if not self.pid:  # there is nothing to wait for: its words are why
-            self._status = -signal.SIGKILL
 
     def poll(self) -> int | None:
         return self._wait(0.0)
@@ -67,16 +72,24 @@ class _Reader:
 
     def _wait(self, timeout: float | None) -> int | None:
         if self._status is None and select.select([self._told], [], [], timeout)[0]:
-            status = self._number()
+            status = _number(self._told)
             self._status = -signal.SIGKILL if status is None else status
         if self._status is not None:
             self._told.close()
         return self._status
 
-    def _number(self) -> int | None:
-        """What is told next; None where the process that tells it is gone."""
-        raw = self._told.read(NUMBER.size)
-        return NUMBER.unpack(raw)[0] if raw and len(raw) == NUMBER.size else None
+
+def _number(told: FileIO) -> int | None:
+    """What is told next; None where nobody is left to tell it."""
+    raw = told.read(NUMBER.size)
+    return NUMBER.unpack(raw)[0] if raw and len(raw) == NUMBER.size else None
+
+
+def _not_started(why: str) -> Inconclusive:
+    return Inconclusive(
+        f"the process that reads tables could not be started: {why}",
+        "see whether this machine is out of memory or processes; else install repro-tui again",
+    )
 
 
 class _Forker:
@@ -87,7 +100,35 @@ class _Forker:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
 
-    def ask(self, question: bytes) -> _Reader:
+    def ask(self, question: bytes, cancel: CancelToken) -> _Reader:
+        """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
+        found = self._reader(question, cancel)
+        if found == "":  # it was asked while something ended it: the next is a new one
+            found = self._reader(question, cancel)
+        if isinstance(found, _Reader):
+            return found
+        raise _not_started(found or "it was ended")
+
+    def _reader(self, question: bytes, cancel: CancelToken) -> _Reader | str:
+        """A reader, or why there is none: the last words of whoever should have been it."""
+        words, told = self._asked(question)
+        try:
+            while not select.select([told], [], [], 0.1)[0]:
+                cancel.check()
+            pid = _number(told)
+            if pid is not None:
+                return _Reader(words, told, pid)
+            why = self._why(words)
+        except BaseException:
+            words.close()
+            told.close()
+            raise
+        words.close()
+        told.close()
+        return why
+
+    def _asked(self, question: bytes) -> tuple[FileIO, FileIO]:
+        """The pipes of the reader's words, and of its process id and exit status."""
         words, words_in = os.pipe()
         told, told_in = os.pipe()
         try:
@@ -96,11 +137,21 @@ class _Forker:
         except OSError as error:
             os.close(words)
             os.close(told)
-            raise Inconclusive(f"the reader of tables could not be started: {error.strerror}") from error
+            raise _not_started(error.strerror or type(error).__name__) from error
         finally:
             os.close(words_in)
             os.close(told_in)
-        return _Reader(words, told)
+        return FileIO(words), FileIO(told)
+
+    def _why(self, words: FileIO) -> str:
+        """What the reader, or else the process that should have forked it, said in the end."""
+        said = words.read(KEPT) or b""
+        with self.lock:
+            if not said and self.process is not None and self.process.stderr is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(10)
+                    said = self.process.stderr.read(KEPT)
+        return show(said.decode("utf-8", "replace").strip().rpartition("\n")[2], 300)
 
     def _send(self, question: bytes, pipes: list[int]) -> None:
         if self.socket is not None and self.process is not None and self.process.poll() is None:
@@ -119,7 +170,7 @@ class _Forker:
                 cwd="/",
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
         return self.socket
@@ -130,7 +181,8 @@ class _Forker:
             self.socket.close()
             self.socket = None
         if self.process is not None:
-            self.process.wait()
+            with self.process:
+                pass
             self.process = None
 
 

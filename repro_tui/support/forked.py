@@ -78,7 +78,7 @@ def _fork(question: dict[str, Any], pipes: list[int], readers: dict[int, int]) -
     try:
         reader = os.fork()
     except OSError as error:
-        os.write(words, f"the reader could not be started: {error.strerror}".encode())
+        os.write(words, str(error.strerror).encode())
         os.close(told)
         os.close(words)
         return

@@ -30,11 +30,9 @@ from repro_tui.model.request import Settings
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
-from tests.conftest import NIGHTLY
+from tests.conftest import EXAMPLES
 
-SEARCHED = settings(
-    max_examples=250 if NIGHTLY else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SEARCHED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAN, INF = float("nan"), float("inf")
 VALUES: dict[pa.DataType, list[Any]] = {
     pa.float64(): [0.0, -0.0, NAN, INF, -INF, 0.5, 0.5 + 2e-16, 1e-320, None],
@@ -74,9 +72,7 @@ def test_the_rows_that_moved_are_those_of_other_bits(tmp_path: Path, kind: pa.Da
     assert [str(pair) for pair in kept] == [str((a[row], b[row])) for row in expected]
 
 
-@settings(
-    max_examples=250 if NIGHTLY else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_both_ways_say_the_same(tmp_path: Path, data: Any) -> None:
     rows = data.draw(st.integers(1, 12))

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from tests.compare.kinds_of_output import CASES, IDS, PAIRS, VALUES, Case, as_read, compared
-from tests.conftest import NIGHTLY
+from tests.conftest import EXAMPLES
 
 FORM = "parquet"
-SEARCHED = settings(max_examples=250 if NIGHTLY else 25, deadline=None)
+SEARCHED = settings(max_examples=EXAMPLES, deadline=None)
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 # Sums over rows in another order differ in their last digits.
 CLOSE = 1e-9

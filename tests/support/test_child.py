@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.model.errors import Cancelled
+from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.child import python_child
@@ -104,6 +104,47 @@ def test_a_reader_whose_forker_is_killed_is_lost_and_the_next_is_not(tmp_path: P
     wait_until_gone([reader])
     assert read(tmp_path, "end", "7").exit_code == 7
     assert forkers() != [one]
+
+
+def no_forker() -> None:
+    """The next question starts one."""
+    for one in forkers():
+        one.send(signal.SIGKILL)
+        wait_until_gone([one])
+
+
+def python(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This line of a shell in place of Python."""
+    script = folder / "python"
+    script.write_text(f"#!/bin/sh\n{line}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+@pytest.mark.parametrize("told", ["no module named pyarrow", ""])
+def test_what_keeps_readers_from_being_forked_is_told(
+    told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_forker()
+    python(tmp_path, f"echo '{told}' >&2; exit 1", monkeypatch)
+    with pytest.raises(Inconclusive, match=f"could not be started: {told or 'it was ended'}"):
+        read(tmp_path, "end", "0")
+    monkeypatch.undo()
+    assert read(tmp_path, "end", "3").exit_code == 3
+
+
+def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_forker()
+    python(tmp_path, "exec sleep 600", monkeypatch)
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        read(tmp_path, "end", "0", cancel=cancel)
+    (asleep,) = [child for child in children_of(os.getpid()) if child.alive]
+    asleep.send(signal.SIGKILL)
+    wait_until_gone([asleep])
+    monkeypatch.undo()
+    assert read(tmp_path, "end", "3").exit_code == 3
 
 
 def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:

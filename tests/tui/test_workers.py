@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from textual.content import Content
+from textual.widgets import Input
 
+from repro_tui.audit.folder import AuditFolder
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens import cells
 from repro_tui.tui.screens.charts import Charts
@@ -100,3 +102,29 @@ async def test_typing_on_while_rows_are_filtered_shows_what_was_typed_last(
                     await pilot.pause(0.01)
         await settle(pilot)
         assert screen.query_one("#cells, #rows", Grid).count == count
+
+
+async def test_enter_a_second_time_begins_no_second_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = [], threading.Event()
+
+    def begin(a: str, b: str, *_: object) -> AuditFolder:
+        asked.append((a, b))
+        assert answer.wait(BOUND_S)
+        return finished(tmp_path / "audit")
+
+    monkeypatch.setattr("repro_tui.audit.begin.begin", begin)
+    monkeypatch.chdir(tmp_path)
+    app = Auditor()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.screen.query_one("#a", Input).value = "prod.toml"
+        app.screen.query_one("#b", Input).value = "staging.toml"
+        app.screen.query_one("#b").focus()
+        await settle(pilot)
+        await pilot.press("enter")
+        while not asked:
+            await asyncio.sleep(0.01)
+        await pilot.press("enter", "enter")
+        answer.set()
+        await until(pilot, lambda: type(app.screen).__name__ != "Picker")
+        await settle(pilot)
+    assert asked == [("prod.toml", "staging.toml")]
