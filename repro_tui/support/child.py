@@ -25,6 +25,7 @@ from repro_tui.support.forked import NUMBER
 from repro_tui.support.text import show
 
 KEPT = 1 << 16
+PATIENCE_S = 10.0  # for a process that has nothing to do but to take a message, or to end
 
 
 def python_child(
@@ -32,30 +33,28 @@ def python_child(
 ) -> process.Completed:
     """Runs the module's `main` with at most `memory` bytes of address space; the last 64 KiB that it says are kept.
 
-    It is forked from a process that has already imported what readers need (support.forked), which this program starts
-    at its first question and which ends with it. Raises Inconclusive where it cannot be started, and Cancelled.
+    It stands in the root folder: paths among the arguments are absolute. It is forked from a process that has already
+    imported what readers need (support.forked), which this program starts at its first question and which ends with
+    it. Raises Inconclusive where it cannot be started, and Cancelled.
     """
     question = {
         "module": module,
-        "arguments": list(arguments),
+        "arguments": [_as_utf8(argument) for argument in arguments],
         "memory": memory,
-        "folder": _standing(),
-        "home": str(cache.root),
+        "home": _as_utf8(str(cache.root)),
     }
     began = time.monotonic()
-    reader = _forker.ask(json.dumps(question).encode("ascii"), cancel)
+    reader = _forker.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
     return process.attend(reader, began, cancel, timeout_s, KEPT)
 
 
-def _standing() -> str:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:  # it was removed meanwhile
-        return "/"
+def _as_utf8(path: str) -> str:
+    """A path as readers have it, which count on UTF-8 whatever the user's locale is."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
 class _Reader:
-    """A reader that was forked for this program, held as a child of its own is: see process.Child."""
+    """A reader that was forked for this program, handled like a direct child: see process.Child."""
 
     def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
         self.stdout, self._told, self.pid = words, told, pid
@@ -71,12 +70,19 @@ class _Reader:
         return status
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self._status is None and select.select([self._told], [], [], timeout)[0]:
+        if self._status is None and _readable(self._told, timeout):
             status = _number(self._told)
             self._status = -signal.SIGKILL if status is None else status
         if self._status is not None:
             self._told.close()
         return self._status
+
+
+def _readable(file: FileIO, timeout: float | None) -> bool:
+    """Whether something can be read within so many seconds, or the end be seen; whatever the file's number is."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
 def _number(told: FileIO) -> int | None:
@@ -87,8 +93,8 @@ def _number(told: FileIO) -> int | None:
 
 def _not_started(why: str) -> Inconclusive:
     return Inconclusive(
-        f"the process that reads tables could not be started: {why}",
-        "see whether this machine is out of memory or processes; else install repro-tui again",
+        f"the process that reads untrusted files could not be started: {why}",
+        "check whether this machine is out of memory or processes; otherwise reinstall repro-tui",
     )
 
 
@@ -100,69 +106,49 @@ class _Forker:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
 
-    def ask(self, question: bytes, cancel: CancelToken) -> _Reader:
+    def ask(self, question: bytes, cancel: CancelToken, deadline: float) -> _Reader:
         """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
-        found = self._reader(question, cancel)
-        if found == "":  # it was asked while something ended it: the next is a new one
-            found = self._reader(question, cancel)
-        if isinstance(found, _Reader):
-            return found
-        raise _not_started(found or "it was ended")
+        for last in (False, True):
+            with contextlib.ExitStack() as files:
+                words, told, forker = self._asked(question, files)
+                while not _readable(told, 0.1):
+                    cancel.check()
+                    if time.monotonic() > deadline:
+                        raise _not_started("it took longer than reading may take")
+                pid = _number(told)
+                if pid is not None:
+                    files.pop_all()
+                    return _Reader(words, told, pid)
+                why = _why(words, forker)
+            if last or why:  # killed while it was asked: the next is a new one
+                break
+        raise _not_started(why or "it was killed")
 
-    def _reader(self, question: bytes, cancel: CancelToken) -> _Reader | str:
-        """A reader, or why there is none: the last words of whoever should have been it."""
-        words, told = self._asked(question)
+    def _asked(self, question: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
+        """The pipes of the reader's words, and of its process id and exit status; and who was asked."""
         try:
-            while not select.select([told], [], [], 0.1)[0]:
-                cancel.check()
-            pid = _number(told)
-            if pid is not None:
-                return _Reader(words, told, pid)
-            why = self._why(words)
-        except BaseException:
-            words.close()
-            told.close()
-            raise
-        words.close()
-        told.close()
-        return why
-
-    def _asked(self, question: bytes) -> tuple[FileIO, FileIO]:
-        """The pipes of the reader's words, and of its process id and exit status."""
-        words, words_in = os.pipe()
-        told, told_in = os.pipe()
-        try:
-            with self.lock:
-                self._send(question, [words_in, told_in])
+            with contextlib.ExitStack() as theirs:
+                (words, words_in), (told, told_in) = _pipe(files, theirs), _pipe(files, theirs)
+                with self.lock:
+                    return words, told, self._sent(question, [words_in.fileno(), told_in.fileno()])
         except OSError as error:
-            os.close(words)
-            os.close(told)
             raise _not_started(error.strerror or type(error).__name__) from error
-        finally:
-            os.close(words_in)
-            os.close(told_in)
-        return FileIO(words), FileIO(told)
 
-    def _why(self, words: FileIO) -> str:
-        """What the reader, or else the process that should have forked it, said in the end."""
-        said = words.read(KEPT) or b""
-        with self.lock:
-            if not said and self.process is not None and self.process.stderr is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(10)
-                    said = self.process.stderr.read(KEPT)
-        return show(said.decode("utf-8", "replace").strip().rpartition("\n")[2], 300)
-
-    def _send(self, question: bytes, pipes: list[int]) -> None:
+    def _sent(self, question: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
         if self.socket is not None and self.process is not None and self.process.poll() is None:
-            with contextlib.suppress(BrokenPipeError, ConnectionError):
+            with contextlib.suppress(ConnectionError):
                 socket.send_fds(self.socket, [question], pipes)
-                return
+                return self.process
         self.close()
-        socket.send_fds(self._start(), [question], pipes)
+        ours, forker = self._start()
+        with contextlib.suppress(ConnectionError):  # then it has ended, and has said why
+            socket.send_fds(ours, [question], pipes)
+        return forker
 
-    def _start(self) -> socket.socket:
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(PATIENCE_S)
+        self.socket = ours
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "repro_tui.support.forked"],
@@ -173,17 +159,39 @@ class _Forker:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        return self.socket
+        return ours, self.process
 
     def close(self) -> None:
-        """Its readers end with it."""
+        """Ends it, and its readers with it."""
         if self.socket is not None:
             self.socket.close()
             self.socket = None
         if self.process is not None:
-            with self.process:
-                pass
+            with self.process as forker:
+                try:
+                    forker.wait(PATIENCE_S)
+                except subprocess.TimeoutExpired:
+                    forker.kill()
             self.process = None
+
+
+def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    """A pipe: the end that is read here, and the end that is handed over."""
+    read, write = os.pipe()
+    return ours.enter_context(FileIO(read)), theirs.enter_context(FileIO(write, "w"))
+
+
+def _why(words: FileIO, forker: subprocess.Popen[bytes]) -> str:
+    """Why a question was not answered, in the last words of whoever should have; "" where it was killed."""
+    said = words.read(KEPT) if _readable(words, 0.0) else b""
+    if not said:
+        try:
+            if forker.wait(PATIENCE_S) < 0 or forker.stderr is None:
+                return ""
+            said = forker.stderr.read(KEPT)
+        except (subprocess.TimeoutExpired, ValueError):  # another thread may have closed it
+            said = b""
+    return show((said or b"").decode("utf-8", "replace").strip().rpartition("\n")[2], 300) or "it ended without a word"
 
 
 _forker = _Forker()

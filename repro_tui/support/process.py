@@ -96,7 +96,7 @@ def attend(
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
 ) -> Completed:
-    """Reads what a child says until it ends, or ends it: what `run` does, once the child was started (at `began`)."""
+    """Reads what a child says until it ends, or ends it: what `run` does once the child was started, at `began`."""
     reader = _Reader(child, keep, on_line)
     try:
         timed_out = reader.until_end(began, timeout_s, cancel)
