@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from repro_tui.model.errors import Cancelled, Inconclusive
+from repro_tui.support import forked
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.child import python_child
@@ -206,3 +211,89 @@ def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:
         reader = waiting(tmp_path)
         asking.kill()
     wait_until_gone([reader])
+
+
+class Forking:
+    """The forker's own loop in this process, asked over a socket as the program asks it."""
+
+    def __init__(self) -> None:
+        self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        before = signal.getsignal(signal.SIGCHLD), signal.set_wakeup_fd(-1)
+        self.theirs, self.before = theirs, before
+        self.loop = forked._Forker(theirs)
+
+    def ask(self, message: bytes, pipes: int = 2) -> tuple[FileIO, FileIO]:
+        (words, words_in), (told, told_in) = os.pipe(), os.pipe()
+        socket.send_fds(self.ours, [message], [words_in, told_in][:pipes])
+        for end in (words_in, told_in):
+            os.close(end)
+        return FileIO(words), FileIO(told)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(self.before[1])
+        signal.signal(signal.SIGCHLD, self.before[0])
+        for end in (self.ours, self.theirs):
+            end.close()
+
+
+@pytest.fixture
+def forking() -> Iterator[Forking]:
+    found = Forking()
+    yield found
+    found.close()
+
+
+def question(*arguments: str) -> bytes:
+    told = {"module": "tests.support.readers", "arguments": arguments, "memory": 64 * GIB, "home": "/"}
+    return json.dumps(told).encode()
+
+
+def test_a_forker_tells_who_reads_and_how_it_ended(forking: Forking) -> None:
+    words, told = forking.ask(question("end", "9"))
+    with words, told:
+        assert forking.loop.serve()
+        (reader,) = forking.loop.readers
+        while forking.loop.readers:
+            forking.loop.serve()
+        found = [forked.NUMBER.unpack(told.read(forked.NUMBER.size))[0] for _ in range(2)]
+        assert found == [reader, 9]
+        assert told.read(1) == words.read(1) == b""
+    forking.ours.close()
+    assert not forking.loop.serve()
+
+
+def test_a_forker_kills_what_nobody_waits_for(forking: Forking, tmp_path: Path) -> None:
+    for way in ("gone", "end"):
+        words, told = forking.ask(question("wait", str(tmp_path / way)))
+        forking.loop.serve()
+        (reader,) = map(process, forking.loop.readers)
+        words.close()
+        told.close()
+        if way == "end":
+            forking.loop.end()
+        while forking.loop.readers:
+            forking.loop.serve()
+        assert not reader.alive
+
+
+def test_a_question_that_cannot_be_understood_costs_no_other(forking: Forking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    for message, pipes in ((b"no JSON", 2), (question("end", "0"), 1)):
+        words, told = forking.ask(message, pipes)
+        with words, told:
+            assert forking.loop.serve()
+            assert told.read(1) == words.read(1) == b""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", none_left)
+        words, told = forking.ask(question("end", "0"))
+        with words, told:
+            assert forking.loop.serve()
+            assert (told.read(1), words.read(99)) == (b"", b"Resource temporarily unavailable")
+    words, told = forking.ask(question("end", "0"))
+    with words, told:
+        forking.loop.serve()
+        assert len(forking.loop.readers) == 1
+        while forking.loop.readers:
+            forking.loop.serve()
