@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
-# Threads of a BLAS that wait for work burn the time of whatever runs beside them.
-export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: setup systems demo test test-fast test-nightly coverage check lint type snapshots bench docs clean
 
@@ -27,9 +25,10 @@ $(VENV)/.systems: $(VENV)/.ready
 demo: setup
 	$(BIN)/repro-tui demo
 
-# Two at a time: what must not run beside something else is in one group (tests/lanes.py).
+# Two at a time: what must not run beside something else is in one group (tests/lanes.py). Threads of a BLAS that wait
+# for work would burn the other's time.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # Everything that can run on this machine; what cannot says why.
 test: systems

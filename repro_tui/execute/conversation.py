@@ -216,7 +216,7 @@ class Conversation:
         job.write_text(json.dumps(asdict(answers)), "utf-8")
         done = python_child(
             "repro_tui.execute.answers",
-            [str(job.absolute())],
+            [job],
             cache=self.context.cache,
             cancel=self.context.cancel,
             memory=CHILD_MEMORY,

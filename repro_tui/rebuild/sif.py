@@ -107,7 +107,7 @@ def extract_sif(path: Path, folder: Path, context: Context) -> None:
 def _child(path: Path, sif: Sif, out: Path, context: Context, *what: str) -> Completed:
     return python_child(
         "repro_tui.rebuild.sif_child",
-        [str(path.absolute()), str(sif.offset), str(out.absolute()), *what],
+        [path, str(sif.offset), out, *what],
         cache=context.cache,
         cancel=context.cancel,
         memory=CHILD_MEMORY,

@@ -29,31 +29,32 @@ PATIENCE_S = 10.0  # for a process that has nothing to do but to take a message,
 
 
 def python_child(
-    module: str, arguments: Sequence[str], *, cache: Cache, cancel: CancelToken, memory: int, timeout_s: float
+    module: str, arguments: Sequence[str | Path], *, cache: Cache, cancel: CancelToken, memory: int, timeout_s: float
 ) -> process.Completed:
     """Runs the module's `main` with at most `memory` bytes of address space; the last 64 KiB that it says are kept.
 
-    It stands in the root folder: paths among the arguments are absolute. It is forked from a process that has already
+    It stands in the root folder, and is given paths as absolute ones. It is forked from a process that has already
     imported what readers need (support.forked), which this program starts at its first question and which ends with
     it. Raises Inconclusive where it cannot be started, and Cancelled.
     """
     question = {
         "module": module,
-        "arguments": [_as_utf8(argument) for argument in arguments],
+        "arguments": [_told(argument) for argument in arguments],
         "memory": memory,
-        "home": _as_utf8(str(cache.root)),
+        "home": _told(cache.root),
     }
     began = time.monotonic()
-    reader = _forker.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
+    reader = _source.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
     return process.attend(reader, began, cancel, timeout_s, KEPT)
 
 
-def _as_utf8(path: str) -> str:
-    """A path as readers have it, which count on UTF-8 whatever the user's locale is."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
+def _told(argument: str | Path) -> str:
+    """An argument as readers have it, which count on UTF-8 whatever the user's locale is."""
+    absolute = argument.absolute() if isinstance(argument, Path) else argument
+    return os.fsencode(absolute).decode("utf-8", "surrogateescape")
 
 
-class _Reader:
+class _Forked:
     """A reader that was forked for this program, handled like a direct child: see process.Child."""
 
     def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
@@ -98,7 +99,7 @@ def _not_started(why: str) -> Inconclusive:
     )
 
 
-class _Forker:
+class _Source:
     """The process that readers are forked from: started at the first question, and again where it has ended."""
 
     def __init__(self) -> None:
@@ -106,9 +107,9 @@ class _Forker:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
 
-    def ask(self, question: bytes, cancel: CancelToken, deadline: float) -> _Reader:
+    def ask(self, question: bytes, cancel: CancelToken, deadline: float) -> _Forked:
         """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
-        for last in (False, True):
+        for _ in range(2):  # where it was killed while it was asked, the next is a new one
             with contextlib.ExitStack() as files:
                 words, told, forker = self._asked(question, files)
                 while not _readable(told, 0.1):
@@ -118,9 +119,9 @@ class _Forker:
                 pid = _number(told)
                 if pid is not None:
                     files.pop_all()
-                    return _Reader(words, told, pid)
+                    return _Forked(words, told, pid)
                 why = _why(words, forker)
-            if last or why:  # killed while it was asked: the next is a new one
+            if why:
                 break
         raise _not_started(why or "it was killed")
 
@@ -194,8 +195,8 @@ def _why(words: FileIO, forker: subprocess.Popen[bytes]) -> str:
     return show((said or b"").decode("utf-8", "replace").strip().rpartition("\n")[2], 300) or "it ended without a word"
 
 
-_forker = _Forker()
-atexit.register(_forker.close)
+_source = _Source()
+atexit.register(_source.close)
 
 
 def _environment() -> dict[str, str]:

@@ -117,7 +117,7 @@ class _Forker:
             return
         if reader == 0:
             _read(question, words, parent)
-        with contextlib.suppress(OSError):  # it does so itself, and it may have ended
+        with contextlib.suppress(ProcessLookupError):  # before anybody knows of it, and may want to end its group
             os.setpgid(reader, reader)
         self.readers[reader] = kept = os.dup(told)
         self.poll.register(kept, 0)
@@ -148,9 +148,8 @@ def _both(pipes: list[int]) -> tuple[int, int]:
 
 
 def _kill(reader: int) -> None:
-    for kill in (os.killpg, os.kill):  # it may not lead its group yet
-        with contextlib.suppress(ProcessLookupError):
-            kill(reader, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(reader, signal.SIGKILL)
 
 
 def _close(file: int) -> None:
@@ -167,7 +166,6 @@ def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
     """The reader: a group of its own, its limits, and none of the others' open files."""
     status = FAILED
     try:
-        os.setpgid(0, 0)
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_END, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(FAILED)

@@ -56,7 +56,7 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
     done = python_child(
         "repro_tui.support.table_child",
-        [str(raw.absolute()), str(out.absolute())],
+        [raw, out],
         cache=context.cache,
         cancel=context.cancel,
         memory=CHILD_MEMORY,

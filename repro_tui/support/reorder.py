@@ -36,7 +36,7 @@ def reordered(raw: Path, target: Path, context: Context) -> int:
         raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB")
     done = python_child(
         "repro_tui.support.reorder",
-        [str(raw.absolute()), str(target.absolute())],
+        [raw, target],
         cache=context.cache,
         cancel=context.cancel,
         memory=MEMORY,

@@ -124,13 +124,24 @@ def no_forker() -> None:
         wait_until_gone([one])
 
 
-def python(folder: Path, lines: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Puts a shell script in place of Python."""
-    script = folder / "python"
-    script.write_text(f"#!/bin/sh\n{lines}\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(script))
-    return script
+def script(folder: Path, lines: str) -> str:
+    """A shell script to stand in place of Python."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def late(go: Path) -> str:
+    """Python, once a file is there."""
+    return f'while ! test -e {go}; do sleep 0.02; done; exec {sys.executable} "$@"'
+
+
+def asking(folder: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
+    """A program that asks for a reader that waits; its readers come from this Python."""
+    code = "import sys, pathlib; from tests.support.test_child import read; here, sys.executable = sys.argv[1:]; "
+    code += "read(pathlib.Path(here), 'wait', f'{here}/reader')"
+    return subprocess.Popen([sys.executable, "-c", code, str(folder), python])
 
 
 @pytest.mark.parametrize("told", ["no module named pyarrow", ""])
@@ -138,7 +149,7 @@ def test_what_keeps_readers_from_being_forked_is_told(
     told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_forker()
-    python(tmp_path, f"echo '{told}' >&2; exit 1", monkeypatch)
+    monkeypatch.setattr(sys, "executable", script(tmp_path, f"echo '{told}' >&2; exit 1"))
     with pytest.raises(Inconclusive, match=f"could not be started: {told or 'it ended without a word'}"):
         read(tmp_path, "end", "0")
     monkeypatch.undo()
@@ -149,7 +160,7 @@ def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeyp
     """Its question is waiting to be taken: it is killed as soon as it is forked, for nobody asks any more."""
     no_forker()
     go = tmp_path / "go"
-    python(tmp_path, f'while ! test -e {go}; do sleep 0.02; done; exec {sys.executable} "$@"', monkeypatch)
+    monkeypatch.setattr(sys, "executable", script(tmp_path, late(go)))
     cancel = CancelToken()
     cancel.cancel()
     with pytest.raises(Cancelled):
@@ -162,7 +173,7 @@ def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeyp
 
 def test_a_reader_that_is_not_there_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_forker()
-    python(tmp_path, "exec sleep 600", monkeypatch)
+    monkeypatch.setattr(sys, "executable", script(tmp_path, "exec sleep 600"))
     with pytest.raises(Inconclusive, match="it took longer than reading may take"):
         read(tmp_path, "end", "0", timeout_s=0.5)
     for child in children_of(os.getpid()):
@@ -189,15 +200,10 @@ def test_readers_are_asked_with_a_thousand_open_files(tmp_path: Path) -> None:
 
 def test_a_program_that_dies_while_it_asks_leaves_no_reader(tmp_path: Path) -> None:
     go = tmp_path / "go"
-    wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nwhile ! test -e {go}; do sleep 0.02; done\nexec {sys.executable} "$@"\n')
-    wrapper.chmod(0o755)
-    code = "import sys, pathlib; from tests.support.test_child import read; here = pathlib.Path(sys.argv[1]); "
-    code += "sys.executable = str(here / 'python'); read(here, 'wait', str(here / 'reader'))"
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as asking:
-        wait_until(lambda: children_of(asking.pid), "a forker")
-        (one, *_) = children_of(asking.pid)
-        asking.kill()
+    with asking(tmp_path, script(tmp_path, late(go))) as program:
+        wait_until(lambda: children_of(program.pid), "a forker")
+        (one, *_) = children_of(program.pid)
+        program.kill()
     go.touch()
     wait_until_gone([one])
     place = tmp_path / "reader"
@@ -205,11 +211,9 @@ def test_a_program_that_dies_while_it_asks_leaves_no_reader(tmp_path: Path) -> N
 
 
 def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:
-    code = "import sys, pathlib; from tests.support.test_child import read; "
-    code += "here = pathlib.Path(sys.argv[1]); read(here, 'wait', str(here / 'reader'))"
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as asking:
+    with asking(tmp_path) as program:
         reader = waiting(tmp_path)
-        asking.kill()
+        program.kill()
     wait_until_gone([reader])
 
 
@@ -218,8 +222,8 @@ class Forking:
 
     def __init__(self) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        before = signal.getsignal(signal.SIGCHLD), signal.set_wakeup_fd(-1)
-        self.theirs, self.before = theirs, before
+        self.theirs = theirs
+        self.before = signal.getsignal(signal.SIGCHLD), signal.set_wakeup_fd(-1)
         self.loop = forked._Forker(theirs)
 
     def ask(self, message: bytes, pipes: int = 2) -> tuple[FileIO, FileIO]:
