@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,18 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """What is made once a test run and copied by each test: repositories, stores, environments."""
     return Templates(shared_root(tmp_path_factory))
+
+
+@pytest.fixture(autouse=True)
+def read_images(request: pytest.FixtureRequest, own_folders: Path, templates: Templates) -> Iterator[None]:
+    """Each image is read once a test run."""
+    if not any(request.node.get_closest_marker(name) for name in ("docker", "apptainer")):
+        yield
+        return
+    from tests.engines import read_once
+
+    with read_once(own_folders / "cache", templates):
+        yield
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.conftest import need
 from tests.processes import wait_until
 from tests.templates import Templates
 
-TAG = "repro-tui-test-base:slim"
+TAG = "repro-tui-test-base:small"
 
 
 def docker(*arguments: str, check: bool = True) -> str:

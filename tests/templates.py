@@ -45,9 +45,9 @@ class Templates:
 
 
 def copy_folder(source: Path, target: Path) -> Path:
-    """A copy of a folder at a place where there is none yet, with its times and links; returns that place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "--archive", "--reflink=auto", str(source), str(target)], check=True)
+    """Copies what is in a folder to a place, with its times and links; returns that place."""
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "--archive", "--reflink=auto", f"{source}/.", str(target)], check=True)
     return target
 
 

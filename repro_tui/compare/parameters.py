@@ -44,13 +44,25 @@ def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Find
 def _pairs(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
     if not a and not b:
         return []
-    if len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
-        return list(_by_key(a, b, ()))
-    return _by_deepdiff(a, b)
+    if not (_has_list(a) or _has_list(b)) or len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
+        return sorted(_by_key(a, b, ()), key=_place)
+    return sorted(_by_deepdiff(a, b), key=_place)
+
+
+def _has_list(value: Any) -> bool:
+    """Whether there is a list in what is left of a side: as it is, or as the table that it was aligned to."""
+    if isinstance(value, dict):
+        return any(isinstance(key, At) or _has_list(item) for key, item in value.items())
+    return isinstance(value, list | tuple)
+
+
+def _place(pair: Pair) -> list[str]:
+    return [str(part) for part in pair[0]]
 
 
 def _by_key(a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...]) -> Iterator[Pair]:
-    """A larger tree is compared as data: by key."""
+    """Tables of tables are compared by key (to import DeepDiff takes longer than all else that an audit compares), and
+    so is what DeepDiff would take minutes for."""
     for key in dict.fromkeys((*a, *b)):
         here = (*path, key)
         if key not in b:
@@ -84,7 +96,7 @@ def _by_deepdiff(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
             pairs.append(
                 (path, change, None if change == "added" else level.t1, None if change == "removed" else level.t2)
             )
-    return sorted(pairs, key=lambda pair: [str(part) for part in pair[0]])
+    return pairs
 
 
 def _finding(pair: Pair, context: Context) -> Finding:

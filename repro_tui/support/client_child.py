@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
@@ -16,6 +19,8 @@ from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import show
+
+CONNECT_S = 10.0
 
 
 @contextmanager
@@ -56,6 +61,23 @@ class Asked:
             said = show(context.redactor.scrub(strip_urls(str(answer["error"]))), 400)
             raise Inconclusive(f"{self.name}: {said}", str(answer.get("do") or self.do))
         return answer
+
+
+def must_answer(uri: str, variable: str, asked: Asked) -> None:
+    """Raises Inconclusive at once where nothing listens at a server's address, which the variable names; what a proxy
+    leads to is not tried."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise Inconclusive(f"{variable} is not a readable URL", "correct it") from error
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or (parts.scheme in getproxies() and not proxy_bypass(host)):
+        return
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise Inconclusive(f"{asked.name}: nothing answers there ({error.strerror or error})", asked.do) from error
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from repro_tui.model.errors import Inconclusive
-from repro_tui.support import process
-from repro_tui.support.cache import remove_tree
+from repro_tui.support.client_child import Asked, must_answer, standing_folder
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
-from repro_tui.support.mlflow_stores import must_answer, opened, registry_uri, tracking_uri
-from repro_tui.support.redact import is_secret_name, strip_url, strip_urls
+from repro_tui.support.mlflow_stores import opened, registry_uri, tracking_uri
+from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
 
 TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}  # a large model may take long: a server that hangs ends sooner
 SECRETS = ("MLFLOW_TRACKING_USERNAME",)
 STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
-DO = "see that the tracking server of MLFLOW_TRACKING_URI answers and has it"
+DO = "see that the tracking server of MLFLOW_TRACKING_URI answers and has it, and that the address is right"
 
 
 def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of support.mlflow_child. Raises Inconclusive where MLflow does not answer, or says no."""
     _learn_secrets(context)
-    must_answer(tracking_uri(context))
-    standing = context.cache.temporary()
-    standing.mkdir(parents=True)
-    try:
-        done = process.run(
-            [sys.executable, "-m", "repro_tui.support.mlflow_child", what, subject, str(folder)],
-            environment=_environment(context, standing),
-            cancel=context.cancel,
-            folder=standing,
-            timeout_s=TIMEOUT_S[what],
-            keep=16 << 20,
-        )
-    finally:
-        remove_tree(standing)
-    if done.timed_out:
-        raise Inconclusive(f"MLflow at {where(context)} did not answer within {TIMEOUT_S[what]:g} s", DO)
-    answer = _answer(done.text)
-    if "error" in answer:
-        words = show(context.redactor.scrub(strip_urls(str(answer["error"]))), 400)
-        raise Inconclusive(f"MLflow at {where(context)}: {words}", str(answer.get("do") or DO))
-    return answer
+    asked = Asked(f"MLflow at {where(context)}", DO, TIMEOUT_S[what])
+    must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", asked)
+    with standing_folder(context) as standing:
+        words = ("repro_tui.support.mlflow_child", what, subject, str(folder))
+        return asked.answer(words, _environment(context, standing), standing, context)
 
 
 def _learn_secrets(context: Context) -> None:
@@ -58,15 +38,6 @@ def _learn_secrets(context: Context) -> None:
     for uri in filter(None, (tracking_uri(context), registry_uri(context))):
         if "@" in uri:
             context.redactor.learn(unquote(urlsplit(uri).password or ""))
-
-
-def _answer(text: str) -> dict[str, Any]:
-    last = text.strip().rpartition("\n")[2]
-    try:
-        answer = json.loads(last)
-    except ValueError:
-        answer = None
-    return answer if isinstance(answer, dict) else {"error": f"its client ended with: {last}"}
 
 
 def where(context: Context) -> str:

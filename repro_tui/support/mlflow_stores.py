@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from pathlib import Path
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
-from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 
-CONNECT_S = 10.0
 _SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 
@@ -65,24 +61,3 @@ def opened(uri: str) -> str:
 def _writes_ahead(database: Path) -> bool:
     with database.open("rb") as stream:
         return stream.read(20)[18:20] == b"\x02\x02"
-
-
-def must_answer(uri: str) -> None:
-    """Raises Inconclusive at once where nothing listens at a server's address; what a proxy leads to is not tried."""
-    try:
-        parts = urlsplit(uri)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as error:
-        raise Inconclusive("MLFLOW_TRACKING_URI is not a readable URL", "correct it") from error
-    if parts.scheme not in ("http", "https"):
-        return
-    host = parts.hostname or ""
-    if parts.scheme in getproxies() and not proxy_bypass(host):
-        return
-    try:
-        socket.create_connection((host, port), timeout=CONNECT_S).close()
-    except OSError as error:
-        raise Inconclusive(
-            f"MLflow at {show(strip_url(uri), 200)}: nothing answers there ({error.strerror or error})",
-            "see that the tracking server of MLFLOW_TRACKING_URI answers, and that the address is right",
-        ) from error

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from repro_tui.support.client_child import Asked, standing_folder
+from repro_tui.support.client_child import Asked, must_answer, standing_folder
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
@@ -20,9 +20,10 @@ DO = "check WANDB_BASE_URL, WANDB_API_KEY (or run wandb login), and that you may
 def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of support.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
     context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
+    asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
+    must_answer(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL, "WANDB_BASE_URL", asked)
     with standing_folder(context) as standing:
         words = ("repro_tui.support.wandb_child", what, subject, str(folder))
-        asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
         return asked.answer(words, _environment(standing), standing, context)
 
 

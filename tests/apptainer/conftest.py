@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.engines import base_image, docker, read_once, sif
+from tests.engines import base_image, docker, sif
 from tests.templates import Templates
 
 METADATA = "Metadata-Version: 2.1\nName: scoring\nVersion: {version}\n"
@@ -48,13 +48,6 @@ def images(templates: Templates) -> Images:
         return templates.folder(f"sif-scoring-{version}", build) / "credit.sif"
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
-    """Each image is read once a test run."""
-    with read_once(own_folders / "cache", templates):
-        yield
 
 
 def apptainer(*arguments: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.audit.project import Project
-from tests.engines import base_image, sif
+from tests.engines import base_image, base_sif
+from tests.templates import Templates
 
 PREDICT = '''\
 """Scores rows; what its scores hang on besides is a parameter."""
@@ -49,14 +50,8 @@ ENVIRONMENTS = [
 PAIRS = [("nothing", "hash seed"), ("threads", "row order"), ("time zone", "locale"), ("path", "batch size")]
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The base image as a SIF, made once."""
-    return sif(tmp_path_factory.mktemp("sif"), base_image())
-
-
 @pytest.fixture(params=ENVIRONMENTS)
-def project(request: pytest.FixtureRequest, tmp_path: Path, warm_cache: None) -> Project:
+def project(request: pytest.FixtureRequest, tmp_path: Path, warm_cache: None, templates: Templates) -> Project:
     environment = {"requirements": "requirements.txt"}
     if request.param == "docker":
         environment = {"image": base_image()}
@@ -64,7 +59,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, warm_cache: None) ->
         environment = {"sif": "image.sif"}
     made = Project(tmp_path / "project", environment)
     if "sif" in environment:
-        shutil.copyfile(request.getfixturevalue("image"), made.folder / "image.sif")
+        shutil.copyfile(base_sif(templates), made.folder / "image.sif")
     made.commit = made.repository.commit({"predict.py": PREDICT})
     return made
 

@@ -12,8 +12,7 @@ import pytest
 
 from repro_tui.audit.folder import AuditFolder
 from tests.audit.project import Project, expected_scores
-from tests.engines import Images, base_image, docker, read_once
-from tests.templates import Templates
+from tests.engines import Images, base_image, docker
 
 PREDICT = """\
 import csv, json, os, sys
@@ -31,13 +30,6 @@ STEP = {"repro-tui.predict": json.dumps(COMMAND)}
 AS_INPUTS = ("--report", "--inputs", "inputs.csv", "--key", "id")
 Build = Callable[..., str]
 Start = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
-    """Each image is read once a test run."""
-    with read_once(own_folders / "cache", templates):
-        yield
 
 
 def deployed(folder: Path, weight: float) -> None:

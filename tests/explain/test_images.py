@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.audit.project import Project
-from tests.engines import Images, base_image, read_once, sif
+from tests.engines import Images, base_image, sif
 from tests.explain.test_audits import causes, culprits
-from tests.templates import Templates
 
 pytestmark = pytest.mark.docker
 Build = Callable[[int, int, int, str], str]
@@ -38,13 +37,6 @@ def package(root: Path, name: str, version: str, code: str, requires: str = "") 
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}")
     (root / SITE / f"{name}.py").write_text(code)
     (info / "RECORD").write_text(f"{name}.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
-
-
-@pytest.fixture(autouse=True)
-def read_images(own_folders: Path, templates: Templates) -> Iterator[None]:
-    """Each image is read once a test run."""
-    with read_once(own_folders / "cache", templates):
-        yield
 
 
 @pytest.fixture(scope="module")
