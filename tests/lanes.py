@@ -17,11 +17,12 @@ TESTS = Path(__file__).parent
 SYSTEMS = frozenset({"apptainer", "docker", "dvc", "endpoint", "mlflow_store", "wandb_runs"})
 SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
-# Modules whose every test audits a project from its record to its report.
+# Modules whose every test audits a project from its record to its report, or walks through every screen of one.
 WHOLE = frozenset(
     {
-        *(f"audit/test_{name}" for name in ("faults", "known_answers", "recording", "secrets", "stress", "verify")),
-        *("explain/test_audits", "explain/test_noise", "contract/test_third_party"),
+        *(f"audit/test_{name}" for name in ("faults", "folder", "known_answers", "recording", "secrets", "stress")),
+        *("audit/test_verify", "contract/test_third_party", "explain/test_audits", "explain/test_noise"),
+        *("explain/test_packages", "tui/test_surfaces"),
     }
 )
 # Folders whose modules are one group: they share an engine, or servers that are slow to start.

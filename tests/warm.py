@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from repro_tui.model.record import Environment, Record
+from repro_tui.rebuild.interpreters import uv_binary
 from repro_tui.rebuild.python_environment import rebuild_python_environment
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
@@ -28,6 +30,14 @@ def lend_environments(source: Path, target: Path) -> None:
     for kind in NOTES:
         if (source / "notes" / kind).is_dir():
             shutil.copytree(source / "notes" / kind, target / "notes" / kind, dirs_exist_ok=True)
+
+
+def share_downloads(cache: Path) -> None:
+    """Lets a cache that is to be made have what uv has downloaded on this machine: packages of hundreds of megabytes,
+    which the tests' own environment has as well."""
+    done = subprocess.run([uv_binary(), "--no-config", "cache", "dir"], capture_output=True, text=True, check=True)
+    cache.mkdir(mode=0o700)
+    (cache / "uv").symlink_to(done.stdout.strip())
 
 
 def lend_empty_environment(templates: Templates, target: Path) -> None:

@@ -233,15 +233,18 @@ class Cache:
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a file or a folder with everything below it, read-only folders too; a link is only unlinked."""
+    """Removes a file or a folder with everything below it, read-only folders too; a link is only unlinked.
+
+    What another process removes meanwhile, such as an audit that ends, is gone all the same.
+    """
     if path.is_symlink() or path.is_file():
-        path.unlink()
+        path.unlink(missing_ok=True)
         return
-    if not path.exists():
-        return
-    for folder, _, _ in os.walk(path):
-        Path(folder).chmod(0o700)
-    shutil.rmtree(path)
+    while path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            for folder, _, _ in os.walk(path):
+                Path(folder).chmod(0o700)
+            shutil.rmtree(path)
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

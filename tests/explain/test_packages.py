@@ -12,6 +12,7 @@ from tests.audit.project import Project, Result
 from tests.conftest import REQUIRED, need
 from tests.explain.test_audits import causes, culprits
 from tests.templates import Templates
+from tests.warm import share_downloads
 
 IDLE = 20
 OF_A = """\
@@ -109,6 +110,7 @@ def both_sides(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fill(folder: Path) -> None:
         project = Packaged(folder / "project")
+        share_downloads(folder / "cache")
         variables = {f"REPRO_TUI_{name}": str(folder / name.lower()) for name in ("CACHE", "AUDITS")}
         result = project.audit_of(PROMOTION, *PINS, timeout=1800, **variables)
         if result.status != 1:

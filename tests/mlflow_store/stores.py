@@ -24,6 +24,7 @@ from repro_tui.support.context import Context
 from tests.audit.project import sandbox_works
 from tests.conftest import need
 from tests.templates import Templates
+from tests.warm import share_downloads
 
 MAKE = """\
 import json, os, sys
@@ -218,6 +219,7 @@ def first_audit(templates: Templates) -> Audited:
 
 def _first_audit(folder: Path, store: Store) -> None:
     (folder / "here").mkdir()
+    share_downloads(folder / "cache")
     places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}
     options = ("--repeat", "2", "--report", *(() if sandbox_works() else ("--isolation", "none")))
     references = ("models:/house@prod", "models:/house/2")

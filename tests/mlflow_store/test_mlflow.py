@@ -161,6 +161,7 @@ def test_the_older_file_store(templates: Templates, monkeypatch: pytest.MonkeyPa
     assert record.predict is not None
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_run_without_a_model_says_so(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(f"runs:/{database.made[2]['run']}", tmp_path)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from repro_tui.support.cancel import CancelToken
 # Forks two writers for each line that it reads, which say after each step that they have made it.
 WRITERS = """
 import io, itertools, os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
@@ -202,3 +204,14 @@ def test_many_small_files_are_stored_at_once_and_verified(tmp_path: Path) -> Non
     (folder / "4").write_bytes(b"changed")
     with pytest.raises(Inconclusive, match="changed while it was read"):
         cache.add_small_files({str(folder / "4"): found[str(folder / "4")]}, CancelToken())
+
+
+def test_what_another_removes_meanwhile_is_no_failure(tmp_path: Path) -> None:
+    for folder in range(30):
+        (tmp_path / "tree" / f"{folder}").mkdir(parents=True)
+        for file in range(50):
+            (tmp_path / "tree" / f"{folder}" / f"{file}").touch()
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(remove_tree, tmp_path / "tree") for _ in range(4)]:
+            done.result()
+    assert not (tmp_path / "tree").exists()

@@ -20,6 +20,7 @@ from tests.audit.project import Result, expected_scores, run_program, sandbox_wo
 from tests.conftest import GitRepository, need
 from tests.repositories import ExistingRepository
 from tests.templates import Templates
+from tests.warm import share_downloads
 
 TRAIN = """\
 import json, sys
@@ -179,6 +180,7 @@ def first_audit(templates: Templates) -> Audited:
 
 def _first_audit(folder: Path, templates: Templates) -> None:
     (folder / "runs").mkdir()
+    share_downloads(folder / "cache")
     project = lean_project(folder / "runs", templates)
     runs = [f"wandb:{project.train(weight=2.0, config={'factor': factor})}" for factor in (1.0, 1.5)]
     places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}
