@@ -15,7 +15,7 @@ from typing import Protocol
 from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.support.cache import walk
 from repro_tui.support.hash_index import HashIndex
-from repro_tui.support.hashes import digest_text, digest_tree
+from repro_tui.support.hashes import Digests, digest_text, digest_tree
 from repro_tui.support.redact import strip_url
 
 LARGEST = 64 << 20
@@ -46,6 +46,7 @@ class FolderView:
 
     def __init__(self, root: Path, hashes: HashIndex) -> None:
         self.root, self._hashes = root, hashes
+        self._digests: dict[str, Digests] | None = None
         self._files = {name for name, entry in walk(root) if entry.is_file(follow_symlinks=False)}
 
     def paths(self) -> Iterable[str]:
@@ -60,8 +61,10 @@ class FolderView:
         return file.read_bytes()
 
     def digest(self, path: str) -> str:
-        """The file's sha256."""
-        return self._hashes.digests(self.root / path).sha256
+        """The file's sha256. All files are hashed with the first: an environment is read as a whole."""
+        if self._digests is None:
+            self._digests, _ = self._hashes.below(self.root)
+        return self._digests[path].sha256
 
 
 def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict[str, str]]:

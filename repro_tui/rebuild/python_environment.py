@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +21,13 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import from_plain, to_plain
+from repro_tui.support.process import run
 from repro_tui.support.text import plural, show
 
 FORMAT = "1"
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
+COMPILE_S, COMPILE_MEMORY = 900.0, 4 << 30
 DO = "see the log of this step; the packages have to be installable as wheels from your index"
 
 
@@ -40,7 +44,7 @@ def rebuild_python_environment(
         text = _read(name, record, code)
         interpreter = _interpreter(record, step, context)
         pins = _pins(name, text, record, interpreter, step, context)
-        built = made_environment(pins, interpreter, step, context)
+        built = made_environment(pins, interpreter, step, context, compiled=True)
         inventory = _inventory(Path(built.folder), built.key, interpreter, record, context)
         step.key, step.matches = built.key, _matches(pins, inventory, step)
         step.how = (
@@ -49,14 +53,17 @@ def rebuild_python_environment(
     return replace(built, inventory=inventory, variables=environment.variables), step.part()
 
 
-def made_environment(pins: list[str], interpreter: Interpreter, step: Step, context: Context) -> BuiltEnvironment:
+def made_environment(
+    pins: list[str], interpreter: Interpreter, step: Step, context: Context, *, compiled: bool = False
+) -> BuiltEnvironment:
     """The environment that holds these packages and no others, from the cache or made now; it is not listed yet.
 
+    `compiled`: one that is made now gets its bytecode, which pays where it runs more than a few times.
     Raises Inconclusive where uv cannot make it.
     """
     key = digest_text(FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _links(context), *pins)
     folder, step.cached = context.cache.folder(
-        "environments", key, lambda folder: _build(folder, pins, interpreter, step, context), context.cancel
+        "environments", key, lambda folder: _build(folder, pins, interpreter, step, context, compiled), context.cancel
     )
     return BuiltEnvironment(
         kind="venv",
@@ -160,13 +167,17 @@ def _resolve(texts: list[str], as_of: str | None, interpreter: Interpreter, step
     return sorted(line.split(";")[0].strip() for line in lines if line and not line.startswith(("#", "warning")))
 
 
-def _build(folder: Path, pins: list[str], interpreter: Interpreter, step: Step, context: Context) -> None:
+def _build(
+    folder: Path, pins: list[str], interpreter: Interpreter, step: Step, context: Context, compiled: bool
+) -> None:
     step.progress(f"making it with uv: {len(pins)} packages, Python {interpreter.version}")
     made = run_uv(["venv", "--quiet", "--clear", "--python", interpreter.executable, str(folder)], context)
     if made.exit_code != 0:
         raise _uv_failed("the environment cannot be made", made.text, context)
     if pins:
         _install(folder, pins, step, context)
+        if compiled:
+            _compile(folder, interpreter, step, context)
 
 
 def _install(folder: Path, pins: list[str], step: Step, context: Context) -> None:
@@ -191,6 +202,29 @@ def _install(folder: Path, pins: list[str], step: Step, context: Context) -> Non
     _log(done.text, step, context)
     if done.exit_code != 0:
         raise _uv_failed("the packages cannot be installed", done.text, context)
+
+
+def _compile(folder: Path, interpreter: Interpreter, step: Step, context: Context) -> None:
+    """Makes the bytecode of the modules: runs see the folder read-only, and each would compile what it imports anew.
+
+    The interpreter itself does so without its `site`, so that nothing of the packages is executed (not even a .pth
+    file). A module that cannot be compiled, as some are for other Pythons, stays as it is, and so do packages' tests.
+    """
+    step.progress("compiling its modules")
+    words = ["-I", "-S", "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", str(folder / "lib")]
+    done = run(
+        [interpreter.executable, *words],
+        environment={"PATH": os.defpath},
+        cancel=context.cancel,
+        timeout_s=COMPILE_S,
+        preexec=_limit_memory,
+    )
+    if done.timed_out:
+        step.log(f"its modules were not all compiled within {COMPILE_S:.0f} s: runs compile the rest themselves")
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
 
 
 def _log(text: str, step: Step, context: Context) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tests.conftest import REQUIRED, need
 from tests.explain.test_audits import causes, culprits
 from tests.templates import Templates
 from tests.warm import share_downloads
+from tests.wheels import wheel
 
 IDLE = 20
 OF_A = """\
@@ -54,22 +54,6 @@ with open(output, "w", newline="") as target:
     for row in csv.DictReader(open(inputs)):
         out.writerow([row["id"], repr(float(row["x"]) + score)])
 """
-
-
-def wheel(folder: Path, name: str, version: int, requires: tuple[str, ...] = (), code: str = "") -> str:
-    """A wheel of one module, as a build leaves it; returns its pin."""
-    info = f"{name}-{version}.dist-info"
-    needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
-    files = {
-        f"{name}.py": code or f"VALUE = {version - 1}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-    return f"{name}=={version}"
 
 
 class Packaged(Project):

@@ -8,6 +8,7 @@ import pytest
 
 from repro_tui.rebuild.inventory import FolderView, read_os_release, read_python_packages, read_system_packages
 from repro_tui.support.context import Context
+from repro_tui.support.hash_index import HashIndex
 
 
 def view(root: Path, context: Context, files: dict[str, str]) -> FolderView:
@@ -87,3 +88,17 @@ def test_system_packages_and_os_release(tmp_path: Path, context: Context) -> Non
     assert packages == {"libc6": "2.36", "tzdata": "2025", "musl": "1.2"}
     assert "RPM" in unknown["system packages"]
     assert read_os_release(seen) == {"os": "debian", "os version": "12", "os name": "Debian 12"}
+
+
+def test_an_environment_is_hashed_as_a_whole(tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking the index of hashes for each of some ten thousand files took most of the time of a new environment."""
+    asked: list[Path] = []
+    below = HashIndex.below
+    monkeypatch.setattr(HashIndex, "below", lambda self, folder: asked.append(folder) or below(self, folder))
+    monkeypatch.delattr(HashIndex, "digests")
+    names = [f"part{number}.py" for number in range(50)]
+    record = "".join(f"{name},,\n" for name in names)
+    files = dict.fromkeys(names, "x = 1\n") | {"x-1.dist-info/METADATA": info("x", "1"), "x-1.dist-info/RECORD": record}
+    packages, _ = read_python_packages(view(tmp_path, context, files))
+    assert set(packages["x"].files) == set(names)
+    assert asked == [tmp_path]

@@ -28,6 +28,7 @@ from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
 from tests.templates import Templates
+from tests.wheels import wheel
 
 Rebuild = Callable[..., tuple[BuiltEnvironment, Part]]
 PROJECT = '[project]\nname = "credit"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = {}\n'
@@ -143,6 +144,25 @@ def test_nothing_of_an_environment_is_executed_to_list_it(rebuild: Rebuild, tmp_
     assert not part.cached  # what was added is not what was built: the environment was made anew
     assert not (site / "x.pth").exists()
     assert again.key == built.key
+
+
+def test_modules_are_compiled_once_and_nothing_of_them_is_executed(
+    rebuild: Rebuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "executed"
+    runs = f"import os; open({str(marker)!r}, 'w')\n"
+    pin = wheel(tmp_path, "scorer", 1, code=runs, more={"scorer.pth": runs, "old.py": "print 'Python 2'\n"})
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    built, _ = rebuild({"r.txt": pin}, requirements="r.txt")
+    (site,) = Path(built.folder).glob("lib/python3*/site-packages")
+    (compiled,) = (site / "__pycache__").glob("*.pyc")
+    assert compiled.name.startswith("scorer.")
+    changed = int.from_bytes(compiled.read_bytes()[8:12], "little")
+    assert changed == int((site / "scorer.py").stat().st_mtime)  # else Python would compile it again
+    assert set(built.inventory.python_packages["scorer"].files) >= {"scorer.py", "scorer.pth", "old.py"}
+    assert not any(name.endswith(".pyc") for name in built.inventory.python_packages["scorer"].files)
+    assert not marker.exists()
 
 
 def test_a_python_that_is_not_here_is_told(rebuild: Rebuild) -> None:

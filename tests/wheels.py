@@ -1,0 +1,31 @@
+"""Wheels of the tests' own, as a build leaves them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def wheel(
+    folder: Path,
+    name: str,
+    version: int,
+    requires: tuple[str, ...] = (),
+    code: str = "",
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """A wheel of one module, and of `more` files, in the folder; returns its pin."""
+    info = f"{name}-{version}.dist-info"
+    needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
+    files = {
+        f"{name}.py": code or f"VALUE = {version - 1}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needed}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **(more or {}),
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return f"{name}=={version}"
