@@ -36,8 +36,10 @@ def share_downloads(cache: Path) -> None:
     """Lets a cache that is to be made have what uv has downloaded on this machine: packages of hundreds of megabytes,
     which the tests' own environment has as well."""
     done = subprocess.run([uv_binary(), "--no-config", "cache", "dir"], capture_output=True, text=True, check=True)
+    downloads = Path(done.stdout.strip())
+    downloads.mkdir(parents=True, exist_ok=True)
     cache.mkdir(mode=0o700)
-    (cache / "uv").symlink_to(done.stdout.strip())
+    (cache / "uv").symlink_to(downloads)
 
 
 def lend_empty_environment(templates: Templates, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -67,8 +68,9 @@ def prune(days: float, everything: bool) -> None:
     before, _ = _size(cache.root, set())
     limit = time.time() if everything else time.time() - days * 86400
     for entry in list(_entries(cache.root, everything)):
-        if entry.lstat().st_mtime <= limit:
-            remove_tree(entry)
+        with contextlib.suppress(FileNotFoundError):  # an audit that ends removes what is its own
+            if entry.lstat().st_mtime <= limit:
+                remove_tree(entry)
     after, _ = _size(cache.root, set())
     click.echo(f"removed {_human(before - after)}; {_human(after)} are left")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ def content_hash(value: Any) -> bytes:
         return _hash(b"{", *inner)
     if isinstance(value, list | tuple):
         return _hash(b"[", *map(content_hash, value))
+    if isinstance(value, set | frozenset):
+        return _hash(b"(", *sorted(map(content_hash, value)))
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return _hash(b"t", value.astimezone(datetime.UTC).isoformat().encode())  # one moment, whatever its zone
     if isinstance(value, float):
         return _hash(b"f", repr(value + 0.0).encode())  # -0.0 + 0.0 is 0.0
     return _hash(type(value).__name__.encode(), repr(value).encode("utf-8", "surrogatepass"))

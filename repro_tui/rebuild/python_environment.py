@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,8 @@ from repro_tui.support.text import plural, show
 FORMAT = "1"
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
-COMPILE_S, COMPILE_MEMORY = 900.0, 4 << 30
+COMPILE_S, COMPILE_MEMORY = 900.0, 2 << 30  # the memory in bytes, of each of its processes
+TESTS = "[-]packages/(.*/)?tests?/"
 DO = "see the log of this step; the packages have to be installable as wheels from your index"
 
 
@@ -211,20 +211,17 @@ def _compile(folder: Path, interpreter: Interpreter, step: Step, context: Contex
     file). A module that cannot be compiled, as some are for other Pythons, stays as it is, and so do packages' tests.
     """
     step.progress("compiling its modules")
-    words = ["-I", "-S", "-m", "compileall", "-qq", "-j", "0", "-x", "/tests?/", str(folder / "lib")]
+    limits = ["prlimit", f"--as={COMPILE_MEMORY}", "--core=0", "--"]
+    compiler = [interpreter.executable, "-I", "-S", "-m", "compileall", "-qq", "-j", str(min(4, os.cpu_count() or 1))]
     done = run(
-        [interpreter.executable, *words],
+        [*limits, *compiler, "-x", TESTS, str(folder / "lib")],
         environment={"PATH": os.defpath},
         cancel=context.cancel,
         timeout_s=COMPILE_S,
-        preexec=_limit_memory,
     )
-    if done.timed_out:
-        step.log(f"its modules were not all compiled within {COMPILE_S:.0f} s: runs compile the rest themselves")
-
-
-def _limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (COMPILE_MEMORY, COMPILE_MEMORY))
+    why = f"it took more than {COMPILE_S:.0f} s" if done.timed_out else done.text.strip().rpartition("\n")[2]
+    if why:
+        step.log(f"not all of its modules were compiled, which each run then does itself: {show(why, 300)}")
 
 
 def _log(text: str, step: Step, context: Context) -> None:

@@ -28,6 +28,7 @@ from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 
 SWEEP_AFTER_S = 24 * 3600
+TRIES = 100  # to remove what others remove at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +238,22 @@ def remove_tree(path: Path) -> None:
 
     What another process removes meanwhile, such as an audit that ends, is gone all the same.
     """
+    for _ in range(TRIES):
+        try:
+            _remove(path)
+            return
+        except FileNotFoundError:
+            continue
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
     if path.is_symlink() or path.is_file():
-        path.unlink(missing_ok=True)
-        return
-    while path.exists():
-        with contextlib.suppress(FileNotFoundError):
-            for folder, _, _ in os.walk(path):
-                Path(folder).chmod(0o700)
-            shutil.rmtree(path)
+        path.unlink()
+    elif path.exists():
+        for folder, _, _ in os.walk(path):
+            Path(folder).chmod(0o700)
+        shutil.rmtree(path)
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

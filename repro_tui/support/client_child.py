@@ -72,12 +72,15 @@ def must_answer(uri: str, variable: str, asked: Asked) -> None:
     except ValueError as error:
         raise Inconclusive(f"{variable} is not a readable URL", "correct it") from error
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or (parts.scheme in getproxies() and not proxy_bypass(host)):
+    proxied = {parts.scheme, "all"} & getproxies().keys() and not proxy_bypass(host)
+    if parts.scheme not in ("http", "https") or proxied:
         return
     try:
         socket.create_connection((host, port), timeout=CONNECT_S).close()
     except OSError as error:
         raise Inconclusive(f"{asked.name}: nothing answers there ({error.strerror or error})", asked.do) from error
+    except UnicodeError as error:
+        raise Inconclusive(f"{variable} names no host that can be looked up", "correct it") from error
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from repro_tui.support.text import show
 TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}  # a large model may take long: a server that hangs ends sooner
 SECRETS = ("MLFLOW_TRACKING_USERNAME",)
 STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
-DO = "see that the tracking server of MLFLOW_TRACKING_URI answers and has it, and that the address is right"
+DO = "check the address in MLFLOW_TRACKING_URI, that its server runs, and that it has what you ask for"
 
 
 def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[s
     """The answer of support.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
     context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
     asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
-    must_answer(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL, "WANDB_BASE_URL", asked)
+    if address := _address():
+        must_answer(address, "WANDB_BASE_URL", asked)
     with standing_folder(context) as standing:
         words = ("repro_tui.support.wandb_child", what, subject, str(folder))
         return asked.answer(words, _environment(standing), standing, context)
@@ -30,6 +31,12 @@ def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[s
 def server() -> str:
     """The server as it may be shown."""
     return show(strip_url(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL), 200)
+
+
+def _address() -> str:
+    """The server that the client asks without doubt: its settings file may name another, or a proxy ("": not known)."""
+    own_proxy = any(name.startswith("WANDB") and "PROX" in name for name in os.environ)
+    return "" if own_proxy else os.environ.get("WANDB_BASE_URL", "")
 
 
 def _environment(standing: Path) -> dict[str, str]:

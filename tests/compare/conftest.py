@@ -15,22 +15,23 @@ OPENED_AS_IT_IS = "test_database"
 
 @pytest.fixture(scope="module", autouse=True)
 def shared_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Each comparison has connections to the module's own database, whose temporary tables are not another's."""
+    """Each comparison has connections to a database of the module with its limit of memory; temporary tables are its
+    own."""
     if request.path.stem == OPENED_AS_IT_IS:
         yield
         return
-    made: list[duckdb.DuckDBPyConnection] = []
+    made: dict[int, duckdb.DuckDBPyConnection] = {}
     folder: Path = tmp_path_factory.mktemp("database")
     really_open = Database._open
 
     def opened(database: Database) -> duckdb.DuckDBPyConnection:
-        if not made:
-            made.append(really_open(Database(folder, database.memory)))
+        if database.room not in made:
+            made[database.room] = really_open(Database(folder / str(database.room), database.memory))
         database.scratch.mkdir(parents=True, exist_ok=True)
-        return made[0].cursor()
+        return made[database.room].cursor()
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Database, "_open", opened)
         yield
-    for database in made:
+    for database in made.values():
         database.close()

@@ -112,8 +112,34 @@ def _calls(size: int, context: Context) -> int:
     """How many calls, of Python and of C, it takes to compare two trees of so many tables that all changed."""
     a = {f"k{i}": {"v": i, "w": [i, i]} for i in range(size)}
     b = {key: {"v": value["v"] + 1, "w": value["w"]} for key, value in reversed(a.items())}
-    assert compare(a, b, context).counts["changed"] == size
+    a["k0"]["w"], b["k0"]["w"] = [1], [2]  # a list among what differs, which is DeepDiff's where there is little
+    assert compare(a, b, context).counts["changed"] == size + 1
     return calls(compare, a, b, context)
+
+
+MOMENT = datetime.datetime(2026, 1, 5, 10, tzinfo=datetime.UTC)
+ELSEWHERE = MOMENT.astimezone(datetime.timezone(datetime.timedelta(hours=2)))
+
+
+@pytest.mark.parametrize("more", [{}, {"list": [1, 2]}], ids=["tables alone", "with a list"])
+def test_what_differs_does_not_hang_on_what_else_does(more: dict[str, Any], context: Context) -> None:
+    a = {"moment": MOMENT, "naive": MOMENT, "set": {0, 8}, "other": {1}, "n": {"m": 1}}
+    b = {"moment": ELSEWHERE, "naive": MOMENT.replace(tzinfo=None), "set": {8, 0}, "other": {2}, "n": {"m": 2}}
+    changed = {name: [value[0], 7] for name, value in more.items()}
+    found = compare(a | more, b | changed, context).findings
+    assert {finding.path[0] for finding in found} == {"naive", "other", "n", *more}
+
+
+def test_tables_are_compared_without_loading_deepdiff() -> None:
+    program = (
+        "import sys, tempfile; from pathlib import Path;"
+        "from repro_tui.compare.parameters import compare_parameters as c;"
+        "from repro_tui.model.workspace import BuiltParameters as P; from repro_tui.support.cache import Cache;"
+        "from repro_tui.support.context import Context; context = Context(Cache(Path(tempfile.mkdtemp())));"
+        "area = c(P({'x': {'y': 1}, 'z': [1]}), P({'x': {'y': 2}, 'z': [1]}), context);"
+        "assert area.counts['changed'] == 1 and not {'deepdiff', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_secrets_are_hidden_and_still_compared(context: Context) -> None:

@@ -22,7 +22,6 @@ from repro_tui.support.cancel import CancelToken
 # Forks two writers for each line that it reads, which say after each step that they have made it.
 WRITERS = """
 import io, itertools, os, signal, sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
