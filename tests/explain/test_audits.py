@@ -191,7 +191,10 @@ def test_a_secret_parameter_is_named_and_not_shown(project: Project) -> None:
 
 def test_noise_alone_names_no_factor(project: Ruled) -> None:
     project.ruled("9", noise=0.5)
-    result = project.audit("--explain", "--repeat", "5")
+    for _ in range(4):  # by its level the test raises a false alarm once in twenty: four in a row are one in 160,000
+        result = project.audit("--explain", "--repeat", "5")
+        if result.report["verdict"] != "drift":
+            break
     found = causes(result)
     assert result.report["verdict"] in ("within-noise", "undecided")
     assert (found["factors"], found["shares"]) == ([], {})
