@@ -47,9 +47,9 @@ def _pairs(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
     if len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
         return list(_by_key(a, b, ()))
     found = _by_deepdiff(a, b) if _has_list(a) or _has_list(b) else []
-    told = {path for path, *_ in found}
+    told = {path[:end] for path, *_ in found for end in range(1, len(path) + 1)}
     # What is left differs by its content, whatever DeepDiff takes for the same.
-    found += [pair for pair in _by_key(a, b, ()) if not any(path[: len(pair[0])] == pair[0] for path in told)]
+    found += [pair for pair in _by_key(a, b, ()) if pair[0] not in told]
     return sorted(found, key=_place)
 
 

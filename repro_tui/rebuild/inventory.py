@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from repro_tui.model.inventory import Inventory, PythonPackage
-from repro_tui.support.cache import walk
 from repro_tui.support.hash_index import HashIndex
-from repro_tui.support.hashes import Digests, digest_text, digest_tree
+from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url
 
 LARGEST = 64 << 20
@@ -42,28 +41,25 @@ class FileView(Protocol):
 
 
 class FolderView:
-    """The files below a folder of this machine; links are not followed."""
+    """The files below a folder of this machine, hashed as a whole; links are not followed."""
 
     def __init__(self, root: Path, hashes: HashIndex) -> None:
-        self.root, self._hashes = root, hashes
-        self._digests: dict[str, Digests] | None = None
-        self._files = {name for name, entry in walk(root) if entry.is_file(follow_symlinks=False)}
+        self.root = root
+        self._digests, _ = hashes.below(root)
 
     def paths(self) -> Iterable[str]:
         """Every regular file below the folder."""
-        return self._files
+        return self._digests
 
     def read(self, path: str, limit: int = LARGEST) -> bytes | None:
         """The file's bytes."""
         file = self.root / path
-        if path not in self._files or file.stat().st_size > limit:
+        if path not in self._digests or file.stat().st_size > limit:
             return None
         return file.read_bytes()
 
     def digest(self, path: str) -> str:
-        """The file's sha256. All files are hashed with the first: an environment is read as a whole."""
-        if self._digests is None:
-            self._digests, _ = self._hashes.below(self.root)
+        """The file's sha256."""
         return self._digests[path].sha256
 
 

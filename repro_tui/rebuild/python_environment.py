@@ -20,7 +20,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import from_plain, to_plain
-from repro_tui.support.process import run
+from repro_tui.support.process import limited, run
 from repro_tui.support.text import plural, show
 
 FORMAT = "1"
@@ -211,10 +211,9 @@ def _compile(folder: Path, interpreter: Interpreter, step: Step, context: Contex
     file). A module that cannot be compiled, as some are for other Pythons, stays as it is, and so do packages' tests.
     """
     step.progress("compiling its modules")
-    limits = ["prlimit", f"--as={COMPILE_MEMORY}", "--core=0", "--"]
     compiler = [interpreter.executable, "-I", "-S", "-m", "compileall", "-qq", "-j", str(min(4, os.cpu_count() or 1))]
     done = run(
-        [*limits, *compiler, "-x", TESTS, str(folder / "lib")],
+        [*limited(COMPILE_MEMORY), *compiler, "-x", TESTS, str(folder / "lib")],
         environment={"PATH": os.defpath},
         cancel=context.cancel,
         timeout_s=COMPILE_S,

@@ -122,7 +122,7 @@ def ask_from_here(
     path.write_text(job.document(str(folder)), "ascii")
     environment = {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
     done = process.run(
-        ["prlimit", f"--as={MEMORY}", "--core=0", "--", sys.executable, "-I", str(ASKER), str(path)],
+        [*process.limited(MEMORY), sys.executable, "-I", str(ASKER), str(path)],
         environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | environment,
         cancel=cancel,
         timeout_s=max(0.1, timeout_s),

@@ -35,6 +35,11 @@ class Completed:
         return self.output.decode("utf-8", "replace")
 
 
+def limited(memory: int) -> list[str]:
+    """The words before a program's own that bound its address space, in bytes, and let it leave no core."""
+    return ["prlimit", f"--as={memory}", "--core=0", "--"]
+
+
 def run(
     arguments: Sequence[str],
     *,

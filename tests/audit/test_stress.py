@@ -65,7 +65,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, warm_cache: None, te
     if request.param == "docker":
         return scoring(tmp_path, {"image": base_image()})
     if request.param == "local":
-        return scoring(tmp_path, {"requirements": "requirements.txt"})
+        return request.getfixturevalue("local")  # type: ignore[no-any-return]
     made = scoring(tmp_path, {"sif": "image.sif"})
     shutil.copyfile(base_sif(templates), made.folder / "image.sif")
     return made
@@ -100,7 +100,7 @@ def told_of_both(project: Project, hangs_on: tuple[str, str]) -> None:
         untold = {} if words[letter] else {"batch size": None}
         assert moved(report, letter) == {name: name in things for name in NAMES} | untold
         (told,) = [text for text in report["summary"] if f"{letter.upper()}'s own predictions" in text]
-        moving = told.partition("; ")[0].partition("move with the ")[2] if things != ["nothing"] else ""
+        moving = told.partition("; ")[0].partition("move with the ")[2]
         assert all(f"{thing} (" in moving for thing in things if thing != "nothing")
         assert ("batch size (it asks for none" in told) is bool(untold)
 
