@@ -19,7 +19,8 @@ ENGINES = frozenset({"apptainer", "bubblewrap", "docker", "dvc", "mlflow", "netw
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
 # `make test-nightly` proves more than there is time for at every landing, `make test-fast` less.
 NIGHTLY = os.environ.get("REPRO_TUI_NIGHTLY") == "1"
-EXAMPLES = 250 if NIGHTLY else 5 if os.environ.get("REPRO_TUI_FAST") == "1" else 25
+FAST = os.environ.get("REPRO_TUI_FAST") == "1"
+EXAMPLES = 250 if NIGHTLY else 5 if FAST else 25
 GIT_ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "HOME": "/nonexistent",

@@ -20,7 +20,10 @@ SYSTEM_MARKS = ("docker", "apptainer", "network")
 # Modules whose every test audits a project from its record to its report, or walks through every screen of one.
 WHOLE = frozenset(
     {
-        *(f"audit/test_{name}" for name in ("faults", "folder", "known_answers", "recording", "secrets", "stress")),
+        *(
+            f"audit/test_{name}"
+            for name in ("faults", "folder", "known_answers", "recording", "secrets", "stress", "truth")
+        ),
         *("audit/test_verify", "contract/test_third_party", "explain/test_audits", "explain/test_noise"),
         *("explain/test_packages", "tui/test_surfaces"),
     }

@@ -71,7 +71,7 @@ class SideState:
 
     def lose(self, step: str, what: str, do: str) -> None:
         """Marks the side as lost. The first reason stands; of runs at the same time, that of the first run."""
-        if not self.failed or (self.failed.startswith("run ") and step < self.failed):
+        if not self.failed or _run_number(step) < _run_number(self.failed):
             self.failed, self.what, self.do = step, what, do
 
     def report(self) -> SideReport:
@@ -94,6 +94,11 @@ class SideState:
             what=scrub(self.what),
             do=scrub(self.do),
         )
+
+
+def _run_number(step: str) -> int:
+    """The number of a run's step; other steps come before any run."""
+    return int(step.removeprefix("run ")) if step.startswith("run ") else 0
 
 
 def _portable(run: Run, root: Path) -> Run:

@@ -17,7 +17,7 @@ from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
-OWN_CHANGE = "its predictions change from run to run as it is, and 5 runs are needed to tell: --repeat 5"
+OWN_CHANGE = "its predictions change from run to run anyway: only more runs can tell (--repeat 5 or higher)"
 
 
 def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
@@ -35,6 +35,7 @@ def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
     ]
     at_once([one.run for one in stressed if not one.variation.skipped], workers)
     found = tuple(one.result() for one in stressed)
+    found = tuple(_joined([one for one in found if one.name == name]) for name in dict.fromkeys(f.name for f in found))
     for leftover in ("reordered", "elsewhere", "differences.parquet"):
         remove_tree(folder / leftover)
     return found
@@ -86,12 +87,12 @@ class _Stressed:
         record, settings, plain = self.side.record, self.context.settings, self.side.runs
         keyed = settings.key or record.validation.key
         if self.variation.rows is not None and not keyed:
-            run = _in_order(run, self.variation.rows)
+            run = _in_order(run, self.variation.rows, self.variation.seed)
         compare = partial(compare_predictions, validation=record.validation, settings=settings)
-        return compare([run], plain, folder=self.context.folder, context=self.context, recorded=True)
+        return compare([run], plain, folder=self.context.folder, context=self.context, recorded=True, still=1)
 
 
-def _in_order(run: Run, inputs: int) -> Run:
+def _in_order(run: Run, inputs: int, seed: int) -> Run:
     """A run on inputs in another order, its rows put back to where they belong. Raises Inconclusive."""
     import numpy as np
     import pyarrow.parquet as pq
@@ -104,11 +105,20 @@ def _in_order(run: Run, inputs: int) -> Run:
     if len(table) != inputs:
         what = f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
         raise Inconclusive(what, "record validation.key")
-    back = np.argsort(order(inputs))
+    back = np.argsort(order(inputs, seed))
     target = path.with_suffix(".back.parquet")
     pq.write_table(table.take(back), target)
     target.replace(path)
     return replace(run, output_sha256=digest_file(path).sha256)
+
+
+def _joined(found: list[Stress]) -> Stress:
+    """One thing at several values: it matters where one of them moves the side, and not where none does."""
+    moved = [one for one in found if one.moved]
+    unknown = [one for one in found if one.moved is None]
+    if moved or unknown:
+        return max(moved, key=lambda one: (one.different, one.max_abs or 0.0)) if moved else unknown[0]
+    return replace(found[0], what=" / ".join(one.what for one in found))
 
 
 def _judged(told: Stress, area: PredictionsArea) -> Stress:

@@ -66,7 +66,7 @@ class Verification(Audit):
 
     def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
         """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
-        from repro_tui.compare.noise import STEPS
+        from repro_tui.compare.noise import next_repeat
 
         wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
@@ -78,8 +78,7 @@ class Verification(Audit):
             b.runs.sort(key=lambda run: run.number)
             with self._stage("compare"):
                 area = self._against_recorded(a, b)
-            more = not b.failed and area.verdict == "undecided" and self.request.settings.repeat is None
-            wanted = next((step for step in STEPS if step > len(b.runs)), None) if more else None
+            wanted = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
         if not b.failed:
             with self._stage("compare"):
                 self.metrics = self._judge_metrics(b)

@@ -82,7 +82,7 @@ def run_options(command: F) -> F:
                 "--repeat",
                 metavar="K",
                 type=click.IntRange(1, 100),
-                help="Runs of each side (default: as many as the noise rule wants: 2, 5 or 10).",
+                help="Runs of each side (default: as many as the noise rule wants: 2, 3, 5 or 10).",
             ),
             click.option(
                 "--stress",
@@ -100,7 +100,7 @@ def run_options(command: F) -> F:
                 "--ignore",
                 metavar="PATTERN",
                 multiple=True,
-                help="Leave findings out, such as environment.packages.pip.",
+                help="Leave out findings (environment.packages.pip) or output columns (predictions.NAME).",
             ),
             click.option("--all", "everything", is_flag=True, help="List what is the same, too."),
             click.option("--inputs", metavar="FILE", help="Validation inputs for both sides."),

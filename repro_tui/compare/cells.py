@@ -78,6 +78,9 @@ class ColumnComparison(Protocol):
         ...
 
 
+COARSE = 2.0**-20  # a unit of rounding that may be seen
+
+
 class Tally:
     """The counts that every kind has, and the verdict that they give."""
 
@@ -104,7 +107,7 @@ class Tally:
         return Column(
             name=of.name,
             kind=of.kind,
-            verdict=self.verdict(a == b),
+            verdict=self.verdict(a == b, coarse=of.rule.epsilon > COARSE),
             equal=self.equal,
             within_tolerance=self.within - self.equal,
             different=self.rows - self.within,
@@ -119,15 +122,16 @@ class Tally:
             kind_why=of.why,
         )
 
-    def verdict(self, same_type: bool) -> Verdict:
-        """The first that holds of the scale; `drift` stands for over tolerance."""
+    def verdict(self, same_type: bool, *, coarse: bool = False) -> Verdict:
+        """The first that holds of the scale; `drift` stands for over tolerance. Where rounding is `coarse`, it does not
+        excuse a decision that flips."""
         if self.rows == 0:
             return "not-comparable"
         if self.same == self.rows and same_type:
             return "identical"
         if self.equal == self.rows:
             return "equal"
-        if self.rounding == self.rows:
+        if self.rounding == self.rows and not (coarse and self.flips):
             return "equal-to-rounding"
         if self.within == self.rows and self.flips == 0:
             return "within-tolerance"

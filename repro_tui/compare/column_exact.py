@@ -47,13 +47,18 @@ class ExactColumn:
         a, b = _comparable(pair.a[self.of.name], pair.b[self.of.name])
         null_a, null_b = mask(a.is_null()), mask(b.is_null())
         same = mask(pc.fill_null(pc.equal(a, b), False)) | (null_a & null_b)
-        equal = self._equal(a, b, same)
+        equal, within = self._judge(a, b, same)
         flip = ~equal if self.flips else np.zeros(len(equal), dtype=np.bool_)
         nothing = np.full(len(equal), np.nan)
-        cells = Cells(same, equal, equal, equal, flip, nothing, nothing, nothing, nothing)
+        cells = Cells(same, equal, equal, within, flip, nothing, nothing, nothing, nothing)
         self.tally.add(cells)
         self._more(a, b, np.flatnonzero(~equal), pair)
         return cells
+
+    def _judge(self, a: pa.Array, b: pa.Array, same: Mask) -> tuple[Mask, Mask]:
+        """Which rows are equal by value, and which within the tolerance; `same` are those of the same bytes."""
+        equal = self._equal(a, b, same)
+        return equal, equal
 
     def _equal(self, a: pa.Array, b: pa.Array, same: Mask) -> Mask:
         """Which rows are equal by value; `same` are those of the same bytes."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,36 +11,54 @@ import pyarrow as pa
 
 from repro_tui.compare.cells import Mask, OfColumn
 from repro_tui.compare.column_exact import ExactColumn, exact_match
+from repro_tui.compare.json_paths import ABSENT, Leaves, Path, is_number, leaves_of, path_words, same_value
 from repro_tui.support.text import show
 
 MOST_PATHS, MOST_SHOWN = 10_000, 20
 CHANGED, ONLY_A, ONLY_B = range(3)
-WHOLE = "the whole document"
-
-Path = tuple[str | int, ...]
-Leaves = dict[Path, str]
 
 
 class JsonColumn(ExactColumn):
-    """Adds up one column of documents; a path is counted once a row, whatever place of a list it stands at."""
+    """Adds up one column of documents; a path is counted once a row, whatever place of a list it stands at.
 
-    def __init__(self, of: OfColumn) -> None:
+    Numbers with a fraction have the rule's tolerance: a default one in units of the size of the path's own values
+    (`sizes`, by path), so that none passes by being small. All else is exact.
+    """
+
+    def __init__(self, of: OfColumn, sizes: Mapping[str, float]) -> None:
         super().__init__(of)
+        self._sizes = sizes
         self._paths: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
         self._left_out = 0
 
-    def _equal(self, a: pa.Array, b: pa.Array, same: Mask) -> Mask:
+    def _judge(self, a: pa.Array, b: pa.Array, same: Mask) -> tuple[Mask, Mask]:
         """Equal where the values are, whatever the order of keys and the white space."""
-        equal = same.copy()
+        equal, within = same.copy(), same.copy()
         for row in np.flatnonzero(~same):
-            one, other = (_leaves(side[int(row)].as_py()) for side in (a, b))
-            equal[row] = one is not None and one == other
-            if not equal[row]:
-                self._count(one, other)
-        return equal
+            one, other = (leaves_of(side[int(row)].as_py()) for side in (a, b))
+            changes = list(_changes(one, other))
+            equal[row] = not changes
+            over = [(path, change) for path, change in changes if not self._passes(one, other, path, change)]
+            within[row] = not over
+            self._count(over)
+        return equal, within
 
-    def _count(self, a: Leaves | None, b: Leaves | None) -> None:
-        for path, change in set(_changes(a, b)):
+    def _passes(self, a: Leaves | None, b: Leaves | None, path: Path, change: int) -> bool:
+        """Whether a leaf that changed is within the tolerance."""
+        if a is None or b is None or change != CHANGED:
+            return False
+        x, y = a[path], b[path]
+        if not is_number(x) or not is_number(y) or (isinstance(x, int) and isinstance(y, int)):
+            return False
+        rule = self.of.rule
+        size = min(1.0, self._sizes.get(path_words(path, places=False), 0.0)) if rule.by_size else 1.0
+        try:
+            return bool(abs(y - x) <= rule.atol * size + rule.rtol * max(abs(x), abs(y)) < float("inf"))
+        except OverflowError:
+            return False
+
+    def _count(self, changes: list[tuple[Path, int]]) -> None:
+        for path, change in {(path_words(path, places=False), change) for path, change in changes}:
             known = any(path in counter for counter in self._paths)
             if known or sum(map(len, self._paths)) < MOST_PATHS:
                 self._paths[change][path] += 1
@@ -63,41 +80,11 @@ class JsonColumn(ExactColumn):
         return {"measures": told if self.tally.rows else {}}
 
 
-def _changes(a: Leaves | None, b: Leaves | None) -> Iterator[tuple[str, int]]:
-    """What differs between two documents' leaves: paths without the places in lists, and how."""
+def _changes(a: Leaves | None, b: Leaves | None) -> Iterator[tuple[Path, int]]:
+    """The paths at which two documents differ, and how."""
     if a is None or b is None:
-        yield WHOLE, CHANGED if a is b else ONLY_A if b is None else ONLY_B
+        yield (), CHANGED if a is b else ONLY_A if b is None else ONLY_B
         return
     for path in {**a, **b}:
-        if a.get(path) != b.get(path):
-            yield _words(path), ONLY_A if path not in b else ONLY_B if path not in a else CHANGED
-
-
-def _words(path: Path) -> str:
-    """A path as people write it: items[].price; a key that would be mistaken for one is quoted."""
-    parts = ["[]" if isinstance(part, int) else _key(part) for part in path]
-    return "".join(parts).removeprefix(".") or WHOLE
-
-
-def _key(key: str) -> str:
-    return f".{key}" if key and not set(key) & set('.[]"') else f".{json.dumps(key)}"
-
-
-def _leaves(text: str | None) -> Leaves | None:
-    """A document's values by path; None where there is none, or it is not JSON."""
-    try:
-        return None if text is None else dict(_walk(json.loads(text), ()))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _walk(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every value; its text says its type as well, and an empty table or list is a value."""
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _walk(item, (*path, key))
-    elif isinstance(value, list) and value:
-        for place, item in enumerate(value):
-            yield from _walk(item, (*path, place))
-    else:
-        yield path, json.dumps(value)
+        if not same_value(a.get(path, ABSENT), b.get(path, ABSENT)):
+            yield path, ONLY_A if path not in b else ONLY_B if path not in a else CHANGED

@@ -109,7 +109,7 @@ class ListColumn:
         places, starts = rows[filled], (np.cumsum(sizes) - sizes)[filled]
         if not len(places):
             return
-        found = compare_numbers(leaves(one), leaves(other), self.of.rule, 0.0)
+        found = compare_numbers(leaves(one), leaves(other), self.of.rule)
         for name in ("same", "equal", "rounding", "within"):
             getattr(cells, name)[places] = np.logical_and.reduceat(getattr(found, name), starts)
         if self._aspect.distances:

@@ -69,7 +69,7 @@ class NumberColumn:
 
     def take(self, pair: Pair) -> Cells:
         """Compares rows that may have moved, and adds them up."""
-        found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule, self._spread().rms)
+        found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule)
         cells = self._cells(found)
         self.tally.add(cells)
         finite = np.isfinite(found.delta)
@@ -117,7 +117,7 @@ class NumberColumn:
             smallest_passing=passing,
             measures=self._measures() | self._probability_measures(),
             histogram=self.moments.histogram(),
-            note="" if a == b else f"the types differ: {a} and {b}",
+            note="" if a == b else f"the types differ: {a} in A, {b} in B",
         )
 
     def _measures(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from repro_tui.model.record import ColumnRule, Kind, Validation
 from repro_tui.model.request import Settings
 from repro_tui.support.text import show
 
-TEXTS: dict[Kind, type[ExactColumn]] = {"text": TextColumn, "json": JsonColumn, "ranking": RankingColumn}
+TEXTS: dict[Kind, type[ExactColumn]] = {"text": TextColumn, "ranking": RankingColumn}
 
 Types = tuple[pa.DataType, pa.DataType]
 
@@ -84,12 +84,14 @@ class _Factory:
         declared = self.declared(name)
         floating = next((one for one in types if pa.types.is_floating(one)), types[0])
         kind, why = kind_of(name, floating, told, declared)
-        rule = rule_for(name, ruling(types), kind, declared, self.settings, told.whole)
+        rule = rule_for(name, ruling(types), kind, declared, self.settings, whole=told.whole, typical=told.typical)
         of, of_type = OfColumn(name, kind, rule, types, why), family(types[0])
         if of_type == "list":
             return ListColumn(of, _aspect(of, told.whole))
         if of_type == "number" and kind != "label":
             return NumberColumn(of, declared, told, partial(spread, self.alignment.a, name, self.alignment.database))
+        if of_type == "string" and kind == "json":
+            return JsonColumn(of, told.sizes)
         if of_type == "string" and kind in TEXTS:
             return TEXTS[kind](of)
         if kind == "label":
@@ -161,7 +163,7 @@ def family(kind: pa.DataType) -> str:
     """Types of one family are compared with each other."""
     if pa.types.is_list(kind):
         return "list"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
     return str(kind)
 

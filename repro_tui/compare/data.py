@@ -5,7 +5,7 @@ from __future__ import annotations
 from repro_tui.compare.data_tree import data_tree
 from repro_tui.compare.ignore import kept
 from repro_tui.compare.live import of_live
-from repro_tui.model.finding import Area, Change, Finding, area_of
+from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import FetchedData, FetchedFile, Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
@@ -22,6 +22,8 @@ def compare_data(a: Workspace | None, b: Workspace | None, context: Context) -> 
     live = of_live(a, b)
     if live:
         return area_of(kept(live, "data", context.settings.ignore), 0, unknown_reason=True)
+    if not a.data and not b.data:
+        return not_recorded()
     items_a = {item.path: item for item in a.data}
     items_b = {item.path: item for item in b.data}
     findings: list[Finding] = []

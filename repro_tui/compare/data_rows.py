@@ -87,13 +87,14 @@ def _run(file: FetchedFile, target: Path, context: Context) -> Run:
 def _area(runs: list[Run], workspace: Workspace, target: Path, context: Context) -> PredictionsArea:
     import pyarrow.parquet as pq
 
+    from repro_tui.compare.noise import STILL
     from repro_tui.compare.predictions import compare_predictions
 
     wanted = context.settings.key or workspace.validation.key
     keyed = wanted and all(set(wanted) <= set(pq.read_schema(run.predictions).names) for run in runs)
-    settings = replace(context.settings, tolerance=Tolerance(), column_tolerances={}, key=())
+    settings = replace(context.settings, tolerance=Tolerance(), column_tolerances={}, key=(), ignore=())
     validation = Validation(key=wanted if keyed else ())
-    return compare_predictions([runs[0]] * 2, [runs[1]] * 2, validation, settings, target, context)
+    return compare_predictions([runs[0]] * STILL, [runs[1]] * STILL, validation, settings, target, context)
 
 
 def _findings(place: Place, area: PredictionsArea) -> Iterator[Finding]:

@@ -168,7 +168,17 @@ def exact_texts(array: pa.Array) -> pa.Array:
         return _floats(array)
     if pa.types.is_string(kind) and (pc.max(pc.utf8_length(array)).as_py() or 0) <= LONGEST_VALUE:
         return array
-    return pa.array([None if value is None else _exact(value) for value in array.to_pylist()], pa.string())
+    try:
+        values = array.to_pylist()
+    except (OverflowError, ValueError, pa.ArrowException):  # a moment that Python has no date for
+        return _raw_texts(array)
+    return pa.array([None if value is None else _exact(value) for value in values], pa.string())
+
+
+def _raw_texts(array: pa.Array) -> pa.Array:
+    """Moments as the numbers that are stored, with their type."""
+    raw = array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())
+    return pc.binary_join_element_wise(pc.cast(raw, pa.string()), f"({array.type})", " ")
 
 
 def _floats(array: pa.Array) -> pa.Array:

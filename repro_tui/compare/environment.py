@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from repro_tui.compare.ignore import kept
 from repro_tui.compare.live import of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
-from repro_tui.model.inventory import Inventory, PythonPackage
+from repro_tui.model.inventory import IDENTITY, Inventory, PythonPackage, is_label
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import show
 
 # Packages whose release can change numerical results.
 NUMERICAL = frozenset(
@@ -21,10 +22,9 @@ NUMERICAL = frozenset(
 )
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
 _LIBRARIES = re.compile(r"^(libc6|libc-bin|musl|glibc|libopenblas|libblas|liblapack|libgomp|libstdc\+\+|python3)")
-# What another build of the same content changes: told where it differs, and no difference of the environment. What the
-# image holds is compared item by item, and its commit is the code's.
-_IDENTITY = frozenset({"id", "digests", "layers", "revision", "source"})
 _OTHER_BUILD = "another build: what it holds is compared item by item"
+_OTHER_LABEL = "a label does not affect a run"
+LEFT_OUT = "files left out"
 MOST_FILES = 1_000
 _IMPORTANT_FACTS = frozenset({"implementation", "version", "libc", "architecture", "blas", "os"})
 
@@ -40,7 +40,11 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
     pair = _Pair(a.environment.inventory, b.environment.inventory, context)
     findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
     every = context.settings.all_findings
-    shown = tuple(finding for finding in findings if every or finding.change != "same" or finding.a != finding.b)
+    shown = tuple(
+        finding
+        for finding in findings
+        if every or finding.change != "same" or finding.a != finding.b or finding.path[0] == LEFT_OUT
+    )
     area = area_of(tuple(f for f in shown if f.change != "same"), pair.same)
     return Area(area.status, area.counts, shown)
 
@@ -70,26 +74,43 @@ class _Pair:
             yield self._finding((section, name), one, other, _weight(section, name))
 
     def _finding(self, path: tuple[str, ...], a: str | None, b: str | None, severity: Severity) -> Finding:
-        identity = path[0] == "image" and path[1] in _IDENTITY and self.a.image and self.b.image
-        if a == b or identity:
+        both = path[0] == "image" and self.a.image and self.b.image
+        note = "" if not both else _OTHER_LABEL if is_label(path[1]) else _OTHER_BUILD if path[1] in IDENTITY else ""
+        if a == b or note:
             self.same += 1
-            return Finding(path, "same", a, b, "info", _OTHER_BUILD if a != b else "")
+            return Finding(path, "same", a, b, "info", note if a != b else "")
         return Finding(path, _change(a, b), a, b, severity)
 
     def _files(self, a: dict[str, str] | None, b: dict[str, str] | None) -> Iterable[Finding]:
-        """The files that no package owns. Of a side that cannot have them read, nothing is said but that."""
+        """The files that no package accounts for. Of a side that cannot have them read, nothing is said but that."""
         if a is None and b is None:
             return
         if a is None or b is None:
             side = "A" if a is None else "B"
-            yield Finding(("files",), "unknown", note=f"{side}: the files that no package owns were not read")
+            yield Finding(("files",), "unknown", note=f"{side}: the files of the image were not read one by one")
             return
         names = sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
         self.same += len(a.keys() | b.keys()) - len(names)
         if names:
-            children = tuple(self._finding(("files", name), a.get(name), b.get(name), "notice") for name in names)
-            note = f"{plural(len(names), 'file')} that no package owns"
-            yield Finding(("files",), "changed", None, None, "notice", note, children[:MOST_FILES])
+            children = tuple(self._file(name, a.get(name), b.get(name)) for name in names[:MOST_FILES])
+            note = f"differing files, links, folders and system packages: {len(names):,}"
+            yield Finding(("files",), "changed", None, None, "notice", note, children)
+        yield from self._left_out()
+
+    def _file(self, name: str, a: str | None, b: str | None) -> Finding:
+        found = self._finding(("files", name), a, b, "notice")
+        if a and b and not a.startswith("link to ") and a.split()[0] == b.split()[0]:
+            return replace(found, note="the same content with another mode or owner")
+        return found
+
+    def _left_out(self) -> Iterable[Finding]:
+        """What was not compared, by kind, with the counts of both sides."""
+        a, b = self.a.left_out, self.b.left_out
+        for kind in sorted(a.keys() | b.keys()):
+            one, other = (f"{side.get(kind, 0):,}" for side in (a, b))
+            yield Finding(
+                (LEFT_OUT, kind), "same", one, other, "info", "written anew by every build or run: not compared"
+            )
 
     def _variables(self) -> Iterable[Finding]:
         hide = self.context.redactor.variable

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.database import Database, quoted, table
+from repro_tui.compare.json_paths import is_number, leaves_of, loads, path_words
 from repro_tui.compare.nested import counts, leaves, single
 from repro_tui.model.record import ColumnRule, Kind
 
@@ -39,8 +40,10 @@ class Profile:
 
     `low` and `high` are those of the finite values, `distinct` (of one side) and `length` (of text, the mean) those of
     a sample of the first, a middle and the last rows a side. Of lists, `whole` says that all of their numbers are
-    whole, and `sums` that each is one of fractions whose sum is one. Of text, `document` says that each is a JSON table
-    or list ("table", "list", or "" for neither).
+    whole, and `sums` that each is one of fractions whose sum is one. `typical` is the median of the sizes of a side's
+    numbers that are not zero, the smaller one (0.0: there is none): which side is called A makes no difference. Of
+    text, `document` says that each is a JSON table or list ("table", "list", or "" for neither), and `sizes` is what
+    `typical` is of each path of these.
     """
 
     low: float | None = None
@@ -50,6 +53,8 @@ class Profile:
     whole: bool = False
     sums: bool = False
     document: str = ""
+    typical: float = 0.0
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
@@ -72,7 +77,14 @@ def _joined(sides: list[Profile]) -> Profile:
         a.whole and b.whole,
         a.sums and b.sums,
         document,
+        _smaller(a.typical, b.typical),
+        {path: _smaller(a.sizes.get(path, 0.0), b.sizes.get(path, 0.0)) for path in {**a.sizes, **b.sizes}},
     )
+
+
+def _smaller(a: float, b: float) -> float:
+    """The smaller of two sizes; 0.0 is none."""
+    return min(filter(None, (a, b)), default=0.0)
 
 
 class _Side:
@@ -110,10 +122,13 @@ class _Side:
         values = self.sample.column(name)
         kind = values.type
         if _is_number(kind):
-            return Profile(*self._range(name, values), _distinct(values))
+            numbers = np.asarray(single(values).drop_null().to_numpy(), dtype=np.float64)
+            return Profile(*self._range(name, values), _distinct(values), typical=_typical(numbers))
         if pa.types.is_string(kind):
             length = float(pc.mean(pc.utf8_length(values)).as_py() or 0.0)
-            return Profile(None, None, _distinct(values), length, document=_document(values))
+            document = _document(values)
+            sizes = _sizes(values) if document else {}
+            return Profile(None, None, _distinct(values), length, document=document, sizes=sizes)
         return Profile()
 
     def _range(self, name: str, values: pa.ChunkedArray) -> tuple[float | None, float | None]:
@@ -145,7 +160,18 @@ def _of_lists(array: pa.Array) -> Profile:
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
     whole = bool((finite == np.floor(finite)).all())
-    return Profile(low, high, whole=whole, sums=_sums(array, numbers))
+    return Profile(low, high, whole=whole, sums=_sums(array, numbers), typical=_typical(finite))
+
+
+def _typical(numbers: Any) -> float:
+    """The median of the sizes. One value that most are, beside others, stands for something such as "masked", and is no
+    size of the others."""
+    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    if not len(sizes):
+        return 0.0
+    middle = float(np.median(sizes))
+    others = sizes[sizes != middle]
+    return float(np.median(others)) if len(others) and 2 * len(others) < len(sizes) else middle
 
 
 def _sums(array: pa.Array, numbers: Any) -> bool:
@@ -170,10 +196,20 @@ def _document(values: pa.ChunkedArray) -> str:
     found = set()
     for text in values.slice(0, PARSED).to_pylist():
         try:
-            found.add(type(json.loads(text)))
+            found.add(type(loads(text)))
         except (ValueError, RecursionError):
             return ""
     return "list" if found == {list} else "table"
+
+
+def _sizes(values: pa.ChunkedArray) -> dict[str, float]:
+    """The median size of the numbers at each path of the first documents, without the places in lists."""
+    found: dict[str, list[float]] = {}
+    for text in values.drop_null().slice(0, PARSED).to_pylist():
+        for path, value in (leaves_of(text) or {}).items():
+            if is_number(value) and value and 0 < abs(value) < sys.float_info.max:
+                found.setdefault(path_words(path, places=False), []).append(abs(float(value)))
+    return {path: _typical(np.asarray(sizes)) for path, sizes in found.items()}
 
 
 def _distinct(values: pa.ChunkedArray) -> int:
@@ -182,11 +218,9 @@ def _distinct(values: pa.ChunkedArray) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of a column's finite values: how many there are, root mean square and standard deviation (0.0 where they
-    overflow)."""
+    """Of a column's finite values: how many there are, and their standard deviation (0.0 where it overflows)."""
 
     finite: int = 0
-    rms: float = 0.0
     sd: float = 0.0
 
 
@@ -196,13 +230,11 @@ def spread(path: Path, name: str, database: Database) -> Spread:
     finite = f"(SELECT {value} AS v FROM {table(path)} WHERE isfinite({value}))"  # noqa: S608
     with database.connection() as connection:
         try:
-            found = connection.execute(f"SELECT count(*), avg(v), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
+            found = connection.execute(f"SELECT count(*), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
         except duckdb.OutOfRangeException:
             return Spread(connection.execute(f"SELECT count(*) FROM {finite}").fetchall()[0][0])  # noqa: S608
-    count, mean, deviation = found
-    if not count or not math.isfinite(mean) or not math.isfinite(deviation):
-        return Spread(count)
-    return Spread(count, math.hypot(deviation, mean), deviation)
+    count, deviation = found
+    return Spread(count, deviation if count and math.isfinite(deviation) else 0.0)
 
 
 def shares(path: Path, name: str, database: Database) -> dict[Any, int]:
@@ -213,7 +245,7 @@ def shares(path: Path, name: str, database: Database) -> dict[Any, int]:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tuple[Kind, str]:
@@ -228,6 +260,8 @@ def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tu
         return _of_float(name, told)
     if pa.types.is_integer(kind):
         return _of_integer(name, told)
+    if pa.types.is_decimal(kind):
+        return "value", "decimal numbers"
     if pa.types.is_string(kind):
         return _of_text(name, told)
     return ("label", "true or false") if pa.types.is_boolean(kind) else ("value", f"of type {kind}")

@@ -70,10 +70,11 @@ class Embeddings:
         return {"measures": told | self._cosines.measure("rows that moved")}
 
     def _percentile(self, unmoved: int, share: float) -> float:
-        """Of the cosines of all rows; those that did not move have 1."""
+        """Of the cosines of all rows, as numpy's quantile interpolates it; those that did not move have 1."""
         kept, moved = sorted(self._cosines.items), self._cosines.seen
-        place = int(share * (moved + unmoved - 1))
-        return kept[place * len(kept) // moved] if 0 <= place < moved else 1.0
+        place = max(0.0, share * (moved + unmoved - 1))
+        low, high = (kept[at * len(kept) // moved] if at < moved else 1.0 for at in (int(place), int(place) + 1))
+        return float(low + (high - low) * (place - int(place)))
 
     def _neighbours(self, any_moved: bool) -> dict[str, Any]:
         """The share of its nearest neighbours that a row keeps, on average and at the least."""

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from repro_tui.compare.tolerance import Rule
 
+MOST_ROUNDING = 2.0**-3  # of the value: one unit of the coarsest type
+WIDEST = 75  # digits of the widest decimals whose difference is still one
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -35,13 +37,14 @@ class Numbers:
     null_b: Mask
 
 
-def compare_numbers(a: pa.Array, b: pa.Array, rule: Rule, rms: float) -> Numbers:
-    """Compares two arrays of numbers of one length; `rms` is the root mean square of A's whole column."""
+def compare_numbers(a: pa.Array, b: pa.Array, rule: Rule) -> Numbers:
+    """Compares two arrays of numbers of one length."""
     null_a, null_b = (_mask(array.is_null()) for array in (a, b))
     both = ~null_a & ~null_b
+    decimal = pa.types.is_decimal(a.type) and pa.types.is_decimal(b.type)
     one, other = (_values(array) for array in (a, b))
     with np.errstate(all="ignore"):
-        equal_values, delta = _exactly(one, other)
+        equal_values, delta = _decimals(a, b) if decimal else _exactly(one, other)
         x, y = one.astype(np.float64), other.astype(np.float64)
         if delta is None:
             delta = y - x
@@ -49,11 +52,11 @@ def compare_numbers(a: pa.Array, b: pa.Array, rule: Rule, rms: float) -> Numbers
                 delta[row] = float(int(other[row]) - int(one[row]))
         nan = both & np.isnan(x) & np.isnan(y)
         equal = (both & equal_values) | nan | (null_a & null_b)
-        same = _same_bits(one, other, nan, both) | (null_a & null_b)
+        same = (both & equal_values if decimal else _same_bits(one, other, nan, both)) | (null_a & null_b)
         scale = np.maximum(np.abs(x), np.abs(y))
         finite = both & np.isfinite(x) & np.isfinite(y)
         distance = np.abs(delta)
-        unit = rule.units * rule.epsilon * np.maximum(scale, rms)
+        unit = min(rule.units * rule.epsilon, MOST_ROUNDING) * np.maximum(scale, rule.scale)
         rounding = equal | (finite & (distance <= unit) & (rule.epsilon > 0))
         within = equal | (finite & (distance <= rule.atol + rule.rtol * scale))
     delta = np.where(finite, delta, np.nan)
@@ -65,7 +68,9 @@ def _mask(array: pa.Array) -> Mask:
 
 
 def _values(array: pa.Array) -> np.ndarray[Any, Any]:
-    """The values in their own type; nulls become 0 and are masked elsewhere."""
+    """The values in their own type, decimals as floats; nulls become 0 and are masked elsewhere."""
+    if pa.types.is_decimal(array.type):
+        array = array.cast(pa.float64())
     if pa.types.is_float16(array.type):
         raw = array.to_numpy(zero_copy_only=False)
         return np.where(_mask(array.is_null()), np.float16(0), raw).astype(np.float16)
@@ -92,6 +97,14 @@ def _exactly(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> tuple[Mask, Fl
             exact[row] = int(whole[row]) == int(floats[row])
         return exact, None
     return np.equal(a, b), None
+
+
+def _decimals(a: pa.Array, b: pa.Array) -> tuple[Mask, Floats]:
+    """Decimals by all of their digits: equality, and the difference before it becomes a float."""
+    wide_a, wide_b = (array.cast(pa.decimal256(WIDEST, array.type.scale), safe=False) for array in (a, b))
+    equal = pc.fill_null(pc.equal(wide_a, wide_b), False)
+    delta = pc.fill_null(pc.subtract(wide_b, wide_a).cast(pa.float64()), 0.0)
+    return np.array(equal.to_numpy(zero_copy_only=False), dtype=np.bool_), np.array(delta.to_numpy())
 
 
 def _mixed(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> tuple[Mask, Mask]:

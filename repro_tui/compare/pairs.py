@@ -107,7 +107,7 @@ def batches(path: Path, columns: Sequence[str], size: int = BATCH, buffer: int =
     """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time."""
     waiting: list[pa.RecordBatch] = []
     count = 0
-    with pq.ParquetFile(path, buffer_size=buffer) as file:
+    with pq.ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=size, columns=list(columns)):
             while batch.num_rows:
                 part = batch.slice(0, size - count)

@@ -8,7 +8,7 @@ from typing import Any
 
 from repro_tui.compare.aligned import At, differing, leaves
 from repro_tui.compare.ignore import kept
-from repro_tui.model.finding import Area, Change, Finding, area_of
+from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import BuiltParameters
 from repro_tui.support.context import Context
 from repro_tui.support.redact import is_secret_name
@@ -24,6 +24,8 @@ def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, con
     unknown = _unknown(a, b)
     if unknown or a is None or b is None:
         return area_of(kept(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
+    if not a.values and not b.values:
+        return not_recorded()
     pruned_a, pruned_b, same = differing(a.values, b.values)
     findings = tuple(_finding(pair, context) for pair in _pairs(pruned_a, pruned_b))
     if context.settings.all_findings:

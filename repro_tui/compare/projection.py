@@ -169,7 +169,7 @@ def _fields(column: Measured, a: Path) -> tuple[str, ...]:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _of_labels(one: str, two: str, third: str) -> tuple[tuple[str, ...], Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from repro_tui.model.errors import Refused
 from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
@@ -16,19 +16,27 @@ from repro_tui.model.request import MEMORY_LIMIT, Settings, Tolerance
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from repro_tui.support.text import show
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pandas import DataFrame
 
 DIFFERENCES = "differences.parquet"
+Table: TypeAlias = "str | Path | DataFrame | pa.Table"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two tables of predictions compare. `predictions` is as in a report; `folder` holds every differing cell."""
+    """How two tables of predictions compare, or the runs of two sides.
+
+    `predictions` is as in a report; `folder` holds every differing cell. `more` is how many runs a side the rule wants
+    before it decides (None: it has decided, or no more runs would help).
+    """
 
     predictions: PredictionsArea
     folder: Path
+    more: int | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -43,8 +51,8 @@ class Comparison:
 
 
 def compare(
-    a: str | Path | DataFrame,
-    b: str | Path | DataFrame,
+    a: Table | Sequence[Table],
+    b: Table | Sequence[Table],
     *,
     key: Sequence[str] = (),
     atol: float | None = None,
@@ -54,25 +62,43 @@ def compare(
     memory_limit: int = MEMORY_LIMIT,
     folder: str | Path | None = None,
 ) -> Comparison:
-    """Compares two tables of predictions cell by cell.
+    """Compares two tables of predictions cell by cell, or the runs of two sides.
 
-    `a` and `b` are files (CSV, Parquet, JSON Lines, Arrow or .npy) or pandas frames; `key` names the columns that name
-    a row (none: the n-th row belongs to the n-th). `columns` maps a column to `kind`, `atol`, `rtol`, `compute_type`,
-    `reduction`, `threshold` or `vector`, as in a record; `truth` is the column that holds what is true of a row.
-    `memory_limit` is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused for what is
-    no table, or no such column rule.
+    `a` and `b` are files (CSV, Parquet, JSON Lines, Arrow or .npy), pandas frames or Arrow tables; `key` names the
+    columns that identify a row (none: rows are matched by position). A list holds several runs of a side, each from a
+    fresh process: noise is then told from drift by the rule of an audit, which starts with 2 runs a side and may want
+    3, 5 or 10 (`Comparison.more`). `columns` maps a column to `kind`, `atol`, `rtol`, `compute_type`, `reduction`,
+    `threshold`, `vector` or `ignore`, as in a record; `truth` is the column that holds what is true of a row.
+    `memory_limit` is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused where an
+    input is not a table or a column rule is not valid.
     """
     place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
     place.mkdir(parents=True, exist_ok=True)
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)
     context = Context(cache=Cache(place / "cache"), settings=settings, folder=place)
     validation = _validation([key] if isinstance(key, str) else list(key), columns or {}, truth)
+    from repro_tui.compare.noise import STILL, next_repeat
     from repro_tui.compare.predictions import compare_predictions
 
+    given = [list(side) if isinstance(side, list | tuple) else [side] for side in (a, b)]
+    if not all(given):
+        raise Refused("a side has no tables")
+    named = [
+        (table, f"{letter}-{number}")
+        for letter, side in zip("ab", given, strict=True)
+        for number, table in enumerate(side, 1)
+    ]
     with ThreadPoolExecutor(2) as pool:
-        sides = list(pool.map(lambda table, side: _run(table, place / f"{side}.parquet", context), (a, b), "ab"))
-    runs = [[side] * 2 for side in sides]
-    return Comparison(_as_given(compare_predictions(runs[0], runs[1], validation, settings, place, context)), place)
+        read = list(pool.map(lambda one: _run(one[0], place / f"{one[1]}.parquet", context), named))
+    runs_a, runs_b = (
+        [replace(run, number=number) for number, run in enumerate(side, 1)]
+        for side in (read[: len(given[0])], read[len(given[0]) :])
+    )
+    if isinstance(a, list | tuple) or isinstance(b, list | tuple):
+        area = compare_predictions(runs_a, runs_b, validation, settings, place, context)
+        return Comparison(area, place, next_repeat(runs_a, runs_b, area, settings))
+    area = compare_predictions(runs_a * STILL, runs_b * STILL, validation, settings, place, context)
+    return Comparison(_as_given(area), place)
 
 
 def _as_given(area: PredictionsArea) -> PredictionsArea:
@@ -91,15 +117,41 @@ def _validation(key: list[str], columns: Mapping[str, Mapping[str, Any]], truth:
     return Validation(key=tuple(key), columns=told, truth=truth)
 
 
-def _run(table: str | Path | DataFrame, target: Path, context: Context) -> Run:
+def _run(table: Table, target: Path, context: Context) -> Run:
     """A table as a run that is over: the ordinary way of the engine, from the file on."""
-    from repro_tui.support.normalise import recorded_run
+    import pyarrow as pa
+
+    from repro_tui.support import normalise, tables
 
     if isinstance(table, str | Path):
         path = Path(table)
         if not path.is_file():
             raise Refused(f"there is no file {path}")
-    else:
-        path = target.with_suffix(".frame.parquet")
-        table.to_parquet(path, index=False)
-    return recorded_run(path, target, context)
+        return normalise.recorded_run(path, target, context)
+    path = target.with_suffix(".given.arrow")
+    try:
+        _write(table, path)
+        rows, form = tables.normalise(path, target)  # what is in memory already is not kept away from this process
+    except (tables.TableError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise Refused(f"a table cannot be read: {show(str(error), 300)}") from error
+    digest = context.cache.hashes.digests(path).sha256
+    return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
+
+
+def _write(table: DataFrame | pa.Table, path: Path) -> None:
+    """Writes an Arrow file, in which every type and every NaN stays what it is."""
+    import pyarrow as pa
+
+    if not isinstance(table, pa.Table):
+        if not hasattr(table, "columns") or not hasattr(table, "dtypes"):
+            raise TypeError(f"a {type(table).__name__} is not a file, a frame or an Arrow table")
+        table = pa.table(
+            {str(name): pa.array(table[name], from_pandas=_has_missing(table[name])) for name in table.columns}
+        )
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _has_missing(column: Any) -> bool:
+    """Whether NaN stands for what is missing: in a column of plain floats it is a number like any other."""
+    return getattr(column.dtype, "kind", "") != "f"

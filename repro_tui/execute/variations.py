@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,17 +17,19 @@ from repro_tui.support.reorder import reordered
 ELSEWHERE = "/elsewhere/repro"
 OWN_RUNNERS = ("local", "docker", "apptainer")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-Choices = tuple[str, str]
-SEEDS, COUNTS = ("1", "2"), ("2", "1")
+Choices = tuple[str, ...]
+TRIED = 3  # values of each, where there are as many: two may agree by chance
+SEEDS, COUNTS = ("1", "2", "3", "4"), ("2", "3", "4", "1")
+BATCHES = ("7", "5", "1", "3")
 LOCALES = ("C", "C.UTF-8")
-ZONES = ("NPT-5:45", "UTC")  # as POSIX writes it, which needs no database of time zones
+ZONES = ("NPT-5:45", "EST5", "NZST-12", "UTC")  # as POSIX writes it, which needs no database of time zones
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
     """One thing that is varied: `what` says how, `skipped` why it is not tried ("" where it is).
 
-    `rows` is how many rows of the inputs stand in another order (None: in their own).
+    `rows` is how many rows of the inputs stand in another order, that of `seed` (None: in their own).
     """
 
     name: str
@@ -36,11 +38,12 @@ class Variation:
     inputs: Path | None = None
     rows: int | None = None
     skipped: str = ""
+    seed: int = 0
 
 
 def variations(workspace: Workspace, inputs: Path, folder: Path, context: Context) -> Iterator[Variation]:
     """The variations of one side; what they need is put in `folder`."""
-    ways: dict[str, Callable[[], Variation]] = {
+    ways: dict[str, Callable[[], Iterable[Variation]]] = {
         "hash seed": lambda: _others("hash seed", workspace, context, SEEDS, "PYTHONHASHSEED"),
         "threads": lambda: _others("threads", workspace, context, COUNTS, *THREADS),
         "batch size": lambda: _batch_size(workspace),
@@ -51,11 +54,11 @@ def variations(workspace: Workspace, inputs: Path, folder: Path, context: Contex
     }
     for name, way in ways.items():
         if workspace.predict.url and name != "row order":
-            yield Variation(name, skipped="a live server is only asked: nothing of it can be varied from here")
+            yield Variation(name, skipped="of a live endpoint only the row order can be varied")
             continue
         try:
-            found = way()
-            yield found if found.skipped or found.inputs else replace(found, inputs=inputs)
+            for found in way():
+                yield found if found.skipped or found.inputs else replace(found, inputs=inputs)
         except (Inconclusive, OSError) as error:
             yield Variation(name, skipped=getattr(error, "what", str(error)))
 
@@ -67,40 +70,49 @@ def _variables(name: str, workspace: Workspace, values: dict[str, str]) -> Varia
     return Variation(name, told, replace(workspace, environment=environment))
 
 
-def _others(name: str, workspace: Workspace, context: Context, choices: Choices, *variables: str) -> Variation:
-    """Each of the variables at the first choice that it does not have already."""
-    now = fixed_variables(context.settings) | workspace.environment.variables
-    return _variables(name, workspace, {variable: _other(choices, now[variable]) for variable in variables})
+def _others(
+    name: str, workspace: Workspace, context: Context, choices: Choices, *variables: str
+) -> Iterator[Variation]:
+    """All of the variables at each of the choices that the first one does not have already."""
+    now = (fixed_variables(context.settings) | workspace.environment.variables)[variables[0]]
+    for other in _other(choices, now):
+        yield _variables(name, workspace, dict.fromkeys(variables, other))
 
 
-def _other(choices: Choices, now: str) -> str:
-    return next(choice for choice in choices if choice != now)
+def _other(choices: Choices, now: str) -> list[str]:
+    return [choice for choice in choices if choice != now][:TRIED]
 
 
-def _batch_size(workspace: Workspace) -> Variation:
+def _batch_size(workspace: Workspace) -> Iterator[Variation]:
     now = batch_size(workspace)
     if not now:
         why = f"it asks for none: put {{batch_size}} in the command, or record the variable {BATCH_SIZE}"
-        return Variation("batch size", skipped=why)
-    return _variables("batch size", workspace, {BATCH_SIZE: _other(("7", "5"), now)})
+        yield Variation("batch size", skipped=why)
+        return
+    for other in _other(BATCHES, now):
+        yield _variables("batch size", workspace, {BATCH_SIZE: other})
 
 
-def _row_order(workspace: Workspace, inputs: Path, folder: Path, context: Context) -> Variation:
-    place = folder / "reordered"
-    place.mkdir(exist_ok=True, mode=0o755)
-    rows = reordered(inputs, place / inputs.name, context)
-    (place / inputs.name).chmod(0o644)
-    return Variation("row order", "the rows of the inputs in another order", workspace, place / inputs.name, rows)
+def _row_order(workspace: Workspace, inputs: Path, folder: Path, context: Context) -> Iterator[Variation]:
+    for seed in range(TRIED):
+        place = folder / "reordered" / str(seed)
+        place.mkdir(exist_ok=True, mode=0o755, parents=True)
+        rows = reordered(inputs, place / inputs.name, context, seed)
+        (place / inputs.name).chmod(0o644)
+        told = f"the rows of the inputs in another order (seed {seed})"
+        yield Variation("row order", told, workspace, place / inputs.name, rows, seed=seed)
 
 
-def _path(workspace: Workspace, folder: Path, context: Context) -> Variation:
+def _path(workspace: Workspace, folder: Path, context: Context) -> Iterator[Variation]:
     if workspace.predict.protocol:
-        return Variation("path", skipped="the server lies where its image has it")
+        yield Variation("path", skipped="the server's path is fixed by its image")
+        return
     if context.settings.runner not in ("auto", *OWN_RUNNERS):
-        return Variation("path", skipped=f"where the runner {context.settings.runner} lays things is its own affair")
+        yield Variation("path", skipped=f"the runner {context.settings.runner} chooses its own paths")
+        return
     moved = replace(workspace, root=ELSEWHERE)
     if workspace.environment.kind == "venv" and choose(context.settings) != "bubblewrap" and workspace.tree:
         shutil.copytree(workspace.tree, folder / "elsewhere", symlinks=True, dirs_exist_ok=True)
         moved = replace(moved, tree=str(folder / "elsewhere"))
     what = "inputs and output" if workspace.laid is None else "code, inputs and output"
-    return Variation("path", f"{what} below another folder", moved)
+    yield Variation("path", f"{what} below another folder", moved)

@@ -25,11 +25,17 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
     from dataclasses import replace
 
     order = search.factors.names
+    open_ones = {
+        factor
+        for group in attribution.groups
+        if any(_makes_it(attribution, one) for one in group)  # what the others of the group do is not known, not shared
+        for factor in group
+    }
     named = [(one, tuple(_culprits(one, search.context.redactor))) for one in found]
     told = Causes(
         factors=order,
         smallest=attribution.smallest,
-        shares={name: _number(share) for name, share in attribution.shares.items()},
+        shares={name: _number(share) for name, share in attribution.shares.items() if name not in open_ones},
         interactions=tuple(
             Interaction(tuple(name for name in order if name in chosen), _number(dividend))
             for chosen, dividend in attribution.interactions.items()
@@ -58,6 +64,11 @@ def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Execut
     )
 
 
+def _makes_it(attribution: Attribution, factor: str) -> bool:
+    value = attribution.values.get(frozenset({factor}))
+    return bool(value and value.reproduces)
+
+
 def _number(value: float) -> float:
     return round(value, 6) + 0.0  # no minus zero
 
@@ -75,12 +86,14 @@ def _culprits(one: Found, redactor: Redactor) -> Iterator[Culprit]:
 
 
 def _hidden(factor: str, path: tuple[str, ...], value: Any, redactor: Redactor) -> Any:
-    """A value as the report may have it: no secret of a parameter or a variable."""
+    """A value as the report may have it: no secret of a parameter, a variable or a file."""
     if value is None:
         return None
     if factor == VARIABLES:
         return redactor.variable(path[-1], value)
-    return redactor.value(".".join(path), value) if factor == PARAMETERS else value
+    if factor == PARAMETERS:
+        return redactor.value(".".join(path), value)
+    return redactor.value(path[-1], value) if path[0] == "files" and len(path) > 2 else value
 
 
 def _unresolved(attribution: Attribution, found: Sequence[Found]) -> Iterator[Unresolved]:

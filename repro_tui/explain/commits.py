@@ -23,6 +23,11 @@ class Way:
     commits: tuple[Commit, ...]
     back: int
 
+    def since_a(self) -> Way:
+        """The way from the last commit whose tree is A's: what was made and undone before it has no part in B."""
+        last = max(at for at, commit in enumerate(self.commits[:-1]) if commit.tree == self.commits[0].tree)
+        return replace(self, commits=self.commits[last:], back=max(0, self.back - last))
+
     @property
     def names(self) -> list[str]:
         """The commits by their short ids."""
@@ -53,7 +58,7 @@ def way_between(a: Record, b: Record, context: Context) -> Way | None:
         commits, back = Repository.of(a.code.repository, context).way(a.code.commit, b.code.commit)
     except Inconclusive:
         return None
-    return Way(b, commits, back) if len(commits) > 1 else None
+    return Way(b, commits, back).since_a() if len(commits) > 1 else None
 
 
 def _same_place(a: Code, b: Code) -> bool:

@@ -19,7 +19,8 @@ from repro_tui.explain.measure import Ruler
 from repro_tui.explain.packages import inside_environment, releases_of
 from repro_tui.explain.parameters import inside_parameters, inside_variables
 from repro_tui.explain.rows import inside_rows
-from repro_tui.explain.window import Change, first_change
+from repro_tui.explain.values import inside_values
+from repro_tui.explain.window import Change, last_change
 from repro_tui.rebuild.hybrid import Parts, hybrid, recorded_variables
 from repro_tui.support.context import Context
 
@@ -116,7 +117,7 @@ class Drill:
             values = self.search.values(stage, asked, ends)
             return [outcome_of(value) for value in values]
 
-        return first_change(len(names), test, self._watch(stage, "steps"))
+        return last_change(len(names), test, self._watch(stage, "steps"))
 
     def _watch(self, where: str, what: str) -> Callable[[int], None]:
         """Tells how much is still possible, and what is left of the budget."""
@@ -141,16 +142,19 @@ class Drill:
     # -- the data -----------------------------------------------------------------------------------------------
 
     def _data(self) -> Iterator[Found]:
-        """The files first, then the rows of each guilty one."""
+        """The files first, then the rows or the values of each guilty one."""
         inside = inside_data(self.factor, *self.search.pair.workspaces)
         for things in self._things(inside):
             yield things
             guilty = replace(inside, items=things.culprits.names)
             for item in things.culprits.names if things.culprits.sufficient else ():
                 both = both_files(self.factor, *self.search.pair.workspaces, item)
-                rows = inside_rows(self.factor, *both, guilty) if both else None
-                if rows and len(rows.items) > 1:
-                    yield from self._things(rows)
+                if both is None:
+                    continue
+                within = inside_rows(self.factor, *both, guilty) or inside_values(self.factor, *both, guilty)
+                items = within.items if within else ()
+                if within and (len(items) > 1 or (items and within.sides(items[0]) != (None, None))):
+                    yield from self._things(within)
 
     # -- the environment ----------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from repro_tui.model.causes import Hybrid
 
 THRESHOLD = 0.01  # of the whole change: what is less is not told
 NOTHING = 1e-4  # what is less is no effect at all; where runs are noisy, more than that
+ROUNDING = 1e-9
 MOST_FOR_PARTITIONS = 7
 
 Set = frozenset[str]
@@ -81,10 +82,23 @@ class Attribution:
             if (value := self.values[one]).score is not None
         )
 
+    def idle(self, factor: str) -> bool:
+        """Whether a factor was seen to do nothing: every two hybrids that differ in it alone are as near to B."""
+        known = [(one, self.values.get(one | {factor})) for one in self.values if factor not in one]
+        pairs = [(self.values[one], other) for one, other in known if other is not None]
+        return len(pairs) > 1 and all(_alike(one, other) for one, other in pairs)
+
     @property
     def unresolved(self) -> dict[Set, str]:
         """The hybrids that could not be built, run or measured, and why."""
         return {chosen: value.why for chosen, value in self.values.items() if value.score is None}
+
+
+def _alike(one: Value, other: Value) -> bool:
+    if one.score is None or other.score is None:
+        return False
+    same = (one.reproduces, one.restores) == (other.reproduces, other.restores)
+    return same and abs(one.score - other.score) <= ROUNDING
 
 
 def attribute(
@@ -93,8 +107,10 @@ def attribute(
     """Shares the change out over the factors, with as few hybrids as it takes.
 
     Each factor is tried alone in A, and taken back alone from B: 2k hybrids. Where both agree and add up, that is the
-    answer (`nothing` is how far values may be off). Else all hybrids of the factors that did anything are evaluated,
-    and where those do not make the whole change, all there are. `evaluate` is asked for many at once, never for none or
+    answer (`nothing` is how far values may be off), once the factors that act were seen to make B by themselves, and
+    the others A: two more. Else all hybrids of the factors that did anything are evaluated, and where those do not make
+    the whole change, or the others do something after all, all there are. What is said to restore A was seen to do so.
+    `evaluate` is asked for many at once, never for none or
     all, and may raise BudgetSpent: then it is asked for each of these once more, which must cost nothing where it is
     known already, and the answer is the best that the values so far allow.
     """
@@ -120,8 +136,8 @@ class _Game:
     def attribution(self) -> Attribution:
         try:
             self._ask(chain(*((frozenset({f}), self.all - {f}) for f in self.factors)))
-            if self._additive():
-                return self._of_screen()
+            if self._additive() and (found := self._of_screen()) is not None:
+                return found
             active = self._active()
             return self._of_factorial(active) if active is not None else self._of_all()
         except BudgetSpent:
@@ -166,16 +182,19 @@ class _Game:
         the way from A to B."""
         return self.values[frozenset({factor})].restores and self.values[self.all - {factor}].reproduces
 
-    def _of_screen(self) -> Attribution:
+    def _of_screen(self) -> Attribution | None:
+        """The answer where effects add up; None where the factors that act do not make B, or the others not A."""
         shares = {factor: self._score(frozenset({factor})) or 0.0 for factor in self.factors}
         dividends = {frozenset({f}): share for f, share in shares.items() if abs(share) > self.threshold}
         needed = tuple(f for f in self.factors if frozenset({f}) in dividends or not self._idle(f))
+        if not self._apart(frozenset(needed)):
+            return None
         return Attribution(
             self.factors,
             shares,
             dividends,
             smallest=needed,
-            restores=self._restores({chosen & set(needed): v for chosen, v in self.values.items()}, frozenset(needed)),
+            restores=self._restores(self.values),
             additive=True,
             threshold=self.threshold,
             values=self.values,
@@ -188,23 +207,48 @@ class _Game:
             return None
         acting = (f for f, pair in effects.items() if any(abs(e or 0.0) > self.nothing for e in pair))
         active = frozenset(acting) | {f for f in self.factors if not self._idle(f)}
-        self._ask([active])
-        made = self.values[active]
-        whole = made.score is not None and abs(made.score - 1) <= self.nothing
-        return active if whole and made.reproduces else None
+        if not active or not self._apart(active):
+            return None
+        others = self.all - active
+        beside = [active | {factor} for factor in others]
+        self._ask(beside)
+        return active if all(self.values[chosen].reproduces for chosen in beside) else None
+
+    def _apart(self, active: Set) -> bool:
+        """Whether these factors alone make B, and all the others together leave A as it is."""
+        self._ask([active, self.all - active])
+        made, left = self.values[active], self.values[self.all - active]
+        if made.score is None or left.score is None:
+            return False
+        near = abs(made.score - 1) <= self.nothing and abs(left.score) <= self.nothing
+        return near and made.reproduces and left.restores
 
     # -- all hybrids of some factors ----------------------------------------------------------------------------
 
     def _of_factorial(self, active: Set) -> Attribution:
-        """All hybrids of the active factors. The others do nothing, so that taking back one of the active ones from B
-        is known from the screen."""
+        """All hybrids of the active factors; and of those that are A, with the other factors from B as well: that is
+        what reverting the rest from B makes."""
         names = [factor for factor in self.factors if factor in active]
-        known = {active - {f}: self.values[self.all - {f}] for f in names}
-        self._ask(chosen for chosen in subsets(names) if chosen not in known)
-        values = {chosen: self.values.get(chosen) or known[chosen] for chosen in subsets(names)}
-        if any(value.score is None for value in values.values()):
+        self._ask(subsets(names))
+        values = {chosen: self.values[chosen] for chosen in subsets(names)}
+        others = self.all - active
+        restoring = self._least_reverted(values, active)
+        self._ask(chosen | others for chosen in restoring)
+        held = all(self.values[chosen | others].restores for chosen in restoring)
+        held = held and all(self._alike(active - {factor}, self.all - {factor}) for factor in names)
+        if not held or any(value.score is None for value in values.values()):
             return self._of_all()
         return self._exact(values, names)
+
+    def _alike(self, one: Set, other: Set) -> bool:
+        """Whether two hybrids are as near to B: they differ in factors that are to do nothing."""
+        scores = self._score(one), self._score(other)
+        return None not in scores and abs((scores[0] or 0.0) - (scores[1] or 0.0)) <= self.nothing
+
+    def _least_reverted(self, values: dict[Set, Value], whole: Set) -> list[Set]:
+        """The hybrids that are A and have as much of B as such a hybrid can."""
+        found = [chosen for chosen, value in values.items() if value.restores and chosen < whole]
+        return [one for one in found if not any(one < other for other in found)]
 
     def _of_all(self) -> Attribution:
         self._ask(subsets(self.factors))
@@ -220,7 +264,7 @@ class _Game:
             dict.fromkeys(self.factors, 0.0) | shapley(found, names),
             {chosen: dividend for chosen, dividend in found.items() if abs(dividend) > self.threshold},
             smallest=self._smallest(values),
-            restores=self._restores(values, frozenset(names)),
+            restores=self._restores(self.values),
             threshold=self.threshold,
             values=self.values,
         )
@@ -244,7 +288,7 @@ class _Game:
             {factor: shares[factor] for factor in self.factors},
             {chosen: dividend for chosen, dividend in dividends.items() if abs(dividend) > self.threshold},
             smallest=self._smallest(self.values),
-            restores=self._restores(self.values, self.all),
+            restores=self._restores(self.values),
             groups=tuple(group for group in groups if len(group) > 1),
             complete=complete,
             threshold=self.threshold,
@@ -268,9 +312,9 @@ class _Game:
         best = min(found, key=lambda chosen: (len(chosen), sorted(map(self.factors.index, chosen))))
         return tuple(factor for factor in self.factors if factor in best)
 
-    def _restores(self, values: dict[Set, Value], whole: Set) -> tuple[tuple[str, ...], ...]:
-        """The smallest sets whose reverting makes A of B; all factors together are no news."""
-        reverted = [whole - chosen for chosen, value in values.items() if value.restores and chosen <= whole]
+    def _restores(self, values: dict[Set, Value]) -> tuple[tuple[str, ...], ...]:
+        """The smallest sets whose reverting was seen to make A of B; all factors together are no news."""
+        reverted = [self.all - chosen for chosen, value in values.items() if value.restores]
         least = [one for one in reverted if not any(other < one for other in reverted)]
         news = (one for one in least if one and (one != self.all or len(one) == 1))
         told = (tuple(f for f in self.factors if f in one) for one in news)

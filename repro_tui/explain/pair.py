@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from repro_tui.compare.columns import family
 from repro_tui.compare.projection import Measured
 from repro_tui.compare.tolerance import rule_for, ruling
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
@@ -27,8 +28,10 @@ class Pair:
     settings: Settings
 
     def predictions(self, side: int) -> tuple[Path, ...]:
-        """The normalised predictions of one side's runs."""
-        return tuple(Path(run.predictions) for run in self.runs[side])
+        """The normalised predictions of one side's runs; of B's those first that are not A's first, as it drifts."""
+        first = self.runs[0][0].output_sha256
+        runs = sorted(self.runs[side], key=lambda run: side == 1 and run.output_sha256 == first)
+        return tuple(Path(run.predictions) for run in runs)
 
     @property
     def noisy(self) -> bool:
@@ -49,13 +52,16 @@ class Pair:
         validation = self.records[0].validation
         found = []
         for column in self.area.columns:
-            if column.verdict == "not-comparable" or column.name not in a.names:
+            if column.verdict == "not-comparable" or column.name not in a.names or column.name not in b.names:
                 continue
+            if family(a.field(column.name).type) != family(b.field(column.name).type):
+                continue  # their values were brought together for the comparison, and hybrids may have either type
             kind: Kind = column.kind or "value"  # type: ignore[assignment]
             declared = validation.columns.get(column.name, ColumnRule())
             stored = ruling((a.field(column.name).type, b.field(column.name).type))
             rule = rule_for(column.name, stored, kind, declared, self.settings)
-            found.append(Measured(column.name, rule, exact=kind == "label"))
+            judged = replace(rule, atol=column.atol or 0.0, rtol=column.rtol or 0.0)
+            found.append(Measured(column.name, judged, exact=kind == "label"))
         return tuple(found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from repro_tui.explain.inside import Inside
-from repro_tui.model.workspace import FetchedData, FetchedFile
+from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
 
@@ -43,7 +43,7 @@ def inside_rows(factor: str, path: str, name: str, a: FetchedFile, b: FetchedFil
         stored = context.cache.add_object(io.BytesIO(rows.joined(chosen)), context.cancel)
         mixed = FetchedFile(str(stored.file), stored.size, stored.sha256, stored.md5)
         found = whole.parts(base, frozenset(whole.items), context)
-        return replace(found, data=tuple(_with(one, path, name, mixed) for one in found.data))
+        return with_file(found, path, name, mixed)
 
     return Inside(
         factor,
@@ -55,8 +55,14 @@ def inside_rows(factor: str, path: str, name: str, a: FetchedFile, b: FetchedFil
     )
 
 
-def _with(item: FetchedData, path: str, name: str, file: FetchedFile) -> FetchedData:
-    return replace(item, files={**item.files, name: file}) if item.path == path else item
+def with_file(parts: Parts, path: str, name: str, file: FetchedFile) -> Parts:
+    """The parts of a hybrid with another file in the data item of that path."""
+    return replace(
+        parts,
+        data=tuple(
+            replace(item, files={**item.files, name: file}) if item.path == path else item for item in parts.data
+        ),
+    )
 
 
 def _rows(suffix: str, a: FetchedFile, b: FetchedFile) -> Rows | None:

@@ -10,7 +10,7 @@ from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, 
 from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution
 from repro_tui.explain.lattice import Culprits
 from repro_tui.model.causes import Causes, Culprit
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import LEAST_PART, part, plural, show
 
 WORDS = {
     CODE: "the code",
@@ -26,7 +26,8 @@ WORDS = {
 MOST_NAMED = 4
 Named = tuple[Found, tuple[Culprit, ...]]
 _PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
-WHOLE = 0.995
+_PLURAL_WORDS = frozenset(WORDS[name] for name in _PLURAL)
+WHOLE = 0.9995  # what is told as 100.0 %
 
 
 def sentences(causes: Causes, attribution: Attribution, found: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
@@ -48,9 +49,11 @@ class Names:
 
     def factor(self, name: str) -> str:
         """A factor, for the middle of a sentence."""
-        inside = [one for one in self.culprits if one.factor == name]
-        if len(inside) == 1 and name in (PARAMETERS, MODEL, DATA, VARIABLES):
-            return thing(inside[0].factor, inside[0].path)
+        inside = [one.path for one in self.culprits if one.factor == name]
+        if inside and name in (PARAMETERS, MODEL, DATA, VARIABLES):
+            first = inside[0]
+            if all(path[: len(first)] == first for path in inside):  # the others are inside of it
+                return thing(name, first)
         return show(name, 80) if self.plain else WORDS.get(name, show(name, 80))
 
     def listed(self, names: Sequence[str], word: str = "and") -> str:
@@ -89,6 +92,9 @@ def factors_told(attribution: Attribution, names: Names | None = None) -> Iterat
         yield f"{_start('; '.join(_parts(attribution, names)))}."
         yield from _rest(attribution, names)
     for group in attribution.groups:
+        if alone := [factor for factor in either if factor in group and len(either) == 1]:
+            yield from _beside(attribution, names, alone, group)
+            continue
         yield f"Not separable: {names.listed(group)} cannot be told apart ({_reason(attribution)})."
 
 
@@ -97,7 +103,7 @@ def masked_told(moved: Mapping[str, float]) -> str:
     if not moved:
         return "Nothing is masked: no factor changes the predictions when it alone is taken from B."
     names = Names()
-    rows = " and ".join(f"{share:.0%}".replace("%", " %") for share in moved.values())
+    rows = " and ".join(map(part, moved.values()))
     if len(moved) == 1:
         return f"{_start(names.listed(list(moved)))} alone would change {rows} of the rows: the others take that back."
     told = f"{_start(names.listed(list(moved)))} cancel each other: alone they change {rows} of the rows"
@@ -113,18 +119,29 @@ def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
     apart = {factor for group in attribution.groups for factor in group}
     told = apart.union(*attribution.dividends)
     rest = [factor for factor in attribution.factors if factor not in told]
-    still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING]
+    noise = attribution.threshold > THRESHOLD
+    idle = [factor for factor in rest if attribution.idle(factor) and not noise]
+    still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING and factor not in idle]
     aside = [factor for factor in still if factor in attribution.smallest]
-    idle = [factor for factor in still if factor not in aside]
-    little = [factor for factor in rest if factor not in still]
+    little = [factor for factor in rest if factor not in (*idle, *aside)]
     if aside:
-        yield f"B needs {names.listed(aside)} as well: without, rows move that are the same in A and B."
+        yield f"B needs {names.listed(aside)} as well: otherwise rows move that are the same in A and B."
     if little:
-        noise = attribution.threshold > THRESHOLD
-        much = "nothing that stands out of the noise" if noise else "less than 1 %"
-        yield f"{_start(names.listed(little))} {'explain' if len(little) > 1 else 'explains'} {much}."
+        least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
+        much = "nothing that stands out from the noise" if noise else f"less than {'0.01' if least else '1'} %"
+        many = len(little) > 1 or names.factor(little[0]) in _PLURAL_WORDS
+        yield f"{_start(names.listed(little))} {'explain' if many else 'explains'} {much}."
     if idle:
         yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
+
+
+def _beside(attribution: Attribution, names: Names, alone: Sequence[str], group: Sequence[str]) -> Iterator[str]:
+    """Factors that make the whole change by themselves, beside others of which that could not be tried."""
+    yield f"B is reproduced by {names.listed(alone, 'or')} alone."
+    for factor in group:
+        if (value := attribution.values.get(frozenset({factor}))) and value.score is None:
+            why = show(value.why, 200)
+            yield f"The effect of {names.factor(factor)} alone is not known: it could not be run ({why})."
 
 
 def _reproduces(attribution: Attribution, factor: str) -> bool:
@@ -138,23 +155,34 @@ def _reason(attribution: Attribution) -> str:
 
 
 def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
-    """What each set of factors does, the largest first: alone, only together, or against the others."""
-    ranked = sorted(attribution.dividends.items(), key=lambda item: (-abs(item[1]), sorted(item[0])))
-    for chosen, dividend in ranked[:MOST_NAMED]:
+    """What each factor does, the largest first, then what needs several together.
+
+    A factor that does something by itself is told with its share, the one number that it has everywhere, in which a
+    part of what it does with others is.
+    """
+    told = {
+        chosen: dividend if len(chosen) > 1 else attribution.shares[min(chosen)]
+        for chosen, dividend in attribution.dividends.items()
+    }
+    ranked = sorted(told.items(), key=lambda item: (-abs(item[1]), len(item[0]), sorted(item[0])))
+    for chosen, value in ranked[:MOST_NAMED]:
         of = names.listed([name for name in attribution.factors if name in chosen])
-        together = len(chosen) > 1 and not any(set(chosen) <= set(group) for group in attribution.groups)
-        if dividend < 0:
-            yield f"{of} {'together take' if together else 'takes'} back {_share(dividend)}"
-        elif together:
-            yield f"{_share(dividend)} of the change needs {of} together"
+        several = len(chosen) > 1
+        inseparable = any(set(chosen) <= set(group) for group in attribution.groups)
+        if value < 0:
+            yield f"{of} {_takes(several and not inseparable, several or of in _PLURAL_WORDS)} back {_share(value)}"
+        elif several and not inseparable:
+            yield f"{_share(value)} of the change needs {of} together"
         else:
-            yield f"{of} {'explain' if len(chosen) > 1 else 'explains'} {_share(dividend)}{_of(dividend)}"
+            yield f"{of} {'explain' if several or of in _PLURAL_WORDS else 'explains'} {_share(value)}{_of(value)}"
+
+
+def _takes(together: bool, plural: bool) -> str:
+    return "together take" if together else "take" if plural else "takes"
 
 
 def _share(value: float) -> str:
-    if abs(value) >= WHOLE and abs(value) <= 2 - WHOLE:
-        return "all"
-    return f"{abs(value):.0%}".replace("%", " %")
+    return "all" if WHOLE <= abs(value) <= 2 - WHOLE else part(value)
 
 
 def _of(value: float) -> str:
@@ -196,9 +224,9 @@ def _instead(names: str, count: int, without: int) -> str:
 def _changed(culprit: Culprit) -> str:
     """A guilty thing with what each side has of it."""
     name, path, a, b = thing(culprit.factor, culprit.path), culprit.path, culprit.a, culprit.b
-    if path[0] == "files" and len(path) == 3:
+    if path[0] == "files" and len(path) == 3 and a is b is None:
         return name
-    if path[0] == "files":
+    if path[0] == "files" and len(path) < 3:
         return f"{name} (only {'B' if a is None else 'A'} has it)" if a is None or b is None else name
     if a is None or b is None:
         return f"{name} (only {'B' if a is None else 'A'} has it: {show(str(b if a is None else a), 60)})"

@@ -9,7 +9,7 @@ AreaName = Literal["code", "environment", "parameters", "data", "predictions"]
 AREAS: tuple[AreaName, ...] = ("code", "environment", "parameters", "data", "predictions")
 Change = Literal["added", "removed", "changed", "unknown", "same"]
 Severity = Literal["info", "notice", "important"]
-AreaStatus = Literal["same", "different", "unknown"]
+AreaStatus = Literal["same", "different", "unknown", "not-recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,8 @@ def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = 
     else:
         status = "unknown" if counts["unknown"] or unknown_reason else "same"
     return Area(status, counts, findings)
+
+
+def not_recorded() -> Area:
+    """The area of which neither record holds anything: that is no evidence of being the same."""
+    return Area("not-recorded", {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": 0}, ())

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PythonPackage:
-    """One installed distribution. `digest` covers the installed files; `files` maps each to its sha256."""
+    """One installed distribution. `digest` covers the installed files; `files` maps each to its sha256. `folder` is
+    where they are, in an image ("": not known)."""
 
     version: str
     source: str = ""
     digest: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,9 @@ class Inventory:
 
     `interpreter`: implementation, version, libc ...; `system`: os-release, architecture; `image`: id, digests,
     layers, configuration; `system_packages`: dpkg, apk or rpm name to version; `variables`: name to value, as
-    recorded (redacted when reported); `files`: the files that no package owns, absolute path to sha256, or None where
-    they were not read; `unknown`: dotted field to reason.
+    recorded (redacted when reported); `files`: the files that no package accounts for, absolute path to sha256, mode
+    and owner, or None where they were not read; `left_out`: kinds of files that are not among them, and how many of
+    each; `unknown`: dotted field to reason.
     """
 
     interpreter: dict[str, str] = field(default_factory=dict)
@@ -33,3 +36,14 @@ class Inventory:
     variables: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+# Facts of an image that differ between builds of one content, and those that say nothing to a run.
+IDENTITY = frozenset({"id", "digests", "layers", "revision", "source"})
+LABEL = "label "
+
+
+def is_label(fact: str) -> bool:
+    """Whether a fact of an image is one of its labels."""
+    return fact.startswith(LABEL)

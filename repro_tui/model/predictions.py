@@ -92,7 +92,9 @@ class Noise:
 
     `runs` is K per side; `deterministic_a/b` whether all runs of that side were byte-identical; `p` the permutation
     test's p-value (None where not needed); `distance_across` the mean distance between the sides and
-    `upper_within` the largest distance within one side, both in the statistic's own unit. `by_chance`: of rows that
+    `upper_within` the largest distance within one side, both in the statistic's own unit. `ratio` is the mean distance
+    across over the mean distance within, and `ratio_upper` its upper 95 % bound: 1.5 at most where sides are called
+    equivalent. `by_chance`: of rows that
     did not move, one in so many is told to be beyond its own noise all the same.
     """
 
@@ -106,6 +108,8 @@ class Noise:
     upper_within: float | None = None
     sentence: str = ""
     by_chance: int | None = None
+    ratio: float | None = None
+    ratio_upper: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,11 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class PredictionsArea:
-    """The predictions' area of the report. `differences` counts the rows of differences.parquet."""
+    """The predictions' area of the report. `differences` counts the rows of differences.parquet.
+
+    `ignored` are the columns that were left out, as the record or the command line says. `compared`: the two runs whose
+    cells are shown, where they are not the first of each side: a later one differs more.
+    """
 
     status: AreaStatus
     verdict: Verdict
@@ -181,3 +189,5 @@ class PredictionsArea:
     stress: tuple[Stress, ...] = ()
     what: str = ""
     do: str = ""
+    compared: str = ""
+    ignored: tuple[str, ...] = ()

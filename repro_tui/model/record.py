@@ -109,6 +109,7 @@ class ColumnRule:
     """What the record declares of one output column; `None` means inferred or the default.
 
     `vector` is the name of the vector of probabilities that the column is one number of, beside others of that name.
+    `ignore`: it is left out, such as a clock or the id of a run.
     """
 
     kind: Kind | None = None
@@ -118,6 +119,7 @@ class ColumnRule:
     reduction: bool = False
     threshold: float | None = None
     vector: str | None = None
+    ignore: bool = False
 
 
 @dataclass(frozen=True, slots=True)

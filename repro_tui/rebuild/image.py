@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.inventory import Inventory
+from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.dockerfile import build_image
-from repro_tui.rebuild.image_files import loose_files, view_image
+from repro_tui.rebuild.image_files import files_of, view_image
 from repro_tui.rebuild.inventory import host_facts, inventory_of
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
@@ -24,7 +24,7 @@ from repro_tui.support.text import plural, shorten_middle, show
 if TYPE_CHECKING:
     from docker import DockerClient
 
-FORMAT = "2"
+FORMAT = "4"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
@@ -84,15 +84,25 @@ def _built(client: DockerClient, record: Record, code: CodeTree | None, step: St
 
 def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
     """Two builds of one commit never have one id: what they hold is compared."""
-    packages, files = _differing(_packages(recorded), _packages(built)), _differing(recorded.files, built.files)
-    for names, kind in ((packages, "package"), (files, "file")):
+    found = {
+        "package": _differing(_packages(recorded), _packages(built)),
+        "file": _differing(recorded.files, built.files),
+        "setting": _differing(_settings(recorded), _settings(built)),
+    }
+    for kind, names in found.items():
         if names:
             told = show(", ".join(names), 300)
             step.warn(f"the rebuilt image differs from the recorded one in {plural(len(names), kind)}: {told}")
-    if packages or files:
+    if any(found.values()):
         return "differs"
-    step.how += "; its packages and files are those of the recorded image"
+    step.how += "; its packages, files and settings match the recorded image"
     return "matches"
+
+
+def _settings(inventory: Inventory) -> dict[str, str]:
+    """What the image's configuration makes a run do."""
+    facts = {name: value for name, value in inventory.image.items() if name not in IDENTITY and not is_label(name)}
+    return facts | {f"variable {name}": value for name, value in inventory.variables.items()}
 
 
 def _packages(inventory: Inventory) -> dict[str, Any]:
@@ -111,7 +121,8 @@ def _inventory(client: DockerClient, found: dict[str, Any], context: Context) ->
     if known is None:
         view = view_image(client, found["Id"], context)
         read = inventory_of(view)
-        known = to_plain(replace(read, files=loose_files(view, read.python_packages)))
+        files = files_of(view, read.python_packages)
+        known = to_plain(replace(read, files=files.loose, left_out=files.left_out))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
@@ -135,6 +146,7 @@ def _facts(found: dict[str, Any], context: Context) -> dict[str, str]:
         "revision": labels.get("org.opencontainers.image.revision", ""),
         "source": strip_urls(labels.get("org.opencontainers.image.source", "")),
     }
+    told |= {f"{LABEL}{name}": context.redactor.digest(value) for name, value in labels.items()}
     return {name: value for name, value in told.items() if value}
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import PythonPackage
+from repro_tui.rebuild.inventory import is_content
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.docker_engine import audit_labels
 from repro_tui.support.hashes import digest_tree
+from repro_tui.support.left_out import left_out
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -34,25 +36,22 @@ _KEPT_ENDINGS = (
 _KEPT = ("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "opt/ml/model/MLmodel")
 _KEPT_BELOW = "var/lib/dpkg/status.d/"
 _OF_PACKAGES = "-packages/"  # site-packages and dist-packages: what the packages' digests are made of
-# Where package managers write down which files are theirs.
-_LISTS, _LISTS_END = "var/lib/dpkg/info/", ".list"
-# What differs between builds of one content: caches, logs, locks, and what the engine itself puts there.
-_VOLATILE = re.compile(
-    r"(proc|sys|dev|run|tmp|var/(cache|log|tmp|run|lib/(dpkg|apt|apk|systemd)))/|lib/apk/|"
-    r"etc/(hostname|hosts|resolv\.conf|mtab|machine-id|ld\.so\.cache|\.pwd\.lock|g?shadow|(passwd|group)-)$|\.dockerenv$|"
-    r"(.*/)?(__pycache__|\.cache)/|.*\.pyc$|.*-(packages/[^/]+\.(dist|egg)-info)/"
-)
+# Where a package manager writes down the md5 of each of its files.
+_SUMS, _SUMS_END = "var/lib/dpkg/info/", ".md5sums"
+PLAIN, PLAIN_FOLDER = ("", "0644 0:0", "0755 0:0"), "0755 0:0"
 MOST_LISTED, FOLDER_DEPTH = 20_000, 3
+MODE = 0o7777  # without the type of the file, which engines write along
 
 
 class ImageView:
     """The regular files of an image; those that describe it are kept, those of packages are hashed as they pass.
 
-    `every`: all others are hashed too, and symbolic links are noted.
+    `every`: all others are hashed too, and modes, owners and symbolic links are noted.
     """
 
     def __init__(self, *, every: bool = False) -> None:
         self._every, self._links = every, dict[str, str]()
+        self._sums, self._marks = dict[str, str](), dict[str, str]()
         self._kept: dict[str, bytes] = {}
         self._digests: dict[str, str] = {}
         self._paths: set[str] = set()
@@ -70,70 +69,115 @@ class ImageView:
         """A file's sha256; empty for one that was not to be hashed."""
         return self._digests.get(path, "")
 
-    def take(self, path: str, content: Any, size: int) -> None:
-        """Takes one file as it passes in the stream."""
+    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
+        """Takes one file as it passes in the stream; `marks` are its mode and owner."""
         self._paths.add(path)
+        self._marks[path] = marks
         if len(self._paths) > MOST_FILES:
             raise Inconclusive(f"the image has more than {MOST_FILES:,} files", "record a smaller image")
         if size <= LARGEST_KEPT and _is_kept(path):
             self._kept[path] = content.read()
-            self._digests[path] = hashlib.sha256(self._kept[path]).hexdigest()
-        elif (self._every or _OF_PACKAGES in path) and not path.endswith(".pyc"):
-            state = hashlib.sha256()
-            while chunk := content.read(1 << 20):
-                state.update(chunk)
-            self._digests[path] = state.hexdigest()
+            self._hash(path, iter([self._kept[path]]))
+        elif self._every or (_OF_PACKAGES in path and not path.endswith(".pyc")):
+            self._hash(path, iter(lambda: content.read(1 << 20), b""))
+
+    def _hash(self, path: str, chunks: Iterator[bytes]) -> None:
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        for chunk in chunks:
+            sha256.update(chunk)
+            if self._every:
+                md5.update(chunk)
+        self._digests[path] = sha256.hexdigest()
+        if self._every:
+            self._sums[path] = md5.hexdigest()
 
     def link(self, path: str, target: str) -> None:
         """Takes a second name of a file that has passed."""
         self._paths.add(path)
         if target in self._kept:
             self._kept[path] = self._kept[target]
-        if target in self._digests:
-            self._digests[path] = self._digests[target]
+        for known in (self._digests, self._sums, self._marks):
+            if target in known:
+                known[path] = known[target]
 
     def symlink(self, path: str, target: str) -> None:
         """Takes a symbolic link."""
-        self._links[path] = target
+        self._links[path] = f"link to {target}"
+
+    def folder(self, path: str, marks: str) -> None:
+        """Takes a folder with its mode and owner."""
+        if marks != PLAIN_FOLDER:
+            self._links[f"{path}/"] = marks
+
+    def is_plain(self, path: str) -> bool:
+        """Whether a file's mode and owner are those that installers give."""
+        return self._marks.get(path, "") in PLAIN
+
+    def md5(self, path: str) -> str:
+        """A file's md5, by which packages know theirs; "" where not every file is hashed."""
+        return self._sums.get(path, "")
 
     def contents(self) -> Iterator[tuple[str, str]]:
-        """Every file that was hashed with its sha256, and every symbolic link with where it leads."""
-        yield from self._digests.items()
-        yield from ((path, f"link to {target}") for path, target in self._links.items())
+        """Every file that was hashed with its sha256, mode and owner, every symbolic link with where it leads, and each
+        folder of another mode or owner than most have."""
+        yield from ((path, f"{digest} {self._marks[path]}".rstrip()) for path, digest in self._digests.items())
+        yield from self._links.items()
 
 
 def _is_kept(path: str) -> bool:
-    listed = path.startswith(_LISTS) and path.endswith(_LISTS_END)
-    return listed or path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)
+    summed = path.startswith(_SUMS) and path.endswith(_SUMS_END)
+    return summed or path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)
 
 
-def loose_files(view: ImageView, packages: dict[str, PythonPackage]) -> dict[str, str]:
-    """The files that no package owns (the deployment's own: code, models, settings), absolute path to sha256.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of an image that no package accounts for, and of each kind that was left out how many.
 
+    `loose` is absolute path to content, mode and owner: the deployment's own files (code, models, settings), those of
+    packages that were changed, and one entry for each package of the system, of all files that are as it brought them.
     More than MOST_LISTED are told by folder, "/a/b/c/" to one digest of the files in it.
     """
-    owned = set(_owned(view)) | {f"/{path}" for package in packages.values() for path in package.files}
-    loose = {
-        f"/{path}": content
-        for path, content in view.contents()
-        if not _VOLATILE.match(path) and not _is_owned(f"/{path}", owned)
-    }
-    return dict(sorted(loose.items())) if len(loose) <= MOST_LISTED else _by_folder(loose)
+
+    loose: dict[str, str]
+    left_out: dict[str, int]
 
 
-def _owned(view: ImageView) -> Iterator[str]:
-    """The paths in dpkg's lists, with /usr taken off: merged folders are listed by their old names."""
+def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> Files:
+    """The image's files, all of them: by themselves, as a package's, or as left out."""
+    in_packages = {f"{package.folder}/{path}" for package in packages.values() for path in package.files}
+    folders = {package.folder for package in packages.values()}
+    sums, paths = _sums(view), set(view.paths())
+    loose, counts = dict[str, str](), dict[str, int]()
+    whole: dict[str, list[tuple[str, str]]] = {}
+    for path, content in view.contents():
+        package, md5 = sums.get(path.removeprefix("usr/"), ("", ""))
+        if kind := left_out(path, paths.__contains__):
+            counts[kind] = counts.get(kind, 0) + 1
+        elif md5 and md5 == view.md5(path):
+            whole.setdefault(package, []).append((path, content))
+        elif not (path in in_packages or _is_note(path, folders)) or not view.is_plain(path):
+            loose[f"/{path}"] = content
+    loose = dict(sorted(loose.items())) if len(loose) <= MOST_LISTED else _by_folder(loose)
+    return Files(loose | {f"{name} (package)": digest_tree(whole[name]) for name in sorted(whole)}, counts)
+
+
+def _sums(view: ImageView) -> dict[str, tuple[str, str]]:
+    """Which package of dpkg brought a file, and its md5, by path; with usr/ taken off, since merged folders are listed
+    by their old names."""
+    found = {}
     for path in view.paths():
-        if path.startswith(_LISTS) and path.endswith(_LISTS_END):
+        if path.startswith(_SUMS) and path.endswith(_SUMS_END):
+            package = path.removeprefix(_SUMS).removesuffix(_SUMS_END).partition(":")[0]
             for line in (view.read(path) or b"").decode("utf-8", "replace").splitlines():
-                yield line.removeprefix("/usr")
+                md5, _, name = line.partition("  ")
+                found[name.removeprefix("usr/")] = (package, md5)
+    return found
 
 
-def _is_owned(path: str, owned: set[str]) -> bool:
-    if path.removeprefix("/usr") in owned:
-        return True
-    _, mark, inner = path.partition("-packages/")
-    return bool(mark) and f"/{inner}" in owned
+def _is_note(path: str, folders: set[str]) -> bool:
+    """Whether a file is the installer's own note of a package of Python, which is compared with its package."""
+    info = PurePosixPath(path).parent
+    return info.suffix in (".dist-info", ".egg-info") and str(info.parent) in folders and not is_content(path)
 
 
 def _by_folder(loose: dict[str, str]) -> dict[str, str]:
@@ -150,7 +194,7 @@ class PackageFiles:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def take(self, path: str, content: Any, size: int) -> None:
+    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
         """Writes one file; byte code is left out, Python makes it anew."""
         if _OF_PACKAGES not in path or path.endswith(".pyc") or ".." in PurePosixPath(path).parts:
             return
@@ -171,12 +215,15 @@ class PackageFiles:
     def symlink(self, path: str, target: str) -> None:
         """Leaves symbolic links out: packages are installed without any."""
 
+    def folder(self, path: str, marks: str) -> None:
+        """Leaves folders to the files in them."""
+
 
 class Reader(Protocol):
     """Takes the files of an image as they pass in the stream."""
 
-    def take(self, path: str, content: Any, size: int) -> None:
-        """Takes one regular file."""
+    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
+        """Takes one regular file; `marks` are its mode and owner."""
         ...
 
     def link(self, path: str, target: str) -> None:
@@ -185,6 +232,10 @@ class Reader(Protocol):
 
     def symlink(self, path: str, target: str) -> None:
         """Takes a symbolic link."""
+        ...
+
+    def folder(self, path: str, marks: str) -> None:
+        """Takes a folder with its mode and owner."""
         ...
 
 
@@ -205,12 +256,15 @@ def read_image(client: DockerClient, image_id: str, context: Context, view: R) -
         stream = _Stream(client.api.export(container["Id"]), context.cancel)
         with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
             for member in archive:
+                marks = f"{member.mode & MODE:04o} {member.uid}:{member.gid}"
                 if member.isreg():
-                    view.take(member.name.removeprefix("./"), archive.extractfile(member), member.size)
+                    view.take(member.name.removeprefix("./"), archive.extractfile(member), member.size, marks)
                 elif member.islnk():
                     view.link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
                 elif member.issym():
                     view.symlink(member.name.removeprefix("./"), member.linkname)
+                elif member.isdir():
+                    view.folder(member.name.removeprefix("./"), marks)
         stream.drain()
         return view
     except tarfile.TarError as error:

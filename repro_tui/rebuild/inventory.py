@@ -100,7 +100,7 @@ def normalised(name: str) -> str:
 def _package(view: FileView, path: str, version: str) -> PythonPackage:
     info = PurePosixPath(path).parent
     files = {name: view.digest(str(place)) for name, place in _installed(view, info).items()}
-    return PythonPackage(version, _source(view, info), digest_tree(files.items()), files)
+    return PythonPackage(version, _source(view, info), digest_tree(files.items()), files, str(info.parent))
 
 
 def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
@@ -109,14 +109,15 @@ def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
     known = set(view.paths())
     if record is None:
         names = [p for p in known if p.startswith(f"{info}/")]
-        return {name: PurePosixPath(name) for name in names if _is_content(name)}
+        return {name: PurePosixPath(name) for name in names if is_content(name)}
     rows = csv.reader(record.decode("utf-8", "replace").splitlines())
-    names = [row[0] for row in rows if row and _is_content(row[0]) and not row[0].startswith(("..", "/"))]
+    names = [row[0] for row in rows if row and is_content(row[0]) and not row[0].startswith(("..", "/"))]
     site = info.parent
     return {name: site / name for name in names if str(site / name) in known}
 
 
-def _is_content(name: str) -> bool:
+def is_content(name: str) -> bool:
+    """Whether a file of a distribution is its own: not bytecode, and not the installer's note of how it came here."""
     return not name.endswith(".pyc") and PurePosixPath(name).name not in _NOT_CONTENT
 
 

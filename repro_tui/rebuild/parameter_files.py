@@ -16,16 +16,22 @@ MOST_VALUES = 100_000
 
 def parse(content: bytes, suffix: str, name: str) -> dict[str, Any]:
     """The table in a parameter file. Raises Inconclusive where it is not one, or is deeper than 64 levels."""
+    value = parse_any(content, suffix, name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Inconclusive(f"{name} holds no table of parameters at its top", "make its top a table of names")
+    return value
+
+
+def parse_any(content: bytes, suffix: str, name: str) -> Any:
+    """Whatever a file of that ending holds. Raises Inconclusive where it cannot be read or is deeper than 64 levels."""
     try:
         value = _parse(content.decode("utf-8"), suffix)
     except (ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         told = f"{name} cannot be read as {suffix[1:].upper()}: {show(first, 300)}"
         raise Inconclusive(told, "correct the file") from error
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise Inconclusive(f"{name} holds no table of parameters at its top", "make its top a table of names")
     _check_size(value, name)
     return value
 
@@ -77,7 +83,7 @@ def _below(node: Any) -> list[Any]:
     return node if isinstance(node, list) else []
 
 
-def write(values: dict[str, Any], suffix: str) -> bytes:
+def write(values: Any, suffix: str) -> bytes:
     """The values in the format of that ending. Raises Inconclusive where the format cannot hold one of them."""
     try:
         return _write(values, suffix).encode("utf-8")
@@ -87,7 +93,7 @@ def write(values: dict[str, Any], suffix: str) -> bytes:
         ) from error
 
 
-def _write(values: dict[str, Any], suffix: str) -> str:
+def _write(values: Any, suffix: str) -> str:
     if suffix == ".json":
         return json.dumps(values, indent=2) + "\n"
     if suffix == ".toml":

@@ -17,10 +17,14 @@ def gated(fail_on: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def exit_status(areas: Areas, verdict: Verdict, fail_on: tuple[str, ...]) -> int:
-    """An audit whose predictions could not be judged is inconclusive whatever is gated, and never ends with 0."""
+    """An audit whose predictions could not be judged is inconclusive whatever is gated, and never ends with 0.
+
+    So is one that was to be decided by an area which neither record holds anything of, named by itself.
+    """
     if verdict in ("not-comparable", "undecided"):
         return INCONCLUSIVE
-    found: list[AreaStatus] = [getattr(areas, name).status for name in gated(fail_on)]
-    if "different" in found:
+    found: dict[str, AreaStatus] = {name: getattr(areas, name).status for name in gated(fail_on)}
+    if "different" in found.values():
         return DIFFERENT
-    return INCONCLUSIVE if "unknown" in found else SAME
+    asked = {status for name, status in found.items() if name in fail_on}
+    return INCONCLUSIVE if "unknown" in found.values() or "not-recorded" in asked else SAME

@@ -37,7 +37,7 @@ from repro_tui.support.text import plural, show_lines
 MOST_FINDINGS, MOST_CHILDREN, MOST_LINES, MOST_WARNINGS = 300, 30, 120, 100
 LONG_HUNK = 24
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-STATUS_TONES = {"same": "good", "different": "bad", "unknown": "open"}
+STATUS_TONES = {"same": "good", "different": "bad", "unknown": "open", "not-recorded": "open"}
 METRIC_TONES = {True: "good", False: "bad", None: "open"}
 CHANGE_TONES = {"same": "", "changed": "bad", "added": "good", "removed": "bad", "unknown": "open"}
 
@@ -158,13 +158,16 @@ def _runs(side: SideReport) -> str:
 def _fold(name: str, area: Area | PredictionsArea, body: str) -> str:
     told = f"{area.status}: {counts_words(area)}" if area.counts else area.status
     title = f"{glyph(STATUS_GLYPHS[area.status], STATUS_TONES[area.status])} {name}"
-    return details(f"{title}{element('span', text(told), 'soft')}", body, opened=area.status != "same")
+    return details(
+        f"{title}{element('span', text(told), 'soft')}", body, opened=area.status in ("different", "unknown")
+    )
 
 
 def _findings(area: Area) -> str:
     kept, more = bounded(differing_first(area.findings), MOST_FINDINGS)
     if not kept:
-        return element("p", "Nothing differs." if area.status == "same" else "Nothing was compared.", "soft")
+        told = {"same": "Nothing differs.", "not-recorded": "Recorded on neither side: nothing was compared."}
+        return element("p", told.get(area.status, "Nothing was compared."), "soft")
     rows = (row for finding in kept for row in _rows(finding))
     return table(["", "what", "A", "B", "note"], rows) + left_out(more, "findings")
 

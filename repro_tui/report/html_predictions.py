@@ -32,6 +32,8 @@ def _parts(area: PredictionsArea) -> Iterator[str]:
             ("matched by", ", ".join(area.key) if area.key else "position"),
             ("rule", area.rule),
             ("noise", area.noise.sentence),
+            ("cells from", area.compared),
+            ("left out", ", ".join(area.ignored)),
             ("kept", f"{area.differences:,} differing cells in differences.parquet" if area.differences else ""),
         )
         if pair[1]

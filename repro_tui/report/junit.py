@@ -19,6 +19,7 @@ from repro_tui.report.gate import gated
 from repro_tui.report.words import (
     MEANINGS,
     areas_of,
+    beside,
     bounded,
     counts_words,
     differing_first,
@@ -51,7 +52,8 @@ class JUnitReporter:
     """Writes one test suite an area, and one a side: a difference fails where its area is gated."""
 
     def __init__(self, fail_on: tuple[str, ...] = ("predictions",)) -> None:
-        self._gated = frozenset(gated(tuple(word.strip() for word in fail_on)))
+        self._named = tuple(word.strip() for word in fail_on)
+        self._gated = frozenset(gated(self._named))
 
     def write(self, report: Report, stream: TextIO) -> None:
         """Writes the report as ASCII XML."""
@@ -66,7 +68,7 @@ class JUnitReporter:
             if isinstance(area, PredictionsArea):
                 cases = tuple(_prediction_cases(area, report.verdict, decides))
             else:
-                cases = tuple(_area_cases(name, area, decides))
+                cases = tuple(_area_cases(name, area, decides, name in self._named))
             root.append(_suite(name, cases))
         for count in ("tests", "failures", "errors"):
             root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
@@ -151,7 +153,8 @@ def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
 # -- areas ----------------------------------------------------------------------------------------------------------
 
 
-def _area_cases(name: str, area: Area, decides: bool) -> Iterator[_Case]:
+def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_Case]:
+    """`named`: the area itself was to decide, and not all of them."""
     kept, more = bounded(differing_first(area.findings), MOST)
     for finding in kept:
         yield _finding_case(finding, decides)
@@ -159,6 +162,8 @@ def _area_cases(name: str, area: Area, decides: bool) -> Iterator[_Case]:
         yield _Case(f"{more:,} more findings are in report.json")
     if area.status == "unknown" and not any(finding.change == "unknown" for finding in kept):
         yield _Case(f"the {name}", "error" if decides else "passed", f"the {name} are not known", counts_words(area))
+    elif area.status == "not-recorded":
+        yield _Case(f"the {name}", "error" if named else "passed", f"neither record holds any {name}")
     elif not kept:
         yield _Case(f"the {name}", text=counts_words(area))
 
@@ -177,7 +182,7 @@ def _finding_case(finding: Finding, decides: bool) -> _Case:
 
 
 def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) -> Iterator[_Case]:
-    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, area.noise.sentence, area.what, area.do)))
+    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, *beside(area), area.what, area.do)))
     unjudged = tone(verdict) == "open"  # inconclusive whatever decides
     yield _Case(
         "verdict",

@@ -137,7 +137,13 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
         yield _table(head, [_column(column) for column in kept])
     if more:
         yield f"… and {more:,} more columns in report.json."
-    told = (("Noise", area.noise.sentence), ("Why", area.what), ("To do", area.do))
+    told = (
+        ("Noise", area.noise.sentence),
+        ("Cells from", area.compared),
+        ("Left out", ", ".join(area.ignored)),
+        ("Why", area.what),
+        ("To do", area.do),
+    )
     for label, text in told if kept else ():  # without a column a side was lost, which has been said
         if text:
             yield f"{label}: {escape(text, 600)}"

@@ -34,6 +34,11 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
         found.append(f"{_listed(same).capitalize()} {_are(same)} the same.")
+    absent = [name for name in STATIC if getattr(areas, name).status == "not-recorded"]
+    if absent:
+        found.append(f"Neither record holds any {' or '.join(absent)}, so there was nothing to compare.")
+    if areas.predictions.ignored:
+        found.append(f"Left out of the predictions: {_listed([show(n, 80) for n in areas.predictions.ignored])}.")
     found += [text for side in (sides.a, sides.b) for text in _isolation(side)]
     return tuple(dict.fromkeys(found))
 
@@ -62,6 +67,8 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
+    if area.compared:
+        yield f"The differing cells are from {area.compared}: these differ more than the first runs do."
     yield from (told for column in moved[:MOST_NAMED] if (told := _right(column)))
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
     if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
@@ -99,7 +106,7 @@ def own_noise(area: PredictionsArea) -> Iterator[str]:
     parts = [f"{beyond:,} of {c.different:,} in {show(c.name, 80)}" for c, beyond in named]
     named_all = f"{', '.join(parts)}{_more(len(told))}"
     chance = f"by chance alone, about 1 row in {area.noise.by_chance:,} would"
-    yield f"Of the rows over the tolerance these moved beyond their own noise: {named_all} ({chance})."
+    yield f"Rows over the tolerance that moved beyond their own noise: {named_all} ({chance})."
 
 
 def _moved(column: Column, area: PredictionsArea) -> str:

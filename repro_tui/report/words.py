@@ -11,20 +11,20 @@ from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
-from repro_tui.support.text import show
+from repro_tui.support.text import LEAST_PART, part, show
 
 T = TypeVar("T")
 Tone = Literal["good", "bad", "open"]
 ABSENT = "—"
 GLYPHS: dict[Change, str] = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?"}
-STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?"}
+STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?", "not-recorded": "·"}
 MEANINGS: dict[Verdict, str] = {
     "identical": "the predictions have the same types and the same bytes",
     "equal": "the predictions are equal: only the sign of zero or a lossless type differs",
     "equal-to-rounding": "the predictions are equal but for the rounding of floating-point numbers",
     "within-tolerance": "every difference is within the tolerance, and no decision flips",
     "within-noise": "the sides differ no more than repeated runs of one side do",
-    "undecided": "the predictions are over the tolerance, and the runs are too few to tell noise from drift",
+    "undecided": "the predictions are over the tolerance, and the runs do not tell noise from drift",
     "drift": "the predictions differ",
     "not-comparable": "the predictions could not be compared",
 }
@@ -215,8 +215,8 @@ def isolation_words(isolation: Isolation | None) -> str:
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
     """What a search for the cause found, as rows: what it is, of what, and in numbers or values."""
     shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
-    rows = [("share", name, f"{share:.1%}") for name, share in shares]
-    rows += [("only together", " + ".join(one.factors), f"{one.dividend:.1%}") for one in causes.interactions]
+    rows = [("share", name, _signed(share)) for name, share in shares]
+    rows += [("only together", " + ".join(one.factors), _signed(one.dividend)) for one in causes.interactions]
     rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
     rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
     rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
@@ -224,10 +224,24 @@ def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
     return rows + [("hybrid", f"{' + '.join(one.from_b)} from B", hybrid_text(one)) for one in causes.hybrids]
 
 
+def beside(area: PredictionsArea) -> Iterator[str]:
+    """What has to be known beside the columns: their noise, whose cells they are, and what was left out."""
+    if area.noise.sentence:
+        yield area.noise.sentence
+    if area.compared:
+        yield f"the differing cells are from {area.compared}"
+    if area.ignored:
+        yield f"left out: {', '.join(area.ignored)}"
+
+
+def _signed(share: float) -> str:
+    return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
+
+
 def hybrid_text(hybrid: Hybrid) -> str:
     """How much of the change a mixture makes, how many of the moved rows are B's in it, and whose its outputs are."""
-    rows = f", {hybrid.rows_as_b:.1%} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
-    return f"{hybrid.score:.1%} of the change{rows}: is {hybrid.outputs}"
+    rows = f", {part(hybrid.rows_as_b)} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
+    return f"{_signed(hybrid.score)} of the change{rows}: outputs match {hybrid.outputs}"
 
 
 def culprit_text(culprit: Culprit) -> str:

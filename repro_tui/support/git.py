@@ -32,12 +32,13 @@ _SCP = re.compile(r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^:\s][^\s]*")
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a log: full id, author's name, date (ISO 8601) and the first line of its message."""
+    """One commit of a log: full id, author's name, date (ISO 8601), first line of its message, id of its tree."""
 
     id: str
     author: str
     date: str
     subject: str
+    tree: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +227,13 @@ class Repository:
         return self._log(f"{base}..{tip}", f"--max-count={MOST_COMMITS}")
 
     def _log(self, revisions: str, *options: str) -> tuple[Commit, ...]:
-        form = "--format=%H%x00%an%x00%aI%x00%s%x00"
+        form = "--format=%H%x00%an%x00%aI%x00%s%x00%T%x00"
         fixed = ("--no-mailmap", "--no-show-signature", form)
         done = self._git("log", *fixed, *options, "--end-of-options", revisions)
         fields = done.output.decode("utf-8", "replace").split("\0")
         return tuple(
-            Commit(fields[at].strip(), show(fields[at + 1], 100), fields[at + 2], show(fields[at + 3], 200))
-            for at in range(0, len(fields) - 3, 4)
+            Commit(commit.strip(), show(author, 100), date, show(subject, 200), tree)
+            for commit, author, date, subject, tree in zip(*(fields[n::5] for n in range(5)), strict=False)
         )
 
     def _count(self, base: str, tip: str) -> int:

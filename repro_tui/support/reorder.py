@@ -23,20 +23,20 @@ MEMORY = 6 << 30
 TIMEOUT_S = 600.0
 
 
-def order(rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Which row stands at each place of the other order; always the same for a number of rows."""
+def order(rows: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Which row stands at each place of the other order; always the same for a number of rows and a seed."""
     import numpy as np
 
-    return np.random.default_rng(0).permutation(rows)
+    return np.random.default_rng(seed).permutation(rows)
 
 
-def reordered(raw: Path, target: Path, context: Context) -> int:
+def reordered(raw: Path, target: Path, context: Context, seed: int = 0) -> int:
     """Writes the table in `raw` to `target`, in another order; returns its rows. Raises Inconclusive."""
     if raw.stat().st_size > MOST_BYTES:
         raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB")
     done = python_child(
         "repro_tui.support.reorder",
-        [raw, target],
+        [raw, target, str(seed)],
         cache=context.cache,
         cancel=context.cancel,
         memory=MEMORY,
@@ -48,23 +48,23 @@ def reordered(raw: Path, target: Path, context: Context) -> int:
     raise Inconclusive(show(last.removeprefix("table: "), 300) or "the inputs could not be read")
 
 
-def _reorder(raw: Path, out: Path) -> int:
+def _reorder(raw: Path, out: Path, seed: int) -> int:
     from repro_tui.support.tables import recognise
 
-    write: dict[str, Callable[[Path, Path], int]] = {
+    write: dict[str, Callable[[Path, Path, int], int]] = {
         "CSV": _csv,
         "JSON Lines": _json_lines,
         "Parquet": _parquet,
         "Arrow": _arrow,
         ".npy": _npy,
     }
-    return write[recognise(raw)[0]](raw, out)
+    return write[recognise(raw)[0]](raw, out, seed)
 
 
-def _csv(raw: Path, out: Path) -> int:
+def _csv(raw: Path, out: Path, seed: int) -> int:
     with raw.open("rb") as stream:
         records = list(_records(stream))
-    return _lines(records[1:], out, records[0])
+    return _lines(records[1:], out, records[0], seed)
 
 
 def _records(stream: Any) -> Iterator[bytes]:
@@ -80,28 +80,28 @@ def _records(stream: Any) -> Iterator[bytes]:
         yield waiting
 
 
-def _json_lines(raw: Path, out: Path) -> int:
+def _json_lines(raw: Path, out: Path, seed: int) -> int:
     with raw.open("rb") as stream:
-        return _lines([line for line in stream if line.strip()], out, b"")
+        return _lines([line for line in stream if line.strip()], out, b"", seed)
 
 
-def _lines(rows: list[bytes], out: Path, head: bytes) -> int:
+def _lines(rows: list[bytes], out: Path, head: bytes, seed: int) -> int:
     with out.open("xb") as target:
         target.write(head)
-        for place in order(len(rows)).tolist():
+        for place in order(len(rows), seed).tolist():
             target.write(rows[place] if rows[place].endswith(b"\n") else rows[place] + b"\n")
     return len(rows)
 
 
-def _parquet(raw: Path, out: Path) -> int:
+def _parquet(raw: Path, out: Path, seed: int) -> int:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(raw).read()
-    pq.write_table(table.take(order(len(table))), out)
+    pq.write_table(table.take(order(len(table), seed)), out)
     return len(table)
 
 
-def _arrow(raw: Path, out: Path) -> int:
+def _arrow(raw: Path, out: Path, seed: int) -> int:
     from pyarrow import ipc
 
     with raw.open("rb") as stream:
@@ -110,23 +110,23 @@ def _arrow(raw: Path, out: Path) -> int:
         table = (ipc.open_file if as_file else ipc.open_stream)(stream).read_all()
     new = ipc.new_file if as_file else ipc.new_stream
     with new(str(out), table.schema) as writer:
-        writer.write_table(table.take(order(len(table))))
+        writer.write_table(table.take(order(len(table), seed)))
     return len(table)
 
 
-def _npy(raw: Path, out: Path) -> int:
+def _npy(raw: Path, out: Path, seed: int) -> int:
     import numpy as np
 
     values = np.load(raw, allow_pickle=False, mmap_mode="r")
     with out.open("xb") as target:
-        np.save(target, values[order(len(values))], allow_pickle=False)
+        np.save(target, values[order(len(values), seed)], allow_pickle=False)
     return len(values)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the first argument, writes the second."""
+    """Reads the first argument, writes the second; the third is the seed."""
     try:
-        print(_reorder(Path(arguments[0]), Path(arguments[1])))
+        print(_reorder(Path(arguments[0]), Path(arguments[1]), int(arguments[2])))
     except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table
         told = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
         print("table: " + told.encode("ascii", "backslashreplace").decode("ascii"))

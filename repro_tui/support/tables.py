@@ -2,23 +2,36 @@
 
 Nothing is guessed away: "NA" stays text, 007 stays text, an identifier keeps all of its digits, floats are read
 exactly, and a row of the wrong width is an error with its line. Columns become bool, int64, uint64, float64, text,
-or what the file itself declares; nested values become JSON text, lists of numbers stay lists.
+or what the file itself declares; nested values become JSON text, lists of numbers stay lists, and bytes become 0x and
+hexadecimal digits.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from repro_tui.support.text import show
+
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
 MOST_BYTES = 32 << 30
+WIDEST_128 = 38  # digits of a decimal
+KEPT = (
+    *(pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating),
+    *(pa.types.is_date, pa.types.is_timestamp, pa.types.is_time, pa.types.is_duration),
+)
+LONGEST_NAME = 200
+STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
 NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
 
 
@@ -42,8 +55,13 @@ def normalise(raw: Path, out: Path) -> tuple[int, str]:
 def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]], raw: Path, out: Path) -> int:
     from repro_tui.support.tables_text import OtherTypes
 
+    schema, batches = read(raw)
+    narrow = None
+    if any(_is_wide(field.type) for field in schema):
+        narrow = _narrowed(schema, batches)
+        schema, batches = read(raw)
     try:
-        return _write(*read(raw), out)
+        return _write(schema, batches, out, narrow)
     except OtherTypes as found:
         return _write(*found.again(), out)
 
@@ -70,13 +88,48 @@ def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterato
     return "CSV", tables_text.csv
 
 
-def _write(schema: pa.Schema, batches: Iterator[pa.RecordBatch], out: Path) -> int:
+def _narrowed(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> dict[str, pa.DataType]:
+    """Decimals that the database could not hold, whose values would fit in 38 digits; the others become text."""
+    wide = {
+        f.name: pa.decimal128(WIDEST_128, f.type.scale)
+        for f in schema
+        if _is_wide(f.type) and 0 <= f.type.scale <= WIDEST_128
+    }
+    for batch in batches if wide else ():
+        for name, kind in list(wide.items()):
+            try:
+                batch.column(name).cast(kind)
+            except pa.ArrowInvalid:
+                del wide[name]
+    return wide
+
+
+def _is_wide(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_decimal(kind) and kind.precision > WIDEST_128)
+
+
+def decimal_text(value: Decimal | int | None) -> str | None:
+    """A decimal by its value, whatever its scale: in as many digits as it takes."""
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _write(
+    schema: pa.Schema,
+    batches: Iterator[pa.RecordBatch],
+    out: Path,
+    narrow: dict[str, pa.DataType] | None = None,
+) -> int:
     check_names(schema.names)
-    target = pa.schema([pa.field(field.name, plain_type(field.type)) for field in schema])
+    target = pa.schema(
+        [pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type))) for field in schema]
+    )
     rows = size = 0
     # Of numbers a dictionary costs more time than it saves space.
     texts = [field.name for field in target if pa.types.is_string(field.type)]
-    with pq.ParquetWriter(out, target, compression="zstd", compression_level=1, use_dictionary=texts) as writer:
+    with pq.ParquetWriter(out, target, compression="lz4", use_dictionary=texts) as writer:
         for batch in batches:
             batch.validate(full=True)  # offsets that point elsewhere, text that is not UTF-8
             columns = [_plain(column, field.type) for column, field in zip(batch.columns, target, strict=True)]
@@ -93,7 +146,11 @@ def check_names(names: list[str]) -> None:
     if not names:
         raise TableError("the table has no columns")
     seen: set[str] = set()
+    shown: dict[str, str] = {}
     for number, name in enumerate(names, 1):
+        other = shown.setdefault(show(name, LONGEST_NAME), name)
+        if other != name:
+            raise TableError(f"two columns have names that cannot be told apart when they are shown: {show(name, 80)}")
         if not name.strip():
             raise TableError(f"column {number} has no name")
         if name in seen:
@@ -103,14 +160,20 @@ def check_names(names: list[str]) -> None:
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type that a column of this type is written as."""
+    if isinstance(kind, pa.FixedShapeTensorType):
+        nested = plain_type(kind.value_type)
+        for _ in kind.shape:
+            nested = pa.list_(nested)
+        return nested
     if isinstance(kind, pa.BaseExtensionType):
-        return plain_type(kind.storage_type)
+        return pa.string() if _parameters(kind) else plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
     if is_number_list(kind):
         return pa.list_(plain_type(kind.value_type))
-    keeps = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_date, pa.types.is_timestamp)
-    return kind if any(keep(kind) for keep in keeps) else pa.string()
+    if pa.types.is_decimal(kind):
+        return pa.string() if _is_wide(kind) or kind.scale < 0 else pa.decimal128(kind.precision, kind.scale)
+    return kind if any(keep(kind) for keep in KEPT) else pa.string()
 
 
 def is_number_list(kind: pa.DataType) -> bool:
@@ -123,23 +186,100 @@ def is_number_list(kind: pa.DataType) -> bool:
 
 
 def _plain(column: pa.Array, target: pa.DataType) -> pa.Array:
-    if isinstance(column, pa.ExtensionArray):
+    if isinstance(column, pa.FixedShapeTensorArray):
+        column = _nested(column)
+    elif isinstance(column, pa.ExtensionArray):
+        parameters = _parameters(column.type)
         column = column.storage
+        if parameters:  # such as the frequency of a period, which its values mean nothing without
+            return pa.array([None if v is None else f"{v} {parameters}" for v in column.to_pylist()], pa.string())
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if column.type == target:
         return column
     if pa.types.is_nested(column.type) and not pa.types.is_list(target):
-        return pa.array([None if value is None else _json(value) for value in column.to_pylist()], pa.string())
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
+        return pa.array([_json(value, column.type) for value in column.to_pylist()], pa.string())
+    if pa.types.is_decimal(column.type) and pa.types.is_string(target):
+        return pa.array(map(decimal_text, column.to_pylist()), pa.string())
+    if _is_binary(column.type):
+        return pa.array([None if value is None else _hexadecimal(value) for value in column.to_pylist()], pa.string())
     return pc.cast(column, target)
 
 
-def _json(value: Any) -> str:
+def _parameters(kind: pa.DataType) -> str:
+    """What an extension type says of its values, "" for nothing."""
+    if kind.extension_name in STANDARD:
+        return ""
+    told = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
+    return f"({kind.extension_name} {told.decode('utf-8', 'replace')})" if told else ""
+
+
+def _nested(column: pa.FixedShapeTensorArray) -> pa.Array:
+    """Tensors as lists within lists."""
+    if column.null_count:
+        return pa.array(
+            [
+                None if one is None else np.reshape(one, column.type.shape).tolist()
+                for one in column.storage.to_pylist()
+            ],
+            plain_type(column.type),
+        )
+    found = column.storage.flatten()
+    for size in reversed(column.type.shape):
+        offsets = np.arange(0, len(found) + 1, size, dtype=np.int32)
+        found = pa.ListArray.from_arrays(pa.array(offsets), found)
+    return found
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(check(kind) for check in binary)
+
+
+def _hexadecimal(value: bytes) -> str:
+    return f"0x{value.hex()}"
+
+
+def _json(value: Any, kind: pa.DataType) -> str | None:
     import json
 
-    return json.dumps(value, sort_keys=True, default=str)
+    return None if value is None else json.dumps(_document(value, kind), sort_keys=True, default=str)
+
+
+def _document(value: Any, kind: pa.DataType) -> Any:
+    """A nested value as JSON has it: a map as a table by its keys, a number of any type as a number."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return {part.name: _document(value[part.name], part.type) for part in kind}
+    if pa.types.is_map(kind):
+        pairs = [(_word(key), _document(item, kind.item_type)) for key, item in value]
+        table = dict(pairs)
+        return table if len(table) == len(pairs) else [list(pair) for pair in pairs]
+    if isinstance(value, list):
+        return [_document(item, kind.value_type) for item in value]
+    return _plain_value(value)
+
+
+def _word(key: Any) -> str:
+    found = _plain_value(key)
+    return found if isinstance(found, str) else str(found)
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return _hexadecimal(value)
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else f"{decimal_text(value)} (number)"
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 def _parquet(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -161,7 +301,6 @@ def _arrow_stream(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 
 def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    import numpy as np
 
     try:
         array = np.load(raw, mmap_mode="r", allow_pickle=False)
@@ -191,7 +330,6 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 def _rows(values: Any) -> pa.Array:
     """One row for each entry of the first axis; further axes become lists within lists, so that the shape is kept."""
-    import numpy as np
 
     values = np.ascontiguousarray(values)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)

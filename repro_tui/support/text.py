@@ -8,6 +8,8 @@ import unicodedata
 from typing import Any
 
 CAP = 2000
+LEAST_PART = 1e-4
+WHOLE_PART = 1e-9  # how far a sum of shares may be off the whole
 MARKS_IN_A_ROW = 8
 # C0 and DEL, C1, soft hyphen and Arabic letter mark, zero-width and bidi controls, line and paragraph separators,
 # word joiner to invisible plus, BOM, interlinear annotation, what is no character in XML, variation selectors beyond
@@ -52,6 +54,20 @@ def shorten_middle(text: str, width: int) -> str:
 def plural(count: int, noun: str) -> str:
     """A count and its noun, one or many."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def part(share: float) -> str:
+    """A part of a whole (1.0) as every place tells it, so that one number is one number: 66.4 %, 0.36 %, 100 %."""
+    size = abs(share)
+    if size == 0:
+        return "0 %"
+    if abs(size - 1) < WHOLE_PART:
+        return "100 %"
+    if size < LEAST_PART:
+        return f"less than {LEAST_PART:.2%}".replace("%", " %")
+    if 1 - LEAST_PART < size < 1:
+        return f"more than {1 - LEAST_PART:.2%}".replace("%", " %")
+    return (f"{size:.1%}" if 0.00995 <= size < 0.9995 or size > 1 else f"{size:.2%}").replace("%", " %")
 
 
 def _as_text(value: Any) -> str:

@@ -110,7 +110,7 @@ def test_rows_missing_on_both_sides_are_not_called_same(project: Project) -> Non
     project.record(a=both, b=both)
     result = project.audit()
     assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
-    assert f"{ROWS} rows" in " ".join(result.report["summary"])
+    assert "A and B: 3 input rows are without an answer" in " ".join(result.report["summary"])
 
 
 def test_a_predict_step_that_fails_is_told_with_its_last_words(project: Project) -> None:

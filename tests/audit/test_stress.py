@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,30 @@ def test_a_side_that_is_random_anyway(local: Project) -> None:
     found = local.audit("--stress", "--repeat", "2").report["areas"]["predictions"]["stress"]
     assert {entry["moved"] for entry in found if entry["side"] == "a"} == {None}
     assert "--repeat 5" in found[0]["note"]
+
+
+def agreeing_word() -> str:
+    """A word whose hash has the same parity under the first two seeds that are tried, and another under a third."""
+    code = "import sys; print(*(hash(f'w{n}') % 2 for n in range(40)))"
+    parities = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for seed in "0123"
+    ]
+    number = next(
+        n
+        for n, (own, *others) in enumerate(zip(*parities, strict=True))
+        if [own != o for o in others] == [False, False, True]
+    )
+    return f"w{number}"
+
+
+def test_a_hash_seed_that_agrees_by_chance_does_not_reassure(local: Project) -> None:
+    program = PREDICT.replace('hash("repro") % 1000', f'hash("{agreeing_word()}") % 2')
+    code = {"repository": "code", "commit": local.repository.commit({"predict.py": program})}
+    one = side(local, "hash seed") | {"code": code}
+    local.record(a=one, b=one)
+    found = local.audit("--stress").report
+    assert moved(found, "a")["hash seed"] is True
+    assert moved(found, "a")["threads"] is False

@@ -235,7 +235,7 @@ def compared(
     folder: Path, case: Case, form: str, a: Table, b: Table, key: tuple[str, ...] = (), **options: Any
 ) -> PredictionsArea:
     """Two tables of a case, written in a format and compared."""
-    runs = [[run_of(folder, table, form, case.types)] * 2 for table in (a, b)]
+    runs = [[run_of(folder, table, form, case.types)] * 3 for table in (a, b)]
     rules = dict(case.rules)
     if form == "npy" and len(a) == 1:
         rules = {"value": ColumnRule(case.kind, case.rule.atol, case.rule.rtol)}  # type: ignore[arg-type]

@@ -79,7 +79,6 @@ def test_documents_are_told_by_path(tmp_path: Path) -> None:
     assert (found.kind, found.different) == ("json", 1)
     assert sorted(found.measures["paths"]) == [
         ["items[].price", 1, 0, 0],
-        ["n", 1, 0, 0],
         ["new", 0, 0, 1],
         ["old", 0, 1, 0],
     ]

@@ -86,7 +86,7 @@ def test_vectors_of_probabilities(tmp_path: Path) -> None:
     assert found.max_abs == pytest.approx(np.abs(a - b).max())
     assert found.measures["flip_rate"] == flips.mean()
     assert found.measures["mean_abs"] == pytest.approx(np.abs(a - b).mean())
-    assert found.measures["p99_abs"] == pytest.approx(np.quantile(np.abs(a - b), 0.99), rel=0.024)
+    assert found.measures["p99_abs"] == pytest.approx(np.quantile(np.abs(a - b), 0.99))
     assert found.measures["mean_jensen_shannon"] == pytest.approx(apart.mean())
     assert found.measures["max_jensen_shannon"] == pytest.approx(apart.max())
     assert sum(rows for _, _, rows in found.flip_matrix) == flips.sum()
@@ -99,7 +99,7 @@ def numbers(found: Column, a: Any, b: Any) -> None:
     assert found.max_rel == pytest.approx((np.abs(delta) / np.maximum(np.abs(a), np.abs(b))).max())
     measures = found.measures
     assert measures["mean_abs"] == pytest.approx(np.abs(delta).mean())
-    assert measures["p99_abs"] == pytest.approx(np.quantile(np.abs(delta), 0.99), rel=0.024)
+    assert measures["p99_abs"] == pytest.approx(np.quantile(np.abs(delta), 0.99))
     assert measures["bias"] == pytest.approx(delta.mean())
     assert measures["rmse"] == pytest.approx(np.sqrt(np.square(delta).mean()))
     assert measures["rmse_over_sd"] == pytest.approx(np.sqrt(np.square(delta).mean()) / a.std())
@@ -157,7 +157,7 @@ def test_rankings_by_score(tmp_path: Path) -> None:
     found = compared(tmp_path, "ranking", a, b)
     assert (found.flips, found.rule) == (
         1,
-        "|a-b| <= 1e-07 + 1e-07*max(|a|,|b|), and no decision flips (default for float64)",
+        "|a-b| <= 2.5e-08 + 1e-07*max(|a|,|b|), and no decision flips (default for float64, for values about 0.2)",
     )
     tau = stats.kendalltau(a[0], b[0]).statistic
     assert found.measures["kendall_tau_b"] == pytest.approx((tau + 1) / 2)
@@ -197,7 +197,7 @@ def test_embeddings(tmp_path: Path) -> None:
     near = np.array([1 - cosine(p, q) for p, q in zip(a, b, strict=True)])
     measures = compared(tmp_path, "embedding", a, b).measures
     assert measures["cosine_min"] == pytest.approx(near.min())
-    assert measures["cosine_p1"] == pytest.approx(np.quantile(near, 0.01, method="lower"))
+    assert measures["cosine_p1"] == pytest.approx(np.quantile(near, 0.01))
     assert measures["relative_l2_max"] == pytest.approx(
         (np.linalg.norm(b - a, axis=1) / np.linalg.norm(a, axis=1)).max()
     )

@@ -40,7 +40,7 @@ def compare_in(folder: Path) -> Compare:
     def compare(
         a: Any, b: Any, *, key: tuple[str, ...] = (), columns: dict[str, ColumnRule] | None = None, **options: Any
     ) -> PredictionsArea:
-        tables = [side if isinstance(side, list) else [side] * 2 for side in (a, b)]
+        tables = [side if isinstance(side, list) else [side] * 3 for side in (a, b)]
         runs = [[run_of(folder, table) for table in side] for side in tables]
         return compare_predictions(
             *runs, Validation("x", key, None, columns or {}), Settings(**options), folder, context

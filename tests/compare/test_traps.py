@@ -43,7 +43,7 @@ def judged(
         WRITERS[form](raw, {"id": [f"r{n}" for n in rows], "v": [values[n] for n in rows]}, {"v": of})
         count, told = normalise(raw, read)
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, told, count)] * 2)
+        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, told, count)] * 3)
     validation = Validation("x", ("id",), None, VALUE if rules is None else rules)
     area = compare_predictions(*sides, validation, Settings(**options), folder, Context(cache=Cache(folder / "cache")))
     (column,) = area.columns

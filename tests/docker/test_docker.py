@@ -141,12 +141,13 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
     repository: GitRepository = git_repository("project")
     base = base_image()
     status = "Package: {}\\nStatus: install ok installed\\nVersion: 1\\n"
-    same = repository.commit({"Dockerfile": f"FROM {base}\nENV X=1\n"})
+    same = repository.commit({"Dockerfile": f"FROM {base}\nLABEL x=1\n"})
+    settings = repository.commit({"Dockerfile": f"FROM {base}\nENV X=1\nUSER 7\nENTRYPOINT ['x']\n"})
     other = repository.commit(
         {"Dockerfile": f"FROM {base}\nRUN printf '\\n{status.format('extra')}' >> /var/lib/dpkg/status\n"}
     )
     found = {}
-    for commit in (same, other):
+    for commit in (same, settings, other):
         record = Record(
             "a",
             "a",
@@ -157,7 +158,8 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
         _, part = rebuild_image(record, code, context)
         found[commit] = part
     assert found[same].matches == "matches"
-    assert found[other].matches == "differs"
+    assert {found[commit].matches for commit in (settings, other)} == {"differs"}
+    assert "3 settings: entrypoint, user, variable X" in " ".join(found[settings].warnings)
     assert "extra" in " ".join(found[other].warnings)
 
 

@@ -64,7 +64,49 @@ def test_a_file_that_no_package_owns_is_compared(project: Project, built: Build)
     files = environment_of(result.report)[("files",)]
     (child,) = files["children"]
     assert child["path"] == ["files", "/app/model/weights.json"]
-    assert (child["a"], child["b"]) == (sha256('{"weight": 2.0}'), sha256('{"weight": 3.0}'))
+    assert child["a"].split() == [sha256('{"weight": 2.0}'), "0644", "0:0"]
+    assert child["b"].split()[0] == sha256('{"weight": 3.0}')
+
+
+CHANGES = {
+    "a cache beside the code": ("RUN mkdir -p .cache && echo 2 > .cache/model.json", "/app/.cache/model.json"),
+    "the standard library": (
+        "RUN echo '# changed' >> /usr/lib/python3.11/json/decoder.py",
+        "/usr/lib/python3.11/json/decoder.py",
+    ),
+    "a scratch folder": ("RUN echo 1 > /tmp/model.bin", "/tmp/model.bin"),
+    "a log that is a model": ("RUN mkdir -p /var/log/x && echo 1 > /var/log/x/model.pkl", "/var/log/x/model.pkl"),
+    "bytecode without its source": (
+        "RUN mkdir __pycache__ && echo 1 > __pycache__/gone.cpython-311.pyc",
+        "/app/__pycache__/gone.cpython-311.pyc",
+    ),
+    "a mode": ("RUN chmod 700 predict.py", "/app/predict.py"),
+    "an owner": ("RUN chown 7:7 predict.py", "/app/predict.py"),
+    "a link": ("RUN ln -s /bin/true /usr/local/bin/tool", "/usr/local/bin/tool"),
+    "the mode of a package's file": ("RUN chmod 4755 /usr/bin/env", "coreutils (package)"),
+}
+
+
+@pytest.mark.parametrize(("line", "path"), CHANGES.values(), ids=CHANGES)
+def test_no_file_of_an_image_is_left_out(project: Project, built: Build, line: str, path: str) -> None:
+    one, other = built(2.0, labels=STEP), built(2.0, line, labels=STEP)
+    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS, "--repeat", "1")
+    area = result.report["areas"]["environment"]
+    assert area["status"] == "different", result.stdout
+    found = environment_of(result.report)[("files",)]
+    assert path in {child["path"][-1] for child in found["children"]}
+
+
+def test_what_is_left_out_is_counted(project: Project, built: Build) -> None:
+    lines = "RUN mkdir -p __pycache__ && echo 1 > __pycache__/predict.cpython-311.pyc && echo 1 > /var/log/x.log"
+    one, other = built(2.0, labels=STEP), built(2.0, lines, labels=STEP)
+    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS, "--repeat", "1")
+    assert result.report["areas"]["environment"]["status"] == "same"
+    found = environment_of(result.report)
+    for kind in ("bytecode beside its source", "logs"):
+        told = found[("files left out", kind)]
+        counts = [int(told[side].replace(",", "")) for side in "ab"]
+        assert counts[1] == counts[0] + 1
 
 
 def test_one_version_of_a_package_with_other_files_is_named_with_their_digests(project: Project, built: Build) -> None:

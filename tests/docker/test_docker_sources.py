@@ -144,7 +144,9 @@ def test_files_changed_inside_a_container_are_told_and_not_rebuilt(
     image = built(2.0, labels=STEP)
     container = running(image)
     assert load_record(f"docker:{container}", context).warnings == load_record(f"image:{image}", context).warnings
-    of_every_run = "mkdir -p /app/__pycache__; echo x > /tmp/x; echo x > /app/__pycache__/p.pyc"
+    of_every_run = (
+        "mkdir -p /app/__pycache__; echo x > /tmp/tmp0a1b2c3d; echo x > /app/__pycache__/predict.cpython-311.pyc"
+    )
     docker("exec", container, "sh", "-c", f"{of_every_run}; echo '{{}}' > /app/model/weights.json")
     record = load_record(f"docker:{container}", context)
     (changes,) = [item for item in record.missing if item.field == "environment.changes"]

@@ -70,7 +70,7 @@ def predictions(project: Project, side: str) -> list[dict[str, Any]]:
 
 
 def audit(project: Project, served: Served, *arguments: str) -> Any:
-    inputs = ("--inputs", str(served.folder / "inputs.csv"), "--key", "id", "--repeat", "2")
+    inputs = ("--inputs", str(served.folder / "inputs.csv"), "--key", "id", "--repeat", "3")
     return project.run(*arguments, *inputs, "--report", *project.options())
 
 
@@ -169,8 +169,8 @@ def test_is_production_what_its_record_says(store: Store, tmp_path: Path, monkey
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     with serving(tmp_path, "models:/house/1") as url:
-        same = project.run(url, "models:/house/1", "--report", "--repeat", "2", *project.options())
-        other = project.run(url, "models:/house/2", "--report", "--repeat", "2", *project.options())
+        same = project.run(url, "models:/house/1", "--report", "--repeat", "3", *project.options())
+        other = project.run(url, "models:/house/2", "--report", "--repeat", "3", *project.options())
     assert (same.status, same.report["verdict"]) in [(0, "identical"), (0, "equal-to-rounding")], same.stderr
     found = pq.read_table(project.audits()[0] / "a" / "run-1.parquet").to_pydict()
     assert found == {"prediction": store.made[0]["predictions"]}
@@ -195,7 +195,7 @@ def test_a_real_server_of_open_inference(environment: Path, tmp_path: Path) -> N
     folder = tmp_path / "mlserver"
     folder.mkdir()
     with mlserver(folder, ["credit"], environment) as url:
-        words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "2", "--report")
+        words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "3", "--report")
         result = project.run(url, f"{url}/v2/models/credit", *words)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["sides"]["a"]["record"]["predict"]["protocol"] == "open-inference"

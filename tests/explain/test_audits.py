@@ -78,9 +78,10 @@ def test_two_factors_that_only_act_together(project: Ruled) -> None:
     assert found["shares"] == pytest.approx(
         {"code": 0.5 / 1.04, "parameters": 0.5 / 1.04, "model": 0.04 / 1.04}, abs=1e-5
     )
-    assert culprits(found) == {"commits", "files/predict.py", "p", "files/model.json"}
+    assert culprits(found) == {"commits", "files/predict.py", "p", "files/model.json", "files/model.json/weight"}
     assert (
-        found["sentences"][0] == "96 % of the change needs the code and parameters.p together; model.json explains 4 %."
+        found["sentences"][0]
+        == "96.2 % of the change needs the code and parameters.p together; model.json explains 3.8 %."
     )
     (commit,) = [one for one in found["culprits"] if one["path"] == ["commits"]]
     assert (commit["b"], commit["sufficient"]) == (project.guilty, True)

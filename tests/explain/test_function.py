@@ -139,4 +139,4 @@ def test_nothing_heavy_is_imported_before_it_is_called() -> None:
 def test_mixtures_run_at_once_and_answer_the_same(workers: int) -> None:
     a, b = (dict.fromkeys("abcd", side) for side in (0, 1))
     found = repro_tui.explain(a, b, lambda v: float(v["a"] and v["b"] and v["c"]), workers=workers)
-    assert (found.smallest, found.runs) == (("a", "b", "c"), 10)
+    assert (found.smallest, found.runs) == (("a", "b", "c"), 13)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from repro_tui.explain.budget import BudgetSpent
 from repro_tui.explain.lattice import Culprits, Outcome, closure, dependents, order, search
-from repro_tui.explain.window import Change, first_change
+from repro_tui.explain.window import Change, last_change
 
 Set = frozenset[str]
 Needs = dict[str, frozenset[str]]
@@ -231,14 +231,40 @@ def walk(points: int, first: int, broken: set[int] | None = None) -> tuple[Chang
         runs += len(at)
         return [Outcome(None, "does not build") if one in (broken or set()) else Outcome(one >= first) for one in at]
 
-    return first_change(points, test), runs
+    return last_change(points, test), runs
 
 
 def test_a_way_is_bisected() -> None:
     for first in range(1, 100):
         change, runs = walk(100, first)
         assert (change.before, change.after, change.exact) == (first - 1, first, True)
-        assert runs <= math.ceil(math.log2(100))
+        assert runs <= 2 * math.ceil(math.log2(100))
+
+
+@pytest.mark.parametrize(
+    ("way", "last"),
+    [
+        ("A X X X A B", 5),  # made, undone, and made again
+        ("A B B A B B", 4),
+        ("A B A B A B", 5),
+        ("A B B B B A B", 6),
+        ("A A C C A B", 5),  # something else in between
+        ("A B B B B B", 1),
+        ("A A A A A B", 5),
+        ("A B B B B B A A A B B B", 9),
+    ],
+)
+def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> None:
+    points = ["B" if point == "X" else point for point in way.split()]
+    asked = []
+
+    def test(at: Sequence[int]) -> list[Outcome]:
+        asked.extend(at)
+        return [Outcome(points[one] == "B", restores=points[one] == "A") for one in at]
+
+    change = last_change(len(points), test)
+    assert (change.before, change.after) == (last - 1, last)
+    assert len(asked) == len(set(asked)) == change.runs
 
 
 def test_points_that_cannot_be_tried_are_skipped() -> None:

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.compare.database import Database
-from repro_tui.compare.noise import SEQUENTIAL_LEVEL, RunColumn, measure, permutation_test
+from repro_tui.compare.exchange import exchange
+from repro_tui.compare.noise import SEQUENTIAL_LEVEL, RunColumn, measure
 from repro_tui.compare.projection import ColumnProjection, Measured, Projection
 from repro_tui.compare.tolerance import Rule
 from repro_tui.explain.execution import Asked, Outcome
@@ -74,8 +75,8 @@ class Deployment:
                 for end in (frozenset[str](), frozenset(FACTORS))
             ]
             database = Database(self.folder, MEMORY_LIMIT)
-            distances = measure(sides[0], sides[1], ("id",), [RunColumn("score")], database)
-            if permutation_test(distances)[0] <= SEQUENTIAL_LEVEL:
+            measured = measure(sides[0], sides[1], ("id",), [RunColumn("score")], database)
+            if exchange(measured.found, runs, runs).p <= SEQUENTIAL_LEVEL:
                 return runs
         return None
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
+import math
+import re
 import struct
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support import tables_text
 from repro_tui.support.context import Context
 from repro_tui.support.normalise import normalise_file
 from repro_tui.support.tables import TableError, normalise
+from tests.conftest import EXAMPLES
 
 
 def read(folder: Path, content: bytes) -> tuple[str, pa.Table]:
@@ -57,6 +64,56 @@ def cells(folder: Path, content: bytes) -> dict[str, list[Any]]:
 )
 def test_csv_is_read_exactly(tmp_path: Path, content: bytes, expected: dict[str, list[Any]]) -> None:
     assert cells(tmp_path, content) == expected
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        "0 -0 +0 00 007 -007 +1 1 -1 10 0.5 -0.5 .5 -.5 1. 00.5 -00.5 0x1F 0X1 1e5 0e5 -0e5 0E0 1e400 -1e400 e5 nan "
+        "NaN -nan nan(1) inf +inf Infinity iNf true True false FALSE x 1_0 9007199254740993 9223372036854775808 1e15 "
+        "18446744073709551615 123456789012345678901 1000000000000000.5 -".split()
+    ),
+    st.sampled_from(["1e-400", "12345678901234567.0", "1234567890123456"]),
+    st.sampled_from(["", " 1", "1 ", "\t1", "1\t", " ", "a b", "in 5, 6", '"', "a\nb", "1,5", " nan", "inf "]),
+    st.integers(-(2**65), 2**65).map(str),
+    st.floats().map(repr),
+)
+WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+FRACTION = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+ODD = re.compile(r"[+-]?([nN]a[nN]|NAN|inf|Inf|INF|[iI]nfinity)")
+
+
+def as_read(texts: list[str]) -> list[Any]:
+    """The column by the rules: what is not written as we would write it, or would lose a digit, stays text."""
+    filled = [text for text in texts if text]
+    numbers: Any = None
+    if any(filled and set(filled) <= pair for pair in ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})):
+        return [None if not text else text.lower() == "true" for text in texts]
+    if all(map(WHOLE.fullmatch, filled)) and filled:
+        low, high = min(map(int, filled)), max(map(int, filled))
+        numbers = int if low >= -(2**63) and high < 2 ** (63 if low < 0 else 64) else None
+    if numbers is None and all(
+        (FRACTION.fullmatch(text) and math.isfinite(float(text))) or ODD.fullmatch(text) for text in filled
+    ):
+        long = [text for text in filled if re.fullmatch(r"[+-]?[0-9]{16,}(\.0*)?([eE][+-]?[0-9]+)?", text)]
+        lost = any(Decimal(text) not in (Decimal(float(text)), Decimal(repr(float(text)))) for text in long)
+        lost = lost or any(float(text) == 0 and Decimal(text) != 0 for text in filled if FRACTION.fullmatch(text))
+        numbers = None if lost else float
+    return [None if not text else numbers(text) if numbers else text for text in texts]
+
+
+@settings(max_examples=8 * EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(CELLS, min_size=1, max_size=6), later=st.lists(CELLS, max_size=3), window=st.integers(1, 9))
+def test_every_cell_is_read_by_the_rules(
+    tmp_path: Path, texts: list[str], later: list[str], window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first rows, by which types are guessed, or after them; looked at in pieces of any size."""
+    monkeypatch.setattr(tables_text, "WINDOW", window)
+    monkeypatch.setattr(tables_text, "BLOCK", 32)
+    values = [*texts, *[texts[0]] * 30, *later]
+    out = io.StringIO()
+    csv.writer(out).writerows([["x", "y"], *([text, "z"] for text in values)])
+    found = cells(tmp_path, out.getvalue().encode())["x"]
+    assert [repr(one) for one in found] == [repr(one) for one in as_read(values)]
 
 
 def test_a_column_is_typed_over_all_of_its_rows(tmp_path: Path) -> None:
@@ -187,7 +244,7 @@ def test_arrow_and_parquet_keep_their_types(tmp_path: Path) -> None:
         found, read_back = read(tmp_path, (tmp_path / name).read_bytes())
         assert found == form
         assert [str(field.type) for field in read_back.schema] == ["halffloat", "string", "string"]
-        assert read_back.to_pydict() == {"f": [1.0, 2.0], "d": ["x", "y"], "b": ["01", None]}
+        assert read_back.to_pydict() == {"f": [1.0, 2.0], "d": ["x", "y"], "b": ["0x01", None]}
 
 
 @pytest.mark.parametrize("form", ["Parquet", "Arrow"])

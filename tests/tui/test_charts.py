@@ -48,7 +48,7 @@ def test_nothing_that_moved_is_said_in_words() -> None:
 
 def test_the_words_of_a_bar_stand_below_it_where_they_are_long() -> None:
     lines = drawn(bars([("region = north", 0.98, "98% of the rows that flip are in region = north")], 40, below=True))
-    assert lines[0].rstrip().endswith("98.0%")
+    assert lines[0].rstrip().endswith("98.0 %")
     assert lines[1:] == ["  98% of the rows that flip are in", "  region = north"]
 
 
@@ -107,6 +107,6 @@ def test_bars_are_as_long_as_their_shares() -> None:
     lines = drawn(bars([("code", 0.5, ""), ("parameters", -0.25, "against it")], 60))
     full = lines[0].count("█") + lines[0].count("░")
     assert lines[0].count("█") == round(full / 2)
-    assert "50.0%" in lines[0]
+    assert "50.0 %" in lines[0]
     assert lines[1].count("█") == round(full / 4)
-    assert "-25.0% against it" in lines[1]
+    assert "-25.0 % against it" in lines[1]

@@ -41,6 +41,7 @@ class ColumnFields(Table):
         None, description="The type it was computed in, which chooses the default tolerance; absent: the stored type."
     )
     reduction: bool = Field(False, description="It is a sum over many terms: 32 units of rounding instead of 4.")
+    ignore: bool = Field(False, description="It is left out of the comparison: a clock, or the id of a run.")
     threshold: float | None = Field(None, description="A probability that decides (default 0.5).")
     vector: str | None = Field(
         None, description="All columns of one name are one vector of probabilities; the likeliest class decides."

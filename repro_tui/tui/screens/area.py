@@ -111,7 +111,8 @@ class AreaScreen(AuditScreen):
             return
         told = [f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED]
         counts.update(Content.styled("   ".join(told), "dim"))
-        grid.empty = "no differences" if area.status == "same" else "nothing matches"
+        empty = {"same": "no differences", "not-recorded": "recorded on neither side"}
+        grid.empty = empty.get(area.status, "nothing matches")
         self._show_sections(area)
         chosen = self._chosen(area.findings)
         grid.columns = columns_for(chosen, grid.size.width)

@@ -29,7 +29,7 @@ from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNS, INDENT = Content.styled("! ", "$text-warning"), Content("  ")
 MATCHES = {"match": True, "off": False, "not known": None}
-STYLES = {"same": "good", "different": "bad loud", "unknown": "warn"}
+STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
 
 
 class AreaRows:

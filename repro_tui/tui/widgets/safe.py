@@ -14,7 +14,7 @@ from textual.dom import DOMNode
 from repro_tui.support.text import shorten_middle, show
 
 GLYPHS = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?", "failed": "!"}
-STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?"}
+STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?", "not-recorded": "·"}
 ABSENT = "—"
 LONGEST_DIFF = 400
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?…?")

@@ -1,0 +1,56 @@
+"""Output columns that are left out: a clock or the id of a run says nothing of the predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from repro_tui.model.record import ColumnRule, Validation
+from repro_tui.model.request import Settings
+from repro_tui.model.run import Run
+from repro_tui.support.hashes import digest_file
+
+
+def ignored_columns(runs: Sequence[Run], validation: Validation, settings: Settings) -> tuple[str, ...]:
+    """The columns of any run that the record (`ignore`) or the command line (`predictions.NAME`) leaves out.
+
+    A column that names a row never is.
+    """
+    names = dict.fromkeys(name for run in runs for name in pq.read_schema(run.predictions).names)
+    key = settings.key or validation.key
+    return tuple(name for name in names if name not in key and _ignored(name, validation, settings))
+
+
+def _ignored(name: str, validation: Validation, settings: Settings) -> bool:
+    declared = validation.columns.get(name, ColumnRule()).ignore
+    return declared or any(fnmatchcase(f"predictions.{name}", pattern) for pattern in settings.ignore)
+
+
+def without(runs: Sequence[Run], ignored: Sequence[str], folder: Path) -> list[Run]:
+    """The runs as they are without these columns, so that runs that differ nowhere else are the same bytes."""
+    if not ignored:
+        return list(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    made: dict[str, Run] = {}
+    for run in runs:
+        if run.output_sha256 not in made:
+            target = folder / f"without-{len(made)}-{run.output_sha256[:16]}.parquet"
+            _copy(Path(run.predictions), target, ignored)
+            made[run.output_sha256] = replace(run, predictions=str(target), output_sha256=digest_file(target).sha256)
+    return [replace(made[run.output_sha256], number=run.number) for run in runs]
+
+
+def _copy(source: Path, target: Path, ignored: Sequence[str]) -> None:
+    with pq.ParquetFile(source) as file:
+        names = [name for name in file.schema_arrow.names if name not in ignored]
+        schema = file.schema_arrow
+        for name in ignored:
+            if name in schema.names:
+                schema = schema.remove(schema.get_field_index(name))
+        with pq.ParquetWriter(target, schema) as writer:
+            for number in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(number, columns=names).select(names))

@@ -1,0 +1,123 @@
+"""Answers that must not reassure, through the command line: all runs, all rows, and what was not recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.project import ROWS, Project
+
+SCORE = """\
+import csv, os, random, sys, time
+inputs, output = sys.argv[1:3]
+rows = list(csv.DictReader(open(inputs)))
+{before}
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow({header})
+    for number, row in enumerate(rows):
+        x = float(row["x"])
+        out.writerow({values})
+"""
+HEADER = '["id", "score"]'
+WHOLE = '[row["id"], repr(2.0 * x)]'
+
+
+@pytest.fixture
+def project(tmp_path: Path, warm_cache: None) -> Project:
+    return Project(tmp_path / "project")
+
+
+def side(project: Project, values: str = WHOLE, header: str = HEADER, before: str = "") -> dict[str, Any]:
+    """A deployment that writes these values for each row, and nothing besides."""
+    program = SCORE.format(before=before, header=header, values=values)
+    return project.deployment(
+        code={"repository": "code", "commit": project.repository.commit({"predict.py": program})},
+        parameters={},
+        data=[],
+        predict={"command": ["python3", "predict.py", "{inputs}", "{output}"], "timeout_s": 60},
+    )
+
+
+def predictions(report: dict[str, Any]) -> dict[str, Any]:
+    return report["areas"]["predictions"]  # type: ignore[no-any-return]
+
+
+def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
+    """Half of the runs of B are 100 away in one row: which of them is chance."""
+    odd = '[row["id"], repr(2.0 * x + (100 if off and number == 0 else 0))]'
+    project.record(a=side(project), b=side(project, odd, before="off = random.random() < 0.5"))
+    result = project.audit("--repeat", "10")
+    assert result.status != 0, result.stdout
+    assert predictions(result.report)["verdict"] in ("drift", "undecided")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ('"r0"', "one and the same key"),
+        ('f"other{number}"', "in no input row (such as 'other0'"),
+        ('row["id"] + " "', "they differ in blanks at their ends"),
+        ('rows[max(0, number - 1)]["id"]', "answered more than once"),
+    ],
+)
+def test_every_input_row_has_to_be_answered_once(project: Project, key: str, words: str) -> None:
+    project.record(**dict.fromkeys("ab", side(project, WHOLE.replace('row["id"]', key))))
+    result = project.audit()
+    assert (result.status, predictions(result.report)["verdict"]) == (3, "not-comparable")
+    assert words in predictions(result.report)["what"]
+    assert predictions(result.report)["do"]
+
+
+def test_a_clock_can_be_left_out_and_stands_as_ignored(project: Project) -> None:
+    clock = side(project, '[row["id"], repr(2.0 * x), time.time_ns()]', '["id", "score", "clock"]')
+    project.record(a=clock, b=clock)
+    assert project.audit("--repeat", "2").status != 0
+    html = project.folder / "report.html"
+    result = project.audit("--ignore", "predictions.clock", "--html", str(html))
+    found = predictions(result.report)
+    assert (result.status, found["verdict"], found["ignored"]) == (0, "identical", ["clock"])
+    assert [column["name"] for column in found["columns"]] == ["score"]
+    assert "clock" in html.read_text()
+
+
+def test_one_run_a_side_is_told_and_not_judged(project: Project) -> None:
+    project.record(a=side(project), b=side(project, '[row["id"], repr(3.0 * x)]'))
+    result = project.audit("--repeat", "1")
+    found = predictions(result.report)
+    assert (result.status, found["verdict"]) == (3, "undecided")
+    (column,) = found["columns"]
+    assert column["different"] == ROWS - 1  # 0 times anything is 0
+    assert "whether the outputs change from run to run is not known" in found["noise"]["sentence"]
+    assert "--repeat 3" in found["do"]
+
+
+def test_two_still_runs_a_side_become_three_before_drift_is_said(project: Project) -> None:
+    project.record(a=side(project), b=side(project, '[row["id"], repr(3.0 * x)]'))
+    result = project.audit()
+    assert (result.status, predictions(result.report)["verdict"]) == (1, "drift")
+    assert [len(result.report["sides"][letter]["runs"]) for letter in "ab"] == [3, 3]
+
+
+def test_what_no_record_holds_is_not_the_same(project: Project) -> None:
+    project.record(a=side(project), b=side(project))
+    report = project.audit().report
+    assert {name: report["areas"][name]["status"] for name in ("parameters", "data")} == dict.fromkeys(
+        ("parameters", "data"), "not-recorded"
+    )
+    summary = " ".join(report["summary"])
+    assert "Parameters and data are the same" not in summary
+    assert "Neither record holds any parameters or data" in summary
+    assert project.audit("--fail-on", "data").status == 3
+
+
+def test_values_of_another_type_are_told_and_are_the_same(project: Project) -> None:
+    """One odd cell among numbers in a CSV is one differing cell."""
+    odd = '[row["id"], "n/a" if number == 7 else repr(2.0 * x)]'
+    project.record(a=side(project), b=side(project, odd))
+    result = project.audit()
+    (column,) = predictions(result.report)["columns"]
+    assert (result.status, column["verdict"], column["different"]) == (1, "drift", 1)
+    assert "'n/a'" in column["note"]
