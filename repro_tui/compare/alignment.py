@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,9 @@ def _key_problem(rows: Rows, nulls: tuple[int, int], examples: Sequence[str]) ->
     return "; ".join(found) + (f" (such as {', '.join(examples)})" if found and examples else "")
 
 
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+
+
 class _Keys:
     """The keys of both tables of a database, looked through for what does not name a row."""
 
@@ -178,20 +182,28 @@ class _Keys:
 
     def duplicates(self, rows: tuple[int, int]) -> tuple[int, int]:
         """How many rows of each side have a key that stands there more than once; the keys go to a table."""
-        found = [self._twice(table, count) for table, count in zip("ab", rows, strict=True)]
+        with ThreadPoolExecutor() as pool:  # one side is sorted while the other is read
+            hashes = [
+                pool.submit(_repeated, self._hashes(table, count)) if count and self._fits(count) else None
+                for table, count in zip("ab", rows, strict=True)
+            ]
+            found = [
+                self._twice(table, repeated.result() if repeated else None) if count else 0
+                for table, count, repeated in zip("ab", rows, hashes, strict=True)
+            ]
         tables = [f"twice_{table}" for table, count in zip("ab", found, strict=True) if count]
         if tables:
             every = " UNION ".join(f"SELECT {self._names} FROM {table}" for table in tables)  # noqa: S608
             self._connection.execute(f"CREATE TEMP TABLE {TWICE} AS {every}")
         return found[0], found[1]
 
-    def _twice(self, table: str, rows: int) -> int:
-        """The rows of one side; hashes that stand once cannot belong to a key that stands twice."""
+    def _fits(self, rows: int) -> bool:
+        return rows * HASH_BYTES < self._memory // 4
+
+    def _twice(self, table: str, hashes: Hashes | None) -> int:
+        """The rows of one side; `hashes` that stand once cannot belong to a key that stands twice (None: not known)."""
         where = self._filled
-        if rows == 0:
-            return 0
-        if rows * HASH_BYTES < self._memory // 4:
-            hashes = self._repeated_hashes(table, rows)
+        if hashes is not None:
             if not len(hashes):
                 return 0
             self._connection.register(f"hashes_{table}", pa.table({"h": hashes}))
@@ -200,15 +212,13 @@ class _Keys:
         self._connection.execute(f"CREATE TEMP TABLE twice_{table} AS {select}")
         return int(self._one(f"SELECT coalesce(sum(n), 0) FROM twice_{table}"))  # noqa: S608
 
-    def _repeated_hashes(self, table: str, rows: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def _hashes(self, table: str, rows: int) -> Hashes:
         query = f"SELECT hash({self._names}) AS h FROM {table} WHERE {self._filled}"  # noqa: S608
         found, filled = np.empty(rows, dtype=np.uint64), 0
         for batch in self._connection.sql(query).to_arrow_reader(BATCH):
             found[filled : filled + batch.num_rows] = batch.column(0).to_numpy()
             filled += batch.num_rows
-        found = found[:filled]
-        found.sort()
-        return np.unique(found[1:][found[1:] == found[:-1]])
+        return found[:filled]
 
     def examples(self) -> list[str]:
         """A few keys that stand more than once."""
@@ -217,3 +227,9 @@ class _Keys:
 
     def _one(self, query: str) -> Any:
         return self._connection.execute(query).fetchall()[0][0]
+
+
+def _repeated(hashes: Hashes) -> Hashes:
+    """Those that stand more than once."""
+    hashes.sort()
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

@@ -17,16 +17,20 @@ SHORT = 12
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The commits from A's to B's, ends with them; the first `back` steps undo commits, the others make them."""
+    """The commits from A's to B's, ends with them; the first `back` steps undo commits, the others make them.
+
+    `shortened`: it begins after commits that were made and undone.
+    """
 
     record: Record
     commits: tuple[Commit, ...]
     back: int
+    shortened: bool = False
 
     def since_a(self) -> Way:
         """The way from the last commit whose tree is A's: what was made and undone before it has no part in B."""
         last = max(at for at, commit in enumerate(self.commits[:-1]) if commit.tree == self.commits[0].tree)
-        return replace(self, commits=self.commits[last:], back=max(0, self.back - last))
+        return replace(self, commits=self.commits[last:], back=max(0, self.back - last), shortened=last > 0)
 
     @property
     def names(self) -> list[str]:

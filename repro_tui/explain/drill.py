@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from repro_tui.explain.search import Search
 
 MOST_STEPS = 5
+ONLY_STEP = Change(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,11 @@ class Drill:
             return
         way = way_between(*self.search.pair.records, self.search.context)
         if way is None or len(way.commits) < 3:
+            if way and way.shortened:  # which of all commits it is, is news though it is the only one left
+                guilty = way.guilty(1)
+                yield Moved(
+                    factors.CODE, ("commits",), *_ids(way, ONLY_STEP), ONLY_STEP, True, guilty.id, guilty.subject
+                )
             yield from self._things(inside_code(a.code, b.code, factors.not_code(a, b)))
             return
         ends: Ruler | None = self.ends

@@ -47,6 +47,11 @@ def rounded(found: Attribution) -> dict[str, float]:
     return {name: round(share, 9) for name, share in found.shares.items()}
 
 
+def test_a_and_b_themselves_are_no_hybrids() -> None:
+    found = attribute(("a", "b"), Played(lambda s: float(s == {"a", "b"})))
+    assert {hybrid.from_b for hybrid in found.hybrids} == {("a",), ("b",)}
+
+
 def test_one_factor_needs_no_hybrid() -> None:
     played = Played(lambda chosen: 1.0)
     found = attribute(("code",), played)

@@ -62,6 +62,7 @@ def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
         found, runs = find(names(26), lambda s, name=name: name in s)
         assert found.groups == ((name,),)
         assert (found.sufficient, found.separable, found.restoring) == (True, True, frozenset({name}))
+        assert (found.complete, found.runs) == (True, runs)
         assert runs <= math.ceil(math.log2(26)) + 2  # and one that it alone does it, one that nothing else does
 
 
@@ -265,6 +266,24 @@ def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> Non
     change = last_change(len(points), test)
     assert (change.before, change.after) == (last - 1, last)
     assert len(asked) == len(set(asked)) == change.runs
+    assert not {0, len(points) - 1} & set(asked)  # the ends are known
+    assert change.complete
+
+
+@pytest.mark.parametrize("budget", range(5))
+def test_a_budget_that_ends_leaves_the_part_of_the_way_that_is_known(budget: int) -> None:
+    asked: list[int] = []
+
+    def test(at: Sequence[int]) -> list[Outcome]:
+        asked.extend(at)
+        if len(asked) > budget:
+            raise BudgetSpent
+        return [Outcome(one >= 20) for one in at]
+
+    change = last_change(64, test)
+    assert not change.complete
+    assert change.before < 20 <= change.after
+    assert change.runs == budget
 
 
 def test_points_that_cannot_be_tried_are_skipped() -> None:
