@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from repro_tui.compare.cells import Mask, OfColumn
 from repro_tui.compare.column_exact import ExactColumn, exact_match
-from repro_tui.compare.json_paths import ABSENT, Leaves, Path, is_number, leaves_of, path_words, same_value
+from repro_tui.compare.json_paths import ABSENT, Leaves, Path, leaves_of, near, path_words, same_value
 from repro_tui.support.text import show
 
 MOST_PATHS, MOST_SHOWN = 10_000, 20
@@ -47,15 +47,9 @@ class JsonColumn(ExactColumn):
         """Whether a leaf that changed is within the tolerance."""
         if a is None or b is None or change != CHANGED:
             return False
-        x, y = a[path], b[path]
-        if not is_number(x) or not is_number(y) or (isinstance(x, int) and isinstance(y, int)):
-            return False
         rule = self.of.rule
         size = min(1.0, self._sizes.get(path_words(path, places=False), 0.0)) if rule.by_size else 1.0
-        try:
-            return bool(abs(y - x) <= rule.atol * size + rule.rtol * max(abs(x), abs(y)) < float("inf"))
-        except OverflowError:
-            return False
+        return near(a[path], b[path], rule.atol * size, rule.rtol)
 
     def _count(self, changes: list[tuple[Path, int]]) -> None:
         for path, change in {(path_words(path, places=False), change) for path, change in changes}:

@@ -76,16 +76,17 @@ class Evidence:
         if self.ranks is not None and self.ranks.any() and not _alike(self.ranks):
             return False
         if self.words is not None and self.words.any() and not _alike(self.words):
-            return bool(_off_diagonal(self.words).min() >= MOSTLY)
+            return bool(off_diagonal(self.words).min() >= MOSTLY)
         return bool(self.values.any())
 
 
 def _alike(matrix: Floats) -> bool:
-    apart = _off_diagonal(matrix)
+    apart = off_diagonal(matrix)
     return bool(np.ptp(apart) <= TIE * apart.max())
 
 
-def _off_diagonal(matrix: Floats) -> Floats:
+def off_diagonal(matrix: Floats) -> Floats:
+    """The distances between two different ones."""
     return np.asarray(matrix[~np.eye(len(matrix), dtype=np.bool_)])
 
 

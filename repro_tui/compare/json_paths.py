@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
+
+from repro_tui.support.documents import no_duplicates
+from repro_tui.support.tables_text import is_beyond
 
 Path = tuple[str | int, ...]
 Leaves = dict[Path, Any]
@@ -31,21 +33,13 @@ def leaves_of(text: str | None) -> Leaves | None:
 def loads(text: str) -> Any:
     """A document whose every value is one that Python can hold: raises ValueError for a key that stands twice, and for
     a number beyond what a float can be, or nearer to 0."""
-    return json.loads(text, object_pairs_hook=_once, parse_float=_float)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+    return json.loads(text, object_pairs_hook=no_duplicates, parse_float=_float)
 
 
 def _float(text: str) -> float:
-    found = float(text)
-    if math.isinf(found) or (found == 0 and text.lower().partition("e")[0].strip("-0.")):
+    if is_beyond(text):
         raise ValueError(f"{text} is beyond what a float can be")
-    return found
+    return float(text)
 
 
 def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -69,6 +63,16 @@ def same_value(a: Any, b: Any) -> bool:
     if is_number(a) and is_number(b):
         return bool(a == b or (a != a and b != b))
     return type(a) is type(b) and bool(a == b)
+
+
+def near(a: Any, b: Any, atol: float, rtol: float) -> bool:
+    """Whether two values are numbers, one of them with a fraction, that are within the tolerance of each other."""
+    if not is_number(a) or not is_number(b) or (isinstance(a, int) and isinstance(b, int)):
+        return False
+    try:
+        return bool(abs(b - a) <= atol + rtol * max(abs(a), abs(b)) < float("inf"))
+    except OverflowError:
+        return False
 
 
 def path_words(path: Path, *, places: bool = True) -> str:

@@ -50,7 +50,7 @@ GROUPS_APART = 3.0
 
 def is_deterministic(runs: Sequence[Run]) -> bool:
     """Whether all runs of one side wrote the same bytes; at least two are needed to say so."""
-    return len(runs) > 1 and len({run.output_sha256 for run in runs}) == 1
+    return len(runs) > 1 and is_still(runs)
 
 
 def next_repeat(

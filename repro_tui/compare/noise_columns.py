@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.exchange import Evidence
+from repro_tui.compare.exchange import Evidence, off_diagonal
 from repro_tui.compare.nested import counts, leaves, same_shape, single
 from repro_tui.compare.noise_rows import FINITE, HIGH, LOW, NAN, NULL, Chosen, Floats, Kept, Mask
 from repro_tui.compare.numbers import WIDEST
@@ -140,7 +140,7 @@ class ExactNoise:
     def evidence(self, name: str) -> tuple[Evidence, ...]:
         """See NoiseColumn."""
         labels = np.concatenate(self._kept, axis=1)[self.apart.files.runs] if self._kept else None
-        apart = self.apart.squares[~np.eye(len(self.apart.squares), dtype=np.bool_)] / max(1, self.apart.values)
+        apart = off_diagonal(self.apart.squares) / max(1, self.apart.values)
         return (Evidence(name, self.apart.matrix(), labels=labels, unlike=float(apart.min(initial=1.0))),)
 
     def largest_within(self) -> float | None:
@@ -152,7 +152,7 @@ def codes_of(values: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Each value as a number that stands for it, a row of them a file; null is -1."""
     if any(array.type != values[0].type for array in values) or pa.types.is_nested(values[0].type):
         values = [
-            pa.array([None if v is None else _word(v) for v in array.to_pylist()], pa.string()) for array in values
+            pa.array([None if v is None else word_of(v) for v in array.to_pylist()], pa.string()) for array in values
         ]
     whole = single(pa.concat_arrays(list(values)))
     if pa.types.is_float64(whole.type) or pa.types.is_float32(whole.type):
@@ -161,10 +161,10 @@ def codes_of(values: Sequence[pa.Array]) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.asarray(indices.to_numpy(), dtype=np.int64).reshape(len(values), -1)
 
 
-def _word(value: Any) -> str:
+def word_of(value: Any) -> str:
     """A value of any type in words: a number by its value, whatever its type."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_word, value))}]"
+        return f"[{', '.join(map(word_of, value))}]"
     return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.exchange import Codes, Evidence
-from repro_tui.compare.json_paths import ABSENT, Leaves, Path, is_number, leaves_of, path_words, same_value
-from repro_tui.compare.noise_columns import ExactNoise, Files, NoiseColumn, NumberNoise, codes_of
+from repro_tui.compare.json_paths import ABSENT, Leaves, Path, is_number, leaves_of, near, path_words, same_value
+from repro_tui.compare.noise_columns import ExactNoise, Files, NoiseColumn, NumberNoise, codes_of, word_of
 from repro_tui.compare.noise_rows import Chosen, Mask
 
 MOST_PATHS = 200
@@ -63,23 +63,15 @@ class DocumentNoise:
                 continue
             known: dict[str, int] = {}
             for file, document in enumerate(documents):
-                word = repr(sorted((path_words(path), _by_value(value)) for path, value in document.items()))
+                word = repr(sorted((path_words(path), word_of(value)) for path, value in document.items()))
                 codes[file, row] = known.setdefault(word, highest + 1 + len(known))
         return codes
 
     def _passes(self, a: Leaves, b: Leaves) -> bool:
         """Whether two documents are the same by path, fractions by the relative tolerance."""
-        return a.keys() == b.keys() and all(self._near(value, b[path]) for path, value in a.items())
-
-    def _near(self, a: Any, b: Any) -> bool:
-        if same_value(a, b):
-            return True
-        if not is_number(a) or not is_number(b) or (isinstance(a, int) and isinstance(b, int)):
-            return False
-        try:
-            return bool(abs(b - a) <= self.rtol * max(abs(a), abs(b)) < float("inf"))
-        except OverflowError:
-            return False
+        return a.keys() == b.keys() and all(
+            same_value(value, b[path]) or near(value, b[path], 0.0, self.rtol) for path, value in a.items()
+        )
 
     def _take(self, path: Path, found: list[list[Any]], every: Mask) -> None:
         name = path_words(path)
@@ -115,10 +107,6 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
-
-
-def _by_value(value: Any) -> str:
-    return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
 def _other(value: Any) -> str:

@@ -11,7 +11,7 @@ from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
-from repro_tui.support.text import LEAST_PART, part, show
+from repro_tui.support.text import part, show, signed_part
 
 T = TypeVar("T")
 Tone = Literal["good", "bad", "open"]
@@ -215,8 +215,8 @@ def isolation_words(isolation: Isolation | None) -> str:
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
     """What a search for the cause found, as rows: what it is, of what, and in numbers or values."""
     shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
-    rows = [("share", name, _signed(share)) for name, share in shares]
-    rows += [("only together", " + ".join(one.factors), _signed(one.dividend)) for one in causes.interactions]
+    rows = [("share", name, signed_part(share)) for name, share in shares]
+    rows += [("only together", " + ".join(one.factors), signed_part(one.dividend)) for one in causes.interactions]
     rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
     rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
     rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
@@ -234,14 +234,10 @@ def beside(area: PredictionsArea) -> Iterator[str]:
         yield f"left out: {', '.join(area.ignored)}"
 
 
-def _signed(share: float) -> str:
-    return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
-
-
 def hybrid_text(hybrid: Hybrid) -> str:
     """How much of the change a mixture makes, how many of the moved rows are B's in it, and whose its outputs are."""
     rows = f", {part(hybrid.rows_as_b)} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
-    return f"{_signed(hybrid.score)} of the change{rows}: outputs match {hybrid.outputs}"
+    return f"{signed_part(hybrid.score)} of the change{rows}: outputs match {hybrid.outputs}"
 
 
 def culprit_text(culprit: Culprit) -> str:

@@ -53,18 +53,19 @@ def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
     if suffix == ".toml":
         return tomllib.loads(text, parse_float=floats)
     if suffix == ".json":
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=floats)
+        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_no_constant, parse_float=floats)
     if suffix in (".yaml", ".yml"):
         return _yaml(text, floats)
     raise ValueError("is of no known kind: expected .toml, .yaml, .yml or .json")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} stands twice")
-        found[key] = value
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of these pairs, in their order. Raises ValueError with the key that stands there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"the key {twice!r} stands twice")
     return found
 
 
@@ -131,7 +132,7 @@ def _value(node: Any, floats: Callable[[str], Any]) -> Any:
     if isinstance(node, yaml.MappingNode):
         pairs = [(_key(key), _value(value, floats)) for key, value in node.value]
         try:
-            return _no_duplicates(pairs)
+            return no_duplicates(pairs)
         except ValueError as error:
             raise ValueError(f"line {node.start_mark.line + 1}: {error}") from error
     if isinstance(node, yaml.SequenceNode):

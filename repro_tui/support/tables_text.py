@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from repro_tui.support.documents import no_duplicates
 from repro_tui.support.tables import TableError, check_names
 
 BLOCK = 8 << 20
@@ -434,7 +435,7 @@ def _chunks(raw: Path) -> Iterator[list[dict[str, Any]]]:
 
 def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_float=_exact_float)
+        row = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates, parse_float=_exact_float)
     except (ValueError, RecursionError) as error:
         raise TableError(f"line {number}: {str(error)[:200] or type(error).__name__}") from error
     if not isinstance(row, dict):
@@ -444,16 +445,13 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
 
 def _exact_float(text: str) -> float | str:
     """A number with a fraction or an exponent; beyond what a float can be, its text."""
+    return text if is_beyond(text) else float(text)
+
+
+def is_beyond(text: str) -> bool:
+    """Whether a number is larger than a float can be, or nearer to 0."""
     found = float(text)
-    return text if math.isinf(found) or (found == 0 and not keeps(text)) else found
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice")
-    return found
+    return math.isinf(found) or (found == 0 and not keeps(text))
 
 
 def _kind(value: Any) -> str:

@@ -70,6 +70,11 @@ def part(share: float) -> str:
     return (f"{size:.1%}" if 0.00995 <= size < 0.9995 or size > 1 else f"{size:.2%}").replace("%", " %")
 
 
+def signed_part(share: float) -> str:
+    """The same with a minus where it takes back."""
+    return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
+
+
 def _as_text(value: Any) -> str:
     if value is None:
         return "—"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from repro_tui.support.text import LEAST_PART, part, show
+from repro_tui.support.text import show, signed_part
 from repro_tui.tui.widgets.safe import joined, lines, safe
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -186,8 +186,7 @@ def bars(
         filled = min(room, max(0, round(abs(share) * room)))
         bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
         rest = Content.styled("░" * (room - filled), "dim")
-        sign = "-" if share <= -LEAST_PART else ""
-        percent = Content.styled(f" {sign + part(share):>7} ", "bold")
+        percent = Content.styled(f" {signed_part(share):>7} ", "bold")
         beside = Content("") if below else safe(told, cap=200)
         found.append(joined([_fit(name, first, ""), bar, rest, percent, beside]))
         if below:
