@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro_tui.execute.command import HOST_NAME, Layout, data_mounts, layout
+from repro_tui.execute.limits import memory_limited
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
@@ -29,6 +30,8 @@ _SETTINGS = ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME", "
 _ADDED = (
     "PS1",
     "PROMPT_COMMAND",
+    "SHLVL",
+    "OLDPWD",
     *(f"{brand}_{name}" for brand in ("APPTAINER", "SINGULARITY") for name in _SETTINGS),
 )
 _PROBE = (
@@ -76,20 +79,20 @@ class _Container:
         """Where the run finds its things."""
         return layout(self.workspace, self.inputs)
 
+    @property
+    def limits_memory(self) -> bool:
+        """Apptainer needs up to 1.8 GiB of address space to start (measured, 1.4.5): it is not under the run's limit."""
+        return True
+
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
         """The command that runs `arguments` in the container, in `folder`, with this environment over the image's."""
         variables = [f"{name}={value}" for name, value in environment.items()]
         dropped = [word for name in _ADDED for word in ("-u", name)]
         own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
-        tied = [
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "env",
-            *own,
-        ]  # the run ends with the engine, even where that is killed
+        tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]  # the run ends with the engine, even where that is killed
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
-        return [*tied, *isolated, self.workspace.environment.folder, "env", *dropped, *variables, *arguments]
+        inside = [*memory_limited(self.context.settings.limits), "env", *dropped, *variables, *arguments]
+        return [*tied, *isolated, self.workspace.environment.folder, *inside]
 
     def _isolation(self) -> Iterator[str]:
         yield from ("--containall", "--cleanenv", "--no-home", "--no-eval", "--hostname", HOST_NAME)

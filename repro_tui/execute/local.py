@@ -54,6 +54,11 @@ class Box(Protocol):
         """Where the run finds its things."""
         ...
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether `wrap` bounds the memory itself; else the whole command is bounded, what starts the box included."""
+        ...
+
     def probe(self) -> Isolation:
         """What a child in the very same box can see. Raises Inconclusive where that is too much."""
         ...
@@ -89,7 +94,7 @@ def _run(box: Box, number: int, step: Step) -> Run:
     places = box.places
     arguments, environment = command(workspace, places, context.settings)
     words = [
-        *limited(context.settings.limits, workspace.timeout_s),
+        *limited(context.settings.limits, workspace.timeout_s, memory=not box.limits_memory),
         *box.wrap(arguments, environment, places.working_dir),
     ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)

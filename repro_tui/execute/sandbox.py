@@ -53,6 +53,11 @@ class Sandbox:
             return layout(self.workspace, self.inputs)
         return plain_layout(self.workspace, self.inputs, self.output / OUTPUT_NAME)
 
+    @property
+    def limits_memory(self) -> bool:
+        """What makes the sandbox needs little memory: it starts under the run's own limit."""
+        return False
+
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
         """The command that runs `arguments` in the sandbox, in `folder`, with exactly this environment."""
         if self.kind == "bubblewrap":

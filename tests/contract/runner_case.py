@@ -51,7 +51,7 @@ class RunnerCase:
         command = ("python3", "predict.py", "{inputs}", "{output}")
         parameters = BuiltParameters({})
         workspace = Workspace("k", "a", command, timeout_s, self.environment, parameters, code, tree=str(tree))
-        settings = Settings(limits=Limits(memory=2 << 30), **self.settings)
+        settings = Settings(**{"limits": Limits(memory=2 << 30), **self.settings})
         return load("repro_tui.runners", self.runner)().run(
             workspace, Path(inputs), 1, replace(self.context, settings=settings)
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from repro_tui.model.errors import Cancelled
+from repro_tui.model.run import Limits
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.support.context import Context
 from repro_tui.support.registry import names
@@ -117,6 +118,14 @@ def test_what_goes_wrong_is_told(case: RunnerCase, program: str, status: str, wo
     assert words in run.what
     assert run.do
     assert not run.predictions
+
+
+def test_the_memory_limit_is_the_programs_own_and_not_that_of_what_starts_it(case: RunnerCase) -> None:
+    """Apptainer itself needs 1.8 GiB of address space: with it under the limit, runs failed at random."""
+    case.settings = {"limits": Limits(memory=256 << 20)}
+    run = case.run(WRITE)
+    assert run.status == "succeeded", (run, log(run))
+    assert case.run("bytearray(1 << 30)\n").status == "out-of-memory"
 
 
 def test_a_run_over_its_time_is_ended_with_all_its_children(case: RunnerCase) -> None:
