@@ -31,7 +31,7 @@ TIMEOUT_S = 240
 COMPARE, EXPLAIN = "repro_tui/compare", "repro_tui/explain"
 NOISE = ["test_exchange", "test_noise", "test_all_runs", "test_truth_table"]
 TESTS = {
-    f"{COMPARE}/tolerance.py": ["test_scale", "test_traps", "test_predictions", "test_kinds"],
+    f"{COMPARE}/tolerance.py": ["test_tolerance", "test_scale", "test_traps", "test_predictions", "test_kinds"],
     f"{COMPARE}/exchange.py": NOISE,
     f"{COMPARE}/noise.py": NOISE,
     f"{COMPARE}/noise_columns.py": [*NOISE, "test_types"],

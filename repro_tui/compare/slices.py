@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.model.predictions import Slice
-from repro_tui.support.text import show
+from repro_tui.support.text import part, show
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -244,12 +244,11 @@ def _slice(kind: str, name: str, inside: Bools, moved: Bools, p: float, word: st
     share, size = hits / max(1, total), rows / max(1, len(moved))
     if kind == "leaf":
         sentence = (
-            f"{share:.0%} of the rows that {word} are in {name}, {size:.0%} of all rows: "
-            f"{rate:.1%} of them {word}, and {elsewhere:.1%} elsewhere"
+            f"{part(share)} of the rows that {word} are in {name}, {part(size)} of all rows: "
+            f"{part(rate)} of them {word}, and {part(elsewhere)} elsewhere"
         )
     else:
         column = name.partition(" from ")[0].partition(" = ")[0].partition(" is missing")[0]
-        sentence = (
-            f"{prefix}{column} (p = {p:.2g}): most often where {name} ({rate:.1%} of rows, {elsewhere:.1%} elsewhere)"
-        )
+        often = f"{part(rate)} of rows, {part(elsewhere)} elsewhere"
+        sentence = f"{prefix}{column} (p = {p:.2g}): most often where {name} ({often})"
     return Slice(kind, name, rows, hits, share, rate, elsewhere, p, sentence)

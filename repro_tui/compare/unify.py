@@ -22,7 +22,7 @@ from repro_tui.model.predictions import VERDICTS, Column, Verdict
 from repro_tui.model.run import Run
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.tables import decimal_text
-from repro_tui.support.tables_text import NOT_TEXT, keeps
+from repro_tui.support.tables_text import NOT_TEXT, TEXT, keeps
 from repro_tui.support.text import show
 
 UNITS = ("s", "ms", "us", "ns")  # the finest that is needed is found by trying
@@ -70,11 +70,12 @@ def unify(a: Sequence[Run], b: Sequence[Run], key: Sequence[str], folder: Path) 
     targets: dict[str, _Target] = {}
     for name in schemas[a[0].output_sha256].names:
         kinds = {digest: schema.field(name).type for digest, schema in schemas.items() if name in schema.names}
-        if (
-            len(kinds) == len(runs)
-            and (len(set(kinds.values())) > 1 or _may_be_numbers(name, runs))
-            and (target := _target(name, kinds, runs, name in key))
-        ):
+        if len(kinds) < len(runs):
+            continue
+        target = _apart(name, schemas, runs)
+        if target is None and (len(set(kinds.values())) > 1 or _may_be_numbers(name, runs)):
+            target = _target(name, kinds, runs, name in key)
+        if target is not None:
             targets[name] = target
     if not targets:
         return Unified(list(a), list(b))
@@ -85,7 +86,7 @@ def unify(a: Sequence[Run], b: Sequence[Run], key: Sequence[str], folder: Path) 
     }
     sides = [[replace(made[run.output_sha256], number=run.number) for run in side] for side in (a, b)]
     firsts = [schemas[side[0].output_sha256] for side in (a, b)]
-    told = {show(name, 200): tuple(str(schema.field(name).type) for schema in firsts) for name in targets}
+    told = {show(name, 200): tuple(_told(schema.field(name)) for schema in firsts) for name in targets}
     notes = {show(name, 200): target.note for name, target in targets.items() if target.note}
     rounded = frozenset(show(name, 200) for name, target in targets.items() if target.rounded)
     return Unified(sides[0], sides[1], told, notes, rounded)  # type: ignore[arg-type]
@@ -100,6 +101,27 @@ class _Target:
     odd: dict[str, float | None] = field(default_factory=dict)
     note: str = ""
     rounded: bool = False  # decimals have more digits than the floats that they are compared with
+    apart: bool = False  # what was no text is marked, so that no text is taken for it
+
+
+def _apart(name: str, schemas: dict[str, pa.Schema], runs: dict[str, Run]) -> _Target | None:
+    """Where runs hold documents or bytes in a column, and others the text that would stand for them: `{"a": 1}` is not
+    `"{\"a\": 1}"`. In CSV all is text, and may stand for any of them."""
+    fields = {digest: schema.field(name) for digest, schema in schemas.items()}
+    typed = {digest: one for digest, one in fields.items() if runs[digest].output_format not in ("CSV", ".npy")}
+    if len(set(map(_told, typed.values()))) < 2 or not all(_is_text(one.type) for one in fields.values()):
+        return None
+    held = {_told(one) for digest, one in typed.items() if not _is_empty(Path(runs[digest].predictions), name)}
+    return (
+        None
+        if len(held) < 2
+        else _Target(pa.string(), note=f"it holds {' or '.join(sorted(held))}, which are not the same", apart=True)
+    )
+
+
+def _told(one: pa.Field) -> str:
+    """What a column holds, as its type is told: what stands as text may have been something else."""
+    return (one.metadata or {}).get(b"holds", b"").decode() or str(one.type)
 
 
 def _may_be_numbers(name: str, runs: dict[str, Run]) -> bool:
@@ -297,20 +319,24 @@ def _rewritten(run: Run, schema: pa.Schema, targets: dict[str, _Target], target:
     """The run with its columns in these types; the very run where they are already."""
     kinds = {name: one.kind for name, one in targets.items()}
     wanted = pa.schema([field.with_type(kinds.get(field.name, field.type)) for field in schema])
-    if wanted.types == schema.types:
+    if wanted.types == schema.types and not any(target.apart for target in targets.values()):
         return run
     with pq.ParquetFile(run.predictions) as file, pq.ParquetWriter(target, wanted) as writer:
         for number in range(file.num_row_groups):
             group = file.read_row_group(number)
             columns = [
-                _as(group.column(field.name), field.type, targets.get(field.name), run.output_format)
-                for field in wanted
+                _as(group.column(field.name), field, targets.get(field.name), run.output_format) for field in wanted
             ]
             writer.write_table(pa.Table.from_arrays(columns, schema=wanted))
     return replace(run, predictions=str(target), output_sha256=digest_file(target).sha256)
 
 
-def _as(values: pa.ChunkedArray, kind: pa.DataType, target: _Target | None, form: str) -> pa.ChunkedArray:
+def _as(values: pa.ChunkedArray, wanted: pa.Field, target: _Target | None, form: str) -> pa.ChunkedArray:
+    kind = wanted.type
+    if target is not None and target.apart:
+        mark = TEXT if _told(wanted) == str(wanted.type) else NOT_TEXT
+        marked = [None if cell is None else cell + mark for cell in values.to_pylist()]
+        return pa.chunked_array([pa.array(marked, kind)])
     if values.type == kind or target is None:
         return values
     if _is_text(kind) and target.note:

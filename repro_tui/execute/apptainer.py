@@ -81,7 +81,7 @@ class _Container:
 
     @property
     def limits_memory(self) -> bool:
-        """Apptainer needs up to 1.8 GiB of address space to start (measured, 1.4.5): it is not under the run's limit."""
+        """Apptainer needs 1.8 GiB of address space to start (measured, 1.4.5): it is not under the run's limit."""
         return True
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
@@ -89,7 +89,8 @@ class _Container:
         variables = [f"{name}={value}" for name, value in environment.items()]
         dropped = [word for name in _ADDED for word in ("-u", name)]
         own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
-        tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]  # the run ends with the engine, even where that is killed
+        # The run ends with the engine, even where that is killed.
+        tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
         inside = [*memory_limited(self.context.settings.limits), "env", *dropped, *variables, *arguments]
         return [*tied, *isolated, self.workspace.environment.folder, *inside]

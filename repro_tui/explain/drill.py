@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from repro_tui.explain.search import Search
 
 MOST_STEPS = 5
-ONLY_STEP = Change(0, 1)
+ONLY_STEP = Change(0, 1, skipped=(), runs=0, complete=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,14 +46,14 @@ class Culprits:
     restore A. `runs` counts the mixtures that were tried; `complete` is False where the budget ended.
     """
 
-    groups: tuple[tuple[str, ...], ...] = ()
-    sufficient: bool = False
-    separable: bool = True
-    alternatives: tuple[tuple[str, ...], ...] = ()
-    restoring: frozenset[str] = frozenset()
-    unresolved: Mapping[Set, str] = field(default_factory=dict)
-    runs: int = 0
-    complete: bool = True
+    groups: tuple[tuple[str, ...], ...]
+    sufficient: bool
+    separable: bool
+    alternatives: tuple[tuple[str, ...], ...]
+    restoring: frozenset[str]
+    unresolved: Mapping[Set, str]
+    runs: int
+    complete: bool
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -215,12 +215,16 @@ class _Search:
     # -- fewer, and others --------------------------------------------------------------------------------------
 
     def _minimise(self, found: _Kept) -> None:
-        """Leaves out what can be left out: everything that is kept has to be needed, by itself or by another."""
-        kept = (name for name in self.items if name in found.kept)
-        for name in sorted(kept, key=lambda name: -len(closure([name], self.needs))):
-            without = found.kept - dependents([name], self.needs)
-            if name in found.kept and without != found.kept and self.state(without):
-                found.keep_only(without)
+        """Leaves out what can be left out: everything that is kept has to be needed, by itself or by another. What
+        could not go first may go later: another that crashes without it is left out by then.
+        """
+        before: Set = frozenset()
+        while before != found.kept:
+            before = found.kept
+            for name in sorted(before, key=lambda name: (-len(closure([name], self.needs)), self.items.index(name))):
+                without = found.kept - dependents([name], self.needs)
+                if self.state(without):
+                    found.keep_only(without)
 
     def _alternatives(self, found: _Kept) -> None:
         """Blocks what was found, and looks whether the rest makes the change as well."""

@@ -21,6 +21,7 @@ from repro_tui.explain.sentences import listed
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.rebuild.hybrid import Parts, hybrid
 from repro_tui.support.context import Context
+from repro_tui.support.text import part, signed_part
 
 
 def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Causes:
@@ -88,7 +89,7 @@ class Search:
         with suppress(BudgetSpent):
             for asked, outcome in zip(tried, self.executor.outcomes(tried), strict=True):
                 share = 0.0 if outcome.why else self._moved(outcome.runs)
-                self.executor.tell("masked", asked.from_b, outcome.why or f"{share:.0%} of the rows move")
+                self.executor.tell("masked", asked.from_b, outcome.why or f"{part(share)} of the rows move")
                 if share:
                     moved[asked.from_b[0]] = share
         return masked_causes(self.factors, moved, self.executor)
@@ -174,5 +175,5 @@ def told(value: Value) -> str:
     if value.score is None:
         return f"unresolved: {value.why}"
     end = "is B" if value.reproduces else "is A" if value.restores else "is neither"
-    rows = f" and {value.rows_as_b:.0%} of the moved rows" if value.rows_as_b is not None else ""
-    return f"{round(value.score, 2) + 0.0:.0%} of the change{rows}, {end}"
+    rows = f" and {part(value.rows_as_b)} of the moved rows" if value.rows_as_b is not None else ""
+    return f"{signed_part(value.score)} of the change{rows}, {end}"

@@ -20,9 +20,9 @@ class Change:
 
     before: int
     after: int
-    skipped: tuple[int, ...] = ()
-    runs: int = 0
-    complete: bool = True
+    skipped: tuple[int, ...]
+    runs: int
+    complete: bool
 
     @property
     def exact(self) -> bool:

@@ -10,7 +10,7 @@ from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.text import part, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 MOST_NAMED = 3
@@ -130,7 +130,7 @@ def _by_kind(column: Column, rows: str) -> str:
     if column.kind == "ranking" and "kendall_tau_b" in measures:
         return f"{name} changes in {column.different:,} of {rows} rows{_ranking(measures)}"
     if column.kind == "text" and "edit_distance_of_differing" in measures:
-        far = f"{measures['edit_distance_of_differing']:.0%} of their length on average"
+        far = f"{part(measures['edit_distance_of_differing'])} of their length on average"
         return f"{column.different:,} of {rows} texts of {name} differ, by {far}"
     if column.kind == "json" and measures.get("paths"):
         path = show(measures["paths"][0][0], 80)
@@ -145,7 +145,7 @@ def _ranking(measures: dict[str, Any]) -> str:
     first = measures.get("first_changed_rank")
     tau = measures["kendall_tau_b"]
     told = [f"from rank {first} on"] if first else []
-    told += [f"the top {measures['top_k']} have {measures['top_k_jaccard']:.0%} in common"]
+    told += [f"the top {measures['top_k']} have {part(measures['top_k_jaccard'])} in common"]
     return " (" + ", ".join([*told, f"Kendall's tau-b {tau:.3g}"] if tau is not None else told) + ")"
 
 
@@ -164,7 +164,7 @@ def _share(column: Column) -> str:
     low, high = column.measures.get("flip_rate_low"), column.measures.get("flip_rate_high")
     if low is None or high is None:
         return ""
-    return f" ({column.measures['flip_rate']:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+    return f" ({part(column.measures['flip_rate'])}, 95 % interval {part(low)} to {part(high)})"
 
 
 def _commonest(column: Column) -> str:

@@ -16,7 +16,7 @@ from repro_tui.support.text import show
 
 CHILD_MEMORY = 4 << 30
 CHILD_TIMEOUT_S = 1800.0
-FORMAT_VERSION = "3"
+FORMAT_VERSION = "4"
 
 
 def normalise_file(path: Path, target: Path, context: Context) -> int:

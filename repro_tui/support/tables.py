@@ -32,6 +32,7 @@ KEPT = (
 )
 LONGEST_NAME = 200
 STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
+DOCUMENTS, BYTES = {b"holds": b"documents"}, {b"holds": b"bytes"}  # of a field of text, where its values were no text
 NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
 
 
@@ -124,12 +125,16 @@ def _write(
 ) -> int:
     check_names(schema.names)
     target = pa.schema(
-        [pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type))) for field in schema]
+        [
+            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held(field))
+            for field in schema
+        ]
     )
     rows = size = 0
     # Of numbers a dictionary costs more time than it saves space.
     texts = [field.name for field in target if pa.types.is_string(field.type)]
-    with pq.ParquetWriter(out, target, compression="lz4", use_dictionary=texts) as writer:
+    ranged = [field.name for field in target if not pa.types.is_string(field.type)]
+    with pq.ParquetWriter(out, target, compression="lz4", use_dictionary=texts, write_statistics=ranged) as writer:
         for batch in batches:
             batch.validate(full=True)  # offsets that point elsewhere, text that is not UTF-8
             columns = [_plain(column, field.type) for column, field in zip(batch.columns, target, strict=True)]
@@ -139,6 +144,16 @@ def _write(
                 raise TableError(f"the table has more than {MOST_CELLS:,} cells or {MOST_BYTES >> 30} GiB")
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
     return rows
+
+
+def _held(field: pa.Field) -> dict[bytes, bytes] | None:
+    """What the values of a column were that becomes text: documents and bytes are not the text that stands for them."""
+    kind = field.type
+    while isinstance(kind, pa.BaseExtensionType) or pa.types.is_dictionary(kind):
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type
+    if pa.types.is_nested(kind) and pa.types.is_string(plain_type(field.type)):
+        return DOCUMENTS
+    return BYTES if _is_binary(kind) else DOCUMENTS if field.metadata == DOCUMENTS else None
 
 
 def check_names(names: list[str]) -> None:

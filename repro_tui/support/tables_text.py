@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import itertools
 import json
 import math
@@ -17,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from repro_tui.support.csv_bytes import BLOCK, check_bytes, check_text
 from repro_tui.support.documents import no_duplicates
-from repro_tui.support.tables import TableError, check_names
+from repro_tui.support.tables import DOCUMENTS, TableError, check_names
 
-BLOCK = 8 << 20
-WINDOW = 1 << 17  # bytes that are looked at together: what is worked out of them stays in the processor's cache
 LINES = 20_000
 LONGEST_LINE = 64 << 20
+_SCALARS = frozenset({"str", "bool", "int", "big", "float"})
 NOT_TEXT = " (not text)"  # behind a value that is none, in a column that had to become text
+TEXT = " (text)"  # behind a text that ends like one of these
 Read = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 _NOT_FINITE = r"^[+-]?([nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
 _ZERO = r"^[+-]?[0.]+([eE][+-]?[0-9]+)?$"  # as it is written: what is nearer to 0 than a float can be is none
@@ -32,21 +32,8 @@ _FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN]a[
 # Whole numbers of more than 15 digits would lose some as float64, however they are written: a column with one that does
 # is text, not float.
 _LONG = r"^[+-]?[0-9]{16,}(\.0*)?([eE][+-]?[0-9]+)?$"
-
-
-def _among(text: str) -> Any:
-    """Of each byte whether it is one of these."""
-    import numpy as np
-
-    return np.isin(np.arange(256), list(text.encode()))
-
-
-_BOOLEANS = ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})
-
-
-_DIGIT, _NUMERIC = (_among(text) for text in ("0123456789xX", "0123456789.+-infINFatyATY"))
+_BOOLEANS = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"))
 SURE_DIGITS = 15  # that a float always keeps
-TINY = re.compile(rb"[eE]-[3-9][0-9][0-9]")  # what may be nearer to 0 than a float can be
 LONG = 1e15  # a float as large may be a whole number of more digits than a float keeps
 
 
@@ -63,11 +50,11 @@ def csv(raw: Path) -> Read:
 
     Types are guessed by the first rows. The batches raise OtherTypes where they are not those of all rows.
     """
-    plain = _check_bytes(raw)
+    plain = check_bytes(raw)
     try:
         reader = _Csv(raw, _header(raw))
     except UnicodeDecodeError:
-        _check_text(raw)
+        check_text(raw)
         raise
     kinds = [_Kind() for _ in reader.names]
     for batch in itertools.islice(reader.batches(ahead=False), 1):
@@ -77,11 +64,13 @@ def csv(raw: Path) -> Read:
 
 
 def _plain(reader: _Csv, kinds: list[_Kind], types: list[pa.DataType]) -> Iterator[pa.RecordBatch]:
-    """Numbers as Arrow reads them: where none is written in a way that would lose something, which `_check_bytes` and
+    """Numbers as Arrow reads them: where none is written in a way that would lose something, which `check_bytes` and
     the numbers themselves tell."""
-    read = [kind if _is_number(kind) else pa.string() for kind in types]
+    spellings = {kind.spelling() for kind, type in zip(kinds, types, strict=True) if pa.types.is_boolean(type)}
+    words = spellings.pop() if len(spellings) == 1 else None  # the reader has one spelling for all columns
+    read = [kind if _is_number(kind) or (words and pa.types.is_boolean(kind)) else pa.string() for kind in types]
     try:
-        for batch in reader.batches(read):
+        for batch in reader.batches(read, words):
             columns = [_sure(*one) for one in zip(kinds, batch.columns, types, strict=True)]
             if any(column is None for column in columns):
                 raise OtherTypes(lambda: _whole(reader))
@@ -96,7 +85,7 @@ def _sure(kind: _Kind, column: pa.Array, wanted: pa.DataType) -> pa.Array | None
     if pa.types.is_floating(wanted):
         sizes = pc.abs(column)
         return column if pc.all(pc.less(pc.fill_null(sizes, 0.0), LONG)).as_py() else None
-    if _is_number(wanted) or (kind.filled and not kind.words):
+    if column.type == wanted and not (pa.types.is_string(wanted) and (kind.words or not kind.filled)):
         return column
     kind.see(pc.fill_null(column, ""))
     return _cast(column, wanted) if kind.type() == wanted else None
@@ -133,77 +122,6 @@ def _typed(reader: _Csv, kinds: list[_Kind], types: list[pa.DataType]) -> Iterat
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _check_bytes(raw: Path) -> bool:
-    """No NUL, and every quote closed: told with the line. Returns whether every number is written as we would."""
-    import numpy as np
-
-    position, quotes, last, plain, before = 0, 0, 0, True, b"\n\n"
-    with raw.open("rb") as stream:
-        while chunk := stream.read(WINDOW):
-            if b"\0" in chunk:
-                raise TableError(f"line {_line(raw, position + chunk.index(0))} holds a NUL byte")
-            if count := int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == ord('"'))):
-                quotes, last = quotes + count, position + chunk.rindex(b'"')
-            if plain:
-                before += chunk
-                plain = not _has_odd_numbers(before)
-                before = before[-4:]
-            position += len(chunk)
-    if quotes % 2:
-        raise TableError(f"a quote is never closed: the last one is on line {_line(raw, last)}")
-    return plain and not _has_odd_numbers(before + b"\n\n")
-
-
-def _has_odd_numbers(text: bytes) -> bool:
-    """Whether a cell may be a number with a sign or a zero that says nothing (+1, 007, -0, 0x1F), or with blanks
-    around it: read as a number, it would lose them. Other text may look like that, too.
-
-    Looks at every byte but the first two and the last two, which are there to see what is beside it.
-    """
-    import numpy as np
-
-    found = np.frombuffer(text, dtype=np.uint8)
-    edge = (found == ord(",")) | (found == ord("\n")) | (found == ord('"')) | (found == ord("\r"))
-    inner, begins, ends = found[2:-2], edge[1:-3], edge[3:-1]
-    zeros = 2 + np.flatnonzero((inner == ord("0")) & begins)
-    negative = 2 + np.flatnonzero((inner == ord("-")) & begins)
-    odd = (
-        _DIGIT[found[zeros + 1]].any() or ((found[negative + 1] == ord("0")) & (found[negative + 2] != ord("."))).any()
-    )
-    if odd or bool(((inner == ord("+")) & begins).any()):
-        return True
-    exponents = np.flatnonzero(((found[:-1] == ord("e")) | (found[:-1] == ord("E"))) & (found[1:] == ord("-")))
-    if any(TINY.match(text, int(place)) for place in exponents):
-        return True
-    blank = (inner == ord(" ")) | (inner == ord("\t"))
-    leading, trailing = 2 + np.flatnonzero(blank & begins), 2 + np.flatnonzero(blank & ends)
-    return bool(_NUMERIC[found[leading + 1]].any() or _NUMERIC[found[trailing - 1]].any())
-
-
-def _check_text(raw: Path) -> None:
-    """Raises TableError with the first byte that is no UTF-8; what reads the cells only says that there is one."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    position = 0
-    with raw.open("rb") as stream:
-        while chunk := stream.read(BLOCK):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                raise TableError(f"byte {position + error.start:,} is not UTF-8") from error
-            position += len(chunk)
-    if decoder.getstate()[0]:
-        raise TableError(f"byte {position:,}: the file ends within a character of UTF-8")
-
-
-def _line(raw: Path, position: int) -> int:
-    """The number of the line in which a byte stands."""
-    line = 1
-    with raw.open("rb") as stream:
-        while position > 0 and (chunk := stream.read(min(BLOCK, position))):
-            line, position = line + chunk.count(b"\n"), position - len(chunk)
-    return line
-
-
 def _header(raw: Path) -> list[str]:
     import csv as standard
 
@@ -225,8 +143,11 @@ class _Csv:
     def schema(self, types: list[pa.DataType]) -> pa.Schema:
         return pa.schema(list(zip(self.names, types, strict=True)))
 
-    def batches(self, types: list[pa.DataType] | None = None, *, ahead: bool = True) -> Iterator[pa.RecordBatch]:
-        """The rows as text, or in these types, where an empty cell is null; read `ahead` of who takes them, or not."""
+    def batches(
+        self, types: list[pa.DataType] | None = None, words: tuple[str, str] | None = None, *, ahead: bool = True
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows as text, or in these types, where an empty cell is null, and `words` are true and false; read
+        `ahead` of who takes them, or not."""
         wrong: list[pacsv.InvalidRow] = []
 
         def refuse(row: pacsv.InvalidRow) -> str:
@@ -243,6 +164,8 @@ class _Csv:
             column_types=dict(zip(self.names, types or [pa.string()] * len(self.names), strict=True)),
             strings_can_be_null=types is not None,
             null_values=[""],
+            true_values=words[:1] if words else None,
+            false_values=words[1:] if words else None,
         )
         try:
             with pacsv.open_csv(self.raw, read, parse, convert) as reader:
@@ -252,7 +175,7 @@ class _Csv:
                 return
             if wrong:
                 raise TableError(self._ragged(wrong[0])) from error
-            _check_text(self.raw)
+            check_text(self.raw)
             raise
 
     def _header_lines(self) -> int:
@@ -311,10 +234,14 @@ class _Kind:
         if self.words is None:
             return
         self.words |= set(pc.unique(values.slice(0, 8)).to_pylist())
-        if any(self.words <= pair for pair in _BOOLEANS):
+        if self.spelling():
             self.words |= set(pc.unique(values).to_pylist()[:3])
-        if not any(self.words <= pair for pair in _BOOLEANS):
+        if not self.spelling():
             self.words = None
+
+    def spelling(self) -> tuple[str, str] | None:
+        """How true and false are written, where there is nothing else."""
+        return next((pair for pair in _BOOLEANS if self.words is not None and self.words <= set(pair)), None)
 
     def _integers(self, values: pa.Array) -> pa.Array | None:
         """Whole numbers that are written as we would: neither 007 nor -0 nor +1 nor 0x1F."""
@@ -407,7 +334,7 @@ def json_lines(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         for row in rows:
             for name, value in row.items():
                 kinds.setdefault(name, set()).add(_kind(value))
-    schema = pa.schema([(name, _json_type(found)) for name, found in kinds.items()])
+    schema = pa.schema([_field(name, found - {"null"}) for name, found in kinds.items()])
     mixed = {name for name, found in kinds.items() if not _are_of_one_kind(found - {"null"})}
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -443,9 +370,15 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
     return row
 
 
-def _exact_float(text: str) -> float | str:
-    """A number with a fraction or an exponent; beyond what a float can be, its text."""
-    return text if is_beyond(text) else float(text)
+class _Beyond(str):
+    """A number that is beyond what a float can be, as it is written."""
+
+    __slots__ = ()
+
+
+def _exact_float(text: str) -> float | _Beyond:
+    """A number with a fraction or an exponent."""
+    return _Beyond(text) if is_beyond(text) else float(text)
 
 
 def is_beyond(text: str) -> bool:
@@ -464,7 +397,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, float):
         return "float"
     if isinstance(value, str):
-        return "str"
+        return "big" if isinstance(value, _Beyond) else "str"
     return _list_kind(value) if isinstance(value, list) else "nested"
 
 
@@ -490,8 +423,13 @@ def _one_list_kind(kinds: set[str]) -> str:
     return max(lists, key=lambda kind: kind.endswith("float"))
 
 
+def _field(name: str, kinds: set[str]) -> pa.Field:
+    kind = _json_type(kinds)
+    documents = pa.types.is_string(kind) and kinds and not kinds & _SCALARS
+    return pa.field(name, kind, metadata=DOCUMENTS if documents else None)
+
+
 def _json_type(kinds: set[str]) -> pa.DataType:
-    kinds = kinds - {"null"}
     single = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
     if len(kinds) == 1 and kinds <= set(single):
         return single[kinds.pop()]
@@ -505,7 +443,7 @@ def _json_type(kinds: set[str]) -> pa.DataType:
 
 def _are_of_one_kind(kinds: set[str]) -> bool:
     """Whether a column of text is of text alone, or of documents alone: then no value can be taken for another."""
-    return kinds <= {"str"} or not kinds & {"str", "bool", "int", "big", "float"}
+    return kinds <= {"str"} or not kinds & _SCALARS
 
 
 def _as(value: Any, kind: pa.DataType, mixed: bool = False) -> Any:
@@ -513,8 +451,10 @@ def _as(value: Any, kind: pa.DataType, mixed: bool = False) -> Any:
     if value is None:
         return None
     if pa.types.is_string(kind):
+        if isinstance(value, _Beyond):
+            return value + NOT_TEXT
         if isinstance(value, str):
-            return value
+            return value + TEXT if value.endswith((NOT_TEXT, TEXT)) else value
         return json.dumps(value, sort_keys=True, ensure_ascii=False) + (NOT_TEXT if mixed else "")
     if pa.types.is_list(kind):
         return [_as(item, kind.value_type) for item in value]

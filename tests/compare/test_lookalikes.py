@@ -118,6 +118,16 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         jsonl("1e19", "1.5"),
         {},
     ),
+    "a text that ends as other values are marked": (jsonl('"a"', "1"), jsonl('"a"', '"1 (not text)"'), {}),
+    "a text that is all there is and ends so": (jsonl('"a (not text)"', "1"), jsonl('"a (not text)"', '"1"'), {}),
+    "a document and its text": (jsonl('{"a": 1}', '{"a": 2}'), jsonl(*[f'"{{\\"a\\": {n}}}"' for n in (1, 2)]), {}),
+    "a struct and its text": (table(x=[{"a": 1}] * 9), table(x=['{"a": 1}'] * 9), {}),
+    "bytes and their digits": (table(x=[b"ab"] * 9), table(x=["0x6162"] * 9), {}),
+    "a number beyond a float and its text": (jsonl("1e400", "1e401"), jsonl('"1e400"', '"1e401"'), {}),
+    "numbers and their text": (jsonl("1", "2"), jsonl('"1"', '"2"'), {}),
+    "truths and their text": (jsonl("true", "false"), jsonl('"true"', '"false"'), {}),
+    "lists and their text": (jsonl("[1, 2]", "[3, 4]"), jsonl('"[1, 2]"', '"[3, 4]"'), {}),
+    "lists of texts and their text": (jsonl('["a"]', '["b"]'), jsonl(*[f'"[\\"{one}\\"]"' for one in "ab"]), {}),
     "four hundred digits": (csv("9" * 400, "5.5"), csv("inf", "5.5"), {}),
 }
 

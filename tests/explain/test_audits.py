@@ -263,7 +263,7 @@ def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
     assert {"factors", "commits", "inside code", "inside parameters"} <= {line["stage"] for line in lines}
     alone = [line for line in lines if line["stage"] == "factors" and line["from_b"] == ["code"]]
     assert [(line["score"], line["rows_as_b"]) for line in alone] == [(0.0, 0.0)]
-    assert alone[0]["told"] == "0% of the change and 0% of the moved rows, is A"
+    assert alone[0]["told"] == "0 % of the change and 0 % of the moved rows, is A"
     journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     told = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
     assert len(told) == len(lines)

@@ -116,6 +116,21 @@ def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
     assert played.asked < 2**5 - 2
 
 
+def test_what_restores_a_leaves_out_what_does_nothing() -> None:
+    """Neither end shows that q and r have to be reverted together, and that z may stay as in B."""
+    found = play("pqrz", lambda s: ("p" in s) * (0.5 * ("q" in s) + 0.5 * ("r" in s)))
+    assert set(found.restores) == {("p",), ("q", "r")}
+    for reverted in found.restores:
+        assert found.values[frozenset("pqrz") - set(reverted)].restores
+
+
+def test_a_factor_does_nothing_only_where_every_pair_of_hybrids_shows_it() -> None:
+    found = play("abz", lambda s: float({"a", "b"} <= s))
+    assert [name for name in "abz" if found.idle(name)] == ["z"]
+    found = play("abz", lambda s: float("a" in s), broken=lambda s: s == {"b"})
+    assert not any(map(found.idle, "abz"))
+
+
 def test_a_majority_that_no_end_shows_is_found_by_all_hybrids() -> None:
     found = play("abcde", lambda s: float(len(s & {"a", "b", "c"}) >= 2))
     assert rounded(found) == {"a": round(1 / 3, 9), "b": round(1 / 3, 9), "c": round(1 / 3, 9), "d": 0.0, "e": 0.0}

@@ -89,6 +89,13 @@ def test_either_of_two_is_found_with_the_other_as_alternative() -> None:
     assert not found.restoring
 
 
+def test_each_of_three_is_an_alternative_once() -> None:
+    found, runs = find(names(30), lambda s: bool(s & {"p004", "p013", "p022"}))
+    assert len(found.names) == 1
+    assert sorted([found.names, *found.alternatives]) == [("p004",), ("p013",), ("p022",)]
+    assert runs <= 3 * math.ceil(math.log2(30)) + 6
+
+
 def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
     needs = {"p009": frozenset({"p003"})}
     found, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
@@ -130,10 +137,13 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
         found, asked = find(
             items,
             lambda s, guilty=guilty: guilty in s,
-            crashes=lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs),
+            crashes=(crashes := lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs)),
         )
         assert guilty in found.names
         assert found.sufficient
+        for name in found.names:
+            without = frozenset(found.names) - {name}
+            assert guilty not in without or crashes(without), "it can be left out"
         sharp += found.names == (guilty,)
         runs.append(asked)
     assert sharp >= 6
@@ -292,5 +302,5 @@ def test_points_that_cannot_be_tried_are_skipped() -> None:
 
 
 def test_a_change_that_skipped_points_hide_is_a_range() -> None:
-    change, _ = walk(50, 25, {24, 25, 26})
+    change, _ = walk(50, 25, {24, 25, 26, 41, 47})  # those behind are looked at, and hide nothing
     assert (change.before, change.after, change.exact, change.skipped) == (23, 27, False, (24, 25, 26))

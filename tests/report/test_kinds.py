@@ -19,10 +19,10 @@ COLUMNS = {
     "the likeliest class of v changes in 10 of 400 rows, most often cat to dog (7); 10 move, by up to 0.5": replace(
         BASE, kind="probability", flips=10, flip_matrix=MATRIX, max_abs=0.5, members=("p_cat", "p_dog")
     ),
-    "v changes in 10 of 400 rows (from rank 2 on, the top 10 have 98% in common, Kendall's tau-b 0.95)": replace(
+    "v changes in 10 of 400 rows (from rank 2 on, the top 10 have 98.0 % in common, Kendall's tau-b 0.95)": replace(
         BASE, kind="ranking", flips=10, measures=RANKING
     ),
-    "10 of 400 texts of v differ, by 12% of their length on average": replace(
+    "10 of 400 texts of v differ, by 12.0 % of their length on average": replace(
         BASE, kind="text", measures={"edit_distance_of_differing": 0.12}
     ),
     "10 of 400 documents of v differ, most often at a[].b": replace(

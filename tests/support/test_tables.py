@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support import tables_text
+from repro_tui.support import csv_bytes, tables_text
 from repro_tui.support.context import Context
 from repro_tui.support.normalise import normalise_file
 from repro_tui.support.tables import TableError, normalise
@@ -107,7 +107,7 @@ def test_every_cell_is_read_by_the_rules(
     tmp_path: Path, texts: list[str], later: list[str], window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the first rows, by which types are guessed, or after them; looked at in pieces of any size."""
-    monkeypatch.setattr(tables_text, "WINDOW", window)
+    monkeypatch.setattr(csv_bytes, "WINDOW", window)
     monkeypatch.setattr(tables_text, "BLOCK", 32)
     values = [*texts, *[texts[0]] * 30, *later]
     out = io.StringIO()

@@ -37,15 +37,15 @@ CAUSES = Causes(
     runs=9,
     cached=4,
     unresolved=(Unresolved(("packages scipy",), "it cannot be built: no wheel of scipy 1.14 for this Python"),),
-    sentences=("96 % of the change needs the code and parameters.boost together; numpy explains 4 %.",),
+    sentences=("96.0 % of the change needs the code and parameters.boost together; numpy explains 4.0 %.",),
 )
 LEDGER = (
-    ("factors", ["code"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
-    ("factors", ["parameters"], 0.0, 0.0, "0% of the change and 0% of the moved rows, is A"),
-    ("factors", ["code", "parameters"], 0.96, 0.41, "96% of the change and 41% of the moved rows, is neither"),
-    ("inside environment", ["packages numpy", "packages pandas"], 1.0, 1.0, "100% of the change, is B"),
+    ("factors", ["code"], 0.0, 0.0, "0 % of the change and 0 % of the moved rows, is A"),
+    ("factors", ["parameters"], 0.0, 0.0, "0 % of the change and 0 % of the moved rows, is A"),
+    ("factors", ["code", "parameters"], 0.96, 0.41, "96.0 % of the change and 41.0 % of the moved rows, is neither"),
+    ("inside environment", ["packages numpy", "packages pandas"], 1.0, 1.0, "100 % of the change, is B"),
     ("inside environment", ["packages scipy"], None, None, "unresolved: it cannot be built: no wheel of scipy 1.14"),
-    ("releases of numpy", ["numpy 2.0.0"], 1.0, 1.0, "100% of the change, is B"),
+    ("releases of numpy", ["numpy 2.0.0"], 1.0, 1.0, "100 % of the change, is B"),
 )
 
 

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.report.words import culprit_text
-from repro_tui.support.text import plural, shorten_middle, show
+from repro_tui.support.text import part, plural, shorten_middle, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.export import Table
 from repro_tui.tui.finding_table import finding_table, text_table
@@ -37,7 +37,7 @@ COLUMNS = [
 TRIED = [
     ColumnSpec("searched", 12, 1),
     ColumnSpec("taken from B", 16, 3),
-    ColumnSpec("change", 7, right=True),
+    ColumnSpec("change", 8, right=True),
     ColumnSpec("rows as B", 9, right=True),
     ColumnSpec("outputs", 11, 1),
 ]
@@ -57,15 +57,20 @@ class Ledger:
         entry = self.tried[row]
         score = entry.get("score")
         from_b = shorten_middle(show(", ".join(entry["from_b"]), 2000), max(5, widths[1]))
-        change = "" if score is None else f"{round(score, 2) + 0.0:.0%}"
+        change = "" if score is None else _brief(signed_part(score))
         rows = entry.get("rows_as_b")
         return (
             text_of(entry["stage"], widths[0], "quiet"),
             Text(from_b, style="loud"),
             Text(change),
-            Text("" if rows is None else f"{rows:.0%}"),
+            Text("" if rows is None else _brief(part(rows))),
             text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[4])),
         )
+
+
+def _brief(told: str) -> str:
+    """A part of a whole as a narrow column has room for it."""
+    return told.replace("less than ", "<").replace("more than ", ">")
 
 
 class Candidates:
