@@ -27,7 +27,7 @@ from typing import Any
 from repro_tui.compare.statistics import interval
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT_S = 240
+TIMEOUT_S = 400
 COMPARE, EXPLAIN = "repro_tui/compare", "repro_tui/explain"
 NOISE = ["test_exchange", "test_noise", "test_all_runs", "test_truth_table"]
 TESTS = {
@@ -37,7 +37,7 @@ TESTS = {
     f"{COMPARE}/noise_columns.py": [*NOISE, "test_types"],
     f"{COMPARE}/noise_rows.py": NOISE,
     f"{COMPARE}/alignment.py": ["test_all_runs", "test_predictions", "test_database", "test_properties"],
-    f"{COMPARE}/answered.py": ["test_all_runs", "test_predictions"],
+    f"{COMPARE}/answered.py": ["test_answered", "test_all_runs", "test_predictions"],
     f"{COMPARE}/outcomes.py": ["test_predictions", "test_traps", "test_scale", "test_kinds", "test_measures"],
     f"{COMPARE}/numbers.py": ["test_numbers", "test_traps", "test_scale", "test_types", "test_predictions"],
     f"{EXPLAIN}/game.py": ["test_game", "test_function", "test_budget"],

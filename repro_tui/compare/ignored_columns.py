@@ -30,6 +30,19 @@ def _ignored(name: str, validation: Validation, settings: Settings) -> bool:
     return declared or any(fnmatchcase(f"predictions.{name}", pattern) for pattern in settings.ignore)
 
 
+def unused(runs: Sequence[Run], validation: Validation, settings: Settings) -> tuple[str, ...]:
+    """The rules of the record and the command line that fit no output column, which a slip of the pen makes."""
+    names = dict.fromkeys(name for run in runs for name in pq.read_schema(run.predictions).names)
+    key = settings.key or validation.key
+    free = [f"predictions.{name}" for name in names if name not in key]
+    patterns = [pattern for pattern in settings.ignore if pattern.startswith("predictions.")]
+    return (
+        *(f"--ignore {one}" for one in patterns if not any(fnmatchcase(name, one) for name in free)),
+        *(f"--column-tolerance {name}" for name in settings.column_tolerances if name not in names),
+        *(f"validation.columns.{name}" for name in validation.columns if name not in names),
+    )
+
+
 def without(runs: Sequence[Run], ignored: Sequence[str], folder: Path) -> list[Run]:
     """The runs as they are without these columns, so that runs that differ nowhere else are the same bytes."""
     if not ignored:

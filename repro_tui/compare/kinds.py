@@ -189,17 +189,19 @@ def adds_up(numbers: Any, sums: Any) -> bool:
 
 
 def _document(values: pa.ChunkedArray) -> str:
-    """Whether texts are JSON tables or lists: all of them begin as one, and the first two hundred are read."""
+    """Whether texts are JSON lists of texts and whole numbers, which may be items of a ranking, or other documents: all
+    of them begin as one, and the first two hundred are read."""
     values = values.drop_null()
     if not len(values) or not pc.all(pc.match_substring_regex(values, r"^\s*[\[{]")).as_py():
         return ""
-    found = set()
+    items = True
     for text in values.slice(0, PARSED).to_pylist():
         try:
-            found.add(type(loads(text)))
+            found = loads(text)
         except (ValueError, RecursionError):
             return ""
-    return "list" if found == {list} else "table"
+        items = items and isinstance(found, list) and all(type(one) in (str, int) for one in found)
+    return "list" if items else "table"
 
 
 def _sizes(values: pa.ChunkedArray) -> dict[str, float]:
@@ -292,7 +294,7 @@ def _of_integer(name: str, told: Profile) -> tuple[Kind, str]:
 
 def _of_text(name: str, told: Profile) -> tuple[Kind, str]:
     if told.document == "list" and _RANKING.search(name):
-        return "ranking", "JSON lists, and named like a ranking"
+        return "ranking", "JSON lists of items, and named like a ranking"
     if told.document:
         return "json", "JSON documents"
     long = told.distinct > MOST_LABELS and told.length > LONG_TEXT

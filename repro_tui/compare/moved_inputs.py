@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import Database, parquet, quoted
+from repro_tui.compare.database import Database, literal, parquet, quoted
 from repro_tui.compare.slices import find_slices
-from repro_tui.model.predictions import PredictionsArea, Slice
+from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Slice
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
 
-FORMAT = "1"
+FORMAT = "2"
 MOST_ROWS = 200_000  # of the inputs, evenly spaced: an answer about shares needs no more
 
 
@@ -30,7 +30,7 @@ def slices_of(area: PredictionsArea, folder: Path, predictions: Path, context: C
     if area.status == "same" or not area.differences or not inputs.exists():
         return ()
     digests = [context.cache.hashes.digests(path).sha256 for path in (inputs, differences)]
-    key = digest_text(FORMAT, *digests, *area.key)
+    key = digest_text(FORMAT, *digests, *area.key, *_still(area))
     known = context.cache.read_note("slices", key)
     if not isinstance(known, list):
         known = [to_plain(found) for found in _find(area, inputs, differences, predictions, context)]
@@ -41,17 +41,25 @@ def slices_of(area: PredictionsArea, folder: Path, predictions: Path, context: C
 def _find(
     area: PredictionsArea, inputs: Path, differences: Path, predictions: Path, context: Context
 ) -> tuple[Slice, ...]:
-    flips = any(column.flips for column in area.columns)
+    still = _still(area)
+    flips = any(column.flips for column in area.columns if column.name not in still)
     names = pq.read_schema(inputs).names
     if not set(area.key) <= set(names):
         return ()
     chosen = "flip" if flips else "verdict = 'different'"
+    chosen += " AND noise IS DISTINCT FROM 'within'"
+    chosen += f' AND "column" NOT IN ({", ".join(map(literal, still))})' if still else ""
     moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
     database = Database(context.cache.temporary(), context.settings.memory_limit)
     with closing(database), database.pair(inputs, predictions) as connection:
         table = connection.sql(_query(area.key, names, moved, pq.read_metadata(inputs).num_rows)).to_arrow_table()
     which = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
     return find_slices(_only(table, names, area.key), which, "flip" if flips else "move")
+
+
+def _still(area: PredictionsArea) -> tuple[str, ...]:
+    """The columns that are the same: what moves in them, as noise does, says nothing of the difference."""
+    return tuple(column.name for column in area.columns if column.verdict in SAME_VERDICTS)
 
 
 def _only(table: pa.Table, names: list[str], key: tuple[str, ...]) -> pa.Table:

@@ -91,6 +91,12 @@ class Measured:
         return replace(self, found=tuple(one for one in self.found if one.column in names))
 
     @property
+    def rows_beyond(self) -> dict[str, Bits]:
+        """The rows that moved beyond their own noise, of the columns that have some: of ids every row would, always."""
+        blind = {one.column for one in self.found if one.blind}
+        return {name: rows for name, rows in self.beyond.items() if name not in blind}
+
+    @property
     def mean(self) -> Floats:
         """The columns' distances between runs by their values, each in units of its own mean, averaged."""
         moving = [one.values for one in self.found if one.values.any() and not one.only_tested]

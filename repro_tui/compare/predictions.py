@@ -18,7 +18,7 @@ from repro_tui.compare.columns import columns_of
 from repro_tui.compare.database import Database
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.feeding import feed
-from repro_tui.compare.ignored_columns import ignored_columns, without
+from repro_tui.compare.ignored_columns import ignored_columns, unused, without
 from repro_tui.compare.kinds import kind_of, profile
 from repro_tui.compare.noise import (
     FEWEST,
@@ -73,12 +73,14 @@ def compare_predictions(
     try:
         with closing(database):
             ignored = ignored_columns((*a, *b), validation, settings)
+            idle = tuple(show(rule, 200) for rule in unused((*a, *b), validation, settings))
             a, b = (without(side, ignored, database.scratch) for side in (a, b))
             found = unify(a, b, settings.key or validation.key, database.scratch / "unified")
             area = _Comparison(
                 found.a, found.b, validation, settings, folder, database, context, recorded, still
             ).area()
-            return replace(_in_own_types(area, found), ignored=tuple(show(name, 200) for name in ignored))
+            left_out = tuple(show(name, 200) for name in ignored)
+            return replace(_in_own_types(area, found), ignored=left_out, unused=idle)
     finally:
         remove_tree(database.scratch)
 
@@ -120,16 +122,17 @@ class _Comparison:
     def area(self) -> PredictionsArea:
         still = (self.recorded or is_deterministic(self.a), is_deterministic(self.b))
         noise = Noise(len(self.b), None if self.recorded or len(self.a) < 2 else still[0], _known(self.b, still[1]))
+        shown = all(still) and len(self.b) >= self.still
         if problem := self._other_counts():
             area = self._pair(self.b[0], self.folder)
-            return replace(area, status="unknown", verdict="not-comparable", noise=noise, what=problem, do=DO_ROWS)
+            return _not_comparable(area, noise, problem, DO_ROWS, shown=shown)
         if problem := self._unanswered():
             area = self._pair(self.b[0], self.folder)
             told = "; ".join(filter(None, (problem, area.what)))
-            return replace(area, status="unknown", verdict="not-comparable", noise=noise, what=told, do=DO_KEYS)
+            return _not_comparable(area, noise, told, DO_KEYS, shown=shown)
         area = self._worst_pair()
         if area.verdict == "not-comparable" and area.what:
-            return replace(area, noise=noise)
+            return _not_comparable(area, noise, area.what, area.do, shown=shown)
         if all(still):
             area = replace(area, columns=tuple(_still(column) for column in area.columns))
         if area.verdict != "drift":
@@ -296,7 +299,7 @@ class _Comparison:
         judged = _with_members([_in_all_runs(c, verdicts, verdict) for c in area.columns])
         columns = tuple(replace(c, noise_abs=_within(measured, wanted, c)) for c in judged)
         if noise.runs >= FEWEST:
-            mark(self.folder / FILE, measured.beyond)
+            mark(self.folder / FILE, measured.rows_beyond)
             columns = tuple(replace(c, beyond_noise=_beyond(measured, wanted, c)) for c in columns)
             noise = replace(noise, by_chance=by_chance(len(self.a), len(self.b)))
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
@@ -346,12 +349,29 @@ def _with_members(columns: Sequence[Column]) -> list[Column]:
     ]
 
 
+def _not_comparable(area: PredictionsArea, noise: Noise, what: str, do: str, *, shown: bool) -> PredictionsArea:
+    """The area where rows are missing, strange or twice. What is seen in the others is kept; that a column is the same
+    is not said, as it is not known of every row, and that it drifts only where runs were `shown` not to vary."""
+
+    def open_one(column: Column) -> Verdict:
+        if column.verdict in SAME_VERDICTS:
+            return "not-comparable"
+        return "undecided" if column.verdict == "drift" and not shown else column.verdict
+
+    columns = tuple(replace(column, verdict=open_one(column)) for column in area.columns)
+    again = _area(columns, area.rows, area.key, area.differences, area.worst, area.rule)
+    return replace(
+        again, status="unknown", verdict="not-comparable", noise=noise, what=what, do=do, compared=area.compared
+    )
+
+
 def _within(measured: Measured, wanted: dict[str, RunColumn], column: Column) -> float | None:
     return measured.largest_within[wanted[column.name].name] if column.name in wanted else None
 
 
 def _beyond(measured: Measured, wanted: dict[str, RunColumn], column: Column) -> int | None:
-    return measured.beyond[wanted[column.name].name].count if column.name in wanted else None
+    rows = measured.rows_beyond.get(wanted[column.name].name) if column.name in wanted else None
+    return None if rows is None else rows.count
 
 
 def _known(runs: Sequence[Run], still: bool) -> bool | None:

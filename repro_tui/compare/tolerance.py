@@ -36,10 +36,10 @@ class Rule:
     epsilon: float
     units: int
     origin: str
-    no_flips: bool
-    scale: float
-    documents: bool
-    by_size: bool
+    no_flips: bool = False
+    scale: float = 0.0
+    documents: bool = False
+    by_size: bool = False
 
     @property
     def words(self) -> str:

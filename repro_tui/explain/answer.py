@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.explain.drill import Found, Moved, Things
@@ -25,13 +25,9 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
     from dataclasses import replace
 
     order = search.factors.names
-    open_ones = {
-        factor
-        for group in attribution.groups
-        if any(_makes_it(attribution, one) for one in group)  # what the others of the group do is not known, not shared
-        for factor in group
-    }
-    named = [(one, tuple(_culprits(one, search.context.redactor))) for one in found]
+    open_ones = {factor for group in attribution.groups for factor in group}  # what each does is not known, not shared
+    single = {names[0] for names in attribution.restores if len(names) == 1}
+    named = [(one, tuple(_culprits(one, search.context.redactor, single))) for one in found]
     told = Causes(
         factors=order,
         smallest=attribution.smallest,
@@ -64,16 +60,12 @@ def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Execut
     )
 
 
-def _makes_it(attribution: Attribution, factor: str) -> bool:
-    value = attribution.values.get(frozenset({factor}))
-    return bool(value and value.reproduces)
-
-
 def _number(value: float) -> float:
     return round(value, 6) + 0.0  # no minus zero
 
 
-def _culprits(one: Found, redactor: Redactor) -> Iterator[Culprit]:
+def _culprits(one: Found, redactor: Redactor, single: Container[str]) -> Iterator[Culprit]:
+    """The guilty things of one search; `single` are the factors that restore A when they alone are reverted."""
     if isinstance(one, Moved):
         yield Culprit(one.factor, one.path, one.a, one.b, sufficient=one.whole)
         return
@@ -82,7 +74,8 @@ def _culprits(one: Found, redactor: Redactor) -> Iterator[Culprit]:
         a, b = (_hidden(inside.factor, inside.path(name), value, redactor) for value in inside.sides(name))
         enough = culprits.sufficient and len(culprits.names) == 1
         path = tuple(show(part, 300) for part in inside.path(name))
-        yield Culprit(inside.factor, path, a, b, enough, name in culprits.restoring)
+        alone = name in culprits.restoring and inside.factor in single
+        yield Culprit(inside.factor, path, a, b, enough, alone)
 
 
 def _hidden(factor: str, path: tuple[str, ...], value: Any, redactor: Redactor) -> Any:

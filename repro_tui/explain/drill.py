@@ -234,7 +234,9 @@ class Drill:
             before, after = (way.tree(at, self.search.context) for at in (change.before, change.after))
             where = f"commit {way.guilty(change.after).id[:SHORT]}"
             inside = inside_code(before, after, factors.not_code(*self.search.pair.workspaces), where)
-            yield from self._things(inside, self.search.ruler_between(low, high))
+            between = self.search.ruler_between(low, high)
+            if between.apart:
+                yield from self._things(inside, between)
 
 
 def outcome_of(value: Value) -> Outcome:

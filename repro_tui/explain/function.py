@@ -44,8 +44,11 @@ class Explanation:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The Shapley share of each factor; they add up to 1."""
-        return dict(self.attribution.shares) if self.attribution else {}
+        """The Shapley share of each factor; they add up to 1, and factors that cannot be told apart have none."""
+        if self.attribution is None:
+            return {}
+        open_ones = {name for group in self.attribution.groups for name in group}
+        return {name: share for name, share in self.attribution.shares.items() if name not in open_ones}
 
     @property
     def interactions(self) -> dict[Set, float]:
@@ -152,13 +155,15 @@ class _Explained:
     workers: int
     low: Any = None
     high: Any = None
+    unit: float = 1.0
     calls: int = 0
     known: dict[Set, Value] = field(default_factory=dict)
 
     def run(self, likely: Mapping[str, float], shares: bool | None) -> Explanation:
         factors = tuple(name for name in {**self.a, **self.b} if self._differs(name))
         self.low, self.high = self._end(self.a, "A"), self._end(self.b, "B")
-        whole = _way(self.low, self.high)
+        self.unit = _unit(self.low, self.high)
+        whole = _way(self.low, self.high, self.unit)
         if not math.isfinite(whole):
             raise Refused("the answers for A and B have NaN or infinity in different places: they cannot be measured")
         if not factors or whole == 0:
@@ -241,7 +246,8 @@ class _Explained:
             return Value(None, f"{type(error).__name__}: {error}")
 
     def _measured(self, answer: Any) -> Value:
-        whole, to_a, to_b = _way(self.low, self.high), _way(self.low, answer), _way(answer, self.high)
+        ways = (self.low, self.high), (self.low, answer), (answer, self.high)
+        whole, to_a, to_b = (_way(one, other, self.unit) for one, other in ways)
         score = (whole + to_a - to_b) / (2 * whole)  # <s - a, b - a> / |b - a|^2
         if not math.isfinite(score):
             return Value(None, "its answer has NaN or infinity where those of A and B have none")
@@ -267,18 +273,40 @@ def _array(answer: Any) -> Any:
     import numpy as np
 
     found = np.asarray(answer)
-    if found.dtype.kind in "iuf":
+    if found.dtype.kind == "f":
         return found.astype(np.float64)
-    return found.astype(str) if found.dtype.kind in "bUO" else found
+    return found if found.dtype.kind in "iu" else found.astype(str) if found.dtype.kind in "bUO" else found
 
 
-def _way(one: Any, other: Any) -> float:
-    """|other - one|^2; labels are one-hot."""
+def _delta(one: Any, other: Any) -> Any:
+    """other - one; whole numbers are subtracted before they become floats, which would lose digits of large ones."""
     import numpy as np
 
-    if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+    if one.shape != other.shape or (one.dtype.kind in "iuf") != (other.dtype.kind in "iuf"):
         raise Refused(f"the answers are of other shapes or kinds: {one.shape} and {other.shape}")
-    if one.dtype.kind != "f":
+    if one.dtype.kind in "iu" and other.dtype.kind in "iu":
+        return np.asarray(other.astype(object) - one.astype(object)).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        one, other = one.astype(np.float64), other.astype(np.float64)
+        return np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, other - one)
+
+
+def _unit(one: Any, other: Any) -> float:
+    """What differences are told in, so that no square of one is too large or too small for a float."""
+    import numpy as np
+
+    if one.dtype.kind not in "iuf":
+        return 1.0
+    sizes = np.abs(_delta(one, other))
+    largest = float(np.max(sizes[np.isfinite(sizes)], initial=0.0))
+    return largest or 1.0
+
+
+def _way(one: Any, other: Any, unit: float) -> float:
+    """|other - one|^2 in squares of the unit; labels are one-hot."""
+    import numpy as np
+
+    if one.dtype.kind not in "iuf" and one.dtype.kind == other.dtype.kind and one.shape == other.shape:
         return 2.0 * float(np.count_nonzero(one != other))
-    delta = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, other - one)
-    return float(np.sum(np.square(delta)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sum(np.square(_delta(one, other) / unit)))

@@ -7,6 +7,7 @@ Source: Harsanyi (1963), A simplified bargaining model for the n-person cooperat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -81,6 +82,13 @@ class Attribution:
             for one in sorted(inner, key=lambda one: (len(one), sorted(one)))
             if (value := self.values[one]).score is not None
         )
+
+    def effects(self, factor: str) -> tuple[float, float]:
+        """What a factor does alone in A, and what taking it back alone undoes in B; 0 where that is not known."""
+        alone, without = (self.values.get(one) for one in (frozenset({factor}), frozenset(self.factors) - {factor}))
+        forward = alone.score if alone else None
+        rest = without.score if without else None
+        return forward or 0.0, 0.0 if rest is None else 1.0 - rest
 
     def idle(self, factor: str) -> bool:
         """Whether a factor was seen to do nothing: every two hybrids that differ in it alone are as near to B."""
@@ -159,6 +167,10 @@ class _Game:
             with suppress(BudgetSpent):
                 self.values[chosen] = self.evaluate([chosen])[0]
 
+    def _counts(self, chosen: Set, dividend: float) -> bool:
+        """Whether a dividend is told: of several factors it is a sum of many values, each with its own noise."""
+        return abs(dividend) > max(self.threshold, self.nothing * math.sqrt(2 ** len(chosen) - 1))
+
     def _score(self, chosen: Set) -> float | None:
         value = self.values.get(chosen)
         return value.score if value else None
@@ -184,8 +196,9 @@ class _Game:
 
     def _of_screen(self) -> Attribution | None:
         """The answer where effects add up; None where the factors that act do not make B, or the others not A."""
-        shares = {factor: self._score(frozenset({factor})) or 0.0 for factor in self.factors}
-        dividends = {frozenset({f}): share for f, share in shares.items() if abs(share) > self.threshold}
+        scores = {factor: self._score(frozenset({factor})) or 0.0 for factor in self.factors}
+        shares = {factor: score / sum(scores.values()) for factor, score in scores.items()}  # one but for noise
+        dividends = {frozenset({f}): share for f, share in shares.items() if self._counts(frozenset({f}), share)}
         needed = tuple(f for f in self.factors if frozenset({f}) in dividends or not self._idle(f))
         if not self._apart(frozenset(needed)):
             return None
@@ -262,7 +275,7 @@ class _Game:
         return Attribution(
             self.factors,
             dict.fromkeys(self.factors, 0.0) | shapley(found, names),
-            {chosen: dividend for chosen, dividend in found.items() if abs(dividend) > self.threshold},
+            {chosen: dividend for chosen, dividend in found.items() if self._counts(chosen, dividend)},
             smallest=self._smallest(values),
             restores=self._restores(self.values),
             threshold=self.threshold,
@@ -286,7 +299,7 @@ class _Game:
         return Attribution(
             self.factors,
             {factor: shares[factor] for factor in self.factors},
-            {chosen: dividend for chosen, dividend in dividends.items() if abs(dividend) > self.threshold},
+            {chosen: dividend for chosen, dividend in dividends.items() if self._counts(chosen, dividend)},
             smallest=self._smallest(self.values),
             restores=self._restores(self.values),
             groups=tuple(group for group in groups if len(group) > 1),

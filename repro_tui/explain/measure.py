@@ -19,6 +19,7 @@ from repro_tui.support.context import Context
 
 NEAR = 0.01  # of the whole way: what is nearer to an end is that end
 NEAR_IN_NOISE, WIDE, SIGMAS = 0.1, 0.2, 3.0
+SURE = 0.99  # that noise does not tell two ends apart
 REPEATS = (2, 5, 10)
 
 
@@ -35,6 +36,7 @@ class Ruler:
     zero: float = field(default=0.0, init=False)
     one: float = field(default=1.0, init=False)
     spread: float = field(default=0.0, init=False)
+    _scatter: float = field(default=0.0, init=False)
     _projector: Projector = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,12 +49,25 @@ class Ruler:
         self.zero, self.one = statistics.fmean(low or [0.0]), statistics.fmean(high or [1.0])
         way = abs(self.one - self.zero) or 1.0
         pools = [statistics.variance(runs) for runs in (low, high) if len(runs) > 1]
-        self.spread = math.sqrt(statistics.fmean(pools)) / way if pools else 0.0
+        self._scatter = math.sqrt(statistics.fmean(pools)) if pools else 0.0
+        self.spread = self._scatter / way
 
     @property
     def apart(self) -> bool:
-        """Whether the two ends differ at all."""
-        return not self.project(self.high[0]).is_a
+        """Whether the two ends differ: at all, or where runs are noisy by more than their own runs do.
+
+        What was noticed in one pair of runs is looked for in the others, by Student's t: a search between ends that
+        only noise tells apart would find a cause, whatever it is.
+        """
+        from scipy.special import stdtrit
+
+        if not self.noisy:
+            return not self.project(self.high[0]).is_a
+        free = len(self.low) + len(self.high) - 4  # of each side one run laid out the way, and one is for the mean
+        if free < 1:
+            return False
+        error = self._scatter * math.sqrt(1 / (len(self.low) - 1) + 1 / (len(self.high) - 1))
+        return self.one - self.zero > float(stdtrit(free, SURE)) * error
 
     def project(self, run: Path) -> Projection:
         """One run between the ends."""

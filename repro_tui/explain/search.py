@@ -71,7 +71,7 @@ class Search:
         self.executor.tell("factors", attribution.smallest, "is the smallest set that reproduces B")
         with suppress(BudgetSpent):
             for name in guilty(attribution):
-                found.extend(self._inside(name))
+                found.extend(self._inside(name, attribution.effects(name)))
         return causes_of(self, attribution, found)
 
     def _steady(self) -> None:
@@ -130,9 +130,13 @@ class Search:
 
     # -- inside a factor ----------------------------------------------------------------------------------------
 
-    def _inside(self, factor: str) -> Iterator[Found]:
-        """What inside this factor makes the change, with the others where that shows: from B, else from A."""
-        for others in (frozenset(self.factors.names) - {factor}, frozenset[str]()):
+    def _inside(self, factor: str, effects: tuple[float, float]) -> Iterator[Found]:
+        """What inside this factor makes the change, with the others where that shows best: from B, or from A where the
+        factor does more there, as what hides it in B is the others' doing."""
+        from_b = frozenset(self.factors.names) - {factor}
+        in_a, in_b = map(abs, effects)
+        hidden = in_a - in_b > max(NEAR_IN_NOISE, self.ruler.nothing)
+        for others in (frozenset[str](), from_b) if hidden else (from_b, frozenset[str]()):
             ends = self._ends(factor, others)
             if ends is not None and ends.apart:
                 yield from Drill(self, factor, others, ends).run()

@@ -175,6 +175,8 @@ def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
             yield f"{_share(value)} of the change needs {of} together"
         else:
             yield f"{of} {'explain' if several or of in _PLURAL_WORDS else 'explains'} {_share(value)}{_of(value)}"
+    if more := ranked[MOST_NAMED:]:
+        yield f"and {plural(len(more), 'smaller part')}"
 
 
 def _takes(together: bool, plural: bool) -> str:
@@ -269,8 +271,7 @@ def _step(one: Moved) -> Iterator[str]:
 
 
 def _restores(causes: Causes, names: Names) -> Iterator[str]:
-    single = [group[0] for group in causes.restores if len(group) == 1]
-    alone = [one for one in causes.culprits if one.alone and (one.factor in single or len(causes.factors) == 1)]
+    alone = [one for one in causes.culprits if one.alone]
     if alone:
         told = [f"{thing(one.factor, one.path)} from {_value(one.b)} to {_value(one.a)}" for one in alone]
         yield f"Reverting {listed(told, 'or')} alone restores A."

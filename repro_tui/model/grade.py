@@ -21,10 +21,13 @@ LEVEL_WORDS: dict[Level, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One recorded metric against what the rebuilt deployment gives. `matches` None: unknown, which is no match."""
+    """One recorded metric against what the rebuilt deployment gives. `matches` None: unknown, which is no match.
+
+    `recorded` is null in a report where NaN or infinity was recorded.
+    """
 
     name: str
-    recorded: float
+    recorded: float | None
     rebuilt: float | None = None
     matches: bool | None = None
     note: str = ""

@@ -170,7 +170,8 @@ class Slice:
 class PredictionsArea:
     """The predictions' area of the report. `differences` counts the rows of differences.parquet.
 
-    `ignored` are the columns that were left out, as the record or the command line says. `compared`: the two runs whose
+    `ignored` are the columns that were left out, as the record or the command line says, `unused` the rules of both
+    that fit no column. `compared`: the two runs whose
     cells are shown, where they are not the first of each side: a later one differs more.
     """
 
@@ -191,3 +192,4 @@ class PredictionsArea:
     do: str = ""
     compared: str = ""
     ignored: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()

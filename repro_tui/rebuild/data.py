@@ -58,7 +58,7 @@ def _together(errors: list[Inconclusive]) -> Inconclusive:
 
 
 def _conclude(step: Step, record: Record, found: tuple[FetchedData, ...]) -> None:
-    unhashed = [item.path for item in record.data if not (item.sha256 or item.md5)]
+    unhashed = [item.path for item in record.data if not (item.sha256 or item.md5 or item.source == "git")]
     for path in unhashed:
         step.warn(f"data {show(path, 200)}: the record has no hash, so nothing says that it is the recorded data")
     step.matches = "unknown" if unhashed else "matches"

@@ -8,7 +8,7 @@ from typing import Any
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.model.predictions import Column, PredictionsArea, Stress, Verdict
+from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
 from repro_tui.support.text import part, shorten_middle, show
 
@@ -16,7 +16,7 @@ STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 MOST_NAMED = 3
 WEIGHTS = {"important": 0, "notice": 1, "info": 2}
 VERDICT_WORDS: dict[Verdict, str] = {
-    "identical": "Identical: the predictions are the same bytes",
+    "identical": "Identical: every prediction is the same to the last bit",
     "equal": "Equal: every prediction has the same value",
     "equal-to-rounding": "Equal to rounding: predictions differ by no more than floating-point rounding",
     "within-tolerance": "Within tolerance: predictions differ by less than the tolerance",
@@ -39,6 +39,8 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
         found.append(f"Neither record holds any {' or '.join(absent)}, so there was nothing to compare.")
     if areas.predictions.ignored:
         found.append(f"Left out of the predictions: {_listed([show(n, 80) for n in areas.predictions.ignored])}.")
+    if areas.predictions.unused:
+        found.append(f"No output column fits {_listed(list(areas.predictions.unused), 'or')}.")
     found += [text for side in (sides.a, sides.b) for text in _isolation(side)]
     return tuple(dict.fromkeys(found))
 
@@ -52,11 +54,38 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
             head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
             yield f"{head} {sentence(side.what)}{advice}"
     if not lost:
-        yield from compared(area, verdict)
+        first, *rest = compared(area, verdict, _runs(sides))
+        yield first
+        yield from _not_run(sides)
+        yield from rest
+        yield from _formats(sides)
 
 
-def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
-    """What the predictions' comparison says, in sentences."""
+def _not_run(sides: Sides) -> Iterator[str]:
+    """What is said of a commit is not said of the changes that were not in it."""
+    both = (("A", sides.a), ("B", sides.b))
+    dirty = [letter for letter, side in both if (side.record.get("code") or {}).get("dirty")]
+    if dirty:
+        yield f"The uncommitted changes of {_listed(dirty)} were not run: commit them, and audit again."
+
+
+def _runs(sides: Sides) -> str:
+    """In how many runs, where there were several; what was recorded is one."""
+    few, many = sorted(len(side.runs) for side in (sides.a, sides.b))
+    return "" if many < 2 else f", in {many} runs{' a side' if few == many else ''}"
+
+
+def _formats(sides: Sides) -> Iterator[str]:
+    """Outputs in two formats are told of: their values may be the same, and their bytes are not."""
+    of_a, of_b = (
+        list(dict.fromkeys(run.output_format for run in side.runs if run.output_format)) for side in (sides.a, sides.b)
+    )
+    if of_a and of_b and of_a != of_b:
+        yield f"A's outputs are {_listed(of_a)}, B's {_listed(of_b)}: the values were compared."
+
+
+def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterator[str]:
+    """What the predictions' comparison says, in sentences; `runs` are the words for how often each side was run."""
     grouped = {name for column in area.columns for name in column.members if column.verdict == verdict}
     moved = [column for column in area.columns if column.verdict == verdict and column.name not in grouped]
     moved.sort(key=lambda column: column.kind != "label")
@@ -66,12 +95,12 @@ def compared(area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
         advice = f" To do: {sentence(area.do)}" if area.do else ""
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
-        yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}."
+        yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}{runs if verdict in SAME_VERDICTS else ''}."
     if area.compared:
         yield f"The differing cells are from {area.compared}: these differ more than the first runs do."
     yield from (told for column in moved[:MOST_NAMED] if (told := _right(column)))
     yield from (f"{found.sentence}." for found in area.slices[:1] if found.kind == "leaf")
-    if verdict in ("drift", "within-noise", "undecided") and area.noise.sentence:
+    if (verdict in ("drift", "within-noise", "undecided") or area.noise.runs == 1) and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
         yield from own_noise(area)
 
@@ -117,7 +146,9 @@ def _moved(column: Column, area: PredictionsArea) -> str:
     if told := _by_kind(column, rows):
         return told
     largest = f"by up to {column.max_abs:.4g}" if column.max_abs is not None else "without a number for it"
-    flips = f", and {column.flips:,} cross the decision threshold" if column.flips else ""
+    limit = column.measures.get("threshold")
+    threshold = "the decision threshold" if limit is None else f"the decision threshold of {limit:g}"
+    flips = f", and {column.flips:,} cross {threshold}" if column.flips else ""
     return f"{show(column.name, 80)} moves {largest} in {column.different:,} of {rows} rows{flips}"
 
 
@@ -262,8 +293,8 @@ def _are(names: list[AreaName]) -> str:
     return "are" if len(names) > 1 or names == ["parameters"] else "is"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _listed(names: Sequence[str], word: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def sentence(text: str) -> str:

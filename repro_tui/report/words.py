@@ -19,7 +19,7 @@ ABSENT = "—"
 GLYPHS: dict[Change, str] = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?"}
 STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?", "not-recorded": "·"}
 MEANINGS: dict[Verdict, str] = {
-    "identical": "the predictions have the same types and the same bytes",
+    "identical": "the predictions have the same types, and are the same to the last bit",
     "equal": "the predictions are equal: only the sign of zero or a lossless type differs",
     "equal-to-rounding": "the predictions are equal but for the rounding of floating-point numbers",
     "within-tolerance": "every difference is within the tolerance, and no decision flips",
@@ -139,9 +139,11 @@ def metric_glyph(metric: Metric) -> str:
 def metric_cells(metric: Metric) -> tuple[str, str, str, str]:
     """A metric as recorded, as rebuilt, the change, and in a word whether they match."""
     rebuilt = ABSENT if metric.rebuilt is None else f"{metric.rebuilt:.6g}"
-    delta = ABSENT if metric.rebuilt is None else f"{metric.rebuilt - metric.recorded:+.3g}"
+    delta = ABSENT
+    if metric.rebuilt is not None and metric.recorded is not None:
+        delta = f"{metric.rebuilt - metric.recorded:+.3g}"
     word = {True: "matches", False: "off", None: "unknown"}[metric.matches]
-    return f"{metric.recorded!r}", rebuilt, delta, word
+    return ABSENT if metric.recorded is None else f"{metric.recorded!r}", rebuilt, delta, word
 
 
 def number(value: float | None) -> str:
@@ -232,6 +234,8 @@ def beside(area: PredictionsArea) -> Iterator[str]:
         yield f"the differing cells are from {area.compared}"
     if area.ignored:
         yield f"left out: {', '.join(area.ignored)}"
+    if area.unused:
+        yield f"no output column fits {', '.join(area.unused)}"
 
 
 def hybrid_text(hybrid: Hybrid) -> str:

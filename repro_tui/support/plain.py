@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_NUMBER = "float | None"  # the annotation of a field, as text
 
 
 def to_plain(value: Any) -> Any:
-    """The JSON values of a dataclass of the model; a number that JSON cannot hold becomes its name as text."""
-    return _finite(_builtins(value))
+    """The JSON values of a dataclass of the model. A number that JSON cannot hold becomes null in a field of numbers,
+    as the schemas have it, and elsewhere its name as text."""
+    return _finite(_of_numbers(value, _builtins(value)))
 
 
 def _builtins(value: Any) -> Any:
@@ -71,6 +74,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _of_numbers(value: Any, plain: Any) -> Any:
+    """The plain values, with null for what is not finite in a field that holds a number or nothing."""
+    if dataclasses.is_dataclass(value):
+        for one in dataclasses.fields(value):
+            of = getattr(value, one.name)
+            infinite = isinstance(of, float) and not math.isfinite(of)
+            plain[one.name] = None if infinite and one.type == _NUMBER else _of_numbers(of, plain[one.name])
+    elif isinstance(value, dict):
+        for item, key in zip(value.values(), plain, strict=True):
+            plain[key] = _of_numbers(item, plain[key])
+    elif isinstance(value, list | tuple):
+        return [_of_numbers(item, inner) for item, inner in zip(value, plain, strict=True)]
+    return plain
 
 
 def _finite(value: Any) -> Any:

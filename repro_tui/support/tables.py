@@ -84,9 +84,17 @@ def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterato
             return form, reader
     if head.startswith(b"\xff\xff\xff\xff"):
         return "Arrow", _arrow_stream
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] == b"{":
         return "JSON Lines", tables_text.json_lines
+    if _is_array(text):
+        raise TableError("the file is one JSON array: write JSON Lines, one object a line")
     return "CSV", tables_text.csv
+
+
+def _is_array(text: bytes) -> bool:
+    """Whether a text begins as a JSON array of objects or lists does, and not as a header of CSV."""
+    return text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"[")
 
 
 def _narrowed(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> dict[str, pa.DataType]:

@@ -364,7 +364,8 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates, parse_float=_exact_float)
     except (ValueError, RecursionError) as error:
-        raise TableError(f"line {number}: {str(error)[:200] or type(error).__name__}") from error
+        why = str(error)[:200] or type(error).__name__
+        raise TableError(f"line {number} is not one whole JSON object, as each line of JSON Lines is: {why}") from error
     if not isinstance(row, dict):
         raise TableError(f"line {number} is not an object")
     return row

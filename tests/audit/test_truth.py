@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import repro_tui
 from tests.audit.project import ROWS, Project
 
 SCORE = """\
@@ -121,3 +123,81 @@ def test_values_of_another_type_are_told_and_are_the_same(project: Project) -> N
     (column,) = predictions(result.report)["columns"]
     assert (result.status, column["verdict"], column["different"]) == (1, "drift", 1)
     assert "'n/a'" in column["note"]
+
+
+NOISY = (
+    '[row["id"], "yes" if {times} * x > 2 else "no", repr(x + random.gauss(0, 1)), "%032x" % random.getrandbits(128)]'
+)
+THREE = '["id", "label", "noisy", "request_id"]'
+
+
+def test_drift_beside_noise_is_reported_and_the_report_is_read_again(project: Project) -> None:
+    """Of a column that is one value in each side the distance within is 0: what is across is infinitely more."""
+    sides = [side(project, NOISY.format(times=times), header=THREE) for times in (2, 3)]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--ignore", "predictions.request_id")
+    assert result.status == 1, result.stderr
+    found = predictions(result.report)
+    assert (found["verdict"], found["noise"]["ratio"]) == ("drift", None)
+    (label,) = [column for column in found["columns"] if column["name"] == "label"]
+    assert label["verdict"] == "drift"
+    folder = Path(result.report["audit"]["folder"])
+    assert repro_tui.open_audit(folder).report().verdict == "drift"
+
+
+def test_of_ids_no_row_is_called_beyond_its_own_noise(project: Project) -> None:
+    one = side(project, NOISY.format(times=2), header=THREE)
+    project.record(a=one, b=one)
+    result = project.audit("--repeat", "5")
+    columns = {column["name"]: column for column in predictions(result.report)["columns"]}
+    assert columns["request_id"]["beyond_noise"] is None
+    assert not any("in request_id" in text and "beyond" in text for text in result.report["summary"])
+
+
+def test_rules_that_fit_no_column_are_told(project: Project) -> None:
+    one = side(project)
+    project.record(a=one, b=one)
+    file = project.folder / "record.json"
+    document = json.loads(file.read_text())
+    document["validation"]["columns"] = {"scroe": {"atol": 1.0}}
+    file.write_text(json.dumps(document))
+    result = project.audit("--ignore", "predictions.metta", "--ignore", "predictions.id", "--column-tolerance", "x=1")
+    assert predictions(result.report)["unused"] == [
+        "--ignore predictions.metta",
+        "--ignore predictions.id",
+        "--column-tolerance x",
+        "validation.columns.scroe",
+    ]
+    assert any(text.startswith("No output column fits --ignore predictions.metta") for text in result.report["summary"])
+
+
+def test_what_is_the_same_is_said_of_so_many_runs_in_such_formats(project: Project) -> None:
+    as_json = SCORE.replace("out.writerow({header})", "import json").replace(
+        "out.writerow({values})", 'target.write(json.dumps({{"id": row["id"], "score": 2.0 * x}}) + "\\n")'
+    )
+    a, b = side(project), side(project)
+    program = as_json.format(before="", header=HEADER)
+    b["code"] = {"repository": "code", "commit": project.repository.commit({"predict.py": program})}
+    project.record(a=a, b=b)
+    once = project.audit("--repeat", "1")
+    assert once.status == 0, once.stdout
+    first, *rest = once.report["summary"]
+    assert first == f"Identical: every prediction is the same to the last bit in all {ROWS} rows."
+    assert any(text.startswith("One run a side: whether the outputs change") for text in rest)
+    assert "A's outputs are CSV, B's JSON Lines: the values were compared." in rest
+    assert f"in all {ROWS} rows, in 2 runs a side." in project.audit().report["summary"][0]
+
+
+def test_changes_that_were_not_run_are_told_beside_the_verdict(project: Project) -> None:
+    one = side(project)
+    project.record(a=one, b=one | {"code": one["code"] | {"dirty": True}})
+    summary = project.audit().report["summary"]
+    assert summary[1] == "The uncommitted changes of B were not run: commit them, and audit again."
+
+
+def test_no_column_is_the_same_where_rows_are_missing(project: Project) -> None:
+    odd = '[row["id"], repr(2.0 * x)] if number else [row["id"] + "x", "0"]'
+    project.record(a=side(project), b=side(project, odd))
+    found = predictions(project.audit().report)
+    assert found["verdict"] == "not-comparable"
+    assert {column["verdict"] for column in found["columns"]} == {"not-comparable"}

@@ -215,12 +215,27 @@ class TestKeys:
     def test_missing_rows_are_counted_and_the_rest_compared(self, compare: Compare) -> None:
         area = compare(self.rows(list(range(50))), self.rows([*range(3, 50), 99]), key=("id",))
         assert (area.verdict, area.rows.only_a, area.rows.only_b, area.rows.matched) == ("not-comparable", 3, 1, 47)
-        assert {c.verdict for c in area.columns} == {"identical"}
+        assert {(c.verdict, c.equal) for c in area.columns} == {("not-comparable", 47)}
         assert "000" in area.what
 
     def test_keys_that_stand_twice_are_told(self, compare: Compare) -> None:
-        area = compare(self.rows([1, 2, 2, 3]), self.rows([1, 2, 3]), key=("id",))
-        assert (area.verdict, area.rows.duplicate_a) == ("not-comparable", 2)
+        """On either side or on both: no row of such a key is matched."""
+        twice, once, both = self.rows([1, 2, 2, 3]), self.rows([3, 2, 1]), self.rows([2, 3, 2, 1])
+        for sides, found in (((twice, once), (2, 0)), ((once, twice), (0, 2)), ((twice, both), (2, 2))):
+            area = compare(*sides, key=("id",))
+            assert (area.verdict, area.rows.duplicate_a, area.rows.duplicate_b) == ("not-comparable", *found)
+            assert (area.rows.matched, area.rows.only_a, area.rows.only_b) == (2, 0, 0)
+
+    @pytest.mark.parametrize(("a", "b", "told"), [(0, 0, "both sides have"), (0, 2, "A has"), (2, 0, "B has")])
+    def test_sides_without_rows_are_named(self, compare: Compare, a: int, b: int, told: str) -> None:
+        one = self.rows([1, 2])
+        area = compare(one.slice(0, a), one.slice(0, b), key=("id",))
+        assert (area.verdict, area.what) == ("not-comparable", f"{told} no rows")
+
+    def test_rows_without_a_key_are_told_of_their_side(self, compare: Compare) -> None:
+        one, other = (pa.table({"id": ids, "v": [1.0, 2.0]}) for ids in (["a", None], ["a", "b"]))
+        assert "A has 1 rows without a key" in compare(one, other, key=("id",)).what
+        assert "B has 1 rows without a key" in compare(other, one, key=("id",)).what
 
     def test_composite_whole_number_keys(self, compare: Compare) -> None:
         a = pa.table({"x": [1, 1, 2], "y": [1, 2, 1], "v": [1.0, 2.0, 3.0]})

@@ -17,7 +17,7 @@ import csv, json, os, random, sys
 C = 0
 inputs, output, params = sys.argv[1:4]
 settings, model = json.load(open(params)), json.load(open("model.json"))
-known = {"c": C, "p": settings["p"], "m": model["weight"], "max": max, "min": min}
+known = {"c": C, "p": settings["p"], "m": model["weight"], "i": settings.get("idle"), "max": max, "min": min}
 value = eval(open("rule.txt").read(), known) + random.gauss(0, settings.get("noise", 0.0))
 if value < 0:
     sys.exit("this mixture does not work")
@@ -94,6 +94,20 @@ def test_either_of_two_suffices(project: Ruled) -> None:
     assert found["shares"] == pytest.approx({"code": 0.5, "parameters": 0.5})
     assert "Either of the code or parameters.p makes the whole change by itself." in found["sentences"]
     assert found["restores"] == []
+
+
+def test_a_parameter_that_the_other_factor_hides_is_named_and_not_one_beside_it(project: Ruled) -> None:
+    """In B the code does what `p` does, and only `idle` shows there: its little is not what the parameters do."""
+    project.ruled("max(c, p) + (i == 'y') / 500", factors="cp")
+    found = causes(project.audit("--explain"))
+    (culprit,) = [one for one in found["culprits"] if one["factor"] == "parameters"]
+    assert (culprit["path"], culprit["alone"]) == (["p"], False)
+    assert not any("parameters.idle" in sentence for sentence in found["sentences"]), found["sentences"]
+
+
+def test_what_restores_a_alone_is_told_of_the_whole_and_not_of_one_search(project: Ruled) -> None:
+    project.ruled("max(c, p)", factors="cp")
+    assert not any(one["alone"] for one in causes(project.audit("--explain"))["culprits"])
 
 
 def test_exclusive_or_of_three(project: Ruled) -> None:

@@ -69,13 +69,38 @@ def test_what_raises_is_unresolved_and_named() -> None:
     found = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
     assert found.unresolved == {frozenset({"x"}): "ImportError: x needs y"}
     assert not found.separable
-    assert found.shares == pytest.approx({"x": 0.5, "y": 0.5})
+    assert found.shares == {}  # what each does is not known
 
 
 def test_the_same_answer_needs_no_explanation() -> None:
     found = repro_tui.explain({"x": 1}, {"x": 2}, lambda values: np.zeros(3))
     assert (found.runs, found.shares) == (2, {})
     assert "nothing to explain" in found.note
+
+
+LARGE = 2**60
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda v: np.array([LARGE + v["x"], 1]),
+        lambda v: LARGE + v["x"],
+        lambda v: [2**53 + v["x"], 5],
+        lambda v: np.uint64(2**63) + np.uint64(v["x"]),
+        lambda v: 2**70 + v["x"],
+        lambda v: 1e-200 * v["x"],
+        lambda v: 1e300 * (1 + 1e-15 * v["x"]),
+        lambda v: 1e200 * v["x"],
+        lambda v: [1e-300 * v["x"], 1.0],
+        lambda v: 5e-324 * v["x"],
+        lambda v: 3 if v["x"] else 3.5,
+    ],
+)
+def test_answers_of_any_size_are_told_apart(answer: Any) -> None:
+    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
+    assert found.shares == pytest.approx({"x": 1.0, "y": 0.0})
+    assert found.restores == (("x",),)
 
 
 def test_a_budget_ends_the_search() -> None:
@@ -85,7 +110,8 @@ def test_a_budget_ends_the_search() -> None:
     assert found.budget_spent
     assert found.runs == 7  # with those for A and B
     assert len(found.attribution.values) == 7
-    assert sum(found.shares.values()) == pytest.approx(1)
+    assert sum(found.attribution.shares.values()) == pytest.approx(1)
+    assert set(found.shares) == set("xyz") - {name for group in found.attribution.groups for name in group}
 
 
 def test_no_answer_for_an_end_is_refused() -> None:
@@ -103,7 +129,7 @@ def test_values_of_any_kind_and_answers_that_cannot_be_measured() -> None:
     found = repro_tui.explain(a, {"x": np.ones(2), "y": "newer", "z": True}, evaluate)
     assert set(found.unresolved) == {frozenset({"x"}), frozenset({"x", "z"})}
     assert "NaN" in found.unresolved[frozenset({"x"})]
-    assert found.shares == pytest.approx({"x": 0.5, "y": 0.5, "z": 0.0})
+    assert found.shares == {"z": 0.0}
 
 
 def test_what_needs_forbid_is_never_called_for_shares_either() -> None:

@@ -126,7 +126,7 @@ class Simulated(Search):
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
         return InMemory(low, high, self.pair.area.key, self.pair.columns, self.context, self.pair.noisy)
 
-    def _inside(self, factor: str) -> Iterator[Any]:
+    def _inside(self, factor: str, effects: tuple[float, float]) -> Iterator[Any]:
         yield from ()
 
 
@@ -139,6 +139,24 @@ def searched(deployment: Deployment, runs: int, store: Cache) -> Causes:
     )
     factors = SimpleNamespace(names=FACTORS, notes=())
     return Simulated(pair, factors, None, Context(cache=store), Executor(deployment)).run()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("noise", "runs", "power"), [(0.05, 5, 0.99), (0.3, 5, 0.9), (1.0, 10, 0.2)])
+def test_ends_that_only_noise_tells_apart_are_not_searched_between(
+    tmp_path: Path, noise: float, runs: int, power: float
+) -> None:
+    """A cause that is looked for there is found, whatever it is: README.md was named once."""
+    told, context = {False: 0, True: 0}, Context(cache=Cache(tmp_path / "cache"))
+    for seed in range(CASES):
+        for guilty in told:
+            folder = tmp_path / f"{seed}-{guilty}"
+            folder.mkdir()
+            deployment = Deployment(folder, frozenset({"code"}) if guilty else frozenset({"no factor"}), noise, seed)
+            low, high = (deployment.runs(end, runs) for end in (frozenset[str](), frozenset({"code"})))
+            columns = (Measured("score", RULE, exact=False),)
+            told[guilty] += InMemory(low, high, ("id",), columns, context, noisy=True).apart
+    assert told[False] <= 0.05 * CASES, told
+    assert told[True] >= power * CASES, told
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def same_report() -> Report:
         rich,
         verdict="identical",
         exit_status=0,
-        summary=("Identical: the predictions are the same bytes in all 400 rows.",),
+        summary=("Identical: every prediction is the same to the last bit in all 400 rows, in 2 runs a side.",),
         areas=Areas(same, same, same, same, predictions),
         causes=None,
         warnings=(),
