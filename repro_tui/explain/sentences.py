@@ -169,7 +169,10 @@ def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
         of = names.listed([name for name in attribution.factors if name in chosen])
         several = len(chosen) > 1
         inseparable = any(set(chosen) <= set(group) for group in attribution.groups)
-        if value < 0:
+        alone = [attribution.dividends.get(frozenset({name}), 0.0) for name in chosen]
+        if value < 0 and len(chosen) == 2 and min(alone) > 0:
+            yield f"{of} do the same in {_share(value)} of the change"
+        elif value < 0:
             yield f"{of} {_takes(several and not inseparable, several or of in _PLURAL_WORDS)} back {_share(value)}"
         elif several and not inseparable:
             yield f"{_share(value)} of the change needs {of} together"

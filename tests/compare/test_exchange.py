@@ -129,6 +129,51 @@ def test_many_columns_raise_no_false_alarm() -> None:
     assert alarms <= 5
 
 
+def by_hand(matrix: Floats, runs_a: int) -> float:
+    """The mean distance across over the mean within, pair by pair."""
+    runs = len(matrix)
+    of_a = [matrix[x, y] for x in range(runs_a) for y in range(runs_a) if x != y]
+    of_b = [matrix[x, y] for x in range(runs_a, runs) for y in range(runs_a, runs) if x != y]
+    across = [matrix[x, y] for x in range(runs_a) for y in range(runs_a, runs)]
+    return float(np.mean(across) / ((np.mean(of_a) + np.mean(of_b)) / 2))
+
+
+@pytest.mark.parametrize("runs", [5, 8])
+def test_the_bound_is_that_of_a_jackknife_over_runs(runs: int) -> None:
+    values = np.random.default_rng(runs).normal(size=2 * runs)
+    claim = equivalence([points(values)], runs, runs)
+    matrix = points(values).values
+    left = []
+    for run in range(2 * runs):
+        kept = [one for one in range(2 * runs) if one != run]
+        left.append(np.log(by_hand(matrix[np.ix_(kept, kept)], runs - (run < runs))))
+    error = np.sqrt((2 * runs - 1) / (2 * runs) * np.sum((np.array(left) - np.mean(left)) ** 2))
+    assert claim.ratio == pytest.approx(by_hand(matrix, runs))
+    assert claim.upper == pytest.approx(claim.ratio * np.exp(stats.t.ppf(0.95, 2 * runs - 2) * error))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_the_unit_of_one_column_among_several_does_not_matter(unit: float) -> None:
+    draw = np.random.default_rng(3)
+    one, other = draw.normal(size=10), draw.normal(size=10) + np.repeat([0, 9], 5)
+    claims = [equivalence([points(one), points(other * scale)], 5, 5) for scale in (1.0, unit)]
+    assert (claims[0].ratio, claims[0].upper) == pytest.approx((claims[1].ratio, claims[1].upper))
+
+
+def test_sides_without_any_distance_within_are_infinitely_far_apart_or_the_same() -> None:
+    apart = equivalence([points([0] * 5 + [1] * 5)], 5, 5)
+    assert (apart.ratio, apart.upper, apart.shown) == (np.inf, np.inf, False)
+    assert equivalence([points([0] * 10)], 5, 5).ratio == 1.0
+
+
+@pytest.mark.parametrize(("unlike", "blind"), [(0.0, False), (0.89, False), (0.9, True), (1.0, True)])
+def test_of_what_has_no_order_nearly_every_row_has_to_be_another_to_show_nothing(unlike: float, blind: bool) -> None:
+    draw = np.random.default_rng(2)
+    assert Evidence("v", points(draw.normal(size=10)).values, unlike=unlike).blind == blind
+    assert not Evidence("v", np.zeros((10, 10)), unlike=unlike).blind
+    assert Evidence("v", 1.0 - np.eye(10), unlike=unlike).blind  # any two runs differ just as much
+
+
 def test_not_significant_is_not_equivalent() -> None:
     """One shift of two standard deviations that all rows of a run share: too little for the test, and for the claim."""
     shared = np.array([-1.0, 0.5, 0.2, 1.0, -0.6, 0.9, 1.2, -0.4, 1.4, 0.6])

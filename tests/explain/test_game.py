@@ -124,6 +124,15 @@ def test_what_restores_a_leaves_out_what_does_nothing() -> None:
         assert found.values[frozenset("pqrz") - set(reverted)].restores
 
 
+def test_what_two_factors_both_do_is_told_as_such_and_what_one_takes_back_as_that() -> None:
+    values = {frozenset("a"): 0.9, frozenset("b"): 0.95, frozenset(): 0.0, frozenset("ab"): 1.0}
+    (told,) = factors_told(play("ab", values.__getitem__), Names(plain=True))
+    assert told == "a and b do the same in 85.0 % of the change; b explains 52.5 %; a explains 47.5 %."
+    values = {frozenset("a"): 1.4, frozenset("b"): -0.2, frozenset(): 0.0, frozenset("ab"): 1.0}
+    (told,) = factors_told(play("ab", values.__getitem__), Names(plain=True))
+    assert told.startswith("a explains 130.0 %; b takes back 30.0 %; a and b together take back 20.0 %")
+
+
 def test_a_factor_does_nothing_only_where_every_pair_of_hybrids_shows_it() -> None:
     found = play("abz", lambda s: float({"a", "b"} <= s))
     assert [name for name in "abz" if found.idle(name)] == ["z"]
