@@ -365,7 +365,9 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
         row = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates, parse_float=_exact_float)
     except (ValueError, RecursionError) as error:
         why = str(error)[:200] or type(error).__name__
-        raise TableError(f"line {number} is not one whole JSON object, as each line of JSON Lines is: {why}") from error
+        broken = " is not one whole JSON object, as each line of JSON Lines is"
+        odd = broken if isinstance(error, json.JSONDecodeError) else ""
+        raise TableError(f"line {number}{odd}: {why}") from error
     if not isinstance(row, dict):
         raise TableError(f"line {number} is not an object")
     return row

@@ -15,6 +15,7 @@ from scipy import stats
 
 from repro_tui.model.record import ColumnRule
 from repro_tui.report.summary import compared
+from repro_tui.support.text import part
 from tests.compare.test_predictions import compare_in
 from tests.conftest import EXAMPLES
 
@@ -60,7 +61,7 @@ def test_every_number_that_is_said_is_numpys(tmp_path: Path, tables: tuple[Any, 
     if flipped.any():
         rate = stats.binomtest(int(flipped.sum()), rows).proportion_ci(method="wilson")
         assert f"{flipped.sum():,} of {rows:,} label values flip" in told
-        assert f"({flipped.mean():.1%}, 95 % interval {rate.low:.1%} to {rate.high:.1%})" in told
+        assert f"({part(flipped.mean())}, 95 % interval {part(rate.low)} to {part(rate.high)})" in told
         pairs, counts = np.unique(np.stack([a["label"], b["label"]])[:, flipped], axis=1, return_counts=True)
         first = re.search(r"most often (\w+) to (\w+) \((\d+)\)", told)
         assert first is not None

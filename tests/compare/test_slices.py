@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from repro_tui.compare.slices import FEWEST, find_slices
+from repro_tui.support.text import part
 
 ROWS, TRIALS = 2000, 100
 
@@ -48,7 +49,7 @@ def test_two_conditions_are_put_into_words() -> None:
     assert "x2 > " in first.name
     assert first.moved / first.rows == first.rate > 0.4
     assert first.share > 0.8
-    assert first.sentence.startswith(f"{first.share:.0%} of the rows that flip are in ")
+    assert first.sentence.startswith(f"{part(first.share)} of the rows that flip are in ")
 
 
 @pytest.mark.parametrize("count", [0, FEWEST - 1, ROWS - FEWEST + 1, ROWS])
