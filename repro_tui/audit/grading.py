@@ -76,7 +76,9 @@ def _ran(
     if off:
         named = ", ".join(_off(metric) for metric in off[:MOST_NAMED])
         more = f" and {len(off) - MOST_NAMED} more" if len(off) > MOST_NAMED else ""
-        return "R3", f"it runs, and {len(off)} of {plural(len(metrics), 'recorded metric')} do not match: {named}{more}"
+        verb = "does" if len(off) == 1 else "do"
+        of = plural(len(metrics), "recorded metric")
+        return "R3", f"it runs, and {len(off)} of {of} {verb} not match: {named}{more}"
     if recorded is not None and area.verdict in SAME_VERDICTS:
         return _reproduced(recorded, runs, area, metrics)
     told = _told(recorded, area)

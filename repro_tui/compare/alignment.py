@@ -23,6 +23,8 @@ TWICE = "twice"
 EXAMPLES = 3
 DO = "see why the predict step leaves rows out or writes them twice"
 DO_KEY = "record validation.key, the columns that name a row"
+DO_WRITE = "have the predict step write the key beside each answer, or record another validation.key"
+DO_TYPE = "write the key in one way on both sides: 7 and 007 are two keys"
 HASH_BYTES = 16  # of one row's key, while the keys are looked through for duplicates
 
 
@@ -84,9 +86,10 @@ def align(a: Path, b: Path, key: tuple[str, ...], database: Database) -> Alignme
     counts = [pq.read_metadata(path).num_rows for path in (a, b)]
     rows = Rows(counts[0], counts[1], min(counts))
     found = Alignment(a, b, key, rows, database)
-    problem = _unusable(a, b, key) if key else ""
+    problem = _unusable(a, b, key) if key else None
     if problem:
-        return replace(found, rows=Rows(*counts), problem=problem, do=DO_KEY)
+        what, do = problem
+        return replace(found, rows=Rows(*counts), problem=what, do=do)
     if 0 in counts:
         side = "both sides have" if counts == [0, 0] else "A has" if counts[0] == 0 else "B has"
         return replace(found, rows=Rows(*counts), problem=f"{side} no rows", do="see why the predict step writes none")
@@ -134,20 +137,22 @@ def _equal(a: pa.Array, b: pa.Array) -> bool:
     return bool(a.equals(b) if a.type == b.type else a.to_pylist() == b.to_pylist())
 
 
-def _unusable(a: Path, b: Path, key: tuple[str, ...]) -> str:
+def _unusable(a: Path, b: Path, key: tuple[str, ...]) -> tuple[str, str] | None:
+    """Why the key names no rows, and what to do; None where it may."""
     schemas = [pq.read_schema(path) for path in (a, b)]
     for name in key:
         for side, schema in zip("AB", schemas, strict=True):
             if name not in schema.names:
-                return f"the key column {show(name, 80)} is not in the output of {side}, which has {_names(schema)}"
+                what = f"the key column {show(name, 80)} is not in the output of {side}, which has {_names(schema)}"
+                return what, DO_WRITE
             if pa.types.is_floating(schema.field(name).type):
-                return f"the key column {show(name, 80)} of {side} holds floats, which do not name rows safely"
+                return f"the key column {show(name, 80)} of {side} holds floats, which do not name rows safely", DO_KEY
             if pa.types.is_list(schema.field(name).type):
-                return f"the key column {show(name, 80)} of {side} holds lists, which do not name rows"
+                return f"the key column {show(name, 80)} of {side} holds lists, which do not name rows", DO_KEY
         one, other = (schema.field(name).type for schema in schemas)
         if one != other and not (pa.types.is_integer(one) and pa.types.is_integer(other)):
-            return f"the key column {show(name, 80)} is {one} in A and {other} in B"
-    return ""
+            return f"the key column {show(name, 80)} is {one} in A and {other} in B", DO_TYPE
+    return None
 
 
 def _names(schema: pa.Schema) -> str:

@@ -12,7 +12,7 @@ from repro_tui.model.finding import Area, Finding, Severity, area_of
 from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.git import Commit, Repository
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 MOST_DIFFED = 500
 
@@ -105,7 +105,7 @@ def _log(a: CodeTree, b: CodeTree, context: Context) -> tuple[tuple[Finding, ...
     children = [_commit(commit, "removed") for commit in log.only_a] + [
         _commit(commit, "added") for commit in log.only_b
     ]
-    return tuple(children), f"{log.count_b:,} commits only in B, {log.count_a:,} only in A"
+    return tuple(children), f"{plural(log.count_b, 'commit')} only in B, {log.count_a:,} only in A"
 
 
 def _commit(commit: Commit, change: str) -> Finding:

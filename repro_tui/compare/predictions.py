@@ -45,6 +45,7 @@ from repro_tui.support.text import show
 
 FILE = "differences.parquet"
 DO_KEYS = "make the predict step write the key of each input row beside its answer, once"
+DO_LESS = "leave out fewer: a verdict needs an output"
 DO_ROWS = "find out why the predict step sometimes leaves rows out"
 
 
@@ -80,6 +81,8 @@ def compare_predictions(
                 found.a, found.b, validation, settings, folder, database, context, recorded, still
             ).area()
             left_out = tuple(show(name, 200) for name in ignored)
+            if ignored and not area.columns:
+                area = replace(area, what=f"all outputs but the key are left out: {', '.join(left_out)}", do=DO_LESS)
             return replace(_in_own_types(area, found), ignored=left_out, unused=idle)
     finally:
         remove_tree(database.scratch)
@@ -151,7 +154,7 @@ class _Comparison:
         columns = tuple(replace(c, verdict="undecided") if c.verdict == "drift" else c for c in area.columns)
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
         return replace(
-            again, noise=replace(noise, sentence=told), what=told, do=f"--repeat {STILL}", compared=area.compared
+            again, noise=replace(noise, sentence=told), what=told, do=f"run again with --repeat {STILL}", compared=area.compared
         )
 
     # -- which runs ---------------------------------------------------------------------------------------------

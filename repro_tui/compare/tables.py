@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.record import ColumnRule, Validation
 from repro_tui.model.request import MEMORY_LIMIT, Settings, Tolerance
@@ -84,12 +84,13 @@ def compare(
     if not all(given):
         raise Refused("a side has no tables")
     named = [
-        (table, f"{letter}-{number}")
+        (table, letter, number)
         for letter, side in zip("ab", given, strict=True)
         for number, table in enumerate(side, 1)
     ]
     with ThreadPoolExecutor(2) as pool:
-        read = list(pool.map(lambda one: _run(one[0], place / f"{one[1]}.parquet", context), named))
+        waiting = [pool.submit(_run, *one, place, context) for one in named]
+        read = [one.result() for one in waiting]
     runs_a, runs_b = (
         [replace(run, number=number) for number, run in enumerate(side, 1)]
         for side in (read[: len(given[0])], read[len(given[0]) :])
@@ -117,23 +118,27 @@ def _validation(key: list[str], columns: Mapping[str, Mapping[str, Any]], truth:
     return Validation(key=tuple(key), columns=told, truth=truth)
 
 
-def _run(table: Table, target: Path, context: Context) -> Run:
+def _run(table: Table, side: str, number: int, folder: Path, context: Context) -> Run:
     """A table as a run that is over: the ordinary way of the engine, from the file on."""
     import pyarrow as pa
 
     from repro_tui.support import normalise, tables
 
+    target = folder / f"{side}-{number}.parquet"
     if isinstance(table, str | Path):
         path = Path(table)
         if not path.is_file():
             raise Refused(f"there is no file {path}")
-        return normalise.recorded_run(path, target, context)
+        try:
+            return normalise.recorded_run(path, target, context)
+        except Inconclusive as error:
+            raise Refused(f"{path} cannot be read: {error}") from error
     path = target.with_suffix(".given.arrow")
     try:
         _write(table, path)
         rows, form = tables.normalise(path, target)  # what is in memory already is not kept away from this process
     except (tables.TableError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise Refused(f"a table cannot be read: {show(str(error), 300)}") from error
+        raise Refused(f"table {number} of {side.upper()} cannot be read: {show(str(error), 300)}") from error
     digest = context.cache.hashes.digests(path).sha256
     return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
 
@@ -145,11 +150,18 @@ def _write(table: DataFrame | pa.Table, path: Path) -> None:
     if not isinstance(table, pa.Table):
         if not hasattr(table, "columns") or not hasattr(table, "dtypes"):
             raise TypeError(f"a {type(table).__name__} is not a file, a frame or an Arrow table")
-        table = pa.table(
-            {str(name): pa.array(table[name], from_pandas=_has_missing(table[name])) for name in table.columns}
-        )
+        table = pa.table({str(name): _array(table[name], str(name)) for name in table.columns})
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table)
+
+
+def _array(column: Any, name: str) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(column, from_pandas=_has_missing(column))
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"column {name}: {error}") from error
 
 
 def _has_missing(column: Any) -> bool:

@@ -112,11 +112,9 @@ def _apart(name: str, schemas: dict[str, pa.Schema], runs: dict[str, Run]) -> _T
     if len(set(map(_told, typed.values()))) < 2 or not all(_is_text(one.type) for one in fields.values()):
         return None
     held = {_told(one) for digest, one in typed.items() if not _is_empty(Path(runs[digest].predictions), name)}
-    return (
-        None
-        if len(held) < 2
-        else _Target(pa.string(), note=f"it holds {' or '.join(sorted(held))}, which are not the same", apart=True)
-    )
+    if len(held) < 2:
+        return None
+    return _Target(pa.string(), note=f"{' and '.join(sorted(held))} are never the same", apart=True)
 
 
 def _told(one: pa.Field) -> str:

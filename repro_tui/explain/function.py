@@ -131,13 +131,14 @@ def explain(
     """Finds which of the factors in which `a` and `b` differ make `evaluate(b)` another answer than `evaluate(a)`.
 
     `a` and `b` map factors to any values; one that only one of them has is absent in the other. `evaluate` is called
-    with mixtures of the two and returns a number, an array of numbers, or an array of labels (texts or booleans),
-    always of one shape; what it raises, and None, leave that mixture unresolved. `needs` says which factors of B need
-    which others of B: then only mixtures that hold to it are tried, and the others are unresolved. `shares`: True for
-    Shapley shares and interactions (at most 2^k calls), False for the bisection alone (about log2(n) calls for each
-    guilty factor); None takes shares for up to 8 factors of which none needs another. `near` is the part of the whole
-    change that counts as none. `likely` makes the bisection look there first. At most `max_runs` mixtures are tried
-    beside A and B, in `max_seconds`, and `workers` of them at once. Raises Refused where there is nothing to compare.
+    with mixtures of the two, once with each, and returns a number, an array of numbers, or an array of labels (texts or
+    booleans), always of one shape, and the same for the same mixture, as no noise is measured; what it raises, and
+    None, leave that mixture unresolved. `needs` says which factors of B need which others of B: then only mixtures that
+    hold to it are tried, and the others are unresolved. `shares`: True for Shapley shares and interactions (at most 2^k
+    calls), False for the bisection alone (about log2(n) calls for each guilty factor); None takes shares for up to 8
+    factors of which none needs another. `near` is the part of the whole change that counts as none. `likely` makes the
+    bisection look there first. At most `max_runs` mixtures are tried beside A and B, in `max_seconds`, and `workers` of
+    them at once. Raises Refused where there is nothing to compare.
     """
     closed = {name: frozenset(others) for name, others in (needs or {}).items()}
     budget = Budget(max_runs, max_seconds)

@@ -140,7 +140,7 @@ def _beside(attribution: Attribution, names: Names, alone: Sequence[str], group:
     yield f"B is reproduced by {names.listed(alone, 'or')} alone."
     for factor in group:
         if (value := attribution.values.get(frozenset({factor}))) and value.score is None:
-            why = show(value.why, 200)
+            why = _briefly(value.why)
             yield f"The effect of {names.factor(factor)} alone is not known: it could not be run ({why})."
 
 
@@ -151,7 +151,13 @@ def _reproduces(attribution: Attribution, factor: str) -> bool:
 
 def _reason(attribution: Attribution) -> str:
     reasons = list(dict.fromkeys(attribution.unresolved.values()))
-    return show(reasons[0], 200) if reasons else "the budget ended before"
+    return _briefly(reasons[0]) if reasons else "the budget ended before"
+
+
+def _briefly(why: str) -> str:
+    """Why a hybrid is unresolved: of a program's last words the last, which says what went wrong."""
+    head, mark, words = why.partition("its last words: ")
+    return show(f"{head}{mark}{words.rpartition('; ')[2]}" if mark else why, 200)
 
 
 def _parts(attribution: Attribution, names: Names) -> Iterator[str]:

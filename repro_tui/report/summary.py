@@ -96,6 +96,8 @@ def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterato
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}{runs if verdict in SAME_VERDICTS else ''}."
+    if verdict in ("drift", "undecided") and not area.key and area.rows.matched > 1:
+        yield "Rows were matched by their position: no key is recorded (validation.key, --key)."
     if area.compared:
         yield f"The differing cells are from {area.compared}: these differ more than the first runs do."
     yield from (told for column in moved[:MOST_NAMED] if (told := _right(column)))
@@ -103,6 +105,8 @@ def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterato
     if (verdict in ("drift", "within-noise", "undecided") or area.noise.runs == 1) and area.noise.sentence:
         yield sentence(area.noise.sentence[0].upper() + area.noise.sentence[1:])
         yield from own_noise(area)
+    if verdict == "undecided" and area.do:
+        yield f"To do: {sentence(area.do)}"
 
 
 def stressed(area: PredictionsArea) -> Iterator[str]:

@@ -60,7 +60,9 @@ def record_at(reference: str, name: str, found: Revision, context: Context) -> R
     """The record in the repro.toml of a revision. Raises Refused."""
     file = found.tree / FILE_NAME
     if not file.is_file():
-        raise Refused(Mistake(show(reference, 200), f"there is no {FILE_NAME} in the commit {found.commit}"))
+        what = f"there is no {FILE_NAME} in the commit {found.commit}"
+        advice = f"commit one, or say  {reference.removeprefix('git:')}  to take the one of your working tree"
+        raise Refused(Mistake(show(reference, 200), f"{what}: {advice}"))
     record = read_record(file, name, reference, context, base=found.tree)
     subdirectory = record.code.subdirectory if record.code else "."
     where = f"{FILE_NAME} at {found.commit}"

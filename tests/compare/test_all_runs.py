@@ -60,13 +60,13 @@ def test_a_run_with_other_rows_is_told(tmp_path: Path) -> None:
 
 def test_two_modes_at_even_odds_are_no_drift_with_two_runs_a_side(tmp_path: Path) -> None:
     area = compare_in(tmp_path)([SAME] * 2, [OFF] * 2, key=("id",))
-    assert (area.verdict, area.do) == ("undecided", "--repeat 3")
+    assert (area.verdict, area.do) == ("undecided", "run again with --repeat 3")
     assert compare_in(tmp_path)([SAME] * 3, [OFF] * 3, key=("id",)).verdict == "drift"
 
 
 def test_with_one_run_a_side_noise_is_not_known(tmp_path: Path) -> None:
     area = compare_in(tmp_path)([SAME], [OFF], key=("id",))
-    assert (area.verdict, area.do) == ("undecided", "--repeat 3")
+    assert (area.verdict, area.do) == ("undecided", "run again with --repeat 3")
     assert "change from run to run is not known" in area.what
     assert area.columns[0].different == 1
 

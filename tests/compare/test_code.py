@@ -57,7 +57,7 @@ def test_files_and_commits_between(git_repository: Make, context: Context) -> No
     assert area.status == "different"
     found = {finding.path[0]: finding for finding in area.findings}
     assert set(found) == {"commit", "predict.py", "bin", "new.py", "readme.md"}
-    assert found["commit"].note == "1 commits only in B, 0 only in A"
+    assert found["commit"].note == "1 commit only in B, 0 only in A"
     assert "a second" in str(found["commit"].children[0].b)
     assert (found["readme.md"].a, found["readme.md"].note) == ("doc.md", "renamed, same content")
     assert found["bin"].note == "binary"

@@ -46,3 +46,44 @@ def test_rules_are_those_of_a_record(tmp_path: Path) -> None:
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="there is no file"):
         repro_tui.compare(tmp_path / "none.csv", frame())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('[{"id": 1, "v": 2}, {"id": 2, "v": 3}]', "is one JSON array: write JSON Lines, one object a line"),
+        ('{\n  "id": 1,\n  "v": 2\n}\n', "line 1 is not one whole JSON object, as each line of JSON Lines is"),
+        ("id,v\n1,2,3\n", "line 2 has 3 fields"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_by_its_name(tmp_path: Path, content: str, told: str) -> None:
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.out"
+    good.write_text("id,v\n1,2\n")
+    bad.write_text(content)
+    with pytest.raises(Refused) as caught:
+        repro_tui.compare(good, bad, key="id", folder=tmp_path / "out")
+    assert str(caught.value).startswith(f"{bad} cannot be read: ")
+    assert told in str(caught.value)
+
+
+def test_a_frame_that_is_no_table_is_refused_by_its_side_and_column(tmp_path: Path) -> None:
+    good, mixed = pd.DataFrame({"id": [1], "v": [1]}), pd.DataFrame({"id": [1, 2], "v": [1, "1"]})
+    with pytest.raises(Refused, match=r"table 2 of B cannot be read: .*column v"):
+        repro_tui.compare(good, [good, mixed], key="id", folder=tmp_path / "out")
+
+
+def test_keys_of_two_types_and_absent_keys_have_the_advice_that_fits(tmp_path: Path) -> None:
+    texts, numbers = pd.DataFrame({"id": ["007"], "v": [1]}), pd.DataFrame({"id": [7], "v": [1]})
+    area = repro_tui.compare(texts, numbers, key="id", folder=tmp_path / "types").predictions
+    assert area.what == "the key column id is string in A and int64 in B"
+    assert area.do.startswith("write the key in one way on both sides")
+    area = repro_tui.compare(texts, numbers[["v"]], key="id", folder=tmp_path / "absent").predictions
+    assert "not in the output of B" in area.what
+    assert area.do.startswith("have the predict step write the key beside each answer")
+
+
+def test_a_verdict_needs_an_output(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": [1], "v": [1]})
+    rules = {"v": {"ignore": True}}
+    area = repro_tui.compare(frame, frame, key="id", columns=rules, folder=tmp_path / "out").predictions
+    assert (area.verdict, area.what) == ("not-comparable", "all outputs but the key are left out: v")

@@ -72,6 +72,17 @@ def test_what_raises_is_unresolved_and_named() -> None:
     assert found.shares == {}  # what each does is not known
 
 
+def test_of_a_programs_last_words_the_last_is_told() -> None:
+    def evaluate(values: dict[str, Any]) -> float:
+        if values["x"] == 2 and values["y"] == 1:
+            lines = "; ".join([f"line {n} of a long trace {'~' * 60}" for n in range(9)] + ["KeyError: 'markup'"])
+            raise RuntimeError(f"predict ended with exit status 1; its last words: {lines}")
+        return float(values["x"] + values["y"])
+
+    found = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
+    assert any("exit status 1; its last words: KeyError: 'markup')" in sentence for sentence in found.sentences)
+
+
 def test_the_same_answer_needs_no_explanation() -> None:
     found = repro_tui.explain({"x": 1}, {"x": 2}, lambda values: np.zeros(3))
     assert (found.runs, found.shares) == (2, {})
