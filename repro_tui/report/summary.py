@@ -58,6 +58,8 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
         yield first
         yield from _not_run(sides)
         yield from rest
+        if verdict in ("drift", "undecided") and not area.key and area.rows.matched > 1:
+            yield "Rows were matched by their position: no key is recorded (validation.key, --key)."
         yield from _formats(sides)
 
 
@@ -96,8 +98,6 @@ def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterato
         yield f"Not comparable: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}{runs if verdict in SAME_VERDICTS else ''}."
-    if verdict in ("drift", "undecided") and not area.key and area.rows.matched > 1:
-        yield "Rows were matched by their position: no key is recorded (validation.key, --key)."
     if area.compared:
         yield f"The differing cells are from {area.compared}: these differ more than the first runs do."
     yield from (told for column in moved[:MOST_NAMED] if (told := _right(column)))

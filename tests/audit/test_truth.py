@@ -94,6 +94,7 @@ def test_one_run_a_side_is_told_and_not_judged(project: Project) -> None:
     assert column["different"] == ROWS - 1  # 0 times anything is 0
     assert "whether the outputs change from run to run is not known" in found["noise"]["sentence"]
     assert "--repeat 3" in found["do"]
+    assert "To do: run again with --repeat 3." in result.report["summary"]
 
 
 def test_two_still_runs_a_side_become_three_before_drift_is_said(project: Project) -> None:
