@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -148,6 +149,8 @@ def _rounded_up(value: float) -> float:
     if value <= 0:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    if unit < sys.float_info.min or value > sys.float_info.max / 10:
+        return value  # as it is: three digits of it are no float
     rounded = float(f"{math.ceil(value / unit) * unit:.3g}")
     return rounded if rounded >= value else float(f"{(math.ceil(value / unit) + 1) * unit:.3g}")
 

@@ -169,9 +169,14 @@ def _typical(numbers: Any) -> float:
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
     if not len(sizes):
         return 0.0
-    middle = float(np.median(sizes))
+    middle = _median(sizes)
     others = sizes[sizes != middle]
-    return float(np.median(others)) if len(others) and 2 * len(others) < len(sizes) else middle
+    return _median(others) if len(others) and 2 * len(others) < len(sizes) else middle
+
+
+def _median(sizes: Any) -> float:
+    """As numpy's, but for the sum of the two in the middle, which may be more than a float can be."""
+    return 2 * float(np.median(sizes / 2)) if float(sizes.max()) > sys.float_info.max / 4 else float(np.median(sizes))
 
 
 def _sums(array: pa.Array, numbers: Any) -> bool:

@@ -15,6 +15,7 @@ from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Slice
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
+from repro_tui.support.text import show
 
 FORMAT = "2"
 MOST_ROWS = 200_000  # of the inputs, evenly spaced: an answer about shares needs no more
@@ -41,14 +42,14 @@ def slices_of(area: PredictionsArea, folder: Path, predictions: Path, context: C
 def _find(
     area: PredictionsArea, inputs: Path, differences: Path, predictions: Path, context: Context
 ) -> tuple[Slice, ...]:
-    still = _still(area)
+    still, raw = _still(area), {show(name, 200): name for name in pq.read_schema(predictions).names}
     flips = any(column.flips for column in area.columns if column.name not in still)
     names = pq.read_schema(inputs).names
     if not set(area.key) <= set(names):
         return ()
     chosen = "flip" if flips else "verdict = 'different'"
     chosen += " AND noise IS DISTINCT FROM 'within'"
-    chosen += f' AND "column" NOT IN ({", ".join(map(literal, still))})' if still else ""
+    chosen += f' AND "column" NOT IN ({", ".join(literal(raw.get(name, name)) for name in still)})' if still else ""
     moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
     database = Database(context.cache.temporary(), context.settings.memory_limit)
     with closing(database), database.pair(inputs, predictions) as connection:

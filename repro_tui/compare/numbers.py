@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from repro_tui.compare.tolerance import Rule
 
 MOST_ROUNDING = 2.0**-3  # of the value: one unit of the coarsest type
+LARGEST = float(np.finfo(np.float64).max)
 WIDEST = 75  # digits of the widest decimals whose difference is still one
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -57,9 +58,10 @@ def compare_numbers(a: pa.Array, b: pa.Array, rule: Rule) -> Numbers:
         finite = both & np.isfinite(x) & np.isfinite(y)
         distance = np.abs(delta)
         unit = min(rule.units * rule.epsilon, MOST_ROUNDING) * np.maximum(scale, rule.scale)
-        rounding = equal | (finite & (distance <= unit) & (rule.epsilon > 0))
+        own = MOST_ROUNDING * scale  # a value that stands beside much larger ones is not rounded away
+        rounding = equal | (finite & (distance <= np.minimum(unit, own)) & (rule.epsilon > 0))
         within = equal | (finite & (distance <= rule.atol + rule.rtol * scale))
-    delta = np.where(finite, delta, np.nan)
+    delta = np.where(finite, np.clip(delta, -LARGEST, LARGEST), np.nan)
     return Numbers(x, y, same, equal, rounding, within, delta, scale, null_a, null_b)
 
 

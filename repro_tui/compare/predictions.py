@@ -154,7 +154,11 @@ class _Comparison:
         columns = tuple(replace(c, verdict="undecided") if c.verdict == "drift" else c for c in area.columns)
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
         return replace(
-            again, noise=replace(noise, sentence=told), what=told, do=f"run again with --repeat {STILL}", compared=area.compared
+            again,
+            noise=replace(noise, sentence=told),
+            what=told,
+            do=f"run again with --repeat {STILL}",
+            compared=area.compared,
         )
 
     # -- which runs ---------------------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ def _columns(features: Sequence[Feature], moved: Bools, word: str) -> Iterator[S
         if p <= FALSE_DISCOVERIES:
             bins, words = found.bins()
             worst = int(np.argmax(np.where(rows > 0, hits / np.maximum(rows, 1), -1)))
-            yield _slice("column", words[worst], bins == worst, moved, p, word, f"whether rows {word} depends on ")
+            on = f"whether rows {word} depends on {show(found.name, 80)}"
+            yield _slice("column", words[worst], bins == worst, moved, p, word, on)
 
 
 def _chi_square(found: Feature, moved: Bools) -> tuple[float, Codes, Codes]:
@@ -248,7 +249,6 @@ def _slice(kind: str, name: str, inside: Bools, moved: Bools, p: float, word: st
             f"{part(rate)} of them {word}, and {part(elsewhere)} elsewhere"
         )
     else:
-        column = name.partition(" from ")[0].partition(" = ")[0].partition(" is missing")[0]
         often = f"{part(rate)} of rows, {part(elsewhere)} elsewhere"
-        sentence = f"{prefix}{column} (p = {p:.2g}): most often where {name} ({often})"
+        sentence = f"{prefix} (p = {p:.2g}): most often where {name} ({often})"
     return Slice(kind, name, rows, hits, share, rate, elsewhere, p, sentence)

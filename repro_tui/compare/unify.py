@@ -30,7 +30,9 @@ WIDEST_128 = 38  # digits of a decimal
 MOST_ODD = 0.5  # of a column's cells, up to which it is one of numbers with odd cells among them
 # What may stand for an odd cell among numbers: none of them is within a tolerance of a number, or of each other.
 STANDS = (float("nan"), float("inf"), float("-inf"))
-NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?([iI]nf(inity)?|INF)|[nN]a[nN]|NAN")
+NUMBER = re.compile(
+    r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?([iI]nf(inity)?|INF)|[nN]a[nN]|NAN"
+)
 FEW_ODD = 0.1  # the same where every run has some
 FIRST = 1_000  # cells by which a column of text is taken for one of numbers
 MOST_TEXTS = 10_000  # that are told apart

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from numbers import Number
 from typing import Any
 
 from repro_tui.explain.budget import Budget, BudgetSpent
@@ -17,6 +20,9 @@ from repro_tui.model.errors import Refused
 from repro_tui.support.text import show
 
 NEAR = 0.01
+FLOAT = 8  # bytes
+EXACT = 2**53  # whole numbers beyond it are not all floats
+MOST = sys.float_info.max
 MOST_SHARED = 8
 _ABSENT = object()
 
@@ -195,11 +201,12 @@ class _Explained:
     # -- calls --------------------------------------------------------------------------------------------------
 
     def _differs(self, name: str) -> bool:
+        """Whether a factor is not the very same on both sides, as 0.0 and -0.0, or [1] and [True], are not."""
         one, other = self.a.get(name, _ABSENT), self.b.get(name, _ABSENT)
         if one is other:
             return False
         try:
-            return type(one) is not type(other) or not bool(one == other)
+            return type(one) is not type(other) or not bool(one == other) or repr(one) != repr(other)
         except (TypeError, ValueError):  # arrays and frames: whether they are the same is not one answer
             return True
 
@@ -271,32 +278,89 @@ def _is_finite(value: Any) -> bool:
 
 
 def _array(answer: Any) -> Any:
+    """An answer as an array of numbers, each as exact as it was given, or of labels: `_is_numeric` says which."""
     import numpy as np
 
-    found = np.asarray(answer)
-    if found.dtype.kind == "f":
-        return found.astype(np.float64)
-    return found if found.dtype.kind in "iu" else found.astype(str) if found.dtype.kind in "bUO" else found
+    given = np.asarray(answer)
+    if given.dtype.kind in "mM":
+        whole = given.astype(f"{given.dtype.kind}8[ns]")
+        return np.where(np.isnat(whole), np.nan, whole.astype(np.int64).astype(object))
+    if given.dtype.kind == "c":
+        return np.stack([given.real, given.imag], axis=-1)
+    small = given.dtype.kind in "iu" or (given.dtype.kind == "f" and not (np.abs(given) >= EXACT).any())
+    if small or isinstance(answer, np.ndarray | np.generic):
+        return given
+    exact = np.asarray(answer, dtype=object)  # of a list numpy makes floats of whole numbers beside floats
+    return exact if exact.shape == given.shape else given.astype(object)
+
+
+def _is_numeric(found: Any) -> bool:
+    return found.dtype.kind in "iuf" or (
+        found.dtype.kind == "O" and all(isinstance(one, Number) and not isinstance(one, bool) for one in found.flat)
+    )
 
 
 def _delta(one: Any, other: Any) -> Any:
-    """other - one; whole numbers are subtracted before they become floats, which would lose digits of large ones."""
+    """other - one, exactly, in floats: numbers that no float keeps are subtracted before they become one."""
     import numpy as np
 
-    if one.shape != other.shape or (one.dtype.kind in "iuf") != (other.dtype.kind in "iuf"):
+    if one.shape != other.shape or _is_numeric(one) != _is_numeric(other):
         raise Refused(f"the answers are of other shapes or kinds: {one.shape} and {other.shape}")
+    floats = [_floats(found) for found in (one, other)]
+    if floats[0] is not None and floats[1] is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            delta = np.clip(floats[1] - floats[0], -MOST, MOST)
+            return np.where((one == other) | (np.isnan(floats[0]) & np.isnan(floats[1])), 0.0, _ended(delta, *floats))
     if one.dtype.kind in "iu" and other.dtype.kind in "iu":
         return np.asarray(other.astype(object) - one.astype(object)).astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        one, other = one.astype(np.float64), other.astype(np.float64)
-        return np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, other - one)
+    pairs = [_difference(x, y) for x, y in zip(one.flat, other.flat, strict=True)]
+    return np.asarray(pairs, dtype=np.float64).reshape(one.shape)
+
+
+def _floats(found: Any) -> Any:
+    """Numbers as floats; None where one would lose digits."""
+    import numpy as np
+
+    if found.dtype.kind == "f":
+        return found.astype(np.float64) if found.dtype.itemsize <= FLOAT else None
+    large = found.dtype.kind == "O" or (found.size and max(abs(int(found.min())), abs(int(found.max()))) > EXACT)
+    return None if large else found.astype(np.float64)
+
+
+def _ended(delta: Any, one: Any, other: Any) -> Any:
+    """Differences with NaN where one of two is not finite: they are no largest float."""
+    import numpy as np
+
+    return np.where(np.isfinite(one) & np.isfinite(other), delta, np.nan)
+
+
+def _difference(one: Any, other: Any) -> float:
+    """The difference of two numbers of any kind."""
+    finite = [math.isfinite(value) for value in (one, other)]
+    if all(finite):
+        exact = _fraction(other) - _fraction(one)
+        size = float(abs(exact)) if abs(exact) < MOST else MOST
+        return size if exact >= 0 else -size
+    same = one == other or (one != one and other != other)  # NaN is itself
+    return 0.0 if same else math.nan
+
+
+def _fraction(value: Any) -> Fraction:
+    """A number with all of its digits."""
+    ratio = getattr(value, "as_integer_ratio", None)
+    return Fraction(*map(int, ratio())) if ratio else Fraction(int(value))
+
+
+def _is_unlike(one: Any, other: Any) -> bool:
+    """Whether two labels are two; what stands for nothing, as NaN does, is itself."""
+    return type(one) is not type(other) or bool(one != other and not (one != one and other != other))
 
 
 def _unit(one: Any, other: Any) -> float:
     """What differences are told in, so that no square of one is too large or too small for a float."""
     import numpy as np
 
-    if one.dtype.kind not in "iuf":
+    if not _is_numeric(one):
         return 1.0
     sizes = np.abs(_delta(one, other))
     largest = float(np.max(sizes[np.isfinite(sizes)], initial=0.0))
@@ -307,7 +371,9 @@ def _way(one: Any, other: Any, unit: float) -> float:
     """|other - one|^2 in squares of the unit; labels are one-hot."""
     import numpy as np
 
-    if one.dtype.kind not in "iuf" and one.dtype.kind == other.dtype.kind and one.shape == other.shape:
-        return 2.0 * float(np.count_nonzero(one != other))
+    if one.shape == other.shape and not _is_numeric(one) and not _is_numeric(other):
+        if one.dtype.kind == other.dtype.kind != "O":
+            return 2.0 * float(np.count_nonzero(one != other))
+        return 2.0 * sum(_is_unlike(x, y) for x, y in zip(one.flat, other.flat, strict=True))
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sum(np.square(_delta(one, other) / unit)))

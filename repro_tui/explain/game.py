@@ -206,7 +206,7 @@ class _Game:
             self.factors,
             shares,
             dividends,
-            smallest=needed,
+            smallest=self._smallest(self.values),
             restores=self._restores(self.values),
             additive=True,
             threshold=self.threshold,

@@ -84,7 +84,7 @@ def factors_told(attribution: Attribution, names: Names | None = None) -> Iterat
     either = [f for f in attribution.factors if _reproduces(attribution, f)]
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
-        word = only if names.plain else WORDS[only]
+        word = show(only, 80) if names.plain else WORDS[only]
         yield f"Only {word} {'differ' if only in _PLURAL else 'differs'}: the cause is in there."
     elif len(either) > 1:
         yield f"Either of {names.listed(either, 'or')} makes the whole change by itself."
@@ -123,9 +123,13 @@ def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
     idle = [factor for factor in rest if attribution.idle(factor) and not noise]
     still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING and factor not in idle]
     aside = [factor for factor in still if factor in attribution.smallest]
-    little = [factor for factor in rest if factor not in (*idle, *aside)]
+    more = [factor for factor in rest if factor not in (*idle, *aside) and abs(attribution.shares[factor]) >= THRESHOLD]
+    more = [] if noise else more
+    little = [factor for factor in rest if factor not in (*idle, *aside, *more)]
     if aside:
         yield f"B needs {names.listed(aside)} as well: otherwise rows move that are the same in A and B."
+    for factor in more:
+        yield f"{_start(names.factor(factor))} explains {part(attribution.shares[factor])}, with others."
     if little:
         least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
         much = "nothing that stands out from the noise" if noise else f"less than {'0.01' if least else '1'} %"
@@ -176,7 +180,7 @@ def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
         several = len(chosen) > 1
         inseparable = any(set(chosen) <= set(group) for group in attribution.groups)
         alone = [attribution.dividends.get(frozenset({name}), 0.0) for name in chosen]
-        if value < 0 and len(chosen) == 2 and min(alone) > 0:
+        if value < 0 and len(chosen) == 2 and -value <= min(alone) + NOTHING:
             yield f"{of} do the same in {_share(value)} of the change"
         elif value < 0:
             yield f"{of} {_takes(several and not inseparable, several or of in _PLURAL_WORDS)} back {_share(value)}"
@@ -244,9 +248,13 @@ def _changed(culprit: Culprit) -> str:
     return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
 
 
+def _shown(names: Sequence[str], word: str = "and") -> str:
+    return listed([show(name, 80) for name in names], word) if names else ""
+
+
 def culprits_told(found: Culprits, several: int) -> Iterator[str]:
     """Which of several factors are guilty, by their own names."""
-    names = listed(found.names) if found.names else ""
+    names = _shown(found.names)
     if not names:
         yield "No guilty factor was found."
     elif not found.separable:
@@ -257,9 +265,9 @@ def culprits_told(found: Culprits, several: int) -> Iterator[str]:
         how = "together" if found.sufficient else "in part"
         yield f"Of {several} differing factors, {names} make the change {how}."
     for other in found.alternatives:
-        yield _instead(listed(other), len(other), len(found.names))
+        yield _instead(_shown(other), len(other), len(found.names))
     if found.restoring:
-        yield f"Reverting {listed(sorted(found.restoring), 'or')} alone restores A."
+        yield f"Reverting {_shown(sorted(found.restoring), 'or')} alone restores A."
 
 
 def _step(one: Moved) -> Iterator[str]:

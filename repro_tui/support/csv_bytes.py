@@ -9,7 +9,6 @@ something may be, they are read as text, and what each column is gets decided by
 from __future__ import annotations
 
 import codecs
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from repro_tui.support.tables import TableError
 
 BLOCK = 8 << 20
 WINDOW = 1 << 17
-MARGIN = 2  # bytes on each side of those that are looked at, which show what is beside these
+BEFORE, AFTER = 2, 3  # bytes beside those that are looked at, which show what these are
 _SMALL = 0x20  # the bit that makes a capital a small letter
-_TINY = re.compile(rb"[eE]-[3-9][0-9]([0-9]|\Z)")  # may be nearer to 0 than a float can be; or a window's end hides it
-_OF_NUMBERS = np.isin(np.arange(256), list(b"0123456789.+-infINFatyATY"))
+_ZEROS = b"0" * 64  # so may be what has as many zeros behind its point
+_OF_NUMBERS = np.isin(np.arange(256), list(b"0123456789.+-infINFatyATY \t"))
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]  # below 0 they begin again at 255
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -41,18 +40,18 @@ def check_bytes(raw: Path) -> bool:
             if plain:
                 before += chunk
                 plain = not has_odd_numbers(before)
-                before = before[-2 * MARGIN :]
+                before = before[-(BEFORE + AFTER) :]
             position += len(chunk)
     if quotes % 2:
         raise TableError(f"a quote is never closed: the last one is on line {_line(raw, last)}")
-    return plain and not has_odd_numbers(before + b"\n\n")
+    return plain and not has_odd_numbers(before + b"\n\n\n")
 
 
 def has_odd_numbers(text: bytes) -> bool:
     """Whether a cell may be a number with a sign or a zero that says nothing (+1, 007, -0, 0x1F), one that is nearer to
     0 than a float can be, or one with blanks around it. Other text may look like that, too.
 
-    `text` begins and ends with two bytes that are only there to see what is beside the others.
+    `text` begins with two bytes and ends with three that are only there to see what is beside the others.
     """
     found = np.frombuffer(text, dtype=np.uint8)
     edge = (found == ord(",")) | (found == ord("\n"))
@@ -67,19 +66,26 @@ class _Window:
     """Some bytes, each with those beside it, and whether it begins or ends a cell."""
 
     def __init__(self, text: bytes, found: Bytes, edge: Mask) -> None:
-        self.text, self.inner = text, found[2:-2]
-        self.before, self.after, self.second = found[1:-3], found[3:-1], found[4:]
-        self.begins, self.ends = edge[1:-3], edge[3:-1]
+        self.text, self.before, self.inner = text, found[1:-4], found[2:-3]
+        self.after, self.second, self.third = found[3:-2], found[4:-1], found[5:]
+        self.begins, self.ends = edge[1:-4], edge[3:-2]
 
     def has_zeros(self) -> bool:
-        """007 or 0x1F."""
+        """007, 0x1F, or 0.000 and so on."""
         zeros = (self.inner == ord("0")) & self.begins
-        if (zeros & (self.after - ord("0") <= 9)).any():
+        if (zeros & (self.after - ord("0") <= 9)).any() or self._has_many_zeros():
             return True
         return (b"x" in self.text or b"X" in self.text) and bool((zeros & (self.after | _SMALL == ord("x"))).any())
 
+    def _has_many_zeros(self) -> bool:
+        """Whether there are 64 zeros on end: of these eight stand eight places apart."""
+        sampled = self.inner[::8] == ord("0")
+        for step in (1, 2, 4):  # two on end, then four, then eight
+            sampled = sampled[:-step] & sampled[step:]
+        return bool(sampled.any()) and _ZEROS in self.text
+
     def has_signs(self) -> bool:
-        """+1, -0, -01 or 1e-400."""
+        """+1, -0, -01, or 1e-400: what has three digits there may be nearer to 0 than a float can be."""
         if b"+" in self.text and ((self.inner == ord("+")) & self.begins).any():
             return True
         if b"-" not in self.text:
@@ -87,8 +93,10 @@ class _Window:
         minus = self.inner == ord("-")
         if (minus & self.begins & (self.after == ord("0")) & (self.second != ord("."))).any():
             return True
-        tiny = minus & (self.before | _SMALL == ord("e")) & (self.after - ord("3") <= 6)
-        return bool(tiny.any()) and any(_TINY.match(self.text, 1 + int(place)) for place in np.flatnonzero(tiny))
+        tiny = minus & (self.before | _SMALL == ord("e"))
+        for part in (self.after, self.second, self.third) if tiny.any() else ():
+            tiny &= part - ord("0") <= 9
+        return bool(tiny.any())
 
     def has_blanks(self) -> bool:
         """A blank or a tab before or behind what may be a number."""

@@ -32,7 +32,9 @@ KEPT = (
 )
 LONGEST_NAME = 200
 STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
-DOCUMENTS, BYTES = {b"holds": b"documents"}, {b"holds": b"bytes"}  # of a field of text, where its values were no text
+# Of a field of text, where its values were no text.
+DOCUMENTS, BYTES, DECIMALS = ({b"holds": kind} for kind in (b"documents", b"bytes", b"decimals"))
+NUMBER = " (number)"  # behind one, in a document, that only a text has all digits of
 NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
 
 
@@ -158,7 +160,11 @@ def _held(field: pa.Field) -> dict[bytes, bytes] | None:
     """What the values of a column were that becomes text: documents and bytes are not the text that stands for them."""
     kind = field.type
     while isinstance(kind, pa.BaseExtensionType) or pa.types.is_dictionary(kind):
+        if getattr(kind, "extension_name", "") == "arrow.json":
+            return DOCUMENTS
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type
+    if pa.types.is_decimal(kind) and pa.types.is_string(plain_type(kind)):
+        return DECIMALS
     if pa.types.is_nested(kind) and pa.types.is_string(plain_type(field.type)):
         return DOCUMENTS
     return BYTES if _is_binary(kind) else DOCUMENTS if field.metadata == DOCUMENTS else None
@@ -266,7 +272,9 @@ def _hexadecimal(value: bytes) -> str:
 def _json(value: Any, kind: pa.DataType) -> str | None:
     import json
 
-    return None if value is None else json.dumps(_document(value, kind), sort_keys=True, default=str)
+    return (
+        None if value is None else json.dumps(_document(value, kind), sort_keys=True, ensure_ascii=False, default=str)
+    )
 
 
 def _document(value: Any, kind: pa.DataType) -> Any:
@@ -295,11 +303,11 @@ def _word(key: Any) -> str:
 
 def _plain_value(value: Any) -> Any:
     if isinstance(value, bytes):
-        return _hexadecimal(value)
+        return f"{_hexadecimal(value)} (bytes)"
     if isinstance(value, Decimal):
         if value == value.to_integral_value():
             return int(value)
-        return float(value) if Decimal(repr(float(value))) == value else f"{decimal_text(value)} (number)"
+        return float(value) if Decimal(repr(float(value))) == value else f"{decimal_text(value)}{NUMBER}"
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).isoformat()
     return value.isoformat() if isinstance(value, date | time) else value

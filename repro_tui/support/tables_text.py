@@ -18,13 +18,14 @@ import pyarrow.csv as pacsv
 
 from repro_tui.support.csv_bytes import BLOCK, check_bytes, check_text
 from repro_tui.support.documents import no_duplicates
-from repro_tui.support.tables import DOCUMENTS, TableError, check_names
+from repro_tui.support.tables import DOCUMENTS, NUMBER, TableError, check_names
 
 LINES = 20_000
 LONGEST_LINE = 64 << 20
 _SCALARS = frozenset({"str", "bool", "int", "big", "float"})
 NOT_TEXT = " (not text)"  # behind a value that is none, in a column that had to become text
-TEXT = " (text)"  # behind a text that ends like one of these
+TEXT = " (text)"  # behind a text that ends as if it were one
+_MARKED = re.compile(r" \(not text\)( \(text\))*\Z")
 Read = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 _NOT_FINITE = r"^[+-]?([nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
 _ZERO = r"^[+-]?[0.]+([eE][+-]?[0-9]+)?$"  # as it is written: what is nearer to 0 than a float can be is none
@@ -374,14 +375,14 @@ def _parse(line: bytes, number: int) -> dict[str, Any]:
 
 
 class _Beyond(str):
-    """A number that is beyond what a float can be, as it is written."""
+    """A number that is beyond what a float can be, as it is written and marked: in a document it is among texts."""
 
     __slots__ = ()
 
 
 def _exact_float(text: str) -> float | _Beyond:
     """A number with a fraction or an exponent."""
-    return _Beyond(text) if is_beyond(text) else float(text)
+    return _Beyond(text + NUMBER) if is_beyond(text) else float(text)
 
 
 def is_beyond(text: str) -> bool:
@@ -455,9 +456,9 @@ def _as(value: Any, kind: pa.DataType, mixed: bool = False) -> Any:
         return None
     if pa.types.is_string(kind):
         if isinstance(value, _Beyond):
-            return value + NOT_TEXT
+            return value.removesuffix(NUMBER) + NOT_TEXT
         if isinstance(value, str):
-            return value + TEXT if value.endswith((NOT_TEXT, TEXT)) else value
+            return value + TEXT if _MARKED.search(value) else value
         return json.dumps(value, sort_keys=True, ensure_ascii=False) + (NOT_TEXT if mixed else "")
     if pa.types.is_list(kind):
         return [_as(item, kind.value_type) for item in value]

@@ -66,6 +66,11 @@ def periods(frequency: str) -> pd.DataFrame:
     return pd.DataFrame({"id": [1, 2], "x": pd.PeriodIndex.from_ordinals([600, 601], freq=frequency)})
 
 
+HUGE_ONES = [1e17 * (1 + number / 1_000) for number in range(60)]
+ORDINARY = [number / 40 for number in range(1, 41)]
+MASKS = [-1e30, -1e31] * 30
+
+
 def float32(*values: float) -> pa.Table:
     return table(x=pa.array(values, pa.float32()))
 
@@ -128,6 +133,23 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "truths and their text": (jsonl("true", "false"), jsonl('"true"', '"false"'), {}),
     "lists and their text": (jsonl("[1, 2]", "[3, 4]"), jsonl('"[1, 2]"', '"[3, 4]"'), {}),
     "lists of texts and their text": (jsonl('["a"]', '["b"]'), jsonl(*[f'"[\\"{one}\\"]"' for one in "ab"]), {}),
+    "the largest floats and their opposites": (table(x=[1e308] * 40), table(x=[-1e308] * 40), {}),
+    "the largest floats and nothing": (table(x=[float(np.finfo(np.float64).max)] * 40), table(x=[0.0] * 40), {}),
+    "small values beside many huge ones": (table(x=HUGE_ONES + ORDINARY), table(x=HUGE_ONES + ORDINARY[::-1]), {}),
+    "the same by a tolerance of their own": (
+        table(x=[*HUGE_ONES, *ORDINARY]),
+        table(x=[*HUGE_ONES, *ORDINARY[::-1]]),
+        {"atol": 1e-9, "rtol": 0},
+    ),
+    "values beside two that mask": (table(x=MASKS + ORDINARY), table(x=MASKS + [-one for one in ORDINARY]), {}),
+    "a fraction with zeros before it": (csv("007.5", "1.5"), csv("7.5", "1.5"), {}),
+    "zeros before an exponent": (csv("00e5", "1.5"), csv("0.0", "1.5"), {}),
+    "a fraction with zeros before it beside text": (csv("00.5", "n/a", "1"), csv("0.5", "n/a", "1"), {}),
+    "a number beyond a float in a document and its text": (jsonl('{"a": 1e400}'), jsonl('{"a": "1e400"}'), {}),
+    "a number beyond a float in a list and its text": (jsonl("[1e400, 2]"), jsonl('["1e400", 2]'), {}),
+    "bytes in a struct and their digits": (table(x=[{"a": b"\1"}] * 9), table(x=[{"a": "0x01"}] * 9), {}),
+    "a decimal of many digits and its text": (table(x=wide("1" * 45, "2")), table(x=["1" * 45, "2"]), {}),
+    "the smallest float and twice it": (table(x=[5e-324] * 40), table(x=[1e-323] * 40), {}),
     "four hundred digits": (csv("9" * 400, "5.5"), csv("inf", "5.5"), {}),
 }
 

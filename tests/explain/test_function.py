@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from importlib.resources import files
 from typing import Any
 
@@ -106,12 +109,64 @@ LARGE = 2**60
         lambda v: [1e-300 * v["x"], 1.0],
         lambda v: 5e-324 * v["x"],
         lambda v: 3 if v["x"] else 3.5,
+        lambda v: [2**63 + v["x"], -1],
+        lambda v: [2**63 + v["x"], 0.0],
+        lambda v: [2**53 + v["x"], 0.5],
+        lambda v: 2**53 + 1 if v["x"] else 2.0**53,
+        lambda v: np.longdouble(1) + np.longdouble(1e-19) * v["x"],
+        lambda v: ["a\0" if v["x"] else "a"],
+        lambda v: 1e308 if v["x"] else -1e308,
+        lambda v: np.datetime64("2026-01-01") + np.timedelta64(v["x"], "D"),
+        lambda v: complex(1, v["x"]),
+        lambda v: [True, v["x"] == 1],
+        lambda v: [None, "b" if v["x"] else "a"],
     ],
 )
 def test_answers_of_any_size_are_told_apart(answer: Any) -> None:
     found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
     assert found.shares == pytest.approx({"x": 1.0, "y": 0.0})
     assert found.restores == (("x",),)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda v: 2**70 + 5 * v["x"] + 15 * v["y"],
+        lambda v: Decimal("1.5") + v["x"] + 3 * v["y"],
+        lambda v: [Fraction(1, 3) + v["x"] + 3 * v["y"], 7],
+        lambda v: np.timedelta64(v["x"] + 3 * v["y"], "s"),
+        lambda v: [v["x"] + 3 * v["y"], float("nan")],
+    ],
+)
+def test_numbers_of_any_kind_have_their_shares(answer: Any) -> None:
+    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
+    assert found.shares == pytest.approx({"x": 0.25, "y": 0.75})
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "answer"),
+    [
+        (0.0, -0.0, lambda v: math.copysign(1, v["x"])),
+        ([1], [True], lambda v: str(v["x"])),
+        ({"a": 1}, {"a": 1.0}, lambda v: str(v["x"])),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, lambda v: str(v["x"])),
+    ],
+)
+def test_what_python_calls_equal_may_differ(a: Any, b: Any, answer: Any) -> None:
+    found = repro_tui.explain({"x": a, "y": 0}, {"x": b, "y": 1}, answer)
+    assert found.shares == {"x": 1.0, "y": 0.0}
+    assert found.smallest == ("x",)
+
+
+def test_nothing_is_the_same_as_nothing() -> None:
+    found = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT"))
+    assert "nothing to explain" in found.note
+
+
+def test_names_with_control_characters_are_shown_safely() -> None:
+    for shares in (True, False):
+        found = repro_tui.explain({"a\x1b[31mb\nc": 0}, {"a\x1b[31mb\nc": 1}, lambda v: sum(v.values()), shares=shares)
+        assert not any("\x1b" in sentence or "\n" in sentence for sentence in found.sentences)
 
 
 def test_a_budget_ends_the_search() -> None:

@@ -133,6 +133,25 @@ def test_what_two_factors_both_do_is_told_as_such_and_what_one_takes_back_as_tha
     assert told.startswith("a explains 130.0 %; b takes back 30.0 %; a and b together take back 20.0 %")
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "told"), [(3.0, 3.0, "together take back 500.0 %"), (1.0, 2.0, "together take back")]
+)
+def test_factors_that_overshoot_do_not_do_the_same(a: float, b: float, told: str) -> None:
+    values = {frozenset("a"): a, frozenset("b"): b, frozenset(): 0.0, frozenset("ab"): 1.0}
+    assert told in " ".join(factors_told(play("ab", values.__getitem__), Names(plain=True)))
+
+
+def test_a_share_of_more_than_a_hundredth_is_told_as_what_it_is() -> None:
+    values = {frozenset("a"): 0.985, frozenset("b"): 0.009, frozenset(): 0.0, frozenset("ab"): 1.0}
+    found = play("ab", values.__getitem__)
+    assert "b explains 1.2 %, with others." in list(factors_told(found, Names(plain=True)))
+
+
+def test_the_smallest_set_is_the_smallest_that_was_seen_to_be_b() -> None:
+    found = play("xyz", lambda s: 1.0 * ("x" in s) + 1.0 * ("y" in s) - 1.0 * ("z" in s))
+    assert found.smallest == ("x",)
+
+
 def test_a_factor_does_nothing_only_where_every_pair_of_hybrids_shows_it() -> None:
     found = play("abz", lambda s: float({"a", "b"} <= s))
     assert [name for name in "abz" if found.idle(name)] == ["z"]

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from repro_tui.support import csv_bytes
 
-ODD = ["007", "00", "-0", "-01", "+1", "+.5", "0x1F", "0X1f", " 1", "1 ", "\t1", "-1\t", " -inf", "1e-400", "2.5E-310"]
+ODD = [
+    *("007", "00", "-0", "-01", "+1", "+.5", "0x1F", "0X1f", "1e-400", "2.5E-310", "1e-1000", "1e-0400", "007.5"),
+    *(" 1", "1 ", "\t1", "-1\t", " -inf", "  1", "1  ", "\t\t1", " \t1"),
+]
 PLAIN = [
     "0",
     "0.5",
@@ -19,7 +22,7 @@ PLAIN = [
     "1",
     "-1",
     "10",
-    "1e-200",
+    "1e-20",
     "1e5",
     "-1e-5",
     "a b",
@@ -79,3 +82,11 @@ def test_what_is_no_csv_is_refused_with_its_line(folder: Path, text: str) -> Non
     lines = len(re.findall("\n", text)) + 1
     with pytest.raises(csv_bytes.TableError, match=f"line {lines}"):
         csv_bytes.check_bytes(path)
+
+
+@pytest.mark.parametrize("before", [0, csv_bytes.WINDOW - 8, csv_bytes.WINDOW - 80])
+@pytest.mark.parametrize("number", [f"0.{'0' * 400}1", f"0.{'0' * 340}1e-2"], ids=["fixed", "mixed"])
+def test_a_number_that_is_all_zeros_for_long_is_noticed(folder: Path, number: str, before: int) -> None:
+    path = folder / "zeros.csv"
+    path.write_text(f"{'x' * before}\n{number}\n")
+    assert not csv_bytes.check_bytes(path)
