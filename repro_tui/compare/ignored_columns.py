@@ -15,12 +15,16 @@ from repro_tui.model.run import Run
 from repro_tui.support.hashes import digest_file
 
 
-def ignored_columns(runs: Sequence[Run], validation: Validation, settings: Settings) -> tuple[str, ...]:
-    """The columns of any run that the record (`ignore`) or the command line (`predictions.NAME`) leaves out.
+def column_names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The columns that any of the runs has, in the order of their first appearance."""
+    return tuple(dict.fromkeys(name for run in runs for name in pq.read_schema(run.predictions).names))
+
+
+def ignored_columns(names: Sequence[str], validation: Validation, settings: Settings) -> tuple[str, ...]:
+    """Of these columns those that the record (`ignore`) or the command line (`predictions.NAME`) leaves out.
 
     A column that names a row never is.
     """
-    names = dict.fromkeys(name for run in runs for name in pq.read_schema(run.predictions).names)
     key = settings.key or validation.key
     return tuple(name for name in names if name not in key and _ignored(name, validation, settings))
 
@@ -30,9 +34,8 @@ def _ignored(name: str, validation: Validation, settings: Settings) -> bool:
     return declared or any(fnmatchcase(f"predictions.{name}", pattern) for pattern in settings.ignore)
 
 
-def unused(runs: Sequence[Run], validation: Validation, settings: Settings) -> tuple[str, ...]:
-    """The rules of the record and the command line that fit no output column, which a slip of the pen makes."""
-    names = dict.fromkeys(name for run in runs for name in pq.read_schema(run.predictions).names)
+def unused(names: Sequence[str], validation: Validation, settings: Settings) -> tuple[str, ...]:
+    """The rules of the record and the command line that fit none of these columns, which a slip of the pen makes."""
     key = settings.key or validation.key
     free = [f"predictions.{name}" for name in names if name not in key]
     patterns = [pattern for pattern in settings.ignore if pattern.startswith("predictions.")]

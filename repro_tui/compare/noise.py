@@ -90,7 +90,6 @@ class Measured:
         """What was measured of these columns alone."""
         return replace(self, found=tuple(one for one in self.found if one.column in names))
 
-    @property
     def rows_beyond(self) -> dict[str, Bits]:
         """The rows that moved beyond their own noise, of the columns that have some: of ids every row would, always."""
         blind = {one.column for one in self.found if one.blind}

@@ -18,7 +18,7 @@ from repro_tui.compare.columns import columns_of
 from repro_tui.compare.database import Database
 from repro_tui.compare.differences import Differences
 from repro_tui.compare.feeding import feed
-from repro_tui.compare.ignored_columns import ignored_columns, unused, without
+from repro_tui.compare.ignored_columns import column_names, ignored_columns, unused, without
 from repro_tui.compare.kinds import kind_of, profile
 from repro_tui.compare.noise import (
     FEWEST,
@@ -31,7 +31,7 @@ from repro_tui.compare.noise import (
     judge_recorded,
     measure,
 )
-from repro_tui.compare.own_noise import by_chance, mark
+from repro_tui.compare.own_noise import Bits, by_chance, mark
 from repro_tui.compare.unify import Unified, unify
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
@@ -73,8 +73,9 @@ def compare_predictions(
     database = Database(context.cache.temporary(), settings.memory_limit)
     try:
         with closing(database):
-            ignored = ignored_columns((*a, *b), validation, settings)
-            idle = tuple(show(rule, 200) for rule in unused((*a, *b), validation, settings))
+            names = column_names((*a, *b))
+            ignored = ignored_columns(names, validation, settings)
+            idle = tuple(show(rule, 200) for rule in unused(names, validation, settings))
             a, b = (without(side, ignored, database.scratch) for side in (a, b))
             found = unify(a, b, settings.key or validation.key, database.scratch / "unified")
             area = _Comparison(
@@ -306,8 +307,9 @@ class _Comparison:
         judged = _with_members([_in_all_runs(c, verdicts, verdict) for c in area.columns])
         columns = tuple(replace(c, noise_abs=_within(measured, wanted, c)) for c in judged)
         if noise.runs >= FEWEST:
-            mark(self.folder / FILE, measured.rows_beyond)
-            columns = tuple(replace(c, beyond_noise=_beyond(measured, wanted, c)) for c in columns)
+            beyond = measured.rows_beyond()
+            mark(self.folder / FILE, beyond)
+            columns = tuple(replace(c, beyond_noise=_beyond(beyond, wanted, c)) for c in columns)
             noise = replace(noise, by_chance=by_chance(len(self.a), len(self.b)))
         again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
         if verdict == "drift":  # which was shown, and is not made undecided by another column
@@ -376,8 +378,8 @@ def _within(measured: Measured, wanted: dict[str, RunColumn], column: Column) ->
     return measured.largest_within[wanted[column.name].name] if column.name in wanted else None
 
 
-def _beyond(measured: Measured, wanted: dict[str, RunColumn], column: Column) -> int | None:
-    rows = measured.rows_beyond.get(wanted[column.name].name) if column.name in wanted else None
+def _beyond(beyond: dict[str, Bits], wanted: dict[str, RunColumn], column: Column) -> int | None:
+    rows = beyond.get(wanted[column.name].name) if column.name in wanted else None
     return None if rows is None else rows.count
 
 

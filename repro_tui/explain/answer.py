@@ -25,13 +25,12 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
     from dataclasses import replace
 
     order = search.factors.names
-    open_ones = {factor for group in attribution.groups for factor in group}  # what each does is not known, not shared
     single = {names[0] for names in attribution.restores if len(names) == 1}
     named = [(one, tuple(_culprits(one, search.context.redactor, single))) for one in found]
     told = Causes(
         factors=order,
         smallest=attribution.smallest,
-        shares={name: _number(share) for name, share in attribution.shares.items() if name not in open_ones},
+        shares={name: _number(share) for name, share in attribution.known_shares.items()},
         interactions=tuple(
             Interaction(tuple(name for name in order if name in chosen), _number(dividend))
             for chosen, dividend in attribution.interactions.items()

@@ -51,10 +51,7 @@ class Explanation:
     @property
     def shares(self) -> dict[str, float]:
         """The Shapley share of each factor; they add up to 1, and factors that cannot be told apart have none."""
-        if self.attribution is None:
-            return {}
-        open_ones = {name for group in self.attribution.groups for name in group}
-        return {name: share for name, share in self.attribution.shares.items() if name not in open_ones}
+        return self.attribution.known_shares if self.attribution else {}
 
     @property
     def interactions(self) -> dict[Set, float]:
@@ -163,6 +160,7 @@ class _Explained:
     low: Any = None
     high: Any = None
     unit: float = 1.0
+    whole: float = 0.0
     calls: int = 0
     known: dict[Set, Value] = field(default_factory=dict)
 
@@ -170,10 +168,10 @@ class _Explained:
         factors = tuple(name for name in {**self.a, **self.b} if self._differs(name))
         self.low, self.high = self._end(self.a, "A"), self._end(self.b, "B")
         self.unit = _unit(self.low, self.high)
-        whole = _way(self.low, self.high, self.unit)
-        if not math.isfinite(whole):
+        self.whole = _way(self.low, self.high, self.unit)
+        if not math.isfinite(self.whole):
             raise Refused("the answers for A and B have NaN or infinity in different places: they cannot be measured")
-        if not factors or whole == 0:
+        if not factors or self.whole == 0:
             note = "nothing differs" if not factors else "both give the same answer: there is nothing to explain"
             return Explanation(factors, (self.a, self.b), runs=self.calls, note=note, sentences=(f"{_start(note)}.",))
         if shares if shares is not None else len(factors) <= MOST_SHARED and not self.needs:
@@ -254,8 +252,8 @@ class _Explained:
             return Value(None, f"{type(error).__name__}: {error}")
 
     def _measured(self, answer: Any) -> Value:
-        ways = (self.low, self.high), (self.low, answer), (answer, self.high)
-        whole, to_a, to_b = (_way(one, other, self.unit) for one, other in ways)
+        whole = self.whole
+        to_a, to_b = (_way(one, other, self.unit) for one, other in ((self.low, answer), (answer, self.high)))
         score = (whole + to_a - to_b) / (2 * whole)  # <s - a, b - a> / |b - a|^2
         if not math.isfinite(score):
             return Value(None, "its answer has NaN or infinity where those of A and B have none")
@@ -306,11 +304,12 @@ def _delta(one: Any, other: Any) -> Any:
 
     if one.shape != other.shape or _is_numeric(one) != _is_numeric(other):
         raise Refused(f"the answers are of other shapes or kinds: {one.shape} and {other.shape}")
-    floats = [_floats(found) for found in (one, other)]
-    if floats[0] is not None and floats[1] is not None:
+    a, b = _floats(one), _floats(other)
+    if a is not None and b is not None:
         with np.errstate(over="ignore", invalid="ignore"):
-            delta = np.clip(floats[1] - floats[0], -MOST, MOST)
-            return np.where((one == other) | (np.isnan(floats[0]) & np.isnan(floats[1])), 0.0, _ended(delta, *floats))
+            finite = np.isfinite(a) & np.isfinite(b)
+            delta = np.where(finite, np.clip(b - a, -MOST, MOST), np.nan)
+        return np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, delta)
     if one.dtype.kind in "iu" and other.dtype.kind in "iu":
         return np.asarray(other.astype(object) - one.astype(object)).astype(np.float64)
     pairs = [_difference(x, y) for x, y in zip(one.flat, other.flat, strict=True)]
@@ -327,22 +326,13 @@ def _floats(found: Any) -> Any:
     return None if large else found.astype(np.float64)
 
 
-def _ended(delta: Any, one: Any, other: Any) -> Any:
-    """Differences with NaN where one of two is not finite: they are no largest float."""
-    import numpy as np
-
-    return np.where(np.isfinite(one) & np.isfinite(other), delta, np.nan)
-
-
 def _difference(one: Any, other: Any) -> float:
     """The difference of two numbers of any kind."""
-    finite = [math.isfinite(value) for value in (one, other)]
-    if all(finite):
-        exact = _fraction(other) - _fraction(one)
-        size = float(abs(exact)) if abs(exact) < MOST else MOST
-        return size if exact >= 0 else -size
-    same = one == other or (one != one and other != other)  # NaN is itself
-    return 0.0 if same else math.nan
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return 0.0 if _are_same(one, other) else math.nan
+    exact = _fraction(other) - _fraction(one)
+    size = float(abs(exact)) if abs(exact) < MOST else MOST
+    return size if exact >= 0 else -size
 
 
 def _fraction(value: Any) -> Fraction:
@@ -351,9 +341,14 @@ def _fraction(value: Any) -> Fraction:
     return Fraction(*map(int, ratio())) if ratio else Fraction(int(value))
 
 
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; what stands for nothing, as NaN does, is itself."""
+    return bool(one == other or (one != one and other != other))
+
+
 def _is_unlike(one: Any, other: Any) -> bool:
-    """Whether two labels are two; what stands for nothing, as NaN does, is itself."""
-    return type(one) is not type(other) or bool(one != other and not (one != one and other != other))
+    """Whether two labels are two."""
+    return type(one) is not type(other) or not _are_same(one, other)
 
 
 def _unit(one: Any, other: Any) -> float:

@@ -83,12 +83,15 @@ class Attribution:
             if (value := self.values[one]).score is not None
         )
 
-    def effects(self, factor: str) -> tuple[float, float]:
-        """What a factor does alone in A, and what taking it back alone undoes in B; 0 where that is not known."""
-        alone, without = (self.values.get(one) for one in (frozenset({factor}), frozenset(self.factors) - {factor}))
-        forward = alone.score if alone else None
-        rest = without.score if without else None
-        return forward or 0.0, 0.0 if rest is None else 1.0 - rest
+    @property
+    def known_shares(self) -> dict[str, float]:
+        """The shares of the factors that could be told apart: what each of the others does is not known."""
+        grouped = {name for group in self.groups for name in group}
+        return {name: share for name, share in self.shares.items() if name not in grouped}
+
+    def effects(self, factor: str) -> tuple[float | None, float | None]:
+        """What a factor does alone in A, and what taking it back alone undoes in B (None: not known)."""
+        return _effects(self.values, self.factors, factor)
 
     def idle(self, factor: str) -> bool:
         """Whether a factor was seen to do nothing: every two hybrids that differ in it alone are as near to B."""
@@ -100,6 +103,12 @@ class Attribution:
     def unresolved(self) -> dict[Set, str]:
         """The hybrids that could not be built, run or measured, and why."""
         return {chosen: value.why for chosen, value in self.values.items() if value.score is None}
+
+
+def _effects(values: dict[Set, Value], factors: Sequence[str], factor: str) -> tuple[float | None, float | None]:
+    alone, without = (values.get(one) for one in (frozenset({factor}), frozenset(factors) - {factor}))
+    rest = without.score if without else None
+    return alone.score if alone else None, None if rest is None else 1.0 - rest
 
 
 def _alike(one: Value, other: Value) -> bool:
@@ -177,13 +186,8 @@ class _Game:
 
     # -- from both ends -----------------------------------------------------------------------------------------
 
-    def _effects(self, factor: str) -> tuple[float | None, float | None]:
-        """What a factor does alone in A, and what taking it back undoes in B."""
-        forward, rest = self._score(frozenset({factor})), self._score(self.all - {factor})
-        return forward, None if rest is None else 1.0 - rest
-
     def _additive(self) -> bool:
-        effects = [self._effects(factor) for factor in self.factors]
+        effects = [_effects(self.values, self.factors, factor) for factor in self.factors]
         known = [(one, other) for one, other in effects if one is not None and other is not None]
         agree = all(abs(one - other) <= self.nothing for one, other in known)
         whole = abs(sum(one for one, _ in known) - 1) <= self.nothing * len(known)
@@ -215,7 +219,7 @@ class _Game:
 
     def _active(self) -> Set | None:
         """The factors that do anything at either end, where these alone make the whole change; None where not so."""
-        effects = {factor: self._effects(factor) for factor in self.factors}
+        effects = {factor: _effects(self.values, self.factors, factor) for factor in self.factors}
         if any(None in pair for pair in effects.values()):
             return None
         acting = (f for f, pair in effects.items() if any(abs(e or 0.0) > self.nothing for e in pair))

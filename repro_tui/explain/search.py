@@ -130,11 +130,11 @@ class Search:
 
     # -- inside a factor ----------------------------------------------------------------------------------------
 
-    def _inside(self, factor: str, effects: tuple[float, float]) -> Iterator[Found]:
+    def _inside(self, factor: str, effects: tuple[float | None, float | None]) -> Iterator[Found]:
         """What inside this factor makes the change, with the others where that shows best: from B, or from A where the
         factor does more there, as what hides it in B is the others' doing."""
         from_b = frozenset(self.factors.names) - {factor}
-        in_a, in_b = map(abs, effects)
+        in_a, in_b = (abs(effect or 0.0) for effect in effects)
         hidden = in_a - in_b > max(NEAR_IN_NOISE, self.ruler.nothing)
         for others in (frozenset[str](), from_b) if hidden else (from_b, frozenset[str]()):
             ends = self._ends(factor, others)

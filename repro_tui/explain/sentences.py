@@ -123,9 +123,9 @@ def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
     idle = [factor for factor in rest if attribution.idle(factor) and not noise]
     still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING and factor not in idle]
     aside = [factor for factor in still if factor in attribution.smallest]
-    more = [factor for factor in rest if factor not in (*idle, *aside) and abs(attribution.shares[factor]) >= THRESHOLD]
-    more = [] if noise else more
-    little = [factor for factor in rest if factor not in (*idle, *aside, *more)]
+    beside = [factor for factor in rest if factor not in (*idle, *aside)]
+    more = [factor for factor in beside if abs(attribution.shares[factor]) >= THRESHOLD and not noise]
+    little = [factor for factor in beside if factor not in more]
     if aside:
         yield f"B needs {names.listed(aside)} as well: otherwise rows move that are the same in A and B."
     for factor in more:
@@ -248,13 +248,10 @@ def _changed(culprit: Culprit) -> str:
     return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
 
 
-def _shown(names: Sequence[str], word: str = "and") -> str:
-    return listed([show(name, 80) for name in names], word) if names else ""
-
-
 def culprits_told(found: Culprits, several: int) -> Iterator[str]:
     """Which of several factors are guilty, by their own names."""
-    names = _shown(found.names)
+    plain = Names(plain=True)
+    names = plain.listed(found.names) if found.names else ""
     if not names:
         yield "No guilty factor was found."
     elif not found.separable:
@@ -265,9 +262,9 @@ def culprits_told(found: Culprits, several: int) -> Iterator[str]:
         how = "together" if found.sufficient else "in part"
         yield f"Of {several} differing factors, {names} make the change {how}."
     for other in found.alternatives:
-        yield _instead(_shown(other), len(other), len(found.names))
+        yield _instead(plain.listed(other), len(other), len(found.names))
     if found.restoring:
-        yield f"Reverting {_shown(sorted(found.restoring), 'or')} alone restores A."
+        yield f"Reverting {plain.listed(sorted(found.restoring), 'or')} alone restores A."
 
 
 def _step(one: Moved) -> Iterator[str]:

@@ -30,7 +30,7 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 def check_bytes(raw: Path) -> bool:
     """Whether every number in a CSV file is written as we would. Raises TableError, with the line, where there is a NUL
     or a quote that is never closed."""
-    position, quotes, last, plain, before = 0, 0, 0, True, b"\n\n"
+    position, quotes, last, plain, before = 0, 0, 0, True, b"\n" * BEFORE
     with raw.open("rb") as stream:
         while chunk := stream.read(WINDOW):
             if b"\0" in chunk:
@@ -44,7 +44,7 @@ def check_bytes(raw: Path) -> bool:
             position += len(chunk)
     if quotes % 2:
         raise TableError(f"a quote is never closed: the last one is on line {_line(raw, last)}")
-    return plain and not has_odd_numbers(before + b"\n\n\n")
+    return plain and not has_odd_numbers(before + b"\n" * AFTER)
 
 
 def has_odd_numbers(text: bytes) -> bool:

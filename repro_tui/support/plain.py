@@ -17,7 +17,7 @@ _NUMBER = "float | None"  # the annotation of a field, as text
 def to_plain(value: Any) -> Any:
     """The JSON values of a dataclass of the model. A number that JSON cannot hold becomes null in a field of numbers,
     as the schemas have it, and elsewhere its name as text."""
-    return _finite(_of_numbers(value, _builtins(value)))
+    return _finite(value, _builtins(value))
 
 
 def _builtins(value: Any) -> Any:
@@ -76,26 +76,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _of_numbers(value: Any, plain: Any) -> Any:
-    """The plain values, with null for what is not finite in a field that holds a number or nothing."""
+def _finite(value: Any, plain: Any, *, is_number: bool = False) -> Any:
+    """The plain values of `value`, with null for what is not finite in a field that holds a number or nothing."""
+    if isinstance(plain, float):
+        return plain if math.isfinite(plain) else None if is_number else str(plain)
     if dataclasses.is_dataclass(value):
-        for one in dataclasses.fields(value):
-            of = getattr(value, one.name)
-            infinite = isinstance(of, float) and not math.isfinite(of)
-            plain[one.name] = None if infinite and one.type == _NUMBER else _of_numbers(of, plain[one.name])
-    elif isinstance(value, dict):
-        for item, key in zip(value.values(), plain, strict=True):
-            plain[key] = _of_numbers(item, plain[key])
-    elif isinstance(value, list | tuple):
-        return [_of_numbers(item, inner) for item, inner in zip(value, plain, strict=True)]
+        numbers = {one.name for one in dataclasses.fields(value) if one.type == _NUMBER}
+        return {name: _finite(getattr(value, name), of, is_number=name in numbers) for name, of in plain.items()}
+    if isinstance(plain, dict):
+        return {key: _finite(of, plain[key]) for key, of in zip(plain, value.values(), strict=True)}
+    if isinstance(plain, list | tuple):
+        return [_finite(of, inner) for of, inner in zip(value, plain, strict=True)]
     return plain
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

@@ -67,7 +67,7 @@ def csv(raw: Path) -> Read:
 def _plain(reader: _Csv, kinds: list[_Kind], types: list[pa.DataType]) -> Iterator[pa.RecordBatch]:
     """Numbers as Arrow reads them: where none is written in a way that would lose something, which `check_bytes` and
     the numbers themselves tell."""
-    spellings = {kind.spelling() for kind, type in zip(kinds, types, strict=True) if pa.types.is_boolean(type)}
+    spellings = {kind.spelling() for kind, typed in zip(kinds, types, strict=True) if pa.types.is_boolean(typed)}
     words = spellings.pop() if len(spellings) == 1 else None  # the reader has one spelling for all columns
     read = [kind if _is_number(kind) or (words and pa.types.is_boolean(kind)) else pa.string() for kind in types]
     try:

@@ -126,7 +126,7 @@ class Simulated(Search):
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
         return InMemory(low, high, self.pair.area.key, self.pair.columns, self.context, self.pair.noisy)
 
-    def _inside(self, factor: str, effects: tuple[float, float]) -> Iterator[Any]:
+    def _inside(self, factor: str, effects: tuple[float | None, float | None]) -> Iterator[Any]:
         yield from ()
 
 
