@@ -142,9 +142,7 @@ def test_a_data_hash_that_does_not_match_is_told_with_both(project: Project) -> 
 def test_noise_of_one_size_on_both_sides_is_noise(project: Project) -> None:
     both = project.deployment(parameters={"values": {"threshold": 100.0, "noise": 0.05}})
     project.record(a=both, b=both)
-    for _ in range(
-        4
-    ):  # by the rule's figures nine of ten audits of such noise say so: four that do not are one in 10,000
+    for _ in range(4):  # by the rule's figures nine of ten such audits say so: four that do not are one in 10,000
         result = project.audit()
         if result.status == 0:
             break

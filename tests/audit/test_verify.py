@@ -118,7 +118,8 @@ def test_predictions_within_the_noise_are_r5_and_beyond_it_are_not(project: Proj
     record(project, parameters=noisy["parameters"])
     result = verify(project)
     assert "noise" in graded(result, "R5", 0)["sentence"]
-    assert len(result.report["sides"]["b"]["runs"]) == 5
+    # Five runs that all lie on one side of what was recorded (one audit of 16) are too few, and ten are made.
+    assert len(result.report["sides"]["b"]["runs"]) in (5, 10)
     write(header + "".join(f"r{n:03},{score(n) + 1!r},no\n" for n in range(ROWS)))
     result = verify(project)
     graded(result, "R3", 1)
