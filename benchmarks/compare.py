@@ -204,9 +204,9 @@ def our_read(a: Path, b: Path, keyed: bool) -> Any:
     """Both files as an audit reads them: strictly, each in a process of its own, to Parquet."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from repro_tui.formats.normalise import normalise_file
     from repro_tui.support.cache import Cache
     from repro_tui.support.context import Context
-    from repro_tui.support.normalise import normalise_file
 
     with tempfile.TemporaryDirectory() as folder:
         context = Context(cache=Cache(Path(folder) / "cache"))

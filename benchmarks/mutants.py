@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from repro_tui.compare.statistics import interval
+from repro_tui.compare.columns.statistics import interval
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 400

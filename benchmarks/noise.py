@@ -69,8 +69,8 @@ def sides_in(folder: Path) -> list[list[Any]]:
 
 def rule(folder: Path) -> str:
     """The noise rule: all runs measured, and judged."""
-    from repro_tui.compare.database import Database
-    from repro_tui.compare.noise import RunColumn, judge, measure
+    from repro_tui.compare.noise.verdict import RunColumn, judge, measure
+    from repro_tui.compare.rows.database import Database
 
     kinds = {"score": "value", "score32": "value", "probability": "probability", "label": "label", "count": "value"}
     columns = [RunColumn(name, kind, 0.0 if kind == "label" else 1e-6) for name, kind in kinds.items()]

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 import repro_tui
-from repro_tui.compare.statistics import interval
+from repro_tui.compare.columns.statistics import interval
 
 ROWS = 200
 Columns = dict[str, Any]

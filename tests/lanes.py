@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-# Modules of these folders drive a container engine, a foreign system or a server.
-SYSTEMS = frozenset({"apptainer", "docker", "dvc", "endpoint", "mlflow_store", "wandb_runs"})
+# Modules of this folder drive a container engine, a foreign system or a server.
+SYSTEMS = "systems"
 SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
 # Modules whose every test audits a project from its record to its report, or walks through every screen of one.
@@ -30,16 +30,16 @@ WHOLE = frozenset(
 )
 # Folders whose modules are one group: they share an engine, or servers that are slow to start.
 GROUPS = {
-    "apptainer": "apptainer",
-    "docker": "docker",
-    "endpoint": "servers",
-    "mlflow_store": "servers",
+    "systems/apptainer": "apptainer",
+    "systems/docker": "docker",
+    "systems/endpoint": "servers",
+    "systems/mlflow": "servers",
 }
 # Groups and modules that take longest, the longest first.
 FIRST = (
     *("docker", "servers", "explain/test_audits", "apptainer", "audit/test_known_answers", "explain/test_packages"),
-    *("compare/test_properties", "wandb_runs/test_offline", "wandb_runs/test_online", "audit/test_stress"),
-    *("audit/test_faults", "audit/test_folder", "audit/test_recording", "audit/test_verify", "dvc/test_dvc"),
+    *("compare/test_properties", "systems/wandb/test_offline", "systems/wandb/test_online", "audit/test_stress"),
+    *("audit/test_faults", "audit/test_folder", "audit/test_recording", "audit/test_verify", "systems/dvc/test_dvc"),
     *("contract/test_sources", "tui/test_screens", "tui/test_every_key", "tui/test_terminal", "cli/test_program"),
 )
 
@@ -57,7 +57,7 @@ def needs_system(item: pytest.Item) -> bool:
     """Whether a test needs an engine, a foreign system, a server or an index of packages."""
     folder, module = _place(item.path)
     marked = any(item.get_closest_marker(mark) for mark in SYSTEM_MARKS)
-    return marked or folder in SYSTEMS or module in SYSTEM_MODULES
+    return marked or folder.startswith(f"{SYSTEMS}/") or module in SYSTEM_MODULES
 
 
 def arrange(items: list[pytest.Item]) -> None:
@@ -77,4 +77,4 @@ def arrange(items: list[pytest.Item]) -> None:
 def _place(path: Path) -> tuple[str, str]:
     """The folder below `tests` that a module is in, and the module as `folder/name`."""
     place = path.relative_to(TESTS).with_suffix("")
-    return place.parts[0], place.as_posix()
+    return place.parent.as_posix(), place.as_posix()

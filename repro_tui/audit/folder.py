@@ -15,7 +15,7 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
-from repro_tui.support.lockfile import is_locked
+from repro_tui.support.file_lock import is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
 

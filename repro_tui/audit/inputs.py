@@ -27,7 +27,7 @@ def take_inputs(validation: Validation, folder: Path, context: Context) -> Input
 
     Raises Inconclusive or OSError where the disk is full.
     """
-    from repro_tui.support.normalise import normalise_file
+    from repro_tui.formats.normalise import normalise_file
 
     assert validation.inputs is not None
     path = Path(validation.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from repro_tui import __version__
+from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.inputs import Inputs, take_inputs
 from repro_tui.audit.side import SideState
 from repro_tui.model.causes import Causes, no_causes
@@ -112,7 +113,7 @@ class Audit:
     # -- predictions --------------------------------------------------------------------------------------------
 
     def _predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
-        from repro_tui.compare.noise import next_repeat
+        from repro_tui.compare.noise.verdict import next_repeat
 
         wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
@@ -142,7 +143,7 @@ class Audit:
         """The area with the parts of the inputs in which predictions moved."""
         if area.status == "same" or not area.differences or not a.runs:
             return area
-        from repro_tui.compare.moved_inputs import slices_of
+        from repro_tui.compare.slices.inputs import slices_of
 
         with self._stage("slices"), self.context.step("find slices", "where in the inputs predictions moved") as step:
             found = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
@@ -236,14 +237,6 @@ def _warm_up() -> None:
     """Imports what the predictions' comparison will need while the predict steps still run: it takes a second."""
     for name in ("repro_tui.compare.predictions", "duckdb", "pyarrow.compute"):
         import_module(name)
-
-
-def at_once(tasks: list[Callable[[], object]], workers: int) -> None:
-    """Runs the tasks in order on that many threads; the first error is raised when all have ended."""
-    with ThreadPoolExecutor(workers) as pool:
-        futures: list[Future[object]] = [pool.submit(task) for task in tasks]
-    for future in futures:
-        future.result()
 
 
 def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:

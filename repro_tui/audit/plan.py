@@ -129,8 +129,8 @@ def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
     name = record.environment.requirements
     if name is None or record.code is None:
         return []
-    from repro_tui.rebuild.requirements import check_requirements
-    from repro_tui.support.git import Repository
+    from repro_tui.clients.git import Repository
+    from repro_tui.formats.requirements import check_requirements
 
     path = str(PurePosixPath(record.code.subdirectory) / name)
     try:

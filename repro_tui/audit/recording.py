@@ -97,7 +97,7 @@ def _resolved(record: Record) -> Record:
     image = record.environment.image
     if image is None or grammar.has_digest(image):
         return record
-    from repro_tui.support.docker_engine import engine, find_image
+    from repro_tui.clients.docker_engine import engine, find_image
 
     warnings = tuple(text for text in record.warnings if "named by a tag" not in text)
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.side import SideState
 from repro_tui.execute.variations import Variation, variations
 from repro_tui.model.errors import Inconclusive, Refused
@@ -22,7 +23,6 @@ OWN_CHANGE = "its predictions change from run to run anyway: only more runs can 
 
 def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
     """Every variation of a side against its plain runs. What they write is in the folder `stress-a` (or b)."""
-    from repro_tui.audit.pipeline import at_once
 
     assert side.workspace is not None
     folder = side.context.folder.with_name(f"stress-{side.context.side}")
@@ -97,8 +97,8 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     import numpy as np
     import pyarrow.parquet as pq
 
+    from repro_tui.formats.reorder import order
     from repro_tui.support.hashes import digest_file
-    from repro_tui.support.reorder import order
 
     path = Path(run.predictions)
     table = pq.read_table(path)

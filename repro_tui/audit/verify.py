@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from repro_tui import __version__
+from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
 from repro_tui.audit.inputs import Inputs, take_inputs
-from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, at_once, complete, warnings_of
+from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
 from repro_tui.audit.redaction import hidden_record
 from repro_tui.audit.side import SideState
 from repro_tui.model.errors import Inconclusive
@@ -48,7 +49,7 @@ class Verification(Audit):
 
     def _take_recorded(self, a: SideState) -> None:
         """The recorded predictions as A's one run; a file that is no table is a gap."""
-        from repro_tui.support.normalise import recorded_run
+        from repro_tui.formats.normalise import recorded_run
 
         write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
         file = a.record.expected.predictions
@@ -66,7 +67,7 @@ class Verification(Audit):
 
     def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
         """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
-        from repro_tui.compare.noise import next_repeat
+        from repro_tui.compare.noise.verdict import next_repeat
 
         wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
@@ -114,8 +115,8 @@ class Verification(Audit):
         expected = b.record.expected
         if not expected.metrics:
             return ()
-        from repro_tui.compare.metrics import judge_metrics
-        from repro_tui.compare.outcomes import read_outcomes
+        from repro_tui.compare.truth.metrics import judge_metrics
+        from repro_tui.compare.truth.outcomes import read_outcomes
 
         validation, settings = b.record.validation, self.request.settings
         with self.context.step("metrics", "measuring the recorded metrics again") as step:

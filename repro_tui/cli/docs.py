@@ -93,7 +93,7 @@ def pictures(docs: Path) -> None:
 
 def main() -> None:
     """Writes all of it anew."""
-    from repro_tui.support.wire.schemas import write_schemas
+    from repro_tui.formats.wire.schemas import write_schemas
 
     root = Path(__file__).parents[2]
     readme, interface = root / "README.md", root / "docs" / "interface.md"

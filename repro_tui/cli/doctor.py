@@ -108,7 +108,7 @@ def _apptainer() -> Check:
 
 
 def _uv() -> Check:
-    from repro_tui.rebuild.interpreters import uv_binary
+    from repro_tui.rebuild.environments.interpreters import uv_binary
 
     try:
         return _program("uv", [uv_binary(), "--version"], "Python environments", "pip install uv")
@@ -117,7 +117,7 @@ def _uv() -> Check:
 
 
 def _pythons() -> Iterator[Check]:
-    from repro_tui.rebuild.interpreters import uv_binary
+    from repro_tui.rebuild.environments.interpreters import uv_binary
 
     words = [uv_binary(), "--no-config", "python", "list", "--only-installed", "--output-format", "json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)

@@ -220,7 +220,7 @@ def _column(text: str) -> tuple[str, Tolerance]:
 
 def _limits(memory: str | None) -> Limits:
     """The user's own limits, with the memory asked for here."""
-    from repro_tui.support.config import LEAST_MEMORY, load_config
+    from repro_tui.formats.config import LEAST_MEMORY, load_config
 
     limits = load_config().limits
     return limits if memory is None else replace(limits, memory=_size(memory, "--memory", LEAST_MEMORY))

@@ -11,6 +11,6 @@ import click
 @click.argument("name", type=click.Choice(["record", "report"]))
 def command(name: Literal["record", "report"]) -> None:
     """Print the JSON Schema of records or reports (draft 2020-12)."""
-    from repro_tui.support.wire.schemas import schema_text
+    from repro_tui.formats.wire.schemas import schema_text
 
     click.echo(schema_text(name), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from repro_tui.clients.git import Commit, Repository
 from repro_tui.compare.ignore import kept
 from repro_tui.compare.lines import hunks
 from repro_tui.compare.live import is_live
@@ -11,7 +12,6 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Finding, Severity, area_of
 from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
 from repro_tui.support.context import Context
-from repro_tui.support.git import Commit, Repository
 from repro_tui.support.text import plural, show
 
 MOST_DIFFED = 500

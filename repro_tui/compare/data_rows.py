@@ -79,7 +79,7 @@ def _compared(
 
 
 def _run(file: FetchedFile, target: Path, context: Context) -> Run:
-    from repro_tui.support.normalise import recorded_run
+    from repro_tui.formats.normalise import recorded_run
 
     return recorded_run(Path(file.file), target, context)
 
@@ -87,7 +87,7 @@ def _run(file: FetchedFile, target: Path, context: Context) -> Run:
 def _area(runs: list[Run], workspace: Workspace, target: Path, context: Context) -> PredictionsArea:
     import pyarrow.parquet as pq
 
-    from repro_tui.compare.noise import STILL
+    from repro_tui.compare.noise.verdict import STILL
     from repro_tui.compare.predictions import compare_predictions
 
     wanted = context.settings.key or workspace.validation.key

@@ -12,15 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.alignment import Alignment, align
-from repro_tui.compare.answered import unanswered
-from repro_tui.compare.columns import columns_of
-from repro_tui.compare.database import Database
-from repro_tui.compare.differences import Differences
-from repro_tui.compare.feeding import feed
+from repro_tui.compare.columns.choose import columns_of
+from repro_tui.compare.columns.differences import Differences
+from repro_tui.compare.columns.feeding import feed
+from repro_tui.compare.columns.kinds import kind_of, profile
 from repro_tui.compare.ignored_columns import column_names, ignored_columns, unused, without
-from repro_tui.compare.kinds import kind_of, profile
-from repro_tui.compare.noise import (
+from repro_tui.compare.noise.own import Bits, by_chance, mark
+from repro_tui.compare.noise.verdict import (
     FEWEST,
     STILL,
     Measured,
@@ -31,8 +29,10 @@ from repro_tui.compare.noise import (
     judge_recorded,
     measure,
 )
-from repro_tui.compare.own_noise import Bits, by_chance, mark
-from repro_tui.compare.unify import Unified, unify
+from repro_tui.compare.rows.alignment import Alignment, align
+from repro_tui.compare.rows.answered import unanswered
+from repro_tui.compare.rows.database import Database
+from repro_tui.compare.rows.unify import Unified, unify
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaStatus, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, VERDICTS, Column, Noise, PredictionsArea, Rows, Verdict, worst
@@ -283,7 +283,7 @@ class _Comparison:
         """The columns, with what the truth says of them where the record names it."""
         if self.validation.truth is None or not alignment.comparable:
             return columns
-        from repro_tui.compare.truth import with_truth
+        from repro_tui.compare.truth.which_side import with_truth
 
         return with_truth(columns, alignment, self.folder / "inputs.parquet", self.validation.truth)
 

@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.database import Database, quoted, table
-from repro_tui.compare.tolerance import Rule
+from repro_tui.compare.columns.tolerance import Rule
+from repro_tui.compare.rows.database import Database, quoted, table
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import remove_tree
 

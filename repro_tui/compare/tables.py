@@ -77,7 +77,7 @@ def compare(
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)
     context = Context(cache=Cache(place / "cache"), settings=settings, folder=place)
     validation = _validation([key] if isinstance(key, str) else list(key), columns or {}, truth)
-    from repro_tui.compare.noise import STILL, next_repeat
+    from repro_tui.compare.noise.verdict import STILL, next_repeat
     from repro_tui.compare.predictions import compare_predictions
 
     given = [list(side) if isinstance(side, list | tuple) else [side] for side in (a, b)]
@@ -110,7 +110,7 @@ def _as_given(area: PredictionsArea) -> PredictionsArea:
 
 def _validation(key: list[str], columns: Mapping[str, Mapping[str, Any]], truth: str | None) -> Validation:
     """The rules, held to the shape that they have in a record."""
-    from repro_tui.support.wire.record import check_validation
+    from repro_tui.formats.wire.record import check_validation
 
     rules = {name: dict(told) for name, told in columns.items()}
     found = check_validation({"key": key, "columns": rules, "truth": truth}, "compare")
@@ -122,7 +122,8 @@ def _run(table: Table, side: str, number: int, folder: Path, context: Context) -
     """A table as a run that is over: the ordinary way of the engine, from the file on."""
     import pyarrow as pa
 
-    from repro_tui.support import normalise, tables
+    from repro_tui.formats import normalise, tables
+    from repro_tui.formats.columns import TableError
 
     target = folder / f"{side}-{number}.parquet"
     if isinstance(table, str | Path):
@@ -137,7 +138,7 @@ def _run(table: Table, side: str, number: int, folder: Path, context: Context) -
     try:
         _write(table, path)
         rows, form = tables.normalise(path, target)  # what is in memory already is not kept away from this process
-    except (tables.TableError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+    except (TableError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise Refused(f"table {number} of {side.upper()} cannot be read: {show(str(error), 300)}") from error
     digest = context.cache.hashes.digests(path).sha256
     return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)

@@ -7,11 +7,11 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+from repro_tui.formats.normalise import normalise
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
-from repro_tui.support.normalise import normalise
 
 LAST_WORDS = 3  # one line is not enough: standard output is often flushed after the error
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.execute.command import HOST_NAME, Layout, data_mounts
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
@@ -19,7 +20,6 @@ from repro_tui.model.run import Isolation
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
-from repro_tui.support.docker_engine import audit_labels
 from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:

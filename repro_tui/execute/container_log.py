@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Iterable
 
+from repro_tui.clients.docker_engine import CUT
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support.docker_engine import CUT
 from repro_tui.support.process import LINE_LIMIT
 
 FINISH_S = 10.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from repro_tui.clients.docker_engine import engine
 from repro_tui.execute.collect import collect
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
 from repro_tui.execute.container import Box, killed_for_memory, output_folder
@@ -14,7 +15,6 @@ from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context, Step
-from repro_tui.support.docker_engine import engine
 
 GRACE_S = 5
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from repro_tui.clients.http import Ask, Asked, ask_from_here, server_of
 from repro_tui.execute.collect import collect
-from repro_tui.execute.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.local import fresh_folder
-from repro_tui.execute.protocols import Codec
+from repro_tui.execute.protocols.base import Codec
+from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
-from repro_tui.support.asking import Ask, Asked, ask_from_here, server_of
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show

@@ -10,7 +10,7 @@ from pathlib import Path
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
-from repro_tui.support.lockfile import is_locked
+from repro_tui.support.file_lock import is_locked
 
 
 @contextlib.contextmanager
@@ -43,8 +43,8 @@ def reap(context: Context) -> None:
 
 def remove_containers(audit_ids: list[str], context: Context) -> bool:
     """Removes what is left of these audits' containers, of this cache; False where no engine does that now."""
+    from repro_tui.clients.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
     from repro_tui.execute.container import remove
-    from repro_tui.support.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
 
     try:
         with engine() as client:

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from repro_tui.clients.docker_engine import CUT, engine
+from repro_tui.clients.http import ASKER, Ask, Asked, Server, read_result
 from repro_tui.execute.collect import LAST_WORDS, collect
 from repro_tui.execute.command import ROOT, command, layout
 from repro_tui.execute.container import NOBODY, Box, killed_for_memory, output_folder, remove
 from repro_tui.execute.container_log import LogReader
-from repro_tui.execute.conversation import Conversation, NotAnswered, job_of
-from repro_tui.execute.protocols import Codec
+from repro_tui.execute.protocols.base import Codec
+from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
-from repro_tui.support.asking import ASKER, Ask, Asked, Server, read_result
 from repro_tui.support.context import Context, Step
-from repro_tui.support.docker_engine import CUT, engine
 
 WHERE = "the server of the image"
 PYTHONS = ("python3", "python")

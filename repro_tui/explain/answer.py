@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from repro_tui.explain.drill import Found, Moved, Things
+from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import Executor
 from repro_tui.explain.factors import PARAMETERS, VARIABLES, Factors
 from repro_tui.explain.game import Attribution
 from repro_tui.explain.sentences import masked_told, sentences
+from repro_tui.explain.trials import Trials
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.support.redact import Redactor
 from repro_tui.support.text import show
 
-if TYPE_CHECKING:
-    from repro_tui.explain.search import Search
-
 MOST_UNRESOLVED = 50
 
 
-def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) -> Causes:
+def causes_of(trials: Trials, attribution: Attribution, found: Sequence[Located]) -> Causes:
     """The whole answer: shares and sets of factors, culprits inside them, what stayed open, and the sentences."""
-    from dataclasses import replace
-
-    order = search.factors.names
+    order = trials.factors.names
     single = {names[0] for names in attribution.restores if len(names) == 1}
-    named = [(one, tuple(_culprits(one, search.context.redactor, single))) for one in found]
+    named = [(one, tuple(_culprits(one, trials.context.redactor, single))) for one in found]
     told = Causes(
         factors=order,
         smallest=attribution.smallest,
@@ -38,13 +35,13 @@ def causes_of(search: Search, attribution: Attribution, found: Sequence[Found]) 
         restores=attribution.restores,
         culprits=tuple(culprit for _, culprits in named for culprit in culprits),
         hybrids=attribution.hybrids,
-        separable=not attribution.groups and all(t.culprits.separable for t in found if isinstance(t, Things)),
-        runs=search.executor.runs,
-        cached=search.executor.cached,
+        separable=not attribution.groups and all(t.culprits.separable for t in found if isinstance(t, CulpritGroup)),
+        runs=trials.executor.runs,
+        cached=trials.executor.cached,
         unresolved=tuple(_unresolved(attribution, found))[:MOST_UNRESOLVED],
-        budget_spent=search.executor.budget.spent,
+        budget_spent=trials.executor.budget.spent,
     )
-    return replace(told, sentences=tuple(sentences(told, attribution, named, search.factors.notes)))
+    return replace(told, sentences=tuple(sentences(told, attribution, named, trials.factors.notes)))
 
 
 def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Executor) -> Causes:
@@ -63,9 +60,9 @@ def _number(value: float) -> float:
     return round(value, 6) + 0.0  # no minus zero
 
 
-def _culprits(one: Found, redactor: Redactor, single: Container[str]) -> Iterator[Culprit]:
+def _culprits(one: Located, redactor: Redactor, single: Container[str]) -> Iterator[Culprit]:
     """The guilty things of one search; `single` are the factors that restore A when they alone are reverted."""
-    if isinstance(one, Moved):
+    if isinstance(one, ChangePoint):
         yield Culprit(one.factor, one.path, one.a, one.b, sufficient=one.whole)
         return
     culprits, inside = one.culprits, one.inside
@@ -88,10 +85,10 @@ def _hidden(factor: str, path: tuple[str, ...], value: Any, redactor: Redactor) 
     return redactor.value(path[-1], value) if path[0] == "files" and len(path) > 2 else value
 
 
-def _unresolved(attribution: Attribution, found: Sequence[Found]) -> Iterator[Unresolved]:
+def _unresolved(attribution: Attribution, found: Sequence[Located]) -> Iterator[Unresolved]:
     for chosen, why in attribution.unresolved.items():
         yield Unresolved(tuple(name for name in attribution.factors if name in chosen), why)
     for one in found:
-        if isinstance(one, Things):
+        if isinstance(one, CulpritGroup):
             for names, why in one.culprits.unresolved.items():
                 yield Unresolved(tuple(sorted(names)), why)

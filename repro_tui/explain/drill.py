@@ -5,58 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from repro_tui.explain import factors
-from repro_tui.explain.commits import SHORT, Way, way_between
+from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import Asked
-from repro_tui.explain.files import both_files, inside_code, inside_data
 from repro_tui.explain.game import Value
-from repro_tui.explain.imports import imported_packages
-from repro_tui.explain.inside import Inside
-from repro_tui.explain.lattice import Culprits, Outcome, search
+from repro_tui.explain.inside.base import Inside
+from repro_tui.explain.inside.commits import SHORT, Way, way_between
+from repro_tui.explain.inside.files import both_files, inside_code, inside_data
+from repro_tui.explain.inside.imports import imported_packages
+from repro_tui.explain.inside.packages import inside_environment, releases_of
+from repro_tui.explain.inside.parameters import inside_parameters, inside_variables
+from repro_tui.explain.inside.rows import inside_rows
+from repro_tui.explain.inside.values import inside_values
+from repro_tui.explain.lattice import Outcome, search
 from repro_tui.explain.measure import Ruler
-from repro_tui.explain.packages import inside_environment, releases_of
-from repro_tui.explain.parameters import inside_parameters, inside_variables
-from repro_tui.explain.rows import inside_rows
-from repro_tui.explain.values import inside_values
+from repro_tui.explain.trials import Trials
 from repro_tui.explain.window import Change, last_change
 from repro_tui.rebuild.hybrid import Parts, hybrid, recorded_variables
 from repro_tui.support.context import Context
-
-if TYPE_CHECKING:
-    from repro_tui.explain.search import Search
 
 MOST_STEPS = 5
 ONLY_STEP = Change(0, 1, skipped=(), runs=0, complete=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Things:
-    """Guilty things inside a factor."""
-
-    inside: Inside
-    culprits: Culprits
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Where on a way the change came: between the points `a` and `b`. `whole`: all of it came there.
-
-    `guilty` is the commit that is to blame, and `told` the first line of its message.
-    """
-
-    factor: str
-    path: tuple[str, ...]
-    a: str
-    b: str
-    change: Change
-    whole: bool = False
-    guilty: str = ""
-    told: str = ""
-
-
-Found = Things | Moved
 Place = Callable[[Parts, int, Context], Parts]
 
 
@@ -64,12 +36,12 @@ Place = Callable[[Parts, int, Context], Parts]
 class Drill:
     """The search inside one factor, while the other factors stay as they are: `others` from B, the rest from A."""
 
-    search: Search
+    trials: Trials
     factor: str
     others: frozenset[str]
     ends: Ruler
 
-    def run(self) -> Iterator[Found]:
+    def run(self) -> Iterator[Located]:
         """What was found, as it is found: the things first, then what is inside them."""
         if self.factor == factors.CODE:
             yield from self._code()
@@ -78,33 +50,33 @@ class Drill:
         elif self.factor in (factors.MODEL, factors.DATA):
             yield from self._data()
         elif self.factor == factors.PARAMETERS:
-            a, b = self.search.pair.workspaces
+            a, b = self.trials.pair.workspaces
             yield from self._things(inside_parameters(a.parameters, b.parameters))
         elif self.factor == factors.VARIABLES:
-            of_a, of_b = (recorded_variables(side.environment) for side in self.search.pair.workspaces)
+            of_a, of_b = (recorded_variables(side.environment) for side in self.trials.pair.workspaces)
             yield from self._things(inside_variables(of_a, of_b))
 
     # -- things -------------------------------------------------------------------------------------------------
 
-    def _things(self, inside: Inside, ends: Ruler | None = None) -> Iterator[Things]:
+    def _things(self, inside: Inside, ends: Ruler | None = None) -> Iterator[CulpritGroup]:
         if not inside.items:
             return
         ruler = ends or self.ends
 
         def test(sets: Sequence[frozenset[str]]) -> list[Outcome]:
             asked = [self._asked(inside, chosen, ruler) for chosen in sets]
-            values = self.search.values(f"inside {inside.factor}", asked, ruler)
+            values = self.trials.values(f"inside {inside.factor}", asked, ruler)
             return [outcome_of(value) for value in values]
 
         watch = self._watch(inside.where or inside.factor, "things")
-        yield Things(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
+        yield CulpritGroup(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
 
     def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> Asked:
         known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(chosen), ())
         words = tuple(" ".join(inside.path(item)) for item in inside.items if item in chosen)
 
         def make(context: Context) -> Parts:
-            return inside.parts(self.search.parts(self.others, context), chosen, context)
+            return inside.parts(self.trials.parts(self.others, context), chosen, context)
 
         return Asked(words, lambda context: hybrid(make(context), context), known)
 
@@ -115,41 +87,41 @@ class Drill:
 
         def test(points: Sequence[int]) -> list[Outcome]:
             asked = [self._at(names, at, place, ends) for at in points]
-            values = self.search.values(stage, asked, ends)
+            values = self.trials.values(stage, asked, ends)
             return [outcome_of(value) for value in values]
 
         return last_change(len(names), test, self._watch(stage, "steps"))
 
     def _watch(self, where: str, what: str) -> Callable[[int], None]:
         """Tells how much is still possible, and what is left of the budget."""
-        return lambda possible: self.search.executor.progress(f"{where}: {possible:,} {what} still possible")
+        return lambda possible: self.trials.executor.progress(f"{where}: {possible:,} {what} still possible")
 
     def _rest(self, names: Sequence[str], place: Place, change: Change, ends: Ruler) -> Ruler | None:
         """The ends of what is left of the way before a change; None where that cannot be told."""
         low = self._runs(names, place, change.before, ends)
-        return self.search.ruler_between(ends.low, low) if low else None
+        return self.trials.ruler_between(ends.low, low) if low else None
 
     def _runs(self, names: Sequence[str], place: Place, at: int, ends: Ruler) -> tuple[Path, ...]:
-        return self.search.executor.outcomes([self._at(names, at, place, ends)], len(ends.low))[0].runs
+        return self.trials.executor.outcomes([self._at(names, at, place, ends)], len(ends.low))[0].runs
 
     def _at(self, names: Sequence[str], at: int, place: Place, ends: Ruler) -> Asked:
         known = {0: tuple(ends.low), len(names) - 1: tuple(ends.high)}.get(at, ())
 
         def make(context: Context) -> Parts:
-            return place(self.search.parts(self.others, context), at, context)
+            return place(self.trials.parts(self.others, context), at, context)
 
         return Asked((names[at],), lambda context: hybrid(make(context), context), known)
 
     # -- the data -----------------------------------------------------------------------------------------------
 
-    def _data(self) -> Iterator[Found]:
+    def _data(self) -> Iterator[Located]:
         """The files first, then the rows or the values of each guilty one."""
-        inside = inside_data(self.factor, *self.search.pair.workspaces)
+        inside = inside_data(self.factor, *self.trials.pair.workspaces)
         for things in self._things(inside):
             yield things
             guilty = replace(inside, items=things.culprits.names)
             for item in things.culprits.names if things.culprits.sufficient else ():
-                both = both_files(self.factor, *self.search.pair.workspaces, item)
+                both = both_files(self.factor, *self.trials.pair.workspaces, item)
                 if both is None:
                     continue
                 within = inside_rows(self.factor, *both, guilty) or inside_values(self.factor, *both, guilty)
@@ -159,7 +131,7 @@ class Drill:
 
     # -- the environment ----------------------------------------------------------------------------------------
 
-    def _environment(self) -> Iterator[Found]:
+    def _environment(self) -> Iterator[Located]:
         inside = self._packages()
         if inside is None:
             return
@@ -170,19 +142,19 @@ class Drill:
                     yield from self._releases(group[0], things)
 
     def _packages(self) -> Inside | None:
-        a, b = (side.environment for side in self.search.pair.workspaces)
+        a, b = (side.environment for side in self.trials.pair.workspaces)
         if a.kind == b.kind == "venv":
-            return inside_environment(self.factor, a, b, self._imported(), self.search.context)
-        images = self.search.images
+            return inside_environment(self.factor, a, b, self._imported(), self.trials.context)
+        images = self.trials.images
         return images.inside(self.factor, self._imported()) if images else None
 
     def _imported(self) -> frozenset[str]:
-        return frozenset().union(*(imported_packages(side.code) for side in self.search.pair.workspaces))
+        return frozenset().union(*(imported_packages(side.code) for side in self.trials.pair.workspaces))
 
-    def _releases(self, name: str, things: Things) -> Iterator[Moved]:
+    def _releases(self, name: str, things: CulpritGroup) -> Iterator[ChangePoint]:
         """The release of a guilty package with which the change came, with the other guilty ones from B."""
-        a, b = (side.environment for side in self.search.pair.workspaces)
-        releases = releases_of(name, a, b, self.search.context) if a.kind == "venv" else None
+        a, b = (side.environment for side in self.trials.pair.workspaces)
+        releases = releases_of(name, a, b, self.trials.context) if a.kind == "venv" else None
         if releases is None:
             return
         guilty = frozenset(things.culprits.names)
@@ -194,20 +166,20 @@ class Drill:
         change = self._walk(f"releases of {name}", names, place, self.ends)
         whole = _is_whole(change, self._rest(names, place, change, self.ends))
         before, after = (releases.versions[at] for at in (change.before, change.after))
-        yield Moved(self.factor, ("packages", name, "release"), before, after, change, whole)
+        yield ChangePoint(self.factor, ("packages", name, "release"), before, after, change, whole)
 
     # -- the code -----------------------------------------------------------------------------------------------
 
-    def _code(self) -> Iterator[Found]:
+    def _code(self) -> Iterator[Located]:
         """The commits with which the change came, the last one first, each with its files."""
-        a, b = self.search.pair.workspaces
+        a, b = self.trials.pair.workspaces
         if a.code is None or b.code is None:
             return
-        way = way_between(*self.search.pair.records, self.search.context)
+        way = way_between(*self.trials.pair.records, self.trials.context)
         if way is None or len(way.commits) < 3:
             if way and way.shortened:  # which of all commits it is, is news though it is the only one left
                 guilty = way.guilty(1)
-                yield Moved(
+                yield ChangePoint(
                     factors.CODE, ("commits",), *_ids(way, ONLY_STEP), ONLY_STEP, True, guilty.id, guilty.subject
                 )
             yield from self._things(inside_code(a.code, b.code, factors.not_code(a, b)))
@@ -222,19 +194,19 @@ class Drill:
             rest = self._rest(names, way.parts, change, ends)
             whole = _is_whole(change, rest)
             ids, guilty = _ids(way, change), way.guilty(change.after)
-            yield Moved(factors.CODE, ("commits",), *ids, change, whole, guilty.id, guilty.subject)
+            yield ChangePoint(factors.CODE, ("commits",), *ids, change, whole, guilty.id, guilty.subject)
             yield from files
             ends = rest
             names = names[: change.before + 1]
 
-    def _files(self, way: Way, names: list[str], change: Change, ends: Ruler) -> Iterator[Things]:
+    def _files(self, way: Way, names: list[str], change: Change, ends: Ruler) -> Iterator[CulpritGroup]:
         """The files of one step."""
         low, high = (self._runs(names, way.parts, at, ends) for at in (change.before, change.after))
         if change.exact and low and high:
-            before, after = (way.tree(at, self.search.context) for at in (change.before, change.after))
+            before, after = (way.tree(at, self.trials.context) for at in (change.before, change.after))
             where = f"commit {way.guilty(change.after).id[:SHORT]}"
-            inside = inside_code(before, after, factors.not_code(*self.search.pair.workspaces), where)
-            between = self.search.ruler_between(low, high)
+            inside = inside_code(before, after, factors.not_code(*self.trials.pair.workspaces), where)
+            between = self.trials.ruler_between(low, high)
             if between.apart:
                 yield from self._things(inside, between)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from repro_tui.compare.columns import family
+from repro_tui.compare.columns.choose import family
+from repro_tui.compare.columns.tolerance import rule_for, ruling
 from repro_tui.compare.projection import Measured
-from repro_tui.compare.tolerance import rule_for, ruling
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.record import ColumnRule, Kind, Record
 from repro_tui.model.request import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from repro_tui.explain.drill import Found, Moved, Things
+from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
 from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution
 from repro_tui.explain.lattice import Culprits
@@ -24,7 +24,7 @@ WORDS = {
     PREDICT: "the predict step",
 }
 MOST_NAMED = 4
-Named = tuple[Found, tuple[Culprit, ...]]
+Named = tuple[Located, tuple[Culprit, ...]]
 _PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
 _PLURAL_WORDS = frozenset(WORDS[name] for name in _PLURAL)
 WHOLE = 0.9995  # what is told as 100.0 %
@@ -35,7 +35,7 @@ def sentences(causes: Causes, attribution: Attribution, found: Sequence[Named], 
     names = Names(causes.culprits)
     yield from factors_told(attribution, names)
     for one, culprits in found:
-        yield from _thing(one, culprits) if isinstance(one, Things) else _step(one)
+        yield from _thing(one, culprits) if isinstance(one, CulpritGroup) else _step(one)
     yield from _restores(causes, names)
     yield from _open(causes, attribution)
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
@@ -211,7 +211,7 @@ def _do(names: Sequence[str]) -> str:
 # -- inside them ----------------------------------------------------------------------------------------------------
 
 
-def _thing(one: Things, guilty: Sequence[Culprit]) -> Iterator[str]:
+def _thing(one: CulpritGroup, guilty: Sequence[Culprit]) -> Iterator[str]:
     inside, culprits = one.inside, one.culprits
     factor, several = inside.where or WORDS[inside.factor], len(inside.items)
     told = [_changed(culprit) for culprit in guilty]
@@ -267,14 +267,14 @@ def culprits_told(found: Culprits, several: int) -> Iterator[str]:
         yield f"Reverting {plain.listed(sorted(found.restoring), 'or')} alone restores A."
 
 
-def _step(one: Moved) -> Iterator[str]:
+def _step(one: ChangePoint) -> Iterator[str]:
     if one.path[0] == "packages":
         name = show(one.path[1], 80)
         between = f"between releases {show(one.a, 60)} and {show(one.b, 60)}"
         came = f"with release {show(one.b, 60)}" if one.change.exact else between
         yield f"The change of {name} came {came}."
     elif one.change.exact:
-        yield f"The change of the code came with commit {show(one.guilty, 60)[:12]} ({show(one.told, 120)})."
+        yield f"The change of the code came with commit {show(one.guilty, 60)[:12]} ({show(one.subject, 120)})."
     else:
         skipped = plural(len(one.change.skipped), "commit")
         where = f"between commits {show(one.a, 60)[:12]} and {show(one.b, 60)[:12]}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from repro_tui.clients.git import Repository, clone_folder, show_location
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.model.workspace import CodeTree, Part, TreeFile
 from repro_tui.support.context import Context, Step
-from repro_tui.support.git import Repository, clone_folder, show_location
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import plural, show
 

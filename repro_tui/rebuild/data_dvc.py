@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repro_tui.formats.dvc_files import Tracked, find_tracked
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import DataItem
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
 from repro_tui.rebuild.dvc_stores import Store, stores_of
 from repro_tui.support.cache import Stored
-from repro_tui.support.dvc_files import Tracked, find_tracked
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import show
 

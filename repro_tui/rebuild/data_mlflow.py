@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repro_tui.clients.mlflow import ask_mlflow, local_artifact
 from repro_tui.model.record import DataItem
 from repro_tui.rebuild.data_store import Fetched, Fetching, keep_path
 from repro_tui.support.cache import remove_tree
-from repro_tui.support.mlflow import ask_mlflow, local_artifact
 
 
 def fetch_mlflow(item: DataItem, fetching: Fetching) -> Fetched:

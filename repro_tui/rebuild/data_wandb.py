@@ -12,6 +12,8 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from repro_tui.clients.wandb import ask_wandb
+from repro_tui.formats.wandb_log import Artifact, Entry, Torn, log_of, read_log
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.rebuild.data_remote import fetch_object, open_system
@@ -21,8 +23,6 @@ from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
-from repro_tui.support.wandb_api import ask_wandb
-from repro_tui.support.wandb_log import Artifact, Entry, Torn, log_of, read_log
 
 _HEADER = b"wandb-artifact-manifest-v1\n"
 Fetch = Callable[[Entry, str], Stored]

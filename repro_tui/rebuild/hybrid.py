@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from repro_tui.formats.parameter_files import write
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
-from repro_tui.rebuild.parameter_files import write
 from repro_tui.rebuild.parameters import dumps_typed
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key

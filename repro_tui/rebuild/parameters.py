@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repro_tui.formats.parameter_files import FORMATS, parse, write
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltParameters, CodeTree, Part
-from repro_tui.rebuild.parameter_files import FORMATS, parse, write
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside

@@ -81,15 +81,15 @@ def _no_command(record: Record) -> Inconclusive:
 def _environment(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
     kind = record.environment.kind
     if kind in ("lock", "requirements"):
-        from repro_tui.rebuild.python_environment import rebuild_python_environment
+        from repro_tui.rebuild.environments.python import rebuild_python_environment
 
         return rebuild_python_environment(record, code, context)
     if kind in ("image", "dockerfile"):
-        from repro_tui.rebuild.image import rebuild_image
+        from repro_tui.rebuild.environments.image import rebuild_image
 
         return rebuild_image(record, code, context)
     if kind == "sif":
-        from repro_tui.rebuild.sif import rebuild_sif
+        from repro_tui.rebuild.environments.sif import rebuild_sif
 
         return rebuild_sif(record, context)
     with context.step("environment", kind):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repro_tui.formats.sif import Sif, read_sif
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_url, strip_urls
-from repro_tui.support.sif import Sif, read_sif
 from repro_tui.support.text import show
 
 SOURCE, REVISION = "org.opencontainers.image.source", "org.opencontainers.image.revision"

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repro_tui.formats.dvc_files import Tracked, all_tracked, find_tracked, stages_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.sources.dvc_stage import StageReader, parameters_file
 from repro_tui.sources.git import Revision, record_at, revision_of
 from repro_tui.sources.recordfile import FILE_NAME
 from repro_tui.support.context import Context
-from repro_tui.support.dvc_files import Tracked, all_tracked, find_tracked, stages_of
 from repro_tui.support.text import show
 
 

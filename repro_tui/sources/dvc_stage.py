@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from repro_tui.formats.documents import load_document
+from repro_tui.formats.dvc_files import defined_stage
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import (
     Code,
@@ -27,8 +29,6 @@ from repro_tui.model.record import (
 )
 from repro_tui.sources.git import Revision
 from repro_tui.sources.worktree import PARAMETERS, environments, exact_version
-from repro_tui.support.documents import load_document
-from repro_tui.support.dvc_files import defined_stage
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.paths import is_inside, read_text
 from repro_tui.support.text import show

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from repro_tui.clients.http import Ask, Job, Server, answer_of, ask_from_here, read_regular, server_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Missing, Predict, Protocol, Record
 from repro_tui.support import grammar
-from repro_tui.support.asking import Ask, Job, Server, answer_of, ask_from_here, read_regular, server_of
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_url

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from repro_tui.clients.git import Repository
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.sources.recordfile import FILE_NAME, read_record
 from repro_tui.support.context import Context
-from repro_tui.support.git import Repository
 from repro_tui.support.text import show
 
 

@@ -6,11 +6,11 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Predict, Record, Validation
 from repro_tui.sources.endpoint import settled
 from repro_tui.support import grammar
-from repro_tui.support.documents import load_document
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 

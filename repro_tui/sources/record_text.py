@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Missing
-from repro_tui.support.documents import parse_document
 from repro_tui.support.text import show
 
 _PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -52,7 +52,7 @@ def missing_words(item: Missing) -> str:
 
 def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: str) -> str:
     """The document in the format of an ending, which reads back as the same. Raises Refused where it would not."""
-    from repro_tui.support.wire.record import check_record
+    from repro_tui.formats.wire.record import check_record
 
     write = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
     try:

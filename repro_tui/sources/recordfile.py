@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import (
     Code,
@@ -22,13 +23,12 @@ from repro_tui.model.record import (
 from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.documents import load_document
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
-    from repro_tui.support.wire.record import (
+    from repro_tui.formats.wire.record import (
         DataFields,
         DeploymentFields,
         PredictFields,
@@ -99,7 +99,7 @@ def locate(reference: str, here: Path) -> tuple[Path, str]:
 
 def read_record(path: Path, name: str, reference: str, context: Context, *, base: Path | None = None) -> Record:
     """One deployment of a record file; `base` is the folder its paths resolve below (default: the file's)."""
-    from repro_tui.support.wire.record import check_record
+    from repro_tui.formats.wire.record import check_record
 
     if not path.is_file():
         raise Refused(Mistake(show(reference, 200), f"there is no file {show(str(path), 300)}"))
@@ -160,7 +160,7 @@ def _meaning(repository: str, commit: str, base: Path, context: Context) -> str:
     mistake = grammar.commit(commit) or ""
     if commit.startswith("-") or not repository or grammar.repository(repository):
         return mistake
-    from repro_tui.support.git import Repository
+    from repro_tui.clients.git import Repository
 
     try:
         full = Repository.of(repository_location(repository, base), context).resolve(commit)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repro_tui.clients.git import Repository
+from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Parameters, Record
 from repro_tui.model.workspace import TreeFile
 from repro_tui.sources.git import find_repository
 from repro_tui.sources.worktree_changes import changed_files, new_files
 from repro_tui.support.context import Context
-from repro_tui.support.documents import parse_document
-from repro_tui.support.git import Repository
 from repro_tui.support.text import plural, show
 
 PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")

@@ -8,9 +8,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repro_tui.clients.git_tree import LINK, PROGRAM, SUBMODULE
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cancel import CancelToken
-from repro_tui.support.git_tree import LINK, PROGRAM, SUBMODULE
 from repro_tui.support.hashes import CHUNK
 from repro_tui.support.paths import read_text
 

@@ -19,11 +19,21 @@ from repro_tui.model.errors import ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
 from repro_tui.tui.config import InterfaceConfig, interface_config
+from repro_tui.tui.dialogs import Ask, Copied, Help, Told
 from repro_tui.tui.editor import as_json
+from repro_tui.tui.navigation import (
+    GoUp,
+    OpenAudit,
+    OpenFile,
+    OpenFinding,
+    ScreenName,
+    ShowColumn,
+    ShowScreen,
+    StopAudit,
+)
 from repro_tui.tui.palette import Everything
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.modals import Ask, Copied, Help, Told
-from repro_tui.tui.screens.registry import ScreenName, make_screen
+from repro_tui.tui.screens.registry import file_screen, make_screen
 from repro_tui.tui.store import Store
 from repro_tui.tui.themes import DEFAULTS, THEMES
 from repro_tui.tui.widgets.safe import say
@@ -135,18 +145,42 @@ class Auditor(App[int]):
         else:
             self.push_screen(screen)
 
-    def show_finding(self, area: AreaName, finding: Finding) -> None:
-        """Opens one finding, with its area below it."""
-        self.show_screen(area)
-        self.push_finding(area, finding)
+    # -- what screens ask for -----------------------------------------------------------------------------------
 
-    def show_column(self, name: str) -> None:
+    def on_show_screen(self, message: ShowScreen) -> None:
+        """Shows it."""
+        self.show_screen(message.name)
+
+    def on_open_audit(self, message: OpenAudit) -> None:
+        """Follows it."""
+        self.open_audit(message.folder)
+
+    def on_stop_audit(self, message: StopAudit) -> None:
+        """Stops it, and stays."""
+        self.stop_audit()
+
+    def on_open_finding(self, message: OpenFinding) -> None:
+        """Opens it on top, or with its area below it."""
+        if message.from_its_area:
+            self.show_screen(message.area)
+        self.push_finding(message.area, message.finding)
+
+    def on_open_file(self, message: OpenFile) -> None:
+        """Opens a file of the audit: a table as rows and columns, anything else as text."""
+        if self.store is None:
+            return
+        if message.path is not None and not message.path.exists():
+            say(self, "this file is not there (any more)", warn=True)
+        else:
+            self.push_screen(file_screen(self.store, message.path))
+
+    def on_show_column(self, message: ShowColumn) -> None:
         """Opens the predictions with the cursor on an output column."""
         from repro_tui.tui.screens.predictions import PredictionsScreen
 
         self.show_screen("predictions")
         if isinstance(self.screen, PredictionsScreen):
-            self.screen.wanted = name
+            self.screen.wanted = message.name
 
     def push_finding(self, area: AreaName, finding: Finding) -> None:
         """Opens one finding on top of what is shown: a changed file as its lines, anything else as two values."""
@@ -165,7 +199,7 @@ class Auditor(App[int]):
 
             self.push_screen(FindingScreen(self.store, area, finding))
 
-    def go_up(self) -> None:
+    def on_go_up(self, message: GoUp | None = None) -> None:
         """One screen up: from a detail to its list, from there to the overview, from there to the picker."""
         if len(self.screen_stack) > 2:
             self.pop_screen()

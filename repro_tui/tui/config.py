@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from textual.keys import _character_to_key, format_key
 from textual.theme import BUILTIN_THEMES
 
+from repro_tui.formats.config import Config, load_config
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.support.config import Config, load_config
 from repro_tui.tui.actions import ALL, Action
 from repro_tui.tui.themes import THEMES
 

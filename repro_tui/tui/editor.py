@@ -58,3 +58,10 @@ def edit(app: App[Any], texts: dict[str, str]) -> None:
             return
     if status:
         say(app, f"{command[0]} ended with {status}", warn=True)
+
+
+def text_of_file(path: Path, most: int = 32 << 20) -> dict[str, str] | None:
+    """A text file for the editor; None where it is a table, or too large."""
+    if path.suffix == ".parquet" or path.stat().st_size > most:
+        return None
+    return {path.name: path.read_bytes().decode("utf-8", "backslashreplace")}

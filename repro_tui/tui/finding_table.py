@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import show
 from repro_tui.tui.editor import as_json
-from repro_tui.tui.export import Table
+from repro_tui.tui.written_table import WrittenTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 FIELDS = ("path", "change", "a", "b", "severity", "note")
 
 
-def finding_table(name: str, findings: Sequence[Finding]) -> Table:
+def finding_table(name: str, findings: Sequence[Finding]) -> WrittenTable:
     """One row a finding: its path with slashes, the change, both values as text, severity and note."""
     rows = [("/".join(f.path), f.change, _text(f.a), _text(f.b), f.severity, f.note) for f in findings]
     return text_table(name, FIELDS, rows)
 
 
-def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Table:
+def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | None]]) -> WrittenTable:
     """Rows of texts as a table."""
 
     def batches() -> Iterator[RecordBatch]:
@@ -34,7 +34,7 @@ def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | N
         if rows:
             yield pa.RecordBatch.from_arrays(columns, names=list(fields))
 
-    return Table(name, batches, len(rows))
+    return WrittenTable(name, batches, len(rows))
 
 
 def finding_texts(finding: Finding) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _row_of(path: Path, key: Mapping[str, Any], as_text: bool) -> dict[str, Any]
     import duckdb
     import pyarrow.parquet as pq
 
-    from repro_tui.compare.database import quoted, table
+    from repro_tui.compare.rows.database import quoted, table
 
     names = pq.read_schema(path).names
     if not set(key) <= set(names):

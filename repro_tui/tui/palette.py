@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from repro_tui.model.finding import Area, Finding
+from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.support.text import show
 from repro_tui.tui.actions import ALL, Action, key_names
-
-if TYPE_CHECKING:
-    from repro_tui.tui.app import Auditor
+from repro_tui.tui.navigation import Interface, OpenFinding, ShowColumn
 
 AT_ONCE = 500  # findings looked at before keys get their turn again
 OWN = ("app.command_palette",)
@@ -26,9 +24,9 @@ class Everything(Provider):
     """Actions, findings and themes by name."""
 
     @property
-    def auditor(self) -> Auditor:
-        """The application."""
-        return self.app  # type: ignore[return-value]
+    def interface(self) -> Interface:
+        """What the application has."""
+        return cast(Interface, self.app)
 
     def _actions(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """The actions that the screen below, or the pane with the keys, has."""
@@ -36,7 +34,7 @@ class Everything(Provider):
         for action in ALL:
             place = next((node for node in (focused, screen) if node is not None and _has(node, action)), None)
             if place is not None and action.name not in OWN:
-                keys = key_names(self.auditor.own_keys.get(action.id, action.keys))
+                keys = key_names(self.interface.own_keys.get(action.id, action.keys))
                 yield f"{action.title}  ({keys})", partial(self.app.run_action, action.name, place)
 
     def _themes(self) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -44,14 +42,17 @@ class Everything(Provider):
             yield f"Theme {name}", partial(setattr, self.app, "theme", name)
 
     def _findings(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        store = self.auditor.store
+        store = self.interface.store
         for name, area in store.areas.items() if store else ():
             for column in area.columns if isinstance(area, PredictionsArea) else ():
                 title = f"{name}: {show(column.name, 120)} ({column.verdict})"
-                yield title, partial(self.auditor.show_column, column.name)
+                yield title, partial(self.app.post_message, ShowColumn(column.name))
             for finding in area.findings if isinstance(area, Area) else ():
                 for found in (finding, *finding.children):
-                    yield _title(name, found), partial(self.auditor.show_finding, name, found)  # type: ignore[arg-type]
+                    yield (
+                        _title(name, found),
+                        partial(self.app.post_message, OpenFinding(cast(AreaName, name), found, True)),
+                    )
 
     async def discover(self) -> Hits:
         """Without a word: the actions."""

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from repro_tui.support.wire.schemas import schema_text
+from repro_tui.formats.wire.schemas import schema_text
 from tests.audit.project import ROWS, Project, Result
 
 WRONG = {3, 13, 23, 33, 43, 53}

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from repro_tui.cli.docs import with_help
-from repro_tui.support.wire.schemas import schema_text
+from repro_tui.formats.wire.schemas import schema_text
 from tests.audit.project import Project, Result
 
 HEAVY = ("textual", "rich", "pydantic", "pandas", "numpy", "pyarrow", "duckdb", "docker", "git", "deepdiff", "msgspec")

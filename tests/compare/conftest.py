@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from repro_tui.compare.database import Database
+from repro_tui.compare.rows.database import Database
 
 OPENED_AS_IT_IS = "test_database"
 

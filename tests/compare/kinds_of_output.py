@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from repro_tui.compare.nested import leaf_type
+from repro_tui.compare.columns.nested import leaf_type
 from repro_tui.compare.predictions import compare_predictions
+from repro_tui.formats.tables import normalise
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import ColumnRule, Validation
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
-from repro_tui.support.tables import normalise
 
 Table = dict[str, list[Any]]
 NUMBERS = itertools.count()

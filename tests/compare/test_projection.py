@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from repro_tui.compare.columns.tolerance import Rule
 from repro_tui.compare.projection import Measured, Projection, Projector
-from repro_tui.compare.tolerance import Rule
 from repro_tui.model.errors import Inconclusive
 
 RULE = Rule(1e-7, 1e-7, 0.0, 4, "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
-from tests.dvc.projects import project_at
+from tests.systems.dvc.projects import project_at
 from tests.templates import Templates
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
-from tests.mlflow_store.stores import own_database
+from tests.systems.mlflow.stores import own_database
 from tests.templates import Templates
 
 SECRET = """\

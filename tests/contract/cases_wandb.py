@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.contract.case import CANARY, Case
+from tests.systems.wandb.runs import WandbProject
 from tests.templates import Templates
-from tests.wandb_runs.runs import WandbProject
 
 
 def make(folder: Path, templates: Templates) -> Iterator[Case]:

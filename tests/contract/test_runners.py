@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings(
 made: dict[str, BuiltEnvironment] = {}
 
 
-# An endpoint is asked, and nothing of it executes here: tests/endpoint holds its runner to what it promises.
+# An endpoint is asked, and nothing of it executes here: tests/systems/endpoint holds its runner to what it promises.
 RUNNERS = sorted(set(names("repro_tui.runners")) - {"endpoint"})
 ENGINES = {"docker": pytest.mark.docker, "apptainer": pytest.mark.apptainer}
 

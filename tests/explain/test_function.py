@@ -213,7 +213,7 @@ def test_what_needs_forbid_is_never_called_for_shares_either() -> None:
 
 @pytest.mark.parametrize("shares", [True, False])
 def test_what_it_says_has_the_shape_of_a_report(shares: bool) -> None:
-    definitions = json.loads(files("repro_tui.support.wire.schemas").joinpath("report.json").read_text())["$defs"]
+    definitions = json.loads(files("repro_tui.formats.wire.schemas").joinpath("report.json").read_text())["$defs"]
     found = repro_tui.explain({"x": 0, "y": 1}, {"x": 1.5, "y": {2, 3}}, lambda v: v["x"], shares=shares)
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     jsonschema.validate(told, definitions["Causes"] | {"$defs": definitions})

@@ -20,14 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from repro_tui.compare.database import Database
-from repro_tui.compare.exchange import exchange
-from repro_tui.compare.noise import SEQUENTIAL_LEVEL, RunColumn, measure
+from repro_tui.compare.columns.tolerance import Rule
+from repro_tui.compare.noise.exchange import exchange
+from repro_tui.compare.noise.verdict import SEQUENTIAL_LEVEL, RunColumn, measure
 from repro_tui.compare.projection import ColumnProjection, Measured, Projection
-from repro_tui.compare.tolerance import Rule
+from repro_tui.compare.rows.database import Database
 from repro_tui.explain.execution import Asked, Outcome
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.search import Search
+from repro_tui.explain.trials import Trials
 from repro_tui.model.causes import Causes
 from repro_tui.model.request import MEMORY_LIMIT
 from repro_tui.model.run import Run
@@ -120,11 +121,15 @@ def scores(path: Path) -> Any:
     return pq.read_table(path, columns=["score"]).column("score").to_numpy()
 
 
-class Simulated(Search):
-    """The search over factors; these have nothing inside."""
+class InMemoryTrials(Trials):
+    """Trials whose outputs are measured without a database."""
 
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
         return InMemory(low, high, self.pair.area.key, self.pair.columns, self.context, self.pair.noisy)
+
+
+class Simulated(Search):
+    """The search over factors; these have nothing inside."""
 
     def _inside(self, factor: str, effects: tuple[float | None, float | None]) -> Iterator[Any]:
         yield from ()
@@ -138,7 +143,8 @@ def searched(deployment: Deployment, runs: int, store: Cache) -> Causes:
         noisy=True,
     )
     factors = SimpleNamespace(names=FACTORS, notes=())
-    return Simulated(pair, factors, None, Context(cache=store), Executor(deployment)).run()  # type: ignore[arg-type]
+    trials = InMemoryTrials(pair, factors, None, Context(cache=store), Executor(deployment))  # type: ignore[arg-type]
+    return Simulated(trials).run()
 
 
 @pytest.mark.parametrize(("noise", "runs", "power"), [(0.05, 5, 0.99), (0.3, 5, 0.9), (1.0, 10, 0.2)])

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from repro_tui.compare.tolerance import DEFAULTS
+from repro_tui.compare.columns.tolerance import DEFAULTS
+from repro_tui.formats.wire.record import RecordFields, check_record
 from repro_tui.model.finding import Area, Finding
 from repro_tui.model.predictions import VERDICTS, Column, Noise, PredictionsArea, Rows, WorstRow
 from repro_tui.model.record import Missing
 from repro_tui.model.report import AuditInfo, Report, SideReport, Tool
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Part
-from repro_tui.support.wire.record import RecordFields, check_record
 
 DOCS = Path(__file__).parents[2] / "docs"
 KINDS = (Report, Tool, AuditInfo, SideReport, Missing, Part, Run, Isolation, Area, Finding, PredictionsArea, Column)
@@ -60,7 +60,7 @@ def test_the_example_of_a_finding_is_one() -> None:
 
 
 def test_every_column_of_the_differences_is_described() -> None:
-    from repro_tui.compare.differences import SCHEMA
+    from repro_tui.compare.columns.differences import SCHEMA
 
     told = re.findall(
         r"`([a-z_]+)`", page("report").partition("### differences.parquet")[2].partition("## The other")[0]

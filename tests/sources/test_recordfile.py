@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from repro_tui.formats.documents import parse_document
+from repro_tui.formats.wire.record import check_record
+from repro_tui.formats.wire.schemas import schema_text
+from repro_tui.formats.wire.schemas.generate import generate
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.sources.overlay import common_validation, lay_over
 from repro_tui.sources.resolve import load_record, nearest_deployments
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.documents import parse_document
-from repro_tui.support.wire.record import check_record
-from repro_tui.support.wire.schemas import schema_text
-from repro_tui.support.wire.schemas.generate import generate
 from tests.conftest import GitRepository
 
 COMMIT = "a" * 40

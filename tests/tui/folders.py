@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.audit.folder import AuditFolder
-from repro_tui.compare.differences import SCHEMA
+from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Finding, area_of

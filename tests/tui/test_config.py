@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from repro_tui.formats.config import load_config
 from repro_tui.model.errors import Refused
-from repro_tui.support.config import load_config
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.config import automatic_theme, interface_config
-from repro_tui.tui.screens.modals import Choose
+from repro_tui.tui.dialogs import Choose
 from tests.tui.driving import press, written
 from tests.tui.folders import finished
 

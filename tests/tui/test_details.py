@@ -14,9 +14,9 @@ from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
 from repro_tui.support.paths import data_rows
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.dialogs import Help, Told
 from repro_tui.tui.differences import relative
 from repro_tui.tui.screens.finding import FindingScreen
-from repro_tui.tui.screens.modals import Help, Told
 from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.screens.progress import Steps
 from repro_tui.tui.store import Store

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from repro_tui.compare.differences import SCHEMA
+from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.tui.differences import SORTS, Differences, glyph
 from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
 from tests.tui.folders import differences

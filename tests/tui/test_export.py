@@ -13,18 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.export import Table, write_csv, write_parquet
-from repro_tui.tui.screens.modals import Ask, Choose, Prompt, Told
+from repro_tui.tui.dialogs import Ask, Choose, Prompt, Told
+from repro_tui.tui.written_table import WrittenTable, write_csv, write_parquet
 from tests.tui.driving import press
 from tests.tui.folders import finished
 
 
-def table(**columns: list[Any]) -> Table:
+def table(**columns: list[Any]) -> WrittenTable:
     def batches() -> Iterator[pa.RecordBatch]:
         whole = pa.table(columns)
         yield from whole.to_batches(max_chunksize=2)
 
-    return Table("t", batches, len(next(iter(columns.values()))))
+    return WrittenTable("t", batches, len(next(iter(columns.values()))))
 
 
 def test_texts_that_begin_a_formula_are_disarmed_and_numbers_are_not(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_table_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
 
     (tmp_path / "t.csv").write_text("old")
     with pytest.raises(OSError, match="full"):
-        write_csv(Table("t", broken, 2), tmp_path / "t.csv")
+        write_csv(WrittenTable("t", broken, 2), tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 

@@ -12,9 +12,9 @@ import repro_tui.tui
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.tui.actions import ALL, key_table
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.dialogs import Ask, Told
 from repro_tui.tui.screens.area import AreaScreen
 from repro_tui.tui.screens.cause import CauseScreen
-from repro_tui.tui.screens.modals import Ask, Told
 from repro_tui.tui.screens.overview import Overview
 from repro_tui.tui.screens.picker import Picker
 from repro_tui.tui.screens.predictions import PredictionsScreen

@@ -11,7 +11,7 @@ import pytest
 
 from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.screens.modals import Told
+from repro_tui.tui.dialogs import Told
 from tests.tui.conftest import ROOT
 from tests.tui.driving import press, settle
 from tests.tui.folders import CAUSES, every_kind, finished, noisy, running, stressed, verified, with_table

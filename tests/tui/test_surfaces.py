@@ -17,9 +17,9 @@ from repro_tui.model.record import Missing
 from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.dialogs import Ask, Told
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.cells import CellsScreen
-from repro_tui.tui.screens.modals import Ask, Told
 from tests.tui.driving import press, written
 from tests.tui.folders import finished, stressed, verified, with_table
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Code, Environment, Missing, Parameters, Predict, Record, Validation
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.documents import parse_document
 from repro_tui.support.text import show
 
 DIRTY = Missing("code.dirty", "the ledger does not keep whether the tree was clean", "refuse to deploy a dirty tree")

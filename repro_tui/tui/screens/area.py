@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.export import Table
 from repro_tui.tui.finding_table import finding_table, finding_texts
+from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import NARROW, WIDE, AuditScreen, filter_line
 from repro_tui.tui.screens.findings import (
     FindingRows,
@@ -33,6 +33,7 @@ from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import GLYPHS, safe, say
 from repro_tui.tui.widgets.side_by_side import SideBySide
+from repro_tui.tui.written_table import WrittenTable
 
 EVERYTHING = "(all)"
 COUNTED = ("changed", "added", "removed", "unknown", "same")
@@ -160,7 +161,7 @@ class AreaScreen(AuditScreen):
         finding = self.current()
         return finding_texts(finding) if finding else None
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """The findings that are shown."""
         source = self.findings.source
         return (
@@ -188,7 +189,7 @@ class AreaScreen(AuditScreen):
         if isinstance(event.grid.source, Sections):
             self.findings.focus()
         elif finding is not None:
-            self.auditor.push_finding(self.area, finding)
+            self.post_message(OpenFinding(self.area, finding))
 
     def on_grid_sideways(self, event: Grid.Sideways) -> None:
         """Shows what is below the finding, or closes it."""

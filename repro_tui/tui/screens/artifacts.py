@@ -11,10 +11,12 @@ from textual.widgets import Static
 
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.tui.editor import text_of_file
+from repro_tui.tui.navigation import OpenFile
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import safe, say, text_of
+from repro_tui.tui.widgets.safe import safe, text_of
 
 COLUMNS = [ColumnSpec("file", 24, 2), ColumnSpec("bytes", 14, 0, True), ColumnSpec("what it is", 20, 3)]
 KNOWN = {
@@ -101,25 +103,4 @@ class ArtifactsScreen(AuditScreen):
         """A file opens."""
         path = self.artifact()
         if path is not None:
-            open_artifact(self, path)
-
-
-def text_of_file(path: Path, most: int = 32 << 20) -> dict[str, str] | None:
-    """A text file for the editor; None where it is a table, or too large."""
-    if path.suffix == ".parquet" or path.stat().st_size > most:
-        return None
-    return {path.name: path.read_bytes().decode("utf-8", "backslashreplace")}
-
-
-def open_artifact(screen: AuditScreen, path: Path) -> None:
-    """Opens a file of the audit: a table as rows and columns, anything else as text."""
-    if not path.exists():
-        say(screen, "this file is not there (any more)", warn=True)
-    elif path.suffix == ".parquet":
-        from repro_tui.tui.screens.table import TableScreen
-
-        screen.app.push_screen(TableScreen(screen.store, path))
-    else:
-        from repro_tui.tui.screens.text import TextScreen
-
-        screen.app.push_screen(TextScreen(screen.store, path))
+            self.post_message(OpenFile(path))

@@ -12,6 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
+from repro_tui.tui.export import ask_and_write, choices
+from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
@@ -19,8 +21,7 @@ from repro_tui.tui.widgets.safe import say
 from repro_tui.tui.widgets.side_by_side import SideBySide
 
 if TYPE_CHECKING:
-    from repro_tui.tui.app import Auditor
-    from repro_tui.tui.export import Table
+    from repro_tui.tui.written_table import WrittenTable
 
 NARROW, WIDE = 110, 160
 
@@ -37,11 +38,6 @@ class AuditScreen(Screen[None]):
         super().__init__()
         self.store = store
         self.zoomed: Widget | None = None
-
-    @property
-    def auditor(self) -> Auditor:
-        """The application."""
-        return self.app  # type: ignore[return-value]
 
     def on_mount(self) -> None:
         """Shows what is known already."""
@@ -72,7 +68,7 @@ class AuditScreen(Screen[None]):
         """What is under the cursor, as plain values; None: nothing."""
         return None
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """The table that the screen shows, for writing it to a file."""
         return None
 
@@ -96,7 +92,7 @@ class AuditScreen(Screen[None]):
             box.display = False
             self.focus_grid()
         else:
-            self.auditor.go_up()
+            self.post_message(GoUp())
 
     def filter_box(self) -> Input | None:
         """The filter of this screen."""
@@ -141,9 +137,7 @@ class AuditScreen(Screen[None]):
 
     def action_export(self) -> None:
         """Writes what the screen shows to a file."""
-        from repro_tui.tui.export import ask_and_write
-
-        ask_and_write(self)
+        ask_and_write(self, self.store, choices(self.selected(), self.table(), self.store))
 
     def action_edit(self) -> None:
         """Opens copies of what is under the cursor in the user's editor."""
@@ -157,13 +151,7 @@ class AuditScreen(Screen[None]):
 
     def action_artifact(self) -> None:
         """Opens the file that the cursor stands on, or the list of all."""
-        from repro_tui.tui.screens.artifacts import ArtifactsScreen, open_artifact
-
-        path = self.artifact()
-        if path is not None:
-            open_artifact(self, path)
-        else:
-            self.app.push_screen(ArtifactsScreen(self.store))
+        self.post_message(OpenFile(self.artifact()))
 
 
 def filter_line(placeholder: str) -> Input:

@@ -15,15 +15,16 @@ from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.report.words import culprit_text
 from repro_tui.support.text import part, plural, shorten_middle, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
-from repro_tui.tui.export import Table
+from repro_tui.tui.dialogs import Told
 from repro_tui.tui.finding_table import finding_table, text_table
+from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
 from repro_tui.tui.screens.findings import values
-from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.charts import bars
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe, text_of
+from repro_tui.tui.written_table import WrittenTable
 
 SEARCHED: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 COLUMNS = [
@@ -179,7 +180,7 @@ class CauseScreen(AuditScreen):
         current = self.current()
         return asdict(current[1]) if current else None
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """What was tried, or what differs."""
         source = self.query_one(Grid).source
         if isinstance(source, Ledger):
@@ -197,7 +198,7 @@ class CauseScreen(AuditScreen):
             return
         current = self.current()
         if current is not None:
-            self.auditor.push_finding(*current)
+            self.post_message(OpenFinding(*current))
 
 
 def causes_told(causes: Causes, width: int) -> Content:

@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from repro_tui.support.text import plural
+from repro_tui.tui.dialogs import Choose
 from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
-from repro_tui.tui.export import Table
 from repro_tui.tui.lazy_table import NotAnExpression
 from repro_tui.tui.screens.base import AuditScreen, filter_line
-from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe
 from repro_tui.tui.workers import hand_over, superseded
+from repro_tui.tui.written_table import WrittenTable
 
 CELL_COLUMNS = [
     ColumnSpec("", 1),
@@ -105,10 +105,10 @@ class CellsScreen(AuditScreen):
         grid = self.query_one("#cells", Grid)
         return self.differences[grid.cursor] if self.differences and grid.count else None
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """The differing cells as they are filtered and sorted."""
         found = self.differences
-        return Table("differences", found.table.batches, len(found)) if found else None
+        return WrittenTable("differences", found.table.batches, len(found)) if found else None
 
     # -- keys ---------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from textual.widgets import Static
 from repro_tui.model.finding import Finding
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import Differences
+from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import cell_finding
 from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.store import Store
@@ -58,7 +59,7 @@ class DataCellsScreen(CellsScreen):
         """A cell opens as two values side by side."""
         cell = self.cell()
         if cell is not None:
-            self.auditor.push_finding("data", cell_finding(cell))
+            self.post_message(OpenFinding("data", cell_finding(cell)))
 
     def selected(self) -> object:
         """The cell under the cursor, as plain values."""

@@ -9,13 +9,13 @@ from textual.widgets import Static
 from repro_tui.model.finding import Finding
 from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
 from repro_tui.tui.diff_lines import BESIDE, STACKED, DiffRows, diff_lines
-from repro_tui.tui.export import Table
 from repro_tui.tui.finding_table import finding_table
 from repro_tui.tui.screens.base import NARROW, AuditScreen
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import GLYPHS, joined, safe, say
+from repro_tui.tui.written_table import WrittenTable
 
 KEYS = some(LIST, "difference")
 
@@ -92,6 +92,6 @@ class DiffScreen(AuditScreen):
         sides = (("a", [hunk.a for hunk in self.finding.children]), ("b", [hunk.b for hunk in self.finding.children]))
         return {f"{side}.txt": "\n".join(str(text or "") for text in texts) + "\n" for side, texts in sides}
 
-    def table(self) -> Table:
+    def table(self) -> WrittenTable:
         """The hunks."""
         return finding_table("hunks", self.finding.children)

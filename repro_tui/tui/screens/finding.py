@@ -11,8 +11,8 @@ from textual.widgets import Static
 
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
-from repro_tui.tui.export import Table
 from repro_tui.tui.finding_table import finding_table, finding_texts
+from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import NARROW, AuditScreen
 from repro_tui.tui.screens.findings import FindingRows, Line, columns_for, delta
 from repro_tui.tui.store import Store
@@ -20,6 +20,7 @@ from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import GLYPHS, lines, safe
 from repro_tui.tui.widgets.side_by_side import SideBySide
+from repro_tui.tui.written_table import WrittenTable
 
 
 class FindingScreen(AuditScreen):
@@ -77,7 +78,7 @@ class FindingScreen(AuditScreen):
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """What is below opens in turn."""
-        self.auditor.push_finding(self.area, self.finding.children[event.row])
+        self.post_message(OpenFinding(self.area, self.finding.children[event.row]))
 
     def selected(self) -> object:
         """The finding, as plain values."""
@@ -87,6 +88,6 @@ class FindingScreen(AuditScreen):
         """Both values."""
         return finding_texts(self.finding)
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """What stands below."""
         return finding_table(self.area, self.finding.children) if self.finding.children else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -18,8 +19,9 @@ from repro_tui.report.summary import VERDICT_WORDS
 from repro_tui.report.words import grade_tone, isolation_words, metric_cells, metric_glyph
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
+from repro_tui.tui.editor import text_of_file
+from repro_tui.tui.navigation import Interface, ScreenName, ShowScreen
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.registry import ScreenName
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -122,7 +124,7 @@ class Overview(AuditScreen):
 
     def changed(self) -> None:
         """Shows what is known."""
-        self.query_one(Grid).show_rows(AreaRows(self.store, self.auditor.own_keys), keep=True)
+        self.query_one(Grid).show_rows(AreaRows(self.store, cast(Interface, self.app).own_keys), keep=True)
         strip = self.query_one("#verdict", Static)
         report = self.store.report
         strip.set_classes(_mood(self.store))
@@ -137,7 +139,7 @@ class Overview(AuditScreen):
         """An area opens."""
         source = event.grid.source
         if isinstance(source, AreaRows):
-            self.auditor.show_screen(source.names[event.row])
+            self.post_message(ShowScreen(source.names[event.row]))
 
     def selected(self) -> object:
         """The summary's sentences."""
@@ -145,8 +147,6 @@ class Overview(AuditScreen):
 
     def texts(self) -> dict[str, str] | None:
         """The report as it is on the disk."""
-        from repro_tui.tui.screens.artifacts import text_of_file
-
         path = self.store.folder.path / "report.json"
         return text_of_file(path) if path.exists() else None
 

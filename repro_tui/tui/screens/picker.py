@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import events, work
@@ -19,14 +18,12 @@ from repro_tui.model.predictions import SAME_VERDICTS
 from repro_tui.sources.complete import Completion, completions
 from repro_tui.support.text import show
 from repro_tui.tui.actions import GLOBAL, GRID, bindings, some
-from repro_tui.tui.screens.modals import Told
+from repro_tui.tui.dialogs import Told
+from repro_tui.tui.navigation import OpenAudit
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe, text_of
 from repro_tui.tui.workers import hand_over
-
-if TYPE_CHECKING:
-    from repro_tui.tui.app import Auditor
 
 PAST_COLUMNS = [
     ColumnSpec("", 1),
@@ -82,11 +79,6 @@ class Picker(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.side = "a"  # the one that the list of references fills
-
-    @property
-    def auditor(self) -> Auditor:
-        """The application."""
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Two references, what they can be, and the past."""
@@ -159,7 +151,7 @@ class Picker(Screen[None]):
         """A reference becomes A or B; a past audit opens."""
         source = event.grid.source
         if isinstance(source, PastRows):
-            self.auditor.open_audit(AuditFolder(source.audits[event.row].path))
+            self.post_message(OpenAudit(AuditFolder(source.audits[event.row].path)))
         elif isinstance(source, Choices):
             self._take(source.found[event.row].reference)
 
@@ -205,8 +197,8 @@ class Picker(Screen[None]):
     def _plan(self, a: str, b: str) -> None:
         from repro_tui.audit.begin import begin
         from repro_tui.audit.plan import Overrides
+        from repro_tui.formats.config import load_config
         from repro_tui.model.request import Settings
-        from repro_tui.support.config import load_config
 
         try:
             folder = begin(a, b, Settings(limits=load_config().limits), Overrides())
@@ -214,7 +206,7 @@ class Picker(Screen[None]):
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
             hand_over(self._refused, mistakes)
             return
-        hand_over(self.auditor.open_audit, folder)
+        hand_over(self.post_message, OpenAudit(folder))
 
     def _refused(self, mistakes: list[str]) -> None:
         self._tell("Nothing was run.", "$text-warning")

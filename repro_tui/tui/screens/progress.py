@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, PROGRESS, bindings
+from repro_tui.tui.dialogs import Ask
+from repro_tui.tui.navigation import StopAudit
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.modals import Ask
 from repro_tui.tui.store import StepState, Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -131,7 +132,7 @@ class Progress(AuditScreen):
 
     def _stop(self, answer: str | None) -> None:
         if answer == "s":
-            self.auditor.stop_audit()
+            self.post_message(StopAudit())
 
 
 def _tail(path: Path) -> list[str]:

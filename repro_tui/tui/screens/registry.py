@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Literal, get_args
+from pathlib import Path
 
+from repro_tui.tui.navigation import ScreenName
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.store import Store
 
-ScreenName = Literal["overview", "environment", "parameters", "data", "predictions", "code", "cause", "progress"]
-SCREENS: tuple[ScreenName, ...] = get_args(ScreenName)
 _CLASSES = {
     "overview": "Overview",
     "progress": "Progress",
@@ -27,3 +26,18 @@ def make_screen(name: ScreenName, store: Store) -> AuditScreen:
     from repro_tui.tui.screens.area import AreaScreen
 
     return AreaScreen(store, name)  # type: ignore[arg-type]
+
+
+def file_screen(store: Store, path: Path | None) -> AuditScreen:
+    """A screen on a file of the audit, or (None) on the list of all."""
+    if path is None:
+        from repro_tui.tui.screens.artifacts import ArtifactsScreen
+
+        return ArtifactsScreen(store)
+    if path.suffix == ".parquet":
+        from repro_tui.tui.screens.table import TableScreen
+
+        return TableScreen(store, path)
+    from repro_tui.tui.screens.text import TextScreen
+
+    return TextScreen(store, path)

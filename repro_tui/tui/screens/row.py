@@ -17,11 +17,12 @@ from textual.widgets import Static
 from repro_tui.model.run import Run
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.tui.dialogs import Told
 from repro_tui.tui.differences import Cell, glyph, key_words, relative, value_pair
+from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import Answer, answer_finding, answers, input_row
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.screens.values import Pairs, told_in_full
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
@@ -161,7 +162,7 @@ class RowScreen(AuditScreen):
             if isinstance(line, RangeLine):
                 self.app.push_screen(Told("Every run", [f"{line.column}:", *_run_by_run(line)]))
             else:
-                self.auditor.push_finding("predictions", answer_finding(self.cell, line))
+                self.post_message(OpenFinding("predictions", answer_finding(self.cell, line)))
 
     def selected(self) -> object:
         """The differing cells, as plain values."""

@@ -14,15 +14,15 @@ from textual.widgets import Input, Static
 
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.export import Table
+from repro_tui.tui.dialogs import Choose
 from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
 from repro_tui.tui.screens.base import AuditScreen, filter_line
-from repro_tui.tui.screens.modals import Choose
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT, safe
 from repro_tui.tui.workers import hand_over, superseded
+from repro_tui.tui.written_table import WrittenTable
 
 KEYS = (*some(LIST, "filter"), *some(CELLS, "sort"))
 WIDTH = 16
@@ -151,9 +151,9 @@ class TableScreen(AuditScreen):
         found = self.selected()
         return {"row.json": as_json(found)} if found else None
 
-    def table(self) -> Table | None:
+    def table(self) -> WrittenTable | None:
         """The rows as they are filtered and sorted."""
-        return Table(self.path.stem, self.rows.batches, len(self.rows)) if self.rows else None
+        return WrittenTable(self.path.stem, self.rows.batches, len(self.rows)) if self.rows else None
 
     # -- keys ---------------------------------------------------------------------------------------------------
 

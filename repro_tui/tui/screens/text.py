@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
-from repro_tui.tui.screens.artifacts import text_of_file
+from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import Store
 from repro_tui.tui.text_lines import TextRows

@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.tui.dialogs import Told
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.modals import Told
 from repro_tui.tui.store import Store
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid

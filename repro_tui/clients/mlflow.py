@@ -1,0 +1,90 @@
+"""MLflow's client behind a process of its own, with the user's own variables and a limit of time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from repro_tui.clients.client_child import Asked, must_answer, standing_folder
+from repro_tui.clients.mlflow_stores import opened, registry_uri, tracking_uri
+from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.redact import is_secret_name, strip_url
+from repro_tui.support.text import show
+
+TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}  # a large model may take long: a server that hangs ends sooner
+SECRETS = ("MLFLOW_TRACKING_USERNAME",)
+STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
+DO = "check the address in MLFLOW_TRACKING_URI, that its server runs, and that it has what you ask for"
+
+
+def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+    """The answer of clients.mlflow_child. Raises Inconclusive where MLflow does not answer, or says no."""
+    _learn_secrets(context)
+    asked = Asked(f"MLflow at {where(context)}", DO, TIMEOUT_S[what])
+    must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", asked)
+    with standing_folder(context) as standing:
+        words = ("repro_tui.clients.mlflow_child", what, subject, str(folder))
+        return asked.answer(words, _environment(context, standing), standing, context)
+
+
+def _learn_secrets(context: Context) -> None:
+    """What must not show: tokens and passwords of the stores' variables, and those inside of their URIs."""
+    for name, value in os.environ.items():
+        if name in SECRETS or (name.startswith(STORES_OF_SECRETS) and is_secret_name(name)):
+            context.redactor.learn(value)
+    for uri in filter(None, (tracking_uri(context), registry_uri(context))):
+        if "@" in uri:
+            context.redactor.learn(unquote(urlsplit(uri).password or ""))
+
+
+def where(context: Context) -> str:
+    """The tracking store as it may be shown."""
+    uri = tracking_uri(context)
+    return show(strip_url(uri) if "@" in uri or uri.startswith("http") else uri, 200)
+
+
+def remember_artifact(uri: str, location: str, context: Context) -> None:
+    """Keeps where a model's files lie, which MLflow never moves. What a server says of this machine is not kept."""
+    if location.startswith(("/", "file:///")) and not tracking_uri(context).startswith("http"):
+        context.cache.write_note("mlflow", _artifact_key(uri, context), {"location": location})
+
+
+def local_artifact(uri: str, context: Context) -> Path | None:
+    """The folder of this machine that holds an artifact, where that is known: no client is needed to read it."""
+    note = context.cache.read_note("mlflow", _artifact_key(uri, context))
+    if not isinstance(note, dict):
+        return None
+    location = str(note["location"])
+    path = Path(unquote(location.removeprefix("file://")) if location.startswith("file://") else location)
+    return path if path.exists() else None
+
+
+def _artifact_key(uri: str, context: Context) -> str:
+    return digest_text(tracking_uri(context), registry_uri(context), uri)
+
+
+def _environment(context: Context, standing: Path) -> dict[str, str]:
+    """The user's own, which the client may need for its stores, and what keeps it quiet and quick to give up."""
+    import repro_tui
+
+    registry = registry_uri(context)
+    return (
+        os.environ
+        | ({"MLFLOW_REGISTRY_URI": opened(registry)} if registry else {})
+        | {
+            "MLFLOW_TRACKING_URI": opened(tracking_uri(context)),
+            "MLFLOW_ALLOW_FILE_STORE": "true",
+            "MLFLOW_HTTP_REQUEST_TIMEOUT": os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "1",
+            "GIT_PYTHON_REFRESH": "quiet",
+            "TMPDIR": str(standing),
+            "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+            "PYTHONWARNINGS": "ignore",
+        }
+    )

@@ -1,0 +1,56 @@
+"""W&B's client behind a process of its own, with the user's own variables and a limit of time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from repro_tui.clients.client_child import Asked, must_answer, standing_folder
+from repro_tui.support.context import Context
+from repro_tui.support.redact import strip_url
+from repro_tui.support.text import show
+
+TIMEOUT_S = 120.0
+FETCH_TIMEOUT_S = 3600.0
+DEFAULT_URL = "https://api.wandb.ai"
+DO = "check WANDB_BASE_URL, WANDB_API_KEY (or run wandb login), and that you may read it"
+
+
+def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+    """The answer of clients.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
+    context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
+    asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
+    if address := _address():
+        must_answer(address, "WANDB_BASE_URL", asked)
+    with standing_folder(context) as standing:
+        words = ("repro_tui.clients.wandb_child", what, subject, str(folder))
+        return asked.answer(words, _environment(standing), standing, context)
+
+
+def server() -> str:
+    """The server as it may be shown."""
+    return show(strip_url(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL), 200)
+
+
+def _address() -> str:
+    """The server that the client asks without doubt: its settings file may name another, or a proxy ("": not known)."""
+    own_proxy = any(name.startswith("WANDB") and "PROX" in name for name in os.environ)
+    return "" if own_proxy else os.environ.get("WANDB_BASE_URL", "")
+
+
+def _environment(standing: Path) -> dict[str, str]:
+    """The user's own, which names server and key, with every folder that W&B writes in put elsewhere."""
+    import repro_tui
+
+    folders = {f"WANDB_{name}": str(standing) for name in ("DIR", "CACHE_DIR", "DATA_DIR")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_RUN")} | {
+        **folders,
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_SILENT": "true",
+        "WANDB_CONSOLE": "off",
+        "TMPDIR": str(standing),
+        "DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+        "PYTHONWARNINGS": "ignore",
+    }

@@ -1,0 +1,83 @@
+"""Asks W&B in a process of its own: `python -m repro_tui.clients.wandb_child describe ENTITY/PROJECT/ID FOLDER` or
+`… fetch ENTITY/PROJECT/NAME:VERSION FOLDER`.
+
+The client starts a service, keeps global state and leaves files where it stands: here it can do all that. What it says
+is one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+SMALL = ("requirements.txt", "diff.patch", "wandb-metadata.json")
+LARGEST = 1 << 20
+MOST_ARTIFACTS = 200
+
+
+def main() -> int:
+    """Answers one question."""
+    what, subject, folder = sys.argv[1:4]
+    try:
+        answer = describe(subject, Path(folder)) if what == "describe" else fetch(subject, Path(folder))
+    except ImportError as error:
+        answer = {"error": f"{error.name} is not installed", "do": "pip install 'repro-tui[wandb]'"}
+    except Exception as error:  # noqa: BLE001 - the client raises whatever its service does
+        answer = {"error": " ".join(str(error).split())[:500] or type(error).__name__}
+    print()
+    print(json.dumps(answer, default=str))
+    return 1 if "error" in answer else 0
+
+
+def describe(path: str, folder: Path) -> dict[str, Any]:
+    """What W&B knows of a run; its small files are copied into `folder`."""
+    import wandb
+
+    run = wandb.Api(timeout=20).run(path)
+    files = [file for file in run.files(names=list(SMALL)) if file.name in SMALL and (file.size or 0) <= LARGEST]
+    for file in files:
+        file.download(root=str(folder), replace=True)
+    return {
+        "id": run.id,
+        "entity": run.entity,
+        "project": run.project,
+        "name": run.name,
+        "state": run.state,
+        "created": run.created_at,
+        "commit": run.commit,
+        "config": dict(run.config),
+        "summary": dict(run.summary._json_dict),
+        "artifacts": _artifacts(run.used_artifacts()) + _artifacts(run.logged_artifacts()),
+    }
+
+
+def _artifacts(found: Any) -> list[dict[str, str]]:
+    names = ("qualified_name", "type", "digest")
+    listed = []
+    for artifact in found:
+        listed.append({name: str(getattr(artifact, name)) for name in names} | {"algorithm": _algorithm(artifact)})
+        if len(listed) > MOST_ARTIFACTS:
+            raise ValueError(f"the run has more than {MOST_ARTIFACTS} artifacts: record the ones that are meant")
+    return listed
+
+
+def _algorithm(artifact: Any) -> str:
+    """What the digests are made with; older clients only know md5."""
+    algorithm = getattr(artifact, "digest_algorithm", None)
+    return str(getattr(algorithm, "value", algorithm) or "")
+
+
+def fetch(name: str, folder: Path) -> dict[str, Any]:
+    """Copies an artifact's files to `folder`/content."""
+    import wandb
+
+    artifact = wandb.Api(timeout=20).artifact(name)
+    artifact.download(root=str(folder / "content"), skip_cache=True)
+    entries = {str(path): str(entry.digest) for path, entry in artifact.manifest.entries.items()}
+    return {"digest": artifact.digest, "algorithm": _algorithm(artifact), "entries": entries}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Columns of lists: vectors of probabilities, embeddings and tensors, rankings."""

@@ -1,0 +1,251 @@
+"""Streams of matched rows: in the order of the files where that is one, else by a join that may go to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from repro_tui.compare.rows.database import quoted
+from repro_tui.compare.rows.sample import Hashes, hashes_of_numbers, hashes_of_texts
+
+T = TypeVar("T")
+BATCH = 131_072
+SAMPLE = 100_000
+BATCH_BYTES = 256 << 20  # of one side: rows that are large, such as tensors, come in smaller batches
+MOST_ALONE = 1_000
+PATIENCE_S = 0.2
+_ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A batch of matched rows: 0-based row numbers in A and B, the keys' columns, and both sides' value columns."""
+
+    row_a: pa.Array
+    row_b: pa.Array
+    keys: dict[str, pa.Array]
+    a: dict[str, pa.Array]
+    b: dict[str, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.row_a)
+
+    @cached_property
+    def first(self) -> pa.Array:
+        """Where the first 100,000 rows of A stand in this batch: a sample whatever the order of the join."""
+        return pa.array(np.flatnonzero(self.row_a.to_numpy() < SAMPLE))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A number for every row that rests on its key alone (without one, on its place), to draw samples by."""
+        named = list(self.keys.values()) or [self.row_a]
+        if len(named) == 1 and pa.types.is_integer(named[0].type):
+            return hashes_of_numbers(named[0].to_numpy())
+        return hashes_of_texts(self.key_texts(pa.array(np.arange(len(self)))))
+
+    def only(self, rows: pa.Array, *names: str) -> Pair:
+        """Some rows of this batch, with these value columns."""
+        if len(rows) == len(self):
+            return self
+        keys = {key: values.take(rows) for key, values in self.keys.items()}
+        a, b = ({name: side[name].take(rows) for name in names} for side in (self.a, self.b))
+        return Pair(self.row_a.take(rows), self.row_b.take(rows), keys, a, b)
+
+    def key_texts(self, rows: pa.Array) -> pa.Array:
+        """The key (or the position) of some rows of this batch, as JSON lists."""
+        parts = [_json(column.take(rows)) for column in self.keys.values()] or [_json(self.row_a.take(rows))]
+        inner = pc.binary_join_element_wise(*parts, ", ") if len(parts) > 1 else parts[0]
+        return pc.binary_join_element_wise("[", inner, "]", "")
+
+
+def _json(values: pa.Array) -> pa.Array:
+    """Each value as JSON; quickly where nothing needs to be escaped."""
+    if pa.types.is_integer(values.type):
+        return pc.cast(values, pa.string())
+    if pa.types.is_string(values.type) and not pc.any(pc.match_substring_regex(values, _ESCAPED)).as_py():
+        return pc.binary_join_element_wise('"', values, '"', "")
+    return pa.array([json.dumps(value, default=str) for value in values.to_pylist()], pa.string())
+
+
+# -- in the order of the files ------------------------------------------------------------------------------------
+
+
+def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> Iterator[Pair]:
+    """The n-th row of A with the n-th row of B; both files are read ahead, at the same time."""
+    start = 0
+    wanted = [*key, *columns]
+    size = rows_at_once(a, b)
+    for one, other in zip(Ahead(batches(a, wanted, size)), Ahead(batches(b, columns, size)), strict=True):
+        rows = pa.array(np.arange(start, start + one.num_rows, dtype=np.int64))
+        start += one.num_rows
+        cells = _columns(one)
+        yield Pair(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
+
+
+def rows_at_once(*paths: Path) -> int:
+    """How many rows of the files are held at once."""
+    found = BATCH
+    for metadata in map(pq.read_metadata, paths):
+        size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+        found = min(found, BATCH_BYTES * metadata.num_rows // max(1, size))
+    return max(1, found)
+
+
+def batches(path: Path, columns: Sequence[str], size: int = BATCH, buffer: int = 0) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly `size` rows, whatever the file's own groups are; `buffer` bytes are read at a time."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    with pq.ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=size, columns=list(columns)):
+            while batch.num_rows:
+                part = batch.slice(0, size - count)
+                waiting.append(part)
+                count += part.num_rows
+                batch = batch.slice(part.num_rows)
+                if count == size:
+                    yield _one(waiting)
+                    waiting, count = [], 0
+    if count:
+        yield _one(waiting)
+
+
+def _one(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return parts[0] if len(parts) == 1 else pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+
+
+class Ahead(Iterator[T]):
+    """The items, each made in a thread while the one before is used; the first is begun at once.
+
+    `check` is called while one is waited for, and ends the wait by what it raises. `stop` has the thread give up, where
+    no further items are wanted.
+    """
+
+    def __init__(
+        self,
+        items: Iterator[T],
+        check: Callable[[], None] = lambda: None,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._items, self._check, self._stop = items, check, stop
+        self._end: Any = object()
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting = self._begin()
+
+    def __next__(self) -> T:
+        try:
+            item = self._result()
+        except BaseException:
+            self.close()
+            raise
+        if item is self._end:
+            self._pool.shutdown()
+            raise StopIteration
+        self._waiting = self._begin()
+        return item
+
+    def _begin(self) -> Future[T]:
+        return self._pool.submit(lambda: next(self._items, self._end))
+
+    def _result(self) -> T:
+        while True:
+            self._check()
+            if wait([self._waiting], timeout=PATIENCE_S).done:
+                return self._waiting.result()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._stop()
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
+
+
+# -- by key -------------------------------------------------------------------------------------------------------
+
+
+class Joined:
+    """The rows of two tables joined by key in one pass; rows that have no partner are counted on the way.
+
+    `twice` names a table of the database with the keys that do not name a row ("" where there are none); rows of
+    such a key, and rows without a key, are left out.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, a: Path, b: Path, key: Sequence[str], twice: str) -> None:
+        self._connection, self._key, self._twice = connection, list(key), twice
+        self._schemas = [pq.read_schema(path) for path in (a, b)]
+        self._size = rows_at_once(a, b)
+        self.matched = self.only_a = self.only_b = 0
+        self.alone: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
+
+    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[Pair]:
+        """The matched rows with these columns, in no fixed order."""
+        with closing(Ahead(self._batches(columns), check, self._connection.interrupt)) as batches:
+            for batch in batches:
+                matched = self._matched(batch)
+                if matched.num_rows:
+                    yield pair_of(matched, self._key, columns, self._schemas)
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self._connection.sql(self._query(columns)).to_arrow_reader(self._size)
+
+    def _query(self, columns: Sequence[str]) -> str:
+        keys = "".join(f", coalesce(a.{quoted(name)}, b.{quoted(name)})" for name in self._key)
+        on = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in self._key)
+        one, other = (self._side(table) for table in "ab")
+        both = f"{one} a FULL JOIN {other} b ON {on}"
+        return f"SELECT a.file_row_number, b.file_row_number{keys}{both_sides(columns)} FROM {both}"  # noqa: S608
+
+    def _side(self, table: str) -> str:
+        filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self._key)
+        keys = ", ".join(quoted(name) for name in self._key)
+        without = f" ANTI JOIN {self._twice} USING ({keys})" if self._twice else ""
+        return f"(SELECT {table}.* FROM {table}{without} WHERE {filled})"  # noqa: S608
+
+    def _matched(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        only_a, only_b = batch.column(1).null_count, batch.column(0).null_count
+        self.only_a, self.only_b = self.only_a + only_a, self.only_b + only_b
+        self.matched += batch.num_rows - only_a - only_b
+        if not (only_a or only_b):
+            return batch
+        for side, other in ((0, 1), (1, 0)):
+            self._remember(side, batch.filter(pc.is_null(batch.column(other))))
+        return batch.filter(pc.and_(pc.is_valid(batch.column(0)), pc.is_valid(batch.column(1))))
+
+    def _remember(self, side: int, alone: pa.RecordBatch) -> None:
+        """Keeps some keys of the rows without a partner, to be named."""
+        room = MOST_ALONE - len(self.alone[side])
+        columns = [column.to_pylist() for column in alone.slice(0, room).columns[2 : 2 + len(self._key)]]
+        self.alone[side].extend(zip(*columns, strict=True))
+
+
+def both_sides(columns: Sequence[str]) -> str:
+    """Each column of A and then of B in SQL, as `pair_of` takes them behind both row numbers and the keys."""
+    return "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
+
+
+def pair_of(batch: pa.RecordBatch, key: Sequence[str], columns: Sequence[str], schemas: Sequence[pa.Schema]) -> Pair:
+    """What the database gives, with the columns in their files' own types."""
+    cells, width = batch.columns, 2 + len(key)
+    sides = [
+        {c: _as(cells[width + 2 * n + side], schema.field(c).type) for n, c in enumerate(columns)}
+        for side, schema in enumerate(schemas)
+    ]
+    return Pair(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
+
+
+def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    return values if values.type == kind else values.cast(kind)

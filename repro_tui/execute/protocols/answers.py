@@ -1,0 +1,192 @@
+"""From the answers of a server to one table, in a child that is given the job as a file (JSON).
+
+Nobody trusts what a server answers: it is read in a process that may take so much memory and no more. Prints one line
+of JSON (rows), or one line that begins with `answers: ` and says what is wrong with which rows.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from repro_tui.clients.http import MOST_ANSWER, read_regular
+from repro_tui.execute.protocols.base import Answered, AnswerError, Values
+from repro_tui.execute.protocols.choose import codec_of
+from repro_tui.support.text import show
+
+EXACT = 1 << 53
+LARGEST = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is read: `files` are names below `folder` with the rows that each answers, in order.
+
+    `carried` is a table (Parquet) whose columns `keys` name the rows, `names` what an answer's column is called in the
+    table that is written to `out` (Arrow).
+    """
+
+    protocol: str
+    folder: str
+    files: list[tuple[str, int]]
+    out: str
+    carried: str = ""
+    keys: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def write_table(answers: Answers) -> int:
+    """Writes the table; returns its rows. Raises AnswerError with the rows that are wrong.
+
+    It is read twice, so that no more than one answer is held: once for the types of all, and once for the values.
+    """
+    types = _types(answers)
+    keys = _Keys(answers, types)
+    schema = pa.schema([*keys.fields, *(pa.field(name, kind) for name, kind in types.items())])
+    rows = 0
+    with pa.OSFile(answers.out, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for told, found, count in _read(answers):
+            arrays = [_array(values, types[name], told) for name, values in found.items()]
+            writer.write_batch(pa.RecordBatch.from_arrays([*keys.next(count), *arrays], schema=schema))
+            rows += count
+    return rows
+
+
+def _read(answers: Answers) -> Iterator[tuple[str, Answered, int]]:
+    codec, first = codec_of(answers.protocol), 1
+    for name, rows in answers.files:
+        told = f"rows {first:,} to {first + rows - 1:,}"
+        try:
+            found = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
+        except AnswerError as error:
+            raise AnswerError(f"{told}: {error}") from error
+        except (OSError, ValueError) as error:
+            raise AnswerError(f"{told}: there is no answer that can be read ({error})") from error
+        yield told, _named(found, answers.names, told), rows
+        first += rows
+
+
+def _named(found: Answered, names: dict[str, str], told: str) -> Answered:
+    """The columns by the names that the record gives them. Raises AnswerError where that is no table."""
+    named = {names.get(name, name): values for name, values in found.items()}
+    if not named or len(named) < len(found):
+        raise AnswerError(f"{told}: there are {'no columns' if not named else 'two columns of one name'}")
+    bad = next((name for name in named if not name.strip() or not name.isprintable()), None)
+    if bad is not None:
+        raise AnswerError(f"{told}: a column is named {show(bad, 80)!r}")
+    return named
+
+
+def _types(answers: Answers) -> dict[str, pa.DataType]:
+    """Each column's type: as declared, which has to be the same in all answers, else the one that holds every value."""
+    declared: dict[str, pa.DataType | None] = {}
+    kinds: dict[str, set[str]] = {}
+    for told, found, _ in _read(answers):
+        if declared and declared.keys() != found.keys():
+            names = ", ".join(show(name, 80) for name in declared.keys() ^ found.keys())
+            raise AnswerError(f"{told}: there are other columns than before ({names})")
+        for name, values in found.items():
+            if name in declared and declared[name] != values.type:
+                raise AnswerError(f"{told}: {show(name, 80)} is {values.type}, and before it was {declared[name]}")
+            declared[name] = values.type
+            if values.type is None:
+                kinds.setdefault(name, set()).update(map(kind_of, values.values))
+    return {name: kind if kind is not None else type_of(kinds[name]) for name, kind in declared.items()}
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, as far as the type of its column depends on it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | str | float):
+        return type(value).__name__
+    if isinstance(value, int):
+        return "int" if abs(value) <= EXACT else "long" if -LARGEST <= value < LARGEST else "json"
+    if isinstance(value, list):
+        kinds = {kind_of(item) for item in value}
+        if kinds <= {"int", "long"} or not kinds:
+            return "ints"
+        return "floats" if kinds <= {"int", "float"} else "json"
+    return "json"
+
+
+def type_of(kinds: set[str]) -> pa.DataType:
+    """The type that holds all values of these kinds exactly; what has none is JSON, as text."""
+    known: list[tuple[set[str], pa.DataType]] = [
+        (set(), pa.null()),
+        ({"bool"}, pa.bool_()),
+        ({"int", "long"}, pa.int64()),
+        ({"int", "float"}, pa.float64()),
+        ({"str"}, pa.string()),
+        ({"ints"}, pa.list_(pa.int64())),
+        ({"ints", "floats"}, pa.list_(pa.float64())),
+    ]
+    return next((kind for fitting, kind in known if kinds <= {"null", *fitting}), pa.large_string())
+
+
+def _array(values: Values, kind: pa.DataType, told: str) -> pa.Array:
+    found = values.values
+    if kind == pa.large_string():
+        found = [None if value is None else json.dumps(value, sort_keys=True) for value in found]
+    elif kind == pa.list_(pa.float64()) and values.type is None:
+        found = [value and [float(item) for item in value] for value in found]
+    elif values.type is not None:
+        _check(found, kind, told)
+    try:
+        return pa.array(found, kind)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise AnswerError(f"{told}: a value is no {kind} ({error})") from error
+
+
+def _check(values: Any, kind: pa.DataType, told: str) -> None:
+    """A declared type is held to: no gap, no truth for a number, no number for a truth."""
+    listed = pa.types.is_list(kind)
+    item = kind.value_type if listed else kind
+    wanted: tuple[type, ...] = (int, float) if pa.types.is_floating(item) else (int,)
+    wanted = {pa.bool_(): (bool,), pa.string(): (str,), pa.binary(): (bytes,)}.get(item, wanted)
+    for value in (part for row in values for part in row) if listed else values:
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+            raise AnswerError(f"{told}: {show(value, 80)} is no {item}")
+
+
+class _Keys:
+    """The columns that name the rows, taken along from the inputs where the server does not answer with them."""
+
+    def __init__(self, answers: Answers, types: dict[str, pa.DataType]) -> None:
+        names = [name for name in answers.keys if name not in types]
+        self._table = pa.table({})
+        if names:
+            import pyarrow.parquet as pq
+
+            self._table = pq.read_table(answers.carried, columns=names).combine_chunks()
+        self.fields = list(self._table.schema)
+        self._at = 0
+
+    def next(self, count: int) -> list[pa.Array]:
+        """The next rows."""
+        part = self._table.slice(self._at, count).combine_chunks()
+        self._at += count
+        return [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in part.columns]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Reads what the job names, and writes the table."""
+    gc.disable()  # JSON has no cycles, and looking for some takes most of the time
+    pa.set_cpu_count(2)
+    job = json.loads(Path(arguments[0]).read_text("utf-8"))
+    try:
+        rows = write_table(Answers(**job))
+    except AnswerError as error:
+        print("answers: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
+        return 1
+    except (MemoryError, pa.ArrowMemoryError):
+        print("answers: reading them takes more memory than the limit of their reader")
+        return 1
+    print(json.dumps({"rows": rows}))
+    return 0

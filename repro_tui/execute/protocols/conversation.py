@@ -1,0 +1,251 @@
+"""The conversation with a served model: which columns it takes, rows in batches, and one table of its answers.
+
+Live endpoints and the servers of images are asked alike; a Transport says how one is reached.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from repro_tui.clients.http import Ask, Asked, Job, answer_of, first_words
+from repro_tui.execute.protocols.base import Codec, Layout, Tensor
+from repro_tui.execute.protocols.choose import codec_of
+from repro_tui.formats.child import python_child
+from repro_tui.formats.normalise import CHILD_MEMORY, CHILD_TIMEOUT_S, normalise_file
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.run import RunStatus
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 500
+BATCH_BYTES = 4 << 20
+MOST_ROWS = 10_000_000
+OWN_LOG = "see the server's own log"
+
+
+class NotAnswered(Exception):
+    """The server did not answer as it should: how the run ends."""
+
+    def __init__(self, what: str, do: str = "", status: RunStatus = "failed") -> None:
+        super().__init__(what)
+        self.what, self.do, self.status = what, do, status
+
+
+class Transport(Protocol):
+    """How a server is reached."""
+
+    @property
+    def where(self) -> str:
+        """The server in words."""
+        ...
+
+    @property
+    def answers(self) -> Path:
+        """The folder that answers are written to, on this machine."""
+        ...
+
+    def place(self, name: str, body: bytes) -> str:
+        """Puts a body where the asker can read it; returns its path there."""
+        ...
+
+    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+        """Asks, once the server is ready. Raises NotAnswered at the run's time limit; Inconclusive; Cancelled."""
+        ...
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One run's conversation. `folder` is the run's own, which nobody else can enter."""
+
+    workspace: Workspace
+    transport: Transport
+    folder: Path
+    context: Context
+    codec: Codec = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.codec = codec_of(self.workspace.predict.protocol or "")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that name a row."""
+        return self.context.settings.key or self.workspace.validation.key
+
+    def hold(self, inputs: Path) -> list[tuple[str, int]]:
+        """Asks for every row of the inputs; returns the files of the answers with the rows of each, in order.
+
+        Raises NotAnswered, Inconclusive where the inputs cannot be sent, and Cancelled.
+        """
+        import pyarrow.parquet as pq
+
+        rows = normalise_file(inputs, self._inputs, self.context)
+        if not 0 < rows <= MOST_ROWS:
+            raise Inconclusive(
+                f"the validation inputs have {rows:,} rows: a server can be asked for 1 to {MOST_ROWS:,}"
+            )
+        layout = self._layout(pq.read_schema(self._inputs).names)
+        asks: list[Ask] = []
+        counts: list[tuple[str, int]] = []
+        for table, first in batches(self._inputs, layout.columns):
+            self.context.cancel.check()
+            number = len(asks) + 1
+            body = self.transport.place(f"body-{number}.json", self.codec.body(table, layout, first))
+            words = f"rows {first:,} to {first + table.num_rows - 1:,}"
+            asks.append(Ask(self.codec.path(layout), f"answer-{number}.json", words, body))
+            counts.append((f"answer-{number}.json", table.num_rows))
+        self._sent(asks, layout.columns)
+        return counts
+
+    @property
+    def _inputs(self) -> Path:
+        return self.folder / "inputs.parquet"
+
+    def _sent(self, asks: Sequence[Ask], columns: Sequence[str] = ()) -> Asked:
+        asked = self.transport.send(asks, self.codec)
+        if asked.failed:
+            raise self._not_answered(asked, columns)
+        return asked
+
+    def _not_answered(self, asked: Asked, columns: Sequence[str]) -> NotAnswered:
+        where, failed = self.transport.where, show(asked.failed, 300)
+        if not asked.words:
+            do = f"see that it runs there, and that it speaks {self.workspace.predict.protocol}"
+            return NotAnswered(f"{where} cannot be asked: {failed}", do)
+        said = first_words(self.transport.answers, asked.answer)
+        what = f"{where} did not answer {show(asked.words, 100)}: {failed}{f': {said}' if said else ''}"
+        if not 400 <= asked.status < 500:
+            return NotAnswered(what, OWN_LOG)
+        told = show(", ".join(columns), 200)
+        return NotAnswered(what, f"{OWN_LOG}; it was sent the columns {told} (record predict.columns for others)")
+
+    # -- which columns, to which model ----------------------------------------------------------------------------
+
+    def _layout(self, names: list[str]) -> Layout:
+        chosen = self._chosen(names)
+        if self.workspace.predict.protocol == "mlflow":
+            return Layout(chosen)
+        from repro_tui.execute.protocols.open_inference import declared_inputs, model_path
+
+        model = self.workspace.predict.model or self._only_model()
+        asks = [
+            Ask(model_path(model), "metadata.json", f"the metadata of {show(model, 80)}", method="GET", optional=True),
+            Ask(f"{model_path(model)}/ready", "model.json", "is the model ready", method="GET", optional=True),
+        ]
+        asked = self._sent(asks)
+        statuses = dict(zip(("metadata", "ready"), asked.statuses, strict=False))
+        if statuses.get("ready") not in (200, 405, 501) and statuses.get("metadata") != 200:
+            said = first_words(self.transport.answers, "model.json")
+            raise NotAnswered(
+                f"{self.transport.where} has no model {show(model, 80)} that is ready "
+                f"(status {statuses.get('ready')}){f': {said}' if said else ''}",
+                "name the model in the URL (…/v2/models/NAME), or record predict.model",
+            )
+        metadata = answer_of(self.transport.answers, "metadata.json") if statuses.get("metadata") == 200 else None
+        return self._fitted(declared_inputs(metadata), chosen, names, model)
+
+    def _chosen(self, names: list[str]) -> tuple[str, ...]:
+        """The columns that the record says; else all but those that name a row or hold the truth."""
+        wanted = self.workspace.predict.columns
+        absent = [name for name in wanted if name not in names]
+        if absent:
+            told = show(", ".join(absent), 200)
+            raise Inconclusive(f"the validation inputs have no column {told}", "correct predict.columns")
+        held_back = {*self.keys, self.workspace.validation.truth}
+        chosen = wanted or tuple(name for name in names if name not in held_back)
+        if not chosen:
+            raise Inconclusive("the validation inputs have no column to send", "record predict.columns")
+        return chosen
+
+    def _only_model(self) -> str:
+        from repro_tui.execute.protocols.open_inference import models_of
+
+        empty = self.transport.place("empty.json", b"{}")
+        asks = [
+            Ask("/v2/repository/index", "index.json", "which models are there", empty, optional=True),
+            Ask("/v2/models", "models.json", "which models are there", method="GET", optional=True),
+        ]
+        statuses = self._sent(asks).statuses
+        index, listed = (
+            answer_of(self.transport.answers, ask.answer) if status == 200 else None
+            for ask, status in zip(asks, statuses, strict=True)
+        )
+        models = models_of(index, listed)
+        if len(models) == 1:
+            return models[0]
+        told = f"serves several models: {show(', '.join(models), 300)}" if models else "does not list its models"
+        do = "name one in the URL (…/v2/models/NAME), or record predict.model"
+        raise NotAnswered(f"{self.transport.where} {told}", do)
+
+    def _fitted(self, tensors: tuple[Tensor, ...], chosen: tuple[str, ...], names: list[str], model: str) -> Layout:
+        """How rows are sent to a model that declares these inputs."""
+        wanted = self.workspace.predict.columns
+        declared = tuple(tensor.name for tensor in tensors)
+        layout = Layout(chosen, model, tensors)
+        if not tensors or (wanted and set(wanted) == set(declared)):
+            return layout
+        if not wanted and set(declared) <= set(names):
+            return replace(layout, columns=declared)
+        if len(tensors) == 1 and declared[0] not in chosen and tensors[0].shape in ((-1,), (len(chosen),)):
+            return replace(layout, matrix=True)
+        shapes = ", ".join(f"{show(t.name, 60)} {t.datatype} {list(t.shape)}" for t in tensors)
+        raise NotAnswered(
+            f"the model {show(model, 80)} declares the inputs {shapes}, and the columns {show(', '.join(chosen), 200)} "
+            "do not fit",
+            "name the columns that it takes with predict.columns",
+        )
+
+    # -- what came back -------------------------------------------------------------------------------------------
+
+    def table(self, counts: list[tuple[str, int]]) -> Path:
+        """The answers as one table. Raises NotAnswered where they are not what the protocol says."""
+        out, job = self.folder / "table.arrow", self.folder / "answers.json"
+        predict = self.workspace.predict
+        from repro_tui.execute.protocols.answers import Answers
+
+        answers = Answers(
+            predict.protocol or "", str(self.transport.answers), counts, str(out), str(self._inputs),
+            list(self.keys), predict.names,
+        )  # fmt: skip
+        job.write_text(json.dumps(asdict(answers)), "utf-8")
+        done = python_child(
+            "repro_tui.execute.protocols.answers",
+            [job],
+            cache=self.context.cache,
+            cancel=self.context.cancel,
+            memory=CHILD_MEMORY,
+            timeout_s=CHILD_TIMEOUT_S,
+        )
+        last = done.text.strip().rpartition("\n")[2]
+        if done.exit_code == 0:
+            return out
+        known = last.startswith("answers: ")
+        told = show(last.removeprefix("answers: "), 500) if known else f"their reader ended with {done.exit_code}"
+        raise NotAnswered(f"the answers of {self.transport.where} cannot be read: {told}", OWN_LOG, "unreadable-output")
+
+
+def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
+    """The rows of a table in batches that a server takes well, each with the number of its first row (from 1)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    head = next(file.iter_batches(BATCH_ROWS, columns=list(columns)))
+    each = max(1, head.nbytes // max(1, head.num_rows))
+    first = 1
+    for batch in file.iter_batches(max(1, min(BATCH_ROWS, BATCH_BYTES // each)), columns=list(columns)):
+        table = pa.Table.from_batches([batch]).select(list(columns))
+        yield table, first
+        first += table.num_rows
+
+
+def job_of(asks: Sequence[Ask], codec: Codec, **given: object) -> Job:
+    """The job of these questions; the server has to be ready first."""
+    return Job(asks=tuple(asks), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]

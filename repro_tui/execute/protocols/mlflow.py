@@ -1,0 +1,62 @@
+"""MLflow's scoring protocol: rows as a split frame to /invocations, predictions as JSON back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from repro_tui.execute.protocols.base import Answered, AnswerError, Layout, Values, json_of, parsed, plain_values
+
+UNNAMED = "prediction"
+
+
+class Mlflow:
+    """What `mlflow models serve`, its images and SageMaker's speak."""
+
+    ready = ("/ping", "/health")
+    strict = False
+    ports = (8080, 5000)
+
+    def prefix(self, path: str) -> str:
+        """What stands before the protocol's own path in a URL's path."""
+        return path.rstrip("/").removesuffix("/invocations").rstrip("/")
+
+    def path(self, layout: Layout) -> str:
+        """Where rows are sent to."""
+        return "/invocations"
+
+    def body(self, rows: pa.Table, layout: Layout, first: int) -> bytes:
+        """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
+        columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
+        data = [list(row) for row in zip(*columns, strict=True)]
+        return json_of({"dataframe_split": {"columns": rows.column_names, "data": data}})
+
+    def answer(self, raw: bytes, rows: int) -> Answered:
+        """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
+        told = parsed(raw)
+        if not isinstance(told, dict) or "predictions" not in told:
+            raise AnswerError('the answer has no "predictions"')
+        found = told["predictions"]
+        if isinstance(found, dict):
+            return {str(name): Values(_counted(value, rows, str(name))) for name, value in found.items()}
+        values = _counted(found, rows, "predictions")
+        if values and all(isinstance(value, dict) for value in values):
+            return _records(values)
+        return {UNNAMED: Values(values)}
+
+
+def _counted(values: Any, rows: int, name: str) -> list[Any]:
+    if not isinstance(values, list):
+        raise AnswerError(f"{name} is not a list with a value for each row")
+    if len(values) != rows:
+        raise AnswerError(f"{name} has {len(values):,} values for {rows:,} rows")
+    return values
+
+
+def _records(values: list[dict[str, Any]]) -> Answered:
+    names = list(values[0])
+    for number, value in enumerate(values, 1):
+        if value.keys() != values[0].keys():
+            raise AnswerError(f"its record {number:,} has other fields than the first")
+    return {name: Values([value[name] for value in values]) for name in names}

@@ -1,0 +1,213 @@
+"""A Python process of our own for bytes that nobody trusts: it is limited in memory and time, and may crash."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from io import FileIO
+from pathlib import Path
+
+from repro_tui.formats.forked import NUMBER
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support import process
+from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
+from repro_tui.support.text import show
+
+KEPT = 1 << 16
+PATIENCE_S = 10.0  # for a process that has nothing to do but to take a message, or to end
+
+
+def python_child(
+    module: str, arguments: Sequence[str | Path], *, cache: Cache, cancel: CancelToken, memory: int, timeout_s: float
+) -> process.Completed:
+    """Runs the module's `main` with at most `memory` bytes of address space; the last 64 KiB that it says are kept.
+
+    It stands in the root folder, and is given paths as absolute ones. It is forked from a process that has already
+    imported what readers need (formats.forked), which this program starts at its first question and which ends with
+    it. Raises Inconclusive where it cannot be started, and Cancelled.
+    """
+    question = {
+        "module": module,
+        "arguments": [_told(argument) for argument in arguments],
+        "memory": memory,
+        "home": _told(cache.root),
+    }
+    began = time.monotonic()
+    reader = _source.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
+    return process.attend(reader, began, cancel, timeout_s, KEPT)
+
+
+def _told(argument: str | Path) -> str:
+    """An argument as readers have it, which count on UTF-8 whatever the user's locale is."""
+    absolute = argument.absolute() if isinstance(argument, Path) else argument
+    return os.fsencode(absolute).decode("utf-8", "surrogateescape")
+
+
+class _Forked:
+    """A reader that was forked for this program, handled like a direct child: see process.Child."""
+
+    def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
+        self.stdout, self._told, self.pid = words, told, pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        return self._wait(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        status = self._wait(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired("a reader", timeout or 0.0)
+        return status
+
+    def _wait(self, timeout: float | None) -> int | None:
+        if self._status is None and _readable(self._told, timeout):
+            status = _number(self._told)
+            self._status = -signal.SIGKILL if status is None else status
+        if self._status is not None:
+            self._told.close()
+        return self._status
+
+
+def _readable(file: FileIO, timeout: float | None) -> bool:
+    """Whether something can be read within so many seconds, or the end be seen; whatever the file's number is."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else timeout * 1000))
+
+
+def _number(told: FileIO) -> int | None:
+    """What is told next; None where nobody is left to tell it."""
+    raw = told.read(NUMBER.size)
+    return NUMBER.unpack(raw)[0] if raw and len(raw) == NUMBER.size else None
+
+
+def _not_started(why: str) -> Inconclusive:
+    return Inconclusive(
+        f"the process that reads untrusted files could not be started: {why}",
+        "check whether this machine is out of memory or processes; otherwise reinstall repro-tui",
+    )
+
+
+class _Source:
+    """The process that readers are forked from: started at the first question, and again where it has ended."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.socket: socket.socket | None = None
+
+    def ask(self, question: bytes, cancel: CancelToken, deadline: float) -> _Forked:
+        """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
+        for _ in range(2):  # where it was killed while it was asked, the next is a new one
+            with contextlib.ExitStack() as files:
+                words, told, forker = self._asked(question, files)
+                while not _readable(told, 0.1):
+                    cancel.check()
+                    if time.monotonic() > deadline:
+                        raise _not_started("it took longer than reading may take")
+                pid = _number(told)
+                if pid is not None:
+                    files.pop_all()
+                    return _Forked(words, told, pid)
+                why = _why(words, forker)
+            if why:
+                break
+        raise _not_started(why or "it was killed")
+
+    def _asked(self, question: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
+        """The pipes of the reader's words, and of its process id and exit status; and who was asked."""
+        try:
+            with contextlib.ExitStack() as theirs:
+                (words, words_in), (told, told_in) = _pipe(files, theirs), _pipe(files, theirs)
+                with self.lock:
+                    return words, told, self._sent(question, [words_in.fileno(), told_in.fileno()])
+        except OSError as error:
+            raise _not_started(error.strerror or type(error).__name__) from error
+
+    def _sent(self, question: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
+        if self.socket is not None and self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(ConnectionError):
+                socket.send_fds(self.socket, [question], pipes)
+                return self.process
+        self.close()
+        ours, forker = self._start()
+        with contextlib.suppress(ConnectionError):  # then it has ended, and has said why
+            socket.send_fds(ours, [question], pipes)
+        return forker
+
+    def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(PATIENCE_S)
+        self.socket = ours
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "repro_tui.formats.forked"],
+                env=_environment(),
+                cwd="/",
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        return ours, self.process
+
+    def close(self) -> None:
+        """Ends it, and its readers with it."""
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+        if self.process is not None:
+            with self.process as forker:
+                try:
+                    forker.wait(PATIENCE_S)
+                except subprocess.TimeoutExpired:
+                    forker.kill()
+            self.process = None
+
+
+def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    """A pipe: the end that is read here, and the end that is handed over."""
+    read, write = os.pipe()
+    return ours.enter_context(FileIO(read)), theirs.enter_context(FileIO(write, "w"))
+
+
+def _why(words: FileIO, forker: subprocess.Popen[bytes]) -> str:
+    """Why a question was not answered, in the last words of whoever should have; "" where it was killed."""
+    said = words.read(KEPT) if _readable(words, 0.0) else b""
+    if not said:
+        try:
+            if forker.wait(PATIENCE_S) < 0 or forker.stderr is None:
+                return ""
+            said = forker.stderr.read(KEPT)
+        except (subprocess.TimeoutExpired, ValueError):  # another thread may have closed it
+            said = b""
+    return show((said or b"").decode("utf-8", "replace").strip().rpartition("\n")[2], 300) or "it ended without a word"
+
+
+_source = _Source()
+atexit.register(_source.close)
+
+
+def _environment() -> dict[str, str]:
+    import repro_tui
+
+    root = str(Path(repro_tui.__file__).parent.parent)
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": root,
+        "HOME": "/nonexistent",
+        "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+    }

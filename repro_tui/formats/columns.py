@@ -1,0 +1,93 @@
+"""What a table is, whatever file it was read from: which names and types its columns have, and what a text stands for.
+
+Columns are bool, int64, uint64, float64, text, dates and the like, or lists of numbers. Whatever else a file declares
+becomes text, and the field says what it was: documents, bytes and wide decimals are not the text that stands for them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+
+from repro_tui.support.text import show
+
+WIDEST_128 = 38  # digits of a decimal
+KEPT = (
+    *(pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating),
+    *(pa.types.is_date, pa.types.is_timestamp, pa.types.is_time, pa.types.is_duration),
+)
+LONGEST_NAME = 200
+STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
+# Of a field of text, where its values were no text.
+DOCUMENTS, BYTES, DECIMALS = ({b"holds": kind} for kind in (b"documents", b"bytes", b"decimals"))
+NUMBER = " (number)"  # behind one, in a document, that only a text has all digits of
+
+
+class TableError(Exception):
+    """The file is not a table that can be read; the message says where and why."""
+
+
+def check_names(names: list[str]) -> None:
+    """Raises TableError where a column has no name, or two have the same."""
+    if not names:
+        raise TableError("the table has no columns")
+    seen: set[str] = set()
+    shown: dict[str, str] = {}
+    for number, name in enumerate(names, 1):
+        other = shown.setdefault(show(name, LONGEST_NAME), name)
+        if other != name:
+            raise TableError(f"two columns have names that cannot be told apart when they are shown: {show(name, 80)}")
+        if not name.strip():
+            raise TableError(f"column {number} has no name")
+        if name in seen:
+            raise TableError(f"two columns are named {name!r}")
+        seen.add(name)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that a column of this type is written as."""
+    if isinstance(kind, pa.FixedShapeTensorType):
+        nested = plain_type(kind.value_type)
+        for _ in kind.shape:
+            nested = pa.list_(nested)
+        return nested
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.string() if extension_parameters(kind) else plain_type(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return plain_type(kind.value_type)
+    if is_number_list(kind):
+        return pa.list_(plain_type(kind.value_type))
+    if pa.types.is_decimal(kind):
+        return pa.string() if is_wide(kind) or kind.scale < 0 else pa.decimal128(kind.precision, kind.scale)
+    return kind if any(keep(kind) for keep in KEPT) else pa.string()
+
+
+def is_number_list(kind: pa.DataType) -> bool:
+    """Whether a column holds lists of numbers, or such lists within lists to any depth."""
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_list(kind) for is_list in lists):
+        return False
+    inner = kind.value_type
+    return bool(pa.types.is_floating(inner) or pa.types.is_integer(inner) or is_number_list(inner))
+
+
+def decimal_text(value: Decimal | int | None) -> str | None:
+    """A decimal by its value, whatever its scale: in as many digits as it takes."""
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def is_wide(kind: pa.DataType) -> bool:
+    """Whether a decimal has more digits than the database holds."""
+    return bool(pa.types.is_decimal(kind) and kind.precision > WIDEST_128)
+
+
+def extension_parameters(kind: pa.DataType) -> str:
+    """What an extension type says of its values, "" for nothing."""
+    if kind.extension_name in STANDARD:
+        return ""
+    told = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
+    return f"({kind.extension_name} {told.decode('utf-8', 'replace')})" if told else ""

@@ -1,0 +1,192 @@
+"""A Python that has imported what readers of untrusted bytes need, and forks one for each question.
+
+`python -m repro_tui.formats.forked` takes its questions from the socket that is its standard input. A reader starts in
+milliseconds, where a process of its own would spend a third of a second on imports. What one reader does to its memory
+and its open files the next does not see; the layout of that memory, though, is the same for all.
+
+Each question is one message: JSON, the pipe that the reader writes its words to, and the pipe that its process id and
+then its exit status (negative: the signal that ended it) are written to. A reader is killed as soon as nobody reads
+that pipe any more, and when this process ends, however it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+NUMBER = struct.Struct("=q")
+LONGEST = 1 << 16
+FAILED = 70
+_SIGNAL_AT_PARENTS_END = 1  # PR_SET_PDEATHSIG
+
+
+def main() -> int:
+    """Answers questions until there is nobody to ask any."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    warnings.filterwarnings("ignore", category=DeprecationWarning)  # of a fork beside an allocator's idle thread
+    _prepare()
+    with socket.socket(fileno=os.dup(0)) as asked:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        forker = _Forker(asked)
+        try:
+            while forker.serve():
+                pass
+        finally:
+            forker.end()
+    return 0
+
+
+def _prepare() -> None:
+    """The imports. What threads they start (an allocator has one) no reader needs: a fork would lose them."""
+    import pyarrow as pa
+
+    from repro_tui.formats.arrow import without_pandas
+
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
+    without_pandas()
+    for module in ("repro_tui.formats.tables_text", "repro_tui.formats.tables"):
+        importlib.import_module(module)
+    gc.freeze()  # what is shared with readers is not written to
+
+
+class _Forker:
+    """The readers that run, by their process ids, with the pipe that each one's end is written to."""
+
+    def __init__(self, asked: socket.socket) -> None:
+        self.asked, self.readers = asked, dict[int, int]()
+        self.woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.poll = select.poll()
+        for file in (asked.fileno(), self.woken):
+            self.poll.register(file, select.POLLIN)
+
+    def serve(self) -> bool:
+        """Waits for what comes next, and sees to it; returns whether more can come."""
+        ready = dict(self.poll.poll())
+        for reader, told in self.readers.items():
+            if told in ready:  # nobody reads it any more
+                self.poll.unregister(told)
+                _kill(reader)
+        if self.woken in ready:
+            os.read(self.woken, LONGEST)
+            self._collect()
+        return self.asked.fileno() not in ready or self._take()
+
+    def _collect(self) -> None:
+        for reader, told in list(self.readers.items()):
+            ended, status = os.waitpid(reader, os.WNOHANG)
+            if ended:
+                del self.readers[reader]
+                with contextlib.suppress(KeyError):
+                    self.poll.unregister(told)
+                _tell(told, os.waitstatus_to_exitcode(status))
+                os.close(told)
+
+    def _take(self) -> bool:
+        message, pipes, _, _ = socket.recv_fds(self.asked, LONGEST, 2)
+        if not message:
+            return False
+        with _closed(pipes):
+            self._fork(json.loads(message), *_both(pipes))
+        return True
+
+    def _fork(self, question: dict[str, Any], words: int, told: int) -> None:
+        parent = os.getpid()
+        try:
+            reader = os.fork()
+        except OSError as error:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(words, str(error.strerror).encode())
+            return
+        if reader == 0:
+            _read(question, words, parent)
+        with contextlib.suppress(ProcessLookupError):  # before anybody knows of it, and may want to end its group
+            os.setpgid(reader, reader)
+        self.readers[reader] = kept = os.dup(told)
+        self.poll.register(kept, 0)
+        _tell(kept, reader)
+
+    def end(self) -> None:
+        """Readers that still run are killed."""
+        for reader in self.readers:
+            _kill(reader)
+
+
+@contextlib.contextmanager
+def _closed(files: list[int]) -> Iterator[None]:
+    """Closes files in the end; a question that cannot be understood is nobody else's fault."""
+    try:
+        yield
+    except ValueError:
+        pass
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def _both(pipes: list[int]) -> tuple[int, int]:
+    if len(pipes) != 2:
+        raise ValueError("no more files can be opened")
+    return pipes[0], pipes[1]
+
+
+def _kill(reader: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(reader, signal.SIGKILL)
+
+
+def _close(file: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(file)
+
+
+def _tell(pipe: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, NUMBER.pack(number))
+
+
+def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
+    """The reader: a group of its own, its limits, and none of the others' open files."""
+    status = FAILED
+    try:
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_END, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(FAILED)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for target in (1, 2):
+            os.dup2(words, target)
+        for file in list(Path("/proc/self/fd").iterdir()):
+            if int(file.name) > 2:
+                _close(int(file.name))
+        os.environ["HOME"] = question["home"]
+        resource.setrlimit(resource.RLIMIT_AS, (question["memory"], question["memory"]))
+        status = importlib.import_module(question["module"]).main(question["arguments"])
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001 - the process that this was forked from goes on above
+        status = FAILED
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+    finally:
+        os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process
+
+
+if __name__ == "__main__":
+    os._exit(main())

@@ -1,0 +1,75 @@
+"""Untrusted tables as Parquet: read in a process of their own, and kept by the content of what was read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from repro_tui.formats.child import python_child
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.run import Run
+from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.space import remedy
+from repro_tui.support.text import show
+
+CHILD_MEMORY = 4 << 30
+CHILD_TIMEOUT_S = 1800.0
+FORMAT_VERSION = "4"
+
+
+def normalise_file(path: Path, target: Path, context: Context) -> int:
+    """Writes a table in any known format as Parquet to `target`; returns its rows. Raises Inconclusive."""
+    return normalise(path, context.cache.hashes.digests(path).sha256, target, context)[0]
+
+
+def recorded_run(path: Path, target: Path, context: Context) -> Run:
+    """Predictions that are at hand, as the one run of their side. Raises Inconclusive where they are no table."""
+    digest = context.cache.hashes.digests(path).sha256
+    rows, form = normalise(path, digest, target, context)
+    return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
+
+
+def normalise(raw: Path, digest: str, target: Path, context: Context) -> tuple[int, str]:
+    """The table as Parquet at `target`, from the cache where the same bytes were read before: its rows and format."""
+    told: dict[str, str] = {}
+
+    def build(folder: Path) -> None:
+        told.update(_read_in_child(raw, folder / "table.parquet", context))
+        (folder / "info.json").write_text(json.dumps(told), "ascii")
+
+    key = digest_text(digest, FORMAT_VERSION)
+    folder, _ = context.cache.folder("tables", key, build, context.cancel)
+    info = json.loads((folder / "info.json").read_text("ascii"))
+    _copy(folder / "table.parquet", target)
+    return int(info["rows"]), str(info["format"])
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o600)
+
+
+def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
+    """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
+    done = python_child(
+        "repro_tui.formats.table_child",
+        [raw, out],
+        cache=context.cache,
+        cancel=context.cancel,
+        memory=CHILD_MEMORY,
+        timeout_s=CHILD_TIMEOUT_S,
+    )
+    last = done.text.strip().rpartition("\n")[2]
+    if done.exit_code == 0:
+        found: dict[str, str] = json.loads(last)
+        return found
+    do = "the output has to be CSV, Parquet, JSON Lines, Arrow or .npy"
+    if done.timed_out:
+        raise Inconclusive("reading the table took more than half an hour", do)
+    if last.startswith("table: "):
+        what = show(last.removeprefix("table: "), 500)
+        raise Inconclusive(what, remedy(what, do))
+    raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)

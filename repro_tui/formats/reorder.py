@@ -1,0 +1,134 @@
+"""The same table with its rows in another order, in the same format: from RAW to OUT.
+
+Runs in a child process, for the bytes are not trusted. Prints the number of rows, or one line that begins with
+`table: ` and says what is wrong. Rows of text are moved as the bytes that they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.formats.child import python_child
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_BYTES = 512 << 20
+MEMORY = 6 << 30
+TIMEOUT_S = 600.0
+
+
+def order(rows: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Which row stands at each place of the other order; always the same for a number of rows and a seed."""
+    import numpy as np
+
+    return np.random.default_rng(seed).permutation(rows)
+
+
+def reordered(raw: Path, target: Path, context: Context, seed: int = 0) -> int:
+    """Writes the table in `raw` to `target`, in another order; returns its rows. Raises Inconclusive."""
+    if raw.stat().st_size > MOST_BYTES:
+        raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB")
+    done = python_child(
+        "repro_tui.formats.reorder",
+        [raw, target, str(seed)],
+        cache=context.cache,
+        cancel=context.cancel,
+        memory=MEMORY,
+        timeout_s=TIMEOUT_S,
+    )
+    last = done.text.strip().rpartition("\n")[2]
+    if done.exit_code == 0:
+        return int(last)
+    raise Inconclusive(show(last.removeprefix("table: "), 300) or "the inputs could not be read")
+
+
+def _reorder(raw: Path, out: Path, seed: int) -> int:
+    from repro_tui.formats.tables import recognise
+
+    write: dict[str, Callable[[Path, Path, int], int]] = {
+        "CSV": _csv,
+        "JSON Lines": _json_lines,
+        "Parquet": _parquet,
+        "Arrow": _arrow,
+        ".npy": _npy,
+    }
+    return write[recognise(raw)[0]](raw, out, seed)
+
+
+def _csv(raw: Path, out: Path, seed: int) -> int:
+    with raw.open("rb") as stream:
+        records = list(_records(stream))
+    return _lines(records[1:], out, records[0], seed)
+
+
+def _records(stream: Any) -> Iterator[bytes]:
+    """Lines, joined where a quoted field goes over several."""
+    waiting = b""
+    for line in stream:
+        waiting += line
+        if waiting.count(b'"') % 2 == 0:
+            if waiting.strip():
+                yield waiting
+            waiting = b""
+    if waiting:
+        yield waiting
+
+
+def _json_lines(raw: Path, out: Path, seed: int) -> int:
+    with raw.open("rb") as stream:
+        return _lines([line for line in stream if line.strip()], out, b"", seed)
+
+
+def _lines(rows: list[bytes], out: Path, head: bytes, seed: int) -> int:
+    with out.open("xb") as target:
+        target.write(head)
+        for place in order(len(rows), seed).tolist():
+            target.write(rows[place] if rows[place].endswith(b"\n") else rows[place] + b"\n")
+    return len(rows)
+
+
+def _parquet(raw: Path, out: Path, seed: int) -> int:
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(raw).read()
+    pq.write_table(table.take(order(len(table), seed)), out)
+    return len(table)
+
+
+def _arrow(raw: Path, out: Path, seed: int) -> int:
+    from pyarrow import ipc
+
+    with raw.open("rb") as stream:
+        as_file = stream.read(6) == b"ARROW1"
+        stream.seek(0)
+        table = (ipc.open_file if as_file else ipc.open_stream)(stream).read_all()
+    new = ipc.new_file if as_file else ipc.new_stream
+    with new(str(out), table.schema) as writer:
+        writer.write_table(table.take(order(len(table), seed)))
+    return len(table)
+
+
+def _npy(raw: Path, out: Path, seed: int) -> int:
+    import numpy as np
+
+    values = np.load(raw, allow_pickle=False, mmap_mode="r")
+    with out.open("xb") as target:
+        np.save(target, values[order(len(values), seed)], allow_pickle=False)
+    return len(values)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Reads the first argument, writes the second; the third is the seed."""
+    try:
+        print(_reorder(Path(arguments[0]), Path(arguments[1]), int(arguments[2])))
+    except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
+        print("table: " + told.encode("ascii", "backslashreplace").decode("ascii"))
+        return 1
+    return 0

@@ -1,0 +1,308 @@
+"""Reads a table in any known format, recognised by content, and writes it as Parquet. Runs in a child process.
+
+Nothing is guessed away: "NA" stays text, 007 stays text, an identifier keeps all of its digits, floats are read
+exactly, and a row of the wrong width is an error with its line. Columns become bool, int64, uint64, float64, text,
+or what the file itself declares; nested values become JSON text, lists of numbers stay lists, and bytes become 0x and
+hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from repro_tui.formats.columns import (
+    BYTES,
+    DECIMALS,
+    DOCUMENTS,
+    NUMBER,
+    WIDEST_128,
+    TableError,
+    check_names,
+    decimal_text,
+    extension_parameters,
+    is_wide,
+    plain_type,
+)
+
+ROWS_PER_GROUP = 131_072
+MOST_CELLS = 4_000_000_000
+MOST_BYTES = 32 << 30
+NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
+
+
+def normalise(raw: Path, out: Path) -> tuple[int, str]:
+    """Writes the table in `raw` to `out` as Parquet; returns its rows and format. Raises TableError."""
+    form, read = recognise(raw)
+    try:
+        return _written(read, raw, out), form
+    except pa.ArrowInvalid as error:
+        raise TableError(f"this is not valid {form}: {error}") from error
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise TableError("the table was not kept: No space left on device") from error
+        raise TableError(f"this {form} cannot be read: {error}") from error
+
+
+def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]], raw: Path, out: Path) -> int:
+    from repro_tui.formats.tables_text import OtherTypes
+
+    schema, batches = read(raw)
+    narrow = None
+    if any(is_wide(field.type) for field in schema):
+        narrow = _narrowed(schema, batches)
+        schema, batches = read(raw)
+    try:
+        return _write(schema, batches, out, narrow)
+    except OtherTypes as found:
+        return _write(*found.again(), out)
+
+
+def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:
+    """The format of a file by its first bytes, and its reader."""
+    from repro_tui.formats import tables_text
+
+    with raw.open("rb") as stream:
+        head = stream.read(4096)
+    if not head:
+        raise TableError("the file is empty")
+    for magic, form, reader in (
+        (b"PAR1", "Parquet", _parquet),
+        (b"ARROW1", "Arrow", _arrow_file),
+        (b"\x93NUMPY", ".npy", _npy),
+    ):
+        if head.startswith(magic):
+            return form, reader
+    if head.startswith(b"\xff\xff\xff\xff"):
+        return "Arrow", _arrow_stream
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] == b"{":
+        return "JSON Lines", tables_text.json_lines
+    if _is_array(text):
+        raise TableError("the file is one JSON array: write JSON Lines, one object a line")
+    return "CSV", tables_text.csv
+
+
+def _is_array(text: bytes) -> bool:
+    """Whether a text begins as a JSON array of objects or lists does, and not as a header of CSV."""
+    return text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"[")
+
+
+def _narrowed(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> dict[str, pa.DataType]:
+    """Decimals that the database could not hold, whose values would fit in 38 digits; the others become text."""
+    wide = {
+        f.name: pa.decimal128(WIDEST_128, f.type.scale)
+        for f in schema
+        if is_wide(f.type) and 0 <= f.type.scale <= WIDEST_128
+    }
+    for batch in batches if wide else ():
+        for name, kind in list(wide.items()):
+            try:
+                batch.column(name).cast(kind)
+            except pa.ArrowInvalid:
+                del wide[name]
+    return wide
+
+
+def _write(
+    schema: pa.Schema,
+    batches: Iterator[pa.RecordBatch],
+    out: Path,
+    narrow: dict[str, pa.DataType] | None = None,
+) -> int:
+    check_names(schema.names)
+    target = pa.schema(
+        [
+            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held(field))
+            for field in schema
+        ]
+    )
+    rows = size = 0
+    # Of numbers a dictionary costs more time than it saves space.
+    texts = [field.name for field in target if pa.types.is_string(field.type)]
+    ranged = [field.name for field in target if not pa.types.is_string(field.type)]
+    with pq.ParquetWriter(out, target, compression="lz4", use_dictionary=texts, write_statistics=ranged) as writer:
+        for batch in batches:
+            batch.validate(full=True)  # offsets that point elsewhere, text that is not UTF-8
+            columns = [_plain(column, field.type) for column, field in zip(batch.columns, target, strict=True)]
+            table = pa.Table.from_arrays(columns, schema=target)
+            rows, size = rows + table.num_rows, size + table.nbytes
+            if rows * max(1, len(target)) > MOST_CELLS or size > MOST_BYTES:
+                raise TableError(f"the table has more than {MOST_CELLS:,} cells or {MOST_BYTES >> 30} GiB")
+            writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+    return rows
+
+
+def _held(field: pa.Field) -> dict[bytes, bytes] | None:
+    """What the values of a column were that becomes text: documents and bytes are not the text that stands for them."""
+    kind = field.type
+    while isinstance(kind, pa.BaseExtensionType) or pa.types.is_dictionary(kind):
+        if getattr(kind, "extension_name", "") == "arrow.json":
+            return DOCUMENTS
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind.storage_type
+    if pa.types.is_decimal(kind) and pa.types.is_string(plain_type(kind)):
+        return DECIMALS
+    if pa.types.is_nested(kind) and pa.types.is_string(plain_type(field.type)):
+        return DOCUMENTS
+    return BYTES if _is_binary(kind) else DOCUMENTS if field.metadata == DOCUMENTS else None
+
+
+def _plain(column: pa.Array, target: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.FixedShapeTensorArray):
+        column = _nested(column)
+    elif isinstance(column, pa.ExtensionArray):
+        parameters = extension_parameters(column.type)
+        column = column.storage
+        if parameters:  # such as the frequency of a period, which its values mean nothing without
+            return pa.array([None if v is None else f"{v} {parameters}" for v in column.to_pylist()], pa.string())
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.type == target:
+        return column
+    if pa.types.is_nested(column.type) and not pa.types.is_list(target):
+        return pa.array([_json(value, column.type) for value in column.to_pylist()], pa.string())
+    if pa.types.is_decimal(column.type) and pa.types.is_string(target):
+        return pa.array(map(decimal_text, column.to_pylist()), pa.string())
+    if _is_binary(column.type):
+        return pa.array([None if value is None else _hexadecimal(value) for value in column.to_pylist()], pa.string())
+    return pc.cast(column, target)
+
+
+def _nested(column: pa.FixedShapeTensorArray) -> pa.Array:
+    """Tensors as lists within lists."""
+    if column.null_count:
+        return pa.array(
+            [
+                None if one is None else np.reshape(one, column.type.shape).tolist()
+                for one in column.storage.to_pylist()
+            ],
+            plain_type(column.type),
+        )
+    found = column.storage.flatten()
+    for size in reversed(column.type.shape):
+        offsets = np.arange(0, len(found) + 1, size, dtype=np.int32)
+        found = pa.ListArray.from_arrays(pa.array(offsets), found)
+    return found
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(check(kind) for check in binary)
+
+
+def _hexadecimal(value: bytes) -> str:
+    return f"0x{value.hex()}"
+
+
+def _json(value: Any, kind: pa.DataType) -> str | None:
+    import json
+
+    return (
+        None if value is None else json.dumps(_document(value, kind), sort_keys=True, ensure_ascii=False, default=str)
+    )
+
+
+def _document(value: Any, kind: pa.DataType) -> Any:
+    """A nested value as JSON has it: a map as a table by its keys, a number of any type as a number."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return {part.name: _document(value[part.name], part.type) for part in kind}
+    if pa.types.is_map(kind):
+        pairs = [(_word(key), _document(item, kind.item_type)) for key, item in value]
+        table = dict(pairs)
+        return table if len(table) == len(pairs) else [list(pair) for pair in pairs]
+    if isinstance(value, list):
+        return [_document(item, kind.value_type) for item in value]
+    return _plain_value(value)
+
+
+def _word(key: Any) -> str:
+    found = _plain_value(key)
+    return found if isinstance(found, str) else str(found)
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return f"{_hexadecimal(value)} (bytes)"
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else f"{decimal_text(value)}{NUMBER}"
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def _parquet(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    file = pq.ParquetFile(raw)
+    metadata = file.metadata
+    if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
+        raise TableError(f"the table claims {metadata.num_rows:,} rows of {metadata.num_columns} columns")
+    return file.schema_arrow, file.iter_batches(batch_size=65_536)
+
+
+def _arrow_file(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    reader = pa.ipc.open_file(pa.memory_map(str(raw)))
+    return reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches))
+
+
+def _arrow_stream(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    reader = pa.ipc.open_stream(pa.memory_map(str(raw)))
+    return reader.schema, iter(reader)
+
+
+def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+
+    try:
+        array = np.load(raw, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise TableError(f"this .npy cannot be read: {error}") from error
+    if array.ndim == 0:
+        raise TableError("this .npy holds one value and no rows")
+    if array.size > MOST_CELLS:
+        raise TableError(f"the array has {array.size:,} cells")
+    fields = array.dtype.names or ("value",)
+    columns = {name: array[name] if array.dtype.names else array for name in fields}
+    if any(column.dtype.kind == "c" for column in columns.values()):
+        columns = {f"{name}.{part}": getattr(c, part) for name, c in columns.items() for part in ("real", "imag")}
+    sample = {name: _rows(column[:1]) for name, column in columns.items()}
+    schema = pa.schema([(name, values.type) for name, values in sample.items()])
+
+    widest = max(int(np.prod(column.shape[1:])) for column in columns.values())
+    step = max(1, min(65_536, NUMBERS_AT_ONCE // max(1, widest)))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for start in range(0, array.shape[0], step):
+            parts = [_rows(column[start : start + step]) for column in columns.values()]
+            yield pa.RecordBatch.from_arrays(parts, schema=schema)
+
+    return schema, batches()
+
+
+def _rows(values: Any) -> pa.Array:
+    """One row for each entry of the first axis; further axes become lists within lists, so that the shape is kept."""
+
+    values = np.ascontiguousarray(values)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.kind not in "biufUMm":
+        raise TableError(f"an array of {values.dtype} is not a table")
+    found = pa.array(values.ravel())
+    for axis in range(values.ndim - 1, 0, -1):
+        lists = int(np.prod(values.shape[:axis]))
+        offsets = np.arange(lists + 1, dtype=np.int32) * np.int32(values.shape[axis])
+        found = pa.ListArray.from_arrays(pa.array(offsets), found)
+    return found

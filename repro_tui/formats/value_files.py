@@ -1,0 +1,181 @@
+"""Files that hold named values: JSON, YAML, TOML, .npz and safetensors, read as data and written back.
+
+Nothing in them is executed: arrays are bytes with a type and a shape, and are never unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from repro_tui.formats.parameter_files import parse_any, write
+from repro_tui.model.errors import Inconclusive
+
+LONGEST_HEADER = 16 << 20
+LARGEST_TEXT = 16 << 20
+LARGEST_ARRAYS = 256 << 20
+MOST_ARRAYS = 100_000
+METADATA = "__metadata__"
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array as its file holds it: the name of its type, its shape and its bytes."""
+
+    kind: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    def __str__(self) -> str:
+        """A number for a scalar, else what it is: "float32, 3 x 4"."""
+        if math.prod(self.shape) == 1 and (one := _scalar(self)) is not None:
+            return repr(one)
+        return f"{self.kind}, {' x '.join(f'{size:,}' for size in self.shape)}"
+
+
+def _scalar(array: Array) -> Any:
+    kind = _NUMPY.get(array.kind, array.kind)
+    try:
+        return np.frombuffer(array.data, kind)[0].item() if np.dtype(kind).kind in "biuf" else None
+    except (TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a file of at most `largest` bytes is read as nested values, and such values are written.
+
+    Reading raises ValueError.
+    """
+
+    read: Callable[[bytes], Any]
+    write: Callable[[Any], bytes]
+    largest: int = LARGEST_TEXT
+
+
+def format_of(suffix: str) -> Format | None:
+    """The format of files with this ending (".json"), None where there is none that is opened."""
+    return FORMATS.get(suffix)
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _as_json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _text(suffix: str) -> Format:
+    def read(content: bytes) -> Any:
+        try:
+            return parse_any(content, suffix, "the file")
+        except Inconclusive as error:
+            raise ValueError(str(error)) from error
+
+    return Format(read, lambda document: write(document, suffix))
+
+
+# -- arrays ---------------------------------------------------------------------------------------------------------
+
+
+def _npz(content: bytes) -> dict[str, Array]:
+    found = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > LARGEST_ARRAYS:
+                raise ValueError("its arrays are too large or too many")
+            for member in members:
+                with archive.open(member) as stream:
+                    found[member.filename.removesuffix(".npy")] = _npy(stream.read())
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        raise ValueError(str(error)) from error
+    return found
+
+
+def _npy(content: bytes) -> Array:
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, in_columns, kind = read(stream)
+    if kind.hasobject or in_columns:
+        raise ValueError("an array of objects, or one in columns")
+    return Array(kind.str, shape, content[stream.tell() :])
+
+
+def _as_npz(document: dict[str, Array]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, array in document.items():
+            head = io.BytesIO()
+            told = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
+            np.lib.format.write_array_header_2_0(head, told)
+            archive.writestr(f"{name}.npy", head.getvalue() + array.data)
+    return out.getvalue()
+
+
+# What safetensors calls its types, as numpy calls them: https://huggingface.co/docs/safetensors
+_NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
+
+
+def _safetensors(content: bytes) -> dict[str, Any]:
+    if len(content) < 8:
+        raise ValueError("too short")
+    (size,) = struct.unpack("<Q", content[:8])
+    if size > min(LONGEST_HEADER, len(content) - 8):
+        raise ValueError("its header is longer than the file")
+    header = _json(content[8 : 8 + size])
+    body = memoryview(content)[8 + size :]
+    try:
+        found: dict[str, Any] = {}
+        for name, told in header.items():
+            if name == METADATA:
+                found[name] = told
+                continue
+            begin, end = told["data_offsets"]
+            if not 0 <= begin <= end <= len(body):
+                raise ValueError("an array that is not in the file")
+            found[name] = Array(str(told["dtype"]), tuple(map(int, told["shape"])), bytes(body[begin:end]))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("its header is none") from error
+    return found
+
+
+def _as_safetensors(document: dict[str, Any]) -> bytes:
+    header: dict[str, Any] = {}
+    parts: list[bytes] = []
+    place = 0
+    for name, value in document.items():
+        if not isinstance(value, Array):
+            header[name] = value
+            continue
+        header[name] = {
+            "dtype": value.kind,
+            "shape": list(value.shape),
+            "data_offsets": [place, place + len(value.data)],
+        }
+        parts.append(value.data)
+        place += len(value.data)
+    head = _as_json(header)
+    head += b" " * (-len(head) % 8)  # arrays begin at a multiple of eight
+    return struct.pack("<Q", len(head)) + head + b"".join(parts)
+
+
+FORMATS = {
+    ".json": Format(_json, _as_json),
+    **{suffix: _text(suffix) for suffix in (".yaml", ".yml", ".toml")},
+    ".npz": Format(_npz, _as_npz, LARGEST_ARRAYS),
+    ".safetensors": Format(_safetensors, _as_safetensors, LARGEST_ARRAYS),
+}

@@ -1,0 +1,193 @@
+"""The record file, schema 1: its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from repro_tui.formats.wire.mistakes import Table, check
+from repro_tui.support import grammar
+
+
+def _follows(check: Callable[[str], str | None]) -> AfterValidator:
+    def validate(text: str) -> str:
+        mistake = check(text)
+        if mistake:
+            raise ValueError(mistake)
+        return text
+
+    return AfterValidator(validate)
+
+
+Located = Annotated[str, _follows(lambda text: grammar.relative_path(text.removeprefix("file:")))]
+Inside = Annotated[str, _follows(grammar.relative_path)]
+Placed = Annotated[str, _follows(grammar.data_path)]
+Sha256 = Annotated[str, _follows(lambda text: grammar.hex_digest(text, 64))]
+Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(".dir"), 32))]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ColumnFields(Table):
+    """How one output column is compared."""
+
+    kind: Literal["label", "probability", "value", "ranking", "text", "embedding", "json"] | None = Field(
+        None, description="What the column is; absent: inferred."
+    )
+    atol: Positive | None = Field(None, description="Absolute tolerance.")
+    rtol: Positive | None = Field(None, description="Relative tolerance.")
+    compute_type: Literal["float16", "bfloat16", "float32", "float64", "fp8"] | None = Field(
+        None, description="The type it was computed in, which chooses the default tolerance; absent: the stored type."
+    )
+    reduction: bool = Field(False, description="It is a sum over many terms: 32 units of rounding instead of 4.")
+    ignore: bool = Field(False, description="It is left out of the comparison: a clock, or the id of a run.")
+    threshold: float | None = Field(None, description="A probability that decides (default 0.5).")
+    vector: str | None = Field(
+        None, description="All columns of one name are one vector of probabilities; the likeliest class decides."
+    )
+
+
+class ValidationFields(Table):
+    """The inputs that both sides are run on."""
+
+    inputs: Inside | None = Field(
+        None, description="CSV, Parquet, JSON Lines, Arrow or .npy, below this file's folder."
+    )
+    key: list[str] = Field([], description="Columns that name a row; absent: by position.")
+    sha256: Sha256 | None = Field(None, description="Refused where the file differs.")
+    columns: dict[str, ColumnFields] = Field({}, description="Per output column.")
+    truth: str | None = Field(None, description="The column of the inputs (or outputs) that metrics are measured by.")
+
+    @model_validator(mode="after")
+    def _vectors(self) -> ValidationFields:
+        mistakes = grammar.vectors(self.columns, {*self.columns, *self.key, self.truth})
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+
+class CodeFields(Table):
+    """Where the code was recorded."""
+
+    repository: Annotated[str, _follows(grammar.repository)] = Field(description="A path or URL.")
+    commit: str = Field(description="40 or 64 hex digits: a record holds no moving name.")
+    subdirectory: Annotated[str, _follows(grammar.relative_path)] = Field(".", description="Where the project begins.")
+    in_image: bool = Field(False, description="The image has its own copy, which is what runs: it is only compared.")
+    dirty: bool | None = Field(None, description="Whether the recorded tree had uncommitted changes.")
+
+
+class EnvironmentFields(Table):
+    """What the code ran in: one of image, dockerfile, lock, requirements, sif."""
+
+    image: Annotated[str, _follows(grammar.image)] | None = Field(None, description="NAME@sha256:DIGEST")
+    dockerfile: Inside | None = Field(None, description="Built from the commit's tree; an image beside it is compared.")
+    lock: Located | None = Field(
+        None, description="uv.lock or pylock.toml in the commit's tree, or file:PATH below this file's folder."
+    )
+    requirements: Located | None = Field(
+        None, description="A pinned requirements file in the commit's tree, or file:PATH below this file's folder."
+    )
+    sif: Inside | None = Field(None, description="An Apptainer image, below this file's folder.")
+    python: Annotated[str, Field(pattern=r"^3(\.[0-9]+){1,2}$")] | None = Field(None, description='Such as "3.11".')
+    as_of: Annotated[str, _follows(grammar.moment)] | None = Field(
+        None, description="Packages that were not recorded are resolved as of then, such as 2026-03-01T00:00:00Z."
+    )
+    command: list[str] = Field([], description="What the server was started with; absent: the image's own command.")
+    variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
+
+    @model_validator(mode="after")
+    def _one(self) -> EnvironmentFields:
+        named = [name for name in ("image", "dockerfile", "lock", "requirements", "sif") if getattr(self, name)]
+        if len(named) > 1 and named != ["image", "dockerfile"]:
+            raise ValueError(f"names {' and '.join(named)}: expected one of image, dockerfile, lock, requirements, sif")
+        return self
+
+
+class ParametersFields(Table):
+    """The parameters as recorded."""
+
+    file: Inside | None = Field(None, description="In the commit's tree; the code reads it there.")
+    values: dict[str, Any] = Field({}, description="Recorded values, laid over the file, or written to {params}.")
+
+
+class DataFields(Table):
+    """One file or folder of data."""
+
+    path: Placed = Field(description="Where the code expects it; inside an image it may be absolute.")
+    source: str = Field(
+        description="dvc, file, git, file:PATH below this file's folder, mlflow:URI, wandb:PATH, or an fsspec URL."
+    )
+    sha256: Sha256 | None = Field(None, description="What is fetched must match.")
+    md5: Md5 | None = Field(None, description="DVC's; what is fetched must match.")
+
+
+class PredictFields(Table):
+    """The predict step."""
+
+    command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
+    protocol: Literal["mlflow", "open-inference"] | None = Field(None, description="Ask a server instead.")
+    url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only asked.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Where the image's server listens.")
+    model: str = Field("", description="The model that open-inference asks for.")
+    columns: list[str] = Field([], description="Columns of the inputs that a server is sent; absent: what it declares.")
+    names: dict[str, str] = Field({}, description="What a column of a server's answer is called.")
+    timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
+
+    @model_validator(mode="after")
+    def _known(self) -> PredictFields:
+        unknown = [name for word in self.command for name in grammar.placeholders(word)]
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
+            raise ValueError(f"the command has {', '.join(unknown)}: the placeholders are {known}")
+        if self.command and self.protocol and any("{output}" in word for word in self.command):
+            raise ValueError("names a protocol, and a command that predicts by itself: expected one of them")
+        if self.command and self.url:
+            raise ValueError("names a command and a url: expected one of them, a live endpoint is only asked")
+        if self.url and not self.protocol:
+            raise ValueError("names a url and no protocol: expected mlflow or open-inference")
+        return self
+
+
+class ExpectedFields(Table):
+    """What was recorded of the outputs."""
+
+    predictions: Inside | None = Field(None, description="A table below this file's folder.")
+    metrics: dict[str, float] = Field({}, description="Recorded metrics.")
+
+
+class DeploymentFields(Table):
+    """One deployment."""
+
+    description: str = ""
+    code: CodeFields | None = None
+    environment: EnvironmentFields = EnvironmentFields()
+    parameters: ParametersFields = ParametersFields()
+    data: list[DataFields] = []
+    predict: PredictFields | None = None
+    expected: ExpectedFields = ExpectedFields()
+
+    @model_validator(mode="after")
+    def _absolute_in_images_only(self) -> DeploymentFields:
+        absolute = [item.path for item in self.data if item.path.startswith("/")]
+        if absolute and not (self.environment.image or self.environment.dockerfile or self.environment.sif):
+            raise ValueError(f"expects the data {absolute[0]} at an absolute path: only an image has such a place")
+        return self
+
+
+class RecordFields(Table):
+    """A record file of repro-tui, schema 1."""
+
+    schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
+    validation: ValidationFields = ValidationFields()
+    deployments: dict[str, DeploymentFields] = Field(min_length=1, description="By name.")
+
+
+def check_record(document: dict[str, Any], file: str) -> RecordFields:
+    """The record in a document. Raises Refused with every mistake, each with its place in `file`."""
+    return check(RecordFields, document, file)
+
+
+def check_validation(document: dict[str, Any], label: str) -> ValidationFields:
+    """What is said of the outputs without a record. Raises Refused with every mistake, each with its place."""
+    return check(ValidationFields, document, label)

@@ -1,0 +1,167 @@
+"""Environments that are images: found on this machine, pulled by digest, or built from the commit's Dockerfile."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.clients.docker_engine import engine, find_image, pull_image
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
+from repro_tui.rebuild.environments.dockerfile import build_image
+from repro_tui.rebuild.environments.image_files import files_of, view_image
+from repro_tui.rebuild.environments.inventory import host_facts, inventory_of
+from repro_tui.support import grammar
+from repro_tui.support.context import Context, Step
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.plain import from_plain, to_plain
+from repro_tui.support.redact import hide_words, is_secret_name, strip_urls
+from repro_tui.support.text import plural, shorten_middle, show
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+FORMAT = "4"
+HOST_FIELDS = ("kernel", "processor", "processor flags")
+
+
+def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
+    """The environment of an image or a Dockerfile. Raises Inconclusive where it cannot be had."""
+    environment = record.environment
+    with context.step("environment", f"rebuilding the {environment.kind}") as step, engine() as client:
+        if environment.dockerfile:
+            found = _built(client, record, code, step, context)
+        else:
+            found = _recorded(client, environment.image or "", step)
+        inventory = _inventory(client, found, context)
+        variables = inventory.variables | environment.variables
+        _learn(inventory.variables, context)
+        step.key = found["Id"]
+        built = BuiltEnvironment(
+            kind="image",
+            key=found["Id"],
+            inventory=replace(inventory, variables=variables),
+            image_id=found["Id"],
+            working_dir=found["Config"].get("WorkingDir") or "",
+            variables=variables,
+            image_variables=inventory.variables,
+        )
+    return built, step.part()
+
+
+def _recorded(client: DockerClient, reference: str, step: Step) -> dict[str, Any]:
+    """The image as recorded: from this machine where it has it, else from its registry."""
+    found = find_image(client, reference)
+    step.cached = found is not None
+    if found is None:
+        step.progress(f"pulling {show(reference, 200)}")
+        found = pull_image(client, reference)
+    where = "found on this machine" if step.cached else "pulled from its registry"
+    step.how = f"image {shorten_middle(show(reference, 300), 60)} {where}"
+    if grammar.has_digest(reference):
+        step.matches = "matches"
+    else:
+        digests = ", ".join(found.get("RepoDigests") or []) or found["Id"]
+        step.warn(f"the image is recorded by a tag, which can move: it now stands for {show(digests, 300)}")
+    return found
+
+
+def _built(client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context) -> dict[str, Any]:
+    """The image built from the commit's tree; where one was recorded beside it, the contents of both are compared."""
+    environment = record.environment
+    if code is None:
+        raise Inconclusive("the Dockerfile is in the commit's tree, and the record has no code", "record code.commit")
+    found, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
+    step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]}"
+    if environment.image:
+        recorded = find_image(client, environment.image) or pull_image(client, environment.image)
+        step.matches = _same_content(_inventory(client, recorded, context), _inventory(client, found, context), step)
+    return found
+
+
+def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
+    """Two builds of one commit never have one id: what they hold is compared."""
+    found = {
+        "package": _differing(_packages(recorded), _packages(built)),
+        "file": _differing(recorded.files, built.files),
+        "setting": _differing(_settings(recorded), _settings(built)),
+    }
+    for kind, names in found.items():
+        if names:
+            told = show(", ".join(names), 300)
+            step.warn(f"the rebuilt image differs from the recorded one in {plural(len(names), kind)}: {told}")
+    if any(found.values()):
+        return "differs"
+    step.how += "; its packages, files and settings match the recorded image"
+    return "matches"
+
+
+def _settings(inventory: Inventory) -> dict[str, str]:
+    """What the image's configuration makes a run do."""
+    facts = {name: value for name, value in inventory.image.items() if name not in IDENTITY and not is_label(name)}
+    return facts | {f"variable {name}": value for name, value in inventory.variables.items()}
+
+
+def _packages(inventory: Inventory) -> dict[str, Any]:
+    python = {name: (package.version, package.digest) for name, package in inventory.python_packages.items()}
+    return python | inventory.system_packages
+
+
+def _differing(a: dict[str, Any] | None, b: dict[str, Any] | None) -> list[str]:
+    a, b = a or {}, b or {}
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
+def _inventory(client: DockerClient, found: dict[str, Any], context: Context) -> Inventory:
+    key = digest_text(FORMAT, found["Id"])
+    known = context.cache.read_note("inventory", key)
+    if known is None:
+        view = view_image(client, found["Id"], context)
+        read = inventory_of(view)
+        files = files_of(view, read.python_packages)
+        known = to_plain(replace(read, files=files.loose, left_out=files.left_out))
+        context.cache.write_note("inventory", key, known)
+    inventory = from_plain(Inventory, known)
+    host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
+    facts = inventory.system | {"architecture": found.get("Architecture", "")} | host
+    return replace(inventory, system=facts, image=_facts(found, context), variables=_variables(found))
+
+
+def _facts(found: dict[str, Any], context: Context) -> dict[str, str]:
+    """The image's own description. Ids and layers differ between builds of one content: they are facts, no more."""
+    config = found.get("Config") or {}
+    layers = (found.get("RootFS") or {}).get("Layers") or []
+    labels = config.get("Labels") or {}
+    told = {
+        "id": found["Id"],
+        "digests": ", ".join(sorted(found.get("RepoDigests") or [])),
+        "layers": f"{len(layers)} layers, {digest_text(*layers)[:16]}",
+        "entrypoint": _words(config.get("Entrypoint"), context),
+        "command": _words(config.get("Cmd"), context),
+        "user": config.get("User") or "",
+        "working folder": config.get("WorkingDir") or "",
+        "revision": labels.get("org.opencontainers.image.revision", ""),
+        "source": strip_urls(labels.get("org.opencontainers.image.source", "")),
+    }
+    told |= {f"{LABEL}{name}": context.redactor.digest(value) for name, value in labels.items()}
+    return {name: value for name, value in told.items() if value}
+
+
+def _words(words: list[str] | None, context: Context) -> str:
+    """A command as JSON; a secret in it only as same or other."""
+    return json.dumps(list(hide_words(words, context.redactor.digest))) if words else ""
+
+
+def _learn(variables: dict[str, str], context: Context) -> None:
+    """Teaches the redactor the secrets that are built into the image: a run may print them."""
+    for name, value in variables.items():
+        if is_secret_name(name):
+            context.redactor.learn(value)
+
+
+def _variables(found: dict[str, Any]) -> dict[str, str]:
+    pairs = ((found.get("Config") or {}).get("Env")) or []
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

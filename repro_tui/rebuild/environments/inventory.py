@@ -1,0 +1,224 @@
+"""What an environment holds, read as data: dist-info, package databases and os-release. Nothing of it is executed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import re
+from collections.abc import Iterable
+from email.parser import HeaderParser
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from packaging.utils import canonicalize_name
+
+from repro_tui.model.inventory import Inventory, PythonPackage
+from repro_tui.support.hash_index import HashIndex
+from repro_tui.support.hashes import digest_text, digest_tree
+from repro_tui.support.redact import strip_url
+
+LARGEST = 64 << 20
+_NOT_CONTENT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
+_DPKG, _APK = "var/lib/dpkg/status", "lib/apk/db/installed"
+_RPM = ("var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/Packages")
+_BLAS = re.compile(r"(?i)^lib(openblas|scipy_openblas|mkl_rt|blis|atlas|accelerate)[^/]*\.so")
+
+
+class FileView(Protocol):
+    """The files of an environment, however they are stored. Paths are relative to its root, with slashes."""
+
+    def paths(self) -> Iterable[str]:
+        """Every regular file."""
+        ...
+
+    def read(self, path: str, limit: int = LARGEST) -> bytes | None:
+        """The file's bytes; None where it is not there or larger than `limit`."""
+        ...
+
+    def digest(self, path: str) -> str:
+        """The file's sha256."""
+        ...
+
+
+class FolderView:
+    """The files below a folder of this machine, hashed as a whole; links are not followed."""
+
+    def __init__(self, root: Path, hashes: HashIndex) -> None:
+        self.root = root
+        self._digests, _ = hashes.below(root)
+
+    def paths(self) -> Iterable[str]:
+        """Every regular file below the folder."""
+        return self._digests
+
+    def read(self, path: str, limit: int = LARGEST) -> bytes | None:
+        """The file's bytes."""
+        file = self.root / path
+        if path not in self._digests or file.stat().st_size > limit:
+            return None
+        return file.read_bytes()
+
+    def digest(self, path: str) -> str:
+        """The file's sha256."""
+        return self._digests[path].sha256
+
+
+def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict[str, str]]:
+    """The installed distributions by normalised name, and what could not be read, by dotted field."""
+    found: dict[str, PythonPackage] = {}
+    unknown: dict[str, str] = {}
+    paths = sorted(view.paths())
+    for path in paths:
+        if not path.endswith((".dist-info/METADATA", ".egg-info/PKG-INFO")):
+            continue
+        name, version = _name_and_version(view.read(path))
+        if not name:
+            unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} has no name and version"
+        elif name in found:
+            unknown[f"packages.{name}"] = f"{name} is installed twice: {path} is the second"
+        else:
+            try:
+                found[name] = _package(view, path, version)
+            except csv.Error as error:
+                unknown[f"packages.{name}"] = f"the RECORD beside {path} cannot be read: {error}"
+    return found, unknown
+
+
+def _name_and_version(metadata: bytes | None) -> tuple[str, str]:
+    if metadata is None:
+        return "", ""
+    headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"), headersonly=True)
+    name, version = headers.get("Name", ""), headers.get("Version", "")
+    return (canonicalize_name(name), version) if name and version else ("", "")
+
+
+def _package(view: FileView, path: str, version: str) -> PythonPackage:
+    info = PurePosixPath(path).parent
+    files = {name: view.digest(str(place)) for name, place in _installed(view, info).items()}
+    return PythonPackage(version, _source(view, info), digest_tree(files.items()), files, str(info.parent))
+
+
+def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
+    """The files that RECORD lists and that are there, without byte code, scripts and the installer's own notes."""
+    record = view.read(str(info / "RECORD"))
+    known = set(view.paths())
+    if record is None:
+        names = [p for p in known if p.startswith(f"{info}/")]
+        return {name: PurePosixPath(name) for name in names if is_content(name)}
+    rows = csv.reader(record.decode("utf-8", "replace").splitlines())
+    names = [row[0] for row in rows if row and is_content(row[0]) and not row[0].startswith(("..", "/"))]
+    site = info.parent
+    return {name: site / name for name in names if str(site / name) in known}
+
+
+def is_content(name: str) -> bool:
+    """Whether a file of a distribution is its own: not bytecode, and not the installer's note of how it came here."""
+    return not name.endswith(".pyc") and PurePosixPath(name).name not in _NOT_CONTENT
+
+
+def _source(view: FileView, info: PurePosixPath) -> str:
+    raw = view.read(str(info / "direct_url.json"), 1 << 16)
+    if raw is None:
+        return "index"
+    try:
+        document = json.loads(raw)
+        url = strip_url(str(document["url"]))
+        commit = document.get("vcs_info", {}).get("commit_id", "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "unreadable direct_url.json"
+    return f"{url}@{commit}" if commit else url
+
+
+def read_system_packages(view: FileView) -> tuple[dict[str, str], dict[str, str]]:
+    """The system's packages and versions (dpkg, its split form, apk), and what could not be read."""
+    found: dict[str, str] = {}
+    for path in (_DPKG, *sorted(p for p in view.paths() if p.startswith("var/lib/dpkg/status.d/"))):
+        text = (view.read(path) or b"").decode("utf-8", "replace")
+        for paragraph in text.split("\n\n"):
+            fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines() if line[:1].isalpha())
+            if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
+                found[fields["Package"]] = fields.get("Version", "")
+    apk = (view.read(_APK) or b"").decode("utf-8", "replace")
+    for paragraph in apk.split("\n\n"):
+        short = dict(line.partition(":")[::2] for line in paragraph.splitlines())
+        if "P" in short:
+            found[short["P"]] = short.get("V", "")
+    rpm = [path for path in _RPM if path in set(view.paths())]
+    why = f"{rpm[0]} is an RPM database, which this version does not read" if rpm else ""
+    return found, {"system packages": why} if rpm else {}
+
+
+def read_os_release(view: FileView) -> dict[str, str]:
+    """The operating system's own description: id, version and name."""
+    raw = view.read("etc/os-release", 1 << 16) or view.read("usr/lib/os-release", 1 << 16) or b""
+    pairs = dict(line.partition("=")[::2] for line in raw.decode("utf-8", "replace").splitlines())
+    names = {"ID": "os", "VERSION_ID": "os version", "PRETTY_NAME": "os name"}
+    return {told: pairs[name].strip("\"'") for name, told in names.items() if name in pairs}
+
+
+def read_interpreter(view: FileView) -> dict[str, str]:
+    """The Python that the environment has, as far as its files tell: implementation, version and BLAS libraries."""
+    found: dict[str, str] = {}
+    config = (view.read("pyvenv.cfg", 1 << 16) or b"").decode("utf-8", "replace")
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in config.splitlines())}
+    if version := fields.get("version_info") or fields.get("version"):
+        found |= {"implementation": fields.get("implementation", "CPython"), "version": version}
+    if "version" not in found:
+        headers = sorted(p for p in view.paths() if re.search(r"include/python3\.\d+/patchlevel\.h$", p))
+        text = b"".join(view.read(path, 1 << 16) or b"" for path in headers[:1]).decode("utf-8", "replace")
+        if match := re.search(r'#define PY_VERSION\s+"([^"]+)"', text):
+            found |= {"implementation": "CPython", "version": match.group(1)}
+    blas = sorted({PurePosixPath(path).name for path in view.paths() if _BLAS.match(PurePosixPath(path).name)})
+    if blas:
+        found["blas"] = ", ".join(blas)
+    return found
+
+
+def inventory_of(view: FileView) -> Inventory:
+    """What an image holds, as far as its files tell."""
+    packages, unknown = read_python_packages(view)
+    system, unread = read_system_packages(view)
+    interpreter = read_interpreter(view)
+    if "version" not in interpreter:
+        interpreter |= _debian_python(system)
+    return Inventory(interpreter, read_os_release(view), {}, packages, system, {}, unknown | unread)
+
+
+def _debian_python(system: dict[str, str]) -> dict[str, str]:
+    for name in ("python3-minimal", "python3"):
+        if name in system:
+            return {"implementation": "CPython", "version": system[name].partition("-")[0]}
+    return {}
+
+
+def host_facts() -> dict[str, str]:
+    """What of this machine a local run sees: system, libc, kernel, architecture and processor."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    model, flags = _processor()
+    return {
+        "os": release.get("ID", platform.system()),
+        "os version": release.get("VERSION_ID", ""),
+        "os name": release.get("PRETTY_NAME", platform.platform()),
+        "libc": " ".join(platform.libc_ver()),
+        "kernel": os.uname().release,
+        "architecture": os.uname().machine,
+        "processor": model,
+        "processor flags": flags,
+    }
+
+
+def _processor() -> tuple[str, str]:
+    """The processor's model, and a digest of its flags: two of one model can offer other instructions."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return "", ""
+    fields = dict(line.partition(":")[::2] for line in text.partition("\n\n")[0].splitlines())
+    told = {key.strip(): value.strip() for key, value in fields.items()}
+    flags = told.get("flags") or told.get("Features") or ""
+    return told.get("model name", ""), digest_text(*sorted(flags.split()))[:12] if flags else ""

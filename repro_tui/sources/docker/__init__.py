@@ -1,0 +1,1 @@
+"""Deployments that are Docker containers and images."""

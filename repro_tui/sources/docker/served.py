@@ -1,0 +1,92 @@
+"""The MLflow model that a container serves, found by the MLmodel file beside it: read, never loaded."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from repro_tui.formats.documents import LARGEST, parse_document
+from repro_tui.model.errors import Refused
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+MLMODEL = "/opt/ml/model/MLmodel"
+_PYFUNC = "python_function"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What an MLmodel says of itself; `wrong` says why it cannot be asked ("" where it can)."""
+
+    run_id: str = ""
+    model_id: str = ""
+    flavors: tuple[str, ...] = ()
+    wrong: str = ""
+
+    def __str__(self) -> str:
+        named = [("run", self.run_id), ("model", self.model_id), ("flavors", ", ".join(self.flavors))]
+        return ", ".join(f"{name} {show(value, 100)}" for name, value in named if value) or "which names no run"
+
+
+def served_by_container(client: DockerClient, container: str) -> Served | None:
+    """The model in a container, which may be running and stays as it is; None where there is none."""
+    from docker.errors import NotFound
+
+    try:
+        chunks, _ = client.api.get_archive(container, MLMODEL)
+    except NotFound:
+        return None
+    try:
+        return _parsed(_only_file(chunks))
+    except (Refused, tarfile.TarError, ValueError) as error:
+        return Served(wrong=f"its {MLMODEL} cannot be read: {show(str(error), 300)}")
+
+
+def served_by_image(client: DockerClient, image_id: str) -> Served | None:
+    """The model in an image; None where there is none."""
+    with _never_started(client, image_id) as container:
+        return served_by_container(client, container)
+
+
+@contextmanager
+def _never_started(client: DockerClient, image_id: str) -> Iterator[str]:
+    made = client.api.create_container(image_id, command=["/never-started"], network_disabled=True)
+    try:
+        yield made["Id"]
+    finally:
+        client.api.remove_container(made["Id"], force=True, v=True)
+
+
+def _only_file(chunks: Iterable[bytes]) -> bytes:
+    """The one regular file in the engine's archive. All of the archive is read: the connection is used again."""
+    whole, most = bytearray(), LARGEST + (1 << 16)
+    for chunk in chunks:
+        if len(whole) <= most:
+            whole += chunk
+    if len(whole) > most:
+        raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+    with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+        member = archive.next()
+        content = archive.extractfile(member) if member is not None and member.isreg() else None
+        if content is None:
+            raise ValueError("it is not a plain file")
+        return content.read()
+
+
+def _parsed(content: bytes) -> Served:
+    document = parse_document(content, ".yaml", MLMODEL)
+    flavors = document.get("flavors")
+    names = tuple(sorted(map(str, flavors))) if isinstance(flavors, dict) else ()
+    wrong = "" if _PYFUNC in names else f"its {MLMODEL} has no flavor {_PYFUNC}, which MLflow's server needs"
+    return Served(_word(document, "run_id"), _word(document, "model_id"), names, wrong)
+
+
+def _word(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""Deployments that MLflow's runs, models and registry record."""

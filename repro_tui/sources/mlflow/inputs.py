@@ -1,0 +1,67 @@
+"""Validation inputs that MLflow knows of: the model's input example, and the run's validation dataset."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from repro_tui.sources.mlflow.signature import Signature
+
+EXAMPLE = "input_example.jsonl"
+ROWS_OF_A_DIGEST = 10_000
+_ENDINGS = (".csv", ".parquet", ".jsonl", ".arrow", ".feather")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A logged dataset whose file is at hand."""
+
+    name: str
+    file: Path
+
+
+def example_lines(raw: bytes) -> bytes | None:
+    """A logged input example (split form) as JSON Lines; None where there is none that is a table."""
+    try:
+        example = json.loads(raw or b"null")
+        columns, rows = example["columns"], example["data"]
+        lines = [json.dumps(dict(zip(map(str, columns), row, strict=True)), allow_nan=False) for row in rows]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return ("\n".join(lines) + "\n").encode() if lines else None
+
+
+def validation_dataset(datasets: list[dict[str, Any]], signature: Signature) -> Dataset | None:
+    """The only dataset of the context "validation" that is a file of this machine and has all columns of the model."""
+    wanted = set(signature.inputs)
+    fitting = [item for item in datasets if item.get("context") == "validation" and wanted <= _columns(item)]
+    found = [Dataset(str(item.get("name")), file) for item in fitting if wanted and (file := _file(item)) is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def _file(dataset: dict[str, Any]) -> Path | None:
+    """The local file that a dataset was read from."""
+    source = _document(dataset.get("source"))
+    uri = str(source.get("uri", "")) if dataset.get("type") == "local" else ""
+    path = Path(unquote(uri.removeprefix("file://")) if uri.startswith("file:///") else uri)
+    try:
+        fits = path.is_absolute() and path.suffix in _ENDINGS and path.is_file()
+    except (OSError, ValueError):
+        return None
+    return path if fits else None
+
+
+def _columns(dataset: dict[str, Any]) -> set[str]:
+    specs = _document(dataset.get("schema")).get("mlflow_colspec")
+    return {str(spec.get("name")) for spec in specs if isinstance(spec, dict)} if isinstance(specs, list) else set()
+
+
+def _document(text: Any) -> dict[str, Any]:
+    try:
+        value = json.loads(str(text or "null"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

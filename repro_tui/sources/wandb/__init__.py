@@ -1,0 +1,1 @@
+"""Deployments that W&B's runs record, offline and on a server."""

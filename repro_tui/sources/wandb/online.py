@@ -1,0 +1,67 @@
+"""A W&B run from its server, as its own client tells it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from repro_tui.clients.client_child import standing_folder
+from repro_tui.clients.wandb import ask_wandb, server
+from repro_tui.formats.documents import parse_document
+from repro_tui.model.errors import Refused
+from repro_tui.sources.wandb.described import Told, ToldArtifact
+from repro_tui.support.context import Context
+from repro_tui.support.text import show
+
+
+def read_run(path: str, context: Context) -> Told:
+    """What the server says of the run `entity/project/id`. Raises Inconclusive where it does not."""
+    with standing_folder(context) as folder:
+        answer = ask_wandb("describe", path, folder, context)
+        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    return _told(path, answer, files)
+
+
+def _told(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> Told:
+    metadata = _metadata(files)
+    git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
+    told = Told(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
+    told.config, told.summary = answer.get("config") or {}, answer.get("summary") or {}
+    told.commit = str(answer.get("commit") or git.get("commit") or "")
+    told.remote = str(git.get("remote") or "")
+    for name in ("root", "python", "docker", "program"):
+        setattr(told, name, str(metadata.get(name) or ""))
+    told.started = _moment(str(answer.get("created") or ""))
+    told.requirements, told.patch = files.get("requirements.txt"), files.get("diff.patch")
+    state = str(answer.get("state"))
+    if state != "finished":
+        told.incomplete = f"the run's state is {show(state, 40)}"
+        told.warnings.append(f"{told.incomplete}: what came later is not known")
+    told.artifacts = list(_artifacts(answer).values())
+    return told
+
+
+def _artifacts(answer: dict[str, Any]) -> dict[str, ToldArtifact]:
+    """By name: of two versions of one artifact, what the run logged last."""
+    found = {}
+    for item in answer.get("artifacts") or []:
+        name = str(item["qualified_name"])
+        short = name.rpartition("/")[2].partition(":")[0]
+        md5 = item.get("algorithm") in ("", "MANIFEST_MD5", None)
+        found[short] = ToldArtifact(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
+    return found
+
+
+def _metadata(files: dict[str, bytes]) -> dict[str, Any]:
+    raw = files.get("wandb-metadata.json")
+    try:
+        return parse_document(raw, ".json", "wandb-metadata.json") if raw else {}
+    except Refused:
+        return {}
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

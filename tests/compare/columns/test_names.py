@@ -1,0 +1,114 @@
+"""Columns of any name are themselves: names that differ in case only, and those that the database has of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import repro_tui
+from repro_tui.compare.rows.database import identifier
+from repro_tui.compare.slices.inputs import slices_of
+from repro_tui.model.predictions import Column
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+from tests.compare.test_predictions import Compare, compare
+
+__all__ = ["compare"]
+
+NAMES = [
+    ("X", "x"),
+    ("x", "X"),
+    ("Ä", "ä"),
+    ("file_row_number", "row_a"),
+    ("rowid", "moved"),
+    ("=x", "x"),
+    ("^58;", "X"),
+    ("a0", "b0"),
+    ('a"b', "a'b"),
+    ("v", "__truth"),
+    ("repro row", "n"),
+]
+every_pair = pytest.mark.parametrize(("still", "other"), NAMES, ids=lambda name: name)
+
+
+def test_no_two_names_become_one() -> None:
+    names = [name for pair in NAMES for name in pair]
+    assert len({identifier(name).lower() for name in names}) == len(set(names))
+
+
+def tables(still: str, other: str, key: str = "id") -> tuple[pa.Table, pa.Table]:
+    rows = 30
+    a = {key: np.arange(rows), still: np.linspace(-9, 9, rows), other: np.linspace(-5, 5, rows)}
+    b = a | {other: np.where(np.arange(rows) == 4, 77.0, a[other])}
+    return pa.table(a), pa.table(b)
+
+
+def by_name(columns: tuple[Column, ...]) -> dict[str, tuple[str, int]]:
+    return {column.name: (column.verdict, column.different) for column in columns}
+
+
+@every_pair
+def test_in_one_order_by_key_and_shuffled(compare: Compare, still: str, other: str) -> None:
+    a, b = tables(still, other)
+    shuffled = b.take(pa.array(np.random.default_rng(1).permutation(len(b))))
+    for key, table in (((), b), (("id",), b), (("id",), shuffled)):
+        area = compare(a, table, key=key)
+        assert by_name(area.columns)[still] == ("identical", 0)
+        assert by_name(area.columns)[other] == ("drift", 1)
+
+
+@every_pair
+def test_as_a_key(compare: Compare, still: str, other: str) -> None:
+    a, b = tables("value", other, still)
+    area = compare(a, b.take(pa.array(np.arange(len(b))[::-1])), key=(still,))
+    assert by_name(area.columns) == {"value": ("identical", 0), other: ("drift", 1)}
+
+
+@every_pair
+def test_of_noisy_runs_in_any_order(compare: Compare, still: str, other: str) -> None:
+    a, b = tables(still, other)
+    rng = np.random.default_rng(2)
+
+    def runs(table: pa.Table) -> list[pa.Table]:
+        place = table.schema.get_field_index(other)
+        values = table[other].to_numpy()
+        noise = (rng.normal(size=len(table)) for _ in range(5))
+        noisy = [table.set_column(place, other, pa.array(values + one)) for one in noise]
+        return [one.take(pa.array(rng.permutation(len(one)))) for one in noisy]
+
+    found = {column.name: column for column in compare(runs(a), runs(b), key=("id",), repeat=5).columns}
+    assert found[still].verdict == "identical"
+    assert found[other].verdict in ("drift", "within-noise")
+    assert found[other].beyond_noise == 1
+
+
+@every_pair
+def test_beside_the_truth(tmp_path: Path, still: str, other: str) -> None:
+    labels = {"id": [1, 2, 3, 4], still: ["p", "q", "p", "q"], other: ["p", "q", "p", "q"], "t": ["p", "q", "p", "q"]}
+    a, b = pa.table(labels), pa.table(labels | {other: ["q", "q", "p", "q"]})
+    for table, name in ((a, "a"), (b, "b")):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    found = repro_tui.compare(*paths, key=["id"], truth="t", folder=tmp_path / "f")
+    measured = {column.name: column.measures for column in found.predictions.columns}
+    assert (measured[other]["accuracy_a"], measured[other]["accuracy_b"]) == (1.0, 0.75)
+
+
+@every_pair
+def test_of_the_inputs_of_a_slice(tmp_path: Path, still: str, other: str) -> None:
+    rng, rows = np.random.default_rng(4), 2000
+    inputs: dict[str, Any] = {"id": np.arange(rows), still: rng.normal(size=rows), other: rng.integers(0, 4, rows)}
+    a = {"id": np.arange(rows), "label": np.full(rows, "p")}
+    b = a | {"label": np.where((inputs[other] == 2) & (rng.random(rows) < 0.7), "q", "p")}
+    for name, table in (("inputs", inputs), ("a", a), ("b", b)):
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    area = repro_tui.compare(tmp_path / "a.parquet", tmp_path / "b.parquet", key=["id"], folder=tmp_path).predictions
+    found = slices_of(area, tmp_path, tmp_path / "a.parquet", Context(cache=Cache(tmp_path / "cache")))
+    assert found
+    assert all(other in one.name for one in found)
+    assert f"{other} = 2" in found[0].name

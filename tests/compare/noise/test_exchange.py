@@ -1,0 +1,232 @@
+"""The permutation test and the claim of equivalence: known answers, and laws that hold for any runs."""
+
+from __future__ import annotations
+
+from math import comb
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from repro_tui.compare.noise.exchange import (
+    MARGIN,
+    Evidence,
+    energy,
+    equivalence,
+    exchange,
+    ranked,
+    ways,
+    within,
+)
+from tests.conftest import EXAMPLES
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def points(values: Any) -> Evidence:
+    """Runs that are one number each."""
+    found = np.asarray(values, dtype=np.float64)
+    return Evidence("v", np.abs(found[:, None] - found[None, :]))
+
+
+def rows(values: Floats) -> Evidence:
+    """Runs (each a row of numbers) as the engine measures them."""
+    order = ranked(values)
+    return Evidence("v", apart(values), apart(order), rows=values, order=order)
+
+
+def apart(values: Floats) -> Floats:
+    return np.sqrt(np.square(values[:, None, :] - values[None, :, :]).sum(axis=2))
+
+
+def test_the_furthest_split_of_five_runs_has_the_smallest_p() -> None:
+    assert exchange([points([0, 1, 2, 3, 4, 100, 101, 102, 103, 104])], 5, 5).p == pytest.approx(1 / 126)
+
+
+def test_few_runs_cannot_reach_the_level() -> None:
+    assert exchange([points([0, 1, 2, 100, 101, 102])], 3, 3).p == pytest.approx(1 / 10)
+    assert exchange([points([0, 1, 2, 3, 100, 101, 102, 103])], 4, 4).p == pytest.approx(1 / 35)
+
+
+def test_of_ten_runs_two_thousand_ways_are_drawn_and_the_true_one_is_among_them() -> None:
+    assert len(ways(10, 10)) == 2_001
+    assert exchange([points([*range(10), *range(100, 110)])], 10, 10).p == pytest.approx(1 / 2_001)
+    assert exchange([points(list(range(20)) * 2)], 20, 20).p > 0.9
+
+
+def test_runs_that_differ_nowhere_are_no_evidence() -> None:
+    assert exchange([points([1.0] * 10)], 5, 5).p == 1.0
+    assert exchange([points([0, 1, 2, 3, 4] * 2)], 5, 5).p == 1.0
+
+
+@pytest.mark.parametrize(("a", "b"), [(2, 3), (5, 5), (3, 7), (6, 6)])
+def test_the_ways_are_all_there_are_and_the_true_one_is_first(a: int, b: int) -> None:
+    found = ways(a, b)
+    assert (found.sum(axis=1) == a).all()
+    assert (found[0] == np.repeat([1, 0], [a, b])).all()
+    assert len(np.unique(found, axis=0)) == len(found) == comb(a + b, a) // (2 if a == b else 1)
+
+
+def test_energy_is_that_of_its_definition() -> None:
+    draw = np.random.default_rng(1)
+    values = draw.normal(size=(9, 4))
+    matrix = apart(values)
+    for way, found in zip(ways(4, 5), energy(matrix, ways(4, 5), 4, 5), strict=True):
+        a, b = np.flatnonzero(way), np.flatnonzero(1 - way)
+        told = 2 * matrix[np.ix_(a, b)].mean() - matrix[np.ix_(a, a)].mean() - matrix[np.ix_(b, b)].mean()
+        assert found == pytest.approx(told)
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    draw = np.random.default_rng(2)
+    values = draw.integers(0, 4, size=(10, 30)).astype(float)
+    assert (ranked(values) == stats.rankdata(values, axis=0) - 1).all()
+    values[3] = np.nan
+    assert (ranked(values)[3] == 0).all()
+
+
+BLINDING = {
+    "one row a hundred thousand times as noisy": lambda x: x * np.r_[1e5, np.ones(x.shape[1] - 1)],
+    "a heavy tail": lambda x: x + np.random.default_rng(9).standard_cauchy(x.shape),
+    "spreads of rows that differ by e^2": lambda x: x * np.exp(np.random.default_rng(9).normal(0, 2, x.shape[1])),
+}
+
+
+@pytest.mark.parametrize("how", BLINDING)
+def test_no_row_and_no_tail_hides_a_shift_of_all_others(how: str) -> None:
+    draw = np.random.default_rng(3)
+    values = draw.normal(size=(10, 200))
+    values[5:] += 2.0
+    assert exchange([rows(BLINDING[how](values))], 5, 5).p <= 0.025
+
+
+def test_labels_that_one_side_alone_has_are_seen() -> None:
+    """One row of a thousand has a label for good in B that no run of A gave it; others flip at random."""
+    draw = np.random.default_rng(4)
+    codes = (draw.random((10, 1_000)) < 0.01).astype(np.int64)
+    codes[5:, :5] = 2
+    moved = np.asarray([[np.sqrt((one != other).mean()) for other in codes] for one in codes])
+    found = exchange([Evidence("label", moved, labels=codes)], 5, 5)
+    assert (found.p, found.way) == (pytest.approx(1 / 126), "rows apart")
+
+
+def test_one_row_that_moves_far_is_seen_among_thousands() -> None:
+    draw = np.random.default_rng(5)
+    values = draw.normal(size=(20, 3_000))
+    values[10:, 1_234] += 30.0
+    found = exchange([rows(values)], 10, 10)
+    assert (found.p <= 0.025, found.way) == (True, "one row")
+
+
+def test_many_columns_raise_no_false_alarm() -> None:
+    alarms = 0
+    for seed in range(60):
+        draw = np.random.default_rng(seed)
+        alarms += exchange([rows(draw.normal(size=(10, 8))) for _ in range(20)], 5, 5).p <= 0.025
+    assert alarms <= 5
+
+
+def by_hand(matrix: Floats, runs_a: int) -> float:
+    """The mean distance across over the mean within, pair by pair."""
+    runs = len(matrix)
+    of_a = [matrix[x, y] for x in range(runs_a) for y in range(runs_a) if x != y]
+    of_b = [matrix[x, y] for x in range(runs_a, runs) for y in range(runs_a, runs) if x != y]
+    across = [matrix[x, y] for x in range(runs_a) for y in range(runs_a, runs)]
+    return float(np.mean(across) / ((np.mean(of_a) + np.mean(of_b)) / 2))
+
+
+@pytest.mark.parametrize("runs", [5, 8])
+def test_the_bound_is_that_of_a_jackknife_over_runs(runs: int) -> None:
+    values = np.random.default_rng(runs).normal(size=2 * runs)
+    claim = equivalence([points(values)], runs, runs)
+    matrix = points(values).values
+    left = []
+    for run in range(2 * runs):
+        kept = [one for one in range(2 * runs) if one != run]
+        left.append(np.log(by_hand(matrix[np.ix_(kept, kept)], runs - (run < runs))))
+    error = np.sqrt((2 * runs - 1) / (2 * runs) * np.sum((np.array(left) - np.mean(left)) ** 2))
+    assert claim.ratio == pytest.approx(by_hand(matrix, runs))
+    assert claim.upper == pytest.approx(claim.ratio * np.exp(stats.t.ppf(0.95, 2 * runs - 2) * error))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_the_unit_of_one_column_among_several_does_not_matter(unit: float) -> None:
+    draw = np.random.default_rng(3)
+    one, other = draw.normal(size=10), draw.normal(size=10) + np.repeat([0, 9], 5)
+    claims = [equivalence([points(one), points(other * scale)], 5, 5) for scale in (1.0, unit)]
+    assert (claims[0].ratio, claims[0].upper) == pytest.approx((claims[1].ratio, claims[1].upper))
+
+
+def test_sides_without_any_distance_within_are_infinitely_far_apart_or_the_same() -> None:
+    apart = equivalence([points([0] * 5 + [1] * 5)], 5, 5)
+    assert (apart.ratio, apart.upper, apart.shown) == (np.inf, np.inf, False)
+    assert equivalence([points([0] * 10)], 5, 5).ratio == 1.0
+
+
+@pytest.mark.parametrize(("unlike", "blind"), [(0.0, False), (0.89, False), (0.9, True), (1.0, True)])
+def test_of_what_has_no_order_nearly_every_row_has_to_be_another_to_show_nothing(unlike: float, blind: bool) -> None:
+    draw = np.random.default_rng(2)
+    assert Evidence("v", points(draw.normal(size=10)).values, unlike=unlike).blind == blind
+    assert not Evidence("v", np.zeros((10, 10)), unlike=unlike).blind
+    assert Evidence("v", 1.0 - np.eye(10), unlike=unlike).blind  # any two runs differ just as much
+
+
+def test_not_significant_is_not_equivalent() -> None:
+    """One shift of two standard deviations that all rows of a run share: too little for the test, and for the claim."""
+    shared = np.array([-1.0, 0.5, 0.2, 1.0, -0.6, 0.9, 1.2, -0.4, 1.4, 0.6])
+    found = [rows(np.repeat(shared[:, None], 3, axis=1))]
+    assert exchange(found, 5, 5).p > 0.025
+    assert not equivalence(found, 5, 5).shown
+    same = [rows(np.random.default_rng(6).normal(size=(10, 200)))]
+    assert equivalence(same, 5, 5).shown
+    assert equivalence(same, 5, 5).upper <= MARGIN
+
+
+def test_columns_of_which_every_row_is_another_in_every_run_show_nothing() -> None:
+    ids = Evidence("id", 1.0 - np.eye(10))
+    still = Evidence("still", np.zeros((10, 10)))
+    quiet = rows(np.random.default_rng(7).normal(size=(10, 50)))
+    assert (ids.blind, still.blind, quiet.blind) == (True, False, False)
+    told = equivalence([ids, still, quiet], 5, 5)
+    assert (told.shown, told.blind) == (False, ("id",))
+    assert exchange([ids], 5, 5).p == 1.0
+
+
+def test_one_column_that_is_farther_apart_than_the_rest_is_not_averaged_away() -> None:
+    draw = np.random.default_rng(8)
+    columns = [rows(draw.normal(size=(10, 40))) for _ in range(49)]
+    moved = draw.normal(size=(10, 40))
+    moved[5:] += 3.0
+    assert not equivalence([*columns, rows(moved)], 5, 5).shown
+
+
+def test_runs_that_scatter_more_are_told_by_how_much() -> None:
+    draw = np.random.default_rng(9)
+    values = draw.normal(size=(10, 500))
+    values[5:] *= 3.0
+    of_a, of_b = within(apart(values), 5)
+    assert of_b / of_a == pytest.approx(3.0, rel=0.1)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-12, 1e12), shift=st.floats(-1e6, 1e6))
+def test_neither_unit_nor_origin_of_the_values_matters(seed: int, scale: float, shift: float) -> None:
+    draw = np.random.default_rng(seed)
+    values = draw.integers(0, 1_000, size=(10, 6)).astype(float)
+    other = values * 2.0 ** np.round(np.log2(scale))
+    one, two = exchange([rows(values)], 5, 5), exchange([rows(other)], 5, 5)
+    assert one.p == two.p
+    assert equivalence([rows(values)], 5, 5).upper == pytest.approx(equivalence([rows(other)], 5, 5).upper)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_sides_and_the_order_of_their_runs_do_not_matter(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(10, 6))
+    order = np.concatenate([5 + draw.permutation(5), draw.permutation(5)])
+    one, two = exchange([rows(values)], 5, 5), exchange([rows(values[order])], 5, 5)
+    assert one.p == pytest.approx(two.p)

@@ -1,0 +1,268 @@
+"""Python environments from requirements and locks, made by the real uv, without executing anything of theirs."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from repro_tui.compare.environment import compare_environment, step_of
+from repro_tui.formats.lock_files import locked
+from repro_tui.formats.requirements import check_requirements, parse_requirements
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.inventory import Inventory, PythonPackage
+from repro_tui.model.record import Code, Environment, Record
+from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
+from repro_tui.rebuild.code import rebuild_code
+from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
+from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.support.cache import Cache, remove_tree
+from repro_tui.support.context import Context
+from tests.conftest import GitRepository
+from tests.templates import Templates
+from tests.wheels import wheel
+
+Rebuild = Callable[..., tuple[BuiltEnvironment, Part]]
+PROJECT = '[project]\nname = "credit"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = {}\n'
+
+
+def find_python(folder: Path) -> None:
+    """Where Pythons are shims, looking for one takes a second."""
+    find_interpreter(".".join(platform.python_version_tuple()[:2]), Context(Cache(folder)))
+
+
+@pytest.fixture
+def rebuild(git_repository: Callable[[str], GitRepository], context: Context, templates: Templates) -> Rebuild:
+    repository = git_repository("project")
+    known = templates.folder("interpreters", find_python)
+    shutil.copytree(known / "notes", context.cache.root / "notes")
+
+    def run(files: dict[str, str], python: str | None = None, **environment: str) -> tuple[BuiltEnvironment, Part]:
+        commit = repository.commit(files)
+        record = Record(
+            "a", "a", code=Code(str(repository.folder), commit), environment=Environment(python=python, **environment)
+        )
+        code, _ = rebuild_code(record, context)
+        return rebuild_python_environment(record, code, context)
+
+    return run
+
+
+def versions(built: BuiltEnvironment) -> dict[str, str]:
+    return {name: package.version for name, package in built.inventory.python_packages.items()}
+
+
+def test_an_empty_environment_needs_no_network(rebuild: Rebuild) -> None:
+    built, part = rebuild({"r.txt": "# nothing\n"}, requirements="r.txt")
+    assert versions(built) == {}
+    assert not part.cached
+    assert built.inventory.interpreter["version"].startswith("3.")
+    assert built.inventory.system["architecture"] == os.uname().machine
+    assert rebuild({"other": "x"}, requirements="r.txt")[1].cached
+
+
+@pytest.mark.network
+def test_requirements_are_installed_and_the_rest_is_told(rebuild: Rebuild) -> None:
+    built, part = rebuild({"r.txt": "python-dateutil==2.9.0\n"}, requirements="r.txt")
+    assert versions(built)["python-dateutil"] == "2.9.0"
+    assert "six" in versions(built)
+    assert any("1 packages were not recorded" in warning and "six==" in warning for warning in part.warnings)
+    assert part.matches == "unknown"
+
+
+@pytest.mark.network
+def test_hashes_are_verified(rebuild: Rebuild) -> None:
+    wrong = "six==1.16.0 --hash=sha256:" + "0" * 64 + "\n"
+    with pytest.raises(Inconclusive, match=r"cannot be (installed|resolved)"):
+        rebuild({"r.txt": wrong}, requirements="r.txt")
+
+
+@pytest.mark.network
+def test_both_kinds_of_lock_give_the_same_environment(rebuild: Rebuild, tmp_path: Path, context: Context) -> None:
+    project = tmp_path / "locking"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        PROJECT.format('["python-dateutil==2.9.0", "colorama; sys_platform == \'win32\'"]')
+    )
+    for words in (["lock"], ["export", "--format", "pylock.toml", "--output-file", "pylock.toml", "--no-emit-project"]):
+        subprocess.run([uv_binary(), "--no-config", "--quiet", *words], cwd=project, check=True)
+    files = {name: (project / name).read_text() for name in ("uv.lock", "pylock.toml", "pyproject.toml")}
+    one, part = rebuild(files, python="3.11", lock="uv.lock")
+    other, _ = rebuild(files, python="3.11", lock="pylock.toml")
+    assert set(versions(one)) == {"python-dateutil", "six"}
+    assert versions(one) == versions(other)
+    assert part.matches == "matches"
+    assert one.inventory.python_packages == other.inventory.python_packages
+
+
+def test_a_lock_from_elsewhere_than_an_index_is_told() -> None:
+    lock = b'version = 1\n[[package]]\nname = "p"\nversion = "1"\nsource = {virtual = "."}\n'
+    lock += b'dependencies = [{name = "x"}]\n'
+    lock += b'[[package]]\nname = "x"\nversion = "1"\nsource = {git = "https://h/x"}\n'
+    with pytest.raises(Inconclusive, match="takes x from a folder, a repository or a URL"):
+        locked(lock, "uv.lock", {})
+    for content in (b"not toml [", b"a = 1", b'lock-version = "1.0"\npackages = [{}]'):
+        with pytest.raises(Inconclusive):
+            locked(content, "uv.lock", {})
+
+
+def test_a_source_package_is_not_built_on_this_machine(
+    rebuild: Rebuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "executed"
+    links = tmp_path / "links"
+    links.mkdir()
+    setup = f"open({str(marker)!r}, 'w')\nfrom setuptools import setup\nsetup(name='evil', version='1.0')\n".encode()
+    with tarfile.open(links / "evil-1.0.tar.gz", "w:gz") as archive:
+        for name, content in (("setup.py", setup), ("PKG-INFO", b"Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")):
+            info = tarfile.TarInfo(f"evil-1.0/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    monkeypatch.setenv("UV_FIND_LINKS", str(links))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(Inconclusive, match="no wheel"):
+        rebuild({"r.txt": "evil==1.0\n"}, requirements="r.txt")
+    assert not marker.exists()
+
+
+def test_nothing_of_an_environment_is_executed_to_list_it(rebuild: Rebuild, tmp_path: Path, context: Context) -> None:
+    marker = tmp_path / "executed"
+    built, _ = rebuild({"r.txt": "# x\n"}, requirements="r.txt")
+    (site,) = Path(built.folder).glob("lib/python3*/site-packages")
+    for name in ("x.pth", "sitecustomize.py"):
+        (site / name).write_text(f"import os; open({str(marker)!r}, 'w')\n")
+    again, part = rebuild({"other": "y"}, requirements="r.txt")
+    assert not marker.exists()
+    assert not part.cached  # what was added is not what was built: the environment was made anew
+    assert not (site / "x.pth").exists()
+    assert again.key == built.key
+
+
+def test_modules_are_compiled_once_and_nothing_of_them_is_executed(
+    rebuild: Rebuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "executed"
+    runs = f"import os; open({str(marker)!r}, 'w')\n"
+    pin = wheel(tmp_path, "scorer", 1, code=runs, more={"scorer.pth": runs, "old.py": "print 'Python 2'\n"})
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    built, _ = rebuild({"r.txt": pin}, requirements="r.txt")
+    (site,) = Path(built.folder).glob("lib/python3*/site-packages")
+    (compiled,) = (site / "__pycache__").glob("*.pyc")
+    assert compiled.name.startswith("scorer.")
+    changed = int.from_bytes(compiled.read_bytes()[8:12], "little")
+    assert changed == int((site / "scorer.py").stat().st_mtime)  # else Python would compile it again
+    assert set(built.inventory.python_packages["scorer"].files) >= {"scorer.py", "scorer.pth", "old.py"}
+    assert not any(name.endswith(".pyc") for name in built.inventory.python_packages["scorer"].files)
+    assert not marker.exists()
+
+
+def test_a_python_that_is_not_here_is_told(rebuild: Rebuild) -> None:
+    with pytest.raises(Inconclusive, match=r"Python 3\.2 is not on this machine: it has 3\."):
+        rebuild({"r.txt": ""}, python="3.2", requirements="r.txt")
+
+
+def test_a_file_that_is_not_committed_is_told(rebuild: Rebuild) -> None:
+    with pytest.raises(Inconclusive, match="is not in the commit"):
+        rebuild({"a": ""}, requirements="absent.txt")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://evil/simple",
+        "-i https://evil/simple",
+        "--extra-index-url=https://evil",
+        "--find-links /tmp",
+        "--trusted-host x",
+        "-e .",
+        "-r other.txt",
+        "git+https://h/x",
+        "x @ https://h/x.whl",
+        "--config-settings=x",
+        "not a requirement!",
+    ],
+)
+def test_what_could_redirect_or_execute_is_refused(line: str) -> None:
+    mistakes = check_requirements(f"six==1.16.0\n{line}\n", "r.txt")
+    assert [mistake.place for mistake in mistakes] == ["r.txt: line 2"]
+
+
+def test_lines_are_read_as_pip_reads_them() -> None:
+    text = "# comment\nsix==1.16.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb  # why\n\n"
+    text += "attrs>=20; python_version < '3'\n"
+    lines, mistakes = parse_requirements(text, "r.txt")
+    assert mistakes == []
+    assert [(line.number, str(line.requirement), line.hashes, line.pinned) for line in lines] == [
+        (2, "six==1.16.0", ("sha256:aa", "sha256:bb"), True),
+        (6, 'attrs>=20; python_version < "3"', (), False),
+    ]
+
+
+# -- the area -----------------------------------------------------------------------------------------------------
+
+
+def workspace(**inventory: Any) -> Workspace:
+    environment = BuiltEnvironment("venv", "k", Inventory(**inventory))
+    return Workspace("k", "a", (), 1.0, environment, BuiltParameters({}))
+
+
+def test_packages_are_compared_by_version_and_by_files(context: Context) -> None:
+    a = workspace(
+        python_packages={
+            "numpy": PythonPackage("1.26.4", "index", "d1"),
+            "same": PythonPackage("1", "index", "d"),
+            "patched": PythonPackage("1", "index", "d1", {"m.py": "1", "n.py": "2"}),
+            "gone": PythonPackage("1"),
+        },
+        variables={"TZ": "UTC", "API_KEY": "one-secret-value"},
+    )
+    b = workspace(
+        python_packages={
+            "numpy": PythonPackage("2.1.3", "index", "d2"),
+            "same": PythonPackage("1", "index", "d"),
+            "patched": PythonPackage("1", "index", "d2", {"m.py": "1", "n.py": "3"}),
+        },
+        variables={"TZ": "UTC", "API_KEY": "another-secret-value"},
+        unknown={"system packages": "an RPM database"},
+    )
+    area = compare_environment(a, b, context)
+    found = {finding.path: finding for finding in area.findings}
+    assert (area.status, area.counts["same"]) == ("different", 2)
+    assert (found["packages", "numpy"].severity, found["packages", "numpy"].note) == ("important", "major release")
+    assert found["packages", "gone"].change == "removed"
+    assert [child.path for child in found["packages", "patched"].children] == [("packages", "patched", "n.py")]
+    assert found["system packages",].change == "unknown"
+    assert "secret" not in str(found["variables", "API_KEY"])
+    assert compare_environment(a, a, context).status == "same"
+    assert compare_environment(None, b, context).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("1.2.3", "2.0", "major release"),
+        ("1.3", "1.2", "minor release, downgrade"),
+        ("1.2.3", "1.2.4", "patch release"),
+        ("1.2.3", "1.2.3.post1", "other build of one release"),
+        ("x", "y", ""),
+    ],
+)
+def test_the_size_of_a_step(a: str, b: str, words: str) -> None:
+    assert step_of(a, b) == words
+
+
+def test_a_cache_that_lost_an_environment_makes_it_anew(rebuild: Rebuild) -> None:
+    built, _ = rebuild({"r.txt": "# x\n"}, requirements="r.txt")
+    remove_tree(Path(built.folder))
+    again, part = rebuild({"other": "y"}, requirements="r.txt")
+    assert Path(again.python).exists()
+    assert not part.cached
