@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from repro_tui.explain.lattice import Outcome, closure, search
+from repro_tui.explain.lattice import Response, closure, search
 
 SIZES = (10, 26, 50, 100, 200, 400)
 MOST_RUNS = 20_000  # where ddmin has not ended after these, it is given up
@@ -29,7 +29,7 @@ class TooMany(Exception):
 
 
 @dataclass
-class Case:
+class SearchCase:
     """`declared` are the needs that metadata tell; `clashes` pairs of which the first crashes without the second."""
 
     items: tuple[str, ...]
@@ -60,7 +60,7 @@ class Case:
         return closure(self.guilty, {name: frozenset(needed) for name, needed in needs.items()})
 
 
-def make(count: int, guilty: int, clashes: int, seed: int) -> Case:
+def make(count: int, guilty: int, clashes: int, seed: int) -> SearchCase:
     """Needs as packages have them: most need none, few need many, and now and then some need each other."""
     chance = random.Random(seed)
     items = tuple(f"p{number:03}" for number in range(count))
@@ -74,21 +74,21 @@ def make(count: int, guilty: int, clashes: int, seed: int) -> Case:
         declared.setdefault(other, set()).add(one)
     pairs = tuple((pair[0], pair[1]) for pair in (chance.sample(items, 2) for _ in range(clashes)))
     needs = {name: frozenset(needed - {name}) for name, needed in declared.items()}
-    return Case(items, needs, frozenset(chance.sample(items, guilty)), pairs)
+    return SearchCase(items, needs, frozenset(chance.sample(items, guilty)), pairs)
 
 
 # -- the ways -------------------------------------------------------------------------------------------------------
 
 
-def ours(case: Case) -> Set | None:
-    def test(sets: Sequence[Set]) -> list[Outcome]:
-        return [Outcome(state := case.test(chosen), restores=state is False) for chosen in sets]
+def ours(case: SearchCase) -> Set | None:
+    def test(sets: Sequence[Set]) -> list[Response]:
+        return [Response(state := case.test(chosen), restores=state is False) for chosen in sets]
 
     found = search(case.items, case.declared, test)
     return frozenset(found.names) if found.sufficient else None
 
 
-def ddmin(case: Case) -> Set | None:
+def ddmin(case: SearchCase) -> Set | None:
     """The smallest set of things from B that is still B, as `ddmin` finds it."""
     left, parts = list(case.items), 2
     while len(left) > 1:
@@ -108,15 +108,15 @@ def ddmin(case: Case) -> Set | None:
     return frozenset(left)
 
 
-def one_at_a_time(case: Case) -> Set | None:
+def one_at_a_time(case: SearchCase) -> Set | None:
     """Each thing of B alone in A; no answer where none of them makes B."""
     return frozenset(item for item in case.items if case.test(frozenset({item}))) or None
 
 
-WAYS: dict[str, Callable[[Case], Set | None]] = {"ours": ours, "ddmin": ddmin, "one at a time": one_at_a_time}
+WAYS: dict[str, Callable[[SearchCase], Set | None]] = {"ours": ours, "ddmin": ddmin, "one at a time": one_at_a_time}
 
 
-def measure(way: Callable[[Case], Set | None], case: Case) -> tuple[int, int, bool]:
+def measure(way: Callable[[SearchCase], Set | None], case: SearchCase) -> tuple[int, int, bool]:
     """Runs, how many of them were unresolved, and whether the answer is right."""
     case.known = {frozenset(): False, frozenset(case.items): True}
     try:

@@ -115,12 +115,12 @@ def peak() -> float:
 
 async def ours(folder: Path) -> dict[str, float]:
     """Opens the differing cells, and scrolls a hundred pages through them."""
-    from repro_tui.audit.folder import open_audit
+    from repro_tui.audit.folder import open_folder
     from repro_tui.tui.app import Auditor
     from repro_tui.tui.screens.predictions import PredictionsScreen
     from repro_tui.tui.widgets.grid import Grid
 
-    app = Auditor(open_audit(folder))
+    app = Auditor(open_folder(folder))
     async with app.run_test(size=(120, 40)) as pilot:
         before = peak()
         began = time.monotonic()

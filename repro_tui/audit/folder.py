@@ -128,7 +128,7 @@ def engine_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def open_audit(path: str | Path) -> AuditFolder:
+def open_folder(path: str | Path) -> AuditFolder:
     """The audit in a folder, or whose report.json is given. Raises Refused where there is none."""
     path = Path(path)
     folder = path.parent if path.name == "report.json" and path.is_file() else path

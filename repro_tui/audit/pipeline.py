@@ -12,7 +12,6 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from repro_tui import __version__
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.inputs import Inputs, take_inputs
 from repro_tui.audit.side import SideState
@@ -26,6 +25,7 @@ from repro_tui.model.request import Request
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain
 from repro_tui.support.text import plural
+from repro_tui.version import __version__
 
 FIRST_REPEAT = 2
 
@@ -187,14 +187,14 @@ class Audit:
 
     def _causes(self, a: SideState, b: SideState, area: PredictionsArea, inputs: Inputs) -> Causes:
         """What made the predictions move, or why that is not asked."""
-        from repro_tui.explain.pair import Pair
+        from repro_tui.explain.pair import AuditedPair
         from repro_tui.explain.search import find_causes
 
         folder = self.folder / "explain"
         if a.workspace is None or b.workspace is None or a.failed or b.failed:
             return no_causes("there are no predictions of both sides: no cause can be looked for")
         runs, settings = (tuple(a.runs), tuple(b.runs)), self.request.settings
-        pair = Pair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
+        pair = AuditedPair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
         context = self.context.for_side("", folder)
         with self._stage("explain"), context.step("explain", "looking for the cause") as step:
             try:

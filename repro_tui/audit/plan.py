@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from repro_tui import __version__
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
+from repro_tui.version import __version__
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from repro_tui import __version__
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
 from repro_tui.audit.inputs import Inputs, take_inputs
@@ -21,6 +20,7 @@ from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.run import Run
 from repro_tui.support.plain import write_json
+from repro_tui.version import __version__
 
 AREA_STEPS = ("code", "environment", "parameters", "data")
 

@@ -54,11 +54,11 @@ def with_keys(page: str) -> str:
 
 
 async def _picture(folder: Path, keys: list[str], target: Path) -> None:
-    from repro_tui.audit.folder import open_audit
+    from repro_tui.audit.folder import open_folder
     from repro_tui.tui.app import Auditor
     from repro_tui.tui.config import InterfaceConfig
 
-    app = Auditor(open_audit(folder), InterfaceConfig("repro-dark", mouse=True, keys={}))
+    app = Auditor(open_folder(folder), InterfaceConfig("repro-dark", mouse=True, keys={}))
     async with app.run_test(size=(120, 34)) as pilot:
         for key in keys:
             await pilot.press(key)

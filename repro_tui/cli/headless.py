@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.follow import follow_events, how_it_died
 from repro_tui.audit.launch import stop
 from repro_tui.cli.progress import Progress, progress_for
 from repro_tui.model.errors import Cancelled
@@ -17,7 +17,6 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import write_report
 from repro_tui.support.text import show
 
-POLL_S = 0.02
 OPTIONS = {"report": "json"}  # the options that are not named as their reporter
 
 
@@ -74,31 +73,15 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:
-    offset, last = 0, False
-    while True:
-        events, offset = folder.events(offset)
+    for events in follow_events(folder):
         progress.take(events)
         if received:
             raise Cancelled(received[0])
-        if last:
-            return
-        if any(event.kind == "end" for event in events):
-            while folder.engine_alive():  # its last words are written: it is about to be gone
-                time.sleep(POLL_S / 4)
-            return
-        last = not folder.engine_alive()  # then read once more what it wrote before it went
-        if not last:
-            time.sleep(POLL_S)
 
 
 def _died(folder: AuditFolder) -> int:
-    """The engine ended without a report: say at which step, and why as far as it told."""
-    events, _ = folder.events()
-    end = next((event for event in events if event.kind == "end"), None)
-    steps = [event for event in events if event.kind == "step"]
-    where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
-    why = f": {end.text}" if end and end.text else ""
-    status = int(end.detail.get("exit_status", 3)) if end else 3
-    print(f"repro-tui: the audit ended without a report at {show(where)}{show(why)}", file=sys.stderr)
-    print(f"repro-tui: see {folder.path}/engine.log; run it again to go on from what is cached", file=sys.stderr)
+    """The engine ended without a report: say at which step, and why as far as it says."""
+    message, remedy, status = how_it_died(folder)
+    print(f"repro-tui: {message}", file=sys.stderr)
+    print(f"repro-tui: {remedy}", file=sys.stderr)
     return status if status > 128 else 3

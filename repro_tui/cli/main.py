@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from repro_tui import __version__
+from repro_tui.version import __version__
 
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),

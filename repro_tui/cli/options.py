@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from repro_tui.model.run import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
-AREA_WORDS = ("code", "environment", "parameters", "data", "predictions", "any", "none")
-LEAST_LIMIT = 512 << 20
 FORMATS = ("report", "junit", "markdown", "html")
 
 
@@ -155,7 +153,7 @@ def run_options(command: F) -> F:
 
 def settings_of(options: dict[str, Any]) -> Settings:
     """The engine's settings from the command line's options. Raises click.BadParameter."""
-    from repro_tui.model.request import Settings, Tolerance
+    from repro_tui.model.request import LEAST_MEMORY_LIMIT, Settings, Tolerance
     from repro_tui.support.registry import names
 
     runner = options["runner"]
@@ -174,7 +172,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
         isolation=options["isolation"],
         network=options["network"],
         limits=_limits(options["memory"]),
-        memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_LIMIT),
+        memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_MEMORY_LIMIT),
         seed=options["seed"],
         fail_on=_areas(options.get("fail_on", "predictions")),
         explain=bool(options.get("explain") or options.get("explain_masked")),
@@ -196,6 +194,8 @@ def _words(text: str | None) -> tuple[str, ...]:
 
 
 def _areas(text: str) -> tuple[str, ...]:
+    from repro_tui.model.request import AREA_WORDS
+
     words = _words(text)
     unknown = [word for word in words if word not in AREA_WORDS]
     if unknown or not words:

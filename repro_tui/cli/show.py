@@ -19,14 +19,14 @@ def command(ctx: click.Context, /, folder: str, **options: Any) -> None:
 
     FOLDER is an audit's folder (or its id, as `repro-tui list` shows it), REPORT its report.json.
     """
-    from repro_tui.audit.folder import open_audit
+    from repro_tui.audit.folder import open_folder
     from repro_tui.cli.interface import has_terminal, open_audit_screen
     from repro_tui.support.paths import audits_root
 
     targets = targets_of(options)
     path = Path(folder)
     by_id = audits_root() / folder
-    found = open_audit(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
+    found = open_folder(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
     if targets or not has_terminal():
         from repro_tui.cli.headless import follow
 

@@ -35,7 +35,7 @@ def standing_folder(context: Context) -> Iterator[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ClientChild:
     """A system that is asked: its name as it is said, what to do where it does not answer, and the time in seconds."""
 
     name: str
@@ -63,7 +63,7 @@ class Asked:
         return answer
 
 
-def must_answer(uri: str, variable: str, asked: Asked) -> None:
+def must_answer(uri: str, variable: str, asked: ClientChild) -> None:
     """Raises Inconclusive at once where nothing listens at a server's address, which the variable names; what a proxy
     leads to is not tried."""
     try:

@@ -59,7 +59,7 @@ def server_of(url: str, prefix: str) -> Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HttpQuestion:
     """One question: `body` is the file that is sent, `answer` the name of the file that takes what comes back.
 
     `words` say in the log what is asked. Of an optional question any status is an answer.
@@ -74,7 +74,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HttpOutcome:
     """How it ended. `statuses` are HTTP's, one a question, 0 where there was no answer. `failed` says what stopped it
     ("" where nothing did), `words` at which question, and `status` with which status of HTTP; `silence` why an optional
     question has no answer."""
@@ -95,7 +95,7 @@ class Job:
     """What an asker does: waits until the server is ready (at most `wait_s`), then asks."""
 
     server: Server
-    asks: tuple[Ask, ...] = ()
+    asks: tuple[HttpQuestion, ...] = ()
     ready: tuple[str, ...] = ()
     strict: bool = True
     wait_s: float = 10.0
@@ -115,7 +115,7 @@ class Job:
 
 def ask_from_here(
     job: Job, folder: Path, cancel: CancelToken, timeout_s: float, on_line: Callable[[str], None] | None = None
-) -> Asked:
+) -> HttpOutcome:
     """Asks from this machine, in a child that may take 1 GiB; job and answers are files of `folder`, which is ours."""
     (folder / "result.json").unlink(missing_ok=True)
     path = folder / "job.json"
@@ -131,16 +131,16 @@ def ask_from_here(
         on_line=on_line,
     )
     if done.timed_out:
-        return Asked(failed="it had not answered everything in time", timed_out=True)
+        return HttpOutcome(failed="it had not answered everything in time", timed_out=True)
     return read_result(folder, done.text)
 
 
-def read_result(folder: Path, said: str = "") -> Asked:
+def read_result(folder: Path, said: str = "") -> HttpOutcome:
     """What an asker left in `folder`; nobody trusts one that ran inside a container. `said` are its last words."""
     try:
         told = json.loads(read_regular(folder / "result.json", MOST_RESULT))
         failed = told["failed"] or {}
-        return Asked(
+        return HttpOutcome(
             host=str(told["host"]),
             port=int(told["port"]),
             statuses=tuple(int(status) for status in told["statuses"]),

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from repro_tui.clients.client_child import Asked, must_answer, standing_folder
+from repro_tui.clients.client_child import ClientChild, must_answer, standing_folder
 from repro_tui.clients.mlflow_stores import opened, registry_uri, tracking_uri
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.paths import import_root
 from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
 
@@ -23,7 +24,7 @@ DO = "check the address in MLFLOW_TRACKING_URI, that its server runs, and that i
 def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of clients.mlflow_child. Raises Inconclusive where MLflow does not answer, or says no."""
     _learn_secrets(context)
-    asked = Asked(f"MLflow at {where(context)}", DO, TIMEOUT_S[what])
+    asked = ClientChild(f"MLflow at {where(context)}", DO, TIMEOUT_S[what])
     must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", asked)
     with standing_folder(context) as standing:
         words = ("repro_tui.clients.mlflow_child", what, subject, str(folder))
@@ -68,8 +69,6 @@ def _artifact_key(uri: str, context: Context) -> str:
 
 def _environment(context: Context, standing: Path) -> dict[str, str]:
     """The user's own, which the client may need for its stores, and what keeps it quiet and quick to give up."""
-    import repro_tui
-
     registry = registry_uri(context)
     return (
         os.environ
@@ -84,7 +83,7 @@ def _environment(context: Context, standing: Path) -> dict[str, str]:
             "DO_NOT_TRACK": "1",
             "GIT_PYTHON_REFRESH": "quiet",
             "TMPDIR": str(standing),
-            "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+            "PYTHONPATH": str(import_root()),
             "PYTHONWARNINGS": "ignore",
         }
     )

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from repro_tui.clients.client_child import Asked, must_answer, standing_folder
+from repro_tui.clients.client_child import ClientChild, must_answer, standing_folder
 from repro_tui.support.context import Context
+from repro_tui.support.paths import import_root
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 
@@ -20,7 +21,7 @@ DO = "check WANDB_BASE_URL, WANDB_API_KEY (or run wandb login), and that you may
 def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of clients.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
     context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
-    asked = Asked(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
+    asked = ClientChild(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
     if address := _address():
         must_answer(address, "WANDB_BASE_URL", asked)
     with standing_folder(context) as standing:
@@ -41,8 +42,6 @@ def _address() -> str:
 
 def _environment(standing: Path) -> dict[str, str]:
     """The user's own, which names server and key, with every folder that W&B writes in put elsewhere."""
-    import repro_tui
-
     folders = {f"WANDB_{name}": str(standing) for name in ("DIR", "CACHE_DIR", "DATA_DIR")}
     return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_RUN")} | {
         **folders,
@@ -51,6 +50,6 @@ def _environment(standing: Path) -> dict[str, str]:
         "WANDB_CONSOLE": "off",
         "TMPDIR": str(standing),
         "DO_NOT_TRACK": "1",
-        "PYTHONPATH": str(Path(repro_tui.__file__).parent.parent),
+        "PYTHONPATH": str(import_root()),
         "PYTHONWARNINGS": "ignore",
     }

@@ -1,5 +1,1 @@
-"""Run × Run to findings: five areas, tolerances, noise. Called itself, it compares two tables: see `tables.compare`."""
-
-from repro_tui.support.callable_package import call_as
-
-call_as(__name__, "tables", "compare")
+"""Run × Run to findings: one file an area, and rooms for rows, columns, noise, truth and slices."""

@@ -17,16 +17,16 @@ SHORT = 16
 
 def data_tree(name: tuple[str, ...], leaves: Sequence[Finding], sides: tuple[Files, Files]) -> tuple[Finding, ...]:
     """The findings of an item's files, each below the folder that it lies in. A leaf's path stays what it is."""
-    return _below(name, "", leaves, (_Side.of(sides[0]), _Side.of(sides[1])))
+    return _below(name, "", leaves, (_TreeSide.of(sides[0]), _TreeSide.of(sides[1])))
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _TreeSide:
     files: Files
     names: list[str]
 
     @classmethod
-    def of(cls, files: Files) -> _Side:
+    def of(cls, files: Files) -> _TreeSide:
         return cls(files, sorted(files))
 
     def told(self, folder: str) -> str | None:
@@ -39,7 +39,7 @@ class _Side:
 
 
 def _below(
-    name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_Side, _Side]
+    name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_TreeSide, _TreeSide]
 ) -> tuple[Finding, ...]:
     """What lies in one folder: its own files, and the folders in it."""
     groups: dict[str, list[Finding]] = {}
@@ -53,7 +53,9 @@ def _below(
     )
 
 
-def _folder(name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_Side, _Side]) -> Finding:
+def _folder(
+    name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_TreeSide, _TreeSide]
+) -> Finding:
     changes: set[Change] = {leaf.change for leaf in leaves}
     a, b = (side.told(folder) for side in sides)
     change: Change = changes.pop() if len(changes) == 1 and not (a and b) else "changed"

@@ -21,8 +21,8 @@ from repro_tui.compare.noise.own import Bits, by_chance, mark
 from repro_tui.compare.noise.verdict import (
     FEWEST,
     STILL,
-    Measured,
     RunColumn,
+    RunDistances,
     is_deterministic,
     judge,
     judge_columns,
@@ -328,7 +328,7 @@ class _Comparison:
         }
 
 
-def _in_question(measured: Measured, wanted: dict[str, RunColumn], columns: Sequence[Column]) -> set[str]:
+def _in_question(measured: RunDistances, wanted: dict[str, RunColumn], columns: Sequence[Column]) -> set[str]:
     """The columns that are over their tolerance, in the runs that were compared cell by cell or in others: only these
     are judged. A column of which every run is within the tolerance of A's first is the same, however steadily it is
     shifted."""
@@ -374,7 +374,7 @@ def _not_comparable(area: PredictionsArea, noise: Noise, what: str, do: str, *, 
     )
 
 
-def _within(measured: Measured, wanted: dict[str, RunColumn], column: Column) -> float | None:
+def _within(measured: RunDistances, wanted: dict[str, RunColumn], column: Column) -> float | None:
     return measured.largest_within[wanted[column.name].name] if column.name in wanted else None
 
 

@@ -27,7 +27,7 @@ FIELDS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ProjectedColumn:
     """One output column to be measured, with the rule that says when two of its values are the same."""
 
     name: str
@@ -103,7 +103,7 @@ class Projector:
     """
 
     def __init__(
-        self, a: Path, b: Path, key: Sequence[str], columns: Sequence[Measured], scratch: Path, memory: int
+        self, a: Path, b: Path, key: Sequence[str], columns: Sequence[ProjectedColumn], scratch: Path, memory: int
     ) -> None:
         self.a, self.key, self.columns = a, tuple(key), tuple(columns)
         stack = ExitStack()
@@ -134,7 +134,7 @@ def _column(group: Sequence[Any]) -> ColumnProjection:
     return ColumnProjection(along, length, missing, *(int(value) for value in group[3:]))
 
 
-def _check(a: Path, third: Path, key: Sequence[str], columns: Sequence[Measured]) -> None:
+def _check(a: Path, third: Path, key: Sequence[str], columns: Sequence[ProjectedColumn]) -> None:
     schema, rows = pq.read_schema(third), pq.read_metadata(third).num_rows
     missing = [name for name in (*key, *(c.name for c in columns)) if name not in schema.names]
     if missing:
@@ -153,7 +153,7 @@ def _statement(fields: Sequence[str], key: Sequence[str]) -> str:
     return f"SELECT count(*), {', '.join(fields)} FROM a JOIN b ON {on('b')} JOIN s ON {on('s')}"  # noqa: S608
 
 
-def _fields(column: Measured, a: Path) -> tuple[str, ...]:
+def _fields(column: ProjectedColumn, a: Path) -> tuple[str, ...]:
     """Along, length, missing, and the four counts, in SQL."""
     kind = pq.read_schema(a).field(column.name).type
     one, two, third = (f"{side}.{quoted(column.name)}" for side in ("a", "b", "s"))

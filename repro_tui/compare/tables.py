@@ -50,11 +50,11 @@ class Comparison:
         return pd.read_parquet(self.folder / DIFFERENCES)
 
 
-def compare(
+def compare_tables(
     a: Table | Sequence[Table],
     b: Table | Sequence[Table],
     *,
-    key: Sequence[str] = (),
+    key: str | Sequence[str] = (),
     atol: float | None = None,
     rtol: float | None = None,
     columns: Mapping[str, Mapping[str, Any]] | None = None,
@@ -62,16 +62,7 @@ def compare(
     memory_limit: int = MEMORY_LIMIT,
     folder: str | Path | None = None,
 ) -> Comparison:
-    """Compares two tables of predictions cell by cell, or the runs of two sides.
-
-    `a` and `b` are files (CSV, Parquet, JSON Lines, Arrow or .npy), pandas frames or Arrow tables; `key` names the
-    columns that identify a row (none: rows are matched by position). A list holds several runs of a side, each from a
-    fresh process: noise is then told from drift by the rule of an audit, which starts with 2 runs a side and may want
-    3, 5 or 10 (`Comparison.more`). `columns` maps a column to `kind`, `atol`, `rtol`, `compute_type`, `reduction`,
-    `threshold`, `vector` or `ignore`, as in a record; `truth` is the column that holds what is true of a row.
-    `memory_limit` is in bytes. What differs is kept in `folder` (default: a temporary one). Raises Refused where an
-    input is not a table or a column rule is not valid.
-    """
+    """What `repro_tui.compare` does."""
     place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
     place.mkdir(parents=True, exist_ok=True)
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, Layout, data_mounts, layout
+from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts, layout
 from repro_tui.execute.limits import memory_limited
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
@@ -75,7 +75,7 @@ class _Container:
         return self.folder / "out"
 
     @property
-    def places(self) -> Layout:
+    def places(self) -> RunPaths:
         """Where the run finds its things."""
         return layout(self.workspace, self.inputs)
 

@@ -22,7 +22,7 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RunPaths:
     """Where the predict step finds its things; every path is as it sees them."""
 
     working_dir: str
@@ -32,12 +32,12 @@ class Layout:
     data: str
 
 
-def layout(workspace: Workspace, inputs: Path) -> Layout:
+def layout(workspace: Workspace, inputs: Path) -> RunPaths:
     """The fixed places of a sandbox that can mount, the same on both sides."""
     working = working_dir(workspace)
     root = PurePosixPath(workspace.root)
     params = str(root / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
-    return Layout(
+    return RunPaths(
         working_dir=working,
         inputs=str(root / "inputs" / inputs.name),
         output=str(root / "output" / OUTPUT_NAME),
@@ -46,10 +46,10 @@ def layout(workspace: Workspace, inputs: Path) -> Layout:
     )
 
 
-def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> Layout:
+def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> RunPaths:
     """The real places on this machine, for a run without a sandbox."""
     working = str(Path(workspace.tree or output.parent) / workspace.subdirectory)
-    return Layout(working, str(inputs), str(output), workspace.parameters.file, working)
+    return RunPaths(working, str(inputs), str(output), workspace.parameters.file, working)
 
 
 def working_dir(workspace: Workspace) -> str:
@@ -59,7 +59,7 @@ def working_dir(workspace: Workspace) -> str:
     return str(PurePosixPath(workspace.root) / "code" / workspace.subdirectory)
 
 
-def data_mounts(workspace: Workspace, places: Layout) -> Iterator[tuple[str, str]]:
+def data_mounts(workspace: Workspace, places: RunPaths) -> Iterator[tuple[str, str]]:
     """What is mounted read-only for the data, source and target, outer folders first.
 
     An absolute path is mounted as a whole, and hides what the image has there. A relative one is laid over the code
@@ -91,7 +91,7 @@ def fixed_variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def command(workspace: Workspace, places: Layout, settings: Settings) -> tuple[list[str], dict[str, str]]:
+def command(workspace: Workspace, places: RunPaths, settings: Settings) -> tuple[list[str], dict[str, str]]:
     """The argument list and the whole environment of the predict step; nothing of the host's comes in.
 
     Raises Inconclusive where the command has a placeholder that the workspace has no value for.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.clients.docker_engine import audit_labels
-from repro_tui.execute.command import HOST_NAME, Layout, data_mounts
+from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
@@ -50,7 +50,7 @@ def output_folder(outer: Path) -> Iterator[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class ContainerSpec:
     """What a container is made of. `shown` are folders of ours that it sees read-only, by their path inside;
     `temporary` the folders beside /tmp that it may write to until it ends."""
 
@@ -59,7 +59,7 @@ class Box:
     inputs: Path
     output: Path
     context: Context
-    places: Layout
+    places: RunPaths
     shown: tuple[tuple[Path, str], ...] = ()
     temporary: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from typing import Any
 from repro_tui.clients.docker_engine import engine
 from repro_tui.execute.collect import collect
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
-from repro_tui.execute.container import Box, killed_for_memory, output_folder
+from repro_tui.execute.container import ContainerSpec, killed_for_memory, output_folder
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
@@ -33,7 +33,7 @@ class DockerRunner:
             output_folder(context.folder / f"output-{number}") as output,
             engine() as client,
         ):
-            box = Box(client, workspace, inputs, output, context, layout(workspace, inputs))
+            box = ContainerSpec(client, workspace, inputs, output, context, layout(workspace, inputs))
             run = _Predicted(box, number, step).run()
             step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
             step.failed = run.status != "succeeded"
@@ -42,7 +42,7 @@ class DockerRunner:
 
 @dataclass(frozen=True, slots=True)
 class _Predicted:
-    box: Box
+    box: ContainerSpec
     number: int
     step: Step
 

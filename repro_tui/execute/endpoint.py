@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from repro_tui.clients.http import Ask, Asked, ask_from_here, server_of
+from repro_tui.clients.http import HttpOutcome, HttpQuestion, ask_from_here, server_of
 from repro_tui.execute.collect import collect
 from repro_tui.execute.local import fresh_folder
 from repro_tui.execute.protocols.base import Codec
@@ -70,7 +70,7 @@ class _Here:
         path.write_bytes(body)
         return str(path)
 
-    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Asks, once the server is ready."""
         limit = self.workspace.timeout_s
         left = limit - (time.monotonic() - self.began)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from repro_tui.execute.collect import collect
-from repro_tui.execute.command import OUTPUT_NAME, Layout, command
+from repro_tui.execute.command import OUTPUT_NAME, RunPaths, command
 from repro_tui.execute.limits import limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox, choose
@@ -31,7 +31,7 @@ class LocalRunner:
             return run_once(Sandbox(choose(context.settings), workspace, inputs, output, context), number)
 
 
-class Box(Protocol):
+class RunBox(Protocol):
     """What a run is executed in."""
 
     @property
@@ -50,7 +50,7 @@ class Box(Protocol):
         ...
 
     @property
-    def places(self) -> Layout:
+    def places(self) -> RunPaths:
         """Where the run finds its things."""
         ...
 
@@ -79,7 +79,7 @@ def fresh_folder(folder: Path) -> Iterator[None]:
         remove_tree(folder)
 
 
-def run_once(box: Box, number: int) -> Run:
+def run_once(box: RunBox, number: int) -> Run:
     """One run of the box's workspace, as a step."""
     with box.context.step(f"run {number}", " ".join(box.workspace.command)) as step:
         run = _run(box, number, step)
@@ -88,7 +88,7 @@ def run_once(box: Box, number: int) -> Run:
         return run
 
 
-def _run(box: Box, number: int, step: Step) -> Run:
+def _run(box: RunBox, number: int, step: Step) -> Run:
     workspace, context = box.workspace, box.context
     isolation = box.probe()
     places = box.places
@@ -112,7 +112,7 @@ def _run(box: Box, number: int, step: Step) -> Run:
     return _ended(box, number, done, log, isolation)
 
 
-def _ended(box: Box, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
+def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
     limit = box.context.settings.limits.memory
     status: RunStatus = "succeeded"
     what = do = ""

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, Layout, layout, plain_layout
+from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, RunPaths, layout, plain_layout
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Isolation, IsolationKind
@@ -47,7 +47,7 @@ class Sandbox:
     context: Context
 
     @property
-    def places(self) -> Layout:
+    def places(self) -> RunPaths:
         """Where the run finds its things."""
         if self.kind == "bubblewrap":
             return layout(self.workspace, self.inputs)

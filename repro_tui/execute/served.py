@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.clients.docker_engine import CUT, engine
-from repro_tui.clients.http import ASKER, Ask, Asked, Server, read_result
+from repro_tui.clients.http import ASKER, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_WORDS, collect
 from repro_tui.execute.command import ROOT, command, layout
-from repro_tui.execute.container import NOBODY, Box, killed_for_memory, output_folder, remove
+from repro_tui.execute.container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
@@ -51,7 +51,9 @@ def run_served(workspace: Workspace, inputs: Path, number: int, context: Context
         shown.mkdir(mode=0o755)
         shutil.copyfile(ASKER, shown / "asker.py")
         places = layout(workspace, inputs)
-        box = Box(client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY)
+        box = ContainerSpec(
+            client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY
+        )
         run = _Served(box, shown, number, step).run()
         step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
         step.failed = run.status != "succeeded"
@@ -60,7 +62,7 @@ def run_served(workspace: Workspace, inputs: Path, number: int, context: Context
 
 @dataclass(slots=True)
 class _Served:
-    box: Box
+    box: ContainerSpec
     shown: Path
     number: int
     step: Step
@@ -129,7 +131,7 @@ class _Served:
         )
 
 
-def _entry(box: Box) -> tuple[dict[str, str], dict[str, Any]]:
+def _entry(box: ContainerSpec) -> tuple[dict[str, str], dict[str, Any]]:
     """The server's environment, and what starts it: the recorded command, else the image's own."""
     arguments, environment = command(box.workspace, box.places, box.context.settings)
     if arguments:
@@ -145,7 +147,7 @@ def _entry(box: Box) -> tuple[dict[str, str], dict[str, Any]]:
 class _Inside:
     """Asks from inside the container."""
 
-    box: Box
+    box: ContainerSpec
     container: str
     shown: Path
     log: RunLog
@@ -165,7 +167,7 @@ class _Inside:
         (self.shown / name).write_bytes(body)
         return str(ROOT / "ask" / name)
 
-    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Asks, once the server is ready."""
         limit = self.box.workspace.timeout_s
         server = self.server if self.sent else Server(port=self.box.workspace.predict.port, ports=codec.ports)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repro_tui.explain import factors
 from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
-from repro_tui.explain.execution import Asked
+from repro_tui.explain.execution import HybridRequest
 from repro_tui.explain.game import Value
 from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.inside.commits import SHORT, Way, way_between
@@ -18,7 +18,7 @@ from repro_tui.explain.inside.packages import inside_environment, releases_of
 from repro_tui.explain.inside.parameters import inside_parameters, inside_variables
 from repro_tui.explain.inside.rows import inside_rows
 from repro_tui.explain.inside.values import inside_values
-from repro_tui.explain.lattice import Outcome, search
+from repro_tui.explain.lattice import Response, search
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.trials import Trials
 from repro_tui.explain.window import Change, last_change
@@ -63,7 +63,7 @@ class Drill:
             return
         ruler = ends or self.ends
 
-        def test(sets: Sequence[frozenset[str]]) -> list[Outcome]:
+        def test(sets: Sequence[frozenset[str]]) -> list[Response]:
             asked = [self._asked(inside, chosen, ruler) for chosen in sets]
             values = self.trials.values(f"inside {inside.factor}", asked, ruler)
             return [outcome_of(value) for value in values]
@@ -71,21 +71,21 @@ class Drill:
         watch = self._watch(inside.where or inside.factor, "things")
         yield CulpritGroup(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
 
-    def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> Asked:
+    def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> HybridRequest:
         known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(chosen), ())
         words = tuple(" ".join(inside.path(item)) for item in inside.items if item in chosen)
 
         def make(context: Context) -> Parts:
             return inside.parts(self.trials.parts(self.others, context), chosen, context)
 
-        return Asked(words, lambda context: hybrid(make(context), context), known)
+        return HybridRequest(words, lambda context: hybrid(make(context), context), known)
 
     # -- ways ---------------------------------------------------------------------------------------------------
 
     def _walk(self, stage: str, names: Sequence[str], place: Place, ends: Ruler) -> Change:
         """Where on a way from one end to the other the outputs become those of the other."""
 
-        def test(points: Sequence[int]) -> list[Outcome]:
+        def test(points: Sequence[int]) -> list[Response]:
             asked = [self._at(names, at, place, ends) for at in points]
             values = self.trials.values(stage, asked, ends)
             return [outcome_of(value) for value in values]
@@ -104,13 +104,13 @@ class Drill:
     def _runs(self, names: Sequence[str], place: Place, at: int, ends: Ruler) -> tuple[Path, ...]:
         return self.trials.executor.outcomes([self._at(names, at, place, ends)], len(ends.low))[0].runs
 
-    def _at(self, names: Sequence[str], at: int, place: Place, ends: Ruler) -> Asked:
+    def _at(self, names: Sequence[str], at: int, place: Place, ends: Ruler) -> HybridRequest:
         known = {0: tuple(ends.low), len(names) - 1: tuple(ends.high)}.get(at, ())
 
         def make(context: Context) -> Parts:
             return place(self.trials.parts(self.others, context), at, context)
 
-        return Asked((names[at],), lambda context: hybrid(make(context), context), known)
+        return HybridRequest((names[at],), lambda context: hybrid(make(context), context), known)
 
     # -- the data -----------------------------------------------------------------------------------------------
 
@@ -211,9 +211,9 @@ class Drill:
                 yield from self._things(inside, between)
 
 
-def outcome_of(value: Value) -> Outcome:
+def outcome_of(value: Value) -> Response:
     """A hybrid's value as the searches take it."""
-    return Outcome(None if value.score is None else value.reproduces, value.why, value.restores)
+    return Response(None if value.score is None else value.reproduces, value.why, value.restores)
 
 
 def _is_whole(change: Change, rest: Ruler | None) -> bool:

@@ -31,7 +31,7 @@ _PASSING = ("timed-out", "out-of-memory")  # another day it may end otherwise: s
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HybridRequest:
     """A hybrid to be run: what it has from B, in words, and how it is made. `known` are runs that there are already."""
 
     from_b: tuple[str, ...]
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class HybridResult:
     """The normalised predictions of a hybrid's runs, or why there are none."""
 
     runs: tuple[Path, ...] = ()
@@ -57,13 +57,13 @@ class Executor:
     budget: Budget
     runs: int = 0
     cached: int = 0
-    _ended: dict[tuple[str, int], Outcome] = field(default_factory=dict)
+    _ended: dict[tuple[str, int], HybridResult] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.context.folder.mkdir(exist_ok=True, mode=0o700)
 
-    def outcomes(self, asked: Sequence[Asked], wanted: int = 1) -> list[Outcome]:
+    def outcomes(self, asked: Sequence[HybridRequest], wanted: int = 1) -> list[HybridResult]:
         """What each of these yields in `wanted` runs, in their order, as many at once as there is room for.
 
         Raises Cancelled, and BudgetSpent where there is no budget for a run that has to be made.
@@ -72,22 +72,22 @@ class Executor:
             futures = [pool.submit(self._outcome, one, wanted) for one in asked]
         return [future.result() for future in futures]
 
-    def _outcome(self, asked: Asked, wanted: int) -> Outcome:
+    def _outcome(self, asked: HybridRequest, wanted: int) -> HybridResult:
         if len(asked.known) >= wanted:
-            return Outcome(asked.known[:wanted])
+            return HybridResult(asked.known[:wanted])
         try:
             workspace = asked.make(replace(self.context, emit=ignore_events))
         except (Inconclusive, Refused, OSError) as error:
-            return Outcome(why=f"it cannot be built: {self._words(error)}")
+            return HybridResult(why=f"it cannot be built: {self._words(error)}")
         found: list[Path] = []
         for repetition in range(wanted):
             outcome = self._once(workspace, repetition)
             if outcome.why:
                 return outcome
             found += outcome.runs
-        return Outcome(tuple(found))
+        return HybridResult(tuple(found))
 
-    def _once(self, workspace: Workspace, repetition: int) -> Outcome:
+    def _once(self, workspace: Workspace, repetition: int) -> HybridResult:
         """One run of a workspace: known already, from the cache, or made now."""
         key = (workspace.key, repetition)
         with self._lock:
@@ -98,7 +98,7 @@ class Executor:
                 self._ended[key] = known
         return known
 
-    def _from_cache(self, workspace: Workspace, repetition: int) -> Outcome:
+    def _from_cache(self, workspace: Workspace, repetition: int) -> HybridResult:
         settings = self.context.settings
         digest = self.context.cache.hashes.digests(self.inputs).sha256
         fixed = f"{settings.seed} {settings.network} {settings.isolation} {settings.limits}"
@@ -108,11 +108,11 @@ class Executor:
                 "hybrids", key, lambda folder: self._run(workspace, folder), self.context.cancel
             )
         except _Passing as error:
-            return Outcome(why=str(error))
+            return HybridResult(why=str(error))
         with self._lock:
             self.cached += cached
         told = json.loads((folder / "run.json").read_text("ascii"))
-        return Outcome(why=told["why"]) if told["why"] else Outcome((folder / "predictions.parquet",))
+        return HybridResult(why=told["why"]) if told["why"] else HybridResult((folder / "predictions.parquet",))
 
     def _run(self, workspace: Workspace, folder: Path) -> None:
         """Executes it once, and leaves what it wrote, or why it wrote nothing, in `folder`."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.game import Attribution, Value, attribute
-from repro_tui.explain.lattice import Culprits, Outcome, search
+from repro_tui.explain.lattice import Culprits, Response, search
 from repro_tui.explain.sentences import Names, culprits_told, factors_told, restores_told
 from repro_tui.model.errors import Refused
 from repro_tui.support.text import show
@@ -118,7 +118,7 @@ class Explanation:
         return {"factor": name, "path": [], "a": a, "b": b, "sufficient": sufficient, "alone": alone}
 
 
-def explain(
+def explain_function(
     a: Mapping[str, Any],
     b: Mapping[str, Any],
     evaluate: Evaluate,
@@ -131,18 +131,7 @@ def explain(
     max_seconds: float | None = None,
     workers: int = 1,
 ) -> Explanation:
-    """Finds which of the factors in which `a` and `b` differ make `evaluate(b)` another answer than `evaluate(a)`.
-
-    `a` and `b` map factors to any values; one that only one of them has is absent in the other. `evaluate` is called
-    with mixtures of the two, once with each, and returns a number, an array of numbers, or an array of labels (texts or
-    booleans), always of one shape, and the same for the same mixture, as no noise is measured; what it raises, and
-    None, leave that mixture unresolved. `needs` says which factors of B need which others of B: then only mixtures that
-    hold to it are tried, and the others are unresolved. `shares`: True for Shapley shares and interactions (at most 2^k
-    calls), False for the bisection alone (about log2(n) calls for each guilty factor); None takes shares for up to 8
-    factors of which none needs another. `near` is the part of the whole change that counts as none. `likely` makes the
-    bisection look there first. At most `max_runs` mixtures are tried beside A and B, in `max_seconds`, and `workers` of
-    them at once. Raises Refused where there is nothing to compare.
-    """
+    """What `repro_tui.explain` does."""
     closed = {name: frozenset(others) for name, others in (needs or {}).items()}
     budget = Budget(max_runs, max_seconds)
     return _Explained(dict(a), dict(b), evaluate, closed, near, budget, workers).run(likely or {}, shares)
@@ -185,9 +174,9 @@ class _Explained:
         return self._explanation(factors, told, attribution=found)
 
     def _searched(self, factors: tuple[str, ...], likely: Mapping[str, float]) -> Explanation:
-        def test(sets: Sequence[Set]) -> list[Outcome]:
+        def test(sets: Sequence[Set]) -> list[Response]:
             values = self._values(sets)
-            return [Outcome(None if v.score is None else v.reproduces, v.why, v.restores) for v in values]
+            return [Response(None if v.score is None else v.reproduces, v.why, v.restores) for v in values]
 
         found = search(factors, self.needs, test, likely=likely)
         return self._explanation(factors, tuple(culprits_told(found, len(factors))), found=found)

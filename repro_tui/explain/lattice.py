@@ -25,7 +25,7 @@ Groups = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Response:
     """What a mixture does: `state` True where it is B, False where it is not, None where nobody knows, and why.
     `restores`: it is A."""
 
@@ -34,7 +34,7 @@ class Outcome:
     restores: bool = False
 
 
-Test = Callable[[Sequence[Set]], Sequence[Outcome]]
+Test = Callable[[Sequence[Set]], Sequence[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ class _Search:
     test: Test
     likely: Mapping[str, float]
     watch: Callable[[int], None]
-    known: dict[Set, Outcome] = field(default_factory=dict)
+    known: dict[Set, Response] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
-        self.known[frozenset()] = Outcome(False, restores=True)
-        self.known[frozenset(self.items)] = Outcome(True)
+        self.known[frozenset()] = Response(False, restores=True)
+        self.known[frozenset(self.items)] = Response(True)
 
     def run(self) -> Culprits:
         found = _Kept()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repro_tui.compare.projection import Measured, Projection, Projector
+from repro_tui.compare.projection import ProjectedColumn, Projection, Projector
 from repro_tui.explain.game import NOTHING, Value
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
@@ -30,7 +30,7 @@ class Ruler:
     low: Sequence[Path]
     high: Sequence[Path]
     key: tuple[str, ...]
-    columns: Sequence[Measured]
+    columns: Sequence[ProjectedColumn]
     context: Context
     noisy: bool = False
     zero: float = field(default=0.0, init=False)

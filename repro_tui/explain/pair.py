@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.columns.choose import family
 from repro_tui.compare.columns.tolerance import rule_for, ruling
-from repro_tui.compare.projection import Measured
+from repro_tui.compare.projection import ProjectedColumn
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.record import ColumnRule, Kind, Record
 from repro_tui.model.request import Settings
@@ -18,7 +18,7 @@ from repro_tui.model.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AuditedPair:
     """Records, workspaces and runs of both sides, and what the comparison of their predictions found."""
 
     records: tuple[Record, Record]
@@ -46,7 +46,7 @@ class Pair:
         return self.settings.explain_masked and same and not live and not self.noisy
 
     @property
-    def columns(self) -> tuple[Measured, ...]:
+    def columns(self) -> tuple[ProjectedColumn, ...]:
         """The output columns that can be measured, each with its rule."""
         a, b = (pq.read_schema(self.predictions(side)[0]) for side in (0, 1))
         validation = self.records[0].validation
@@ -61,11 +61,11 @@ class Pair:
             stored = ruling((a.field(column.name).type, b.field(column.name).type))
             rule = rule_for(column.name, stored, kind, declared, self.settings)
             judged = replace(rule, atol=column.atol or 0.0, rtol=column.rtol or 0.0)
-            found.append(Measured(column.name, judged, exact=kind == "label"))
+            found.append(ProjectedColumn(column.name, judged, exact=kind == "label"))
         return tuple(found)
 
 
-def nothing_to_explain(pair: Pair) -> str:
+def nothing_to_explain(pair: AuditedPair) -> str:
     """Why there is no drift whose cause could be looked for; "" where there is one."""
     verdict = pair.area.verdict
     if verdict == "drift":

@@ -16,7 +16,7 @@ from repro_tui.explain.factors import VARIABLES, accidental, factors_of
 from repro_tui.explain.game import THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.inside.image_packages import image_packages
 from repro_tui.explain.measure import NEAR_IN_NOISE
-from repro_tui.explain.pair import Pair, nothing_to_explain
+from repro_tui.explain.pair import AuditedPair, nothing_to_explain
 from repro_tui.explain.sentences import listed
 from repro_tui.explain.trials import Trials
 from repro_tui.model.causes import Causes, no_causes
@@ -24,7 +24,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.text import part
 
 
-def find_causes(pair: Pair, inputs: Path, context: Context, workers: int) -> Causes:
+def find_causes(pair: AuditedPair, inputs: Path, context: Context, workers: int) -> Causes:
     """What made B's predictions move, as far as the budget of the settings goes. Raises Cancelled."""
     masked = pair.masked
     why = "" if masked else nothing_to_explain(pair)

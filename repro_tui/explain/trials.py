@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from repro_tui.explain.execution import Asked, Executor, Outcome
+from repro_tui.explain.execution import Executor, HybridRequest, HybridResult
 from repro_tui.explain.factors import Factors, parts_of
 from repro_tui.explain.game import Value
 from repro_tui.explain.inside.image_packages import ImagePackages
 from repro_tui.explain.measure import NEAR_IN_NOISE, REPEATS, Ruler
-from repro_tui.explain.pair import Pair
+from repro_tui.explain.pair import AuditedPair
 from repro_tui.rebuild.hybrid import Parts, hybrid
 from repro_tui.support.context import Context
 from repro_tui.support.text import part, signed_part
@@ -29,7 +29,7 @@ class Trials:
     `ruler` measures the way from A to B; it is replaced by a finer one where noise wants more runs (`steady`).
     """
 
-    pair: Pair
+    pair: AuditedPair
     factors: Factors
     images: ImagePackages | None
     context: Context
@@ -47,11 +47,11 @@ class Trials:
             if not low.why and not high.why:
                 self.ruler = self.ruler_between(low.runs, high.runs)
 
-    def asked(self, from_b: frozenset[str]) -> Asked:
+    def asked(self, from_b: frozenset[str]) -> HybridRequest:
         """The hybrid that has these factors from B."""
         known = {frozenset(): 0, frozenset(self.factors.names): 1}
         runs = self.pair.predictions(known[from_b]) if from_b in known else ()
-        return Asked(
+        return HybridRequest(
             tuple(n for n in self.factors.names if n in from_b), lambda c: hybrid(self.parts(from_b, c), c), runs
         )
 
@@ -60,7 +60,7 @@ class Trials:
         parts = parts_of(*self.pair.workspaces, from_b)
         return replace(parts, environment=self.images.chosen(from_b, context)) if self.images else parts
 
-    def values(self, stage: str, asked: Sequence[Asked], ruler: Ruler) -> list[Value]:
+    def values(self, stage: str, asked: Sequence[HybridRequest], ruler: Ruler) -> list[Value]:
         """The values of hybrids between the ruler's ends: more runs where noise leaves one of them open."""
         found = repeated(asked, ruler, self.executor.outcomes)
         for one, value in zip(asked, found, strict=True):
@@ -79,7 +79,9 @@ class Trials:
 
 
 def repeated(
-    asked: Sequence[Asked], ruler: Ruler, outcomes: Callable[[Sequence[Asked], int], Sequence[Outcome]]
+    asked: Sequence[HybridRequest],
+    ruler: Ruler,
+    outcomes: Callable[[Sequence[HybridRequest], int], Sequence[HybridResult]],
 ) -> list[Value]:
     """The values of hybrids: of one run each, or where runs are noisy of 2, 5 or 10, as many as it takes to be sure."""
     if not ruler.noisy:
@@ -93,7 +95,7 @@ def repeated(
     return found
 
 
-def _value(outcome: Outcome, ruler: Ruler) -> Value:
+def _value(outcome: HybridResult, ruler: Ruler) -> Value:
     return Value(None, outcome.why) if outcome.why else ruler.value(outcome.runs)
 
 

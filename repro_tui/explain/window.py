@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from repro_tui.explain.budget import BudgetSpent
-from repro_tui.explain.lattice import Outcome
+from repro_tui.explain.lattice import Response
 
-Test = Callable[[Sequence[int]], Sequence[Outcome]]
+Test = Callable[[Sequence[int]], Sequence[Response]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.paths import import_root
 from repro_tui.support.text import show
 
 KEPT = 1 << 16
@@ -200,9 +201,7 @@ atexit.register(_source.close)
 
 
 def _environment() -> dict[str, str]:
-    import repro_tui
-
-    root = str(Path(repro_tui.__file__).parent.parent)
+    root = str(import_root())
     return {
         "PATH": os.defpath,
         "PYTHONPATH": root,

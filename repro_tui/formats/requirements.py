@@ -16,7 +16,7 @@ _HASH = re.compile(r"\s--hash[= ](?P<hash>sha(256|384|512):[0-9a-f]+)(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RequirementLine:
     """One requirement of a file: its number, the requirement, and the hashes recorded for it."""
 
     number: int
@@ -40,15 +40,15 @@ def check_requirements(text: str, name: str) -> list[Mistake]:
     return parse_requirements(text, name)[1]
 
 
-def parse_requirements(text: str, name: str) -> tuple[list[Line], list[Mistake]]:
+def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], list[Mistake]]:
     """The requirements of a file, and its mistakes. `name` is said in them."""
-    lines: list[Line] = []
+    lines: list[RequirementLine] = []
     mistakes: list[Mistake] = []
     for number, line in _logical(text):
         hashes = tuple(match.group("hash") for match in _HASH.finditer(line))
         bare = _HASH.sub("", line).strip()
         try:
-            lines.append(Line(number, _requirement(bare), hashes))
+            lines.append(RequirementLine(number, _requirement(bare), hashes))
         except ValueError as error:
             mistakes.append(Mistake(f"{name}: line {number}", str(error)))
     return lines, mistakes

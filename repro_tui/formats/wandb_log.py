@@ -61,7 +61,7 @@ class Artifact:
 
 
 @dataclass(slots=True)
-class RunLog:
+class WandbLog:
     """What a log says of its run. `torn` says why the log could not be read to its end ("" where it could be)."""
 
     run: dict[str, str] = field(default_factory=dict)
@@ -76,9 +76,9 @@ class RunLog:
     torn: str = ""
 
 
-def read_log(file: Path) -> RunLog:
+def read_log(file: Path) -> WandbLog:
     """The run that a `.wandb` file tells of. Raises OSError, and Torn where it is none."""
-    log = RunLog()
+    log = WandbLog()
     with file.open("rb") as stream:
         if stream.read(len(HEADER)) != HEADER:
             raise Torn("it does not begin as a file of W&B does")
@@ -190,14 +190,14 @@ def _below(message: Message, number: int) -> Iterator[Message]:
 # -- records ------------------------------------------------------------------------------------------------------
 
 
-def _take(raw: bytes, log: RunLog) -> None:
+def _take(raw: bytes, log: WandbLog) -> None:
     record = fields(raw)
     for number, take in _TAKERS.items():
         for message in _below(record, number):
             take(message, log)
 
 
-def _take_run(message: Message, log: RunLog) -> None:
+def _take_run(message: Message, log: WandbLog) -> None:
     names = {1: "id", 2: "entity", 3: "project", 8: "name"}
     log.run |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, _RUN_GIT):
@@ -217,18 +217,18 @@ def _git(message: Message) -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
-def _take_environment(message: Message, log: RunLog) -> None:
+def _take_environment(message: Message, log: WandbLog) -> None:
     names = {2: "python", 4: "docker", 6: "program", 7: "code_path", 11: "root"}
     log.environment |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, 9):
         log.environment |= _git(git)
 
 
-def _take_exit(message: Message, log: RunLog) -> None:
+def _take_exit(message: Message, log: WandbLog) -> None:
     log.ended, log.exit_code = not _number(message, 3), _number(message, 1)
 
 
-def _take_artifact(message: Message, log: RunLog) -> None:
+def _take_artifact(message: Message, log: WandbLog) -> None:
     entries: list[Entry] = []
     unlisted = ""
     for manifest in _below(message, 12):
@@ -242,7 +242,7 @@ def _entry(message: Message) -> Entry:
     return Entry(_text(message, 1), _text(message, 2), _number(message, 4), _text(message, 3), _text(message, 6))
 
 
-def _take_used(message: Message, log: RunLog) -> None:
+def _take_used(message: Message, log: WandbLog) -> None:
     log.used.append((_text(message, 3), _text(message, 2)))
 
 

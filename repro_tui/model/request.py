@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from repro_tui.model.record import Record
 from repro_tui.model.run import Limits
@@ -13,6 +13,10 @@ SIDES: tuple[Side, Side] = ("a", "b")
 RunnerName = str
 MEMORY_LIMIT = 2 << 30
 IsolationChoice = Literal["auto", "container", "bubblewrap", "namespace", "none"]
+NetworkChoice = Literal["none", "host"]
+AreaWord = Literal["code", "environment", "parameters", "data", "predictions", "any", "none"]
+AREA_WORDS: tuple[AreaWord, ...] = get_args(AreaWord)
+LEAST_MEMORY_LIMIT = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Settings:
     all_findings: bool = False
     runner: RunnerName = "auto"
     isolation: IsolationChoice = "auto"
-    network: Literal["none", "host"] = "none"
+    network: NetworkChoice = "none"
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT

@@ -14,7 +14,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import DataItem
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
-from repro_tui.rebuild.dvc_stores import Store, stores_of
+from repro_tui.rebuild.dvc_stores import DvcStore, stores_of
 from repro_tui.support.cache import Stored
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import show
@@ -68,7 +68,7 @@ class _Objects:
     def __init__(self, fetching: Fetching, item: DataItem) -> None:
         self.context, self.item, self.cached = fetching.context, item, True
         self._fetching = fetching
-        self._stores: list[Store] | None = None
+        self._stores: list[DvcStore] | None = None
 
     def file(self, tracked: Tracked) -> FetchedFile:
         """One file, hashed against its md5."""
@@ -110,7 +110,7 @@ class _Objects:
             "run dvc push where the data is, or dvc fetch in the repository",
         )
 
-    def _check(self, stored: Stored, tracked: Tracked, store: Store) -> bool:
+    def _check(self, stored: Stored, tracked: Tracked, store: DvcStore) -> bool:
         wanted = tracked.md5.removesuffix(".dir")
         if stored.md5 == wanted:
             return True

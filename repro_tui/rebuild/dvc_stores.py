@@ -18,7 +18,7 @@ LARGEST_CONFIG = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class DvcStore:
     """One store of objects: a local folder, or the root of an fsspec URL."""
 
     root: str
@@ -54,7 +54,7 @@ class Store:
         return fetch_object(system, path, url, context) if present else None
 
 
-def stores_of(fetching: Fetching) -> list[Store]:
+def stores_of(fetching: Fetching) -> list[DvcStore]:
     """The stores to ask, in order, by the commit's configuration with a local repository's config.local over it."""
     root = _dvc_root(fetching)
     if root is None:
@@ -66,7 +66,7 @@ def stores_of(fetching: Fetching) -> list[Store]:
     stores = []
     if local:
         cache = _option(configuration, "cache", "dir") or "cache"
-        stores.append(Store(str(local / ".dvc" / cache)))
+        stores.append(DvcStore(str(local / ".dvc" / cache)))
     found = (_store(_url(configuration, name), local) for name in _remotes(configuration))
     return stores + list(dict.fromkeys(store for store in found if store))
 
@@ -89,11 +89,11 @@ def _url(configuration: configparser.ConfigParser, name: str, depth: int = 4) ->
     return url
 
 
-def _store(url: str, local: Path | None) -> Store | None:
+def _store(url: str, local: Path | None) -> DvcStore | None:
     """A remote as a store; a relative path is below the .dvc folder of the repository on this machine."""
     if "://" in url:
-        return Store(url)
-    return Store(str((local or Path("/")) / ".dvc" / url)) if url and (Path(url).is_absolute() or local) else None
+        return DvcStore(url)
+    return DvcStore(str((local or Path("/")) / ".dvc" / url)) if url and (Path(url).is_absolute() or local) else None
 
 
 def _dvc_root(fetching: Fetching) -> tuple[Path | None, Path | None] | None:

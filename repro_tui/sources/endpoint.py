@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from repro_tui.clients.http import Ask, Job, Server, answer_of, ask_from_here, read_regular, server_of
+from repro_tui.clients.http import HttpQuestion, Job, Server, answer_of, ask_from_here, read_regular, server_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Missing, Predict, Protocol, Record
 from repro_tui.support import grammar
@@ -96,7 +96,7 @@ def settled(record: Record) -> Record:
 def _detected(url: str) -> Protocol:
     """What the server speaks, where its own words for ready leave no doubt."""
     asks = [
-        Ask(path, f"probe-{number}", path, method="GET", optional=True)
+        HttpQuestion(path, f"probe-{number}", path, method="GET", optional=True)
         for number, path in enumerate(("/v2/health/ready", "/ping", "/version"))
     ]
     for folder, statuses, failed in _asked(url, urlsplit(url).path.rstrip("/"), asks):
@@ -115,7 +115,7 @@ def _detected(url: str) -> Protocol:
 def _only_model(url: str) -> str:
     """The one model that a server lists; "" where it lists none, or several: then the run says so."""
     prefix = f"{urlsplit(url).path.rstrip('/')}/".partition("/v2/")[0].rstrip("/")
-    ask = Ask("/v2/models", "models", "/v2/models", method="GET", optional=True)
+    ask = HttpQuestion("/v2/models", "models", "/v2/models", method="GET", optional=True)
     for folder, statuses, failed in _asked(url, prefix, [ask]):
         listed = answer_of(folder, "models") if not failed and statuses == (200,) else None
         models = listed.get("models") if isinstance(listed, dict) else None
@@ -124,7 +124,7 @@ def _only_model(url: str) -> str:
     return ""
 
 
-def _asked(url: str, prefix: str, asks: list[Ask]) -> Iterator[tuple[Path, tuple[int, ...], str]]:
+def _asked(url: str, prefix: str, asks: list[HttpQuestion]) -> Iterator[tuple[Path, tuple[int, ...], str]]:
     """The answers to a few questions, in a folder that is gone afterwards; and why there are none."""
     server: Server = server_of(url, prefix)
     with tempfile.TemporaryDirectory(prefix="repro-tui-") as name:

@@ -112,7 +112,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
     except Refused as error:
         raise Refused.all([*error.mistakes, *mistakes]) from error
     name = _choose(fields, name, label, reference)
-    reader = _Reader(fields, name, label, base, context.cache.hashes, mistakes)
+    reader = _DeploymentReader(fields, name, label, base, context.cache.hashes, mistakes)
     reader.digits = _digits(path, name) if fields.deployments[name].expected.metrics else {}
     record = reader.record(reference)
     if mistakes:
@@ -178,7 +178,7 @@ def _predict_of(fields: PredictFields) -> Predict:
     return Predict(**fields.model_dump() | {"command": tuple(fields.command), "columns": tuple(fields.columns)})
 
 
-class _Reader:
+class _DeploymentReader:
     """Makes the Record of one deployment, with provenance, and collects what is wrong on the way."""
 
     def __init__(

@@ -38,7 +38,7 @@ class WorkingTree:
             gaps = (gap, *_never_guessed(), Missing("environment", why, "commit a lock file, and record again"))
             return Record(name, reference, str(folder), missing=gaps)
         try:
-            return _Reader(folder, root, reference, name, context).record()
+            return _WorktreeReader(folder, root, reference, name, context).record()
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 
@@ -59,7 +59,7 @@ def _never_guessed() -> tuple[Missing, ...]:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _WorktreeReader:
     folder: Path
     root: Path
     reference: str

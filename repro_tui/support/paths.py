@@ -13,6 +13,11 @@ ABSOLUTE = ".absolute"  # the folder of a composed tree for what the code expect
 REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
 
 
+def import_root() -> Path:
+    """The folder that this package is imported from: what PYTHONPATH has to be in a child of ours."""
+    return Path(__file__).parents[2]
+
+
 def _home() -> Path:
     try:
         return Path.home()

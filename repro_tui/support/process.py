@@ -102,7 +102,7 @@ def attend(
     on_line: Callable[[str], None] | None = None,
 ) -> Completed:
     """Reads what a child says until it ends, or ends it: what `run` does once the child was started, at `began`."""
-    reader = _Reader(child, keep, on_line)
+    reader = _PipeReader(child, keep, on_line)
     try:
         timed_out = reader.until_end(began, timeout_s, cancel)
     except BaseException:
@@ -127,7 +127,7 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-class _Reader:
+class _PipeReader:
     """Reads a child's output without ever holding more than `keep` bytes of it."""
 
     def __init__(self, child: Child, keep: int, on_line: Callable[[str], None] | None) -> None:

@@ -19,7 +19,7 @@ from repro_tui.model.errors import ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
 from repro_tui.tui.config import InterfaceConfig, interface_config
-from repro_tui.tui.dialogs import Ask, Copied, Help, Told
+from repro_tui.tui.dialogs import CopiedDialog, HelpDialog, MessageDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
 from repro_tui.tui.navigation import (
     GoUp,
@@ -34,7 +34,7 @@ from repro_tui.tui.navigation import (
 from repro_tui.tui.palette import Everything
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import file_screen, make_screen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.themes import DEFAULTS, THEMES
 from repro_tui.tui.widgets.safe import say
 
@@ -54,7 +54,7 @@ class Auditor(App[int]):
         config = config or interface_config()
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.first = audit
-        self.store: Store | None = None
+        self.store: AuditStore | None = None
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = config.theme
@@ -82,7 +82,7 @@ class Auditor(App[int]):
 
     def open_audit(self, folder: AuditFolder) -> None:
         """Follows an audit: its overview, or its progress while it runs."""
-        self.store = Store(folder)
+        self.store = AuditStore(folder)
         self.store.read()
         self.show_screen("progress" if self.store.running else "overview")
 
@@ -91,12 +91,12 @@ class Auditor(App[int]):
         if store is None or store.state != "running":
             return
         news = store.read()
-        if store.state != "running" and self._is_on("Progress"):
+        if store.state != "running" and self._is_on("ProgressScreen"):
             self.show_screen("overview")
         elif store.state != "running":
             self._tell_screens()
             say(self, "the audit has finished: 1 shows its verdict")
-        elif news or self._is_on("Progress"):
+        elif news or self._is_on("ProgressScreen"):
             self._tell_screens()
 
     def _is_on(self, name: str) -> bool:
@@ -121,10 +121,10 @@ class Auditor(App[int]):
 
     def show_picker(self) -> None:
         """The picker, and nothing below it."""
-        from repro_tui.tui.screens.picker import Picker
+        from repro_tui.tui.screens.picker import PickerScreen
 
         self.store = None
-        self._replace(Picker())
+        self._replace(PickerScreen())
 
     def show_screen(self, name: ScreenName) -> None:
         """One of the audit's screens, with the overview below it."""
@@ -135,7 +135,7 @@ class Auditor(App[int]):
         if name in ("overview", "progress"):
             self._replace(make_screen(name, self.store))
         else:
-            if not self._is_on("Overview"):
+            if not self._is_on("OverviewScreen"):
                 self._replace(make_screen("overview", self.store))
             self.push_screen(make_screen(name, self.store))
 
@@ -203,7 +203,7 @@ class Auditor(App[int]):
         """One screen up: from a detail to its list, from there to the overview, from there to the picker."""
         if len(self.screen_stack) > 2:
             self.pop_screen()
-        elif self.store is not None and self._is_on("Progress"):
+        elif self.store is not None and self._is_on("ProgressScreen"):
             self.show_screen("overview")
         elif self.store is not None and not self.store.running:
             self.show_picker()
@@ -218,7 +218,7 @@ class Auditor(App[int]):
 
     def action_help(self) -> None:
         """The keys."""
-        self.push_screen(Help(self.own_keys))
+        self.push_screen(HelpDialog(self.own_keys))
 
     async def action_quit(self) -> None:
         """Textual's own way out asks like ours."""
@@ -226,13 +226,13 @@ class Auditor(App[int]):
 
     def action_leave(self) -> None:
         """Quits; while an audit runs, asks first."""
-        if self._is_on("Ask"):
+        if self._is_on("QuestionDialog"):
             return
         if self.store is None or not self.store.running:
             self.exit(self.store.report.exit_status if self.store and self.store.report else 0)
             return
         answers = (("l", f"leave it running: {self.store.attach} attaches again"), ("s", "stop it"), ("escape", "stay"))
-        self.push_screen(Ask("An audit is running.", answers), self._left)
+        self.push_screen(QuestionDialog("An audit is running.", answers), self._left)
 
     def _left(self, answer: str | None) -> None:
         if answer == "l" and self.store is not None:
@@ -245,7 +245,7 @@ class Auditor(App[int]):
         if self.store is not None:
             self.store.reload()
             self._tell_screens()
-        elif self._is_on("Picker"):
+        elif self._is_on("PickerScreen"):
             self.screen.reload()  # type: ignore[attr-defined]
         say(self, "read again")
 
@@ -270,7 +270,7 @@ class Auditor(App[int]):
     def _copy(self, text: str) -> None:
         shown = "\n".join(show(line) for line in text.split("\n"))
         self.copy_to_clipboard(shown)
-        self.push_screen(Copied(shown))
+        self.push_screen(CopiedDialog(shown))
 
     def action_run_again(self) -> None:
         """Audits the same two references again."""
@@ -298,7 +298,7 @@ class Auditor(App[int]):
             folder = start(plan_again(request))
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
-            self.call_from_thread(self.push_screen, Told("It cannot be run again", mistakes))
+            self.call_from_thread(self.push_screen, MessageDialog("It cannot be run again", mistakes))
             return
         self.call_from_thread(self.open_audit, folder)
 

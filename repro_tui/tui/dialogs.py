@@ -20,7 +20,7 @@ from repro_tui.tui.widgets.prose import Item, Prose
 from repro_tui.tui.widgets.safe import joined, safe
 
 
-class Help(ModalScreen[None]):
+class HelpDialog(ModalScreen[None]):
     """Every key, by where it works, with the user's own where there are any."""
 
     CSS_PATH = "dialogs.tcss"
@@ -51,7 +51,7 @@ def _key_lines(keymap: Mapping[str, str]) -> list[Content | Item]:
     return found
 
 
-class Ask(ModalScreen[str]):
+class QuestionDialog(ModalScreen[str]):
     """A question with a few answers, each with its key; Esc is the last."""
 
     CSS_PATH = "dialogs.tcss"
@@ -92,7 +92,7 @@ class Words:
         return (Text(show(self.words[row], 300)),)
 
 
-class Choose(ModalScreen[str | None]):
+class ChoiceDialog(ModalScreen[str | None]):
     """One of a list, chosen with the cursor; Esc chooses nothing."""
 
     CSS_PATH = "dialogs.tcss"
@@ -123,7 +123,7 @@ class Choose(ModalScreen[str | None]):
         self.dismiss(self.words[event.row])
 
 
-class Prompt(ModalScreen[str | None]):
+class PromptDialog(ModalScreen[str | None]):
     """One line to type; Esc types nothing."""
 
     CSS_PATH = "dialogs.tcss"
@@ -149,7 +149,7 @@ class Prompt(ModalScreen[str | None]):
         self.dismiss(event.value.strip() or None)
 
 
-class Told(ModalScreen[None]):
+class MessageDialog(ModalScreen[None]):
     """An error, or several, in full."""
 
     CSS_PATH = "dialogs.tcss"
@@ -169,7 +169,7 @@ class Told(ModalScreen[None]):
                     yield Static(safe(line), markup=False)
 
 
-class Copied(ModalScreen[None]):
+class CopiedDialog(ModalScreen[None]):
     """What was sent to the terminal's clipboard, selectable too: nothing confirms that it arrived."""
 
     CSS_PATH = "dialogs.tcss"

@@ -74,7 +74,7 @@ class Points:
     dots: tuple[tuple[int, int, int, int], ...]
 
 
-class Differences:
+class DifferingCells:
     """The differing cells of one audit (of one column alone: `only`), with the inputs of their rows where known."""
 
     def __init__(
@@ -193,7 +193,7 @@ class Differences:
 class CellRows:
     """Differing cells as rows of the grid."""
 
-    def __init__(self, differences: Differences) -> None:
+    def __init__(self, differences: DifferingCells) -> None:
         self.differences = differences
 
     def __len__(self) -> int:

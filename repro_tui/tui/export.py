@@ -13,9 +13,9 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import target_problem, write_report
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import names
-from repro_tui.tui.dialogs import Ask, Choose, Prompt, Told
+from repro_tui.tui.dialogs import ChoiceDialog, MessageDialog, PromptDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.safe import say
 from repro_tui.tui.written_table import WrittenTable, write_csv, write_parquet
 
@@ -31,7 +31,7 @@ class Choice:
     write: Callable[[Path], None]
 
 
-def choices(selected: object, table: WrittenTable | None, store: Store) -> list[Choice]:
+def choices(selected: object, table: WrittenTable | None, store: AuditStore) -> list[Choice]:
     """What can be written: what is under the cursor, the table that is shown, and the report."""
     found: list[Choice] = []
     report = store.report
@@ -55,7 +55,7 @@ def _whole(name: str, report: Report, fail_on: tuple[str, ...]) -> Choice:
     return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path), fail_on))
 
 
-def ask_and_write(screen: Screen[Any], store: Store, found: Sequence[Choice]) -> None:
+def ask_and_write(screen: Screen[Any], store: AuditStore, found: Sequence[Choice]) -> None:
     """Asks what, then where, then writes; a file that exists is asked about, a link is refused."""
     offered = {choice.title: choice for choice in found}
     if not offered:
@@ -66,9 +66,9 @@ def ask_and_write(screen: Screen[Any], store: Store, found: Sequence[Choice]) ->
         if title is not None:
             choice = offered[title]
             name = f"{store.id}-{choice.file}"
-            screen.app.push_screen(Prompt("Write to", name), lambda path: _ready(screen, choice, path))
+            screen.app.push_screen(PromptDialog("Write to", name), lambda path: _ready(screen, choice, path))
 
-    screen.app.push_screen(Choose("Write", list(offered)), chosen)
+    screen.app.push_screen(ChoiceDialog("Write", list(offered)), chosen)
 
 
 def _ready(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
@@ -77,14 +77,15 @@ def _ready(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
     path = Path(typed).expanduser()
     problem = target_problem(str(path))
     if problem:
-        screen.app.push_screen(Told("Not written", [problem]))
+        screen.app.push_screen(MessageDialog("Not written", [problem]))
         return
     if not path.exists():
         _write(screen, choice, path)
         return
     answers = (("o", "write over it"), ("escape", "leave it"))
     screen.app.push_screen(
-        Ask(f"{path} exists.", answers), lambda answer: _write(screen, choice, path) if answer == "o" else None
+        QuestionDialog(f"{path} exists.", answers),
+        lambda answer: _write(screen, choice, path) if answer == "o" else None,
     )
 
 
@@ -94,7 +95,7 @@ def _write(screen: Screen[Any], choice: Choice, path: Path) -> None:
             choice.write(path)
         except OSError as error:
             told = f"{path}: {error.strerror or error}"
-            screen.app.call_from_thread(screen.app.push_screen, Told("Not written", [told]))
+            screen.app.call_from_thread(screen.app.push_screen, MessageDialog("Not written", [told]))
             return
         screen.app.call_from_thread(say, screen, f"written to {path}")
 

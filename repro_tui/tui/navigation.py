@@ -11,7 +11,7 @@ from textual.message import Message
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.finding import AreaName, Finding
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 
 ScreenName = Literal["overview", "environment", "parameters", "data", "predictions", "code", "cause", "progress"]
 SCREENS: tuple[ScreenName, ...] = get_args(ScreenName)
@@ -21,7 +21,7 @@ class Interface(Protocol):
     """What the application has for whoever stands below it: the user's own keys, and the audit that is followed."""
 
     own_keys: Mapping[str, str]
-    store: Store | None
+    store: AuditStore | None
 
 
 class GoUp(Message):

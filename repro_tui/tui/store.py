@@ -31,7 +31,7 @@ class StepState:
     log: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LOG))
 
 
-class Store:
+class AuditStore:
     """Follows one audit's folder."""
 
     def __init__(self, folder: AuditFolder) -> None:

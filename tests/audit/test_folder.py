@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import repro_tui
-from repro_tui.audit.folder import AuditFolder, engine_lock, list_audits, open_audit
+from repro_tui.audit.folder import AuditFolder, engine_lock, list_audits, open_folder
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.plan import plan_again
 from repro_tui.model.errors import Refused
@@ -144,7 +144,7 @@ def test_an_audit_is_planned_again_from_where_it_was_asked(project: Project, mon
     project.record(a=bare, b=bare)
     assert project.audit("--predict", predict).status == 0
     (path,) = project.audits()
-    request = open_audit(path).request()
+    request = open_folder(path).request()
     monkeypatch.chdir("/")
     again = plan_again(request)
     assert again.a.predict is not None
@@ -196,15 +196,15 @@ def test_the_state_follows_the_lock(tmp_path: Path) -> None:
 
 def test_what_is_not_an_audit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="not an audit"):
-        open_audit(tmp_path)
+        open_folder(tmp_path)
     with pytest.raises(Refused, match="neither"):
-        open_audit(tmp_path / "absent")
+        open_folder(tmp_path / "absent")
 
 
 def test_a_report_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text('{"schema": 2}')
     with pytest.raises(Refused, match="schema 1"):
-        open_audit(tmp_path).report()
+        open_folder(tmp_path).report()
 
 
 def test_no_audits_is_an_empty_list() -> None:

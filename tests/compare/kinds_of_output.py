@@ -33,7 +33,7 @@ BINARY = ("parquet", "jsonl", "arrow", "npy")
 
 
 @dataclass(frozen=True)
-class Case:
+class OutputCase:
     """A kind of output: `values` are drawn, and `other` makes of one what is over every tolerance (and flips).
 
     `split` are the columns that a value is laid over, where it is more than one.
@@ -94,7 +94,7 @@ RANKINGS = st.permutations([1, 2, 3, 4, 5])
 LETTERS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
 
 CASES = [
-    Case(
+    OutputCase(
         "label",
         "label",
         st.sampled_from(["yes", "no", "NA", "007"]),
@@ -103,8 +103,8 @@ CASES = [
         pa.string(),
         True,
     ),
-    Case("class", "label", st.integers(0, 1), lambda v: 1 - v, FLAT, pa.int64(), True),
-    Case(
+    OutputCase("class", "label", st.integers(0, 1), lambda v: 1 - v, FLAT, pa.int64(), True),
+    OutputCase(
         "p",
         "probability",
         st.floats(0.01, 0.99),
@@ -114,25 +114,26 @@ CASES = [
         True,
         ColumnRule("probability"),
     ),
-    Case("value", "value", NUMBER, moved, FLAT, pa.float64(), False, ColumnRule("value")),
-    Case("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, FLAT, pa.int64(), False,
+    OutputCase("value", "value", NUMBER, moved, FLAT, pa.float64(), False, ColumnRule("value")),
+    OutputCase("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, FLAT, pa.int64(), False,
          ColumnRule("value")),
-    Case("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
-    Case("score", "ranking", st.integers(0, 4).map(float), moved, FLAT, pa.float64(), False,
+    OutputCase("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
+    OutputCase("score", "ranking", st.integers(0, 4).map(float), moved, FLAT, pa.float64(), False,
          ColumnRule("ranking")),
-    Case("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
+    OutputCase("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
          lambda v: json.dumps(swapped(json.loads(v))), FLAT, pa.string(), True),
-    Case("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", FLAT, pa.string(), False,
+    OutputCase("text", "text", LETTERS.map(lambda v: f"t {v}"), lambda v: f"{v} more", FLAT, pa.string(), False,
          ColumnRule("text")),
-    Case("vector", "probability", VECTORS, rotated, BINARY, pa.list_(pa.float64()), True, ColumnRule("probability")),
-    Case("p_*", "probability", VECTORS, rotated, FLAT, pa.float64(), True, split=("p_0", "p_1", "p_2")),
-    Case("*_prob", "probability", VECTORS, rotated, FLAT, pa.float64(), True,
+    OutputCase("vector", "probability", VECTORS, rotated, BINARY, pa.list_(pa.float64()), True,
+         ColumnRule("probability")),
+    OutputCase("p_*", "probability", VECTORS, rotated, FLAT, pa.float64(), True, split=("p_0", "p_1", "p_2")),
+    OutputCase("*_prob", "probability", VECTORS, rotated, FLAT, pa.float64(), True,
          split=("cat_prob", "dog_prob", "x_prob")),
-    Case("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [moved(v[0]), *v[1:]], BINARY,
-         pa.list_(pa.float64()), False, ColumnRule("embedding")),
-    Case("tensor", "embedding", st.lists(st.lists(NUMBER, min_size=2, max_size=2), min_size=2, max_size=2),
+    OutputCase("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [moved(v[0]), *v[1:]],
+         BINARY, pa.list_(pa.float64()), False, ColumnRule("embedding")),
+    OutputCase("tensor", "embedding", st.lists(st.lists(NUMBER, min_size=2, max_size=2), min_size=2, max_size=2),
          lambda v: [v[0], [v[1][0], moved(v[1][1])]], BINARY, pa.list_(pa.list_(pa.float64()))),
-    Case("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), FLAT,
+    OutputCase("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), FLAT,
          pa.string()),
 ]  # fmt: skip
 PAIRS = [(case, form) for case in CASES for form in case.formats]
@@ -232,7 +233,7 @@ WRITERS: dict[str, Callable[[Path, Table, dict[str, Any]], None]] = {
 
 
 def compared(
-    folder: Path, case: Case, form: str, a: Table, b: Table, key: tuple[str, ...] = (), **options: Any
+    folder: Path, case: OutputCase, form: str, a: Table, b: Table, key: tuple[str, ...] = (), **options: Any
 ) -> PredictionsArea:
     """Two tables of a case, written in a format and compared."""
     runs = [[run_of(folder, table, form, case.types)] * 3 for table in (a, b)]

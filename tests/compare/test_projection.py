@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.compare.columns.tolerance import Rule
-from repro_tui.compare.projection import Measured, Projection, Projector
+from repro_tui.compare.projection import ProjectedColumn, Projection, Projector
 from repro_tui.model.errors import Inconclusive
 
 RULE = Rule(1e-7, 1e-7, 0.0, 4, "")
@@ -29,7 +29,7 @@ def measured(tmp_path: Path, a: Any, b: Any, third: Any, *, exact: bool = False,
         write(tmp_path / "b.parquet", b),
         write(tmp_path / "s.parquet", third, ids),
     ]
-    columns = [Measured("x", RULE, exact)]
+    columns = [ProjectedColumn("x", RULE, exact)]
     return Projector(files[0], files[1], ("id",), columns, tmp_path / "scratch", 1 << 30).project(files[2])
 
 
@@ -96,14 +96,14 @@ def test_neighbouring_integers_that_doubles_cannot_tell_apart_differ(tmp_path: P
     whole = Rule(0.0, 0.0, 0.0, 4, "")
     files = [write(tmp_path / f"{n}.parquet", pa.array([2**53 + n])) for n in (0, 1)]
     found = Projector(
-        files[0], files[1], ("id",), [Measured("x", whole, exact=False)], tmp_path / "s", 1 << 30
+        files[0], files[1], ("id",), [ProjectedColumn("x", whole, exact=False)], tmp_path / "s", 1 << 30
     ).project(files[0])
     assert (found.columns["x"].moved, found.is_a, found.is_b) == (1, True, False)
 
 
 def test_other_rows_and_other_columns_cannot_be_measured(tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.parquet", [1.0, 2.0]), write(tmp_path / "b.parquet", [2.0, 3.0])
-    projector = Projector(a, b, ("id",), [Measured("x", RULE, exact=False)], tmp_path / "s", 1 << 30)
+    projector = Projector(a, b, ("id",), [ProjectedColumn("x", RULE, exact=False)], tmp_path / "s", 1 << 30)
     for other, told in (
         (write(tmp_path / "1.parquet", [1.0]), "1 rows"),
         (write(tmp_path / "2.parquet", [1.0, 2.0], ids=[7, 8]), "other rows"),

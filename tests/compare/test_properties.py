@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.predictions import Column, PredictionsArea
-from tests.compare.kinds_of_output import CASES, IDS, PAIRS, VALUES, Case, as_read, compared
+from tests.compare.kinds_of_output import CASES, IDS, PAIRS, VALUES, OutputCase, as_read, compared
 from tests.conftest import EXAMPLES
 
 FORM = "parquet"
@@ -35,13 +35,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("laws")
 
 
-def main_column(area: PredictionsArea, case: Case, form: str) -> Column:
+def main_column(area: PredictionsArea, case: OutputCase, form: str) -> Column:
     wanted = "value" if form == "npy" and not case.split else case.column
     (found,) = (column for column in area.columns if column.name == wanted)
     return found
 
 
-def keyed(case: Case, values: list[Any], order: list[int] | None = None) -> dict[str, list[Any]]:
+def keyed(case: OutputCase, values: list[Any], order: list[int] | None = None) -> dict[str, list[Any]]:
     order = list(range(len(values))) if order is None else order
     return {"id": [f"r{n}" for n in order]} | case.table([values[n] for n in order])
 
@@ -74,7 +74,7 @@ def _each(value: Any, of_float: Callable[[float], Any]) -> Any:
 @every_case
 @SEARCHED
 @given(data=st.data())
-def test_anything_is_identical_to_itself(folder: Path, case: Case, data: Any) -> None:
+def test_anything_is_identical_to_itself(folder: Path, case: OutputCase, data: Any) -> None:
     table = case.table(data.draw(st.lists(case.values, min_size=1, max_size=12)))
     area = compared(folder, case, FORM, table, table)
     assert (area.verdict, area.differences) == ("identical", 0)
@@ -85,18 +85,18 @@ def test_anything_is_identical_to_itself(folder: Path, case: Case, data: Any) ->
 @every_case
 @SEARCHED
 @given(data=st.data())
-def test_a_planted_difference_is_found_exactly(folder: Path, case: Case, data: Any) -> None:
+def test_a_planted_difference_is_found_exactly(folder: Path, case: OutputCase, data: Any) -> None:
     values = data.draw(st.lists(case.values, min_size=2, max_size=12))
     planted = data.draw(st.sets(st.sampled_from(range(len(values))), min_size=1))
     is_found(folder, case, FORM, values, planted)
 
 
 @pytest.mark.parametrize(("case", "form"), PAIRS, ids=IDS)
-def test_a_planted_difference_is_found_in_every_format(tmp_path: Path, case: Case, form: str) -> None:
+def test_a_planted_difference_is_found_in_every_format(tmp_path: Path, case: OutputCase, form: str) -> None:
     is_found(tmp_path, case, form, VALUES[case.name], {1, 3})
 
 
-def is_found(folder: Path, case: Case, form: str, values: list[Any], planted: set[int]) -> None:
+def is_found(folder: Path, case: OutputCase, form: str, values: list[Any], planted: set[int]) -> None:
     """What differs in these rows only is told of these rows only."""
     changed = [case.other(value) if place in planted else value for place, value in enumerate(values)]
     area = compared(folder, case, form, case.table(values), case.table(changed))
@@ -114,7 +114,7 @@ def is_found(folder: Path, case: Case, form: str, values: list[Any], planted: se
 @every_case
 @SEARCHED
 @given(data=st.data())
-def test_every_format_reads_as_the_same_table(folder: Path, case: Case, data: Any) -> None:
+def test_every_format_reads_as_the_same_table(folder: Path, case: OutputCase, data: Any) -> None:
     """Of one type and with the same values and nulls, so that what holds of one format holds of all."""
     values = data.draw(st.lists(case.values, min_size=1, max_size=12))
     nullable = values if case.split else [values[0], *(v if data.draw(st.booleans()) else None for v in values[1:])]
@@ -185,7 +185,9 @@ FEWEST = {"embedding": 12}
 @every_case
 @SEARCHED
 @given(data=st.data())
-def test_swapping_the_sides_mirrors_every_count_and_the_order_of_rows_none(folder: Path, case: Case, data: Any) -> None:
+def test_swapping_the_sides_mirrors_every_count_and_the_order_of_rows_none(
+    folder: Path, case: OutputCase, data: Any
+) -> None:
     """Values change, and are null; and rows may be missing, and stand twice, on both sides."""
     values = data.draw(st.lists(case.values, min_size=FEWEST.get(case.kind, 3), max_size=15))
     changed = [value if data.draw(st.booleans()) else case.other(value) for value in values]
@@ -218,7 +220,7 @@ def _some(rows: range) -> st.SearchStrategy[list[int]]:
     return st.tuples(missing, twice).map(lambda drawn: [n for n in rows if n not in drawn[0]] + sorted(drawn[1]))
 
 
-def _with_nulls(case: Case, values: list[Any], other: list[Any], data: Any) -> tuple[list[Any], list[Any]]:
+def _with_nulls(case: OutputCase, values: list[Any], other: list[Any], data: Any) -> tuple[list[Any], list[Any]]:
     """Both sides with nulls, and each with a value."""
     blank = st.integers(0, 5).map(lambda n: n == 0)
     values, other = ([None if data.draw(blank) else value for value in side] for side in (values, other))

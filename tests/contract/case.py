@@ -37,7 +37,7 @@ FIELDS = {
 
 
 @dataclass(frozen=True)
-class Case:
+class SourceCase:
     """`here` is where the user stands, `variables` what is set, `hostile` the references that must be refused.
 
     `programs` are those that loading may start besides git; none of them may come from the store.

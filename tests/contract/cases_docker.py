@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.contract.cases_image import labelled
 from tests.engines import docker
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled()
     (folder / "model.json").write_text("{}")
     options = (
@@ -23,6 +23,8 @@ def make(folder: Path, templates: Templates) -> Iterator[Case]:
         f"{folder}/model.json:/app/model.json:ro",
     )
     container = docker("create", *options, image, "true")
-    yield Case(f"docker:{container}", folder, ("docker:../images/x", "docker:--privileged", "docker:no-such-container"))
+    yield SourceCase(
+        f"docker:{container}", folder, ("docker:../images/x", "docker:--privileged", "docker:no-such-container")
+    )
     docker("rm", "--force", container)
     docker("rmi", "--force", image)

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.engines import base_image, docker
 from tests.templates import Templates
 
@@ -26,7 +26,7 @@ def labelled() -> str:
     return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled()
-    yield Case(f"image:{image}", folder, ("image:../containers/x", "image:--privileged", "image:no/such:image"))
+    yield SourceCase(f"image:{image}", folder, ("image:../containers/x", "image:--privileged", "image:no/such:image"))
     docker("rmi", "--force", image)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.systems.mlflow.stores import own_database
 from tests.templates import Templates
 
@@ -18,11 +18,11 @@ SELECT 'api_key', ?, run_id FROM model_versions WHERE name = 'house' AND version
 """
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     store = own_database(templates, folder / "mlflow")
     with contextlib.closing(sqlite3.connect(store.folder / "mlflow.db")) as connection, connection:
         assert connection.execute(SECRET, (CANARY,)).rowcount == 1
-    yield Case(
+    yield SourceCase(
         "models:/house/1",
         store.folder,
         ("models:/house/99", "models:/nobody@x", "runs:/" + "0" * 32, "runs:/../x", "models:/-x"),

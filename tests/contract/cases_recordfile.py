@@ -9,7 +9,7 @@ from pathlib import Path
 import tomli_w
 
 from tests.conftest import GitRepository
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.templates import Templates
 
 
@@ -34,8 +34,8 @@ def fill(folder: Path, commit: str) -> None:
     (folder / "repro.toml").write_text(tomli_w.dumps(document(commit, hashlib.sha256(b"{}").hexdigest())))
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     commit = GitRepository(folder / "code").commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
     fill(folder, commit)
     hostile = ("no-such", "no\x1b[31m.toml", "repro.toml#\x1b]52;c;eA==\x07", "a\0b.toml", "x" * 5000, "-x.toml")
-    yield Case("repro.toml#prod", folder, hostile)
+    yield SourceCase("repro.toml#prod", folder, hostile)

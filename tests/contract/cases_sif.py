@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.engines import base_image, docker, sif
 from tests.templates import Templates
 
@@ -24,10 +24,10 @@ def labelled_image() -> str:
     return subprocess.run(words, input="\n".join(lines), capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled_image()
     sif(folder, image, "credit.sif")
     (folder / "not.sif").write_bytes(b"x" * 4096)
     (folder / "short.sif").write_bytes((folder / "credit.sif").read_bytes()[:200])
-    yield Case("sif:credit.sif", folder, ("sif:not.sif", "sif:short.sif", "sif:.", "sif:absent.sif"))
+    yield SourceCase("sif:credit.sif", folder, ("sif:not.sif", "sif:short.sif", "sif:.", "sif:absent.sif"))
     docker("rmi", "--force", image)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import GitRepository
-from tests.contract.case import CANARY, Case
+from tests.contract.case import CANARY, SourceCase
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[Case]:
+def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     repository = GitRepository(folder / "project")
     pointer = "outs:\n- md5: " + "a" * 32 + "\n  hash: md5\n  path: model.json\n"
     files = {
@@ -25,5 +25,5 @@ def make(folder: Path, templates: Templates) -> Iterator[Case]:
     (repository.folder / ".env").write_text(f"API_TOKEN={CANARY}\n")
     marker = folder / "executed"
     repository.git("config", "core.fsmonitor", f"touch {marker}")
-    yield Case(".", repository.folder, ("./absent/", "predict.py/"))
+    yield SourceCase(".", repository.folder, ("./absent/", "predict.py/"))
     assert not marker.exists()

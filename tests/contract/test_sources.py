@@ -23,7 +23,7 @@ from repro_tui.support.hashes import digest_file
 from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.redact import Redactor
 from repro_tui.support.registry import names
-from tests.contract.case import CANARY, Case, below, case_module, filled
+from tests.contract.case import CANARY, SourceCase, below, case_module, filled
 from tests.contract.table import committed, row
 from tests.templates import Templates
 
@@ -58,7 +58,7 @@ def watched() -> Iterator[list[str]]:
 class Loaded:
     """A case, its record, and what loading it did."""
 
-    def __init__(self, case: Case, root: Path) -> None:
+    def __init__(self, case: SourceCase, root: Path) -> None:
         self.case, self.cache = case, root / "cache"
         self.context = Context(Cache(self.cache), here=case.here)
         self.before = contents(root / "store")

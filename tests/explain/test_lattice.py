@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.explain.budget import BudgetSpent
-from repro_tui.explain.lattice import Culprits, Outcome, closure, dependents, order, search
+from repro_tui.explain.lattice import Culprits, Response, closure, dependents, order, search
 from repro_tui.explain.window import Change, last_change
 
 Set = frozenset[str]
@@ -31,14 +31,14 @@ class Tried:
         self.guilty, self.needs, self.crashes = guilty, needs, crashes
         self.runs, self.budget = 0, 10**9
 
-    def __call__(self, sets: Sequence[Set]) -> list[Outcome]:
+    def __call__(self, sets: Sequence[Set]) -> list[Response]:
         for chosen in sets:
             assert closure(chosen, self.needs) == chosen, f"{sorted(chosen)} cannot be installed"
         self.runs += len(sets)
         if self.runs > self.budget:
             raise BudgetSpent
         return [
-            Outcome(None, "crash") if self.crashes(s) else Outcome(self.guilty(s), restores=not self.guilty(s))
+            Response(None, "crash") if self.crashes(s) else Response(self.guilty(s), restores=not self.guilty(s))
             for s in sets
         ]
 
@@ -237,10 +237,10 @@ def test_the_order_puts_what_is_needed_first() -> None:
 def walk(points: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
     runs = 0
 
-    def test(at: Sequence[int]) -> list[Outcome]:
+    def test(at: Sequence[int]) -> list[Response]:
         nonlocal runs
         runs += len(at)
-        return [Outcome(None, "does not build") if one in (broken or set()) else Outcome(one >= first) for one in at]
+        return [Response(None, "does not build") if one in (broken or set()) else Response(one >= first) for one in at]
 
     return last_change(points, test), runs
 
@@ -269,9 +269,9 @@ def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> Non
     points = ["B" if point == "X" else point for point in way.split()]
     asked = []
 
-    def test(at: Sequence[int]) -> list[Outcome]:
+    def test(at: Sequence[int]) -> list[Response]:
         asked.extend(at)
-        return [Outcome(points[one] == "B", restores=points[one] == "A") for one in at]
+        return [Response(points[one] == "B", restores=points[one] == "A") for one in at]
 
     change = last_change(len(points), test)
     assert (change.before, change.after) == (last - 1, last)
@@ -284,11 +284,11 @@ def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> Non
 def test_a_budget_that_ends_leaves_the_part_of_the_way_that_is_known(budget: int) -> None:
     asked: list[int] = []
 
-    def test(at: Sequence[int]) -> list[Outcome]:
+    def test(at: Sequence[int]) -> list[Response]:
         asked.extend(at)
         if len(asked) > budget:
             raise BudgetSpent
-        return [Outcome(one >= 20) for one in at]
+        return [Response(one >= 20) for one in at]
 
     change = last_change(64, test)
     assert not change.complete

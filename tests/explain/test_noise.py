@@ -23,9 +23,9 @@ import pytest
 from repro_tui.compare.columns.tolerance import Rule
 from repro_tui.compare.noise.exchange import exchange
 from repro_tui.compare.noise.verdict import SEQUENTIAL_LEVEL, RunColumn, measure
-from repro_tui.compare.projection import ColumnProjection, Measured, Projection
+from repro_tui.compare.projection import ColumnProjection, ProjectedColumn, Projection
 from repro_tui.compare.rows.database import Database
-from repro_tui.explain.execution import Asked, Outcome
+from repro_tui.explain.execution import HybridRequest, HybridResult
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.search import Search
 from repro_tui.explain.trials import Trials
@@ -43,7 +43,7 @@ Set = frozenset[str]
 
 
 @dataclass
-class Deployment:
+class DrawnDeployment:
     """Outputs of a hybrid: the guilty factors together move every row by its own amount, and every run has noise."""
 
     folder: Path
@@ -83,17 +83,17 @@ class Deployment:
 
 
 @dataclass
-class Executor:
+class DrawingExecutor:
     """Hands out drawn runs where the real one executes hybrids; counts them alike."""
 
-    deployment: Deployment
+    deployment: DrawnDeployment
     runs: int = 0
     cached: int = 0
     budget: Any = field(default_factory=lambda: SimpleNamespace(spent=False))
     counted: set[Path] = field(default_factory=set)
 
-    def outcomes(self, asked: Sequence[Asked], wanted: int = 1) -> list[Outcome]:
-        found = [Outcome(self.deployment.runs(frozenset(one.from_b), wanted)) for one in asked]
+    def outcomes(self, asked: Sequence[HybridRequest], wanted: int = 1) -> list[HybridResult]:
+        found = [HybridResult(self.deployment.runs(frozenset(one.from_b), wanted)) for one in asked]
         self.counted.update(run for outcome in found for run in outcome.runs)
         self.runs = len(self.counted)
         return found
@@ -135,15 +135,15 @@ class Simulated(Search):
         yield from ()
 
 
-def searched(deployment: Deployment, runs: int, store: Cache) -> Causes:
+def searched(deployment: DrawnDeployment, runs: int, store: Cache) -> Causes:
     pair = SimpleNamespace(
         predictions=lambda side: deployment.runs(frozenset(FACTORS) if side else frozenset(), runs),
         area=SimpleNamespace(key=("id",)),
-        columns=(Measured("score", RULE, exact=False),),
+        columns=(ProjectedColumn("score", RULE, exact=False),),
         noisy=True,
     )
     factors = SimpleNamespace(names=FACTORS, notes=())
-    trials = InMemoryTrials(pair, factors, None, Context(cache=store), Executor(deployment))  # type: ignore[arg-type]
+    trials = InMemoryTrials(pair, factors, None, Context(cache=store), DrawingExecutor(deployment))  # type: ignore[arg-type]
     return Simulated(trials).run()
 
 
@@ -157,9 +157,11 @@ def test_ends_that_only_noise_tells_apart_are_not_searched_between(
         for guilty in told:
             folder = tmp_path / f"{seed}-{guilty}"
             folder.mkdir()
-            deployment = Deployment(folder, frozenset({"code"}) if guilty else frozenset({"no factor"}), noise, seed)
+            deployment = DrawnDeployment(
+                folder, frozenset({"code"}) if guilty else frozenset({"no factor"}), noise, seed
+            )
             low, high = (deployment.runs(end, runs) for end in (frozenset[str](), frozenset({"code"})))
-            columns = (Measured("score", RULE, exact=False),)
+            columns = (ProjectedColumn("score", RULE, exact=False),)
             told[guilty] += InMemory(low, high, ("id",), columns, context, noisy=True).apart
     assert told[False] <= 0.05 * CASES, told
     assert told[True] >= power * CASES, told
@@ -181,7 +183,7 @@ def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: f
         folder.mkdir()
         guilty = frozenset(chance.sample(FACTORS, chance.choice((1, 1, 2))))
         noise = 10 ** chance.uniform(-2, math.log10(most))
-        deployment = Deployment(folder, guilty, noise, chance.randrange(10**9))
+        deployment = DrawnDeployment(folder, guilty, noise, chance.randrange(10**9))
         repeats = deployment.drift_at()
         if repeats is None:
             continue

@@ -12,7 +12,7 @@ from repro_tui.formats.config import load_config
 from repro_tui.model.errors import Refused
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.config import automatic_theme, interface_config
-from repro_tui.tui.dialogs import Choose
+from repro_tui.tui.dialogs import ChoiceDialog
 from tests.tui.driving import press, written
 from tests.tui.folders import finished
 
@@ -72,10 +72,10 @@ async def test_own_keys_work_and_are_shown_in_hints_and_help(config: Path, tmp_p
     app = Auditor(finished(tmp_path / "audit"))
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "5", "t")
-        assert not isinstance(app.screen, Choose)
+        assert not isinstance(app.screen, ChoiceDialog)
         assert "S sort" in written(app).splitlines()[-1]
         await press(pilot, "S")
-        assert isinstance(app.screen, Choose)
+        assert isinstance(app.screen, ChoiceDialog)
         await press(pilot, "escape", "question_mark", *["end"])
         assert "S                Sort the table by another column" in written(app)
 

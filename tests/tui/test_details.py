@@ -14,12 +14,12 @@ from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
 from repro_tui.support.paths import data_rows
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import Help, Told
+from repro_tui.tui.dialogs import HelpDialog, MessageDialog
 from repro_tui.tui.differences import relative
 from repro_tui.tui.screens.finding import FindingScreen
 from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.screens.progress import Steps
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import fitting
 from repro_tui.tui.widgets.prose import Item, hung
 from tests.tui.driving import press, settle, until, written
@@ -112,7 +112,7 @@ async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolde
         await press(pilot, "colon", *"show the keys")
         await until(pilot, lambda: "Show the keys  (?)" in written(app))
         await press(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, Help))
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
 
 
 async def test_a_column_of_a_table_among_the_data_opens_into_its_rows(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ async def test_an_output_opens_side_by_side_and_an_input_in_full(audit: AuditFol
         assert (app.screen.finding.a, app.screen.finding.b) == ("0.000050", "0.000057")
         assert "|Δ| 5e-05 1.0%, a decision flips" in written(app)
         await press(pilot, "escape", "tab", "enter")
-        assert isinstance(app.screen, Told)
+        assert isinstance(app.screen, MessageDialog)
         assert app.screen.sentences == ["id:", "A10050"]
 
 
@@ -190,7 +190,7 @@ async def test_where_nothing_can_be_stacked_it_says_so(audit: AuditFolder) -> No
 
 
 def test_steps_keep_the_order_in_which_they_came(tmp_path: Path) -> None:
-    store = Store(running(tmp_path / "audit"))
+    store = AuditStore(running(tmp_path / "audit"))
     names = [f"compare {name}" for name in ("predictions", "code", "data", "environment", "parameters")]
     for name in names:
         store._take(Event("step", step=name, status="started"))

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.compare.columns.differences import SCHEMA
-from repro_tui.tui.differences import SORTS, Differences, glyph
+from repro_tui.tui.differences import SORTS, DifferingCells, glyph
 from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
 from tests.tui.folders import differences
 
@@ -37,14 +37,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cells(folder: Path) -> Differences:
-    return Differences(folder / "differences.parquet", folder / "inputs.parquet", ("name", "n"))
+def cells(folder: Path) -> DifferingCells:
+    return DifferingCells(folder / "differences.parquet", folder / "inputs.parquet", ("name", "n"))
 
 
 def test_an_audit_of_an_earlier_version_has_no_noise_beside_its_cells(folder: Path) -> None:
     path = folder / "differences.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["noise"]), path)
-    older = Differences(path, folder / "inputs.parquet", ("name", "n"))
+    older = DifferingCells(path, folder / "inputs.parquet", ("name", "n"))
     assert older.select() == 3
     assert older[0].noise is None
     older.close()
@@ -55,7 +55,7 @@ def test_rows_within_their_own_noise_are_marked_and_found(folder: Path) -> None:
     table = pq.read_table(path)
     place = table.schema.get_field_index("noise")
     pq.write_table(table.set_column(place, "noise", pa.array(["within", "beyond", "within", "beyond"])), path)
-    marked = Differences(path)
+    marked = DifferingCells(path)
     within = marked.select("noise = 'within'", only_different=False)
     assert (within, [glyph(marked[row]).plain for row in range(within)].count("≈") > 0) == (2, True)
     assert marked.select("noise = 'beyond'", only_different=False) == 2
@@ -63,7 +63,7 @@ def test_rows_within_their_own_noise_are_marked_and_found(folder: Path) -> None:
     marked.close()
 
 
-def keys(cells: Differences) -> list[tuple[str, str]]:
+def keys(cells: DifferingCells) -> list[tuple[str, str]]:
     return [(cells[row].key, cells[row].column) for row in range(len(cells))]
 
 
@@ -82,21 +82,21 @@ def keys(cells: Differences) -> list[tuple[str, str]]:
         ("'a=b", 0),
     ],
 )
-def test_text_and_expressions(cells: Differences, wanted: str, found: int) -> None:
+def test_text_and_expressions(cells: DifferingCells, wanted: str, found: int) -> None:
     assert cells.select(wanted) == found
 
 
-def test_inputs_are_joined_by_key_whatever_their_order(cells: Differences) -> None:
+def test_inputs_are_joined_by_key_whatever_their_order(cells: DifferingCells) -> None:
     assert cells.select('"in come" = 30', only_different=False) == 1
     assert cells[0].key == '["é", 3]'
 
 
-def test_what_is_within_tolerance_is_left_out_unless_wanted(cells: Differences) -> None:
+def test_what_is_within_tolerance_is_left_out_unless_wanted(cells: DifferingCells) -> None:
     assert cells.select("", only_different=False) == 4
 
 
 @pytest.mark.parametrize("sort", list(SORTS))
-def test_sorting_and_back(cells: Differences, sort: str) -> None:
+def test_sorting_and_back(cells: DifferingCells, sort: str) -> None:
     cells.select("", sort, rising=True)
     rising = keys(cells)
     cells.select("", sort, rising=False)
@@ -104,7 +104,7 @@ def test_sorting_and_back(cells: Differences, sort: str) -> None:
     assert len(rising) == 3
 
 
-def test_the_worst_is_first(cells: Differences) -> None:
+def test_the_worst_is_first(cells: DifferingCells) -> None:
     cells.select("")
     assert [cells[row].column for row in range(3)] == ["label", "score", "score"]
     assert cells[1].abs_delta == 1.0
@@ -114,7 +114,7 @@ def test_the_worst_is_first(cells: Differences) -> None:
     "wanted",
     ["delta >", "nothing = 3", "delta > 0); DROP TABLE chosen_1; SELECT (1=1"],
 )
-def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: Differences, wanted: str) -> None:
+def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: DifferingCells, wanted: str) -> None:
     cells.select("")
     with pytest.raises(NotAnExpression):
         cells.select(wanted)
@@ -126,14 +126,14 @@ def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: Differences, wa
     "query",
     ["(select content from read_text('{}')) = 'x'", "(select count(*) from glob('{}')) = 0", "getenv('HOME') = 'x'"],
 )
-def test_an_expression_reaches_nothing_else(cells: Differences, query: str, tmp_path: Path) -> None:
+def test_an_expression_reaches_nothing_else(cells: DifferingCells, query: str, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("secret")
     with pytest.raises(NotAnExpression):
         cells.select(query.format(other))
 
 
-def test_counts_for_the_charts(cells: Differences) -> None:
+def test_counts_for_the_charts(cells: DifferingCells) -> None:
     assert cells.histogram("score", 1) == [(-3, 1), (-1, 1), (0, 1)]
     points = cells.points("score", 10, 10)
     assert points is not None
@@ -143,7 +143,7 @@ def test_counts_for_the_charts(cells: Differences) -> None:
     assert cells.points("label", 10, 10) is None
 
 
-def test_all_cells_of_a_row(cells: Differences) -> None:
+def test_all_cells_of_a_row(cells: DifferingCells) -> None:
     cells.select("")
     assert {cell.column for cell in cells.of_row(cells[0])} == {"label", "score"}
 
@@ -165,7 +165,7 @@ def test_a_large_table_is_held_and_reads_the_same(tmp_path: Path) -> None:
     """Held rows are those of the file in every order and filter, and only what is worth its memory is held."""
     path = tmp_path / "differences.parquet"
     differences(path, HELD[0])
-    cells = Differences(path)
+    cells = DifferingCells(path)
     cells.select("3", sort="B", only_different=False)
     before = [cells[row] for row in range(0, len(cells), 97)]
     assert cells.table.hold()
@@ -177,5 +177,5 @@ def test_a_large_table_is_held_and_reads_the_same(tmp_path: Path) -> None:
     assert not cells.table.hold(), "a screen that was left has nothing to hold"
 
 
-def test_a_small_table_is_not_held(cells: Differences) -> None:
+def test_a_small_table_is_not_held(cells: DifferingCells) -> None:
     assert not cells.table.hold()

@@ -22,7 +22,7 @@ from tests.tui.folders import finished, running
 
 
 @dataclass(frozen=True)
-class Case:
+class KeyCase:
     """Keys pressed before, and what holds after the action's own key."""
 
     before: tuple[str, ...]
@@ -67,48 +67,48 @@ def sorted_by_row(app: Auditor) -> object:
 
 CELLS = ("5", "tab")
 CASES = {
-    "everywhere.help": Case((), on("Help")),
-    "everywhere.command-palette": Case((), on("CommandPalette")),
-    "everywhere.leave": Case((), left),
-    "everywhere.copy": Case(("3",), lambda app: app.clipboard == "A: 0.5\nB: 0.6"),
-    "everywhere.copy-json": Case(("3",), lambda app: '"path": [' in app.clipboard),
-    "everywhere.focus-next": Case(("5",), lambda app: app.focused is grid(app, "cells")),
-    "everywhere.focus-previous": Case(("5", "tab"), lambda app: app.focused is grid(app, "columns")),
-    "everywhere.reload": Case(("2",), shows("numpy")),
-    "audit.up": Case(("6",), on("Overview")),
-    "audit.show-overview": Case(("2",), on("Overview")),
-    "audit.show-environment": Case((), titled("Environment")),
-    "audit.show-parameters": Case((), titled("Parameters")),
-    "audit.show-data": Case((), titled("Data")),
-    "audit.show-predictions": Case((), on("PredictionsScreen")),
-    "audit.show-code": Case((), titled("Code")),
-    "audit.show-cause": Case((), on("CauseScreen")),
-    "audit.show-progress": Case((), on("Progress")),
-    "audit.export": Case(("2",), lambda app: on("Choose")(app) and shows("the whole report, markdown")(app)),
-    "audit.edit": Case(("3",), lambda app: True),  # see test_the_editor_gets_a_copy
-    "audit.artifact": Case((), on("ArtifactsScreen")),
-    "audit.swap": Case(("2",), swapped),
-    "audit.stack": Case(("3", "enter"), lambda app: app.screen.query_one("#values").has_class("stacked")),
-    "audit.zoom": Case(("5", "tab"), lambda app: app.screen.maximized is grid(app, "cells")),
-    "audit.run-again": Case((), shows("It cannot be run again")),
-    "audit.explain": Case((), shows("It cannot be run again")),
-    "list.filter": Case(("2",), lambda app: isinstance(app.focused, Input) and app.focused.id == "filter"),
-    "list.difference-1": Case(("2",), at(1, "findings")),
-    "list.difference--1": Case(("2", "n"), at(0, "findings")),
-    "list.only-differences": Case(CELLS, lambda app: grid(app, "cells").count == 60),
-    "table.cursor--1": Case((*CELLS, "end"), at(38)),
-    "table.cursor-1": Case(CELLS, at(1)),
-    "table.page--1": Case((*CELLS, "end"), lambda app: 0 < grid(app, "cells").cursor < 38),
-    "table.page-1": Case(CELLS, lambda app: grid(app, "cells").cursor == grid(app, "cells").size.height - 2),
-    "table.edge--1": Case((*CELLS, "end"), at(0)),
-    "table.edge-1": Case(CELLS, at(39)),
-    "table.sideways-1": Case(("6",), lambda app: grid(app).count == 3),
-    "table.sideways--1": Case(("6", "down", "right", "down"), lambda app: grid(app).count == 3),
-    "table.open": Case(("2",), on("FindingScreen")),
-    "predictions.sort": Case(CELLS, lambda app: on("Choose")(app) and shows("worst first")(app)),
-    "predictions.chart": Case(("5",), shows("which labels flip"), (80, 24)),
+    "everywhere.help": KeyCase((), on("HelpDialog")),
+    "everywhere.command-palette": KeyCase((), on("CommandPalette")),
+    "everywhere.leave": KeyCase((), left),
+    "everywhere.copy": KeyCase(("3",), lambda app: app.clipboard == "A: 0.5\nB: 0.6"),
+    "everywhere.copy-json": KeyCase(("3",), lambda app: '"path": [' in app.clipboard),
+    "everywhere.focus-next": KeyCase(("5",), lambda app: app.focused is grid(app, "cells")),
+    "everywhere.focus-previous": KeyCase(("5", "tab"), lambda app: app.focused is grid(app, "columns")),
+    "everywhere.reload": KeyCase(("2",), shows("numpy")),
+    "audit.up": KeyCase(("6",), on("OverviewScreen")),
+    "audit.show-overview": KeyCase(("2",), on("OverviewScreen")),
+    "audit.show-environment": KeyCase((), titled("Environment")),
+    "audit.show-parameters": KeyCase((), titled("Parameters")),
+    "audit.show-data": KeyCase((), titled("Data")),
+    "audit.show-predictions": KeyCase((), on("PredictionsScreen")),
+    "audit.show-code": KeyCase((), titled("Code")),
+    "audit.show-cause": KeyCase((), on("CauseScreen")),
+    "audit.show-progress": KeyCase((), on("ProgressScreen")),
+    "audit.export": KeyCase(("2",), lambda app: on("ChoiceDialog")(app) and shows("the whole report, markdown")(app)),
+    "audit.edit": KeyCase(("3",), lambda app: True),  # see test_the_editor_gets_a_copy
+    "audit.artifact": KeyCase((), on("ArtifactsScreen")),
+    "audit.swap": KeyCase(("2",), swapped),
+    "audit.stack": KeyCase(("3", "enter"), lambda app: app.screen.query_one("#values").has_class("stacked")),
+    "audit.zoom": KeyCase(("5", "tab"), lambda app: app.screen.maximized is grid(app, "cells")),
+    "audit.run-again": KeyCase((), shows("It cannot be run again")),
+    "audit.explain": KeyCase((), shows("It cannot be run again")),
+    "list.filter": KeyCase(("2",), lambda app: isinstance(app.focused, Input) and app.focused.id == "filter"),
+    "list.difference-1": KeyCase(("2",), at(1, "findings")),
+    "list.difference--1": KeyCase(("2", "n"), at(0, "findings")),
+    "list.only-differences": KeyCase(CELLS, lambda app: grid(app, "cells").count == 60),
+    "table.cursor--1": KeyCase((*CELLS, "end"), at(38)),
+    "table.cursor-1": KeyCase(CELLS, at(1)),
+    "table.page--1": KeyCase((*CELLS, "end"), lambda app: 0 < grid(app, "cells").cursor < 38),
+    "table.page-1": KeyCase(CELLS, lambda app: grid(app, "cells").cursor == grid(app, "cells").size.height - 2),
+    "table.edge--1": KeyCase((*CELLS, "end"), at(0)),
+    "table.edge-1": KeyCase(CELLS, at(39)),
+    "table.sideways-1": KeyCase(("6",), lambda app: grid(app).count == 3),
+    "table.sideways--1": KeyCase(("6", "down", "right", "down"), lambda app: grid(app).count == 3),
+    "table.open": KeyCase(("2",), on("FindingScreen")),
+    "predictions.sort": KeyCase(CELLS, lambda app: on("ChoiceDialog")(app) and shows("worst first")(app)),
+    "predictions.chart": KeyCase(("5",), shows("which labels flip"), (80, 24)),
 }
-CASES["table.sideways-1"] = Case(("6", "down"), lambda app: grid(app).count == 4)
+CASES["table.sideways-1"] = KeyCase(("6", "down"), lambda app: grid(app).count == 4)
 
 
 @pytest.mark.parametrize("action", [action for action in ALL if action.where != "progress"], ids=lambda a: a.id)
@@ -134,9 +134,9 @@ async def test_stopping_asks_first(tmp_path: Path) -> None:
         app = Auditor(folder)
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot, "c")
-            assert on("Ask")(app)
+            assert on("QuestionDialog")(app)
             await press(pilot, "escape")
-            assert on("Progress")(app)
+            assert on("ProgressScreen")(app)
 
 
 def test_every_action_has_a_case() -> None:

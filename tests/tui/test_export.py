@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import Ask, Choose, Prompt, Told
+from repro_tui.tui.dialogs import ChoiceDialog, MessageDialog, PromptDialog, QuestionDialog
 from repro_tui.tui.written_table import WrittenTable, write_csv, write_parquet
 from tests.tui.driving import press
 from tests.tui.folders import finished
@@ -63,10 +63,10 @@ async def test_every_screen_writes_its_finding_its_table_and_the_report(
         await press(pilot, "2")
         for downs in range(7):
             await press(pilot, "w")
-            assert isinstance(app.screen, Choose)
+            assert isinstance(app.screen, ChoiceDialog)
             assert len(app.screen.words) == 7
             await press(pilot, *["down"] * downs, "enter")
-            assert isinstance(app.screen, Prompt)
+            assert isinstance(app.screen, PromptDialog)
             await press(pilot, "enter")
     written = {path.name.removeprefix("20261124T103200Z-"): path for path in tmp_path.iterdir() if path.is_file()}
     assert set(written) == {
@@ -113,15 +113,15 @@ async def test_what_is_there_is_asked_about_and_a_link_is_refused(
 
     async with app.run_test(size=(100, 30)) as pilot:
         await write_to(pilot, "link.json")
-        assert isinstance(app.screen, Told)
+        assert isinstance(app.screen, MessageDialog)
         assert "is a link" in app.screen.sentences[0]
         await press(pilot, "escape")
         await write_to(pilot, "there.json")
-        assert isinstance(app.screen, Ask)
+        assert isinstance(app.screen, QuestionDialog)
         await press(pilot, "escape")
         assert there.read_text() == "mine"
         await write_to(pilot, "there.json")
         await press(pilot, "o")
         assert json.loads(there.read_text())["change"] == "changed"
         await write_to(pilot, "nowhere/there.json")
-        assert isinstance(app.screen, Told)
+        assert isinstance(app.screen, MessageDialog)

@@ -12,13 +12,13 @@ import repro_tui.tui
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.tui.actions import ALL, key_table
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import Ask, Told
+from repro_tui.tui.dialogs import MessageDialog, QuestionDialog
 from repro_tui.tui.screens.area import AreaScreen
 from repro_tui.tui.screens.cause import CauseScreen
-from repro_tui.tui.screens.overview import Overview
-from repro_tui.tui.screens.picker import Picker
+from repro_tui.tui.screens.overview import OverviewScreen
+from repro_tui.tui.screens.picker import PickerScreen
 from repro_tui.tui.screens.predictions import PredictionsScreen
-from repro_tui.tui.screens.progress import Progress
+from repro_tui.tui.screens.progress import ProgressScreen
 from repro_tui.tui.screens.row import RowScreen
 from repro_tui.tui.screens.values import Pairs
 from repro_tui.tui.widgets.grid import Grid
@@ -35,18 +35,18 @@ async def test_the_areas_open_by_number_and_by_enter(audit: AuditFolder) -> None
     app = Auditor(audit)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot)
-        assert isinstance(app.screen, Overview)
+        assert isinstance(app.screen, OverviewScreen)
         for key, title in zip("234", ("Environment", "Parameters", "Data"), strict=True):
             await press(pilot, key)
             assert app.screen.title_text == title  # type: ignore[attr-defined]
         await press(pilot, "5")
         assert isinstance(app.screen, PredictionsScreen)
         await press(pilot, "6", "1")
-        assert isinstance(app.screen, Overview)
+        assert isinstance(app.screen, OverviewScreen)
         await press(pilot, "7")
         assert isinstance(app.screen, CauseScreen)
         await press(pilot, "l")
-        assert isinstance(app.screen, Progress)
+        assert isinstance(app.screen, ProgressScreen)
         await press(pilot, "1", "down", "enter")
         assert app.screen.title_text == "Parameters"  # type: ignore[attr-defined]
 
@@ -57,9 +57,9 @@ async def test_escape_goes_up_to_the_picker(audit: AuditFolder) -> None:
         await press(pilot, "6", "enter", "escape")
         assert isinstance(app.screen, AreaScreen)
         await press(pilot, "escape")
-        assert isinstance(app.screen, Overview)
+        assert isinstance(app.screen, OverviewScreen)
         await press(pilot, "escape")
-        assert isinstance(app.screen, Picker)
+        assert isinstance(app.screen, PickerScreen)
 
 
 async def test_the_filter_narrows_and_escape_clears_it_first(audit: AuditFolder) -> None:
@@ -139,11 +139,11 @@ async def test_quitting_a_running_audit_asks(
         app = Auditor(folder)
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot, "q")
-            assert isinstance(app.screen, Ask)
+            assert isinstance(app.screen, QuestionDialog)
             await press(pilot, "escape")
-            assert isinstance(app.screen, Progress)
+            assert isinstance(app.screen, ProgressScreen)
             await press(pilot, "c")
-            assert isinstance(app.screen, Ask)
+            assert isinstance(app.screen, QuestionDialog)
             await press(pilot, "escape", "3")
             assert app.screen.query_one("#findings", Grid).count == 1  # what is finished can be opened already
             await press(pilot, "q")
@@ -166,8 +166,8 @@ async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest
     app = Auditor()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "enter", "down", "enter", "enter")
-        await until(pilot, lambda: isinstance(app.screen, Told))
-        assert isinstance(app.screen, Told)
+        await until(pilot, lambda: isinstance(app.screen, MessageDialog))
+        assert isinstance(app.screen, MessageDialog)
         assert "inputs" in " ".join(app.screen.sentences)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from repro_tui.audit.folder import engine_lock
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import Told
+from repro_tui.tui.dialogs import MessageDialog
 from tests.tui.conftest import ROOT
 from tests.tui.driving import press, settle
 from tests.tui.folders import CAUSES, every_kind, finished, noisy, running, stressed, verified, with_table
@@ -115,7 +115,7 @@ def test_error(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
     async def refuse(pilot: Any) -> None:
         await settle(pilot)
         pilot.app.push_screen(
-            Told("Refused", ["repro.toml: deployments.prod.code.commit: is a branch", "no file b.toml"])
+            MessageDialog("Refused", ["repro.toml: deployments.prod.code.commit: is a branch", "no file b.toml"])
         )
         await settle(pilot)
 

@@ -17,7 +17,7 @@ from repro_tui.model.record import Missing
 from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import Ask, Told
+from repro_tui.tui.dialogs import MessageDialog, QuestionDialog
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.cells import CellsScreen
 from tests.tui.driving import press, written
@@ -42,7 +42,7 @@ TOGETHER = [tuple(name for name in VALUES if name not in LARGE), *((name,) for n
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff]")
 # How each screen is reached from the overview.
 ROUTES: dict[str, tuple[str, ...]] = {
-    "Overview": ("1",),
+    "OverviewScreen": ("1",),
     "AreaScreen": ("2",),
     "PredictionsScreen": ("5",),
     "ColumnScreen": ("5", "enter"),
@@ -50,24 +50,27 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "FindingScreen": ("3", "enter"),
     "DiffScreen": ("6", "down", "enter"),
     "CauseScreen": ("7",),
-    "Progress": ("l",),
+    "ProgressScreen": ("l",),
     "ArtifactsScreen": ("o",),
     "TextScreen": ("o", "enter"),
     "TableScreen": ("o", "end", "up", "up", "enter"),
     "ValuesScreen": ("o", "end", "up", "up", "enter", "enter"),
-    "Help": ("question_mark",),
-    "Choose": ("w",),
-    "Prompt": ("w", "enter"),
-    "Copied": ("3", "y"),
+    "HelpDialog": ("question_mark",),
+    "ChoiceDialog": ("w",),
+    "PromptDialog": ("w", "enter"),
+    "CopiedDialog": ("3", "y"),
 }
-BY_HAND = {"Ask", "Told", "Picker", "DataCellsScreen"}
+BY_HAND = {"QuestionDialog", "MessageDialog", "PickerScreen", "DataCellsScreen"}
 
 
 def screens() -> set[str]:
     """Every screen that the package defines."""
     found = set()
-    for module in pkgutil.iter_modules(repro_tui.tui.screens.__path__):
-        loaded = importlib.import_module(f"repro_tui.tui.screens.{module.name}")
+    for name in (
+        "dialogs",
+        *(f"screens.{module.name}" for module in pkgutil.iter_modules(repro_tui.tui.screens.__path__)),
+    ):
+        loaded = importlib.import_module(f"repro_tui.tui.{name}")
         for name, value in vars(loaded).items():
             if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == loaded.__name__:
                 found.add(name)
@@ -101,13 +104,13 @@ async def test_hostile_values_are_shown_literally(
             while not isinstance(app.screen, AuditScreen):
                 await press(pilot, "escape")
             await press(pilot, "1")
-        for modal in (Told(word, [word]), Ask(word, (("escape", word),))):
+        for modal in (MessageDialog(word, [word]), QuestionDialog(word, (("escape", word),))):
             app.push_screen(modal)
             await press(pilot)
             assert not RAW.search(written(app))
             await press(pilot, "escape")
         await press(pilot, "escape")
-        assert type(app.screen).__name__ == "Picker"
+        assert type(app.screen).__name__ == "PickerScreen"
         assert not RAW.search(written(app))
         assert app.is_running
 
@@ -144,5 +147,5 @@ async def test_a_hostile_grade_is_shown_literally(names: tuple[str, ...], tmp_pa
     app = Auditor(folder)
     async with app.run_test(size=(100, 24)) as pilot:
         await press(pilot)
-        assert type(app.screen).__name__ == "Overview"
+        assert type(app.screen).__name__ == "OverviewScreen"
         assert not RAW.search(written(app))

@@ -125,6 +125,6 @@ async def test_enter_a_second_time_begins_no_second_audit(tmp_path: Path, monkey
             await asyncio.sleep(0.01)
         await pilot.press("enter", "enter")
         answer.set()
-        await until(pilot, lambda: type(app.screen).__name__ != "Picker")
+        await until(pilot, lambda: type(app.screen).__name__ != "PickerScreen")
         await settle(pilot)
     assert asked == [("prod.toml", "staging.toml")]

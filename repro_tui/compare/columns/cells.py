@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.columns.tolerance import Rule
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column, Verdict
 from repro_tui.model.record import Kind
 
@@ -61,7 +61,7 @@ class ColumnComparison(Protocol):
 
     of: OfColumn
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Takes what every row counts for, whether it moved or not."""
         ...
 
@@ -69,7 +69,7 @@ class ColumnComparison(Protocol):
         """Takes this many rows that are the same bits on both sides."""
         ...
 
-    def take(self, pair: Pair) -> Cells:
+    def take(self, pair: RowPairs) -> Cells:
         """Compares rows that may have moved, and adds them up."""
         ...
 

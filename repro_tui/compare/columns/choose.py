@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.columns.cells import ColumnComparison, OfColumn
 from repro_tui.compare.columns.exact import ExactColumn
-from repro_tui.compare.columns.feeding import Part
+from repro_tui.compare.columns.feeding import ColumnBatch
 from repro_tui.compare.columns.json import JsonColumn
 from repro_tui.compare.columns.kinds import Profile, kind_of, profile, shares, spread
 from repro_tui.compare.columns.labels import LabelColumn
@@ -41,7 +41,7 @@ class Columns:
     """What is compared: columns alone, vectors of several, and the results of those that cannot be."""
 
     names: list[str]
-    compared: Part
+    compared: ColumnBatch
     odd: tuple[Column, ...]
 
     def results(self) -> Iterator[Column]:
@@ -67,7 +67,7 @@ def columns_of(alignment: Alignment, validation: Validation, settings: Settings,
     vectors = [factory.vector(group, made) for group in groups]
     grouped = {name for group in groups for name in group.members}
     alone = [one for name, one in made.items() if name not in grouped]
-    return Columns(list(made), Part(alone, vectors), _odd_ones(types, shared, usable, unfit))
+    return Columns(list(made), ColumnBatch(alone, vectors), _odd_ones(types, shared, usable, unfit))
 
 
 @dataclass(frozen=True, slots=True)

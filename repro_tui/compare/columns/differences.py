@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.columns.cells import Cells
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import WorstRow
 from repro_tui.support.text import show
 
@@ -64,7 +64,7 @@ class Differences:
         self._pool = ThreadPoolExecutor(1)
         self._written: Future[None] | None = None
 
-    def take(self, name: str, pair: Pair, cells: Cells) -> None:
+    def take(self, name: str, pair: RowPairs, cells: Cells) -> None:
         """Keeps the cells of one batch of one column that are not equal."""
         rows = np.flatnonzero(~cells.equal)
         room = MOST_CELLS - self.count

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from repro_tui.compare.columns.cells import Cells, Mask, OfColumn, Tally, Whole
 from repro_tui.compare.columns.nested import single
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 
 ABSENT = "—"
@@ -27,7 +27,7 @@ class ExactColumn:
         self.tally = Tally()
         self.nulls_a = self.nulls_b = self.unmoved = 0
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Counts nulls."""
         self.nulls_a += pair.a[self.of.name].null_count
         self.nulls_b += pair.b[self.of.name].null_count
@@ -42,7 +42,7 @@ class ExactColumn:
         self.tally.still(rows)
         self.unmoved += rows
 
-    def take(self, pair: Pair) -> Cells:
+    def take(self, pair: RowPairs) -> Cells:
         """Compares rows that may have moved, and adds them up."""
         a, b = _comparable(pair.a[self.of.name], pair.b[self.of.name])
         null_a, null_b = mask(a.is_null()), mask(b.is_null())
@@ -64,7 +64,7 @@ class ExactColumn:
         """Which rows are equal by value; `same` are those of the same bytes."""
         return same
 
-    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: Pair) -> None:
+    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: RowPairs) -> None:
         """Takes the rows of a batch that differ, by their places in it."""
 
     def _own(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from repro_tui.compare.columns.numbers import NumberColumn
 from repro_tui.compare.columns.vectors import VectorColumns
 from repro_tui.compare.rows.alignment import Alignment
 from repro_tui.compare.rows.moved_in_order import can_be_left_out, first_rows, moved_in_order, null_counts
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.support.cancel import CancelToken
 
 THREADS = 2
@@ -27,7 +27,7 @@ SHARES = 4  # of the memory, of which one holds what is read, and others what is
 
 
 @dataclass(slots=True)
-class Part:
+class ColumnBatch:
     """Columns that are read together: alone, and as vectors of several; `size` is what they take in memory."""
 
     alone: list[ColumnComparison] = field(default_factory=list)
@@ -44,13 +44,13 @@ class Part:
         """Their names."""
         return [one.of.name for one in self.columns]
 
-    def join(self, other: Part) -> None:
+    def join(self, other: ColumnBatch) -> None:
         """Takes another's columns as well."""
         self.alone += other.alone
         self.vectors += other.vectors
         self.size += other.size
 
-    def take(self, pair: Pair, differences: Differences) -> None:
+    def take(self, pair: RowPairs, differences: Differences) -> None:
         """One batch: of each column only the rows whose bits moved are looked at by the rule."""
         for vector in self.vectors:
             vector.feed(pair, differences)
@@ -63,7 +63,7 @@ class Part:
                 differences.take(name, part, one.take(part))
 
 
-def feed(whole: Part, alignment: Alignment, differences: Differences, cancel: CancelToken) -> None:
+def feed(whole: ColumnBatch, alignment: Alignment, differences: Differences, cancel: CancelToken) -> None:
     """Feeds all columns. Where no row has to be looked for, the database leaves out those that did not move."""
     streamed, parts = _apart(whole, alignment) if alignment.ordered else (whole, [])
     if streamed.names:
@@ -81,12 +81,12 @@ def feed(whole: Part, alignment: Alignment, differences: Differences, cancel: Ca
         _rest(part, alignment)
 
 
-def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
+def _apart(whole: ColumnBatch, alignment: Alignment) -> tuple[ColumnBatch, list[ColumnBatch]]:
     """What has to be read whole, and parts of which the database can leave rows out: of about one size, and as many as
     it takes for those that are read at once to fit into its memory."""
     sizes, room = _sizes(alignment), alignment.database.room // (SHARES * THREADS)
-    streamed, fitting = Part(), []
-    units = [Part([one]) for one in whole.alone] + [Part([], [vector]) for vector in whole.vectors]
+    streamed, fitting = ColumnBatch(), []
+    units = [ColumnBatch([one]) for one in whole.alone] + [ColumnBatch([], [vector]) for vector in whole.vectors]
     for unit in units:
         unit.size = sum(sizes[name] for name in unit.names)
         able = all(can_be_left_out(*one.of.types) and one.of.kind != "ranking" for one in unit.columns)
@@ -94,7 +94,7 @@ def _apart(whole: Part, alignment: Alignment) -> tuple[Part, list[Part]]:
             fitting.append(unit)
         else:
             streamed.join(unit)
-    parts = [Part() for _ in range(max(THREADS, math.ceil(sum(unit.size for unit in fitting) / room)))]
+    parts = [ColumnBatch() for _ in range(max(THREADS, math.ceil(sum(unit.size for unit in fitting) / room)))]
     for unit in sorted(fitting, key=lambda unit: -unit.size):
         min(parts, key=lambda part: part.size).join(unit)
     return streamed, [part for part in parts if part.names]
@@ -114,7 +114,7 @@ def _sizes(alignment: Alignment) -> Counter[str]:
     return found
 
 
-def _rest(part: Part, alignment: Alignment) -> None:
+def _rest(part: ColumnBatch, alignment: Alignment) -> None:
     """Tells every column of the rows that were not handed over."""
     a, b, rows = alignment.a, alignment.b, alignment.rows.matched
     nulls_a, nulls_b = (null_counts(path, part.names) for path in (a, b))

@@ -61,7 +61,7 @@ def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
     """The profile of every column: ranges from the files' own statistics, the rest from a sample of their rows."""
     if not columns:
         return {}
-    sides = [_Side(path, columns) for path in dict.fromkeys((a, b))]
+    sides = [_ColumnsSide(path, columns) for path in dict.fromkeys((a, b))]
     return {name: _joined([side.column(name) for side in sides]) for name in columns}
 
 
@@ -87,7 +87,7 @@ def _smaller(a: float, b: float) -> float:
     return min(filter(None, (a, b)), default=0.0)
 
 
-class _Side:
+class _ColumnsSide:
     """One file: its statistics, and a sample of its rows."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:

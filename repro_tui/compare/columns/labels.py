@@ -13,7 +13,7 @@ from repro_tui.compare.columns.cells import OfColumn
 from repro_tui.compare.columns.exact import ExactColumn, text, texts
 from repro_tui.compare.columns.nested import single
 from repro_tui.compare.columns.statistics import interval
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.support.text import show
 
 MOST_PAIRS = 100
@@ -35,7 +35,7 @@ class LabelColumn(ExactColumn):
         self.pairs: Counter[tuple[str, str]] = Counter()
         self._counted: Counter[str] = Counter()
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Counts nulls, and labels where that cannot be asked for."""
         super().whole(pair)
         if self._shares is None and len(self._counted) <= MOST_LABELS:
@@ -43,7 +43,7 @@ class LabelColumn(ExactColumn):
             for label, count in zip(texts(found.field("values")), found.field("counts").to_pylist(), strict=True):
                 self._counted[label] += count
 
-    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: Pair) -> None:
+    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: RowPairs) -> None:
         if len(self.pairs) <= MOST_LABELS:
             places = pa.array(rows)
             for one, other, count in _pairs(a.take(places), b.take(places)):

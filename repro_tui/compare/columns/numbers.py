@@ -18,7 +18,7 @@ from repro_tui.compare.columns.kinds import Profile, Spread
 from repro_tui.compare.columns.moments import Moments, Sample
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
 from repro_tui.compare.columns.rank_agreement import of_columns
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule
 
@@ -48,7 +48,7 @@ class NumberColumn:
         why = f"{self.of.why}; one of the columns of {vector}, of which the likeliest decides" if self.of.why else ""
         self.of = replace(self.of, rule=replace(self.of.rule, no_flips=False), why=why)
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Counts nulls, and keeps a sample."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         self.nulls_a += a.null_count
@@ -68,7 +68,7 @@ class NumberColumn:
         """Rows that did not move."""
         self.tally.still(rows)
 
-    def take(self, pair: Pair) -> Cells:
+    def take(self, pair: RowPairs) -> Cells:
         """Compares rows that may have moved, and adds them up."""
         found = compare_numbers(pair.a[self.of.name], pair.b[self.of.name], self.of.rule)
         cells = self._cells(found)

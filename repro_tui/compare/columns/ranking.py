@@ -10,7 +10,7 @@ import pyarrow as pa
 from repro_tui.compare.columns.cells import Mask, OfColumn
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
 from repro_tui.compare.columns.lists.ranking import Agreements, as_list
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 
 
 class RankingColumn(ExactColumn):
@@ -30,7 +30,7 @@ class RankingColumn(ExactColumn):
             equal[row] = one is not None and one == other
         return equal
 
-    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: Pair) -> None:
+    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: RowPairs) -> None:
         def at(place: int) -> tuple[Any, Any, bool] | None:
             one, other = (as_list(side[place].as_py()) for side in (a, b))
             return None if one is None or other is None else (one, other, False)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from repro_tui.compare.columns.cells import OfColumn
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.compare.rows.sample import RowSample
 
 TEXTS = 2_000  # that differ, whose distance is measured
@@ -23,7 +23,7 @@ class TextColumn(ExactColumn):
         super().__init__(of)
         self._measured: RowSample[tuple[float, int]] = RowSample(TEXTS)
 
-    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: Pair) -> None:
+    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: RowPairs) -> None:
         def measured(places: Any) -> list[tuple[float, int]]:
             return [apart(a[int(rows[place])].as_py() or "", b[int(rows[place])].as_py() or "") for place in places]
 

@@ -19,7 +19,7 @@ from repro_tui.compare.columns.lists.probability import Shift, divergence, likel
 from repro_tui.compare.columns.moments import Moments
 from repro_tui.compare.columns.moved import moved
 from repro_tui.compare.columns.numbers import NumberColumn
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule
 from repro_tui.support.text import shorten_middle
@@ -114,7 +114,7 @@ class VectorColumns:
         self.of, self.group, self.members = of, group, members
         self.tally, self.shift = Tally(), Shift()
 
-    def feed(self, pair: Pair, differences: Differences) -> None:
+    def feed(self, pair: RowPairs, differences: Differences) -> None:
         """One batch: the rows in which any of the columns moved."""
         names = self.group.members
         rows = np.unique(np.concatenate([moved(pair.a[name], pair.b[name]) for name in names]))
@@ -129,7 +129,7 @@ class VectorColumns:
         """All rows there are: those that were not handed over did not move."""
         self.tally.still(rows - self.tally.rows)
 
-    def _take(self, part: Pair, cells: list[Cells], differences: Differences) -> None:
+    def _take(self, part: RowPairs, cells: list[Cells], differences: Differences) -> None:
         a, b = (np.stack([getattr(one, side) for one in cells], axis=1) for side in ("a_number", "b_number"))
         width = len(cells)
         starts, sizes = np.arange(len(a)) * width, np.full(len(a), width)

@@ -28,7 +28,7 @@ PLACES = {NULL: 3.0, NAN: 4.0, HIGH: 6.0, LOW: -6.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class RunFiles:
     """Which of the files each side's runs are; a file that several runs wrote alike stands once."""
 
     a: tuple[int, ...]
@@ -60,7 +60,7 @@ class Apart:
     are of, which pairs are `endless`ly far apart, the largest step of one row `within` one side, and whether a run is
     `over` the tolerance from A's first."""
 
-    files: Files
+    files: RunFiles
     squares: Floats = field(init=False)
     endless: Mask = field(init=False)
     values: int = 0
@@ -110,7 +110,7 @@ class ExactNoise:
     """Labels and what else has no order: the distance is the root of the share of rows that differ, and a row moved
     beyond its own noise where no run of A gave what a run of B did."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: RunFiles) -> None:
         self.apart = Apart(files)
         self._kept: list[np.ndarray[Any, np.dtype[np.int32]]] = []
 
@@ -171,7 +171,7 @@ def word_of(value: Any) -> str:
 class NumberNoise:
     """Numbers: the distance is the root mean square of the differences."""
 
-    def __init__(self, files: Files, atol: float, rtol: float, chosen: Chosen) -> None:
+    def __init__(self, files: RunFiles, atol: float, rtol: float, chosen: Chosen) -> None:
         self.apart = Apart(files)
         self._atol, self._rtol = atol, rtol
         self._kept = Kept(chosen)
@@ -353,7 +353,7 @@ def _span(values: Floats) -> tuple[Floats, Floats]:
     return np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
 
 
-def squares(delta: Floats, files: Files) -> Floats:
+def squares(delta: Floats, files: RunFiles) -> Floats:
     """The sums of squared differences between all files, from their differences to the first one.
 
     Each side's own are taken from its own first file: where the sides are far apart, they would drown otherwise.

@@ -19,7 +19,7 @@ from repro_tui.compare.columns.json_paths import (
     same_value,
 )
 from repro_tui.compare.noise.chosen_rows import Chosen, Mask
-from repro_tui.compare.noise.columns import ExactNoise, Files, NoiseColumn, NumberNoise, codes_of, word_of
+from repro_tui.compare.noise.columns import ExactNoise, NoiseColumn, NumberNoise, RunFiles, codes_of, word_of
 from repro_tui.compare.noise.exchange import Codes, Evidence
 
 MOST_PATHS = 200
@@ -34,7 +34,7 @@ class DocumentNoise:
     Rows moved beyond their noise as labels do. Documents of more than 200 paths are measured as they are, too.
     """
 
-    def __init__(self, files: Files, rtol: float, chosen: Chosen) -> None:
+    def __init__(self, files: RunFiles, rtol: float, chosen: Chosen) -> None:
         self.files, self.rtol, self.chosen = files, rtol, chosen
         self.whole = ExactNoise(files)
         self.apart = self.whole.apart

@@ -91,7 +91,7 @@ def off_diagonal(matrix: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExchangeTest:
     """The test's p, the largest statistic in standard deviations, and the column and statistic that it is of, with its
     matrix of distances (None: it is of single rows)."""
 
@@ -122,11 +122,11 @@ class Equivalence:
         return not self.blind and self.upper <= MARGIN and self.largest <= MARGIN and self.scatter <= SCATTER
 
 
-def exchange(found: Sequence[Evidence], runs_a: int, runs_b: int) -> Outcome:
+def exchange(found: Sequence[Evidence], runs_a: int, runs_b: int) -> ExchangeTest:
     """The test over all columns; p is 1 where nothing moves from run to run."""
     splits = ways(runs_a, runs_b)
     largest = np.full(len(splits), -np.inf)
-    told = Outcome(1.0, 0.0)
+    told = ExchangeTest(1.0, 0.0)
 
     def measured(evidence: Evidence) -> list[tuple[Way, Floats | None]]:
         return [(way, _standardised(one)) for way, one in _statistics(evidence, splits, runs_a, runs_b)]
@@ -138,7 +138,7 @@ def exchange(found: Sequence[Evidence], runs_a: int, runs_b: int) -> Outcome:
                 if standard is None:
                     continue
                 if standard[0] > largest[0]:
-                    told = Outcome(1.0, float(standard[0]), evidence.name, way, matrices.get(way))
+                    told = ExchangeTest(1.0, float(standard[0]), evidence.name, way, matrices.get(way))
                 largest = np.maximum(largest, standard)
     if not np.isfinite(largest[0]):
         return told

@@ -34,7 +34,7 @@ class OtherOrderError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class SideBySide:
+class AllRuns:
     """The files of all runs, each content once."""
 
     files: tuple[Path, ...]

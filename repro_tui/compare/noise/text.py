@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.noise.chosen_rows import Chosen, Floats, Mask
-from repro_tui.compare.noise.columns import ExactNoise, Files
+from repro_tui.compare.noise.columns import ExactNoise, RunFiles
 from repro_tui.compare.noise.exchange import Evidence
 
 TEXTS = 200  # rows whose words are compared
@@ -20,7 +20,7 @@ WORDS = 500  # of each text
 class TextNoise(ExactNoise):
     """Labels, and besides the mean of 1 - similarity, by the words of some rows."""
 
-    def __init__(self, files: Files, chosen: Chosen) -> None:
+    def __init__(self, files: RunFiles, chosen: Chosen) -> None:
         super().__init__(files)
         self._share = TEXTS / max(1, chosen.rows)
         self._draw = np.random.default_rng(chosen.rows)

@@ -16,21 +16,21 @@ import pyarrow as pa
 
 from repro_tui.compare.columns.nested import leaf_type
 from repro_tui.compare.noise.chosen_rows import Chosen
-from repro_tui.compare.noise.columns import ExactNoise, Files, ListNoise, NoiseColumn, NumberNoise, is_number
+from repro_tui.compare.noise.columns import ExactNoise, ListNoise, NoiseColumn, NumberNoise, RunFiles, is_number
 from repro_tui.compare.noise.documents import DocumentNoise
 from repro_tui.compare.noise.exchange import (
     MARGIN,
     SCATTER,
     Equivalence,
     Evidence,
+    ExchangeTest,
     Floats,
-    Outcome,
     equivalence,
     exchange,
     within,
 )
 from repro_tui.compare.noise.own import Bits
-from repro_tui.compare.noise.runs import OtherOrderError, SideBySide, Together
+from repro_tui.compare.noise.runs import AllRuns, OtherOrderError, Together
 from repro_tui.compare.noise.text import TextNoise
 from repro_tui.compare.rows.database import Database
 from repro_tui.model.predictions import Noise, PredictionsArea
@@ -71,7 +71,7 @@ def is_still(runs: Sequence[Run]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RunDistances:
     """What was measured of all runs of both sides.
 
     `found` is the evidence of each column. For every column, `largest_within` has the largest |delta| of one row
@@ -86,7 +86,7 @@ class Measured:
     beyond: dict[str, Bits] = field(default_factory=dict)
     over: dict[str, bool] = field(default_factory=dict)
 
-    def of(self, names: Collection[str]) -> Measured:
+    def of(self, names: Collection[str]) -> RunDistances:
         """What was measured of these columns alone."""
         return replace(self, found=tuple(one for one in self.found if one.column in names))
 
@@ -114,7 +114,7 @@ class RunColumn:
     atol: float = 0.0
     rtol: float = 0.0
 
-    def of(self, kind: pa.DataType, files: Files, chosen: Chosen) -> NoiseColumn:
+    def of(self, kind: pa.DataType, files: RunFiles, chosen: Chosen) -> NoiseColumn:
         """What measures it, by the type that it has in the first file."""
         if pa.types.is_list(kind) and is_number(leaf_type(kind)):
             return ListNoise(files, self.atol, self.rtol, chosen)
@@ -137,7 +137,7 @@ def measure(
     key: tuple[str, ...],
     columns: Sequence[RunColumn],
     database: Database,
-) -> Measured:
+) -> RunDistances:
     """What tells drift from noise, over these columns, and the rows that moved beyond their own noise.
 
     Every row of every run is read once, in a stream; runs whose rows stand in another order are sorted by their key
@@ -145,14 +145,14 @@ def measure(
     """
     contents = list(dict.fromkeys(run.output_sha256 for run in (*a, *b)))
     paths = {run.output_sha256: Path(run.predictions) for run in reversed((*a, *b))}
-    files = Files(*(tuple(contents.index(run.output_sha256) for run in side) for side in (a, b)))
+    files = RunFiles(*(tuple(contents.index(run.output_sha256) for run in side) for side in (a, b)))
     names = tuple(column.name for column in columns)
-    together = SideBySide(tuple(paths[content] for content in contents), key, names, database)
+    together = AllRuns(tuple(paths[content] for content in contents), key, names, database)
     schema = together.schema()
 
     chosen = Chosen(together.count(), len(files.runs), len(columns))
 
-    def take(parts: Iterator[Together]) -> Measured:
+    def take(parts: Iterator[Together]) -> RunDistances:
         found = {column.name: column.of(schema.field(column.name).type, files, chosen) for column in columns}
         beyond = {name: Bits(together.count()) for name in found}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -164,7 +164,7 @@ def measure(
         evidence = tuple(replace(one, column=name) for name, column in found.items() for one in column.evidence(name))
         within = {name: column.largest_within() for name, column in found.items()}
         over = {name: column.apart.over for name, column in found.items()}
-        return Measured(evidence, len(a), len(b), within, beyond, over)
+        return RunDistances(evidence, len(a), len(b), within, beyond, over)
 
     try:
         return take(together.as_written())
@@ -172,7 +172,7 @@ def measure(
         return take(together.by_key())
 
 
-def judge(measured: Measured, deterministic: tuple[bool, bool], fixed: bool) -> tuple[str, Noise]:
+def judge(measured: RunDistances, deterministic: tuple[bool, bool], fixed: bool) -> tuple[str, Noise]:
     """The verdict of outputs that are over their tolerance (drift, within-noise or undecided), and the numbers."""
     runs = min(measured.runs_a, measured.runs_b)
     level = SINGLE_LEVEL if fixed else SEQUENTIAL_LEVEL
@@ -192,7 +192,7 @@ def judge(measured: Measured, deterministic: tuple[bool, bool], fixed: bool) -> 
 
 
 def judge_columns(
-    measured: Measured, verdict: str, deterministic: tuple[bool, bool], fixed: bool, recorded: bool
+    measured: RunDistances, verdict: str, deterministic: tuple[bool, bool], fixed: bool, recorded: bool
 ) -> dict[str, str]:
     """The verdict of each column of which a run is over its tolerance, where the whole has this one.
 
@@ -214,14 +214,14 @@ def judge_columns(
     return found
 
 
-def _most(measured: Measured, names: Sequence[str]) -> str:
+def _most(measured: RunDistances, names: Sequence[str]) -> str:
     """The column that the test over all rests on; of one recorded table the one that is farthest from the runs."""
     told = exchange(measured.found, measured.runs_a, measured.runs_b).column
     column = next((one.column for one in measured.found if one.name == told), "")
     return column if column in names else names[0]
 
 
-def judge_recorded(measured: Measured, runs: int, deterministic: bool) -> tuple[str, Noise]:
+def judge_recorded(measured: RunDistances, runs: int, deterministic: bool) -> tuple[str, Noise]:
     """The same for one recorded table (A) against the runs of the rebuilt side.
 
     One table cannot be permuted against runs with any power. It is within the noise where it is no farther from the
@@ -273,7 +273,7 @@ def _distances(mean: Floats, runs_a: int) -> tuple[float, float]:
     return float(mean[:runs_a, runs_a:].mean()), float(max(mean[:runs_a, :runs_a].max(), mean[runs_a:, runs_a:].max()))
 
 
-def _sentence(verdict: str, measured: Measured, test: Outcome, claim: Equivalence, told: str) -> str:
+def _sentence(verdict: str, measured: RunDistances, test: ExchangeTest, claim: Equivalence, told: str) -> str:
     if verdict == "within-noise":
         words = (
             f"the sides are about as close as the runs of one side are ({told}; "
@@ -300,12 +300,12 @@ def _sentence(verdict: str, measured: Measured, test: Outcome, claim: Equivalenc
     return f"{words}; runs fall into two groups: {groups}" if groups else words
 
 
-def _wider(measured: Measured) -> tuple[str, str]:
+def _wider(measured: RunDistances) -> tuple[str, str]:
     of_a, of_b = within(measured.mean, measured.runs_a)
     return ("A", "B") if of_a > of_b else ("B", "A")
 
 
-def _seen(measured: Measured, test: Outcome) -> str:
+def _seen(measured: RunDistances, test: ExchangeTest) -> str:
     """What differs: the sides, or how far their runs scatter."""
     matrix = test.matrix
     if matrix is None:

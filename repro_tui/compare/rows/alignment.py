@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.rows.database import Database, quoted
 from repro_tui.compare.rows.moved_in_order import null_counts
-from repro_tui.compare.rows.pairs import BATCH, Ahead, Joined, Pair, batches, in_order
+from repro_tui.compare.rows.pairs import BATCH, Ahead, Joined, RowPairs, batches, in_order
 from repro_tui.model.predictions import Rows
 from repro_tui.support.text import show
 
@@ -50,7 +50,7 @@ class Alignment:
         """Whether there are pairs whose values can be looked at, even where the whole cannot be compared."""
         return bool(self.rows.matched) if self.ordered else not self.problem
 
-    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[Pair]:
+    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[RowPairs]:
         """The matched rows with these columns, batch by batch; in no fixed order where they are joined.
 
         `check` is called while the database is waited for.
@@ -59,13 +59,13 @@ class Alignment:
             yield from in_order(self.a, self.b, columns, self.key)
             return
         with self.database.pair(self.a, self.b) as connection:
-            keys = _Keys(connection, self.key, self.database.memory)
+            keys = _PairedKeys(connection, self.key, self.database.memory)
             duplicates = keys.duplicates((self.rows.a, self.rows.b))
             joined = Joined(connection, self.a, self.b, self.key, TWICE if any(duplicates) else "")
             yield from joined.pairs(columns, check)
             self._conclude(joined, duplicates, keys)
 
-    def _conclude(self, joined: Joined, duplicates: tuple[int, int], keys: _Keys) -> None:
+    def _conclude(self, joined: Joined, duplicates: tuple[int, int], keys: _PairedKeys) -> None:
         alone = (joined.only_a, joined.only_b)
         self.rows = replace(
             self.rows,
@@ -112,7 +112,7 @@ def _by_key(found: Alignment) -> Alignment:
     if any(nulls) or found.rows.a != found.rows.b or not _same_keys(found.a, found.b, found.key):
         return joined
     with found.database.pair(found.a, found.b) as connection:
-        duplicates = _Keys(connection, found.key, found.database.memory).duplicates((found.rows.a, 0))
+        duplicates = _PairedKeys(connection, found.key, found.database.memory).duplicates((found.rows.a, 0))
     return joined if any(duplicates) else found
 
 
@@ -177,7 +177,7 @@ def _key_problem(rows: Rows, nulls: tuple[int, int], examples: Sequence[str]) ->
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-class _Keys:
+class _PairedKeys:
     """The keys of both tables of a database, looked through for what does not name a row."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, key: tuple[str, ...], memory: int) -> None:

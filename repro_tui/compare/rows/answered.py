@@ -32,7 +32,7 @@ def unanswered(inputs: Path, output: Path, key: Sequence[str], database: Databas
     if _in_order(inputs, output, key):
         return ""
     with database.pair(inputs, output) as connection:
-        return _Keys(connection, key).problem()
+        return _AnsweredKeys(connection, key).problem()
 
 
 def _types(schemas: Sequence[pa.Schema], key: Sequence[str]) -> list[pa.DataType]:
@@ -59,7 +59,7 @@ def _text(name: str, kind: str, table: str) -> str:
     return f"COALESCE(CAST(TRY_CAST({quoted(name)} AS {kind}) AS VARCHAR), {plain})" if table == "a" else plain
 
 
-class _Keys:
+class _AnsweredKeys:
     """The keys of the inputs (a) and of an output (b)."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, key: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro_tui.compare.rows.database import Database, quoted, table
-from repro_tui.compare.rows.pairs import SAMPLE, Ahead, Pair, batches, both_sides, pair_of, rows_at_once
+from repro_tui.compare.rows.pairs import SAMPLE, Ahead, RowPairs, batches, both_sides, pair_of, rows_at_once
 
 
 def can_be_left_out(a: pa.DataType, b: pa.DataType) -> bool:
@@ -29,7 +29,7 @@ def moved_in_order(
     database: Database,
     check: Callable[[], None],
     at_once: int = 2,
-) -> Iterator[tuple[int, Pair]]:
+) -> Iterator[tuple[int, RowPairs]]:
     """The rows in which a column of a part moved, with that part's columns and the part's number.
 
     So many parts are read `at_once`, each by a thread of its own; batches come in turns, so that their order is always
@@ -37,7 +37,7 @@ def moved_in_order(
     """
     for start in range(0, len(parts), at_once):
         with ExitStack() as stack:
-            readers: dict[int, Ahead[Pair]] = {}
+            readers: dict[int, Ahead[RowPairs]] = {}
             for number, columns in enumerate(parts[start : start + at_once], start):
                 connection = stack.enter_context(database.connection())
                 pairs = Ahead(_pairs(connection, a, b, columns, key), check, connection.interrupt)
@@ -45,7 +45,7 @@ def moved_in_order(
             yield from _in_turns(readers)
 
 
-def _in_turns(readers: dict[int, Ahead[Pair]]) -> Iterator[tuple[int, Pair]]:
+def _in_turns(readers: dict[int, Ahead[RowPairs]]) -> Iterator[tuple[int, RowPairs]]:
     left = dict(readers)
     while left:
         for number in list(left):
@@ -58,7 +58,7 @@ def _in_turns(readers: dict[int, Ahead[Pair]]) -> Iterator[tuple[int, Pair]]:
 
 def _pairs(
     connection: duckdb.DuckDBPyConnection, a: Path, b: Path, columns: Sequence[str], key: Sequence[str]
-) -> Iterator[Pair]:
+) -> Iterator[RowPairs]:
     schemas = [pq.read_schema(path) for path in (a, b)]
     relation = connection.sql(_query(a, b, columns, key, schemas[0]))
     for batch in relation.to_arrow_reader(rows_at_once(a, b)):

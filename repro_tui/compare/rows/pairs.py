@@ -30,7 +30,7 @@ _ESCAPED = r'["\\\x00-\x1f\x7f]|[^\x00-\x7f]'
 
 
 @dataclass(frozen=True)
-class Pair:
+class RowPairs:
     """A batch of matched rows: 0-based row numbers in A and B, the keys' columns, and both sides' value columns."""
 
     row_a: pa.Array
@@ -55,13 +55,13 @@ class Pair:
             return hashes_of_numbers(named[0].to_numpy())
         return hashes_of_texts(self.key_texts(pa.array(np.arange(len(self)))))
 
-    def only(self, rows: pa.Array, *names: str) -> Pair:
+    def only(self, rows: pa.Array, *names: str) -> RowPairs:
         """Some rows of this batch, with these value columns."""
         if len(rows) == len(self):
             return self
         keys = {key: values.take(rows) for key, values in self.keys.items()}
         a, b = ({name: side[name].take(rows) for name in names} for side in (self.a, self.b))
-        return Pair(self.row_a.take(rows), self.row_b.take(rows), keys, a, b)
+        return RowPairs(self.row_a.take(rows), self.row_b.take(rows), keys, a, b)
 
     def key_texts(self, rows: pa.Array) -> pa.Array:
         """The key (or the position) of some rows of this batch, as JSON lists."""
@@ -82,7 +82,7 @@ def _json(values: pa.Array) -> pa.Array:
 # -- in the order of the files ------------------------------------------------------------------------------------
 
 
-def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> Iterator[Pair]:
+def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> Iterator[RowPairs]:
     """The n-th row of A with the n-th row of B; both files are read ahead, at the same time."""
     start = 0
     wanted = [*key, *columns]
@@ -91,7 +91,7 @@ def in_order(a: Path, b: Path, columns: Sequence[str], key: Sequence[str]) -> It
         rows = pa.array(np.arange(start, start + one.num_rows, dtype=np.int64))
         start += one.num_rows
         cells = _columns(one)
-        yield Pair(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
+        yield RowPairs(rows, rows, {name: cells[name] for name in key}, cells, _columns(other))
 
 
 def rows_at_once(*paths: Path) -> int:
@@ -191,7 +191,7 @@ class Joined:
         self.matched = self.only_a = self.only_b = 0
         self.alone: tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]] = ([], [])
 
-    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[Pair]:
+    def pairs(self, columns: Sequence[str], check: Callable[[], None]) -> Iterator[RowPairs]:
         """The matched rows with these columns, in no fixed order."""
         with closing(Ahead(self._batches(columns), check, self._connection.interrupt)) as batches:
             for batch in batches:
@@ -237,14 +237,16 @@ def both_sides(columns: Sequence[str]) -> str:
     return "".join(f", a.{quoted(c)} AS a{n}, b.{quoted(c)} AS b{n}" for n, c in enumerate(columns))
 
 
-def pair_of(batch: pa.RecordBatch, key: Sequence[str], columns: Sequence[str], schemas: Sequence[pa.Schema]) -> Pair:
+def pair_of(
+    batch: pa.RecordBatch, key: Sequence[str], columns: Sequence[str], schemas: Sequence[pa.Schema]
+) -> RowPairs:
     """What the database gives, with the columns in their files' own types."""
     cells, width = batch.columns, 2 + len(key)
     sides = [
         {c: _as(cells[width + 2 * n + side], schema.field(c).type) for n, c in enumerate(columns)}
         for side, schema in enumerate(schemas)
     ]
-    return Pair(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
+    return RowPairs(cells[0], cells[1], dict(zip(key, cells[2:width], strict=True)), *sides)
 
 
 def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:

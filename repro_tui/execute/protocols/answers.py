@@ -47,7 +47,7 @@ def write_table(answers: Answers) -> int:
     It is read twice, so that no more than one answer is held: once for the types of all, and once for the values.
     """
     types = _types(answers)
-    keys = _Keys(answers, types)
+    keys = _InputKeys(answers, types)
     schema = pa.schema([*keys.fields, *(pa.field(name, kind) for name, kind in types.items())])
     rows = 0
     with pa.OSFile(answers.out, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -155,7 +155,7 @@ def _check(values: Any, kind: pa.DataType, told: str) -> None:
             raise AnswerError(f"{told}: {show(value, 80)} is no {item}")
 
 
-class _Keys:
+class _InputKeys:
     """The columns that name the rows, taken along from the inputs where the server does not answer with them."""
 
     def __init__(self, answers: Answers, types: dict[str, pa.DataType]) -> None:

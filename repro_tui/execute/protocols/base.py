@@ -39,7 +39,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RequestLayout:
     """How rows are sent: to which model, and as which tensors (none are declared: each column as it is)."""
 
     columns: tuple[str, ...]
@@ -59,11 +59,11 @@ class Codec(Protocol):
         """What stands before the protocol's own path in a URL's path."""
         ...
 
-    def path(self, layout: Layout) -> str:
+    def path(self, layout: RequestLayout) -> str:
         """Where rows are sent to."""
         ...
 
-    def body(self, rows: pa.Table, layout: Layout, first: int) -> bytes:
+    def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
         """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
         ...
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from repro_tui.clients.http import Ask, Asked, Job, answer_of, first_words
-from repro_tui.execute.protocols.base import Codec, Layout, Tensor
+from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, first_words
+from repro_tui.execute.protocols.base import Codec, RequestLayout, Tensor
 from repro_tui.execute.protocols.choose import codec_of
 from repro_tui.formats.child import python_child
 from repro_tui.formats.normalise import CHILD_MEMORY, CHILD_TIMEOUT_S, normalise_file
@@ -56,7 +56,7 @@ class Transport(Protocol):
         """Puts a body where the asker can read it; returns its path there."""
         ...
 
-    def send(self, asks: Sequence[Ask], codec: Codec) -> Asked:
+    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Asks, once the server is ready. Raises NotAnswered at the run's time limit; Inconclusive; Cancelled."""
         ...
 
@@ -92,14 +92,14 @@ class Conversation:
                 f"the validation inputs have {rows:,} rows: a server can be asked for 1 to {MOST_ROWS:,}"
             )
         layout = self._layout(pq.read_schema(self._inputs).names)
-        asks: list[Ask] = []
+        asks: list[HttpQuestion] = []
         counts: list[tuple[str, int]] = []
         for table, first in batches(self._inputs, layout.columns):
             self.context.cancel.check()
             number = len(asks) + 1
             body = self.transport.place(f"body-{number}.json", self.codec.body(table, layout, first))
             words = f"rows {first:,} to {first + table.num_rows - 1:,}"
-            asks.append(Ask(self.codec.path(layout), f"answer-{number}.json", words, body))
+            asks.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", words, body))
             counts.append((f"answer-{number}.json", table.num_rows))
         self._sent(asks, layout.columns)
         return counts
@@ -108,13 +108,13 @@ class Conversation:
     def _inputs(self) -> Path:
         return self.folder / "inputs.parquet"
 
-    def _sent(self, asks: Sequence[Ask], columns: Sequence[str] = ()) -> Asked:
+    def _sent(self, asks: Sequence[HttpQuestion], columns: Sequence[str] = ()) -> HttpOutcome:
         asked = self.transport.send(asks, self.codec)
         if asked.failed:
             raise self._not_answered(asked, columns)
         return asked
 
-    def _not_answered(self, asked: Asked, columns: Sequence[str]) -> NotAnswered:
+    def _not_answered(self, asked: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
         where, failed = self.transport.where, show(asked.failed, 300)
         if not asked.words:
             do = f"see that it runs there, and that it speaks {self.workspace.predict.protocol}"
@@ -128,16 +128,18 @@ class Conversation:
 
     # -- which columns, to which model ----------------------------------------------------------------------------
 
-    def _layout(self, names: list[str]) -> Layout:
+    def _layout(self, names: list[str]) -> RequestLayout:
         chosen = self._chosen(names)
         if self.workspace.predict.protocol == "mlflow":
-            return Layout(chosen)
+            return RequestLayout(chosen)
         from repro_tui.execute.protocols.open_inference import declared_inputs, model_path
 
         model = self.workspace.predict.model or self._only_model()
         asks = [
-            Ask(model_path(model), "metadata.json", f"the metadata of {show(model, 80)}", method="GET", optional=True),
-            Ask(f"{model_path(model)}/ready", "model.json", "is the model ready", method="GET", optional=True),
+            HttpQuestion(
+                model_path(model), "metadata.json", f"the metadata of {show(model, 80)}", method="GET", optional=True
+            ),
+            HttpQuestion(f"{model_path(model)}/ready", "model.json", "is the model ready", method="GET", optional=True),
         ]
         asked = self._sent(asks)
         statuses = dict(zip(("metadata", "ready"), asked.statuses, strict=False))
@@ -169,8 +171,8 @@ class Conversation:
 
         empty = self.transport.place("empty.json", b"{}")
         asks = [
-            Ask("/v2/repository/index", "index.json", "which models are there", empty, optional=True),
-            Ask("/v2/models", "models.json", "which models are there", method="GET", optional=True),
+            HttpQuestion("/v2/repository/index", "index.json", "which models are there", empty, optional=True),
+            HttpQuestion("/v2/models", "models.json", "which models are there", method="GET", optional=True),
         ]
         statuses = self._sent(asks).statuses
         index, listed = (
@@ -184,11 +186,13 @@ class Conversation:
         do = "name one in the URL (…/v2/models/NAME), or record predict.model"
         raise NotAnswered(f"{self.transport.where} {told}", do)
 
-    def _fitted(self, tensors: tuple[Tensor, ...], chosen: tuple[str, ...], names: list[str], model: str) -> Layout:
+    def _fitted(
+        self, tensors: tuple[Tensor, ...], chosen: tuple[str, ...], names: list[str], model: str
+    ) -> RequestLayout:
         """How rows are sent to a model that declares these inputs."""
         wanted = self.workspace.predict.columns
         declared = tuple(tensor.name for tensor in tensors)
-        layout = Layout(chosen, model, tensors)
+        layout = RequestLayout(chosen, model, tensors)
         if not tensors or (wanted and set(wanted) == set(declared)):
             return layout
         if not wanted and set(declared) <= set(names):
@@ -246,6 +250,6 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]
         first += table.num_rows
 
 
-def job_of(asks: Sequence[Ask], codec: Codec, **given: object) -> Job:
+def job_of(asks: Sequence[HttpQuestion], codec: Codec, **given: object) -> Job:
     """The job of these questions; the server has to be ready first."""
     return Job(asks=tuple(asks), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]

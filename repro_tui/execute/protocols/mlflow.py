@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repro_tui.execute.protocols.base import Answered, AnswerError, Layout, Values, json_of, parsed, plain_values
+from repro_tui.execute.protocols.base import Answered, AnswerError, RequestLayout, Values, json_of, parsed, plain_values
 
 UNNAMED = "prediction"
 
@@ -22,11 +22,11 @@ class Mlflow:
         """What stands before the protocol's own path in a URL's path."""
         return path.rstrip("/").removesuffix("/invocations").rstrip("/")
 
-    def path(self, layout: Layout) -> str:
+    def path(self, layout: RequestLayout) -> str:
         """Where rows are sent to."""
         return "/invocations"
 
-    def body(self, rows: pa.Table, layout: Layout, first: int) -> bytes:
+    def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
         """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
         columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
         data = [list(row) for row in zip(*columns, strict=True)]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from repro_tui.execute.protocols.base import (
     Answered,
     AnswerError,
-    Layout,
+    RequestLayout,
     Tensor,
     Values,
     json_of,
@@ -49,11 +49,11 @@ class OpenInference:
         head, mark, _ = f"{path.rstrip('/')}/".partition("/v2/")
         return head if mark else path.rstrip("/")
 
-    def path(self, layout: Layout) -> str:
+    def path(self, layout: RequestLayout) -> str:
         """Where rows are sent to."""
         return f"{model_path(layout.model)}/infer"
 
-    def body(self, rows: pa.Table, layout: Layout, first: int) -> bytes:
+    def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
         """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
         if layout.matrix:
             inputs = [_matrix(rows, layout.tensors[0], first)]

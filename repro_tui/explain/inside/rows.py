@@ -18,7 +18,7 @@ _LINES = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowFiles:
     """Two files row by row: what a row is called, what they are, and how a mixture is put together again."""
 
     word: str
@@ -65,7 +65,7 @@ def with_file(parts: Parts, path: str, name: str, file: FetchedFile) -> Parts:
     )
 
 
-def _rows(suffix: str, a: FetchedFile, b: FetchedFile) -> Rows | None:
+def _rows(suffix: str, a: FetchedFile, b: FetchedFile) -> RowFiles | None:
     if max(a.size, b.size) > LARGEST:
         return None
     if suffix in _LINES:
@@ -73,7 +73,7 @@ def _rows(suffix: str, a: FetchedFile, b: FetchedFile) -> Rows | None:
     return _records(a, b) if suffix == ".parquet" else None
 
 
-def _lines(a: FetchedFile, b: FetchedFile) -> Rows | None:
+def _lines(a: FetchedFile, b: FetchedFile) -> RowFiles | None:
     one, other = (_read(file).splitlines(keepends=True) for file in (a, b))
     if len(one) != len(other):
         return None
@@ -84,7 +84,7 @@ def _lines(a: FetchedFile, b: FetchedFile) -> Rows | None:
             found[number] = other[number]
         return b"".join(found)
 
-    return Rows("line", one, other, joined)
+    return RowFiles("line", one, other, joined)
 
 
 def _read(file: FetchedFile) -> bytes:
@@ -92,7 +92,7 @@ def _read(file: FetchedFile) -> bytes:
         return stream.read()
 
 
-def _records(a: FetchedFile, b: FetchedFile) -> Rows | None:
+def _records(a: FetchedFile, b: FetchedFile) -> RowFiles | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -107,10 +107,10 @@ def _records(a: FetchedFile, b: FetchedFile) -> Rows | None:
         pq.write_table(pa.concat_tables([one, other]).take(pa.array(places)), out)
         return out.getvalue()
 
-    return Rows("row", one.to_pylist(), other.to_pylist(), joined)
+    return RowFiles("row", one.to_pylist(), other.to_pylist(), joined)
 
 
-def _groups(rows: Rows) -> list[list[int]]:
+def _groups(rows: RowFiles) -> list[list[int]]:
     """The numbers of the rows that differ, in runs; neighbouring runs are joined until there are few enough."""
     differing = [number for number, (one, other) in enumerate(zip(rows.a, rows.b, strict=True)) if one != other]
     size = max(1, -(-len(differing) // MOST_GROUPS))

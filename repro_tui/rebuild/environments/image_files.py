@@ -130,7 +130,7 @@ def _is_kept(path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ImageFiles:
     """The files of an image that no package accounts for, and of each kind that was left out how many.
 
     `loose` is absolute path to content, mode and owner: the deployment's own files (code, models, settings), those of
@@ -142,7 +142,7 @@ class Files:
     left_out: dict[str, int]
 
 
-def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> Files:
+def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> ImageFiles:
     """The image's files, all of them: by themselves, as a package's, or as left out."""
     in_packages = {f"{package.folder}/{path}" for package in packages.values() for path in package.files}
     folders = {package.folder for package in packages.values()}
@@ -158,7 +158,7 @@ def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> Files:
         elif not (path in in_packages or _is_note(path, folders)) or not view.is_plain(path):
             loose[f"/{path}"] = content
     loose = dict(sorted(loose.items())) if len(loose) <= MOST_LISTED else _by_folder(loose)
-    return Files(loose | {f"{name} (package)": digest_tree(whole[name]) for name in sorted(whole)}, counts)
+    return ImageFiles(loose | {f"{name} (package)": digest_tree(whole[name]) for name in sorted(whole)}, counts)
 
 
 def _sums(view: ImageView) -> dict[str, tuple[str, str]]:

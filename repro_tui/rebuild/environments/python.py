@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from repro_tui.formats.lock_files import locked
-from repro_tui.formats.requirements import Line, parse_requirements
+from repro_tui.formats.requirements import RequirementLine, parse_requirements
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
@@ -134,13 +134,13 @@ def _pins(name: str, raw: bytes, record: Record, interpreter: Interpreter, step:
     return _completed(wanted, record.environment.as_of, interpreter, step, context) if wanted else []
 
 
-def _applies(line: Line, interpreter: Interpreter) -> bool:
+def _applies(line: RequirementLine, interpreter: Interpreter) -> bool:
     marker = line.requirement.marker
     return marker is None or marker.evaluate({**interpreter.markers, "extra": ""})
 
 
 def _completed(
-    lines: list[Line], as_of: str | None, interpreter: Interpreter, step: Step, context: Context
+    lines: list[RequirementLine], as_of: str | None, interpreter: Interpreter, step: Step, context: Context
 ) -> list[str]:
     """The requirements with what they need in turn, resolved once and remembered: the next time nothing moves."""
     texts = sorted(line.text for line in lines)

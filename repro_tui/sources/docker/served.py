@@ -21,7 +21,7 @@ _PYFUNC = "python_function"
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """What an MLmodel says of itself; `wrong` says why it cannot be asked ("" where it can)."""
 
     run_id: str = ""
@@ -34,7 +34,7 @@ class Served:
         return ", ".join(f"{name} {show(value, 100)}" for name, value in named if value) or "which names no run"
 
 
-def served_by_container(client: DockerClient, container: str) -> Served | None:
+def served_by_container(client: DockerClient, container: str) -> ServedModel | None:
     """The model in a container, which may be running and stays as it is; None where there is none."""
     from docker.errors import NotFound
 
@@ -45,10 +45,10 @@ def served_by_container(client: DockerClient, container: str) -> Served | None:
     try:
         return _parsed(_only_file(chunks))
     except (Refused, tarfile.TarError, ValueError) as error:
-        return Served(wrong=f"its {MLMODEL} cannot be read: {show(str(error), 300)}")
+        return ServedModel(wrong=f"its {MLMODEL} cannot be read: {show(str(error), 300)}")
 
 
-def served_by_image(client: DockerClient, image_id: str) -> Served | None:
+def served_by_image(client: DockerClient, image_id: str) -> ServedModel | None:
     """The model in an image; None where there is none."""
     with _never_started(client, image_id) as container:
         return served_by_container(client, container)
@@ -79,12 +79,12 @@ def _only_file(chunks: Iterable[bytes]) -> bytes:
         return content.read()
 
 
-def _parsed(content: bytes) -> Served:
+def _parsed(content: bytes) -> ServedModel:
     document = parse_document(content, ".yaml", MLMODEL)
     flavors = document.get("flavors")
     names = tuple(sorted(map(str, flavors))) if isinstance(flavors, dict) else ()
     wrong = "" if _PYFUNC in names else f"its {MLMODEL} has no flavor {_PYFUNC}, which MLflow's server needs"
-    return Served(_word(document, "run_id"), _word(document, "model_id"), names, wrong)
+    return ServedModel(_word(document, "run_id"), _word(document, "model_id"), names, wrong)
 
 
 def _word(document: dict[str, Any], name: str) -> str:

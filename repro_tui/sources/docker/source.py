@@ -13,7 +13,7 @@ from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Predict, Record
 from repro_tui.sources.docker.changes import changed_files
 from repro_tui.sources.docker.mounts import mounts_of
-from repro_tui.sources.docker.served import Served, served_by_container, served_by_image
+from repro_tui.sources.docker.served import ServedModel, served_by_container, served_by_image
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.redact import hide_words
@@ -69,7 +69,7 @@ def _image(client: DockerClient, name: str, reference: str) -> Record:
     if found is None:
         words = "this machine does not have that image: docker pull it first, or name it by its digest"
         raise Refused(Mistake(show(reference, 200), words))
-    reader = _Reader(found, reference, name)
+    reader = _ContainerReader(found, reference, name)
     return reader.record(lambda: served_by_image(client, found["Id"]))
 
 
@@ -84,13 +84,13 @@ def _container(client: DockerClient, name: str, reference: str) -> Record:
     image = find_image(client, told["Image"])
     if image is None:
         raise Refused(Mistake(show(reference, 200), GONE))
-    reader = _Reader(image, reference, str(told["Config"].get("Image") or ""), told)
+    reader = _ContainerReader(image, reference, str(told["Config"].get("Image") or ""), told)
     reader.tell_changes(changed_files(client, told))
     return reader.record(lambda: served_by_container(client, told["Id"]))
 
 
 @dataclass(slots=True)
-class _Reader:
+class _ContainerReader:
     """Makes the record of an image, or of a container (`told`) over its image."""
 
     image: dict[str, Any]
@@ -101,7 +101,7 @@ class _Reader:
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
 
-    def record(self, find_served: Callable[[], Served | None]) -> Record:
+    def record(self, find_served: Callable[[], ServedModel | None]) -> Record:
         """The record; `find_served` looks for a served model, where nothing else says how to predict."""
         environment = self._environment()
         predict, served = self._labelled_step(), None
@@ -148,7 +148,7 @@ class _Reader:
     def _command(self) -> list[str]:
         return _started_by(self.told or self.image)
 
-    def _description(self, served: Served | None) -> str:
+    def _description(self, served: ServedModel | None) -> str:
         command = show(json.dumps(list(hide_words(self._command()))), 200)
         parts = [f"image {show(self.named, 200)}", f"command {command}"]
         parts += [f"serves the MLflow model of {served}"] if served and not served.wrong else []
@@ -204,7 +204,7 @@ class _Reader:
 
     # -- code ---------------------------------------------------------------------------------------------------
 
-    def _code(self, served: Served | None) -> Code | None:
+    def _code(self, served: ServedModel | None) -> Code | None:
         (revision, commit), (source, repository) = self._label(REVISIONS), self._label(SOURCES)
         wrong = [
             f"{name} ({mistake})"
@@ -249,7 +249,7 @@ class _Reader:
         self.provenance["predict.command"] = f"{self._where}, label {PREDICT}"
         return words
 
-    def _served_step(self, served: Served | None) -> Predict | None:
+    def _served_step(self, served: ServedModel | None) -> Predict | None:
         if served is None or served.wrong:
             why = served.wrong if served else "the image does not say how it predicts from a file"
             do = f"give --predict COMMAND, or build it with --label {PREDICT}='{EXAMPLE}'; of a server, give --protocol"

@@ -51,7 +51,9 @@ class MlflowRun:
             raise Refused(Mistake(show(reference, 200), words))
         try:
             bundle = _bundle(reference, context)
-            return _Reader(reference, bundle, json.loads((bundle / NOTE).read_text("utf-8")), where(context)).record()
+            return _MlflowReader(
+                reference, bundle, json.loads((bundle / NOTE).read_text("utf-8")), where(context)
+            ).record()
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 
@@ -77,7 +79,7 @@ def _bundle(reference: str, context: Context) -> Path:
 
 
 @dataclass
-class _Reader:
+class _MlflowReader:
     reference: str
     bundle: Path
     told: dict[str, Any]

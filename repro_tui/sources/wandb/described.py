@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class ToldArtifact:
+class ArtifactDescription:
     """An artifact of the run: `source` is what a data item names it by, `digest` the md5 of its manifest.
 
     `md5` is False where its digests are made in another way, which cannot be checked.
@@ -21,7 +21,7 @@ class ToldArtifact:
 
 
 @dataclass(slots=True)
-class Told:
+class RunDescription:
     """A run as it was told; what was not told is empty.
 
     `where` is said as provenance. `started` is in seconds since 1970. `incomplete` says why the last values may not be
@@ -43,6 +43,6 @@ class Told:
     requirements: bytes | None = None
     patch: bytes | None = None
     code: dict[str, bytes] = field(default_factory=dict)
-    artifacts: list[ToldArtifact] = field(default_factory=list)
+    artifacts: list[ArtifactDescription] = field(default_factory=list)
     incomplete: str = ""
     warnings: list[str] = field(default_factory=list)

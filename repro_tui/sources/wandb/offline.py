@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.formats.documents import parse_document
-from repro_tui.formats.wandb_log import RunLog, Torn, log_of, read_log
+from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.sources.wandb.described import Told, ToldArtifact
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
 from repro_tui.support.cache import walk
 from repro_tui.support.text import show
 
@@ -16,7 +16,7 @@ LARGEST = 1 << 20
 MOST_FILES = 200
 
 
-def read_folder(folder: Path, reference: str) -> Told:
+def read_folder(folder: Path, reference: str) -> RunDescription:
     """What a run's folder says of its run. Raises Refused where it is none, or its log cannot be read at all."""
     try:
         file = log_of(folder)
@@ -30,12 +30,12 @@ def read_folder(folder: Path, reference: str) -> Told:
     return _told(folder.resolve(), log)
 
 
-def _told(folder: Path, log: RunLog) -> Told:
+def _told(folder: Path, log: WandbLog) -> RunDescription:
     run, files = log.run, folder / "files"
     metadata = _document(files / "wandb-metadata.json")
     git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
     path = "/".join(run.get(name) or "?" for name in ("entity", "project", "id"))
-    told = Told(f"wandb: run {show(path, 120)} in {show(folder.name, 80)}", path, run.get("name", ""))
+    told = RunDescription(f"wandb: run {show(path, 120)} in {show(folder.name, 80)}", path, run.get("name", ""))
     told.config = log.config or _values(_document(files / "config.yaml"))
     told.summary = log.summary or _document(files / "wandb-summary.json")
     told.commit = run.get("commit") or log.environment.get("commit") or _word(git, "commit")
@@ -47,20 +47,20 @@ def _told(folder: Path, log: RunLog) -> Told:
     told.requirements, told.patch = _bytes(files / "requirements.txt"), _bytes(files / "diff.patch")
     told.code = _saved(files / "code")
     told.artifacts = [
-        ToldArtifact(found.name, found.type, f"wandb:{folder}#{found.name}", found.digest, found.md5)
+        ArtifactDescription(found.name, found.type, f"wandb:{folder}#{found.name}", found.digest, found.md5)
         for found in log.artifacts.values()
     ]
     told.warnings = _warnings(log)
     return told
 
 
-def _incomplete(log: RunLog) -> str:
+def _incomplete(log: WandbLog) -> str:
     if log.torn:
         return f"the run's log cannot be read to its end ({log.torn})"
     return "" if log.ended else "the run's log ends before the run did"
 
 
-def _warnings(log: RunLog) -> list[str]:
+def _warnings(log: WandbLog) -> list[str]:
     found = []
     if why := _incomplete(log):
         found.append(f"{why}: parameters and artifacts that came later are not known")

@@ -9,12 +9,12 @@ from repro_tui.clients.client_child import standing_folder
 from repro_tui.clients.wandb import ask_wandb, server
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Refused
-from repro_tui.sources.wandb.described import Told, ToldArtifact
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 
-def read_run(path: str, context: Context) -> Told:
+def read_run(path: str, context: Context) -> RunDescription:
     """What the server says of the run `entity/project/id`. Raises Inconclusive where it does not."""
     with standing_folder(context) as folder:
         answer = ask_wandb("describe", path, folder, context)
@@ -22,10 +22,10 @@ def read_run(path: str, context: Context) -> Told:
     return _told(path, answer, files)
 
 
-def _told(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> Told:
+def _told(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> RunDescription:
     metadata = _metadata(files)
     git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
-    told = Told(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
+    told = RunDescription(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
     told.config, told.summary = answer.get("config") or {}, answer.get("summary") or {}
     told.commit = str(answer.get("commit") or git.get("commit") or "")
     told.remote = str(git.get("remote") or "")
@@ -41,14 +41,14 @@ def _told(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> Told:
     return told
 
 
-def _artifacts(answer: dict[str, Any]) -> dict[str, ToldArtifact]:
+def _artifacts(answer: dict[str, Any]) -> dict[str, ArtifactDescription]:
     """By name: of two versions of one artifact, what the run logged last."""
     found = {}
     for item in answer.get("artifacts") or []:
         name = str(item["qualified_name"])
         short = name.rpartition("/")[2].partition(":")[0]
         md5 = item.get("algorithm") in ("", "MANIFEST_MD5", None)
-        found[short] = ToldArtifact(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
+        found[short] = ArtifactDescription(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
     return found
 
 

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Expected, Missing, Parameters, Record
 from repro_tui.sources.git import find_repository
-from repro_tui.sources.wandb.described import Told, ToldArtifact
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
 from repro_tui.sources.wandb.offline import read_folder
 from repro_tui.sources.wandb.online import read_run
 from repro_tui.support import grammar
@@ -42,7 +42,7 @@ class WandbRun:
         place = reference.removeprefix("wandb:")
         folder = _folder(place, context)
         if folder is not None:
-            return _Reader(reference, read_folder(folder, reference), context).record()
+            return _WandbReader(reference, read_folder(folder, reference), context).record()
         found = _RUN.fullmatch(place)
         if found is None:
             words = "is not a run of W&B: expected the folder of an offline run, or entity/project/id"
@@ -51,7 +51,7 @@ class WandbRun:
             told = read_run(f"{found['entity']}/{found['project']}/{found['id']}", context)
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
-        return _Reader(reference, told, context).record()
+        return _WandbReader(reference, told, context).record()
 
 
 def _folder(place: str, context: Context) -> Path | None:
@@ -68,9 +68,9 @@ def _folder(place: str, context: Context) -> Path | None:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _WandbReader:
     reference: str
-    told: Told
+    told: RunDescription
     context: Context
     base: str = ""
     missing: list[Missing] = field(default_factory=list)
@@ -267,7 +267,7 @@ class _Reader:
         return self.context.cache.folder("wandb", key, build, self.context.cancel)[0]
 
 
-def _unusable(found: ToldArtifact) -> str:
+def _unusable(found: ArtifactDescription) -> str:
     """Why an artifact cannot be fetched and checked; "" where it can be."""
     if not found.md5:
         return "the artifact's digests are not md5, and cannot be checked here"

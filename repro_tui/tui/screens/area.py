@@ -20,15 +20,15 @@ from repro_tui.tui.finding_table import finding_table, finding_texts
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import NARROW, WIDE, AuditScreen, filter_line
 from repro_tui.tui.screens.findings import (
+    FindingLine,
     FindingRows,
-    Line,
     Path,
     columns_for,
     flattened,
     matches,
     section_of,
 )
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import GLYPHS, safe, say
@@ -60,7 +60,7 @@ class AreaScreen(AuditScreen):
     CSS_PATH = "area.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, LIST)
 
-    def __init__(self, store: Store, area: AreaName) -> None:
+    def __init__(self, store: AuditStore, area: AreaName) -> None:
         super().__init__(store)
         self.area: AreaName = area
         self.title_text = area.capitalize()
@@ -127,7 +127,7 @@ class AreaScreen(AuditScreen):
             sections.show_rows(Sections(rows), keep=True)
             self._lay_out()
 
-    def _chosen(self, findings: Sequence[Finding]) -> list[Line]:
+    def _chosen(self, findings: Sequence[Finding]) -> list[FindingLine]:
         wanted = self.query_one("#filter", Input).value.lower()
         if self.section != EVERYTHING:
             findings = [finding for finding in findings if section_of(finding) == self.section]
@@ -140,7 +140,7 @@ class AreaScreen(AuditScreen):
 
     # -- the row under the cursor -------------------------------------------------------------------------------
 
-    def line(self) -> Line | None:
+    def line(self) -> FindingLine | None:
         """The row under the cursor."""
         grid = self.findings
         source = grid.source
@@ -203,7 +203,7 @@ class AreaScreen(AuditScreen):
             self._close(line)
         self.changed()
 
-    def _close(self, line: Line) -> None:
+    def _close(self, line: FindingLine) -> None:
         """Closes the row, or the one that it stands below."""
         if line.open:
             self.opened.discard(line.finding.path)

@@ -40,7 +40,7 @@ def what_it_is(name: str) -> str:
     return ""
 
 
-class Files:
+class FileRows:
     """Files as rows."""
 
     def __init__(self, root: Path) -> None:
@@ -82,12 +82,12 @@ class ArtifactsScreen(AuditScreen):
         """Reads the folder."""
         root = self.store.folder.path
         self.query_one("#folder", Static).update(safe(self.store.shown_folder, "dim"))
-        self.query_one(Grid).show_rows(Files(root), keep=True)
+        self.query_one(Grid).show_rows(FileRows(root), keep=True)
 
     def artifact(self) -> Path | None:
         """The file under the cursor."""
         grid = self.query_one(Grid)
-        return grid.source.paths[grid.cursor] if isinstance(grid.source, Files) and grid.count else None
+        return grid.source.paths[grid.cursor] if isinstance(grid.source, FileRows) and grid.count else None
 
     def selected(self) -> object:
         """Its path."""

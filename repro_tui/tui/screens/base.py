@@ -14,7 +14,7 @@ from textual.widgets import Input
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
 from repro_tui.tui.export import ask_and_write, choices
 from repro_tui.tui.navigation import GoUp, OpenFile
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import say
@@ -34,7 +34,7 @@ class AuditScreen(Screen[None]):
     AUTO_FOCUS = ""
     title_text = ""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AuditStore) -> None:
         super().__init__()
         self.store = store
         self.zoomed: Widget | None = None

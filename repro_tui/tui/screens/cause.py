@@ -15,7 +15,7 @@ from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.report.words import culprit_text
 from repro_tui.support.text import part, plural, shorten_middle, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
-from repro_tui.tui.dialogs import Told
+from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
@@ -194,7 +194,7 @@ class CauseScreen(AuditScreen):
         if isinstance(grid.source, Ledger) and grid.count:
             entry = grid.source.tried[grid.cursor]
             words = [f"B's {name}" for name in entry["from_b"]]
-            self.app.push_screen(Told(entry["stage"], [f"{entry['told']}:", *words]))
+            self.app.push_screen(MessageDialog(entry["stage"], [f"{entry['told']}:", *words]))
             return
         current = self.current()
         if current is not None:

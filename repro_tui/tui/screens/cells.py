@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from repro_tui.support.text import plural
-from repro_tui.tui.dialogs import Choose
-from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, Differences
+from repro_tui.tui.dialogs import ChoiceDialog
+from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, DifferingCells
 from repro_tui.tui.lazy_table import NotAnExpression
 from repro_tui.tui.screens.base import AuditScreen, filter_line
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe
 from repro_tui.tui.workers import hand_over, superseded
@@ -35,9 +35,9 @@ HOLD_AFTER_S = 1.0
 class CellsScreen(AuditScreen):
     """A screen with a table of differing cells."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
-        self.differences: Differences | None = None
+        self.differences: DifferingCells | None = None
         self.sort, self.rising = WORST, False
         self.only_different = True
         self._select_lock = threading.Lock()
@@ -48,7 +48,7 @@ class CellsScreen(AuditScreen):
         yield Static("", id="cells-title", markup=False)
         yield Grid(CELL_COLUMNS, id="cells", empty="")
 
-    def open_differences(self) -> Differences:
+    def open_differences(self) -> DifferingCells:
         """Opens the cells; called in a thread."""
         raise NotImplementedError
 
@@ -135,7 +135,9 @@ class CellsScreen(AuditScreen):
 
     def action_sort(self) -> None:
         """Asks for the column to sort by."""
-        self.app.push_screen(Choose("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by)
+        self.app.push_screen(
+            ChoiceDialog("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by
+        )
 
     def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
         """A click on a title sorts by it."""

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.words import kind_words, measure_rows
-from repro_tui.tui.differences import Differences
+from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.widgets.charts import FINEST, Mark, bars, flip_matrix, histogram, scatter
 from repro_tui.tui.widgets.safe import joined, lines, safe
 from repro_tui.tui.widgets.stress import stress_table
@@ -59,7 +59,7 @@ class Charts(VerticalScroll, can_focus=True):
         super().__init__(id=id)
         self.column: Column | None = None
         self.area: PredictionsArea | None = None
-        self.differences: Differences | None = None
+        self.differences: DifferingCells | None = None
         self.first = 0
         self._all = all_kinds
         if all_kinds:
@@ -69,7 +69,7 @@ class Charts(VerticalScroll, can_focus=True):
         """One text that all charts are drawn into."""
         yield Static("", id="drawn", markup=False)
 
-    def tell(self, area: PredictionsArea, column: Column | None, differences: Differences | None) -> None:
+    def tell(self, area: PredictionsArea, column: Column | None, differences: DifferingCells | None) -> None:
         """Draws this column's charts."""
         if column is not self.column:
             self.first = 0

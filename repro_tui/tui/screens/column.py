@@ -9,10 +9,10 @@ from textual.containers import Horizontal
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.tui.actions import AUDIT, GLOBAL, some
-from repro_tui.tui.differences import Differences
+from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
 from repro_tui.tui.screens.charts import Charts, Measures
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 
 
@@ -22,7 +22,9 @@ class ColumnScreen(AuditScreen):
     CSS_PATH = "column.tcss"
     title_text = "Predictions"
 
-    def __init__(self, store: Store, area: PredictionsArea, column: Column, differences: Differences | None) -> None:
+    def __init__(
+        self, store: AuditStore, area: PredictionsArea, column: Column, differences: DifferingCells | None
+    ) -> None:
         super().__init__(store)
         self.area, self.column, self.differences = area, column, differences
 

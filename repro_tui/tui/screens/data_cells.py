@@ -10,11 +10,11 @@ from textual.widgets import Static
 
 from repro_tui.model.finding import Finding
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.differences import Differences
+from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import cell_finding
 from repro_tui.tui.screens.cells import CellsScreen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import lines, safe
@@ -29,7 +29,7 @@ class DataCellsScreen(CellsScreen):
     BINDINGS = bindings(GLOBAL, AUDIT, LIST, SORTED)
     title_text = "Data"
 
-    def __init__(self, store: Store, finding: Finding, cells: Path) -> None:
+    def __init__(self, store: AuditStore, finding: Finding, cells: Path) -> None:
         super().__init__(store)
         self.finding, self.path = finding, cells
         self.only_different = False  # data has no tolerance
@@ -50,10 +50,10 @@ class DataCellsScreen(CellsScreen):
         self.focus_grid()
         self.select("")
 
-    def open_differences(self) -> Differences:
+    def open_differences(self) -> DifferingCells:
         """The cells of this column; of the whole table where the finding is about its rows, and has their counts."""
         of_a_column = self.finding.a is None and self.finding.b is None
-        return Differences(self.path, only=self.finding.path[-1] if of_a_column else None)
+        return DifferingCells(self.path, only=self.finding.path[-1] if of_a_column else None)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """A cell opens as two values side by side."""

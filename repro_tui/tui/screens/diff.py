@@ -11,7 +11,7 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
 from repro_tui.tui.diff_lines import BESIDE, STACKED, DiffRows, diff_lines
 from repro_tui.tui.finding_table import finding_table
 from repro_tui.tui.screens.base import NARROW, AuditScreen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import GLYPHS, joined, safe, say
@@ -27,7 +27,7 @@ class DiffScreen(AuditScreen):
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
     title_text = "Code"
 
-    def __init__(self, store: Store, finding: Finding) -> None:
+    def __init__(self, store: AuditStore, finding: Finding) -> None:
         super().__init__(store)
         self.finding = finding
         self.lines = diff_lines(finding.children)

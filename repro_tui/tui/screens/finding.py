@@ -14,8 +14,8 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
 from repro_tui.tui.finding_table import finding_table, finding_texts
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import NARROW, AuditScreen
-from repro_tui.tui.screens.findings import FindingRows, Line, columns_for, delta
-from repro_tui.tui.store import Store
+from repro_tui.tui.screens.findings import FindingLine, FindingRows, columns_for, delta
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import GLYPHS, lines, safe
@@ -29,7 +29,7 @@ class FindingScreen(AuditScreen):
     CSS_PATH = "finding.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT)
 
-    def __init__(self, store: Store, area: AreaName, finding: Finding) -> None:
+    def __init__(self, store: AuditStore, area: AreaName, finding: Finding) -> None:
         super().__init__(store)
         self.area, self.finding = area, finding
         self.title_text = area.capitalize()
@@ -57,7 +57,7 @@ class FindingScreen(AuditScreen):
         self.query_one(SideBySide).tell(finding.a, finding.b)
         grid = self.query_one(Grid)
         grid.display = bool(finding.children)
-        below = [Line(child) for child in finding.children]
+        below = [FindingLine(child) for child in finding.children]
         grid.columns = columns_for(below, self.size.width, top=1)
         grid.show_rows(FindingRows(below, grid.columns, top=1))
         if finding.children:

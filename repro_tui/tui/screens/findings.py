@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FindingLine:
     """One finding as a row; `depth` is how far below the area it stands, `open` whether what is below is shown."""
 
     finding: Finding
@@ -30,11 +30,13 @@ class Line:
     open: bool = False
 
 
-def flattened(findings: Sequence[Finding], opened: set[Path], all_open: bool = False, depth: int = 0) -> Iterator[Line]:
+def flattened(
+    findings: Sequence[Finding], opened: set[Path], all_open: bool = False, depth: int = 0
+) -> Iterator[FindingLine]:
     """The findings as a tree: below each that is open, what stands below it."""
     for finding in findings:
         is_open = bool(finding.children) and (all_open or finding.path in opened)
-        yield Line(finding, depth, is_open)
+        yield FindingLine(finding, depth, is_open)
         if is_open:
             yield from flattened(finding.children, opened, all_open, depth + 1)
 
@@ -63,7 +65,7 @@ def delta(finding: Finding) -> str:
         return ""
 
 
-def columns_for(lines: Sequence[Line], width: int, top: int = 0) -> list[ColumnSpec]:
+def columns_for(lines: Sequence[FindingLine], width: int, top: int = 0) -> list[ColumnSpec]:
     """The columns that these findings need, as wide as what stands in them where that fits into `width` cells."""
     seen = lines[:MEASURED]
     found = [line.finding for line in seen]
@@ -96,7 +98,7 @@ def shared_out(wanted: dict[str, int], room: int) -> dict[str, int]:
 class FindingRows:
     """Findings as rows of the grid, with the columns that they need."""
 
-    def __init__(self, lines: Sequence[Line], columns: Sequence[ColumnSpec], top: int = 0) -> None:
+    def __init__(self, lines: Sequence[FindingLine], columns: Sequence[ColumnSpec], top: int = 0) -> None:
         self.lines, self.top = lines, top
         self._titles = [column.title for column in columns]
 
@@ -120,7 +122,7 @@ class FindingRows:
         return [cells[title] for title in self._titles]
 
 
-def _name(line: Line, top: int) -> str:
+def _name(line: FindingLine, top: int) -> str:
     """What a row is about: below its parent only the last part of the path."""
     path = line.finding.path[-1:] if line.depth + top else line.finding.path
     sign = ("▾ " if line.open else "▸ ") if line.finding.children else ""

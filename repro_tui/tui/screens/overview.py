@@ -22,7 +22,7 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.navigation import Interface, ScreenName, ShowScreen
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.prose import Item, Prose
@@ -37,7 +37,7 @@ STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recor
 class AreaRows:
     """The five areas, one row each, and after a drift its cause."""
 
-    def __init__(self, store: Store, keymap: Mapping[str, str]) -> None:
+    def __init__(self, store: AuditStore, keymap: Mapping[str, str]) -> None:
         self.store, self.keymap = store, keymap
         drift = store.report is not None and store.report.verdict == "drift"
         audited = store.report is not None and store.report.grade is None
@@ -71,7 +71,7 @@ class AreaRows:
         )
 
 
-def _cause(store: Store, width: int) -> Sequence[Text]:
+def _cause(store: AuditStore, width: int) -> Sequence[Text]:
     causes = store.report.causes if store.report else None
     if causes is None:
         return (Text("?", style="warn"), Text("cause"), Text("not looked for", style="quiet"), Text(""))
@@ -95,7 +95,7 @@ def _predictions(area: PredictionsArea) -> str:
     return f"{rows}, {area.differences:,} cells differ" + (f", {flips:,} labels flip" if flips else "")
 
 
-class Overview(AuditScreen):
+class OverviewScreen(AuditScreen):
     """The verdict, the sentences, the five areas."""
 
     CSS_PATH = "overview.tcss"
@@ -151,13 +151,13 @@ class Overview(AuditScreen):
         return text_of_file(path) if path.exists() else None
 
 
-def _mood(store: Store) -> str:
+def _mood(store: AuditStore) -> str:
     if store.report is None:
         return "running" if store.running else "unknown"
     return {0: "same", 1: "different"}.get(store.report.exit_status, "unknown")
 
 
-def _unfinished(store: Store) -> Content:
+def _unfinished(store: AuditStore) -> Content:
     if store.running:
         return safe("The audit is running: areas that are finished can be opened already (l shows the steps).", "bold")
     why = f": {store.last_words}" if store.last_words else ""

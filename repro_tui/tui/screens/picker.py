@@ -18,7 +18,7 @@ from repro_tui.model.predictions import SAME_VERDICTS
 from repro_tui.sources.complete import Completion, completions
 from repro_tui.support.text import show
 from repro_tui.tui.actions import GLOBAL, GRID, bindings, some
-from repro_tui.tui.dialogs import Told
+from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.navigation import OpenAudit
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -69,7 +69,7 @@ class PastRows:
         return (Text(glyph, style=style), Text(verdict, style=style), text_of(names, widths[2]), Text(when))
 
 
-class Picker(Screen[None]):
+class PickerScreen(Screen[None]):
     """The first screen where no audit was named."""
 
     CSS_PATH = "picker.tcss"
@@ -210,7 +210,7 @@ class Picker(Screen[None]):
 
     def _refused(self, mistakes: list[str]) -> None:
         self._tell("Nothing was run.", "$text-warning")
-        self.app.push_screen(Told("Refused", mistakes))
+        self.app.push_screen(MessageDialog("Refused", mistakes))
 
     def selected(self) -> object:
         """The reference, or the past audit's folder, under the cursor."""

@@ -18,11 +18,11 @@ from repro_tui.report.stress import movers
 from repro_tui.report.words import beside
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.differences import Differences
+from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.screens.base import NARROW, ReadingPane
 from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.charts import Charts, Measures
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe
@@ -77,7 +77,7 @@ class PredictionsScreen(CellsScreen):
     BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS)
     title_text = "Predictions"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
         self.charts_alone = False
         self.wanted = ""  # the column that the cursor begins on
@@ -156,10 +156,10 @@ class PredictionsScreen(CellsScreen):
         for grid in self.query(Grid):
             grid.empty = why
 
-    def open_differences(self) -> Differences:
+    def open_differences(self) -> DifferingCells:
         """The differing cells, beside the inputs of their rows."""
         area, folder = self.store.predictions(), self.store.folder
-        return Differences(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
+        return DifferingCells(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
 
     def opened(self) -> None:
         """Charts are counted from the cells."""

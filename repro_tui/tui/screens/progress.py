@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, PROGRESS, bindings
-from repro_tui.tui.dialogs import Ask
+from repro_tui.tui.dialogs import QuestionDialog
 from repro_tui.tui.navigation import StopAudit
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.store import StepState, Store
+from repro_tui.tui.store import AuditStore, StepState
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import lines, safe, text_of
@@ -28,7 +28,7 @@ TAIL_BYTES = 64 << 10
 class Steps:
     """The steps as rows: A's state beside B's; what concerns both stands under A."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AuditStore) -> None:
         self.store = store
         names = dict.fromkeys((*FIRST, *sorted(dict.fromkeys(step for _, step in store.steps), key=_order)))
         self.names = [name for name in names if any(step == name for _, step in store.steps) or name in FIRST]
@@ -62,7 +62,7 @@ def _state(step: StepState | None, width: int, now: float | None) -> Text:
     return Text(words + text_of(step.text, max(4, width - len(words))).plain, style=STYLES.get(step.status, ""))
 
 
-class Progress(AuditScreen):
+class ProgressScreen(AuditScreen):
     """What the engine is doing."""
 
     CSS_PATH = "progress.tcss"
@@ -128,7 +128,7 @@ class Progress(AuditScreen):
         """Stops the audit, when asked twice."""
         if self.store.running:
             answers = (("s", "stop it: what is cached stays"), ("escape", "let it go on"))
-            self.app.push_screen(Ask("Stop this audit?", answers), self._stop)
+            self.app.push_screen(QuestionDialog("Stop this audit?", answers), self._stop)
 
     def _stop(self, answer: str | None) -> None:
         if answer == "s":

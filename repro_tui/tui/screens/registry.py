@@ -7,17 +7,17 @@ from pathlib import Path
 
 from repro_tui.tui.navigation import ScreenName
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 
 _CLASSES = {
-    "overview": "Overview",
-    "progress": "Progress",
+    "overview": "OverviewScreen",
+    "progress": "ProgressScreen",
     "predictions": "PredictionsScreen",
     "cause": "CauseScreen",
 }
 
 
-def make_screen(name: ScreenName, store: Store) -> AuditScreen:
+def make_screen(name: ScreenName, store: AuditStore) -> AuditScreen:
     """A screen on this audit."""
     if name in _CLASSES:
         kind = getattr(import_module(f"repro_tui.tui.screens.{name}"), _CLASSES[name])
@@ -28,7 +28,7 @@ def make_screen(name: ScreenName, store: Store) -> AuditScreen:
     return AreaScreen(store, name)  # type: ignore[arg-type]
 
 
-def file_screen(store: Store, path: Path | None) -> AuditScreen:
+def file_screen(store: AuditStore, path: Path | None) -> AuditScreen:
     """A screen on a file of the audit, or (None) on the list of all."""
     if path is None:
         from repro_tui.tui.screens.artifacts import ArtifactsScreen

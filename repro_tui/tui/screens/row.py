@@ -17,14 +17,14 @@ from textual.widgets import Static
 from repro_tui.model.run import Run
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
-from repro_tui.tui.dialogs import Told
+from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.differences import Cell, glyph, key_words, relative, value_pair
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import Answer, answer_finding, answers, input_row
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.values import Pairs, told_in_full
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT, joined, lines, safe, text_of
@@ -99,7 +99,7 @@ class RowScreen(AuditScreen):
     CSS_PATH = "row.tcss"
     title_text = "Row"
 
-    def __init__(self, store: Store, cell: Cell, cells: Sequence[Cell]) -> None:
+    def __init__(self, store: AuditStore, cell: Cell, cells: Sequence[Cell]) -> None:
         super().__init__(store)
         self.cell, self.found = cell, cells
         self.answers: Sequence[Answer] = ()
@@ -160,7 +160,7 @@ class RowScreen(AuditScreen):
         elif isinstance(source, AnswerRows):
             line = source.lines[event.row]
             if isinstance(line, RangeLine):
-                self.app.push_screen(Told("Every run", [f"{line.column}:", *_run_by_run(line)]))
+                self.app.push_screen(MessageDialog("Every run", [f"{line.column}:", *_run_by_run(line)]))
             else:
                 self.post_message(OpenFinding("predictions", answer_finding(self.cell, line)))
 

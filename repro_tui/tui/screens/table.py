@@ -14,10 +14,10 @@ from textual.widgets import Input, Static
 
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
-from repro_tui.tui.dialogs import Choose
+from repro_tui.tui.dialogs import ChoiceDialog
 from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
 from repro_tui.tui.screens.base import AuditScreen, filter_line
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT, safe
@@ -59,7 +59,7 @@ class TableScreen(AuditScreen):
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
     title_text = "Table"
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: AuditStore, path: Path) -> None:
         super().__init__(store)
         self.path = path
         self.rows: LazyTable | None = None
@@ -183,7 +183,7 @@ class TableScreen(AuditScreen):
         names = [ROW, *self.names]
         shown = [show(name, 200) for name in names]
         self.app.push_screen(
-            Choose("Sort by (once more: the other way round)", shown, show(self.sort, 200)),
+            ChoiceDialog("Sort by (once more: the other way round)", shown, show(self.sort, 200)),
             lambda chosen: self._sort_by(names[shown.index(chosen)]) if chosen is not None else None,
         )
 

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.screens.base import AuditScreen, filter_line
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.text_lines import TextRows
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -26,7 +26,7 @@ class TextScreen(AuditScreen):
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
     title_text = "Text"
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: AuditStore, path: Path) -> None:
         super().__init__(store)
         self.path = path
 

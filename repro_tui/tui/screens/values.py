@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
-from repro_tui.tui.dialogs import Told
+from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.store import Store
+from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import ABSENT
@@ -35,9 +35,9 @@ class Pairs:
         return (Text(show(name, 80)), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
 
 
-def told_in_full(name: str, value: Any) -> Told:
+def told_in_full(name: str, value: Any) -> MessageDialog:
     """One value over the screen, in as many lines as it takes."""
-    return Told("Value", [f"{name}:", ABSENT if value is None else str(value)])
+    return MessageDialog("Value", [f"{name}:", ABSENT if value is None else str(value)])
 
 
 class ValuesScreen(AuditScreen):
@@ -45,7 +45,7 @@ class ValuesScreen(AuditScreen):
 
     title_text = "Row"
 
-    def __init__(self, store: Store, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, store: AuditStore, pairs: Sequence[tuple[str, Any]]) -> None:
         super().__init__(store)
         self.pairs = pairs
 

@@ -26,7 +26,7 @@ LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
 
 
 @dataclass(frozen=True)
-class Served:
+class RunningServer:
     """A real server, the folder with its inputs.csv, and what it has to answer."""
 
     url: str
@@ -35,10 +35,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def mlflow_server(models: Path, folder: Path) -> Iterator[Served]:
+def mlflow_server(models: Path, folder: Path) -> Iterator[RunningServer]:
     """A model that the real client saved, as `mlflow models serve` serves it."""
     with serving(folder, str(models / "model")) as url:
-        yield Served(url, models, json.loads((models / "known.json").read_text()))
+        yield RunningServer(url, models, json.loads((models / "known.json").read_text()))
 
 
 @contextlib.contextmanager

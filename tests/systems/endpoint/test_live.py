@@ -16,8 +16,15 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
-from tests.systems.endpoint.servers import Served, hanging, mlflow_server, mlserver, mlserver_environment, serving
-from tests.systems.mlflow.stores import Store, database, first_audit, served_models
+from tests.systems.endpoint.servers import (
+    RunningServer,
+    hanging,
+    mlflow_server,
+    mlserver,
+    mlserver_environment,
+    serving,
+)
+from tests.systems.mlflow.stores import MlflowStore, database, first_audit, served_models
 from tests.templates import Templates
 from tests.warm import lend_empty_environment, lend_environments
 
@@ -34,7 +41,7 @@ with open(sys.argv[2], "w", newline="") as target:
 
 
 @pytest.fixture(scope="module")
-def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with mlflow_server(served_models(templates), tmp_path_factory.mktemp("mlflow")) as found:
         yield found
 
@@ -46,7 +53,7 @@ def warm(templates: Templates, own_folders: Path) -> None:
 
 
 @pytest.fixture
-def rebuilt(served: Served, tmp_path: Path) -> Project:
+def rebuilt(served: RunningServer, tmp_path: Path) -> Project:
     """A record of the same model, computed by a few lines of Python from its weights."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     project.repository.commit({"predict.py": PREDICT})
@@ -69,12 +76,12 @@ def predictions(project: Project, side: str) -> list[dict[str, Any]]:
     return pq.read_table(project.audits()[-1] / side / "run-1.parquet").to_pylist()  # type: ignore[no-any-return]
 
 
-def audit(project: Project, served: Served, *arguments: str) -> Any:
+def audit(project: Project, served: RunningServer, *arguments: str) -> Any:
     inputs = ("--inputs", str(served.folder / "inputs.csv"), "--key", "id", "--repeat", "3")
     return project.run(*arguments, *inputs, "--report", *project.options())
 
 
-def test_live_against_rebuilt_is_an_ordinary_audit(served: Served, rebuilt: Project) -> None:
+def test_live_against_rebuilt_is_an_ordinary_audit(served: RunningServer, rebuilt: Project) -> None:
     result = audit(rebuilt, served, served.url, "record.json#b", "--protocol", "mlflow")
     report = result.report
     rows = predictions(rebuilt, "a")
@@ -99,7 +106,7 @@ def test_live_against_rebuilt_is_an_ordinary_audit(served: Served, rebuilt: Proj
     assert audit(rebuilt, served, served.url, "record.json#b", "--fail-on", "any").status == 3  # unknown is never same
 
 
-def test_another_model_is_drift_in_the_rows_that_move(served: Served, rebuilt: Project) -> None:
+def test_another_model_is_drift_in_the_rows_that_move(served: RunningServer, rebuilt: Project) -> None:
     recorded(rebuilt, served.known["weights"] | {"y": served.known["weights"]["y"] + 0.5})
     result = audit(rebuilt, served, served.url, "record.json#b")
     assert (result.status, result.report["verdict"]) == (1, "drift"), result.stderr
@@ -109,14 +116,14 @@ def test_another_model_is_drift_in_the_rows_that_move(served: Served, rebuilt: P
     assert column["max_abs"] == pytest.approx(1.0)
 
 
-def test_an_endpoint_against_itself_is_identical_and_detected(served: Served, rebuilt: Project) -> None:
+def test_an_endpoint_against_itself_is_identical_and_detected(served: RunningServer, rebuilt: Project) -> None:
     result = audit(rebuilt, served, f"{served.url}/", f"{served.url}/invocations", "--markdown", "report.md")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["sides"]["a"]["record"]["predict"]["protocol"] == "mlflow"
     assert "nothing of it ran here" in (rebuilt.folder / "report.md").read_text()
 
 
-def test_a_record_of_an_endpoint_reads_again(served: Served, rebuilt: Project, tmp_path: Path) -> None:
+def test_a_record_of_an_endpoint_reads_again(served: RunningServer, rebuilt: Project, tmp_path: Path) -> None:
     inputs = str(served.folder / "inputs.csv")
     secret = served.url.replace("//", "//ada:c4n4ry-passw0rd@") + "?token=c4n4ry-t0ken"
     done = rebuilt.run("record", secret, "--inputs", inputs, "-o", "live.toml")
@@ -144,7 +151,7 @@ def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -
     assert "predict.timeout_s" in told
 
 
-def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: Served, rebuilt: Project) -> None:
+def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: RunningServer, rebuilt: Project) -> None:
     document = json.loads((rebuilt.folder / "record.json").read_text())
     live = {"protocol": "mlflow", "url": served.url, "names": {"prediction": "score"}, "columns": ["x", "y"]}
     document["deployments"]["a"] = document["deployments"]["b"] | {"predict": live}
@@ -157,14 +164,16 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: S
 
 
 @pytest.fixture
-def store(templates: Templates) -> Store:
+def store(templates: Templates) -> MlflowStore:
     """The models of MLflow's tests, whose environment is in the test's cache."""
     lend_environments(first_audit(templates).cache, Path(os.environ["REPRO_TUI_CACHE"]))
     return database(templates)
 
 
 @pytest.mark.network
-def test_is_production_what_its_record_says(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_production_what_its_record_says(
+    store: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A registered model, served live, against the version that should be there, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro_tui.execute.protocols.answers import Answers, write_table
-from repro_tui.execute.protocols.base import AnswerError, Layout, Tensor
+from repro_tui.execute.protocols.base import AnswerError, RequestLayout, Tensor
 from repro_tui.execute.protocols.conversation import batches
 from repro_tui.execute.protocols.mlflow import Mlflow
 from repro_tui.execute.protocols.open_inference import OpenInference, declared_inputs, model_path, models_of
@@ -33,7 +33,7 @@ ROWS = pa.table(
 )
 
 
-def sent(codec: Any, layout: Layout, table: pa.Table = ROWS) -> dict[str, Any]:
+def sent(codec: Any, layout: RequestLayout, table: pa.Table = ROWS) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(codec.body(table, layout, 1))
     return body
 
@@ -60,7 +60,7 @@ def wrong(tmp_path: Path, protocol: str, *answers: Any, rows: int = 2) -> str:
 
 
 def test_mlflow_is_sent_a_split_frame() -> None:
-    assert sent(Mlflow(), Layout(tuple(ROWS.column_names))) == {
+    assert sent(Mlflow(), RequestLayout(tuple(ROWS.column_names))) == {
         "dataframe_split": {
             "columns": ["x", "n", "ok", "town", "v"],
             "data": [
@@ -73,7 +73,7 @@ def test_mlflow_is_sent_a_split_frame() -> None:
 
 
 def test_open_inference_is_sent_typed_tensors() -> None:
-    inputs = sent(OpenInference(), Layout(tuple(ROWS.column_names)))["inputs"]
+    inputs = sent(OpenInference(), RequestLayout(tuple(ROWS.column_names)))["inputs"]
     assert [(tensor["name"], tensor["datatype"], tensor["shape"], tensor["data"]) for tensor in inputs] == [
         ("x", "FP64", [3], [1.5, None, None]),
         ("n", "INT64", [3], [1, 2, 2**53 + 1]),
@@ -85,29 +85,29 @@ def test_open_inference_is_sent_typed_tensors() -> None:
 
 def test_what_a_model_declares_is_held_to() -> None:
     tensors = (Tensor("n", "FP32", (1,)), Tensor("x", "FP64", ()))
-    layout = Layout(("n", "x"), "m", tensors)
+    layout = RequestLayout(("n", "x"), "m", tensors)
     inputs = sent(OpenInference(), layout, ROWS.select(["n", "x"]).slice(0, 2))["inputs"]
     assert [(t["name"], t["datatype"], t["shape"], t["data"]) for t in inputs] == [
         ("n", "FP32", [2, 1], [1, 2]),
         ("x", "FP64", [2], [1.5, None]),
     ]
-    matrix = Layout(("x", "n"), "m", (Tensor("input-0", "FP32", (2,)),), matrix=True)
+    matrix = RequestLayout(("x", "n"), "m", (Tensor("input-0", "FP32", (2,)),), matrix=True)
     (tensor,) = sent(OpenInference(), matrix, ROWS.select(["x", "n"]).slice(0, 2))["inputs"]
     assert (tensor["name"], tensor["shape"], tensor["data"]) == ("input-0", [2, 2], [1.5, 1, None, 2])
     for column, kind in (("x", "INT64"), ("town", "FP64"), ("n", "BOOL")):
         with pytest.raises(Inconclusive, match=f"takes {kind} for {column}, and row 1"):
-            sent(OpenInference(), Layout((column,), "m", (Tensor(column, kind),)), ROWS.select([column]))
+            sent(OpenInference(), RequestLayout((column,), "m", (Tensor(column, kind),)), ROWS.select([column]))
 
 
 def test_what_cannot_be_carried_is_told_with_its_row() -> None:
     infinite = pa.table({"x": [0.0, math.inf]})
     for codec in (Mlflow(), OpenInference()):
         with pytest.raises(Inconclusive, match="infinity in column x, row 502"):
-            codec.body(infinite, Layout(("x",)), 501)  # type: ignore[attr-defined]
+            codec.body(infinite, RequestLayout(("x",)), 501)  # type: ignore[attr-defined]
     with pytest.raises(Inconclusive, match="no value in column n, row 2"):
-        sent(OpenInference(), Layout(("n",)), pa.table({"n": pa.array([1, None])}))
+        sent(OpenInference(), RequestLayout(("n",)), pa.table({"n": pa.array([1, None])}))
     with pytest.raises(Inconclusive, match=r"lists of different lengths in column v \(row 2\)"):
-        sent(OpenInference(), Layout(("v",)), pa.table({"v": [[1.0], [1.0, 2.0]]}))
+        sent(OpenInference(), RequestLayout(("v",)), pa.table({"v": [[1.0], [1.0, 2.0]]}))
 
 
 def test_rows_are_sent_in_batches_bounded_by_rows_and_bytes(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ served(f"{root}/served")
 
 
 @dataclass(frozen=True)
-class Store:
+class MlflowStore:
     """A tracking store with two versions of a model, and a run without one."""
 
     uri: str
@@ -121,15 +121,15 @@ class Store:
         return load_record(reference, Context(cache=Cache(here / "cache"), here=here))
 
 
-def database(templates: Templates) -> Store:
+def database(templates: Templates) -> MlflowStore:
     """A store in a database, with a model of its own code besides, which is only read."""
     return _in_database(_all(templates) / "database")
 
 
-def file_store(templates: Templates) -> Store:
+def file_store(templates: Templates) -> MlflowStore:
     """A store of the older kind, which is only read."""
     folder = _all(templates) / "files"
-    return Store(str(folder / "mlruns"), folder, json.loads((folder / "made.json").read_text()))
+    return MlflowStore(str(folder / "mlruns"), folder, json.loads((folder / "made.json").read_text()))
 
 
 def served_models(templates: Templates) -> Path:
@@ -137,7 +137,7 @@ def served_models(templates: Templates) -> Path:
     return _all(templates) / "served"
 
 
-def own_database(templates: Templates, folder: Path) -> Store:
+def own_database(templates: Templates, folder: Path) -> MlflowStore:
     """A copy of the database store that a test may change: MLflow keeps absolute paths, which are those of the copy."""
     source = database(templates).folder
     shutil.copytree(source, folder)
@@ -153,8 +153,8 @@ def own_database(templates: Templates, folder: Path) -> Store:
     return _in_database(folder)
 
 
-def _in_database(folder: Path) -> Store:
-    return Store(f"sqlite:///{folder}/mlflow.db", folder, json.loads((folder / "made.json").read_text()))
+def _in_database(folder: Path) -> MlflowStore:
+    return MlflowStore(f"sqlite:///{folder}/mlflow.db", folder, json.loads((folder / "made.json").read_text()))
 
 
 def _all(templates: Templates) -> Path:
@@ -178,12 +178,12 @@ def _make(folder: Path) -> None:
 # -- audits -------------------------------------------------------------------------------------------------------
 
 
-def audit(store: Store, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+def audit(store: MlflowStore, here: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     options = () if sandbox_works() else ("--isolation", "none")
     return program(store, here, *arguments, *options, "--report")
 
 
-def program(store: Store, here: Path, *arguments: str, **variables: str) -> tuple[int, dict[str, Any], str]:
+def program(store: MlflowStore, here: Path, *arguments: str, **variables: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
         [sys.executable, "-m", "repro_tui", *arguments],
         cwd=here,
@@ -197,7 +197,7 @@ def program(store: Store, here: Path, *arguments: str, **variables: str) -> tupl
 
 
 @dataclass(frozen=True)
-class Audited:
+class MlflowAudit:
     """An audit and all that it made: `here` is where it was started, and `cache` was empty."""
 
     status: int
@@ -208,16 +208,16 @@ class Audited:
     cache: Path
 
 
-def first_audit(templates: Templates) -> Audited:
+def first_audit(templates: Templates) -> MlflowAudit:
     """Both versions of the house model, audited with nothing in the cache. It is done once, as it makes an environment
     with MLflow in it, which later audits start with."""
     store = database(templates)
     folder = templates.folder("mlflow-audit", lambda made: _first_audit(made, store))
     outcome = json.loads((folder / "outcome.json").read_text())
-    return Audited(**outcome, here=folder / "here", audits=folder / "audits", cache=folder / "cache")
+    return MlflowAudit(**outcome, here=folder / "here", audits=folder / "audits", cache=folder / "cache")
 
 
-def _first_audit(folder: Path, store: Store) -> None:
+def _first_audit(folder: Path, store: MlflowStore) -> None:
     (folder / "here").mkdir()
     share_downloads(folder / "cache")
     places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}

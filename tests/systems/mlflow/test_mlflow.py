@@ -28,7 +28,7 @@ from tests.audit.project import sandbox_works
 from tests.ports import closed_port
 from tests.systems.endpoint.servers import process
 from tests.systems.mlflow import stores
-from tests.systems.mlflow.stores import Audited, Store, audit, program
+from tests.systems.mlflow.stores import MlflowAudit, MlflowStore, audit, program
 from tests.templates import Templates
 from tests.warm import lend_empty_environment, lend_environments
 
@@ -39,18 +39,18 @@ TEXT = csv_module.ConvertOptions(
 
 
 @pytest.fixture
-def database(templates: Templates) -> Store:
+def database(templates: Templates) -> MlflowStore:
     return stores.database(templates)
 
 
 @pytest.fixture
-def audited(templates: Templates) -> Audited:
+def audited(templates: Templates) -> MlflowAudit:
     """Both versions of the house model, audited with nothing in the cache."""
     return stores.first_audit(templates)
 
 
 @pytest.fixture
-def warm(audited: Audited) -> None:
+def warm(audited: MlflowAudit) -> None:
     """The environment of the house model is in the test's cache."""
     lend_environments(audited.cache, Path(os.environ["REPRO_TUI_CACHE"]))
 
@@ -81,7 +81,7 @@ def told_location(record: Record) -> Path:
 
 
 @pytest.mark.network
-def test_two_versions_are_audited_row_by_row(database: Store, audited: Audited) -> None:
+def test_two_versions_are_audited_row_by_row(database: MlflowStore, audited: MlflowAudit) -> None:
     report = audited.report
     assert audited.status == 1, audited.words
     newest = AuditFolder(max(audited.audits.iterdir()))
@@ -99,7 +99,7 @@ def test_two_versions_are_audited_row_by_row(database: Store, audited: Audited) 
 
 @pytest.mark.network
 @pytest.mark.usefixtures("warm")
-def test_a_written_record_is_audited_and_a_run_is_verified(database: Store, tmp_path: Path) -> None:
+def test_a_written_record_is_audited_and_a_run_is_verified(database: MlflowStore, tmp_path: Path) -> None:
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
     rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
     (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
@@ -118,7 +118,7 @@ def test_a_written_record_is_audited_and_a_run_is_verified(database: Store, tmp_
 
 
 def test_a_run_is_read_with_what_it_does_not_record(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(f"runs:/{database.made[0]['run']}", tmp_path)
@@ -141,7 +141,9 @@ def test_a_run_is_read_with_what_it_does_not_record(
     assert "code.commit" in {item.field for item in other.missing}
 
 
-def test_the_same_over_http(database: Store, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_over_http(
+    database: MlflowStore, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     over_http = database.load("models:/house@prod", tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
@@ -162,7 +164,7 @@ def test_the_older_file_store(templates: Templates, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("warm")
-def test_a_run_without_a_model_says_so(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_model_says_so(database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(f"runs:/{database.made[2]['run']}", tmp_path)
     assert record.predict is None
@@ -183,7 +185,7 @@ def test_a_run_without_a_model_says_so(database: Store, tmp_path: Path, monkeypa
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, words: str
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, words: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     with pytest.raises(Refused, match=words) as error:
@@ -191,7 +193,9 @@ def test_what_is_not_there_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_server_and_no_server_are_told(
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closed_port() as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{port}")
         with pytest.raises(Refused, match="nothing answers there") as error:
@@ -206,7 +210,9 @@ def test_a_dead_server_and_no_server_are_told(database: Store, tmp_path: Path, m
     assert not (tmp_path / "nowhere.db").exists()
 
 
-def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_is_given_up(
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # its kernel takes connections, and nothing answers them
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
         monkeypatch.setitem(repro_tui.clients.mlflow.TIMEOUT_S, "describe", 8.0)  # MLflow's own limits are longer
@@ -215,7 +221,7 @@ def test_a_server_that_hangs_is_given_up(database: Store, tmp_path: Path, monkey
 
 
 def test_parameters_are_typed_as_far_as_it_is_known(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(f"runs:/{database.made[3]['run']}", tmp_path)
@@ -235,7 +241,7 @@ def test_parameters_are_typed_as_far_as_it_is_known(
 
 
 def test_a_validation_dataset_in_a_file_gives_the_inputs(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(database.made[3]["model"], tmp_path)
@@ -246,7 +252,7 @@ def test_a_validation_dataset_in_a_file_gives_the_inputs(
 
 
 def test_the_helper_reads_inputs_in_the_types_of_the_signature(
-    database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CSV text that looks like numbers, an empty text, one that pandas takes for missing, and a number beyond 2**53."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
@@ -279,7 +285,7 @@ def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytes
     assert database.stat().st_size == 0
 
 
-def test_a_registry_of_its_own_is_asked(database: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_of_its_own_is_asked(database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # from where the user stands
     record = load_record("models:/house@prod", Context(cache=Cache(tmp_path / "cache"), here=database.folder))
@@ -303,7 +309,7 @@ def test_a_link_among_the_artifacts_is_never_followed(
 
 
 @pytest.mark.usefixtures("empty_environment")
-def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp_path: Path) -> None:
+def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStore, tmp_path: Path) -> None:
     (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
     (tmp_path / "requirements.txt").write_text("")
     document = {
@@ -320,7 +326,7 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp
     (tmp_path / "x.json").write_text(json.dumps(document))
     with closed_port() as port:
         uri = f"http://ada:{SECRET}@127.0.0.1:{port}"
-        gone = Store(uri, tmp_path, [])
+        gone = MlflowStore(uri, tmp_path, [])
         status, report, words = audit(gone, tmp_path, "x.json", "x.json")
         assert status == 3, words
         assert "nothing answers there" in " ".join(report["summary"])
@@ -334,7 +340,7 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: Store, tmp
 
 
 @pytest.mark.usefixtures("empty_environment")
-def test_a_tampered_artifact_is_refused_with_both_hashes(database: Store, tmp_path: Path) -> None:
+def test_a_tampered_artifact_is_refused_with_both_hashes(database: MlflowStore, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     (here / "inputs.csv").write_text("a,b\n1.0,2.0\n")

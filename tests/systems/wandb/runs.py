@@ -162,7 +162,7 @@ def lean_project(folder: Path, templates: Templates) -> WandbProject:
 
 
 @dataclass(frozen=True)
-class Audited:
+class WandbAudit:
     """An audit and all that it made, with nothing in its cache before."""
 
     result: Result
@@ -171,11 +171,11 @@ class Audited:
     cache: Path
 
 
-def first_audit(templates: Templates) -> Audited:
+def first_audit(templates: Templates) -> WandbAudit:
     """Two lean runs, audited. It is done once, as it makes an environment, which later audits start with."""
     folder = templates.folder("wandb-audit", lambda made: _first_audit(made, templates))
     outcome = json.loads((folder / "outcome.json").read_text())
-    return Audited(Result(**outcome), WandbProject(folder / "runs"), folder / "audits", folder / "cache")
+    return WandbAudit(Result(**outcome), WandbProject(folder / "runs"), folder / "audits", folder / "cache")
 
 
 def _first_audit(folder: Path, templates: Templates) -> None:

@@ -28,7 +28,7 @@ from tests.conftest import GitRepository
 from tests.systems.wandb.runs import (
     COMMAND,
     TRAIN,
-    Audited,
+    WandbAudit,
     WandbProject,
     first_audit,
     lean_project,
@@ -51,13 +51,13 @@ def trained(templates: Templates, tmp_path: Path) -> tuple[WandbProject, Path]:
 
 
 @pytest.fixture
-def first(templates: Templates) -> Audited:
+def first(templates: Templates) -> WandbAudit:
     """Two lean runs, audited with nothing in the cache."""
     return first_audit(templates)
 
 
 @pytest.fixture
-def lean(first: Audited, templates: Templates, tmp_path: Path) -> WandbProject:
+def lean(first: WandbAudit, templates: Templates, tmp_path: Path) -> WandbProject:
     """A project whose runs have the environment that is in the cache already."""
     lend_environments(first.cache, Path(os.environ["REPRO_TUI_CACHE"]))
     return lean_project(tmp_path / "lean", templates)
@@ -119,7 +119,7 @@ def test_a_dirty_run_is_told(trained: tuple[WandbProject, Path]) -> None:
 
 
 @pytest.mark.network
-def test_two_runs_are_audited_row_by_row(first: Audited) -> None:
+def test_two_runs_are_audited_row_by_row(first: WandbAudit) -> None:
     result, project = first.result, first.project
     assert result.status == 1, result.stderr
     assert (scores("a", first.audits), scores("b", first.audits)) == (project.expected(2.0), project.expected(3.0))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from repro_tui.compare.columns.cells import Cells, Floats, Mask, OfColumn, Tally
 from repro_tui.compare.columns.nested import counts, leaves, same_shape, shape
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 
 
@@ -34,11 +34,11 @@ class Aspect(Protocol):
 
     distances: bool
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Takes a batch of all rows."""
         ...
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
+    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
         """Takes a batch of rows that moved, whatever their shapes."""
         ...
 
@@ -62,7 +62,7 @@ class ListColumn:
         self.needed = 0.0
         self._shapes = ("", "")
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Counts nulls."""
         self.nulls_a += pair.a[self.of.name].null_count
         self.nulls_b += pair.b[self.of.name].null_count
@@ -73,7 +73,7 @@ class ListColumn:
         self.tally.still(rows)
         self.unmoved += rows
 
-    def take(self, pair: Pair) -> Cells:
+    def take(self, pair: RowPairs) -> Cells:
         """Compares rows that may have moved, and adds them up."""
         a, b = pair.a[self.of.name], pair.b[self.of.name]
         rows = len(a)
@@ -98,7 +98,7 @@ class ListColumn:
         if len(rows) and not self._shapes[0]:
             self._shapes = (shape(a, int(rows[0])), shape(b, int(rows[0])))
 
-    def _vectors(self, a: pa.Array, b: pa.Array, rows: Any, cells: Cells, pair: Pair) -> None:
+    def _vectors(self, a: pa.Array, b: pa.Array, rows: Any, cells: Cells, pair: RowPairs) -> None:
         """Fills in the rows of one shape."""
         chosen = pa.array(rows)
         one, other = a.take(chosen), b.take(chosen)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from repro_tui.compare.columns.cells import Floats, Mask, Tally
 from repro_tui.compare.columns.lists.base import Vectors
 from repro_tui.compare.columns.nested import leaves
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.compare.rows.sample import RowSample
 
 MOST = 100_000  # rows that moved whose cosine is kept for the percentile
@@ -33,7 +33,7 @@ class Embeddings:
         self._smallest, self._farthest = 1.0, 0.0
         self._vectors: RowSample[Both] = RowSample(NEIGHBOURHOOD)
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Keeps some rows."""
         a, b = pair.a[self._name], pair.b[self._name]
 
@@ -42,7 +42,7 @@ class Embeddings:
 
         self._vectors.offer(pair.hashes, vectors)
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
+    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
         """Rows of any shape say nothing more."""
 
     def flips(self, vectors: Vectors) -> Mask:

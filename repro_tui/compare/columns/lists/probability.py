@@ -11,7 +11,7 @@ import pyarrow as pa
 from repro_tui.compare.columns.cells import Floats, Mask, Tally
 from repro_tui.compare.columns.lists.base import Vectors
 from repro_tui.compare.columns.moments import Moments
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 
 MOST_PAIRS = 100
 
@@ -25,10 +25,10 @@ class Probabilities:
         self.moments, self.numbers = Moments(), 0
         self.shift = Shift()
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Nothing."""
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
+    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
         """Rows of any shape say nothing more."""
 
     def flips(self, vectors: Vectors) -> Mask:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from repro_tui.compare.columns import rank_agreement as rankings
 from repro_tui.compare.columns.cells import Mask, Tally
 from repro_tui.compare.columns.lists.base import Vectors
-from repro_tui.compare.rows.pairs import Pair
+from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.compare.rows.sample import RowSample
 
 ROWS = 1_000  # that moved, whose rankings are measured
@@ -27,7 +27,7 @@ class Agreements:
     def __init__(self) -> None:
         self._rows: RowSample[Row] = RowSample(ROWS)
 
-    def offer(self, pair: Pair, places: Any, rankings_at: Callable[[int], tuple[Any, Any, bool] | None]) -> None:
+    def offer(self, pair: RowPairs, places: Any, rankings_at: Callable[[int], tuple[Any, Any, bool] | None]) -> None:
         """Offers rows of a batch by their places in it; `rankings_at` gives both rankings, and if they are scores."""
 
         def measured(chosen: Any) -> list[Row]:
@@ -72,10 +72,10 @@ class Rankings:
         self._scores, self._agreements = scores, Agreements()
         self.distances = scores
 
-    def whole(self, pair: Pair) -> None:
+    def whole(self, pair: RowPairs) -> None:
         """Nothing."""
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: Pair) -> None:
+    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
         """Measures a sample."""
 
         def at(place: int) -> tuple[Any, Any, bool] | None:

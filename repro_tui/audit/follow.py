@@ -1,0 +1,59 @@
+"""Waits for an audit under way, batch by batch of its journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.launch import stop
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.event import Event
+from repro_tui.model.report import Report
+from repro_tui.support.text import show
+
+POLL_S = 0.02
+
+
+def follow_events(folder: AuditFolder) -> Iterator[list[Event]]:
+    """The journal's events as they are written, some of them empty lists, until the engine has ended."""
+    offset, last = 0, False
+    while True:
+        events, offset = folder.events(offset)
+        yield events
+        if last:
+            return
+        if any(event.kind == "end" for event in events):
+            while folder.engine_alive():  # its last words are written: it is about to be gone
+                time.sleep(POLL_S / 4)
+            return
+        last = not folder.engine_alive()  # then read once more what it wrote before it went
+        if not last:
+            time.sleep(POLL_S)
+
+
+def report_of(folder: AuditFolder) -> Report:
+    """Waits for the report. Raises Inconclusive where the engine ends without one; an interrupt stops the engine."""
+    try:
+        for _ in follow_events(folder):
+            pass
+    except KeyboardInterrupt:
+        stop(folder)
+        raise
+    report = folder.report()
+    if report is None:
+        message, remedy, _ = how_it_died(folder)
+        raise Inconclusive(message, remedy)
+    return report
+
+
+def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
+    """At which step an engine ended without a report, and why as far as it says; what to do then; its exit status."""
+    events, _ = folder.events()
+    end = next((event for event in events if event.kind == "end"), None)
+    steps = [event for event in events if event.kind == "step"]
+    where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
+    why = f": {end.text}" if end and end.text else ""
+    message = f"the audit ended without a report at {show(where)}{show(why)}"
+    status = int(end.detail.get("exit_status", 3)) if end else 3
+    return message, f"see {folder.path}/engine.log; run it again to go on from what is cached", status

@@ -1,0 +1,57 @@
+"""Settings that did not come through the command line, held to what it holds its own to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import get_args
+
+from repro_tui.formats.config import LEAST_MEMORY
+from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.request import AREA_WORDS, LEAST_MEMORY_LIMIT, IsolationChoice, NetworkChoice, Settings, Tolerance
+from repro_tui.support.registry import names
+
+MOST_RUNS = 100
+MOST_SEED = 2**32 - 1
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises Refused with every setting that the engine could not keep to."""
+    mistakes = list(_mistakes(settings))
+    if mistakes:
+        raise Refused.all(mistakes)
+
+
+def _mistakes(settings: Settings) -> Iterator[Mistake]:
+    if settings.repeat is not None and not 1 <= settings.repeat <= MOST_RUNS:
+        yield Mistake("repeat", f"{settings.repeat} is not between 1 and {MOST_RUNS}")
+    if not 0 <= settings.seed <= MOST_SEED:
+        yield Mistake("seed", f"{settings.seed} is not between 0 and {MOST_SEED}")
+    for place, tolerance in {"": settings.tolerance, **settings.column_tolerances}.items():
+        yield from _tolerance(place, tolerance)
+    known = ("auto", *sorted(names("repro_tui.runners")))
+    for place, value, words in (
+        ("runner", settings.runner, known),
+        ("isolation", settings.isolation, get_args(IsolationChoice)),
+        ("network", settings.network, get_args(NetworkChoice)),
+        *(("fail_on", word, AREA_WORDS) for word in settings.fail_on),
+    ):
+        if value not in words:
+            yield Mistake(place, f"{value!r} is not one of {', '.join(words)}")
+    if not settings.fail_on:
+        yield Mistake("fail_on", f"no area is named; expected some of {', '.join(AREA_WORDS)}")
+    for place, size, least in (
+        ("memory", settings.limits.memory, LEAST_MEMORY),
+        ("memory_limit", settings.memory_limit, LEAST_MEMORY_LIMIT),
+    ):
+        if size < least:
+            yield Mistake(place, f"{size:,} bytes are too few; at least {least >> 20} MiB are needed")
+
+
+def _tolerance(column: str, tolerance: Tolerance) -> Iterator[Mistake]:
+    for name in ("atol", "rtol"):
+        value = getattr(tolerance, name)
+        if value is not None and not 0 <= value < math.inf:
+            yield Mistake(
+                f"column_tolerances.{column}" if column else name, f"{value!r} is not a tolerance: it must be 0 or more"
+            )

@@ -1,0 +1,66 @@
+"""One word for one thing: no class name twice, and no name that says nothing of what it names."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PLACES = ("repro_tui", "tests", "benchmarks")
+# What a variable or an argument is never called: a reader could not tell what it holds.
+VARIABLES = frozenset({"told", "words", "say", "tell", "found", "one", "other", "what", "how", "still", "beyond"})
+# What no function is called by itself.
+FUNCTIONS = frozenset({"take", "give", "make", "of", "say", "tell", "told", "still", "quiet", "beyond", "within"})
+# Classes of which each is the only one of its file's kind, or that a framework looks for by this name.
+TWICE = frozenset({"Handler"})
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for place in PLACES:
+        for path in sorted((ROOT / place).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
+
+
+def bound(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The variables and arguments of a file, with their lines; the fields of a class are the contract's to name."""
+    fields = {
+        id(statement.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields:
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            yield node.lineno, node.name
+
+
+def test_no_variable_has_a_name_that_says_nothing() -> None:
+    places = [f"{path}:{line}: {name}" for path, tree in trees() for line, name in bound(tree) if name in VARIABLES]
+    assert not places
+
+
+def test_no_function_has_a_name_that_says_nothing() -> None:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    places = [
+        f"{path}:{node.lineno}: {node.name}"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, functions) and node.name in FUNCTIONS
+    ]
+    assert not places
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    classes = defaultdict(list)
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name not in TWICE:
+                classes[node.name].append(f"{path}:{node.lineno}")
+    assert not {name: places for name, places in classes.items() if len(places) > 1}
