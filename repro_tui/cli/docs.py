@@ -1,6 +1,6 @@
 """Regenerates what the documentation takes from the program: `python -m repro_tui.cli.docs` in the repository.
 
-The README's help text, the key table of docs/interface.md, the published schemas, and the pictures, which are made
+The commands' help texts (docs/cli.md), the key table of docs/interface.md, the published schemas, and the pictures, which are made
 from a real run of the demo.
 """
 
@@ -16,7 +16,6 @@ from click.testing import CliRunner
 
 from repro_tui.cli.main import COMMANDS, program
 
-BEGIN, END = "<!-- help: begin -->", "<!-- help: end -->"
 WIDTH = 100
 PICTURES = {
     "overview": [],
@@ -28,7 +27,7 @@ PICTURES = {
 
 
 def help_text() -> str:
-    """The help of the program and of its main command, as a terminal of 100 columns shows it."""
+    """The help of the program and of its commands, as a terminal of 100 columns shows it."""
     runner = CliRunner()
     parts = []
     for words in ([], ["audit"], *([name] for name in COMMANDS if name not in ("audit", "demo"))):
@@ -39,11 +38,9 @@ def help_text() -> str:
     return "\n\n".join(parts)
 
 
-def with_help(readme: str) -> str:
-    """The README with its help text as it is now."""
-    head, _, rest = readme.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{help_text()}\n\n{END}{tail}"
+def commands_page() -> str:
+    """docs/cli.md: what every command says of itself."""
+    return f"# Commands\n\nMade from the program by `make docs`.\n\n{help_text()}\n"
 
 
 def with_keys(page: str) -> str:
@@ -96,8 +93,8 @@ def main() -> None:
     from repro_tui.formats.wire.schemas import write_schemas
 
     root = Path(__file__).parents[2]
-    readme, interface = root / "README.md", root / "docs" / "interface.md"
-    readme.write_text(with_help(readme.read_text("utf-8")), "utf-8")
+    interface = root / "docs" / "interface.md"
+    (root / "docs" / "cli.md").write_text(commands_page(), "utf-8")
     interface.write_text(with_keys(interface.read_text("utf-8")), "utf-8")
     write_schemas()
     pictures(root / "docs")
