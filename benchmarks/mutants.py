@@ -29,20 +29,38 @@ from repro_tui.compare.columns.statistics import interval
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 400
 COMPARE, EXPLAIN = "repro_tui/compare", "repro_tui/explain"
-NOISE = ["test_exchange", "test_noise", "test_all_runs", "test_truth_table"]
+NOISE = [f"noise/test_{name}" for name in ("noise_columns", "exchange", "noise", "all_runs", "truth_table")]
 TESTS = {
-    f"{COMPARE}/tolerance.py": ["test_tolerance", "test_scale", "test_traps", "test_predictions", "test_kinds"],
-    f"{COMPARE}/exchange.py": NOISE,
-    f"{COMPARE}/noise.py": NOISE,
-    f"{COMPARE}/noise_columns.py": [*NOISE, "test_types"],
-    f"{COMPARE}/noise_rows.py": NOISE,
-    f"{COMPARE}/alignment.py": ["test_all_runs", "test_predictions", "test_database", "test_properties"],
-    f"{COMPARE}/answered.py": ["test_answered", "test_all_runs", "test_predictions"],
-    f"{COMPARE}/outcomes.py": ["test_predictions", "test_traps", "test_scale", "test_kinds", "test_measures"],
-    f"{COMPARE}/numbers.py": ["test_numbers", "test_traps", "test_scale", "test_types", "test_predictions"],
+    f"{COMPARE}/columns/tolerance.py": [
+        *(
+            "columns/test_tolerance",
+            "columns/test_scale",
+            "columns/test_traps",
+            "columns/test_kinds",
+            "test_predictions",
+        )
+    ],
+    f"{COMPARE}/noise/exchange.py": NOISE,
+    f"{COMPARE}/noise/verdict.py": NOISE,
+    f"{COMPARE}/noise/columns.py": [*NOISE, "columns/test_types"],
+    f"{COMPARE}/noise/chosen_rows.py": NOISE,
+    f"{COMPARE}/rows/alignment.py": [
+        *("rows/test_alignment", "noise/test_all_runs", "test_predictions", "rows/test_database", "test_properties")
+    ],
+    f"{COMPARE}/rows/answered.py": ["rows/test_answered", "noise/test_all_runs", "test_predictions"],
+    f"{COMPARE}/truth/outcomes.py": [
+        *("test_predictions", "columns/test_traps", "columns/test_scale", "columns/test_kinds", "columns/test_measures")
+    ],
+    f"{COMPARE}/columns/number_pairs.py": [
+        *("columns/test_numbers", "columns/test_traps", "columns/test_scale", "columns/test_types", "test_predictions")
+    ],
     f"{EXPLAIN}/game.py": ["test_game", "test_function", "test_budget"],
     f"{EXPLAIN}/lattice.py": ["test_lattice", "test_function"],
     f"{EXPLAIN}/window.py": ["test_lattice"],
+    f"{EXPLAIN}/search.py": ["test_search", "test_noise"],
+    f"{EXPLAIN}/trials.py": ["test_search", "test_noise"],
+    f"{EXPLAIN}/measure.py": ["test_search", "test_noise"],
+    f"{EXPLAIN}/answer.py": ["test_answer"],
 }
 SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Lt: [ast.LtE, ast.Gt],

@@ -96,6 +96,32 @@ def test_each_of_three_is_an_alternative_once() -> None:
     assert runs <= 3 * math.ceil(math.log2(30)) + 6
 
 
+def test_of_many_alternatives_two_are_looked_for() -> None:
+    found, _ = find(names(30), lambda s: bool(s & {"p004", "p010", "p013", "p022"}))
+    assert len({*found.names, *(name for one in found.alternatives for name in one)}) == 3
+
+
+def test_a_cycle_is_as_likely_as_its_likeliest_member() -> None:
+    """Of 14 things and a cycle that weighs 8, halves of what is likely: 11 things, then three, then the cycle."""
+    needs = {"p014": frozenset({"p015"}), "p015": frozenset({"p014"})}
+    tried = Tried(lambda s: "p015" in s, needs)
+    found = search(names(16), needs, tried, likely={"p014": 8.0})
+    assert found.groups == (("p014", "p015"),)
+    assert tried.runs == 3  # and one that it alone does it
+
+
+def test_how_many_things_can_still_be_guilty_is_told() -> None:
+    told: list[int] = []
+    search(names(16), {}, Tried(lambda s: "p005" in s, {}), watch=told.append)
+    assert told == [16, 8, 4, 2]
+
+
+def test_nothing_restores_a_that_was_not_seen_to() -> None:
+    """A mixture that is not B may be neither."""
+    found = search(names(8), {}, lambda sets: [Response("p005" in s) for s in sets])
+    assert (found.names, found.restoring) == (("p005",), frozenset())
+
+
 def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
     needs = {"p009": frozenset({"p003"})}
     found, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
@@ -168,7 +194,7 @@ def test_the_same_search_asks_the_same_in_every_process() -> None:
         "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
         "def test(sets):\n"
         "    asked.extend(sorted(s) for s in sets)\n"
-        "    return [Outcome(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
+        "    return [Response(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
         "found = search(n, needs, test); print(asked, found.groups)"
     )
     told = {
@@ -278,6 +304,12 @@ def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> Non
     assert len(asked) == len(set(asked)) == change.runs
     assert not {0, len(points) - 1} & set(asked)  # the ends are known
     assert change.complete
+
+
+def test_how_many_steps_can_still_be_the_one_is_told() -> None:
+    told: list[int] = []
+    last_change(17, lambda at: [Response(one >= 11) for one in at], watch=told.append)
+    assert told == [16, 8, 4, 2]
 
 
 @pytest.mark.parametrize("budget", range(5))

@@ -183,7 +183,7 @@ class NumberNoise:
         states = np.stack([_states(array) for array in values])
         found = np.zeros(states.shape[1], dtype=np.bool_)
         with np.errstate(all="ignore"):
-            delta, scale = _from_first(values, self.apart.files.first())
+            delta, scale = _from_first(values, states, self.apart.files.first())
             self.apart.over |= bool((states != states[0]).any() or self._is_over(delta, states, scale))
             self._still(delta, states, scale)
             delta[states != FINITE] = np.nan
@@ -234,7 +234,7 @@ class NumberNoise:
         a, b = (states[side] for side in self.apart.files.sides)
         for state in np.unique(states):
             both = (a == state).any(axis=0) & (b == state).any(axis=0)
-            met |= both & (~self._beyond(delta, scale) if state == FINITE else True)
+            met |= both & (~self._beyond(delta, np.nan_to_num(scale)) if state == FINITE else True)
         return ~met
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
@@ -304,37 +304,49 @@ def _states(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int8]]:
     return found
 
 
-def _from_first(values: Sequence[pa.Array], first: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Every value less the first file's, so that no digits of small differences are lost; and the larger of the
-    absolute values of the two files that were compared cell by cell."""
+def _from_first(
+    values: Sequence[pa.Array], states: np.ndarray[Any, Any], first: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Every value less the first finite one of its row, so that no digits of small differences are lost; and the larger
+    of the absolute values of the two files that were compared cell by cell (NaN: neither is finite)."""
+    begin = (states == FINITE).argmax(axis=0)
     raw = [_raw(array) for array in values]
+    compared = [np.abs(raw[file].astype(np.float64)) for file in first]
+    scale = np.fmax(*(np.where(np.isfinite(size), size, np.nan) for size in compared))
     if pa.types.is_decimal(values[0].type):
-        scale = np.maximum(*(np.abs(raw[file]) for file in first))
         return decimals_from_first(values), scale
     whole = {values_of.dtype for values_of in raw}
-    scale = np.maximum(*(np.abs(raw[file].astype(np.float64)) for file in first))
     if len(whole) == 1 and raw[0].dtype.kind in "iu" and raw[0].dtype.itemsize == 8:
         wide = np.stack(raw).view(np.uint64)  # wraps, and so comes out right up to half of the range
-        exact = (wide - wide[0]).view(np.int64).astype(np.float64)
-        about = np.stack(raw).astype(np.float64) - raw[0].astype(np.float64)
+        exact = (wide - _begun(wide, begin)).view(np.int64).astype(np.float64)
+        about = np.stack(raw).astype(np.float64)
+        about -= _begun(about, begin)
         return np.where(np.abs(about) < WRAPS, exact, about), scale
     if len(whole) > 1 and any(kind.kind in "iu" and kind.itemsize == 8 for kind in whole):
         exact = np.stack([one.astype(np.longdouble) for one in raw])  # which holds every whole number of 64 bits
-        return (exact - np.where(np.isfinite(exact[0]), exact[0], 0)).astype(np.float64), scale
+        start = _begun(exact, begin)
+        return (exact - np.where(np.isfinite(start), start, 0)).astype(np.float64), scale
     stacked = np.stack(raw).astype(np.float64)
-    start = np.where(np.isfinite(stacked[0]), stacked[0], 0.0)
+    start = _begun(stacked, begin)
+    start = np.where(np.isfinite(start), start, 0.0)
     wild = np.flatnonzero(np.abs(start) > WILD)
     if len(wild):  # the digits of the other runs would be lost beside it
-        sizes = np.where(np.isfinite(stacked[:, wild]), np.abs(stacked[:, wild]), np.inf)
+        sizes = np.where(states[:, wild] == FINITE, np.abs(stacked[:, wild]), np.inf)
         least = stacked[sizes.argmin(axis=0), wild]
         start[wild] = np.where(np.isfinite(least) & (np.abs(least) < np.abs(start[wild]) / WILD), least, start[wild])
     return stacked - start, scale
 
 
+def _begun(values: np.ndarray[Any, Any], begin: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of each row the value of the file at which it begins."""
+    return np.asarray(values[begin, np.arange(len(begin))] if begin.any() else values[0].copy())
+
+
 def decimals_from_first(values: Sequence[pa.Array]) -> Floats:
-    """Decimals less the first file's by all of their digits; 0 where one of the two is missing."""
+    """Decimals less the first of their row by all of their digits; 0 where one is missing."""
     wide = [array.cast(pa.decimal256(WIDEST, array.type.scale), safe=False) for array in values]
-    steps = [pc.fill_null(pc.subtract(array, wide[0]).cast(pa.float64()), 0.0) for array in wide]
+    start = pc.coalesce(*wide)
+    steps = [pc.fill_null(pc.subtract(array, start).cast(pa.float64()), 0.0) for array in wide]
     return np.stack([np.asarray(step.to_numpy(zero_copy_only=False)) for step in steps])
 
 
@@ -387,7 +399,7 @@ class ListNoise(NumberNoise):
         if (states != FINITE).any() and (states != states[0]).any():
             return self._as_labels(values)
         with np.errstate(all="ignore"):
-            delta, scale = _from_first(flat, self.apart.files.first())
+            delta, scale = _from_first(flat, states, self.apart.files.first())
             self.apart.over |= self._is_over(delta, states, scale)
             self._still(delta, states, scale)
             delta[states != FINITE] = 0.0

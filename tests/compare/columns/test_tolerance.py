@@ -43,6 +43,7 @@ def test_every_compute_type_has_its_default(compute: str, rtol: float, atol: flo
 def test_what_is_no_float_is_exact() -> None:
     for arrow in (pa.int64(), pa.string(), pa.bool_(), pa.date32()):
         assert rule(arrow=arrow).words == "exact (whole numbers, text and dates are exact)"
+        assert rule(arrow=arrow).epsilon == 0.0  # and is not rounded
     assert rule("ranking", pa.list_(pa.float64()), whole=True).words.startswith("exact")
     assert not rule("ranking", pa.list_(pa.float64()), whole=True).no_flips
     assert rule("ranking", pa.list_(pa.float64())).no_flips
@@ -54,6 +55,8 @@ def test_a_default_shrinks_with_the_values_and_never_grows() -> None:
     for size in (0.0, 1.0, 1.5, 2.0, 1e6):
         assert rule(typical=size).atol == 1e-7
         assert rule(typical=size).words.endswith("(default for float64)")
+        assert rule(typical=size).scale == size
+    assert rule().scale == 0.0
     assert rule("probability").words == "|a-b| <= 1e-05, and no decision flips (default for probabilities)"
     assert rule("probability", typical=1e-3).atol == 1e-8
     assert rule("probability", pa.int64()).words.startswith("exact")
