@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup systems demo test test-fast test-nightly coverage check lint type snapshots bench docs clean
+.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage check lint type snapshots bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +41,10 @@ test-fast: setup
 # What proves more than a landing has time for: more examples, more kills.
 test-nightly: systems
 	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
+
+# The fast lane on other Pythons, and with the oldest packages that pyproject.toml allows.
+test-pythons: setup
+	.ci/pythons
 
 coverage: systems
 	$(PYTEST) --cov --cov-report term:skip-covered
