@@ -1,4 +1,4 @@
-"""Searches among many things whose answer is known: needs, cycles, crashes that nothing declares, budgets."""
+"""Searches among many items whose answer is known: needs, cycles, crashes that nothing declares, budgets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Needs = dict[str, frozenset[str]]
 
 
 class Tried:
-    """A test of closed sets: counts, checks that only what can be installed is asked, crashes where told."""
+    """A test of mixtures: counts them, checks that they are closed, and fails those that crash."""
 
     def __init__(
         self, guilty: Callable[[Set], bool], needs: Needs, crashes: Callable[[Set], bool] = lambda s: False
@@ -59,10 +59,10 @@ def find(
 
 def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
     for name in names(26):
-        found, runs = find(names(26), lambda s, name=name: name in s)
-        assert found.groups == ((name,),)
-        assert (found.sufficient, found.separable, found.restoring) == (True, True, frozenset({name}))
-        assert (found.complete, found.runs) == (True, runs)
+        culprits, runs = find(names(26), lambda s, name=name: name in s)
+        assert culprits.groups == ((name,),)
+        assert (culprits.sufficient, culprits.separable, culprits.restoring) == (True, True, frozenset({name}))
+        assert (culprits.complete, culprits.runs) == (True, runs)
         assert runs <= math.ceil(math.log2(26)) + 2  # and one that it alone does it, one that nothing else does
 
 
@@ -70,48 +70,48 @@ def test_what_is_likely_is_found_sooner_and_what_is_not_hardly_later() -> None:
     items = names(26)
     for name in items:
         tried = Tried(lambda s, name=name: name in s, {})
-        found = search(items, {}, tried, likely={"p013": 8.0, "p020": 3.0})
-        assert found.names == (name,)
+        culprits = search(items, {}, tried, likely={"p013": 8.0, "p020": 3.0})
+        assert culprits.names == (name,)
         assert tried.runs <= (5 if name == "p013" else 10)
 
 
 def test_two_culprits_that_only_act_together() -> None:
-    found, runs = find(names(40), lambda s: {"p007", "p031"} <= s)
-    assert set(found.names) == {"p007", "p031"}
-    assert (found.sufficient, found.separable, found.alternatives) == (True, True, ())
+    culprits, runs = find(names(40), lambda s: {"p007", "p031"} <= s)
+    assert set(culprits.names) == {"p007", "p031"}
+    assert (culprits.sufficient, culprits.separable, culprits.alternatives) == (True, True, ())
     assert runs <= 2 * math.ceil(math.log2(40)) + 5
 
 
 def test_either_of_two_is_found_with_the_other_as_alternative() -> None:
-    found, _ = find(names(30), lambda s: bool(s & {"p004", "p022"}))
-    assert len(found.names) == 1
-    assert {*found.names, *found.alternatives[0]} == {"p004", "p022"}
-    assert not found.restoring
+    culprits, _ = find(names(30), lambda s: bool(s & {"p004", "p022"}))
+    assert len(culprits.names) == 1
+    assert {*culprits.names, *culprits.alternatives[0]} == {"p004", "p022"}
+    assert not culprits.restoring
 
 
 def test_each_of_three_is_an_alternative_once() -> None:
-    found, runs = find(names(30), lambda s: bool(s & {"p004", "p013", "p022"}))
-    assert len(found.names) == 1
-    assert sorted([found.names, *found.alternatives]) == [("p004",), ("p013",), ("p022",)]
+    culprits, runs = find(names(30), lambda s: bool(s & {"p004", "p013", "p022"}))
+    assert len(culprits.names) == 1
+    assert sorted([culprits.names, *culprits.alternatives]) == [("p004",), ("p013",), ("p022",)]
     assert runs <= 3 * math.ceil(math.log2(30)) + 6
 
 
 def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
     needs = {"p009": frozenset({"p003"})}
-    found, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
-    assert (found.groups, found.separable, found.sufficient) == ((("p003", "p009"),), False, True)
+    culprits, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
+    assert (culprits.groups, culprits.separable, culprits.sufficient) == ((("p003", "p009"),), False, True)
 
 
 def test_a_culprit_that_others_need_is_named_alone() -> None:
     needs = {"p009": frozenset({"p003"}), "p011": frozenset({"p003", "p009"})}
-    found, _ = find(names(20), lambda s: "p003" in s, needs)
-    assert (found.groups, found.separable) == ((("p003",),), True)
+    culprits, _ = find(names(20), lambda s: "p003" in s, needs)
+    assert (culprits.groups, culprits.separable) == ((("p003",),), True)
 
 
 def test_a_cycle_is_one_group() -> None:
     needs = {"p002": frozenset({"p005"}), "p005": frozenset({"p008"}), "p008": frozenset({"p002"})}
-    found, _ = find(names(12), lambda s: "p005" in s, needs)
-    assert (found.groups, found.separable) == ((("p002", "p005", "p008"),), False)
+    culprits, _ = find(names(12), lambda s: "p005" in s, needs)
+    assert (culprits.groups, culprits.separable) == ((("p002", "p005", "p008"),), False)
 
 
 def test_a_crash_that_nothing_declares_is_worked_around() -> None:
@@ -119,9 +119,9 @@ def test_a_crash_that_nothing_declares_is_worked_around() -> None:
         return "p010" in chosen and "p002" not in chosen
 
     for name in ("p001", "p010", "p015"):
-        found, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
-        assert name in found.names
-        assert found.sufficient or found.unresolved
+        culprits, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
+        assert name in culprits.names
+        assert culprits.sufficient or culprits.unresolved
 
 
 @pytest.mark.parametrize("count", [26, 100, 400])
@@ -134,17 +134,17 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
         items = names(count)
         pairs = [chance.sample(items, 2) for _ in range(clashes)]
         guilty = chance.choice(items)
-        found, asked = find(
+        culprits, asked = find(
             items,
             lambda s, guilty=guilty: guilty in s,
-            crashes=(crashes := lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs)),
+            crashes=(crashes := lambda s, pairs=pairs: any(name in s and missing not in s for name, missing in pairs)),
         )
-        assert guilty in found.names
-        assert found.sufficient
-        for name in found.names:
-            without = frozenset(found.names) - {name}
+        assert guilty in culprits.names
+        assert culprits.sufficient
+        for name in culprits.names:
+            without = frozenset(culprits.names) - {name}
             assert guilty not in without or crashes(without), "it can be left out"
-        sharp += found.names == (guilty,)
+        sharp += culprits.names == (guilty,)
         runs.append(asked)
     assert sharp >= 6
     assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
@@ -153,25 +153,25 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
 def test_what_needs_nothing_can_still_come_after_what_it_crashes_without() -> None:
     needs = {"p001": frozenset({"p002"}), "p002": frozenset({"p003"})}
 
-    found, _ = find(
+    culprits, _ = find(
         names(8), lambda s: "p000" in s, needs, crashes=lambda s: "p000" in s and "p001" not in s and len(s) < 7
     )
-    assert "p000" in found.names
-    assert set(found.names) <= {"p000", "p001", "p002", "p003"}
-    assert found.sufficient
+    assert "p000" in culprits.names
+    assert set(culprits.names) <= {"p000", "p001", "p002", "p003"}
+    assert culprits.sufficient
 
 
-def test_the_same_search_asks_the_same_in_every_process() -> None:
-    """The order in which sets are walked differs from process to process; what is asked must not."""
+def test_the_same_search_makes_the_same_requests_in_every_process() -> None:
+    """The order in which sets are walked differs from process to process; the requests must not."""
     code = (
         "from tests.explain.test_lattice import *\n"
         "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
         "def test(sets):\n"
         "    asked.extend(sorted(s) for s in sets)\n"
-        "    return [Outcome(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
-        "found = search(n, needs, test); print(asked, found.groups)"
+        "    return [Response(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
+        "culprits = search(n, needs, test); print(asked, culprits.groups)"
     )
-    told = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
             env=os.environ | {"PYTHONHASHSEED": seed},
@@ -181,24 +181,24 @@ def test_the_same_search_asks_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2", "3")
     }
-    assert len(told) == 1
+    assert len(outputs) == 1
 
 
 def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() -> None:
-    found, _ = find(names(6), lambda s: False, crashes=lambda s: True)
-    assert set(found.names) == set(names(6))
-    assert not found.separable
-    assert found.unresolved
+    culprits, _ = find(names(6), lambda s: False, crashes=lambda s: True)
+    assert set(culprits.names) == set(names(6))
+    assert not culprits.separable
+    assert culprits.unresolved
 
 
 @pytest.mark.parametrize("budget", range(12))
 def test_a_budget_that_ends_leaves_what_is_known(budget: int) -> None:
     tried = Tried(lambda s: {"p007", "p031"} <= s, {})
     tried.budget = budget
-    found = search(names(40), {}, tried)
-    assert not found.complete
-    assert not found.sufficient
-    assert set(found.names) <= {"p007", "p031"} or len(found.names) > 1
+    culprits = search(names(40), {}, tried)
+    assert not culprits.complete
+    assert not culprits.sufficient
+    assert set(culprits.names) <= {"p007", "p031"} or len(culprits.names) > 1
 
 
 def random_needs(items: list[str], chance: random.Random) -> Needs:
@@ -215,9 +215,9 @@ def test_what_is_found_is_sufficient_and_nothing_of_it_can_be_left_out(seed: int
     items = names(count)
     needs = random_needs(items, chance)
     guilty = frozenset(chance.sample(items, chance.randint(1, min(3, count))))
-    found, _ = find(items, lambda s: guilty <= s, needs)
-    kept = frozenset(found.names)
-    assert found.sufficient
+    culprits, _ = find(items, lambda s: guilty <= s, needs)
+    kept = frozenset(culprits.names)
+    assert culprits.sufficient
     assert kept == closure(guilty, needs)
     for name in kept:
         assert not guilty <= kept - dependents([name], needs)
@@ -231,21 +231,22 @@ def test_the_order_puts_what_is_needed_first() -> None:
     assert ("d", "e") in groups
 
 
-# -- ways -----------------------------------------------------------------------------------------------------------
+# -- sequences -----------------------------------------------------------------------------------------------------
 
 
-def walk(points: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
+def walk(count: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
     runs = 0
 
-    def test(at: Sequence[int]) -> list[Response]:
+    def test(points: Sequence[int]) -> list[Response]:
         nonlocal runs
-        runs += len(at)
-        return [Response(None, "does not build") if one in (broken or set()) else Response(one >= first) for one in at]
+        runs += len(points)
+        skipped = broken or set()
+        return [Response(None, "does not build") if p in skipped else Response(p >= first) for p in points]
 
-    return last_change(points, test), runs
+    return last_change(count, test), runs
 
 
-def test_a_way_is_bisected() -> None:
+def test_a_sequence_is_bisected() -> None:
     for first in range(1, 100):
         change, runs = walk(100, first)
         assert (change.before, change.after, change.exact) == (first - 1, first, True)
@@ -253,7 +254,7 @@ def test_a_way_is_bisected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "last"),
+    ("sequence", "last"),
     [
         ("A X X X A B", 5),  # made, undone, and made again
         ("A B B A B B", 4),
@@ -265,30 +266,30 @@ def test_a_way_is_bisected() -> None:
         ("A B B B B B A A A B B B", 9),
     ],
 )
-def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> None:
-    points = ["B" if point == "X" else point for point in way.split()]
+def test_the_last_time_that_the_change_came_is_found(sequence: str, last: int) -> None:
+    states = ["B" if state == "X" else state for state in sequence.split()]
     asked = []
 
-    def test(at: Sequence[int]) -> list[Response]:
-        asked.extend(at)
-        return [Response(points[one] == "B", restores=points[one] == "A") for one in at]
+    def test(points: Sequence[int]) -> list[Response]:
+        asked.extend(points)
+        return [Response(states[p] == "B", restores=states[p] == "A") for p in points]
 
-    change = last_change(len(points), test)
+    change = last_change(len(states), test)
     assert (change.before, change.after) == (last - 1, last)
     assert len(asked) == len(set(asked)) == change.runs
-    assert not {0, len(points) - 1} & set(asked)  # the ends are known
+    assert not {0, len(states) - 1} & set(asked)  # the ends are known
     assert change.complete
 
 
 @pytest.mark.parametrize("budget", range(5))
-def test_a_budget_that_ends_leaves_the_part_of_the_way_that_is_known(budget: int) -> None:
+def test_a_budget_that_ends_leaves_the_range_that_is_known(budget: int) -> None:
     asked: list[int] = []
 
-    def test(at: Sequence[int]) -> list[Response]:
-        asked.extend(at)
+    def test(points: Sequence[int]) -> list[Response]:
+        asked.extend(points)
         if len(asked) > budget:
             raise BudgetSpent
-        return [Response(one >= 20) for one in at]
+        return [Response(p >= 20) for p in points]
 
     change = last_change(64, test)
     assert not change.complete
