@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Number
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from repro_tui.model.errors import Refused
 
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 FLOAT = 8  # bytes
 EXACT = 2**53  # not all integers above it are floats
 MOST = sys.float_info.max
+
+
+class ExactNumber(Protocol):
+    """A number of any type: int, Fraction, Decimal, numpy's. Most of them have `as_integer_ratio`."""
+
+    def __float__(self) -> float: ...
+
+    def __int__(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ def _as_floats(array: Answer) -> Floats | None:
     return None if large else array.astype(np.float64)
 
 
-def _difference(a: Any, b: Any) -> float:
+def _difference(a: ExactNumber, b: ExactNumber) -> float:
     """b - a for two numbers of any type."""
     if not (math.isfinite(a) and math.isfinite(b)):
         return 0.0 if _are_same(a, b) else math.nan
@@ -141,13 +149,13 @@ def _difference(a: Any, b: Any) -> float:
     return size if exact >= 0 else -size
 
 
-def _fraction(value: Any) -> Fraction:
+def _fraction(value: ExactNumber) -> Fraction:
     """A number with all of its digits."""
     ratio = getattr(value, "as_integer_ratio", None)
     return Fraction(*map(int, ratio())) if ratio else Fraction(int(value))
 
 
-def _are_same(a: Any, b: Any) -> bool:
+def _are_same(a: object, b: object) -> bool:
     """Whether two values are equal; a value that is not equal to itself, such as NaN, is the same as another such."""
     return bool(a == b or (a != a and b != b))
 

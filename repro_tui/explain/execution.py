@@ -23,7 +23,7 @@ from repro_tui.support.context import Context, ignore_events
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
 
-FORMAT = "1"
+FORMAT = "1"  # of an entry in the cache
 STEP = "explain"
 MOST_NAMES = 4
 _TRANSIENT = ("timed-out", "out-of-memory")  # it may end differently next time: such a run is not cached

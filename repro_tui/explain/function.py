@@ -17,7 +17,7 @@ from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.distances import AnswerEnds, as_array
 from repro_tui.explain.game import Attribution, Value, attribute
 from repro_tui.explain.lattice import Culprits, Response, search
-from repro_tui.explain.sentences import Names, culprit_sentences, factor_sentences, restoring_sentences
+from repro_tui.explain.sentences import FactorNaming, culprit_sentences, factor_sentences, restoring_sentences
 from repro_tui.model.errors import Refused
 from repro_tui.support.text import show
 
@@ -166,7 +166,7 @@ class _FunctionSearch:
 
     def _attributed(self, factors: tuple[str, ...]) -> Explanation:
         attribution = attribute(factors, self._values)
-        names = Names(plain=True)
+        names = FactorNaming(plain=True)
         return Explanation(
             factors,
             (self.a, self.b),

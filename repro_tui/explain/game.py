@@ -16,8 +16,7 @@ told apart: the finest partition of the factors in which every union of blocks i
 Example: v({}) = v({x}) = v({y}) = 0 and v({x, y}) = 1, as where new code reads a new parameter. Then d({x}) = d({y}) =
 0 and d({x, y}) = 1, the shares are 0.5 each, and reverting either factor alone restores A.
 
-Sources: Harsanyi (1963), A simplified bargaining model for the n-person cooperative game; Shapley (1953), A value for
-n-person games.
+Sources: `coalitions` has the definitions and the literature.
 """
 
 from __future__ import annotations
@@ -29,14 +28,13 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 from repro_tui.explain.budget import BudgetSpent
+from repro_tui.explain.coalitions import Coalition, dividends_of, partitions, shapley, subsets
 from repro_tui.model.causes import Hybrid
 
 THRESHOLD = 0.01  # of the whole change: smaller dividends are not reported
 NEGLIGIBLE = 1e-4  # smaller effects count as none; where runs are noisy, the limit is higher
 ROUNDING = 1e-9
 MOST_FOR_PARTITIONS = 7  # 877 partitions; 8 factors have 4,140
-
-Coalition = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,43 +378,3 @@ class _Game:
         least = [coalition for coalition in reverted if not any(smaller < coalition for smaller in reverted)]
         informative = {_in_order(self.factors, c) for c in least if c and (c != self.all or len(c) == 1)}
         return tuple(sorted(informative, key=lambda names: (len(names), list(map(self.factors.index, names)))))
-
-
-def subsets(names: Sequence[str]) -> list[Coalition]:
-    """Every subset, the empty one first and the full one last."""
-    return [frozenset(members) for size in range(len(names) + 1) for members in combinations(names, size)]
-
-
-def dividends_of(values: Mapping[Coalition, float], names: Sequence[str]) -> dict[Coalition, float]:
-    """The Harsanyi dividend of every coalition that is not empty: its value less the dividends of its subsets.
-
-    `values` has all 2^k coalitions of the k `names`. The fast Moebius transform takes k * 2^(k - 1) subtractions.
-    """
-    dividends = dict(values)
-    for name in names:
-        for coalition in dividends:
-            if name in coalition:
-                dividends[coalition] -= dividends[coalition - {name}]
-    dividends.pop(frozenset())
-    return dividends
-
-
-def shapley(dividends: Mapping[Coalition, float], names: Sequence[str]) -> dict[str, float]:
-    """The Shapley value of every factor: each dividend is split equally among the members of its coalition."""
-    shares = dict.fromkeys(names, 0.0)
-    for coalition, dividend in dividends.items():
-        for name in coalition:
-            shares[name] += dividend / len(coalition)
-    return shares
-
-
-def partitions(names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:
-    """Every way to divide the names into groups that are not empty (the Bell number of them)."""
-    if not names:
-        yield ()
-        return
-    first, rest = names[0], names[1:]
-    for groups in partitions(rest):
-        yield ((first,), *groups)
-        for index, group in enumerate(groups):
-            yield (*groups[:index], (first, *group), *groups[index + 1 :])

@@ -1,11 +1,11 @@
 """What a hybrid's outputs show: how much of the change it makes, and whether it is A or B.
 
-A ruler measures between two ends: A and B at first, and two hybrids inside a factor. A run is projected on the way from
-the first run of the low end to the first run of the high end (`compare.projection`): its score is 0 at the low end, 1
-at the high end, and need not lie between them.
+A ruler measures between two ends: A and B at first, and two hybrids inside a factor. A run is projected on the line
+from the first run of the low end to the first run of the high end (`compare.projection`): its score is 0 at the low
+end, 1 at the high end, and need not lie between them.
 
 Without noise one run decides: a hybrid is an end where every row agrees within the tolerances, or where its distance is
-at most 1 % of the whole way.
+at most 1 % of the whole length.
 
 Where runs of one side differ from each other, the further runs of both ends calibrate the ruler. Their mean scores say
 where 0 and 1 lie, and their pooled standard deviation s how far one run scatters. The score of n runs then has the
@@ -29,7 +29,7 @@ from repro_tui.explain.game import NEGLIGIBLE, Value
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
 
-NEAR = 0.01  # of the whole way: what is nearer to an end counts as that end
+NEAR = 0.01  # of the whole length: what is nearer to an end counts as that end
 NEAR_IN_NOISE, WIDE, SIGMAS = 0.1, 0.2, 3.0
 SURE = 0.99  # confidence that two ends differ by more than noise
 REPEATS = (2, 5, 10)  # runs of a hybrid where runs are noisy
@@ -37,11 +37,11 @@ REPEATS = (2, 5, 10)  # runs of a hybrid where runs are noisy
 
 @dataclass(slots=True)
 class Ruler:
-    """The way from one end to the other, given by the normalised predictions of the runs of both.
+    """The line from one end to the other, given by the normalised predictions of the runs of both.
 
     `key` and `columns` say how rows are matched and which output columns are measured. `noisy`: runs of one deployment
     differ from each other. `low_score` and `high_score` are where the ends lie (0 and 1 without noise), and `spread` is
-    the standard deviation of one run's score, in units of the way between them.
+    the standard deviation of one run's score, in units of the length between them.
     """
 
     low: Sequence[Path]
@@ -73,14 +73,14 @@ class Ruler:
     def ends_differ(self) -> bool:
         """Whether the two ends differ: at all, or where runs are noisy by more than noise explains.
 
-        The first run of each end defined the way, and only the others are tested, one-sided by Student's t: a search
+        The first run of each end defined the line, and only the others are tested, one-sided by Student's t: a search
         between ends that only noise separates would always name a cause.
         """
         from scipy.special import stdtrit
 
         if not self.noisy:
             return not self.project(self.high[0]).is_a
-        freedom = len(self.low) + len(self.high) - 4  # of each end one run defined the way, and one is for the mean
+        freedom = len(self.low) + len(self.high) - 4  # of each end one run defined the line, and one is for the mean
         if freedom < 1:
             return False
         error = self._scatter * math.sqrt(1 / (len(self.low) - 1) + 1 / (len(self.high) - 1))

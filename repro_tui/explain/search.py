@@ -16,11 +16,12 @@ from pathlib import Path
 
 from repro_tui.explain.answer import causes_of, masked_causes
 from repro_tui.explain.budget import Budget, BudgetSpent
+from repro_tui.explain.coalitions import Coalition
 from repro_tui.explain.culprits import Located
 from repro_tui.explain.drill import Drill
 from repro_tui.explain.execution import Executor
 from repro_tui.explain.factors import VARIABLES, accidental, factors_of
-from repro_tui.explain.game import THRESHOLD, Attribution, Coalition, Value, attribute
+from repro_tui.explain.game import THRESHOLD, Attribution, Value, attribute
 from repro_tui.explain.inside.image_packages import image_packages
 from repro_tui.explain.measure import NEAR_IN_NOISE
 from repro_tui.explain.pair import AuditedPair, nothing_to_explain

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from repro_tui.explain.coalitions import Coalition
 from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
-from repro_tui.explain.game import NEGLIGIBLE, THRESHOLD, Attribution, Coalition
+from repro_tui.explain.game import NEGLIGIBLE, THRESHOLD, Attribution
 from repro_tui.explain.lattice import Culprits
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.support.text import LEAST_PART, join_names, part, plural, show
@@ -36,7 +37,7 @@ WHOLE = 0.9995  # shown as 100.0 %
 
 def sentences(causes: Causes, attribution: Attribution, named: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
     """What made the change, which items inside it, what restores A, and what is unresolved."""
-    names = Names(causes.culprits)
+    names = FactorNaming(causes.culprits)
     yield from factor_sentences(attribution, names)
     for located, culprits in named:
         if isinstance(located, CulpritGroup):
@@ -48,7 +49,7 @@ def sentences(causes: Causes, attribution: Attribution, named: Sequence[Named], 
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
-class Names:
+class FactorNaming:
     """How sentences name factors. A factor with a single guilty item is named by that item.
 
     `plain`: factors are named as they are, as those of any function.
@@ -85,9 +86,9 @@ def _listed(names: Sequence[str], conjunction: str = "and") -> str:
 # -- the factors ----------------------------------------------------------------------------------------------------
 
 
-def factor_sentences(attribution: Attribution, names: Names | None = None) -> Iterator[str]:
+def factor_sentences(attribution: Attribution, names: FactorNaming | None = None) -> Iterator[str]:
     """What each factor does, alone and together with others."""
-    names = names or Names()
+    names = names or FactorNaming()
     either = [factor for factor in attribution.factors if _reproduces(attribution, factor)]
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
@@ -114,7 +115,7 @@ def masked_sentence(moved: Mapping[str, float]) -> str:
     """
     if not moved:
         return "Nothing is masked: no factor changes the predictions when it alone is taken from B."
-    names = Names()
+    names = FactorNaming()
     subject = _start(names.listed(list(moved)))
     rows = " and ".join(map(part, moved.values()))
     if len(moved) == 1:
@@ -126,7 +127,7 @@ def _is_all_in_one(attribution: Attribution) -> bool:
     return any(len(group) == len(attribution.factors) for group in attribution.groups)
 
 
-def _minor_factors(attribution: Attribution, names: Names) -> Iterator[str]:
+def _minor_factors(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
     """The factors without an effect of their own that counts: needed by B, small, or without any effect."""
     grouped = {factor for group in attribution.groups for factor in group}
     reported = grouped.union(*attribution.dividends)
@@ -150,15 +151,15 @@ def _minor_factors(attribution: Attribution, names: Names) -> Iterator[str]:
         yield f"{_start(names.listed(idle))} {'have' if _is_plural(idle, names) else 'has'} no effect."
 
 
-def _explain(factors: Sequence[str], names: Names) -> str:
+def _explain(factors: Sequence[str], names: FactorNaming) -> str:
     return f"{_start(names.listed(factors))} {'explain' if _is_plural(factors, names) else 'explains'}"
 
 
-def _is_plural(factors: Sequence[str], names: Names) -> bool:
+def _is_plural(factors: Sequence[str], names: FactorNaming) -> bool:
     return len(factors) > 1 or names.factor(factors[0]) in _PLURAL_NAMES
 
 
-def _unknown_effects(attribution: Attribution, names: Names, alone: str, group: Sequence[str]) -> Iterator[str]:
+def _unknown_effects(attribution: Attribution, names: FactorNaming, alone: str, group: Sequence[str]) -> Iterator[str]:
     """A factor that makes the whole change by itself, in a group with others whose own effect could not be tried."""
     yield f"{_start(names.factor(alone))} alone {'reproduce' if _is_plural([alone], names) else 'reproduces'} B."
     for factor in group:
@@ -183,7 +184,7 @@ def _brief(why: str) -> str:
     return show(f"{head}{mark}{lines.rpartition('; ')[2]}" if mark else why, 200)
 
 
-def _effects(attribution: Attribution, names: Names) -> Iterator[str]:
+def _effects(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
     """What each factor does, the largest effect first, and what several factors do together.
 
     A factor with an effect of its own is given with its share, which includes its part of what it does with others: a
@@ -199,7 +200,7 @@ def _effects(attribution: Attribution, names: Names) -> Iterator[str]:
         yield f"and {plural(len(more), 'smaller effect')}"
 
 
-def _effect_clause(attribution: Attribution, names: Names, coalition: Coalition, effect: float) -> str:
+def _effect_clause(attribution: Attribution, names: FactorNaming, coalition: Coalition, effect: float) -> str:
     members = [name for name in attribution.factors if name in coalition]
     subject, are_several = names.listed(members), _is_plural(members, names)
     joint = len(members) > 1 and not any(coalition <= set(group) for group in attribution.groups)
@@ -269,7 +270,7 @@ def _with_values(culprit: Culprit) -> str:
 
 def culprit_sentences(culprits: Culprits, count: int) -> Iterator[str]:
     """Which of `count` differing factors of a function are guilty, by their own names."""
-    plain = Names(plain=True)
+    plain = FactorNaming(plain=True)
     if culprits.names:
         names = plain.listed(culprits.names)
         yield f"Of {count} differing factors, {_culprit_clause(names, len(culprits.names), culprits)}"
@@ -297,7 +298,7 @@ def _change_point_sentence(point: ChangePoint) -> str:
 # -- what restores A, what is unresolved ----------------------------------------------------------------------------
 
 
-def _reverting_sentences(causes: Causes, names: Names) -> Iterator[str]:
+def _reverting_sentences(causes: Causes, names: FactorNaming) -> Iterator[str]:
     alone = [culprit for culprit in causes.culprits if culprit.alone]
     if alone:
         reverted = [f"{item_name(c.factor, c.path)} from {_value(c.b)} to {_value(c.a)}" for c in alone]
@@ -306,7 +307,7 @@ def _reverting_sentences(causes: Causes, names: Names) -> Iterator[str]:
         yield from restoring_sentences(causes.restores, names)
 
 
-def restoring_sentences(restores: Sequence[Sequence[str]], names: Names) -> Iterator[str]:
+def restoring_sentences(restores: Sequence[Sequence[str]], names: FactorNaming) -> Iterator[str]:
     """Which factors restore A when they are reverted: one alone, or several together."""
     single = [group[0] for group in restores if len(group) == 1]
     if single:

@@ -1,4 +1,4 @@
-"""Games whose answer is known, and random ones against the full factorial."""
+"""Games whose answer is known, and random games compared with the full factorial."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.explain.budget import BudgetSpent
-from repro_tui.explain.game import Attribution, Value, attribute, dividends_of, shapley, subsets
-from repro_tui.explain.sentences import Names, factor_sentences
+from repro_tui.explain.coalitions import Coalition, dividends_of, shapley, subsets
+from repro_tui.explain.game import Attribution, Value, attribute
+from repro_tui.explain.sentences import FactorNaming, factor_sentences
 
-Set = frozenset[str]
 GAMES = 2_000
 
 
-class Played:
+class CountedGame:
     """A game for attribute(): counts the hybrids, fails those that are `broken`, and ends with the budget."""
 
-    def __init__(self, value: Callable[[Set], float], broken: Callable[[Set], bool] = lambda chosen: False) -> None:
-        self.value, self.broken, self.asked, self.budget = value, broken, 0, 10**9
+    def __init__(
+        self, value: Callable[[Coalition], float], broken: Callable[[Coalition], bool] = lambda coalition: False
+    ) -> None:
+        self.value, self.broken, self.requests, self.budget = value, broken, 0, 10**9
 
-    def __call__(self, sets: Sequence[Set]) -> list[Value]:
-        self.asked += len(sets)
-        if self.asked > self.budget:
+    def __call__(self, sets: Sequence[Coalition]) -> list[Value]:
+        self.requests += len(sets)
+        if self.requests > self.budget:
             raise BudgetSpent
-        return [self.value_of(chosen) for chosen in sets]
+        return [self.value_of(coalition) for coalition in sets]
 
-    def value_of(self, chosen: Set) -> Value:
-        if self.broken(chosen):
+    def value_of(self, coalition: Coalition) -> Value:
+        if self.broken(coalition):
             return Value(None, "it crashed")
-        value = self.value(chosen)
+        value = self.value(coalition)
         return Value(value, reproduces=abs(value - 1) < 1e-9, restores=abs(value) < 1e-9)
 
 
 def play(
-    factors: str, value: Callable[[Set], float], broken: Callable[[Set], bool] = lambda chosen: False
+    factors: str, value: Callable[[Coalition], float], broken: Callable[[Coalition], bool] = lambda coalition: False
 ) -> Attribution:
-    return attribute(tuple(factors), Played(value, broken))
+    return attribute(tuple(factors), CountedGame(value, broken))
 
 
 def rounded(attribution: Attribution) -> dict[str, float]:
@@ -48,22 +50,22 @@ def rounded(attribution: Attribution) -> dict[str, float]:
 
 
 def test_a_and_b_themselves_are_no_hybrids() -> None:
-    attribution = attribute(("a", "b"), Played(lambda s: float(s == {"a", "b"})))
+    attribution = attribute(("a", "b"), CountedGame(lambda s: float(s == {"a", "b"})))
     assert {hybrid.from_b for hybrid in attribution.hybrids} == {("a",), ("b",)}
 
 
 def test_one_factor_needs_no_hybrid() -> None:
-    played = Played(lambda chosen: 1.0)
-    attribution = attribute(("code",), played)
-    assert (attribution.shares, attribution.smallest, played.asked) == ({"code": 1.0}, ("code",), 0)
+    game = CountedGame(lambda coalition: 1.0)
+    attribution = attribute(("code",), game)
+    assert (attribution.shares, attribution.smallest, game.requests) == ({"code": 1.0}, ("code",), 0)
     assert attribution.restores == (("code",),)
 
 
 def test_additive_factors_need_two_hybrids_each() -> None:
     weights = {"a": 0.5, "b": 0.3, "c": 0.2, "d": 0.0}
-    played = Played(lambda chosen: sum(weights[name] for name in chosen))
-    attribution = attribute(tuple("abcd"), played)
-    assert (attribution.additive, played.asked) == (True, 8)
+    game = CountedGame(lambda coalition: sum(weights[name] for name in coalition))
+    attribution = attribute(tuple("abcd"), game)
+    assert (attribution.additive, game.requests) == (True, 8)
     assert rounded(attribution) == weights
     assert attribution.smallest == ("a", "b", "c")
     assert not attribution.interactions
@@ -85,12 +87,12 @@ def test_either_suffices() -> None:
 def test_a_factor_that_only_keeps_other_rows_as_they_are_has_an_effect() -> None:
     """Without `p` all of the change is there, and rows move that are the same in A and B."""
 
-    def evaluate(sets: Sequence[Set]) -> list[Value]:
+    def evaluate(sets: Sequence[Coalition]) -> list[Value]:
         return [Value(float("m" in s), reproduces={"m", "p"} <= s, restores=not s & {"m", "p"}) for s in sets]
 
     attribution = attribute(("m", "p", "x"), evaluate)
     assert set(attribution.smallest) == {"m", "p"}
-    sentences = list(factor_sentences(attribution, Names(plain=True)))
+    sentences = list(factor_sentences(attribution, FactorNaming(plain=True)))
     assert "B also needs p: without it, rows change that are the same in A and B." in sentences
     assert "x has no effect." in sentences
 
@@ -98,7 +100,7 @@ def test_a_factor_that_only_keeps_other_rows_as_they_are_has_an_effect() -> None
 def test_exclusive_or() -> None:
     attribution = play("abc", lambda s: float(len(s) % 2))
     assert rounded(attribution) == {name: round(1 / 3, 9) for name in "abc"}
-    assert {len(chosen): round(v) for chosen, v in attribution.dividends.items()} == {1: 1, 2: -2, 3: 4}
+    assert {len(coalition): round(v) for coalition, v in attribution.dividends.items()} == {1: 1, 2: -2, 3: 4}
 
 
 def test_exact_cancellation_of_two_beside_a_third() -> None:
@@ -108,8 +110,8 @@ def test_exact_cancellation_of_two_beside_a_third() -> None:
 
 
 def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
-    played = Played(lambda s: float({"a", "b", "c"} <= s))
-    attribution = attribute(tuple("abcde"), played)
+    game = CountedGame(lambda s: float({"a", "b", "c"} <= s))
+    attribution = attribute(tuple("abcde"), game)
     assert rounded(attribution) == {
         "a": round(1 / 3, 9),
         "b": round(1 / 3, 9),
@@ -119,7 +121,7 @@ def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
     }
     assert attribution.smallest == ("a", "b", "c")
     assert set(attribution.restores) == {("a",), ("b",), ("c",)}
-    assert played.asked < 2**5 - 2
+    assert game.requests < 2**5 - 2
 
 
 def test_what_restores_a_leaves_out_what_does_nothing() -> None:
@@ -132,18 +134,18 @@ def test_what_restores_a_leaves_out_what_does_nothing() -> None:
 
 def test_an_overlap_of_two_factors_and_an_offset_have_their_own_clauses() -> None:
     values = {frozenset("a"): 0.9, frozenset("b"): 0.95, frozenset(): 0.0, frozenset("ab"): 1.0}
-    (sentence,) = factor_sentences(play("ab", values.__getitem__), Names(plain=True))
+    (sentence,) = factor_sentences(play("ab", values.__getitem__), FactorNaming(plain=True))
     assert sentence == "a and b overlap in 85.0 % of the change; b explains 52.5 %; a explains 47.5 %."
     values = {frozenset("a"): 1.4, frozenset("b"): -0.2, frozenset(): 0.0, frozenset("ab"): 1.0}
-    (sentence,) = factor_sentences(play("ab", values.__getitem__), Names(plain=True))
+    (sentence,) = factor_sentences(play("ab", values.__getitem__), FactorNaming(plain=True))
     assert sentence.startswith("a explains 130.0 %; b offsets 30.0 %; a and b together offset 20.0 %")
 
 
 def test_effects_within_the_noise_are_not_listed() -> None:
     """No dividend counts: there is no list of effects, and no empty sentence."""
-    game = Played(lambda s: 0.5 * len(s))
+    game = CountedGame(lambda s: 0.5 * len(s))
     attribution = attribute(("a", "b"), game, threshold=0.6, negligible=0.6)
-    assert list(factor_sentences(attribution, Names(plain=True))) == [
+    assert list(factor_sentences(attribution, FactorNaming(plain=True))) == [
         "a and b explain nothing that can be distinguished from noise."
     ]
 
@@ -151,13 +153,15 @@ def test_effects_within_the_noise_are_not_listed() -> None:
 @pytest.mark.parametrize(("a", "b", "clause"), [(3.0, 3.0, "together offset 500.0 %"), (1.0, 2.0, "together offset")])
 def test_factors_that_overshoot_do_not_overlap(a: float, b: float, clause: str) -> None:
     values = {frozenset("a"): a, frozenset("b"): b, frozenset(): 0.0, frozenset("ab"): 1.0}
-    assert clause in " ".join(factor_sentences(play("ab", values.__getitem__), Names(plain=True)))
+    assert clause in " ".join(factor_sentences(play("ab", values.__getitem__), FactorNaming(plain=True)))
 
 
 def test_a_share_of_more_than_a_hundredth_is_reported_as_a_number() -> None:
     values = {frozenset("a"): 0.985, frozenset("b"): 0.009, frozenset(): 0.0, frozenset("ab"): 1.0}
     attribution = play("ab", values.__getitem__)
-    assert "b explains 1.2 % in combination with others." in list(factor_sentences(attribution, Names(plain=True)))
+    assert "b explains 1.2 % in combination with others." in list(
+        factor_sentences(attribution, FactorNaming(plain=True))
+    )
 
 
 def test_the_smallest_set_is_the_smallest_that_was_seen_to_be_b() -> None:
@@ -187,7 +191,7 @@ def test_a_factor_that_needs_another_is_not_told_apart_from_it() -> None:
     attribution = play("abc", lambda s: 0.5 * ("a" in s) + 0.5 * ("b" in s), broken=lambda s: "a" in s and "b" not in s)
     assert attribution.groups == (("a", "b"),)
     assert rounded(attribution) == {"a": 0.5, "b": 0.5, "c": 0.0}
-    assert all("a" in chosen for chosen in attribution.unresolved)
+    assert all("a" in coalition for coalition in attribution.unresolved)
 
 
 def test_where_nothing_can_be_tried_nothing_is_told_apart() -> None:
@@ -198,9 +202,9 @@ def test_where_nothing_can_be_tried_nothing_is_told_apart() -> None:
 
 @pytest.mark.parametrize("budget", range(16))
 def test_a_budget_that_ends_leaves_an_answer_that_adds_up(budget: int) -> None:
-    played = Played(lambda s: float({"a", "b", "c"} <= s))
-    played.budget = budget
-    attribution = attribute(tuple("abcd"), played)
+    game = CountedGame(lambda s: float({"a", "b", "c"} <= s))
+    game.budget = budget
+    attribution = attribute(tuple("abcd"), game)
     assert sum(attribution.shares.values()) == pytest.approx(1)
     if not attribution.complete:
         assert attribution.groups
@@ -218,10 +222,10 @@ VECTORS = {  # c moves the outputs across the way from A to B, which its score d
 }
 
 
-def across(sets: Sequence[Set]) -> list[Value]:
+def across(sets: Sequence[Coalition]) -> list[Value]:
     """Vectors that add up, measured as the outputs of hybrids are."""
     whole = [sum(vector[at] for vector in VECTORS.values()) for at in (0, 1)]
-    outputs = [[sum(VECTORS[name][at] for name in chosen) for at in (0, 1)] for chosen in sets]
+    outputs = [[sum(VECTORS[name][at] for name in coalition) for at in (0, 1)] for coalition in sets]
     length = sum(x * x for x in whole)
     return [
         Value(
@@ -239,21 +243,21 @@ def test_a_factor_whose_score_is_nothing_may_be_needed_for_b() -> None:
     assert attribution.smallest == ("a", "c")
 
 
-class Bought(Played):
-    """A game played as runs are: some at once, each paid for, and what was paid for is kept."""
+class PaidGame(CountedGame):
+    """A game whose hybrids are paid for as runs are: several are requested at once, and what was paid for is kept."""
 
-    def __init__(self, value: Callable[[Set], float], runs: int) -> None:
+    def __init__(self, value: Callable[[Coalition], float], runs: int) -> None:
         super().__init__(value)
-        self.left, self.kept = runs, dict[Set, Value]()
+        self.left, self.kept = runs, dict[Coalition, Value]()
 
-    def __call__(self, sets: Sequence[Set]) -> list[Value]:
-        for chosen in sets:
-            if chosen not in self.kept and self.left > 0:
+    def __call__(self, sets: Sequence[Coalition]) -> list[Value]:
+        for coalition in sets:
+            if coalition not in self.kept and self.left > 0:
                 self.left -= 1
-                self.kept[chosen] = self.value_of(chosen)
-        if any(chosen not in self.kept for chosen in sets):
+                self.kept[coalition] = self.value_of(coalition)
+        if any(coalition not in self.kept for coalition in sets):
             raise BudgetSpent
-        return [self.kept[chosen] for chosen in sets]
+        return [self.kept[coalition] for coalition in sets]
 
 
 @pytest.mark.parametrize("runs", range(31))
@@ -263,22 +267,22 @@ def test_what_is_said_when_a_budget_ends_is_true(runs: int) -> None:
         names, dividends = random_game(chance) or (("x",), {})
         if len(names) > 5 or not dividends:
             continue
-        played = Bought(lambda s, d=dividends: sum(v for chosen, v in d.items() if chosen <= s), runs)
-        attribution = attribute(names, played)
+        game = PaidGame(lambda s, d=dividends: sum(v for coalition, v in d.items() if coalition <= s), runs)
+        attribution = attribute(names, game)
         assert set(attribution.values) == {
-            *played.kept,
+            *game.kept,
             frozenset(),
             frozenset(names),
         }  # nothing that was paid for is lost
-        true_of_blocks(attribution, played.value)
-        assert played.value_of(frozenset(attribution.smallest)).reproduces
+        true_of_blocks(attribution, game.value)
+        assert game.value_of(frozenset(attribution.smallest)).reproduces
         for reverted in attribution.restores:
-            assert played.value_of(frozenset(names) - set(reverted)).restores
+            assert game.value_of(frozenset(names) - set(reverted)).restores
         incomplete += not attribution.complete
     assert incomplete or runs > 10
 
 
-def true_of_blocks(attribution: Attribution, value: Callable[[Set], float]) -> None:
+def true_of_blocks(attribution: Attribution, value: Callable[[Coalition], float]) -> None:
     """Its shares are those of the game whose players are the groups that it names."""
     apart = [(name,) for name in attribution.factors if not any(name in group for group in attribution.groups)]
     blocks = {" ".join(group): frozenset(group) for group in (*attribution.groups, *apart)}
@@ -288,74 +292,74 @@ def true_of_blocks(attribution: Attribution, value: Callable[[Set], float]) -> N
         assert sum(attribution.shares[factor] for factor in block) == pytest.approx(true[name], abs=1e-3)
 
 
-def random_game(chance: random.Random) -> tuple[tuple[str, ...], dict[Set, float]] | None:
+def random_game(chance: random.Random) -> tuple[tuple[str, ...], dict[Coalition, float]] | None:
     """Some factors act, alone and in groups of up to three; the rest do nothing."""
     names = tuple(f"f{number}" for number in range(chance.choice((3, 4, 5, 6))))
     acting = chance.sample(names, chance.randint(1, len(names)))
-    dividends: dict[Set, float] = {}
+    dividends: dict[Coalition, float] = {}
     for _ in range(chance.randint(1, 4)):
-        chosen = frozenset(chance.sample(acting, chance.randint(1, min(3, len(acting)))))
-        dividends[chosen] = dividends.get(chosen, 0.0) + chance.uniform(-1, 1)
+        coalition = frozenset(chance.sample(acting, chance.randint(1, min(3, len(acting)))))
+        dividends[coalition] = dividends.get(coalition, 0.0) + chance.uniform(-1, 1)
     whole = sum(dividends.values())
     return (names, {s: d / whole for s, d in dividends.items()}) if abs(whole) > 0.1 else None
 
 
 def test_random_games_agree_with_the_full_factorial() -> None:
     chance = random.Random(20_241_125)
-    asked: dict[int, list[int]] = {}
-    while sum(map(len, asked.values())) < GAMES:
-        game = random_game(chance)
-        if game is None:
+    requests: dict[int, list[int]] = {}
+    while sum(map(len, requests.values())) < GAMES:
+        drawn = random_game(chance)
+        if drawn is None:
             continue
-        names, dividends = game
-        played = Played(lambda s, d=dividends: sum(v for chosen, v in d.items() if chosen <= s))
-        attribution = attribute(names, played)
-        full = dividends_of({s: played.value(s) for s in subsets(names)}, names)
+        names, dividends = drawn
+        game = CountedGame(lambda s, d=dividends: sum(v for coalition, v in d.items() if coalition <= s))
+        attribution = attribute(names, game)
+        full = dividends_of({s: game.value(s) for s in subsets(names)}, names)
         assert attribution.shares == pytest.approx(shapley(full, names), abs=0.01), dividends
-        for chosen, dividend in full.items():
-            assert attribution.dividends.get(chosen, 0.0) == pytest.approx(dividend, abs=0.011), dividends
-        asked.setdefault(len(names), []).append(played.asked)
-    means = {count: statistics.fmean(runs) for count, runs in asked.items()}
+        for coalition, dividend in full.items():
+            assert attribution.dividends.get(coalition, 0.0) == pytest.approx(dividend, abs=0.011), dividends
+        requests.setdefault(len(names), []).append(game.requests)
+    means = {count: statistics.fmean(runs) for count, runs in requests.items()}
     assert means[4] < 11
     assert means[5] < 16
     assert means[6] < 22
 
 
-def or_of_ands(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def or_of_ands(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     terms = [frozenset(chance.sample(names, chance.randint(1, len(names)))) for _ in range(chance.randint(1, 4))]
     return lambda s: float(any(term <= s for term in terms))
 
 
-def parity(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def parity(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     part = frozenset(chance.sample(names, chance.randrange(1, len(names) + 1, 2)))
     return lambda s: float(len(s & part) % 2)
 
 
-def majority(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def majority(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     part = frozenset(chance.sample(names, chance.randint(1, len(names))))
     return lambda s: float(len(s & part) > len(part) // 2)
 
 
-def threshold(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def threshold(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     weights = {name: chance.choice((0, 1, 2, 3)) for name in names} | {names[0]: 1}
     least = chance.randint(1, sum(weights.values()))
     return lambda s: float(sum(weights[name] for name in s) >= least)
 
 
-def masking(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def masking(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     """One factor undoes what some do, but where others undo that."""
     act, undo = (frozenset(chance.sample(names, chance.randint(1, len(names)))) for _ in range(2))
     mask = chance.choice(names)
     return lambda s: float(act <= s and (mask not in s or undo <= s))
 
 
-def additive(chance: random.Random, names: list[str]) -> Callable[[Set], float]:
+def additive(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
     weights = {name: chance.choice((0, 0, 1, 2, 3)) for name in names} | {names[0]: 1}
     return lambda s: sum(weights[name] for name in s) / sum(weights.values())
 
 
 @pytest.mark.parametrize("kind", [or_of_ands, parity, majority, threshold, masking, additive])
-def test_random_games_are_told_as_they_are(kind: Callable[..., Callable[[Set], float]]) -> None:
+def test_random_games_are_attributed_and_described_correctly(kind: Callable[..., Callable[[Coalition], float]]) -> None:
     """Shares, the smallest set that makes B, what restores A and what does nothing, each against all hybrids."""
     chance = random.Random(kind.__name__)
     for _ in range(GAMES // 5):
@@ -363,19 +367,19 @@ def test_random_games_are_told_as_they_are(kind: Callable[..., Callable[[Set], f
         value = kind(chance, names)
         if value(frozenset(names)) != 1:
             continue
-        played = Played(value)
-        attribution = attribute(tuple(names), played)
-        scores = {chosen: value(chosen) for chosen in subsets(names)}
+        game = CountedGame(value)
+        attribution = attribute(tuple(names), game)
+        scores = {coalition: value(coalition) for coalition in subsets(names)}
         assert attribution.shares == pytest.approx(shapley(dividends_of(scores, names), names)), scores
-        assert len(attribution.smallest) == min(len(chosen) for chosen, score in scores.items() if score == 1)
+        assert len(attribution.smallest) == min(len(coalition) for coalition, score in scores.items() if score == 1)
         assert value(frozenset(attribution.smallest)) == 1
         assert set(map(frozenset, attribution.restores)) == least_reverted(names, scores), scores
-        text = " ".join(factor_sentences(attribution, Names(plain=True)))
+        text = " ".join(factor_sentences(attribution, FactorNaming(plain=True)))
         for name in names:
-            idle = all(scores[chosen] == scores[chosen - {name}] for chosen in scores)
+            idle = all(scores[coalition] == scores[coalition - {name}] for coalition in scores)
             assert idle or not is_said_to_have_no_effect(name, text), (text, scores)
         if attribution.additive:
-            assert played.asked <= 2 * len(names) + 2
+            assert game.requests <= 2 * len(names) + 2
 
 
 def is_said_to_have_no_effect(name: str, text: str) -> bool:
@@ -383,9 +387,9 @@ def is_said_to_have_no_effect(name: str, text: str) -> bool:
     return name in idle.replace(",", "").split()
 
 
-def least_reverted(names: list[str], scores: dict[Set, float]) -> set[Set]:
+def least_reverted(names: list[str], scores: dict[Coalition, float]) -> set[Coalition]:
     """The smallest sets whose reverting from B makes A."""
-    reverted = [frozenset(names) - chosen for chosen, score in scores.items() if score == 0]
+    reverted = [frozenset(names) - coalition for coalition, score in scores.items() if score == 0]
     least = {coalition for coalition in reverted if not any(smaller < coalition for smaller in reverted)}
     return {coalition for coalition in least if len(coalition) < len(names) or len(coalition) == 1}
 
@@ -398,10 +402,10 @@ def test_dividends_and_shares_hold_their_axioms(numbers: list[float]) -> None:
     dividends = dividends_of(values, names)
     shares = shapley(dividends, names)
     assert sum(shares.values()) == pytest.approx(values[frozenset(names)], abs=1e-6)  # efficiency
-    for chosen, value in values.items():  # the dividends of the parts make the whole
-        assert sum(d for part, d in dividends.items() if part <= chosen) == pytest.approx(value, abs=1e-6)
-    swapped = {frozenset(s.translate({97: 98, 98: 97}) for s in chosen): v for chosen, v in values.items()}
+    for coalition, value in values.items():  # the dividends of the parts make the whole
+        assert sum(d for part, d in dividends.items() if part <= coalition) == pytest.approx(value, abs=1e-6)
+    swapped = {frozenset(s.translate({97: 98, 98: 97}) for s in coalition): v for coalition, v in values.items()}
     mirrored = shapley(dividends_of(swapped, names), names)
     assert mirrored["a"] == pytest.approx(shares["b"], abs=1e-6)  # symmetry
-    idle = {chosen: values[chosen - {"d"}] for chosen in values}
+    idle = {coalition: values[coalition - {"d"}] for coalition in values}
     assert shapley(dividends_of(idle, names), names)["d"] == pytest.approx(0, abs=1e-6)  # a dummy gets nothing

@@ -18,22 +18,22 @@ from repro_tui.explain.budget import BudgetSpent
 from repro_tui.explain.lattice import Culprits, Response, closure, dependents, order, search
 from repro_tui.explain.window import Change, last_change
 
-Set = frozenset[str]
+Mixture = frozenset[str]
 Needs = dict[str, frozenset[str]]
 
 
-class Tried:
+class CountedTest:
     """A test of mixtures: counts them, checks that they are closed, and fails those that crash."""
 
     def __init__(
-        self, guilty: Callable[[Set], bool], needs: Needs, crashes: Callable[[Set], bool] = lambda s: False
+        self, guilty: Callable[[Mixture], bool], needs: Needs, crashes: Callable[[Mixture], bool] = lambda s: False
     ) -> None:
         self.guilty, self.needs, self.crashes = guilty, needs, crashes
         self.runs, self.budget = 0, 10**9
 
-    def __call__(self, sets: Sequence[Set]) -> list[Response]:
-        for chosen in sets:
-            assert closure(chosen, self.needs) == chosen, f"{sorted(chosen)} cannot be installed"
+    def __call__(self, sets: Sequence[Mixture]) -> list[Response]:
+        for mixture in sets:
+            assert closure(mixture, self.needs) == mixture, f"{sorted(mixture)} cannot be installed"
         self.runs += len(sets)
         if self.runs > self.budget:
             raise BudgetSpent
@@ -49,12 +49,12 @@ def names(count: int) -> list[str]:
 
 def find(
     items: list[str],
-    guilty: Callable[[Set], bool],
+    guilty: Callable[[Mixture], bool],
     needs: Needs | None = None,
-    crashes: Callable[[Set], bool] = lambda s: False,
+    crashes: Callable[[Mixture], bool] = lambda s: False,
 ) -> tuple[Culprits, int]:
-    tried = Tried(guilty, needs or {}, crashes)
-    return search(items, needs or {}, tried), tried.runs
+    counted = CountedTest(guilty, needs or {}, crashes)
+    return search(items, needs or {}, counted), counted.runs
 
 
 def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
@@ -69,10 +69,10 @@ def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
 def test_what_is_likely_is_found_sooner_and_what_is_not_hardly_later() -> None:
     items = names(26)
     for name in items:
-        tried = Tried(lambda s, name=name: name in s, {})
-        culprits = search(items, {}, tried, likely={"p013": 8.0, "p020": 3.0})
+        counted = CountedTest(lambda s, name=name: name in s, {})
+        culprits = search(items, {}, counted, likely={"p013": 8.0, "p020": 3.0})
         assert culprits.names == (name,)
-        assert tried.runs <= (5 if name == "p013" else 10)
+        assert counted.runs <= (5 if name == "p013" else 10)
 
 
 def test_two_culprits_that_only_act_together() -> None:
@@ -115,8 +115,8 @@ def test_a_cycle_is_one_group() -> None:
 
 
 def test_a_crash_that_nothing_declares_is_worked_around() -> None:
-    def crashes(chosen: Set) -> bool:
-        return "p010" in chosen and "p002" not in chosen
+    def crashes(mixture: Mixture) -> bool:
+        return "p010" in mixture and "p002" not in mixture
 
     for name in ("p001", "p010", "p015"):
         culprits, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
@@ -134,7 +134,7 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
         items = names(count)
         pairs = [chance.sample(items, 2) for _ in range(clashes)]
         guilty = chance.choice(items)
-        culprits, asked = find(
+        culprits, requests = find(
             items,
             lambda s, guilty=guilty: guilty in s,
             crashes=(crashes := lambda s, pairs=pairs: any(name in s and missing not in s for name, missing in pairs)),
@@ -145,7 +145,7 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
             without = frozenset(culprits.names) - {name}
             assert guilty not in without or crashes(without), "it can be left out"
         sharp += culprits.names == (guilty,)
-        runs.append(asked)
+        runs.append(requests)
     assert sharp >= 6
     assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
 
@@ -165,11 +165,11 @@ def test_the_same_search_makes_the_same_requests_in_every_process() -> None:
     """The order in which sets are walked differs from process to process; the requests must not."""
     code = (
         "from tests.explain.test_lattice import *\n"
-        "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
+        "n = names(40); needs = random_needs(n, random.Random(3)); requests = []\n"
         "def test(sets):\n"
-        "    asked.extend(sorted(s) for s in sets)\n"
+        "    requests.extend(sorted(s) for s in sets)\n"
         "    return [Response(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
-        "culprits = search(n, needs, test); print(asked, culprits.groups)"
+        "culprits = search(n, needs, test); print(requests, culprits.groups)"
     )
     outputs = {
         subprocess.run(
@@ -193,9 +193,9 @@ def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() ->
 
 @pytest.mark.parametrize("budget", range(12))
 def test_a_budget_that_ends_leaves_what_is_known(budget: int) -> None:
-    tried = Tried(lambda s: {"p007", "p031"} <= s, {})
-    tried.budget = budget
-    culprits = search(names(40), {}, tried)
+    counted = CountedTest(lambda s: {"p007", "p031"} <= s, {})
+    counted.budget = budget
+    culprits = search(names(40), {}, counted)
     assert not culprits.complete
     assert not culprits.sufficient
     assert set(culprits.names) <= {"p007", "p031"} or len(culprits.names) > 1
@@ -268,26 +268,26 @@ def test_a_sequence_is_bisected() -> None:
 )
 def test_the_last_time_that_the_change_came_is_found(sequence: str, last: int) -> None:
     states = ["B" if state == "X" else state for state in sequence.split()]
-    asked = []
+    requests = []
 
     def test(points: Sequence[int]) -> list[Response]:
-        asked.extend(points)
+        requests.extend(points)
         return [Response(states[p] == "B", restores=states[p] == "A") for p in points]
 
     change = last_change(len(states), test)
     assert (change.before, change.after) == (last - 1, last)
-    assert len(asked) == len(set(asked)) == change.runs
-    assert not {0, len(states) - 1} & set(asked)  # the ends are known
+    assert len(requests) == len(set(requests)) == change.runs
+    assert not {0, len(states) - 1} & set(requests)  # the ends are known
     assert change.complete
 
 
 @pytest.mark.parametrize("budget", range(5))
 def test_a_budget_that_ends_leaves_the_range_that_is_known(budget: int) -> None:
-    asked: list[int] = []
+    requests: list[int] = []
 
     def test(points: Sequence[int]) -> list[Response]:
-        asked.extend(points)
-        if len(asked) > budget:
+        requests.extend(points)
+        if len(requests) > budget:
             raise BudgetSpent
         return [Response(p >= 20) for p in points]
 

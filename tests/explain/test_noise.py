@@ -168,14 +168,14 @@ def test_ends_that_only_noise_separates_are_not_searched_between(
 
 
 @pytest.mark.parametrize(
-    ("most", "wanted"),
+    ("most", "least_right"),
     [
         (0.4, 95),
-        (1.0, 90),  # two seeds gave 94 and 92: noise of half of the change and more tells too little
+        (1.0, 90),  # two seeds gave 94 and 92: runs with noise of half of the change and more show too little
     ],
 )
-def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: float, wanted: int) -> None:
-    """`most` is the noise of one run, in units of the change; in each case it is between 0.01 and that."""
+def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: float, least_right: int) -> None:
+    """The noise of one run, in units of the change, is between 0.01 and `most` in each case."""
     store, chance = Cache(tmp_path / "cache"), random.Random(20_261_125)
     cases, right, named, runs, wrong = 0, 0, 0, 0, []
     while cases < CASES:
@@ -198,4 +198,4 @@ def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: f
     print(f"guilty factors named in {named} of {cases}, and no other in {right}; {runs / cases:.1f} runs a case")
     print(*wrong, sep="\n")
     assert named >= 95, wrong
-    assert right >= wanted, wrong
+    assert right >= least_right, wrong

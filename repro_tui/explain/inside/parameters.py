@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -52,7 +52,7 @@ def inside_variables(a: dict[str, str], b: dict[str, str]) -> Inside:
     )
 
 
-def _differing(a: dict[str, Any], b: dict[str, Any], above: Path) -> Iterator[Path]:
+def _differing(a: Mapping[str, object], b: Mapping[str, object], above: Path) -> Iterator[Path]:
     """The paths, below `above`, at which two tables differ; tables of both sides are compared key by key."""
     for name in dict.fromkeys((*a, *b)):
         value_a, value_b = a.get(name, _ABSENT), b.get(name, _ABSENT)
@@ -62,9 +62,9 @@ def _differing(a: dict[str, Any], b: dict[str, Any], above: Path) -> Iterator[Pa
             yield (*above, name)
 
 
-def mixed(a: dict[str, Any], b: dict[str, Any], from_b: list[Path]) -> dict[str, Any]:
+def mixed(a: Mapping[str, object], b: Mapping[str, object], from_b: list[Path]) -> dict[str, Any]:
     """A copy of A's values with these paths as in B: changed, added, or removed where B has no value."""
-    values = deepcopy(a)
+    values: dict[str, Any] = deepcopy(dict(a))
     for path in from_b:
         table = values
         for name in path[:-1]:

@@ -76,9 +76,9 @@ def _differing(a: object, b: object, above: Path) -> Iterator[Path]:
         yield above  # 1, 1.0 and true are three different values, and 0.0 and -0.0 are two
 
 
-def _mixed(a: Any, b: Any, from_b: list[Path]) -> Any:
+def _mixed(a: object, b: object, from_b: list[Path]) -> object:
     """A copy of A's document with these paths as in B: changed, added, or removed where B has no value."""
-    document = _copied(a)
+    document: Any = _copied(a)
     for path in from_b:
         value = _value(b, path)
         if not path:
@@ -94,19 +94,20 @@ def _mixed(a: Any, b: Any, from_b: list[Path]) -> Any:
     return document
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> object:
     """A copy of a document that shares its leaves."""
     if isinstance(value, dict):
         return {name: _copied(item) for name, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _value(document: Any, path: Path) -> Any:
+def _value(document: object, path: Path) -> object:
+    inner: Any = document
     for step in path:
-        if isinstance(document, dict) and step not in document:
+        if isinstance(inner, dict) and step not in inner:
             return _ABSENT
-        document = document[step]
-    return document
+        inner = inner[step]
+    return inner
 
 
 def _group_name(paths: list[Path]) -> str:
