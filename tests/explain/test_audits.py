@@ -98,7 +98,7 @@ def test_either_of_two_suffices(project: Ruled) -> None:
 
 
 def test_a_parameter_that_the_code_hides_is_named_and_not_another_one(project: Ruled) -> None:
-    """In B the code does what `p` does, and only `idle` shows there: its little is not what the parameters do."""
+    """In B the code does what `p` does, and only `idle` shows there: its small effect is not that of the parameters."""
     project.ruled("max(c, p) + (i == 'y') / 500", factors="cp")
     causes = causes_of(project.audit("--explain"))
     (culprit,) = [culprit for culprit in causes["culprits"] if culprit["factor"] == "parameters"]
@@ -120,7 +120,7 @@ def test_exclusive_or_of_three(project: Ruled) -> None:
     assert dividends[("code", "parameters")] == pytest.approx(-2)
 
 
-def test_a_change_that_another_takes_back_in_part(project: Ruled) -> None:
+def test_a_change_that_another_factor_offsets_in_part(project: Ruled) -> None:
     project.ruled("3 * c - 2 * p + 2", factors="cp")
     causes = causes_of(project.audit("--explain"))
     assert causes["shares"] == pytest.approx({"code": 3.0, "parameters": -2.0})
@@ -128,7 +128,7 @@ def test_a_change_that_another_takes_back_in_part(project: Ruled) -> None:
     assert "offsets" in causes["sentences"][0]
 
 
-def test_differences_that_cancel_each_other_are_found_where_they_are_asked_for(project: Ruled) -> None:
+def test_differences_that_cancel_each_other_are_found_on_request(project: Ruled) -> None:
     project.ruled("c - p + 1", factors="cp")
     result = project.audit("--explain")
     assert (result.status, causes_of(result)["shares"]) == (0, {})
@@ -175,7 +175,7 @@ def test_a_factor_that_does_not_run_without_another_is_not_separable(project: Ru
     assert "ot separable" in " ".join(causes["sentences"]) or "cannot be told apart" in " ".join(causes["sentences"])
 
 
-def test_a_second_search_costs_nothing_and_one_that_was_stopped_goes_on(project: Ruled) -> None:
+def test_a_second_search_costs_nothing_and_one_that_was_stopped_continues(project: Ruled) -> None:
     project.ruled("c * p + m / 25")
     short = causes_of(project.audit("--explain", "--explain-budget", "3"))
     assert (short["budget_spent"], short["runs"]) == (True, 3)
@@ -242,7 +242,7 @@ def test_a_hash_seed_alone_names_no_factor(project: Project) -> None:
 
 
 def test_the_cause_is_found_under_noise(project: Ruled) -> None:
-    """Random runs may hide it once in a while: then another search of other runs finds it."""
+    """Noise may hide it once in a while: then another search, with new runs, finds it."""
     for base in (9, 10, 11):
         project.ruled(f"8 * p + {base}", noise=0.3, factors="cp")
         result = project.audit("--explain")
@@ -254,8 +254,8 @@ def test_the_cause_is_found_under_noise(project: Ruled) -> None:
     assert "p" in culprits(causes)
 
 
-def test_the_rows_as_b_stand_beside_the_score(project: Ruled) -> None:
-    """Most of the way in every row, and no row of it B's."""
+def test_the_rows_as_b_are_reported_with_the_score(project: Ruled) -> None:
+    """Every row moves most of the distance, and no row is as in B."""
     project.ruled("c + 3 * p", factors="cp")
     result = project.audit("--explain", "--markdown", "report.md")
     hybrids = {tuple(hybrid["from_b"]): hybrid for hybrid in causes_of(result)["hybrids"]}
@@ -288,7 +288,7 @@ def test_the_ledger_and_the_journal_have_every_mixture(project: Ruled) -> None:
 
 
 def test_one_factor_or_two_others_together(project: Ruled) -> None:
-    """The screen from both ends shows the code alone: taken back from B, it leaves what the others make."""
+    """Screening shows only the code: removed from B, it leaves what the other two make."""
     project.ruled("max(c, p * m)")
     causes = causes_of(project.audit("--explain"))
     assert set(map(frozenset, causes["restores"])) == {
@@ -313,7 +313,7 @@ def test_a_factor_that_hardly_counts_is_not_said_to_have_no_effect(project: Rule
     assert 0 < causes["shares"]["model"] < 1e-4
 
 
-def test_what_could_not_be_run_alone_is_not_known(project: Ruled) -> None:
+def test_the_effect_of_what_could_not_be_run_alone_is_not_known(project: Ruled) -> None:
     """The code alone makes B; the parameters alone do not run."""
     project.ruled("max(c, p) - 2 * (p > c)", factors="cp")
     causes = causes_of(project.audit("--explain"))
@@ -324,7 +324,7 @@ def test_what_could_not_be_run_alone_is_not_known(project: Ruled) -> None:
     assert causes["shares"].get("parameters", 0.0) != pytest.approx(0.5)
 
 
-def test_a_change_that_was_taken_back_and_made_again_came_with_the_last_commit(project: Ruled) -> None:
+def test_a_change_that_was_reverted_and_made_again_came_with_the_last_commit(project: Ruled) -> None:
     rule = {"predict.py": PREDICT, "rule.txt": "c", "note.txt": "a\n"}
     moved = PREDICT.replace("C = 0", "C = 1")
     first = project.repository.commit(rule)

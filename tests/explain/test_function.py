@@ -46,7 +46,7 @@ def test_labels_are_one_hot() -> None:
     assert explanation.smallest == ("x", "y")
 
 
-def test_many_factors_are_bisected_and_needs_are_held_to() -> None:
+def test_many_factors_are_bisected_and_needs_are_satisfied() -> None:
     a = {f"p{number}": 1 for number in range(200)}
     b = {f"p{number}": 2 for number in range(200)} | {"new": 1}
     seen = []
@@ -72,7 +72,7 @@ def test_what_raises_is_unresolved_and_named() -> None:
     explanation = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
     assert explanation.unresolved == {frozenset({"x"}): "ImportError: x needs y"}
     assert not explanation.separable
-    assert explanation.shares == {}  # what each does is not known
+    assert explanation.shares == {}  # the share of each is not known
 
 
 def test_of_a_long_error_only_the_last_line_is_quoted() -> None:
@@ -122,7 +122,7 @@ LARGE = 2**60
         lambda v: [None, "b" if v["x"] else "a"],
     ],
 )
-def test_answers_of_any_size_are_told_apart(answer: Any) -> None:
+def test_answers_of_any_size_are_distinguished(answer: Any) -> None:
     explanation = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
     assert explanation.shares == pytest.approx({"x": 1.0, "y": 0.0})
     assert explanation.restores == (("x",),)
@@ -158,7 +158,7 @@ def test_what_python_calls_equal_may_differ(a: Any, b: Any, answer: Any) -> None
     assert explanation.smallest == ("x",)
 
 
-def test_nothing_is_the_same_as_nothing() -> None:
+def test_missing_times_are_the_same() -> None:
     explanation = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT"))
     assert "nothing to explain" in explanation.note
 
@@ -226,7 +226,7 @@ def test_values_of_any_kind_and_answers_that_cannot_be_measured() -> None:
     assert explanation.shares == {"z": 0.0}
 
 
-def test_what_needs_forbid_is_never_called_for_shares_either() -> None:
+def test_what_needs_forbid_is_not_called_for_shares_either() -> None:
     called = []
 
     def evaluate(values: dict[str, Any]) -> float:
@@ -240,7 +240,7 @@ def test_what_needs_forbid_is_never_called_for_shares_either() -> None:
 
 
 @pytest.mark.parametrize("shares", [True, False])
-def test_a_dictionary_of_it_has_the_shape_of_a_report(shares: bool) -> None:
+def test_its_dictionary_has_the_shape_of_a_report(shares: bool) -> None:
     definitions = json.loads(files("repro_tui.formats.wire.schemas").joinpath("report.json").read_text())["$defs"]
     explanation = repro_tui.explain({"x": 0, "y": 1}, {"x": 1.5, "y": {2, 3}}, lambda v: v["x"], shares=shares)
     report = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))
@@ -256,7 +256,7 @@ def test_nothing_heavy_is_imported_before_it_is_called() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_mixtures_run_at_once_and_answer_the_same(workers: int) -> None:
+def test_parallel_calls_give_the_same_answer(workers: int) -> None:
     a, b = (dict.fromkeys("abcd", side) for side in (0, 1))
     explanation = repro_tui.explain(a, b, lambda v: float(v["a"] and v["b"] and v["c"]), workers=workers)
     assert (explanation.smallest, explanation.runs) == (("a", "b", "c"), 13)

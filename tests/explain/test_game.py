@@ -49,7 +49,7 @@ def rounded(attribution: Attribution) -> dict[str, float]:
     return {name: round(share, 9) for name, share in attribution.shares.items()}
 
 
-def test_a_and_b_themselves_are_no_hybrids() -> None:
+def test_a_and_b_are_not_hybrids() -> None:
     attribution = attribute(("a", "b"), CountedGame(lambda s: float(s == {"a", "b"})))
     assert {hybrid.from_b for hybrid in attribution.hybrids} == {("a",), ("b",)}
 
@@ -103,13 +103,13 @@ def test_exclusive_or() -> None:
     assert {len(coalition): round(v) for coalition, v in attribution.dividends.items()} == {1: 1, 2: -2, 3: 4}
 
 
-def test_exact_cancellation_of_two_beside_a_third() -> None:
+def test_exact_cancellation_of_two_and_an_effect_of_a_third() -> None:
     attribution = play("abc", lambda s: 2.0 * ("a" in s) - 2.0 * ("b" in s) + ("c" in s))
     assert rounded(attribution) == {"a": 2.0, "b": -2.0, "c": 1.0}
     assert attribution.additive
 
 
-def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
+def test_three_that_only_act_together_and_two_without_effect() -> None:
     game = CountedGame(lambda s: float({"a", "b", "c"} <= s))
     attribution = attribute(tuple("abcde"), game)
     assert rounded(attribution) == {
@@ -124,7 +124,7 @@ def test_three_that_only_act_together_beside_two_that_do_nothing() -> None:
     assert game.requests < 2**5 - 2
 
 
-def test_what_restores_a_leaves_out_what_does_nothing() -> None:
+def test_what_restores_a_leaves_out_factors_without_effect() -> None:
     """Neither end shows that q and r have to be reverted together, and that z may stay as in B."""
     attribution = play("pqrz", lambda s: ("p" in s) * (0.5 * ("q" in s) + 0.5 * ("r" in s)))
     assert set(attribution.restores) == {("p",), ("q", "r")}
@@ -164,12 +164,12 @@ def test_a_share_of_more_than_a_hundredth_is_reported_as_a_number() -> None:
     )
 
 
-def test_the_smallest_set_is_the_smallest_that_was_seen_to_be_b() -> None:
+def test_the_smallest_set_is_the_smallest_that_was_seen_to_make_b() -> None:
     attribution = play("xyz", lambda s: 1.0 * ("x" in s) + 1.0 * ("y" in s) - 1.0 * ("z" in s))
     assert attribution.smallest == ("x",)
 
 
-def test_a_factor_does_nothing_only_where_every_pair_of_hybrids_shows_it() -> None:
+def test_a_factor_is_idle_only_where_every_pair_of_hybrids_shows_it() -> None:
     attribution = play("abz", lambda s: float({"a", "b"} <= s))
     assert [name for name in "abz" if attribution.idle(name)] == ["z"]
     attribution = play("abz", lambda s: float("a" in s), broken=lambda s: s == {"b"})
@@ -187,14 +187,14 @@ def test_a_majority_that_no_end_shows_is_found_by_all_hybrids() -> None:
     }
 
 
-def test_a_factor_that_needs_another_is_not_told_apart_from_it() -> None:
+def test_a_factor_that_needs_another_is_not_separable_from_it() -> None:
     attribution = play("abc", lambda s: 0.5 * ("a" in s) + 0.5 * ("b" in s), broken=lambda s: "a" in s and "b" not in s)
     assert attribution.groups == (("a", "b"),)
     assert rounded(attribution) == {"a": 0.5, "b": 0.5, "c": 0.0}
     assert all("a" in coalition for coalition in attribution.unresolved)
 
 
-def test_where_nothing_can_be_tried_nothing_is_told_apart() -> None:
+def test_where_no_hybrid_runs_no_factor_is_separable() -> None:
     attribution = play("abc", lambda s: 0.0, broken=lambda s: True)
     assert attribution.groups == (("a", "b", "c"),)
     assert sum(attribution.shares.values()) == pytest.approx(1)
@@ -210,12 +210,12 @@ def test_a_budget_that_ends_leaves_an_answer_that_adds_up(budget: int) -> None:
         assert attribution.groups
 
 
-def test_of_additive_factors_those_that_do_anything_restore_a_together() -> None:
+def test_additive_factors_with_an_effect_restore_a_together() -> None:
     attribution = play("abcd", lambda s: 0.6 * ("a" in s) + 0.4 * ("b" in s))
     assert (attribution.additive, attribution.smallest, attribution.restores) == (True, ("a", "b"), (("a", "b"),))
 
 
-VECTORS = {  # c moves the outputs across the way from A to B, which its score does not show
+VECTORS = {  # c moves the outputs at an angle to the change from A to B, which its score does not show
     "a": (-1.0, 1.0),
     "b": (0.0, 0.0),
     "c": (1.0, 0.0),
@@ -237,7 +237,7 @@ def across(sets: Sequence[Coalition]) -> list[Value]:
     ]
 
 
-def test_a_factor_whose_score_is_nothing_may_be_needed_for_b() -> None:
+def test_a_factor_whose_score_is_zero_may_be_needed_for_b() -> None:
     attribution = attribute(tuple("abc"), across)
     assert rounded(attribution) == {"a": 1.0, "b": 0.0, "c": 0.0}
     assert attribution.smallest == ("a", "c")
@@ -269,11 +269,8 @@ def test_what_is_said_when_a_budget_ends_is_true(runs: int) -> None:
             continue
         game = PaidGame(lambda s, d=dividends: sum(v for coalition, v in d.items() if coalition <= s), runs)
         attribution = attribute(names, game)
-        assert set(attribution.values) == {
-            *game.kept,
-            frozenset(),
-            frozenset(names),
-        }  # nothing that was paid for is lost
+        paid = {*game.kept, frozenset(), frozenset(names)}
+        assert set(attribution.values) == paid  # nothing that was paid for is lost
         true_of_blocks(attribution, game.value)
         assert game.value_of(frozenset(attribution.smallest)).reproduces
         for reverted in attribution.restores:
@@ -283,7 +280,7 @@ def test_what_is_said_when_a_budget_ends_is_true(runs: int) -> None:
 
 
 def true_of_blocks(attribution: Attribution, value: Callable[[Coalition], float]) -> None:
-    """Its shares are those of the game whose players are the groups that it names."""
+    """Asserts that the shares are those of the game whose players are the groups of the attribution."""
     apart = [(name,) for name in attribution.factors if not any(name in group for group in attribution.groups)]
     blocks = {" ".join(group): frozenset(group) for group in (*attribution.groups, *apart)}
     scores = {s: value(frozenset().union(*(blocks[name] for name in s))) for s in subsets(tuple(blocks))}
@@ -293,7 +290,7 @@ def true_of_blocks(attribution: Attribution, value: Callable[[Coalition], float]
 
 
 def random_game(chance: random.Random) -> tuple[tuple[str, ...], dict[Coalition, float]] | None:
-    """Some factors act, alone and in groups of up to three; the rest do nothing."""
+    """Some factors act, alone and in groups of up to three; the rest have no effect."""
     names = tuple(f"f{number}" for number in range(chance.choice((3, 4, 5, 6))))
     acting = chance.sample(names, chance.randint(1, len(names)))
     dividends: dict[Coalition, float] = {}
@@ -347,7 +344,7 @@ def threshold(chance: random.Random, names: list[str]) -> Callable[[Coalition], 
 
 
 def masking(chance: random.Random, names: list[str]) -> Callable[[Coalition], float]:
-    """One factor undoes what some do, but where others undo that."""
+    """One factor cancels the effect of some, unless others cancel that."""
     act, undo = (frozenset(chance.sample(names, chance.randint(1, len(names)))) for _ in range(2))
     mask = chance.choice(names)
     return lambda s: float(act <= s and (mask not in s or undo <= s))
@@ -360,7 +357,7 @@ def additive(chance: random.Random, names: list[str]) -> Callable[[Coalition], f
 
 @pytest.mark.parametrize("kind", [or_of_ands, parity, majority, threshold, masking, additive])
 def test_random_games_are_attributed_and_described_correctly(kind: Callable[..., Callable[[Coalition], float]]) -> None:
-    """Shares, the smallest set that makes B, what restores A and what does nothing, each against all hybrids."""
+    """Shares, the smallest set that makes B, what restores A and what has no effect, compared with all hybrids."""
     chance = random.Random(kind.__name__)
     for _ in range(GAMES // 5):
         names = list("abcdef"[: chance.randint(2, 6)])
@@ -388,7 +385,7 @@ def is_said_to_have_no_effect(name: str, text: str) -> bool:
 
 
 def least_reverted(names: list[str], scores: dict[Coalition, float]) -> set[Coalition]:
-    """The smallest sets whose reverting from B makes A."""
+    """The smallest sets that make A when they are reverted from B."""
     reverted = [frozenset(names) - coalition for coalition, score in scores.items() if score == 0]
     least = {coalition for coalition in reverted if not any(smaller < coalition for smaller in reverted)}
     return {coalition for coalition in least if len(coalition) < len(names) or len(coalition) == 1}
@@ -408,4 +405,4 @@ def test_dividends_and_shares_hold_their_axioms(numbers: list[float]) -> None:
     mirrored = shapley(dividends_of(swapped, names), names)
     assert mirrored["a"] == pytest.approx(shares["b"], abs=1e-6)  # symmetry
     idle = {coalition: values[coalition - {"d"}] for coalition in values}
-    assert shapley(dividends_of(idle, names), names)["d"] == pytest.approx(0, abs=1e-6)  # a dummy gets nothing
+    assert shapley(dividends_of(idle, names), names)["d"] == pytest.approx(0, abs=1e-6)  # a dummy player has no share

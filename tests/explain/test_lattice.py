@@ -63,10 +63,10 @@ def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
         assert culprits.groups == ((name,),)
         assert (culprits.sufficient, culprits.separable, culprits.restoring) == (True, True, frozenset({name}))
         assert (culprits.complete, culprits.runs) == (True, runs)
-        assert runs <= math.ceil(math.log2(26)) + 2  # and one that it alone does it, one that nothing else does
+        assert runs <= math.ceil(math.log2(26)) + 2  # one shows that it suffices, and one that nothing else does
 
 
-def test_what_is_likely_is_found_sooner_and_what_is_not_hardly_later() -> None:
+def test_likely_items_are_found_sooner_and_others_hardly_later() -> None:
     items = names(26)
     for name in items:
         counted = CountedTest(lambda s, name=name: name in s, {})
@@ -127,7 +127,7 @@ def test_a_crash_that_nothing_declares_is_worked_around() -> None:
 @pytest.mark.parametrize("count", [26, 100, 400])
 @pytest.mark.parametrize("clashes", [1, 3, 8])
 def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -> None:
-    """Things that crash without another that they do not declare: the guilty ones are named, or a range with them."""
+    """Items crash without another item that they do not declare: the guilty one is named, or a range with it."""
     runs, sharp = [], 0
     for seed in range(10):
         chance = random.Random(seed)
@@ -150,7 +150,7 @@ def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -
     assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
 
 
-def test_what_needs_nothing_can_still_come_after_what_it_crashes_without() -> None:
+def test_an_item_without_needs_can_be_tried_after_what_it_crashes_without() -> None:
     needs = {"p001": frozenset({"p002"}), "p002": frozenset({"p003"})}
 
     culprits, _ = find(
@@ -184,7 +184,7 @@ def test_the_same_search_makes_the_same_requests_in_every_process() -> None:
     assert len(outputs) == 1
 
 
-def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() -> None:
+def test_where_every_mixture_crashes_all_items_are_one_group() -> None:
     culprits, _ = find(names(6), lambda s: False, crashes=lambda s: True)
     assert set(culprits.names) == set(names(6))
     assert not culprits.separable
@@ -303,5 +303,5 @@ def test_points_that_cannot_be_tried_are_skipped() -> None:
 
 
 def test_a_change_that_skipped_points_hide_is_a_range() -> None:
-    change, _ = walk(50, 25, {24, 25, 26, 41, 47})  # those behind are looked at, and hide nothing
+    change, _ = walk(50, 25, {24, 25, 26, 41, 47})  # the later ones are probed, and hide nothing
     assert (change.before, change.after, change.exact, change.skipped) == (23, 27, False, (24, 25, 26))

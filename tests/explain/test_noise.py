@@ -69,7 +69,7 @@ class DrawnDeployment:
         return tuple(drawn[:count])
 
     def drift_at(self) -> int | None:
-        """At how many runs a side the noise test says drift; None: it does not, and nothing is explained."""
+        """The runs per side with which the noise test says drift; None where it does not, and nothing is explained."""
         for runs in (5, 10):
             sides = [
                 [Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n, path in enumerate(self.runs(end, runs))]
@@ -129,7 +129,7 @@ class InMemoryTrials(Trials):
 
 
 class Simulated(Search):
-    """The search over factors; these have nothing inside."""
+    """The search over factors that contain no items."""
 
     def _inside(self, factor: str, effects: tuple[float | None, float | None]) -> Iterator[Any]:
         yield from ()

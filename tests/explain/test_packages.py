@@ -90,7 +90,7 @@ def wheels(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def both_sides(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of this test's own in which both environments are: hundreds of megabytes, which are not copied."""
+    """A cache of its own with both environments: hundreds of megabytes, which are not copied."""
 
     def fill(folder: Path) -> None:
         project = Packaged(folder / "project")
@@ -140,7 +140,7 @@ def test_a_cycle_of_packages_is_one_group(project: Packaged, wheels: Path) -> No
 
 
 @pytest.mark.parametrize(("rule", "name"), [("extra", "extra"), ("gone", "gone")])
-def test_a_package_that_came_or_went(project: Packaged, wheels: Path, rule: str, name: str) -> None:
+def test_a_package_of_one_side_only(project: Packaged, wheels: Path, rule: str, name: str) -> None:
     causes = project.mixed(rule, [wheel(wheels, "gone", 2)], [wheel(wheels, "extra", 2)], wheels)
     (culprit,) = causes["culprits"]
     assert culprit["path"] == ["packages", name]
