@@ -1,10 +1,10 @@
 """A terminal reproducibility auditor for machine-learning deployments.
 
-For notebooks and scripts, `compare` compares two tables of predictions, `explain` finds what makes any function answer
-otherwise, `audit` audits two deployments, and `open_audit` opens an audit: see `repro_tui.api`.
+For notebooks and scripts, `compare` compares two tables of predictions, `explain` finds which of many differences
+change the answer of a function, `audit` audits two deployments, and `open_audit` opens an audit: see `repro_tui.api`.
 """
 
-# The rooms of these names are imported first: what they are called is then free for the functions.
+# The packages of these names are imported first, so that the functions of the same names can replace them here.
 import repro_tui.audit
 import repro_tui.compare
 import repro_tui.explain  # noqa: F401

@@ -1,4 +1,4 @@
-"""What notebooks, scripts and other tools call. Nothing heavy is imported before a function is called.
+"""The functions for notebooks, scripts and other tools. Nothing heavy is imported before a function is called.
 
     import repro_tui
 
@@ -7,7 +7,7 @@
     repro_tui.audit("prod", "staging", explain=True).summary
     repro_tui.open_audit("audits/20261124T103200Z-1a2b3c").to_pandas()
 
-Nothing here writes to standard output. What cannot be asked raises `Refused`, with every mistake at once.
+Nothing here writes to standard output. Bad input raises `Refused`, with every mistake at once.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ def compare(
     key: str | Sequence[str] = (),
     atol: float | None = None,
     rtol: float | None = None,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, Mapping[str, object]] | None = None,
     truth: str | None = None,
     memory_limit: int = 2 * GiB,
     folder: str | Path | None = None,
 ) -> Comparison:
-    """Compares two tables of predictions cell by cell, or the runs of two sides, without a record and without a run.
+    """Compares two tables of predictions cell by cell, or the runs of two sides. It needs no record and runs nothing.
 
     Parameters:
-        a, b: a file (CSV, Parquet, JSON Lines, Arrow or .npy), a pandas frame or an Arrow table. A list of them holds
-            the runs of one side, each from a fresh process: noise is then told from drift by the rule of an audit.
-        key: the columns that identify a row; with none, rows are matched by position.
-        atol, rtol: the absolute and relative tolerance of every column of numbers, in the column's own unit; None: the
-            default of the column's type.
-        columns: the rules of single columns, as in a record: `kind`, `atol`, `rtol`, `compute_type`, `reduction`,
+        a, b: a file (CSV, Parquet, JSON Lines, Arrow or .npy), a pandas frame or an Arrow table. A list of tables holds
+            the runs of one side, each from a fresh process: noise is then distinguished from drift as in an audit.
+        key: the columns that identify a row; without any, rows are matched by position.
+        atol, rtol: the absolute tolerance, in the unit of the column, and the relative tolerance (1e-3 is 0.1 %) of
+            every numeric column; None: the default of the column's type.
+        columns: rules of individual columns, as in a record: `kind`, `atol`, `rtol`, `compute_type`, `reduction`,
             `threshold`, `vector` or `ignore`.
-        truth: the column that holds what is true of a row.
-        memory_limit: what the comparison may take, in bytes; what does not fit goes to disk.
-        folder: where every differing cell is kept; None: a temporary folder.
+        truth: the column with the true value of each row.
+        memory_limit: the memory that the comparison may use, in bytes; what does not fit is spilled to disk.
+        folder: where every differing cell is stored; None: a temporary folder.
 
-    Returns the comparison: its verdict, the area as a report has it, and (`more`) how many runs a side the rule wants
-    before it decides. Raises `Refused` where an input is not a table or a rule is not valid.
+    Returns the comparison: its verdict, the area as in a report, and in `more` the number of runs per side that the
+    noise rule needs before it can decide. Raises `Refused` where an input is not a table or a rule is not valid.
 
     Example:
         >>> import pandas as pd, repro_tui
@@ -78,9 +78,9 @@ def compare(
 
 
 def explain(
-    a: Mapping[str, Any],
-    b: Mapping[str, Any],
-    evaluate: Callable[[dict[str, Any]], Any],
+    a: Mapping[str, object],
+    b: Mapping[str, object],
+    evaluate: Callable[[dict[str, Any]], object],
     *,
     needs: Mapping[str, Sequence[str]] | None = None,
     likely: Mapping[str, float] | None = None,
@@ -90,26 +90,26 @@ def explain(
     max_seconds: float | None = None,
     workers: int = 1,
 ) -> Explanation:
-    """Finds which of the factors in which `a` and `b` differ make `evaluate(b)` another answer than `evaluate(a)`.
+    """Finds which of the factors that differ between `a` and `b` make `evaluate(b)` differ from `evaluate(a)`.
 
     Parameters:
-        a, b: factors by name, with any values; a factor that only one of them has is absent in the other.
-        evaluate: called with mixtures of the two, once with each. Returns a number, an array of numbers, or an array of
-            labels (texts or booleans), always of one shape, and the same for the same mixture, as no noise is measured.
-            What it raises, and None, leave that mixture unresolved.
-        needs: which factors of B need which others of B: only mixtures that hold to it are tried.
-        likely: how much likelier (1 to 8) than others a factor is to be guilty; the bisection looks there first.
+        a, b: the values of the factors by name; a factor that only one of them has is absent in the other.
+        evaluate: called with mixtures of the two, at most once with each. It returns a number, an array of numbers, or
+            an array of labels (strings or booleans), always of the same shape. It must be deterministic, as noise is
+            not measured. A mixture for which it raises an exception or returns None is unresolved.
+        needs: which factors from B need which others from B; only mixtures that satisfy this are tried.
+        likely: how much likelier than others (1 to 8) a factor is to be guilty; the bisection tries it first.
         shares: True for Shapley shares and interactions (at most 2^k calls for k factors), False for the bisection
-            alone (about log2(n) calls for each guilty one of n); None: shares for up to 8 factors without `needs`.
-        near: the part of the whole change that counts as none.
-        max_runs, max_seconds: the most mixtures tried beside A and B, and the most seconds; None: no limit.
-        workers: how many mixtures are evaluated at the same time, in threads.
+            alone (about log2(n) calls for each guilty factor of n); None: shares for up to 8 factors without `needs`.
+        near: the part of the whole change (1.0) that counts as no difference.
+        max_runs, max_seconds: the limits on the mixtures tried, without A and B, and on the time; None: no limit.
+        workers: the number of mixtures that are evaluated at the same time, in threads.
 
-    Returns the explanation: shares, the smallest set that reproduces B, what restores A, culprits and sentences. Raises
-    `Refused` where the answers for A and B cannot be compared.
+    Returns the explanation: shares, the smallest set that reproduces B, what restores A, culprits and sentences. Where
+    the budget ends, it is the best answer so far. Raises `Refused` where the answers for A and B cannot be compared.
 
-    Shares are those of Shapley (1953), interactions the dividends of Harsanyi (1963); the bisection is over down-sets
-    of what needs what.
+    Shares are Shapley values (Shapley 1953), and interactions are Harsanyi dividends (Harsanyi 1963). The bisection
+    tries only sets that are closed under `needs`.
 
     Example:
         >>> import repro_tui
@@ -161,30 +161,31 @@ def audit(
     memory_limit: int = 2 * GiB,
     seed: int = 0,
 ) -> Report:
-    """Audits A, the baseline, against B, the candidate, as `repro-tui audit A B` does, and waits for the report.
+    """Audits B, the candidate, against A, the baseline, as `repro-tui audit A B` does, and waits for the report.
 
-    Both are rebuilt from their records and executed in a sandbox, by an engine that is a process of its own; nothing of
-    them executes in this one. The audit's folder is `report.audit.folder`: `open_audit` opens it.
+    Both are rebuilt from their records and executed in a sandbox by an engine, which is a separate process; no code of
+    theirs is executed in this process. `open_audit` opens the audit's folder, `report.audit.folder`.
 
     Parameters:
         a, b: references, as on the command line: a deployment's name, `FILE#NAME`, `git:REV`, `runs:/ID` and others.
-        inputs, predict, protocol, params, truth: what is laid over both records, as the options of the same names.
+        inputs, predict, protocol, params, truth: override both records, as the options of the same names do.
         key: the columns that identify a row.
-        atol, rtol: the tolerance of every column of numbers; None: the record's, or the default of the type.
-        column_tolerances: that of single columns: `atol`, or `(atol, rtol)`.
-        ignore: patterns of findings, and `predictions.NAME` for output columns, that are left out.
-        repeat: runs of each side, 1 to 100; None: as many as the noise rule wants (2, 3, 5 or 10).
-        stress: whether what should not matter is varied, one thing at a time.
-        explain, explain_masked: whether the cause of a drift, or of differences that cancel each other, is looked for.
-        explain_runs, explain_seconds: what that search may cost, in predict runs and in seconds; None: no limit.
-        fail_on: the areas that decide `report.exit_status`.
-        all_findings: whether what is the same is listed, too.
-        runner, isolation, network: how a run is executed, and what it is kept from.
-        memory, memory_limit: bytes that one run may take (None: as configured), and that the comparison may.
-        seed: what `{seed}` and PYTHONHASHSEED are.
+        atol, rtol: the tolerances of every numeric column; None: the record's, or the default of the column's type.
+        column_tolerances: the tolerances of individual columns: `atol`, or `(atol, rtol)`.
+        ignore: patterns of findings to leave out, and `predictions.NAME` for an output column.
+        repeat: the number of runs per side, 1 to 100; None: as many as the noise rule needs (2, 3, 5 or 10).
+        stress: whether to vary conditions that should not affect predictions, one at a time.
+        explain, explain_masked: whether to search for the cause of a drift, or for differences that cancel each other.
+        explain_runs, explain_seconds: limits on that search, in predict runs and in seconds; None: no limit.
+        fail_on: the areas that determine `report.exit_status`.
+        all_findings: whether to list also what is the same.
+        runner, isolation, network: how a run is executed, and from what it is isolated.
+        memory: the memory that one run may use, in bytes; None: as configured.
+        memory_limit: the memory that the comparison may use, in bytes.
+        seed: the value of `{seed}` and PYTHONHASHSEED.
 
-    Returns the report; a side that could not be rebuilt or run is in it. Raises `Refused` with every mistake of both
-    sides, before anything is executed, and `Inconclusive` where the engine ended without a report. An interrupt
+    Returns the report, which says so where a side could not be rebuilt or run. Raises `Refused` with every mistake of
+    both sides before anything is executed, and `Inconclusive` where the engine ended without a report. An interrupt
     (Ctrl-C) stops the audit.
     """
     from repro_tui.audit.begin import begin
@@ -224,15 +225,15 @@ def audit(
     return report_of(begin(a, b, settings, overrides))
 
 
-def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def open_audit(path: str | Path) -> AuditFolder:
-    """The audit in a folder, or whose report.json is given.
+    """Opens an audit by its folder or by its report.json.
 
-    `.report()` is the report as dataclasses (None while the audit runs), `.to_pandas()` every differing cell as a
-    frame. Raises `Refused` where there is none.
+    `.report()` returns the report as dataclasses (None while the audit runs), `.to_pandas()` every differing cell as a
+    frame. Raises `Refused` where the path is not an audit.
     """
     from repro_tui.audit.folder import open_folder
 

@@ -1,4 +1,4 @@
-"""What notebooks call: typed, silent, held to what the command line is held to, and as docs/python.md shows it."""
+"""The functions for notebooks: typed, silent, checked as the command line is, and as docs/python.md shows them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from repro_tui.model.report import Report
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", PAGE, re.DOTALL)
 FUNCTIONS = (repro_tui.compare, repro_tui.explain, repro_tui.audit, repro_tui.open_audit)
-# Of the command line: where reports go, and what only a terminal has.
+# Options of the command line: where reports go, and what only a terminal has.
 NOT_FROM_PYTHON = frozenset({"report", "junit", "markdown", "html", "format", "quiet", "no_mouse"})
 NAMED_OTHERWISE = {"everything": "all_findings", "column_tolerance": "column_tolerances"}
 
@@ -34,12 +34,12 @@ def run(code: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(("code", "printed"), [e for e in EXAMPLES if "repro_tui.audit(" not in e[0]])
-def test_an_example_prints_what_stands_there(code: str, printed: str, tmp_path: Path) -> None:
+def test_an_example_prints_what_the_page_shows(code: str, printed: str, tmp_path: Path) -> None:
     assert run(code, tmp_path) == printed
 
 
 @pytest.mark.network
-def test_the_examples_of_an_audit_print_what_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_an_audit_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRO_TUI_AUDITS", str(tmp_path / "audits"))
     prepare(tmp_path / "demo")
     audited = [(code, printed) for code, printed in EXAMPLES if "repro_tui.audit(" in code]
@@ -62,26 +62,26 @@ def test_every_option_of_the_command_line_has_an_argument() -> None:
     assert command is not None
     options = {option.name for option in command.params if isinstance(option, click.Option)} - NOT_FROM_PYTHON
     arguments = set(inspect.signature(repro_tui.audit).parameters)
-    budget = {"explain_runs", "explain_seconds"}  # two numbers, where the command line has one word for either
+    budget = {"explain_runs", "explain_seconds"}  # two numbers, where the command line has one option for either
     expected = {NAMED_OTHERWISE.get(name or "", name) for name in options} - {"explain_budget", "help"}
     assert expected <= arguments
     assert arguments - expected == budget | {"a", "b"}
 
 
-def test_importing_it_is_light() -> None:
+def test_the_import_is_light() -> None:
     code = (
         "import sys, repro_tui; print(sorted({'numpy', 'pandas', 'pyarrow', 'duckdb', 'textual'} & sys.modules.keys()))"
     )
     assert run(code, Path.cwd()) == "[]\n"
 
 
-def test_the_rooms_are_found_though_functions_have_their_names() -> None:
+def test_packages_can_be_imported_although_functions_have_their_names() -> None:
     code = "from repro_tui.compare.rows import pairs; import repro_tui.audit.plan; print(repro_tui.audit.__name__)"
     assert run(code, Path.cwd()) == "audit\n"
 
 
 def test_nothing_is_written_to_standard_output(tmp_path: Path) -> None:
-    """A database that works for long draws a bar of progress, unless it is told not to."""
+    """DuckDB draws a progress bar during long queries unless that is disabled."""
     code = (
         "import pandas as pd, repro_tui\n"
         "a = pd.DataFrame({'id': range(2_000_000), 'v': 1.0})\n"
@@ -116,7 +116,7 @@ def test_all_mistakes_of_the_settings_are_refused_at_once(tmp_path: Path, monkey
     assert not (tmp_path / "audits").exists()
 
 
-def test_a_reference_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(repro_tui.Refused):
         repro_tui.audit("prod", "staging")
@@ -126,7 +126,9 @@ def test_a_reference_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: p
         repro_tui.compare(tmp_path / "absent.csv", pd.DataFrame({"v": [1]}))
 
 
-def test_a_report_is_of_the_engine_and_one_that_died_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_report_is_the_engines_and_an_engine_that_died_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from repro_tui.audit.folder import AuditFolder
     from repro_tui.audit.follow import report_of
 

@@ -1,4 +1,4 @@
-"""Makes the demo: a small credit-score project with a git history, and the records of its two deployments."""
+"""Creates the demo: a small credit-score project with a git history, and the records of its two deployments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from repro_tui.model.errors import Refused
 
 SOURCE = Path(__file__).parent / "credit"
-# The demo differs by a release of numpy; both releases must have wheels for the Python that runs it.
+# The two deployments use different releases of numpy; both need wheels for the Python that runs the demo.
 NUMPY = ("1.26.4", "2.1.3") if sys.version_info < (3, 13) else ("2.1.3", "2.3.5")
 RECORD = """\
 schema = 1
@@ -55,12 +55,13 @@ timeout_s = 120
 
 
 def prepare(folder: Path) -> tuple[str, str]:
-    """Lays the demo out below `folder`, anew each time, and returns the references of prod and staging.
+    """Creates the demo's project in `folder`, replacing an earlier one, and returns the references of prod and staging.
 
-    The commits are the same on every machine of one Python version, so that a second demo rebuilds nothing.
+    The commits are the same on every machine with the same minor version of Python, so that a second demo rebuilds
+    nothing. Raises Refused where git is not installed or fails.
     """
     if shutil.which("git") is None:
-        raise Refused("git is not installed: the demo needs it, as every audit of code does")
+        raise Refused("git is not on the PATH: install git, which the demo and every audit of code need")
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("project", "models", "validation"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -69,8 +70,8 @@ def prepare(folder: Path) -> tuple[str, str]:
     commits = _history(folder / "project")
     inputs = _sha256(folder / "validation/applications.csv")
     text = RECORD.format(inputs=inputs)
-    text += _deployment(folder, "prod", "what serves customers", commits[0], "credit-2026-01.json")
-    text += _deployment(folder, "staging", "the candidate of next week", commits[1], "credit-2026-02.json")
+    text += _deployment(folder, "prod", "serves customers", commits[0], "credit-2026-01.json")
+    text += _deployment(folder, "staging", "next week's candidate", commits[1], "credit-2026-02.json")
     (folder / "repro.toml").write_text(text, "utf-8")
     return f"{folder / 'repro.toml'}#prod", f"{folder / 'repro.toml'}#staging"
 
@@ -87,7 +88,7 @@ def _deployment(folder: Path, name: str, description: str, commit: str, model: s
 
 
 def _history(project: Path) -> tuple[str, str]:
-    """The project's repository: the commit that prod runs, and the one that staging runs."""
+    """Creates the project's repository, and returns the commits of prod and of staging."""
     shutil.copytree(SOURCE / "first", project)
     shutil.copyfile(SOURCE / f"numpy-{NUMPY[0]}.txt", project / "requirements.txt")
     _git(project, 0, "init", "--quiet", "--initial-branch=main", "--template=")
@@ -122,7 +123,9 @@ def _git(project: Path, day: int, *arguments: str) -> str:
         ["git", *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise Refused(f"git {arguments[0]} failed in {project}: {done.stderr.strip()}")
+        raise Refused(
+            f"git {arguments[0]} failed in {project}: {done.stderr.strip() or f'exit status {done.returncode}'}"
+        )
     return done.stdout.strip()
 
 

@@ -1,1 +1,1 @@
-"""Drift to causes: factors, hybrids of the two sides that are run, the game over them, and the search inside one."""
+"""From a drift to its causes: factors, hybrids of the two sides, the game over them, and the search inside a factor."""

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.text import plural
 
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -14,12 +15,15 @@ _RUNS = ("", "run", "runs")
 
 
 class BudgetSpent(Exception):
-    """There is no budget left for what has to be run next: the answer so far is the answer."""
+    """The budget does not allow the next run: the answer so far is the answer."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """At most `runs` runs and `seconds` seconds from now on; None is no limit."""
+    """At most `runs` runs, and none that starts later than `seconds` seconds from now; None is no limit.
+
+    `used` counts the runs that were started, `spent` says whether one was denied.
+    """
 
     runs: int | None = None
     seconds: float | None = None
@@ -27,8 +31,8 @@ class Budget:
     spent: bool = False
     _began: float = field(default_factory=time.monotonic)
 
-    def take(self) -> None:
-        """Takes one run from the budget. Raises BudgetSpent where there is none."""
+    def spend_run(self) -> None:
+        """Takes one run from the budget. Raises BudgetSpent where none is left."""
         late = self.seconds is not None and time.monotonic() - self._began >= self.seconds
         if late or (self.runs is not None and self.used >= self.runs):
             self.spent = True
@@ -37,21 +41,23 @@ class Budget:
 
     @property
     def left(self) -> str:
-        """What is left, in words; "" where there is no limit."""
-        found = []
+        """What is left, as text; "" where there is no limit."""
+        parts = []
         if self.runs is not None:
-            found.append(f"{max(0, self.runs - self.used)} runs")
+            parts.append(plural(max(0, self.runs - self.used), "run"))
         if self.seconds is not None:
-            found.append(f"{max(0.0, self.seconds - (time.monotonic() - self._began)):.0f} s")
-        return " and ".join(found)
+            parts.append(f"{max(0.0, self.seconds - (time.monotonic() - self._began)):.0f} s")
+        return " and ".join(parts)
 
 
 def parse_budget(text: str) -> Budget:
-    """A budget as it is typed: `40` or `40runs`, `90s`, `15m`, `2h`. Raises Refused."""
+    """A budget from the command line: `40` or `40runs`, `90s`, `15m`, `2h`. Raises Refused where it is not valid."""
     match = _TEXT.fullmatch(text.lower())
     number, unit = (float(match[1]), match[2]) if match else (0.0, "")
     if match and unit in _SECONDS and number > 0:
         return Budget(seconds=number * _SECONDS[unit])
     if match and unit in _RUNS and number >= 1 and number == int(number):
         return Budget(runs=int(number))
-    raise Refused(f"--explain-budget: {text!r} is neither a number of runs, such as 40, nor a time, such as 15m")
+    raise Refused(
+        f"--explain-budget: {text!r} is not a valid budget: give a number of runs, such as 40, or a time, such as 15m"
+    )

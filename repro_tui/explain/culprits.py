@@ -1,4 +1,4 @@
-"""What a search inside a guilty factor finds: groups of things, and points on a way, that make the change."""
+"""What a search inside a guilty factor finds: groups of items, and steps of a sequence, that make the change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repro_tui.explain.window import Change
 
 @dataclass(frozen=True, slots=True)
 class CulpritGroup:
-    """Guilty things inside a factor."""
+    """Guilty items inside a factor: the items that differ, and the result of the search among them."""
 
     inside: Inside
     culprits: Culprits
@@ -19,9 +19,10 @@ class CulpritGroup:
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
-    """Where on a way the change came: between the points `a` and `b`. `whole`: all of it came there.
+    """The step of a sequence of commits or releases with which the change came: from the point `a` to the point `b`.
 
-    `guilty` is the commit that is to blame, and `subject` the first line of its message.
+    `path` names the sequence as in the report. `whole`: all of the change came with this step. For commits, `guilty` is
+    the id of the commit to blame, and `subject` the first line of its message.
     """
 
     factor: str

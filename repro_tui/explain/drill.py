@@ -1,4 +1,10 @@
-"""Inside one guilty factor: packages and their releases, parameters, commits and their files, data files."""
+"""Inside one guilty factor: packages and their releases, parameters, commits and their files, data files.
+
+Two searches serve all of them. Items without an order (packages, parameters, files, rows) are searched by `lattice`:
+which set of items from B makes the change? Points in an order (commits, releases) are bisected by `window`: with which
+step does the change come? What is found is opened again: a package into its releases, a commit into its files, a data
+file into its rows or values.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import HybridRequest
 from repro_tui.explain.game import Value
 from repro_tui.explain.inside.base import Inside
-from repro_tui.explain.inside.commits import SHORT, Way, way_between
+from repro_tui.explain.inside.commits import SHORT, CommitPath, commits_between
 from repro_tui.explain.inside.files import both_files, inside_code, inside_data
 from repro_tui.explain.inside.imports import imported_packages
 from repro_tui.explain.inside.packages import inside_environment, releases_of
@@ -24,17 +30,20 @@ from repro_tui.explain.trials import Trials
 from repro_tui.explain.window import Change, last_change
 from repro_tui.rebuild.hybrid import Parts, hybrid, recorded_variables
 from repro_tui.support.context import Context
+from repro_tui.support.text import plural
 
-MOST_STEPS = 5
+MOST_STEPS = 5  # guilty commits that are searched for
 ONLY_STEP = Change(0, 1, skipped=(), runs=0, complete=True)
 
-
-Place = Callable[[Parts, int, Context], Parts]
+PartsAt = Callable[[Parts, int, Context], Parts]  # the parts of a hybrid at a point of a sequence
 
 
 @dataclass(slots=True)
 class Drill:
-    """The search inside one factor, while the other factors stay as they are: `others` from B, the rest from A."""
+    """The search inside one factor, while the other factors are fixed: `others` from B, the rest from A.
+
+    `ends` measures from the hybrid with all of this factor from A to that with all of it from B.
+    """
 
     trials: Trials
     factor: str
@@ -42,7 +51,7 @@ class Drill:
     ends: Ruler
 
     def run(self) -> Iterator[Located]:
-        """What was found, as it is found: the things first, then what is inside them."""
+        """The culprits as they are found: the items first, then what is inside them. Raises BudgetSpent, Cancelled."""
         if self.factor == factors.CODE:
             yield from self._code()
         elif self.factor in (factors.ENVIRONMENT, factors.PACKAGES):
@@ -51,83 +60,85 @@ class Drill:
             yield from self._data()
         elif self.factor == factors.PARAMETERS:
             a, b = self.trials.pair.workspaces
-            yield from self._things(inside_parameters(a.parameters, b.parameters))
+            yield from self._items(inside_parameters(a.parameters, b.parameters))
         elif self.factor == factors.VARIABLES:
             of_a, of_b = (recorded_variables(side.environment) for side in self.trials.pair.workspaces)
-            yield from self._things(inside_variables(of_a, of_b))
+            yield from self._items(inside_variables(of_a, of_b))
 
-    # -- things -------------------------------------------------------------------------------------------------
+    # -- items without an order ---------------------------------------------------------------------------------
 
-    def _things(self, inside: Inside, ends: Ruler | None = None) -> Iterator[CulpritGroup]:
+    def _items(self, inside: Inside, ends: Ruler | None = None) -> Iterator[CulpritGroup]:
         if not inside.items:
             return
         ruler = ends or self.ends
 
-        def test(sets: Sequence[frozenset[str]]) -> list[Response]:
-            asked = [self._asked(inside, chosen, ruler) for chosen in sets]
-            values = self.trials.values(f"inside {inside.factor}", asked, ruler)
-            return [outcome_of(value) for value in values]
+        def test(mixtures: Sequence[frozenset[str]]) -> list[Response]:
+            requests = [self._mixture(inside, mixture, ruler) for mixture in mixtures]
+            values = self.trials.values(f"inside {inside.factor}", requests, ruler)
+            return [response_of(value) for value in values]
 
-        watch = self._watch(inside.where or inside.factor, "things")
+        watch = self._watch(inside.where or inside.factor)
         yield CulpritGroup(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
 
-    def _asked(self, inside: Inside, chosen: frozenset[str], ruler: Ruler) -> HybridRequest:
-        known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(chosen), ())
-        words = tuple(" ".join(inside.path(item)) for item in inside.items if item in chosen)
+    def _mixture(self, inside: Inside, from_b: frozenset[str], ruler: Ruler) -> HybridRequest:
+        """The request for the hybrid with these items from B."""
+        known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(from_b), ())
+        names = tuple(" ".join(inside.path(item)) for item in inside.items if item in from_b)
 
-        def make(context: Context) -> Parts:
-            return inside.parts(self.trials.parts(self.others, context), chosen, context)
+        def parts(context: Context) -> Parts:
+            return inside.parts(self.trials.parts(self.others, context), from_b, context)
 
-        return HybridRequest(words, lambda context: hybrid(make(context), context), known)
+        return HybridRequest(names, lambda context: hybrid(parts(context), context), known)
 
-    # -- ways ---------------------------------------------------------------------------------------------------
+    # -- points in an order -------------------------------------------------------------------------------------
 
-    def _walk(self, stage: str, names: Sequence[str], place: Place, ends: Ruler) -> Change:
-        """Where on a way from one end to the other the outputs become those of the other."""
+    def _bisect(self, stage: str, names: Sequence[str], parts_at: PartsAt, ends: Ruler) -> Change:
+        """The step of a sequence with which the outputs become those of its last point."""
 
         def test(points: Sequence[int]) -> list[Response]:
-            asked = [self._at(names, at, place, ends) for at in points]
-            values = self.trials.values(stage, asked, ends)
-            return [outcome_of(value) for value in values]
+            requests = [self._point(names, index, parts_at, ends) for index in points]
+            values = self.trials.values(stage, requests, ends)
+            return [response_of(value) for value in values]
 
-        return last_change(len(names), test, self._watch(stage, "steps"))
+        return last_change(len(names), test, self._watch(stage))
 
-    def _watch(self, where: str, what: str) -> Callable[[int], None]:
-        """Tells how much is still possible, and what is left of the budget."""
-        return lambda possible: self.trials.executor.progress(f"{where}: {possible:,} {what} still possible")
+    def _watch(self, stage: str) -> Callable[[int], None]:
+        """Reports how many candidates are left, and what is left of the budget."""
+        return lambda possible: self.trials.executor.progress(f"{stage}: {plural(possible, 'candidate')} left")
 
-    def _rest(self, names: Sequence[str], place: Place, change: Change, ends: Ruler) -> Ruler | None:
-        """The ends of what is left of the way before a change; None where that cannot be told."""
-        low = self._runs(names, place, change.before, ends)
-        return self.trials.ruler_between(ends.low, low) if low else None
+    def _before(self, names: Sequence[str], parts_at: PartsAt, change: Change, ends: Ruler) -> Ruler | None:
+        """The ruler over what is left of a sequence before a change; None where its last point does not run."""
+        runs = self._runs(names, parts_at, change.before, ends)
+        return self.trials.ruler_between(ends.low, runs) if runs else None
 
-    def _runs(self, names: Sequence[str], place: Place, at: int, ends: Ruler) -> tuple[Path, ...]:
-        return self.trials.executor.outcomes([self._at(names, at, place, ends)], len(ends.low))[0].runs
+    def _runs(self, names: Sequence[str], parts_at: PartsAt, index: int, ends: Ruler) -> tuple[Path, ...]:
+        return self.trials.executor.results([self._point(names, index, parts_at, ends)], len(ends.low))[0].runs
 
-    def _at(self, names: Sequence[str], at: int, place: Place, ends: Ruler) -> HybridRequest:
-        known = {0: tuple(ends.low), len(names) - 1: tuple(ends.high)}.get(at, ())
+    def _point(self, names: Sequence[str], index: int, parts_at: PartsAt, ends: Ruler) -> HybridRequest:
+        """The request for the hybrid at one point of a sequence."""
+        known = {0: tuple(ends.low), len(names) - 1: tuple(ends.high)}.get(index, ())
 
-        def make(context: Context) -> Parts:
-            return place(self.trials.parts(self.others, context), at, context)
+        def parts(context: Context) -> Parts:
+            return parts_at(self.trials.parts(self.others, context), index, context)
 
-        return HybridRequest((names[at],), lambda context: hybrid(make(context), context), known)
+        return HybridRequest((names[index],), lambda context: hybrid(parts(context), context), known)
 
     # -- the data -----------------------------------------------------------------------------------------------
 
     def _data(self) -> Iterator[Located]:
         """The files first, then the rows or the values of each guilty one."""
         inside = inside_data(self.factor, *self.trials.pair.workspaces)
-        for things in self._things(inside):
-            yield things
-            guilty = replace(inside, items=things.culprits.names)
-            for item in things.culprits.names if things.culprits.sufficient else ():
+        for group in self._items(inside):
+            yield group
+            guilty = replace(inside, items=group.culprits.names)
+            for item in group.culprits.names if group.culprits.sufficient else ():
                 both = both_files(self.factor, *self.trials.pair.workspaces, item)
                 if both is None:
                     continue
-                within = inside_rows(self.factor, *both, guilty) or inside_values(self.factor, *both, guilty)
-                items = within.items if within else ()
-                if within and (len(items) > 1 or (items and within.sides(items[0]) != (None, None))):
-                    yield from self._things(within)
+                content = inside_rows(self.factor, *both, guilty) or inside_values(self.factor, *both, guilty)
+                items = content.items if content else ()
+                if content and (len(items) > 1 or (items and content.sides(items[0]) != (None, None))):
+                    yield from self._items(content)
 
     # -- the environment ----------------------------------------------------------------------------------------
 
@@ -135,11 +146,11 @@ class Drill:
         inside = self._packages()
         if inside is None:
             return
-        for things in self._things(inside):
-            yield things
-            for group in things.culprits.groups:
-                if len(group) == 1:
-                    yield from self._releases(group[0], things)
+        for group in self._items(inside):
+            yield group
+            for names in group.culprits.groups:
+                if len(names) == 1:
+                    yield from self._releases(names[0], group)
 
     def _packages(self) -> Inside | None:
         a, b = (side.environment for side in self.trials.pair.workspaces)
@@ -151,21 +162,21 @@ class Drill:
     def _imported(self) -> frozenset[str]:
         return frozenset().union(*(imported_packages(side.code) for side in self.trials.pair.workspaces))
 
-    def _releases(self, name: str, things: CulpritGroup) -> Iterator[ChangePoint]:
-        """The release of a guilty package with which the change came, with the other guilty ones from B."""
+    def _releases(self, name: str, group: CulpritGroup) -> Iterator[ChangePoint]:
+        """The release of a guilty package with which the change came, with the other guilty packages from B."""
         a, b = (side.environment for side in self.trials.pair.workspaces)
         releases = releases_of(name, a, b, self.trials.context) if a.kind == "venv" else None
         if releases is None:
             return
-        guilty = frozenset(things.culprits.names)
+        guilty = frozenset(group.culprits.names)
 
-        def place(base: Parts, at: int, context: Context) -> Parts:
-            return releases.parts(base, guilty, at, context)
+        def parts_at(base: Parts, index: int, context: Context) -> Parts:
+            return releases.parts(base, guilty, index, context)
 
         names = [f"{name} {version}" for version in releases.versions]
-        change = self._walk(f"releases of {name}", names, place, self.ends)
-        whole = _is_whole(change, self._rest(names, place, change, self.ends))
-        before, after = (releases.versions[at] for at in (change.before, change.after))
+        change = self._bisect(f"releases of {name}", names, parts_at, self.ends)
+        whole = _is_whole(change, self._before(names, parts_at, change, self.ends))
+        before, after = (releases.versions[index] for index in (change.before, change.after))
         yield ChangePoint(self.factor, ("packages", name, "release"), before, after, change, whole)
 
     # -- the code -----------------------------------------------------------------------------------------------
@@ -175,51 +186,51 @@ class Drill:
         a, b = self.trials.pair.workspaces
         if a.code is None or b.code is None:
             return
-        way = way_between(*self.trials.pair.records, self.trials.context)
-        if way is None or len(way.commits) < 3:
-            if way and way.shortened:  # which of all commits it is, is news though it is the only one left
-                guilty = way.guilty(1)
-                yield ChangePoint(
-                    factors.CODE, ("commits",), *_ids(way, ONLY_STEP), ONLY_STEP, True, guilty.id, guilty.subject
-                )
-            yield from self._things(inside_code(a.code, b.code, factors.not_code(a, b)))
+        path = commits_between(*self.trials.pair.records, self.trials.context)
+        if path is not None and len(path.commits) > 2:
+            yield from self._commits(path)
             return
+        if path is not None and path.shortened:  # the only commit left: which of all commits that is, is worth saying
+            yield _commit_point(path, ONLY_STEP, whole=True)
+        yield from self._items(inside_code(a.code, b.code, factors.not_code(a, b)))
+
+    def _commits(self, path: CommitPath) -> Iterator[Located]:
         ends: Ruler | None = self.ends
-        names = way.names
+        names = path.names
         for _ in range(MOST_STEPS):
-            if ends is None or not ends.apart:
+            if ends is None or not ends.ends_differ:
                 return
-            change = self._walk("commits", names, way.parts, ends)
-            files = self._files(way, names, change, ends)
-            rest = self._rest(names, way.parts, change, ends)
-            whole = _is_whole(change, rest)
-            ids, guilty = _ids(way, change), way.guilty(change.after)
-            yield ChangePoint(factors.CODE, ("commits",), *ids, change, whole, guilty.id, guilty.subject)
+            change = self._bisect("commits", names, path.parts, ends)
+            files = self._files(path, names, change, ends)
+            before = self._before(names, path.parts, change, ends)
+            yield _commit_point(path, change, _is_whole(change, before))
             yield from files
-            ends = rest
+            ends = before
             names = names[: change.before + 1]
 
-    def _files(self, way: Way, names: list[str], change: Change, ends: Ruler) -> Iterator[CulpritGroup]:
-        """The files of one step."""
-        low, high = (self._runs(names, way.parts, at, ends) for at in (change.before, change.after))
+    def _files(self, path: CommitPath, names: list[str], change: Change, ends: Ruler) -> Iterator[CulpritGroup]:
+        """The guilty files of one commit."""
+        low, high = (self._runs(names, path.parts, index, ends) for index in (change.before, change.after))
         if change.exact and low and high:
-            before, after = (way.tree(at, self.trials.context) for at in (change.before, change.after))
-            where = f"commit {way.guilty(change.after).id[:SHORT]}"
+            before, after = (path.tree(index, self.trials.context) for index in (change.before, change.after))
+            where = f"commit {path.guilty(change.after).id[:SHORT]}"
             inside = inside_code(before, after, factors.not_code(*self.trials.pair.workspaces), where)
             between = self.trials.ruler_between(low, high)
-            if between.apart:
-                yield from self._things(inside, between)
+            if between.ends_differ:
+                yield from self._items(inside, between)
 
 
-def outcome_of(value: Value) -> Response:
-    """A hybrid's value as the searches take it."""
+def response_of(value: Value) -> Response:
+    """A hybrid's value as the searches need it."""
     return Response(None if value.score is None else value.reproduces, value.why, value.restores)
 
 
-def _is_whole(change: Change, rest: Ruler | None) -> bool:
-    """Whether all of the change came in one step: what is left of the way before it changes nothing."""
-    return change.exact and rest is not None and not rest.apart
+def _is_whole(change: Change, before: Ruler | None) -> bool:
+    """Whether all of the change came in one step: what is left of the sequence before it changes nothing."""
+    return change.exact and before is not None and not before.ends_differ
 
 
-def _ids(way: Way, change: Change) -> tuple[str, str]:
-    return way.commits[change.before].id, way.commits[change.after].id
+def _commit_point(path: CommitPath, change: Change, whole: bool) -> ChangePoint:
+    before, after = path.commits[change.before].id, path.commits[change.after].id
+    guilty = path.guilty(change.after)
+    return ChangePoint(factors.CODE, ("commits",), before, after, change, whole, guilty.id, guilty.subject)

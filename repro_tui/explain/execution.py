@@ -1,7 +1,7 @@
 """Runs hybrids: each is built, executed in the sandbox, and kept in the cache by the content of its parts.
 
-A mixture that was asked before, in this audit or in an earlier one, costs nothing. Everything that was asked is written
-to `explain/ledger.jsonl` in the audit's folder, and told as it happens.
+A hybrid that was run before, in this audit or in an earlier one, costs nothing. Every hybrid that was requested is
+written to `explain/ledger.jsonl` in the audit's folder, and emitted as an event.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from repro_tui.execute.choose import runner_for
 from repro_tui.explain.budget import Budget
@@ -24,18 +23,22 @@ from repro_tui.support.context import Context, ignore_events
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
 
-FORMAT = "1"
+FORMAT = "1"  # of an entry in the cache
 STEP = "explain"
-MOST_TOLD = 4
-_PASSING = ("timed-out", "out-of-memory")  # another day it may end otherwise: such a run is not kept
+MOST_NAMES = 4
+_TRANSIENT = ("timed-out", "out-of-memory")  # it may end differently next time: such a run is not cached
 
 
 @dataclass(frozen=True, slots=True)
 class HybridRequest:
-    """A hybrid to be run: what it has from B, in words, and how it is made. `known` are runs that there are already."""
+    """A hybrid to be run. `from_b` names what it has from B, for people; `build_workspace` rebuilds it.
+
+    `known` are runs that exist already. `build_workspace` raises Inconclusive or Refused where the parts do not fit
+    together.
+    """
 
     from_b: tuple[str, ...]
-    make: Callable[[Context], Workspace]
+    build_workspace: Callable[[Context], Workspace]
     known: tuple[Path, ...] = ()
 
 
@@ -49,7 +52,10 @@ class HybridResult:
 
 @dataclass(slots=True)
 class Executor:
-    """Runs hybrids within cores, memory and budget. `runs` counts those that were executed, `cached` the others."""
+    """Runs hybrids within cores, memory and budget.
+
+    `runs` counts the runs that were executed, and `cached` those that an earlier search had left in the cache.
+    """
 
     context: Context
     inputs: Path
@@ -57,46 +63,47 @@ class Executor:
     budget: Budget
     runs: int = 0
     cached: int = 0
-    _ended: dict[tuple[str, int], HybridResult] = field(default_factory=dict)
+    _results: dict[tuple[str, int], HybridResult] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.context.folder.mkdir(exist_ok=True, mode=0o700)
 
-    def outcomes(self, asked: Sequence[HybridRequest], wanted: int = 1) -> list[HybridResult]:
-        """What each of these yields in `wanted` runs, in their order, as many at once as there is room for.
+    def results(self, requests: Sequence[HybridRequest], runs: int = 1) -> list[HybridResult]:
+        """The results of these hybrids, each run `runs` times, in the order of the requests.
 
-        Raises Cancelled, and BudgetSpent where there is no budget for a run that has to be made.
+        As many run at the same time as cores and memory allow. Raises Cancelled, and BudgetSpent where the budget does
+        not allow a run that is not cached.
         """
-        with ThreadPoolExecutor(max(1, min(self.workers, len(asked)))) as pool:
-            futures = [pool.submit(self._outcome, one, wanted) for one in asked]
+        with ThreadPoolExecutor(max(1, min(self.workers, len(requests)))) as pool:
+            futures = [pool.submit(self._result, request, runs) for request in requests]
         return [future.result() for future in futures]
 
-    def _outcome(self, asked: HybridRequest, wanted: int) -> HybridResult:
-        if len(asked.known) >= wanted:
-            return HybridResult(asked.known[:wanted])
+    def _result(self, request: HybridRequest, runs: int) -> HybridResult:
+        if len(request.known) >= runs:
+            return HybridResult(request.known[:runs])
         try:
-            workspace = asked.make(replace(self.context, emit=ignore_events))
+            workspace = request.build_workspace(replace(self.context, emit=ignore_events))
         except (Inconclusive, Refused, OSError) as error:
-            return HybridResult(why=f"it cannot be built: {self._words(error)}")
-        found: list[Path] = []
-        for repetition in range(wanted):
-            outcome = self._once(workspace, repetition)
-            if outcome.why:
-                return outcome
-            found += outcome.runs
-        return HybridResult(tuple(found))
+            return HybridResult(why=f"it cannot be built: {self._safe(error)}")
+        predictions: list[Path] = []
+        for repetition in range(runs):
+            result = self._single_run(workspace, repetition)
+            if result.why:
+                return result
+            predictions += result.runs
+        return HybridResult(tuple(predictions))
 
-    def _once(self, workspace: Workspace, repetition: int) -> HybridResult:
-        """One run of a workspace: known already, from the cache, or made now."""
+    def _single_run(self, workspace: Workspace, repetition: int) -> HybridResult:
+        """One run of a workspace: known already, from the cache, or executed now."""
         key = (workspace.key, repetition)
         with self._lock:
-            known = self._ended.get(key)
-        if known is None:
-            known = self._from_cache(workspace, repetition)
+            result = self._results.get(key)
+        if result is None:
+            result = self._from_cache(workspace, repetition)
             with self._lock:
-                self._ended[key] = known
-        return known
+                self._results[key] = result
+        return result
 
     def _from_cache(self, workspace: Workspace, repetition: int) -> HybridResult:
         settings = self.context.settings
@@ -107,17 +114,17 @@ class Executor:
             folder, cached = self.context.cache.folder(
                 "hybrids", key, lambda folder: self._run(workspace, folder), self.context.cancel
             )
-        except _Passing as error:
+        except _TransientFailure as error:
             return HybridResult(why=str(error))
         with self._lock:
             self.cached += cached
-        told = json.loads((folder / "run.json").read_text("ascii"))
-        return HybridResult(why=told["why"]) if told["why"] else HybridResult((folder / "predictions.parquet",))
+        why = json.loads((folder / "run.json").read_text("ascii"))["why"]
+        return HybridResult(why=why) if why else HybridResult((folder / "predictions.parquet",))
 
     def _run(self, workspace: Workspace, folder: Path) -> None:
-        """Executes it once, and leaves what it wrote, or why it wrote nothing, in `folder`."""
+        """Executes the workspace once, and leaves its predictions, or why it has none, in `folder`."""
         with self._lock:
-            self.budget.take()
+            self.budget.spend_run()
             self.runs += 1
             number = self.runs
         context = replace(self.context, emit=ignore_events)
@@ -125,36 +132,36 @@ class Executor:
             runner = runner_for(workspace.environment.kind, context.settings, context)
             run = runner.run(workspace, self.inputs, number, context)
         except (Inconclusive, Refused, OSError) as error:
-            raise _Passing(f"it cannot be run: {self._words(error)}") from error
-        if run.status in _PASSING:
-            raise _Passing(run.what)
+            raise _TransientFailure(f"it cannot be run: {self._safe(error)}") from error
+        if run.status in _TRANSIENT:
+            raise _TransientFailure(run.what)
         if run.predictions:
             shutil.move(run.predictions, folder / "predictions.parquet")
         why = "" if run.status == "succeeded" else show(context.redactor.scrub(run.what), 300)
         (folder / "run.json").write_text(json.dumps({"why": why}), "ascii")
 
-    def _words(self, error: Exception) -> str:
+    def _safe(self, error: Exception) -> str:
         return show(self.context.redactor.scrub(str(error)), 300)
 
-    def progress(self, words: str) -> None:
-        """Tells what is being looked for now, with what is left of the budget."""
+    def progress(self, text: str) -> None:
+        """Emits what is being searched now, with what is left of the budget."""
         left = f", {self.budget.left} left" if self.budget.left else ""
-        self.context.emit(Event("step", step=STEP, status="progress", text=show(words, 300) + left))
+        self.context.emit(Event("step", step=STEP, status="progress", text=show(text, 300) + left))
 
-    def tell(self, stage: str, from_b: Sequence[str], told: str, **detail: Any) -> None:
-        """Writes one line of the ledger, and tells it to whoever watches."""
-        entry = {"stage": stage, "from_b": list(from_b), "told": told, "runs": self.runs, **detail}
+    def log_hybrid(self, stage: str, from_b: Sequence[str], summary: str, **measured: float | None) -> None:
+        """Writes one line of the ledger, and emits it as an event. `measured` are further fields of that line."""
+        entry = {"stage": stage, "from_b": list(from_b), "told": summary, "runs": self.runs, **measured}
         with self._lock, (self.context.folder / "ledger.jsonl").open("a", encoding="ascii") as ledger:
             ledger.write(json.dumps(entry) + "\n")
-        words = f"{stage}: B's {_short(from_b)}: {told}"
-        self.context.emit(Event("log", step=STEP, text=show(words, 500), detail={"ledger": entry}))
+        text = f"{stage}: B's {_short_list(from_b)}: {summary}"
+        self.context.emit(Event("log", step=STEP, text=show(text, 500), detail={"ledger": entry}))
 
 
-def _short(names: Sequence[str]) -> str:
-    """Some names, and how many more there are."""
-    shown = ", ".join(names[:MOST_TOLD]) or "nothing"
-    return f"{shown} and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else shown
+def _short_list(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(names[:MOST_NAMES]) or "nothing"
+    return f"{shown} and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else shown
 
 
-class _Passing(Exception):
-    """A run that failed in a way that need not be so the next time: it is not kept in the cache."""
+class _TransientFailure(Exception):
+    """A run that may succeed the next time: its failure is not cached."""

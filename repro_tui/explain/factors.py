@@ -1,4 +1,9 @@
-"""The factors of two workspaces: what differs between them, in pieces that can be taken from either side alone."""
+"""The factors of two workspaces: the parts in which they differ, each of which can be taken from either side.
+
+Two parts that cannot be exchanged independently are one factor: code inside an image belongs to the environment, and so
+do parameters inside an image. Packages of images are a factor of their own only where they can be exchanged
+(`packages_apart`). Files of the code tree that are parameters or data are compared as such, and not as code.
+"""
 
 from __future__ import annotations
 
@@ -21,52 +26,55 @@ from repro_tui.rebuild.hybrid import (
 CODE, PARAMETERS, MODEL, DATA, VARIABLES, PREDICT = "code", "parameters", "model", "data", "variables", "predict"
 ENVIRONMENT, PACKAGES, SYSTEM = "environment", "environment.packages", "environment.system"
 ORDER = (CODE, ENVIRONMENT, PACKAGES, SYSTEM, PARAMETERS, MODEL, DATA, VARIABLES, PREDICT)
-_MODEL_ENDINGS = frozenset(
+_MODEL_SUFFIXES = frozenset(
     ".joblib .pkl .pickle .onnx .pt .pth .safetensors .h5 .keras .pb .tflite .bst .ubj .cbm .gguf .skops".split()
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The names of what differs, and in words what cannot be taken apart."""
+    """The names of the factors in the order of `ORDER`, and notes on what could not be separated into two factors."""
 
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 def factors_of(a: Workspace, b: Workspace, packages_apart: bool = False) -> Factors:
-    """What differs between two workspaces. `packages_apart`: an image's packages can be taken without its system."""
-    found, notes = [], []
+    """What differs between two workspaces. `packages_apart`: the packages of images can be exchanged."""
+    names, notes = [], []
     in_image = a.code_in_image or b.code_in_image
     if in_image:
-        notes.append("the code is inside the image, so that code and environment are one factor")
+        notes.append("the code is inside the image, so code and environment are one factor")
     elif _code_differs(a, b):
-        found.append(CODE)
-    found += _environment(a.environment, b.environment, packages_apart)
+        names.append(CODE)
+    names += _environment(a.environment, b.environment, packages_apart)
     if a.parameters.unknown or b.parameters.unknown:
-        notes.append("the parameters are inside the image, so that they and the environment are one factor")
+        notes.append("the parameters are inside the image, so parameters and environment are one factor")
     elif not same_parameters(a.parameters, b.parameters):
-        found.append(PARAMETERS)
-    found += [name for name in (MODEL, DATA) if _digests(a, name) != _digests(b, name)]
+        names.append(PARAMETERS)
+    names += [name for name in (MODEL, DATA) if _digests(a, name) != _digests(b, name)]
     if recorded_variables(a.environment) != recorded_variables(b.environment):
-        found.append(VARIABLES)
-    if _asked(a) != _asked(b):
-        found.append(PREDICT)
-    return Factors(tuple(name for name in ORDER if name in found), tuple(notes))
+        names.append(VARIABLES)
+    if _predict_step(a) != _predict_step(b):
+        names.append(PREDICT)
+    return Factors(tuple(name for name in ORDER if name in names), tuple(notes))
 
 
-def _asked(workspace: Workspace) -> tuple[tuple[str, ...], Predict]:
-    """What is executed or asked; how long it may take makes no prediction."""
+def _predict_step(workspace: Workspace) -> tuple[tuple[str, ...], Predict]:
+    """What is executed or requested; the time limit does not affect predictions."""
     return workspace.command, replace(workspace.predict, timeout_s=0)
 
 
 def differing_names(a: Mapping[str, object], b: Mapping[str, object]) -> tuple[str, ...]:
-    """The names under which two mappings have other values, or only one has any."""
+    """The sorted names whose values differ between two mappings, or that only one of them has."""
     return tuple(sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name)))
 
 
 def accidental(a: Workspace, b: Workspace) -> tuple[str, ...]:
-    """The differing variables, where all that differ are hash seeds and numbers of threads, which should not matter."""
+    """The differing variables where all of them are hash seeds or numbers of threads; () where any other differs.
+
+    Neither should affect predictions: where they do, the predict step is nondeterministic.
+    """
     names = differing_names(*(recorded_variables(side.environment) for side in (a, b)))
     return names if all(name == "PYTHONHASHSEED" or name.endswith("_NUM_THREADS") for name in names) else ()
 
@@ -79,11 +87,11 @@ def _code_differs(a: Workspace, b: Workspace) -> bool:
 
 def not_code(a: Workspace, b: Workspace) -> frozenset[str]:
     """The files of the code trees that are parameters or data, and are compared as such."""
-    found = {place_of_parameters(side) for side in (a, b)}
+    paths = {place_of_parameters(side) for side in (a, b)}
     for side in (a, b):
         root = PurePosixPath(side.code.subdirectory if side.code else ".")
-        found |= {str(root / item.path / name) for item in side.data for name in item.files}
-    return frozenset(found - {""})
+        paths |= {str(root / item.path / name) for item in side.data for name in item.files}
+    return frozenset(paths - {""})
 
 
 def _environment(a: BuiltEnvironment, b: BuiltEnvironment, packages_apart: bool) -> list[str]:
@@ -102,7 +110,7 @@ def _contents(packages: Mapping[str, PythonPackage]) -> dict[str, tuple[str, str
 
 
 def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:
-    """What the environment runs as, without the variables that the record sets."""
+    """What identifies an environment: its content, working directory and own variables, not those of the record."""
     own = sorted(environment.image_variables.items())
     return (environment.key, environment.working_dir, *(f"{name}={value}" for name, value in own))
 
@@ -111,14 +119,14 @@ def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:
 
 
 def is_model(item: FetchedData) -> bool:
-    """Whether a data item is what was trained: it was fetched as a model, is named so, or has a model's ending."""
+    """Whether a data item is a trained model: "model" is in its path, or a file has the extension of a model."""
     path = PurePosixPath(item.path)
     names = [path, *(PurePosixPath(name) for name in item.files)]
-    return "model" in item.path.lower() or any(name.suffix.lower() in _MODEL_ENDINGS for name in names)
+    return "model" in item.path.lower() or any(name.suffix.lower() in _MODEL_SUFFIXES for name in names)
 
 
 def items_of(workspace: Workspace, factor: str) -> tuple[FetchedData, ...]:
-    """The data items of a factor: the models, or the rest."""
+    """The data items of a factor: those of `MODEL`, or those of `DATA`."""
     return tuple(item for item in workspace.data if is_model(item) == (factor == MODEL))
 
 
@@ -130,19 +138,20 @@ def _digests(workspace: Workspace, factor: str) -> dict[str, str]:
 
 
 def parts_of(a: Workspace, b: Workspace, from_b: frozenset[str]) -> Parts:
-    """The parts of the hybrid that has these factors as in B and the rest as in A.
+    """The parts of the hybrid that has these factors from B and the rest from A.
 
-    Where the packages of an image are a factor of their own, the environment here is that of the system's side.
+    Where the packages of an image are a factor of their own, the environment is that of the side of `SYSTEM`: the
+    packages are applied on top of it by `ImagePackages`.
     """
 
     def side(name: str) -> Workspace:
         return b if name in from_b else a
 
     environment = b if from_b & {ENVIRONMENT, SYSTEM} else a
-    tied = environment if a.code_in_image or b.code_in_image else side(CODE)
+    code = environment if a.code_in_image or b.code_in_image else side(CODE)
     unknown = a.parameters.unknown or b.parameters.unknown
     return Parts(
-        code=tied,
+        code=code,
         environment=environment.environment,
         variables=recorded_variables(side(VARIABLES).environment),
         parameters=(environment if unknown else side(PARAMETERS)).parameters,

@@ -1,4 +1,4 @@
-"""A and B of an audit that has been compared, as the search for a cause is handed them."""
+"""The input of the search for a cause: A and B of an audit whose predictions have been compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from repro_tui.model.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class AuditedPair:
-    """Records, workspaces and runs of both sides, and what the comparison of their predictions found."""
+    """Records, workspaces and runs of both sides (A, B), and the comparison of their predictions (`area`)."""
 
     records: tuple[Record, Record]
     workspaces: tuple[Workspace, Workspace]
@@ -28,7 +28,10 @@ class AuditedPair:
     settings: Settings
 
     def predictions(self, side: int) -> tuple[Path, ...]:
-        """The normalised predictions of one side's runs; of B's those first that are not A's first, as it drifts."""
+        """The normalised predictions of the runs of one side (0 for A, 1 for B).
+
+        Of B, runs whose output is that of A's first run come last: the first run of B has to show the drift.
+        """
         first = self.runs[0][0].output_sha256
         runs = sorted(self.runs[side], key=lambda run: side == 1 and run.output_sha256 == first)
         return tuple(Path(run.predictions) for run in runs)
@@ -40,42 +43,56 @@ class AuditedPair:
 
     @property
     def masked(self) -> bool:
-        """Whether differences that cancel each other are to be looked for: nothing drifts, and it was asked for."""
+        """Whether to search for differences that cancel each other: that was requested, and there is no drift.
+
+        It needs two sides that can be rebuilt and that repeat their predictions.
+        """
         same = self.area.verdict in SAME_VERDICTS - {"within-noise"}
         live = any(side.environment.kind == "endpoint" for side in self.workspaces)
         return self.settings.explain_masked and same and not live and not self.noisy
 
     @property
     def columns(self) -> tuple[ProjectedColumn, ...]:
-        """The output columns that can be measured, each with its rule."""
+        """The output columns that can be measured, each with the rule by which the comparison judged it."""
         a, b = (pq.read_schema(self.predictions(side)[0]) for side in (0, 1))
         validation = self.records[0].validation
-        found = []
+        columns = []
         for column in self.area.columns:
             if column.verdict == "not-comparable" or column.name not in a.names or column.name not in b.names:
                 continue
             if family(a.field(column.name).type) != family(b.field(column.name).type):
-                continue  # their values were brought together for the comparison, and hybrids may have either type
+                continue  # the comparison converted their values, and a hybrid may have either type
             kind: Kind = column.kind or "value"  # type: ignore[assignment]
             declared = validation.columns.get(column.name, ColumnRule())
             stored = ruling((a.field(column.name).type, b.field(column.name).type))
             rule = rule_for(column.name, stored, kind, declared, self.settings)
             judged = replace(rule, atol=column.atol or 0.0, rtol=column.rtol or 0.0)
-            found.append(ProjectedColumn(column.name, judged, exact=kind == "label"))
-        return tuple(found)
+            columns.append(ProjectedColumn(column.name, judged, exact=kind == "label"))
+        return tuple(columns)
 
 
 def nothing_to_explain(pair: AuditedPair) -> str:
-    """Why there is no drift whose cause could be looked for; "" where there is one."""
+    """Why there is no drift whose cause could be searched for; "" where there is one."""
     verdict = pair.area.verdict
     if verdict == "drift":
-        live = [side for side, one in zip("AB", pair.workspaces, strict=True) if one.environment.kind == "endpoint"]
-        return f"{' and '.join(live)} is a live endpoint, of which no part can be exchanged" if live else ""
+        return _live_endpoints(pair.workspaces)
     if verdict in SAME_VERDICTS - {"within-noise"}:
         return f"the predictions are the same ({verdict}): there is nothing to explain"
-    if verdict in ("within-noise", "undecided"):
+    if verdict == "within-noise":
         return (
-            f"each side differs from itself from run to run, and A from B no more than that ({verdict}): "
+            f"A and B differ no more than repeated runs of one side do ({verdict}): "
             "it is the predict step's own nondeterminism, and no factor is named"
         )
-    return "the predictions cannot be compared: no cause can be looked for"
+    if verdict == "undecided":
+        return (
+            "it is not known whether A and B differ by more than the predict step's own nondeterminism "
+            f"({verdict}), so no factor is named"
+        )
+    return "the predictions cannot be compared, so there is no drift to explain"
+
+
+def _live_endpoints(workspaces: tuple[Workspace, Workspace]) -> str:
+    live = [side for side, built in zip("AB", workspaces, strict=True) if built.environment.kind == "endpoint"]
+    if len(live) == 2:
+        return "A and B are live endpoints, whose parts cannot be exchanged"
+    return f"{live[0]} is a live endpoint, whose parts cannot be exchanged" if live else ""

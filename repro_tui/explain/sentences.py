@@ -1,18 +1,23 @@
-"""The cause in plain sentences, the most important first: what a tired person reads."""
+"""The cause in plain sentences, the most important first: what a tired person reads.
+
+Every sentence is backed by hybrids that were run: "reverting X restores A" only where B without X was run and is A, "X
+has no effect" only where no two hybrids that differ in X alone differ in their outputs. A share is the same number in
+every sentence.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from repro_tui.explain.coalitions import Coalition
 from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
-from repro_tui.explain.game import NOTHING, THRESHOLD, Attribution
+from repro_tui.explain.game import NEGLIGIBLE, THRESHOLD, Attribution
 from repro_tui.explain.lattice import Culprits
 from repro_tui.model.causes import Causes, Culprit
-from repro_tui.support.text import LEAST_PART, part, plural, show
+from repro_tui.support.text import LEAST_PART, join_names, part, plural, show
 
-WORDS = {
+FACTOR_NAMES = {
     CODE: "the code",
     ENVIRONMENT: "the environment",
     PACKAGES: "the Python packages",
@@ -26,126 +31,141 @@ WORDS = {
 MOST_NAMED = 4
 Named = tuple[Located, tuple[Culprit, ...]]
 _PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
-_PLURAL_WORDS = frozenset(WORDS[name] for name in _PLURAL)
-WHOLE = 0.9995  # what is told as 100.0 %
+_PLURAL_NAMES = frozenset(FACTOR_NAMES[name] for name in _PLURAL)
+WHOLE = 0.9995  # shown as 100.0 %
 
 
-def sentences(causes: Causes, attribution: Attribution, found: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
-    """What made the change, what inside of it, what restores A, and what stayed open."""
-    names = Names(causes.culprits)
-    yield from factors_told(attribution, names)
-    for one, culprits in found:
-        yield from _thing(one, culprits) if isinstance(one, CulpritGroup) else _step(one)
-    yield from _restores(causes, names)
-    yield from _open(causes, attribution)
+def sentences(causes: Causes, attribution: Attribution, named: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
+    """What made the change, which items inside it, what restores A, and what is unresolved."""
+    names = FactorNaming(causes.culprits)
+    yield from factor_sentences(attribution, names)
+    for located, culprits in named:
+        if isinstance(located, CulpritGroup):
+            yield from _group_sentences(located, culprits)
+        else:
+            yield _change_point_sentence(located)
+    yield from _reverting_sentences(causes, names)
+    yield from _open_sentences(causes, attribution)
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
 
 
-class Names:
-    """The factors in words; one in which a single thing is guilty is called by that. `plain`: by their own names."""
+class FactorNaming:
+    """How sentences name factors. A factor with a single guilty item is named by that item.
+
+    `plain`: factors are named as they are, as those of any function.
+    """
 
     def __init__(self, culprits: Sequence[Culprit] = (), *, plain: bool = False) -> None:
         self.culprits, self.plain = culprits, plain
 
     def factor(self, name: str) -> str:
         """A factor, for the middle of a sentence."""
-        inside = [one.path for one in self.culprits if one.factor == name]
+        inside = [culprit.path for culprit in self.culprits if culprit.factor == name]
         if inside and name in (PARAMETERS, MODEL, DATA, VARIABLES):
             first = inside[0]
-            if all(path[: len(first)] == first for path in inside):  # the others are inside of it
-                return thing(name, first)
-        return show(name, 80) if self.plain else WORDS.get(name, show(name, 80))
+            if all(path[: len(first)] == first for path in inside):  # all others are inside the first
+                return item_name(name, first)
+        return show(name, 80) if self.plain else FACTOR_NAMES.get(name, show(name, 80))
 
-    def listed(self, names: Sequence[str], word: str = "and") -> str:
+    def listed(self, factors: Sequence[str], conjunction: str = "and") -> str:
         """Several factors."""
-        return listed([self.factor(name) for name in names], word)
+        return _listed([self.factor(name) for name in factors], conjunction)
 
 
-def thing(factor: str, path: Sequence[str]) -> str:
-    """A thing inside a factor: parameters.boost, numpy, predict.py."""
+def item_name(factor: str, path: Sequence[str]) -> str:
+    """The name of an item inside a factor: parameters.boost, numpy, predict.py."""
     if factor in (PARAMETERS, VARIABLES):
         return show(".".join([factor, *path]) if factor == PARAMETERS else path[-1], 120)
     return show(path[-1], 120) if path != ("interpreter",) else "the interpreter"
 
 
-def listed(words: Sequence[str], word: str = "and") -> str:
-    """Words as a list in a sentence."""
-    if len(words) > MOST_NAMED:
-        words = [*words[: MOST_NAMED - 1], f"{len(words) - MOST_NAMED + 1} more"]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {word} {words[-1]}"
+def _listed(names: Sequence[str], conjunction: str = "and") -> str:
+    return join_names(names, conjunction, MOST_NAMED)
 
 
 # -- the factors ----------------------------------------------------------------------------------------------------
 
 
-def factors_told(attribution: Attribution, names: Names | None = None) -> Iterator[str]:
+def factor_sentences(attribution: Attribution, names: FactorNaming | None = None) -> Iterator[str]:
     """What each factor does, alone and together with others."""
-    names = names or Names()
-    either = [f for f in attribution.factors if _reproduces(attribution, f)]
+    names = names or FactorNaming()
+    either = [factor for factor in attribution.factors if _reproduces(attribution, factor)]
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
-        word = show(only, 80) if names.plain else WORDS[only]
-        yield f"Only {word} {'differ' if only in _PLURAL else 'differs'}: the cause is in there."
+        name = show(only, 80) if names.plain else FACTOR_NAMES[only]
+        yield f"Only {name} {'differ' if only in _PLURAL else 'differs'}, and must be the cause."
     elif len(either) > 1:
-        yield f"Either of {names.listed(either, 'or')} makes the whole change by itself."
-    elif not _all_in_one(attribution):
-        yield f"{_start('; '.join(_parts(attribution, names)))}."
-        yield from _rest(attribution, names)
+        quantifier = "Either" if len(either) == 2 else "Any one of"
+        yield f"{quantifier} {names.listed(either, 'or')} alone makes the whole change."
+    elif not _is_all_in_one(attribution):
+        if effects := list(_effects(attribution, names)):  # none where everything is within the noise
+            yield f"{_start('; '.join(effects))}."
+        yield from _minor_factors(attribution, names)
     for group in attribution.groups:
         if alone := [factor for factor in either if factor in group and len(either) == 1]:
-            yield from _beside(attribution, names, alone, group)
+            yield from _unknown_effects(attribution, names, alone[0], group)
             continue
         yield f"Not separable: {names.listed(group)} cannot be told apart ({_reason(attribution)})."
 
 
-def masked_told(moved: Mapping[str, float]) -> str:
-    """Which factors change the predictions alone, though together they do not."""
+def masked_sentence(moved: Mapping[str, float]) -> str:
+    """Which factors change the predictions alone, although together they do not.
+
+    `moved` has the share of the rows, 0 to 1, that each of these factors changes alone.
+    """
     if not moved:
         return "Nothing is masked: no factor changes the predictions when it alone is taken from B."
-    names = Names()
+    names = FactorNaming()
+    subject = _start(names.listed(list(moved)))
     rows = " and ".join(map(part, moved.values()))
     if len(moved) == 1:
-        return f"{_start(names.listed(list(moved)))} alone would change {rows} of the rows: the others take that back."
-    told = f"{_start(names.listed(list(moved)))} cancel each other: alone they change {rows} of the rows"
-    return f"{told}, together none."
+        return f"{subject} alone would change {rows} of the rows, but the other factors cancel that."
+    return f"{subject} cancel each other: alone they change {rows} of the rows, together none."
 
 
-def _all_in_one(attribution: Attribution) -> bool:
+def _is_all_in_one(attribution: Attribution) -> bool:
     return any(len(group) == len(attribution.factors) for group in attribution.groups)
 
 
-def _rest(attribution: Attribution, names: Names) -> Iterator[str]:
-    """The factors that do nothing, or too little to be told."""
-    apart = {factor for group in attribution.groups for factor in group}
-    told = apart.union(*attribution.dividends)
-    rest = [factor for factor in attribution.factors if factor not in told]
-    noise = attribution.threshold > THRESHOLD
-    idle = [factor for factor in rest if attribution.idle(factor) and not noise]
-    still = [factor for factor in rest if abs(attribution.shares[factor]) <= NOTHING and factor not in idle]
-    aside = [factor for factor in still if factor in attribution.smallest]
-    beside = [factor for factor in rest if factor not in (*idle, *aside)]
-    more = [factor for factor in beside if abs(attribution.shares[factor]) >= THRESHOLD and not noise]
-    little = [factor for factor in beside if factor not in more]
-    if aside:
-        yield f"B needs {names.listed(aside)} as well: otherwise rows move that are the same in A and B."
-    for factor in more:
-        yield f"{_start(names.factor(factor))} explains {part(attribution.shares[factor])}, with others."
-    if little:
+def _minor_factors(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
+    """The factors without an effect of their own that counts: needed by B, small, or without any effect."""
+    grouped = {factor for group in attribution.groups for factor in group}
+    reported = grouped.union(*attribution.dividends)
+    rest = [factor for factor in attribution.factors if factor not in reported]
+    noisy = attribution.threshold > THRESHOLD
+    idle = [factor for factor in rest if attribution.idle(factor) and not noisy]
+    negligible = [factor for factor in rest if abs(attribution.shares[factor]) <= NEGLIGIBLE and factor not in idle]
+    needed = [factor for factor in negligible if factor in attribution.smallest]
+    small = [factor for factor in rest if factor not in (*idle, *needed)]
+    joint = [factor for factor in small if abs(attribution.shares[factor]) >= THRESHOLD and not noisy]
+    if needed:
+        it = "it" if len(needed) == 1 and names.factor(needed[0]) not in _PLURAL_NAMES else "them"
+        yield f"B also needs {names.listed(needed)}: without {it}, rows change that are the same in A and B."
+    for factor in joint:
+        yield f"{_explain([factor], names)} {part(attribution.shares[factor])} in combination with others."
+    if little := [factor for factor in small if factor not in joint]:
         least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
-        much = "nothing that stands out from the noise" if noise else f"less than {'0.01' if least else '1'} %"
-        many = len(little) > 1 or names.factor(little[0]) in _PLURAL_WORDS
-        yield f"{_start(names.listed(little))} {'explain' if many else 'explains'} {much}."
+        much = "nothing that can be distinguished from noise" if noisy else f"less than {'0.01' if least else '1'} %"
+        yield f"{_explain(little, names)} {much}."
     if idle:
-        yield f"{_start(names.listed(idle))} {_do(idle)} nothing to it."
+        yield f"{_start(names.listed(idle))} {'have' if _is_plural(idle, names) else 'has'} no effect."
 
 
-def _beside(attribution: Attribution, names: Names, alone: Sequence[str], group: Sequence[str]) -> Iterator[str]:
-    """Factors that make the whole change by themselves, beside others of which that could not be tried."""
-    yield f"B is reproduced by {names.listed(alone, 'or')} alone."
+def _explain(factors: Sequence[str], names: FactorNaming) -> str:
+    return f"{_start(names.listed(factors))} {'explain' if _is_plural(factors, names) else 'explains'}"
+
+
+def _is_plural(factors: Sequence[str], names: FactorNaming) -> bool:
+    return len(factors) > 1 or names.factor(factors[0]) in _PLURAL_NAMES
+
+
+def _unknown_effects(attribution: Attribution, names: FactorNaming, alone: str, group: Sequence[str]) -> Iterator[str]:
+    """A factor that makes the whole change by itself, in a group with others whose own effect could not be tried."""
+    yield f"{_start(names.factor(alone))} alone {'reproduce' if _is_plural([alone], names) else 'reproduces'} B."
     for factor in group:
         if (value := attribution.values.get(frozenset({factor}))) and value.score is None:
-            why = _briefly(value.why)
-            yield f"The effect of {names.factor(factor)} alone is not known: it could not be run ({why})."
+            why = _brief(value.why)
+            yield f"The effect of {names.factor(factor)} alone is not known: that hybrid could not be run ({why})."
 
 
 def _reproduces(attribution: Attribution, factor: str) -> bool:
@@ -155,145 +175,139 @@ def _reproduces(attribution: Attribution, factor: str) -> bool:
 
 def _reason(attribution: Attribution) -> str:
     reasons = list(dict.fromkeys(attribution.unresolved.values()))
-    return _briefly(reasons[0]) if reasons else "the budget ended before"
+    return _brief(reasons[0]) if reasons else "the budget was spent before that"
 
 
-def _briefly(why: str) -> str:
-    """Why a hybrid is unresolved: of a program's last words the last, which says what went wrong."""
-    head, mark, words = why.partition("its last words: ")
-    return show(f"{head}{mark}{words.rpartition('; ')[2]}" if mark else why, 200)
+def _brief(why: str) -> str:
+    """Why a hybrid is unresolved; of the last lines of a program only the very last, which says what went wrong."""
+    head, mark, lines = why.partition("its last words: ")
+    return show(f"{head}{mark}{lines.rpartition('; ')[2]}" if mark else why, 200)
 
 
-def _parts(attribution: Attribution, names: Names) -> Iterator[str]:
-    """What each factor does, the largest first, then what needs several together.
+def _effects(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
+    """What each factor does, the largest effect first, and what several factors do together.
 
-    A factor that does something by itself is told with its share, the one number that it has everywhere, in which a
-    part of what it does with others is.
+    A factor with an effect of its own is given with its share, which includes its part of what it does with others: a
+    factor has the same number wherever it is named. A coalition is given with its dividend.
     """
-    told = {
-        chosen: dividend if len(chosen) > 1 else attribution.shares[min(chosen)]
-        for chosen, dividend in attribution.dividends.items()
+    effects = {
+        coalition: dividend if len(coalition) > 1 else attribution.shares[min(coalition)]
+        for coalition, dividend in attribution.dividends.items()
     }
-    ranked = sorted(told.items(), key=lambda item: (-abs(item[1]), len(item[0]), sorted(item[0])))
-    for chosen, value in ranked[:MOST_NAMED]:
-        of = names.listed([name for name in attribution.factors if name in chosen])
-        several = len(chosen) > 1
-        inseparable = any(set(chosen) <= set(group) for group in attribution.groups)
-        alone = [attribution.dividends.get(frozenset({name}), 0.0) for name in chosen]
-        if value < 0 and len(chosen) == 2 and -value <= min(alone) + NOTHING:
-            yield f"{of} do the same in {_share(value)} of the change"
-        elif value < 0:
-            yield f"{of} {_takes(several and not inseparable, several or of in _PLURAL_WORDS)} back {_share(value)}"
-        elif several and not inseparable:
-            yield f"{_share(value)} of the change needs {of} together"
-        else:
-            yield f"{of} {'explain' if several or of in _PLURAL_WORDS else 'explains'} {_share(value)}{_of(value)}"
+    ranked = sorted(effects.items(), key=lambda item: (-abs(item[1]), len(item[0]), sorted(item[0])))
+    yield from (_effect_clause(attribution, names, *entry) for entry in ranked[:MOST_NAMED])
     if more := ranked[MOST_NAMED:]:
-        yield f"and {plural(len(more), 'smaller part')}"
+        yield f"and {plural(len(more), 'smaller effect')}"
 
 
-def _takes(together: bool, plural: bool) -> str:
-    return "together take" if together else "take" if plural else "takes"
+def _effect_clause(attribution: Attribution, names: FactorNaming, coalition: Coalition, effect: float) -> str:
+    members = [name for name in attribution.factors if name in coalition]
+    subject, are_several = names.listed(members), _is_plural(members, names)
+    joint = len(members) > 1 and not any(coalition <= set(group) for group in attribution.groups)
+    alone = [attribution.dividends.get(frozenset({name}), 0.0) for name in members]
+    if effect < 0 and len(members) == 2 and -effect <= min(alone) + NEGLIGIBLE:
+        return f"{subject} overlap in {_share(effect)} of the change"
+    if effect < 0:
+        verb = f"{'together ' if joint else ''}{'offset' if are_several else 'offsets'}"
+        return f"{subject} {verb} {_share(effect)}{_of_change(effect)}"
+    if joint:
+        return f"{_share(effect)} of the change needs {subject} together"
+    return f"{subject} {'explain' if are_several else 'explains'} {_share(effect)}{_of_change(effect)}"
 
 
-def _share(value: float) -> str:
-    return "all" if WHOLE <= abs(value) <= 2 - WHOLE else part(value)
+def _share(effect: float) -> str:
+    return "all" if WHOLE <= abs(effect) <= 2 - WHOLE else part(effect)
 
 
-def _of(value: float) -> str:
-    return " of the change" if _share(value) == "all" else ""
+def _of_change(effect: float) -> str:
+    return " of the change" if _share(effect) == "all" else ""
 
 
-def _do(names: Sequence[str]) -> str:
-    return "do" if len(names) > 1 or names[0] in _PLURAL else "does"
+# -- inside the factors ---------------------------------------------------------------------------------------------
 
 
-# -- inside them ----------------------------------------------------------------------------------------------------
-
-
-def _thing(one: CulpritGroup, guilty: Sequence[Culprit]) -> Iterator[str]:
-    inside, culprits = one.inside, one.culprits
-    factor, several = inside.where or WORDS[inside.factor], len(inside.items)
-    told = [_changed(culprit) for culprit in guilty]
-    if not told:
-        yield f"What inside {factor} makes the change was not found."
+def _group_sentences(located: CulpritGroup, guilty: Sequence[Culprit]) -> Iterator[str]:
+    inside, culprits = located.inside, located.culprits
+    factor, count = inside.where or FACTOR_NAMES[inside.factor], len(inside.items)
+    names = [_with_values(culprit) for culprit in guilty]
+    if not names:
+        yield f"The cause inside {factor} was not found."
         return
-    if several == 1:
-        yield f"In {factor} only one thing differs: {told[0]}."
-    elif not culprits.separable:
-        yield f"Of {several} differing things in {factor}, {listed(told)} are guilty, and not separable."
-    elif len(told) == 1:
-        yield f"Of {several} differing things in {factor}, {told[0]} makes the change by itself."
+    if count == 1:
+        yield f"Only one item differs in {factor}: {names[0]}."
     else:
-        together = "together" if culprits.sufficient else "among others"
-        yield f"Of {several} differing things in {factor}, {listed(told)} make the change {together}."
-    for other in culprits.alternatives:
-        apart = listed([thing(inside.factor, inside.path(name)) for name in other])
-        yield _instead(apart, len(other), len(told))
+        yield f"Of {count} differing items in {factor}, {_culprit_clause(_listed(names), len(names), culprits)}"
+    for alternative in culprits.alternatives:
+        items = _listed([item_name(inside.factor, inside.path(name)) for name in alternative])
+        yield _alternative_sentence(items, len(alternative), len(names))
 
 
-def _instead(names: str, count: int, without: int) -> str:
-    return f"So {'does' if count == 1 else 'do'} {names}, without {'it' if without == 1 else 'these'}."
+def _culprit_clause(names: str, count: int, culprits: Culprits) -> str:
+    """What the culprits do. That they make the change is said only where a run of just these has shown it."""
+    apart = "" if culprits.separable else ", but are not separable"
+    if apart and any(len(group) == 1 for group in culprits.groups):
+        apart = ", but not all of them are separable"
+    if not culprits.sufficient:
+        return f"{names} {'is' if count == 1 else 'are'} at least part of the cause{apart}."
+    return f"{names} {'alone makes' if count == 1 else 'together make'} the change{apart}."
 
 
-def _changed(culprit: Culprit) -> str:
-    """A guilty thing with what each side has of it."""
-    name, path, a, b = thing(culprit.factor, culprit.path), culprit.path, culprit.a, culprit.b
+def _alternative_sentence(names: str, count: int, without: int) -> str:
+    return f"Without {'it' if without == 1 else 'them'}, {names} also {'makes' if count == 1 else 'make'} the change."
+
+
+def _with_values(culprit: Culprit) -> str:
+    """A culprit with its value on each side."""
+    name, path, a, b = item_name(culprit.factor, culprit.path), culprit.path, culprit.a, culprit.b
     if path[0] == "files" and len(path) == 3 and a is b is None:
         return name
     if path[0] == "files" and len(path) < 3:
-        return f"{name} (only {'B' if a is None else 'A'} has it)" if a is None or b is None else name
+        return f"{name} (only in {'B' if a is None else 'A'})" if a is None or b is None else name
     if a is None or b is None:
-        return f"{name} (only {'B' if a is None else 'A'} has it: {show(str(b if a is None else a), 60)})"
+        return f"{name} (only in {'B' if a is None else 'A'}: {show(str(b if a is None else a), 60)})"
     return f"{name} ({show(str(a), 60)} in A, {show(str(b), 60)} in B)"
 
 
-def culprits_told(found: Culprits, several: int) -> Iterator[str]:
-    """Which of several factors are guilty, by their own names."""
-    plain = Names(plain=True)
-    names = plain.listed(found.names) if found.names else ""
-    if not names:
+def culprit_sentences(culprits: Culprits, count: int) -> Iterator[str]:
+    """Which of `count` differing factors of a function are guilty, by their own names."""
+    plain = FactorNaming(plain=True)
+    if culprits.names:
+        names = plain.listed(culprits.names)
+        yield f"Of {count} differing factors, {_culprit_clause(names, len(culprits.names), culprits)}"
+    else:
         yield "No guilty factor was found."
-    elif not found.separable:
-        yield f"Of {several} differing factors, {names} are guilty, and not all of them separable."
-    elif len(found.names) == 1:
-        yield f"Of {several} differing factors, {names} makes the change by itself."
+    for alternative in culprits.alternatives:
+        yield _alternative_sentence(plain.listed(alternative), len(alternative), len(culprits.names))
+    if culprits.restoring:
+        yield f"Reverting {plain.listed(sorted(culprits.restoring), 'or')} alone restores A."
+
+
+def _change_point_sentence(point: ChangePoint) -> str:
+    change = point.change
+    if point.path[0] == "packages":
+        subject, a, b = show(point.path[1], 80), show(point.a, 60), show(point.b, 60)
+        exact, between, noun = f"in release {b}", f"between releases {a} and {b}", "release"
     else:
-        how = "together" if found.sufficient else "in part"
-        yield f"Of {several} differing factors, {names} make the change {how}."
-    for other in found.alternatives:
-        yield _instead(plain.listed(other), len(other), len(found.names))
-    if found.restoring:
-        yield f"Reverting {plain.listed(sorted(found.restoring), 'or')} alone restores A."
+        subject, a, b = "the code", show(point.a, 60)[:12], show(point.b, 60)[:12]
+        exact = f"by commit {show(point.guilty, 60)[:12]} ({show(point.subject, 120)})"
+        between, noun = f"between commits {a} and {b}", "commit"
+    skipped = f": {plural(len(change.skipped), noun)} in between could not be tested" if change.skipped else ""
+    return f"The effect of {subject} was introduced {exact if change.exact else between + skipped}."
 
 
-def _step(one: ChangePoint) -> Iterator[str]:
-    if one.path[0] == "packages":
-        name = show(one.path[1], 80)
-        between = f"between releases {show(one.a, 60)} and {show(one.b, 60)}"
-        came = f"with release {show(one.b, 60)}" if one.change.exact else between
-        yield f"The change of {name} came {came}."
-    elif one.change.exact:
-        yield f"The change of the code came with commit {show(one.guilty, 60)[:12]} ({show(one.subject, 120)})."
-    else:
-        skipped = plural(len(one.change.skipped), "commit")
-        where = f"between commits {show(one.a, 60)[:12]} and {show(one.b, 60)[:12]}"
-        yield f"The change of the code came {where}: {skipped} in between could not be tried."
+# -- what restores A, what is unresolved ----------------------------------------------------------------------------
 
 
-# -- what restores A, what stayed open ------------------------------------------------------------------------------
-
-
-def _restores(causes: Causes, names: Names) -> Iterator[str]:
-    alone = [one for one in causes.culprits if one.alone]
+def _reverting_sentences(causes: Causes, names: FactorNaming) -> Iterator[str]:
+    alone = [culprit for culprit in causes.culprits if culprit.alone]
     if alone:
-        told = [f"{thing(one.factor, one.path)} from {_value(one.b)} to {_value(one.a)}" for one in alone]
-        yield f"Reverting {listed(told, 'or')} alone restores A."
+        reverted = [f"{item_name(c.factor, c.path)} from {_value(c.b)} to {_value(c.a)}" for c in alone]
+        yield f"Reverting {_listed(reverted, 'or')} alone restores A."
     elif len(causes.factors) > 1:
-        yield from restores_told(causes.restores, names)
+        yield from restoring_sentences(causes.restores, names)
 
 
-def restores_told(restores: Sequence[Sequence[str]], names: Names) -> Iterator[str]:
+def restoring_sentences(restores: Sequence[Sequence[str]], names: FactorNaming) -> Iterator[str]:
     """Which factors restore A when they are reverted: one alone, or several together."""
     single = [group[0] for group in restores if len(group) == 1]
     if single:
@@ -302,18 +316,18 @@ def restores_told(restores: Sequence[Sequence[str]], names: Names) -> Iterator[s
         yield f"Reverting {names.listed(group)} together restores A."
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return "absent" if value is None else show(str(value), 60)
 
 
-def _open(causes: Causes, attribution: Attribution) -> Iterator[str]:
-    if causes.unresolved:
-        count = plural(len(causes.unresolved), "mixture")
-        yield f"{count} could not be built or run, such as that with B's {listed(list(causes.unresolved[0].from_b))}."
+def _open_sentences(causes: Causes, attribution: Attribution) -> Iterator[str]:
+    if count := len(causes.unresolved):
+        example = f"the one with B's {_listed(list(causes.unresolved[0].from_b))}"
+        yield f"{plural(count, 'mixture')} could not be built or run{': ' if count == 1 else ', such as '}{example}."
     if causes.budget_spent:
-        yield f"The budget was spent after {plural(causes.runs, 'run')}: this is the best answer so far."
+        yield f"The budget was spent after {plural(causes.runs, 'run')}; this is the best answer so far."
 
 
 def _start(text: str) -> str:
-    """A sentence begins with a capital, but a name stays what it is."""
+    """The start of a sentence has a capital, but a name keeps its own spelling."""
     return text[:1].upper() + text[1:] if text.startswith(("the ", "all ")) else text

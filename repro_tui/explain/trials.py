@@ -1,7 +1,8 @@
-"""Trials: hybrids of A and B that are run, and what their outputs say of the change.
+"""Trials: hybrids of A and B that are run, and what their outputs show of the change.
 
-Every level of the search asks here: the factors, the things inside one, the points of a way. What differs is of which
-parts a hybrid is made, and between which ends its outputs are measured.
+Every level of the search requests its hybrids here: the factors, the items inside one factor, the points of a sequence
+of commits or releases. The levels differ only in the parts of which a hybrid consists, and in the ends between which
+its outputs are measured.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from repro_tui.support.text import part, signed_part
 class Trials:
     """The hybrids of one pair. `images`: the two sides' images, where their packages can be exchanged.
 
-    `ruler` measures the way from A to B; it is replaced by a finer one where noise wants more runs (`steady`).
+    `ruler` measures from A to B; `refine_ruler` replaces it where noise needs more runs of both.
     """
 
     pair: AuditedPair
@@ -39,68 +40,77 @@ class Trials:
     def __post_init__(self) -> None:
         self.ruler = self.ruler_between(self.pair.predictions(0), self.pair.predictions(1))
 
-    def steady(self) -> None:
-        """Runs A and B more often where their own runs scatter so much that no hybrid could be told from them."""
-        if self.ruler.noisy and self.ruler.width(REPEATS[-1]) > NEAR_IN_NOISE and len(self.ruler.low) < REPEATS[-1]:
-            ends = [self.asked(frozenset()), self.asked(frozenset(self.factors.names))]
-            low, high = self.executor.outcomes(ends, REPEATS[-1])
-            if not low.why and not high.why:
-                self.ruler = self.ruler_between(low.runs, high.runs)
-
-    def asked(self, from_b: frozenset[str]) -> HybridRequest:
-        """The hybrid that has these factors from B."""
-        known = {frozenset(): 0, frozenset(self.factors.names): 1}
-        runs = self.pair.predictions(known[from_b]) if from_b in known else ()
-        return HybridRequest(
-            tuple(n for n in self.factors.names if n in from_b), lambda c: hybrid(self.parts(from_b, c), c), runs
+    def refine_ruler(self) -> None:
+        """Runs A and B more often where their runs scatter so much that no hybrid could be distinguished from them."""
+        ruler, most = self.ruler, REPEATS[-1]
+        if not ruler.noisy or ruler.half_width(most) <= NEAR_IN_NOISE or len(ruler.low) >= most:
+            return
+        low, high = self.executor.results(
+            [self.request(frozenset()), self.request(frozenset(self.factors.names))], most
         )
+        if not low.why and not high.why:
+            self.ruler = self.ruler_between(low.runs, high.runs)
+
+    def request(self, from_b: frozenset[str]) -> HybridRequest:
+        """The request for the hybrid that has these factors from B."""
+        sides = {frozenset(): 0, frozenset(self.factors.names): 1}
+        known = self.pair.predictions(sides[from_b]) if from_b in sides else ()
+        names = tuple(name for name in self.factors.names if name in from_b)
+        return HybridRequest(names, lambda context: hybrid(self.parts(from_b, context), context), known)
 
     def parts(self, from_b: frozenset[str], context: Context) -> Parts:
-        """The parts of that hybrid."""
+        """The parts of the hybrid that has these factors from B."""
         parts = parts_of(*self.pair.workspaces, from_b)
-        return replace(parts, environment=self.images.chosen(from_b, context)) if self.images else parts
+        return replace(parts, environment=self.images.for_factors(from_b, context)) if self.images else parts
 
-    def values(self, stage: str, asked: Sequence[HybridRequest], ruler: Ruler) -> list[Value]:
-        """The values of hybrids between the ruler's ends: more runs where noise leaves one of them open."""
-        found = repeated(asked, ruler, self.executor.outcomes)
-        for one, value in zip(asked, found, strict=True):
-            self.executor.tell(stage, one.from_b, told(value), score=value.score, rows_as_b=value.rows_as_b)
-        return found
+    def values(self, stage: str, requests: Sequence[HybridRequest], ruler: Ruler) -> list[Value]:
+        """The values of hybrids between the ruler's ends, each written to the ledger. Raises BudgetSpent, Cancelled."""
+        values = repeated(requests, ruler, self.executor.results)
+        for request, value in zip(requests, values, strict=True):
+            summary = describe_value(value)
+            self.executor.log_hybrid(stage, request.from_b, summary, score=value.score, rows_as_b=value.rows_as_b)
+        return values
 
     def ruler_between(self, low: Sequence[Path], high: Sequence[Path]) -> Ruler:
-        """The way from some runs to others."""
+        """A ruler from the runs of one end to those of another."""
         return Ruler(low, high, self.pair.area.key, self.pair.columns, self.context, self.pair.noisy)
 
     def ends(self, factor: str, others: frozenset[str]) -> Ruler | None:
-        """The way from a hybrid without this factor of B to the one with it; None where one of them does not run."""
-        wanted = REPEATS[1] if self.pair.noisy else 1
-        low, high = self.executor.outcomes([self.asked(others), self.asked(others | {factor})], wanted)
+        """The ruler from the hybrid with the factors `others` from B to that with `factor` as well.
+
+        None where one of the two does not run.
+        """
+        runs = REPEATS[1] if self.pair.noisy else 1
+        low, high = self.executor.results([self.request(others), self.request(others | {factor})], runs)
         return None if low.why or high.why else self.ruler_between(low.runs, high.runs)
 
 
 def repeated(
-    asked: Sequence[HybridRequest],
+    requests: Sequence[HybridRequest],
     ruler: Ruler,
-    outcomes: Callable[[Sequence[HybridRequest], int], Sequence[HybridResult]],
+    results: Callable[[Sequence[HybridRequest], int], Sequence[HybridResult]],
 ) -> list[Value]:
-    """The values of hybrids: of one run each, or where runs are noisy of 2, 5 or 10, as many as it takes to be sure."""
+    """The values of hybrids: of one run each, or where runs are noisy of 2, 5 or 10, until they are settled."""
     if not ruler.noisy:
-        return [_value(outcome, ruler) for outcome in outcomes(asked, 1)]
-    found = [_value(outcome, ruler) for outcome in outcomes(asked, REPEATS[0])]
-    for before, wanted in pairwise(REPEATS):
-        again = [at for at, value in enumerate(found) if not ruler.clear(value, before)]
-        measured = outcomes([asked[at] for at in again], wanted) if again else ()
-        for at, outcome in zip(again, measured, strict=True):
-            found[at] = _value(outcome, ruler)
-    return found
+        return [_value(result, ruler) for result in results(requests, 1)]
+    values = [_value(result, ruler) for result in results(requests, REPEATS[0])]
+    for before, runs in pairwise(REPEATS):
+        unsettled = [index for index, value in enumerate(values) if not ruler.is_settled(value, before)]
+        repeats = results([requests[index] for index in unsettled], runs) if unsettled else ()
+        for index, result in zip(unsettled, repeats, strict=True):
+            values[index] = _value(result, ruler)
+    return values
 
 
-def _value(outcome: HybridResult, ruler: Ruler) -> Value:
-    return Value(None, outcome.why) if outcome.why else ruler.value(outcome.runs)
+def _value(result: HybridResult, ruler: Ruler) -> Value:
+    return Value(None, result.why) if result.why else ruler.value(result.runs)
 
 
-def told(value: Value) -> str:
-    """A value in words, for the ledger."""
+def describe_value(value: Value) -> str:
+    """A value as the ledger describes it.
+
+    What follows the last ", " says which side the outputs match: the interface shows only that in a narrow column.
+    """
     if value.score is None:
         return f"unresolved: {value.why}"
     end = "is B" if value.reproduces else "is A" if value.restores else "is neither"

@@ -1,4 +1,19 @@
-"""Where on a way the change comes: commits or releases in their order, bisected as `git bisect` does it."""
+"""Where in a sequence the change comes: commits or releases in their order, bisected as `git bisect` does it.
+
+The points of the sequence are numbered from 0, which is A, to the last, which is B. The answer is the last index at
+which the state turns from "not B" to "B", and after which every point that was tried is B.
+
+A sequence may turn to B more than once, where a change was made, undone and made again. A plain bisection finds any of
+these turns. So the points after it are probed from the end backwards, in steps that double (1, 2, 4, ...); where one of
+them is not B, the bisection is repeated from there.
+
+Points that cannot be tried are skipped; where only such points are left, the answer is a range.
+
+Cost: about log2(n) tests for a bisection and log2(n) for the probes after it.
+
+Example: A . . . B with the states A A B A B: a bisection tests index 2 (B), then 1 (not B), and would answer 2. The
+probe at index 3 is not B, so the turn is at index 4.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +28,10 @@ Test = Callable[[Sequence[int]], Sequence[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change came between these two points of the way. `exact`: they are neighbours.
+    """The change came between the points with the indices `before` and `after`.
 
-    `skipped` are the points between them that could not be tried; `complete` is False where the budget ended.
+    `skipped` are the points between them that could not be tried; `runs` counts the points that were requested;
+    `complete` is False where the budget ended.
     """
 
     before: int
@@ -26,23 +42,21 @@ class Change:
 
     @property
     def exact(self) -> bool:
-        """Whether it is known between which two neighbours it came."""
+        """Whether the two points are neighbours."""
         return self.after - self.before == 1
 
 
 def last_change(points: int, test: Test, watch: Callable[[int], None] = lambda possible: None) -> Change:
-    """Bisects a way of that many points, of which the first is A and the last is B: these are never tried.
+    """Bisects a sequence of that many points, the first of which is A and the last is B; these two are never tested.
 
-    A way may come to B more than once, where a change was undone and made again: what makes the last point B is the
-    last time. So what lies behind a found change is looked at too, from the end in ever longer steps. Points that
-    cannot be tried are skipped; where only such are left, the answer is a range. `watch` is told how many steps can
-    still be the one.
+    `test` is called with indices, and may raise BudgetSpent: the answer is then the range that is known so far. `watch`
+    is called with the number of steps that can still be the change.
     """
-    return _Walk(points, test, watch).change()
+    return _Bisection(points, test, watch).change()
 
 
 @dataclass(slots=True)
-class _Walk:
+class _Bisection:
     points: int
     test: Test
     watch: Callable[[int], None]
@@ -55,35 +69,36 @@ class _Walk:
         try:
             self._bisect()
             while (undone := self._undone()) is not None:
-                later = (at for at, state in self.known.items() if state and at > undone)
+                later = (index for index, state in self.known.items() if state and index > undone)
                 self.low, self.high = undone, min(later, default=self.points - 1)
                 self._bisect()
             complete = True
         except BudgetSpent:
             complete = False
-        skipped = sorted(at for at, state in self.known.items() if state is None and self.low < at < self.high)
+        skipped = sorted(index for index, state in self.known.items() if state is None and self.low < index < self.high)
         return Change(self.low, self.high, tuple(skipped), len(self.known), complete)
 
-    def _state(self, at: int) -> bool | None:
-        if at not in self.known:
-            self.known[at] = self.test([at])[0].state
-        return self.known[at]
+    def _state(self, index: int) -> bool | None:
+        if index not in self.known:
+            self.known[index] = self.test([index])[0].state
+        return self.known[index]
 
     def _bisect(self) -> None:
-        while found := [at for at in range(self.low + 1, self.high) if self.known.get(at, False) is not None]:
+        """Narrows the range; points that are known to have no answer are passed over."""
+        while inner := [i for i in range(self.low + 1, self.high) if self.known.get(i, False) is not None]:
             self.watch(self.high - self.low)
-            at = min(found, key=lambda place: (abs(2 * place - self.low - self.high), place))
-            state = self._state(at)
+            middle = min(inner, key=lambda index: (abs(2 * index - self.low - self.high), index))
+            state = self._state(middle)
             if state:
-                self.high = at
+                self.high = middle
             elif state is False:
-                self.low = at
+                self.low = middle
 
     def _undone(self) -> int | None:
-        """A point behind the change that is not B; None where none of those looked at is one."""
+        """A point after the change that is not B; None where no probe shows one."""
         step = 1
-        while (at := self.points - 1 - step) > self.high:
-            if self._state(at) is False:
-                return at
+        while (index := self.points - 1 - step) > self.high:
+            if self._state(index) is False:
+                return index
             step *= 2
         return None

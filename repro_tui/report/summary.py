@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.support.text import part, shorten_middle, show
+from repro_tui.support.text import join_names, part, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 MOST_NAMED = 3
@@ -33,14 +33,14 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     found += stressed(areas.predictions)
     same = [name for name in STATIC if getattr(areas, name).status == "same"]
     if same:
-        found.append(f"{_listed(same).capitalize()} {_are(same)} the same.")
+        found.append(f"{join_names(same).capitalize()} {_are(same)} the same.")
     absent = [name for name in STATIC if getattr(areas, name).status == "not-recorded"]
     if absent:
         found.append(f"Neither record holds any {' or '.join(absent)}, so there was nothing to compare.")
     if areas.predictions.ignored:
-        found.append(f"Left out of the predictions: {_listed([show(n, 80) for n in areas.predictions.ignored])}.")
+        found.append(f"Left out of the predictions: {join_names([show(n, 80) for n in areas.predictions.ignored])}.")
     if areas.predictions.unused:
-        found.append(f"No output column fits {_listed(list(areas.predictions.unused), 'or')}.")
+        found.append(f"No output column fits {join_names(list(areas.predictions.unused), 'or')}.")
     found += [text for side in (sides.a, sides.b) for text in _isolation(side)]
     return tuple(dict.fromkeys(found))
 
@@ -68,7 +68,7 @@ def _not_run(sides: Sides) -> Iterator[str]:
     both = (("A", sides.a), ("B", sides.b))
     dirty = [letter for letter, side in both if (side.record.get("code") or {}).get("dirty")]
     if dirty:
-        yield f"The uncommitted changes of {_listed(dirty)} were not run: commit them, and audit again."
+        yield f"The uncommitted changes of {join_names(dirty)} were not run: commit them, and audit again."
 
 
 def _runs(sides: Sides) -> str:
@@ -83,7 +83,7 @@ def _formats(sides: Sides) -> Iterator[str]:
         list(dict.fromkeys(run.output_format for run in side.runs if run.output_format)) for side in (sides.a, sides.b)
     )
     if of_a and of_b and of_a != of_b:
-        yield f"A's outputs are {_listed(of_a)}, B's {_listed(of_b)}: the values were compared."
+        yield f"A's outputs are {join_names(of_a)}, B's {join_names(of_b)}: the values were compared."
 
 
 def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterator[str]:
@@ -116,8 +116,14 @@ def stressed(area: PredictionsArea) -> Iterator[str]:
         moved = [f"{found.name} ({_by(found)})" for found in results if found.moved]
         still = [found.name for found in results if found.moved is False]
         open_ones = [f"{found.name} ({found.note})" for found in results if found.moved is None]
-        told = f"move with the {_listed(moved)}" if moved else "do not move" if still else "could not be varied"
-        rest = f"; not with the {_listed(still)}" if moved and still else f" with the {_listed(still)}" if still else ""
+        told = f"move with the {join_names(moved)}" if moved else "do not move" if still else "could not be varied"
+        rest = (
+            f"; not with the {join_names(still)}"
+            if moved and still
+            else f" with the {join_names(still)}"
+            if still
+            else ""
+        )
         left = f"; not known: {', '.join(open_ones)}" if open_ones else ""
         yield sentence(f"Varied one at a time, {side.upper()}'s own predictions {told}{rest}{left}")
 
@@ -233,7 +239,7 @@ def _differences(areas: Areas) -> Iterator[str]:
             named = [_told(name, finding) for finding in known[:MOST_NAMED]]
             yield f"{'; '.join(named)}{_more(len(known), name)}."
     for told, names in unknown.items():
-        yield f"Whether the {_listed(names)} {_are(names)} the same is not known: {told}"
+        yield f"Whether the {join_names(names)} {_are(names)} the same is not known: {told}"
 
 
 def _told(area: str, finding: Finding) -> str:
@@ -295,10 +301,6 @@ def _isolation(side: SideReport) -> Iterator[str]:
 
 def _are(names: list[AreaName]) -> str:
     return "are" if len(names) > 1 or names == ["parameters"] else "is"
-
-
-def _listed(names: Sequence[str], word: str = "and") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def sentence(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 CAP = 2000
@@ -54,6 +55,16 @@ def shorten_middle(text: str, width: int) -> str:
 def plural(count: int, noun: str) -> str:
     """A count and its noun, one or many."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def join_names(names: Sequence[str], conjunction: str = "and", most: int | None = None) -> str:
+    """Names as a list in a sentence: "a", "a and b", "a, b and c"; "" of none.
+
+    Of more than `most` names the last are counted: with `most` 3, four names are "a, b and 2 more".
+    """
+    if most is not None and len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1:,} more"]
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def part(share: float) -> str:

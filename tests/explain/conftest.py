@@ -1,4 +1,4 @@
-"""What audits of several modules start from."""
+"""The fixture from which audits of several modules start."""
 
 from __future__ import annotations
 

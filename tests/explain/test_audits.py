@@ -38,9 +38,10 @@ class Ruled(Project):
         changed = PREDICT.replace("C = 0", "C = 1") if "c" in factors else PREDICT
         self.guilty = self.repository.commit({"predict.py": changed, "note.txt": "c\n"})
         b = self.repository.commit({"note.txt": "d\n"})
-        model, other = self.model("model.json", 0), self.model("other.json", int("m" in factors))
+        models = self.model("model.json", 0), self.model("other.json", int("m" in factors))
         data = [
-            [{"path": "model.json", "source": s, "sha256": h}] for s, h in (("file", model), ("file:other.json", other))
+            [{"path": "model.json", "source": s, "sha256": h}]
+            for s, h in zip(("file", "file:other.json"), models, strict=True)
         ]
         values = {"p": 0, "noise": noise, "idle": "x"}
         of_b = values | {"p": int("p" in factors), "idle": "y" if "p" in factors else "x", "more": 1}
@@ -58,82 +59,82 @@ def project(tmp_path: Path, warm_cache: None) -> Ruled:
     return Ruled(tmp_path / "project")
 
 
-def causes(result: Result) -> dict[str, Any]:
+def causes_of(result: Result) -> dict[str, Any]:
     assert result.stdout, result.stderr
-    found: dict[str, Any] = result.report["causes"]
-    return found
+    causes: dict[str, Any] = result.report["causes"]
+    return causes
 
 
-def culprits(found: dict[str, Any]) -> set[str]:
-    return {"/".join(one["path"]) for one in found["culprits"]}
+def culprits(causes: dict[str, Any]) -> set[str]:
+    return {"/".join(culprit["path"]) for culprit in causes["culprits"]}
 
 
 def test_two_factors_that_only_act_together(project: Ruled) -> None:
     project.ruled("c * p + m / 25")
-    found = causes(project.audit("--explain"))
-    assert set(found["smallest"]) == {"code", "parameters", "model"}
-    (together,) = found["interactions"]
+    causes = causes_of(project.audit("--explain"))
+    assert set(causes["smallest"]) == {"code", "parameters", "model"}
+    (together,) = causes["interactions"]
     assert together["factors"] == ["code", "parameters"]
     assert together["dividend"] == pytest.approx(1 / 1.04)
-    assert found["shares"] == pytest.approx(
+    assert causes["shares"] == pytest.approx(
         {"code": 0.5 / 1.04, "parameters": 0.5 / 1.04, "model": 0.04 / 1.04}, abs=1e-5
     )
-    assert culprits(found) == {"commits", "files/predict.py", "p", "files/model.json", "files/model.json/weight"}
+    assert culprits(causes) == {"commits", "files/predict.py", "p", "files/model.json", "files/model.json/weight"}
     assert (
-        found["sentences"][0]
+        causes["sentences"][0]
         == "96.2 % of the change needs the code and parameters.p together; model.json explains 3.8 %."
     )
-    (commit,) = [one for one in found["culprits"] if one["path"] == ["commits"]]
+    (commit,) = [culprit for culprit in causes["culprits"] if culprit["path"] == ["commits"]]
     assert (commit["b"], commit["sufficient"]) == (project.guilty, True)
 
 
 def test_either_of_two_suffices(project: Ruled) -> None:
     project.ruled("max(c, p)", factors="cp")
-    found = causes(project.audit("--explain"))
-    assert found["smallest"] == ["code"]
-    assert found["shares"] == pytest.approx({"code": 0.5, "parameters": 0.5})
-    assert "Either of the code or parameters.p makes the whole change by itself." in found["sentences"]
-    assert found["restores"] == []
+    causes = causes_of(project.audit("--explain"))
+    assert causes["smallest"] == ["code"]
+    assert causes["shares"] == pytest.approx({"code": 0.5, "parameters": 0.5})
+    assert "Either the code or parameters.p alone makes the whole change." in causes["sentences"]
+    assert causes["restores"] == []
 
 
-def test_a_parameter_that_the_other_factor_hides_is_named_and_not_one_beside_it(project: Ruled) -> None:
-    """In B the code does what `p` does, and only `idle` shows there: its little is not what the parameters do."""
+def test_a_parameter_that_the_code_hides_is_named_and_not_another_one(project: Ruled) -> None:
+    """In B the code does what `p` does, and only `idle` shows there: its small effect is not that of the parameters."""
     project.ruled("max(c, p) + (i == 'y') / 500", factors="cp")
-    found = causes(project.audit("--explain"))
-    (culprit,) = [one for one in found["culprits"] if one["factor"] == "parameters"]
+    causes = causes_of(project.audit("--explain"))
+    (culprit,) = [culprit for culprit in causes["culprits"] if culprit["factor"] == "parameters"]
     assert (culprit["path"], culprit["alone"]) == (["p"], False)
-    assert not any("parameters.idle" in sentence for sentence in found["sentences"]), found["sentences"]
+    assert not any("parameters.idle" in sentence for sentence in causes["sentences"]), causes["sentences"]
 
 
-def test_what_restores_a_alone_is_told_of_the_whole_and_not_of_one_search(project: Ruled) -> None:
+def test_what_restores_a_alone_is_a_statement_on_the_whole_and_not_on_one_search(project: Ruled) -> None:
     project.ruled("max(c, p)", factors="cp")
-    assert not any(one["alone"] for one in causes(project.audit("--explain"))["culprits"])
+    assert not any(culprit["alone"] for culprit in causes_of(project.audit("--explain"))["culprits"])
 
 
 def test_exclusive_or_of_three(project: Ruled) -> None:
     project.ruled("(c + p + m) % 2")
-    found = causes(project.audit("--explain"))
-    assert found["shares"] == pytest.approx({"code": 1 / 3, "parameters": 1 / 3, "model": 1 / 3})
-    dividends = {tuple(one["factors"]): one["dividend"] for one in found["interactions"]}
+    causes = causes_of(project.audit("--explain"))
+    assert causes["shares"] == pytest.approx({"code": 1 / 3, "parameters": 1 / 3, "model": 1 / 3})
+    dividends = {tuple(joint["factors"]): joint["dividend"] for joint in causes["interactions"]}
     assert dividends[("code", "parameters", "model")] == pytest.approx(4)
     assert dividends[("code", "parameters")] == pytest.approx(-2)
 
 
-def test_a_change_that_another_takes_back_in_part(project: Ruled) -> None:
+def test_a_change_that_another_factor_offsets_in_part(project: Ruled) -> None:
     project.ruled("3 * c - 2 * p + 2", factors="cp")
-    found = causes(project.audit("--explain"))
-    assert found["shares"] == pytest.approx({"code": 3.0, "parameters": -2.0})
-    assert set(found["smallest"]) == {"code", "parameters"}
-    assert "takes back" in found["sentences"][0]
+    causes = causes_of(project.audit("--explain"))
+    assert causes["shares"] == pytest.approx({"code": 3.0, "parameters": -2.0})
+    assert set(causes["smallest"]) == {"code", "parameters"}
+    assert "offsets" in causes["sentences"][0]
 
 
-def test_differences_that_cancel_each_other_are_found_where_they_are_asked_for(project: Ruled) -> None:
+def test_differences_that_cancel_each_other_are_found_on_request(project: Ruled) -> None:
     project.ruled("c - p + 1", factors="cp")
     result = project.audit("--explain")
-    assert (result.status, causes(result)["shares"]) == (0, {})
-    assert "nothing to explain" in causes(result)["note"]
-    (told,) = causes(project.audit("--explain-masked"))["sentences"]
-    assert told.startswith("The code and the parameters cancel each other: alone they change 100 %")
+    assert (result.status, causes_of(result)["shares"]) == (0, {})
+    assert "nothing to explain" in causes_of(result)["note"]
+    (sentence,) = causes_of(project.audit("--explain-masked"))["sentences"]
+    assert sentence.startswith("The code and the parameters cancel each other: alone they change 100 %")
 
 
 def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
@@ -146,41 +147,41 @@ def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
     )
     commit = project.repository.commit({"predict.py": program})
     rows = [f"{'y' if number == 37 else 'n'},{number}\n" for number in range(100)]
-    other = [row.replace(",", ",1") if number % 3 == 1 else row for number, row in enumerate(rows)]
+    rows_of_b = [row.replace(",", ",1") if number % 3 == 1 else row for number, row in enumerate(rows)]
     sides = []
-    for name, lines in (("one.csv", rows), ("two.csv", other)):
+    for name, lines in (("one.csv", rows), ("two.csv", rows_of_b)):
         (project.folder / name).write_text("use,w\n" + "".join(lines))
         item = {"path": "table.csv", "source": f"file:{name}"}
         sides.append(project.deployment(code={"repository": "code", "commit": commit}, data=[item]))
     project.record(a=sides[0], b=sides[1])
-    found = causes(project.audit("--explain"))
-    assert culprits(found) == {"files/table.csv", "files/table.csv/line 39"}
-    assert "Of 33 differing things in table.csv, line 39 makes the change by itself." in found["sentences"]
+    causes = causes_of(project.audit("--explain"))
+    assert culprits(causes) == {"files/table.csv", "files/table.csv/line 39"}
+    assert "Of 33 differing items in table.csv, line 39 alone makes the change." in causes["sentences"]
 
 
 def test_three_factors_that_only_act_together(project: Ruled) -> None:
     project.ruled("c * p * m")
-    found = causes(project.audit("--explain"))
-    assert found["interactions"] == [{"factors": ["code", "parameters", "model"], "dividend": 1.0}]
-    assert set(map(tuple, found["restores"])) == {("code",), ("parameters",), ("model",)}
+    causes = causes_of(project.audit("--explain"))
+    assert causes["interactions"] == [{"factors": ["code", "parameters", "model"], "dividend": 1.0}]
+    assert set(map(tuple, causes["restores"])) == {("code",), ("parameters",), ("model",)}
 
 
 def test_a_factor_that_does_not_run_without_another_is_not_separable(project: Ruled) -> None:
     project.ruled("c + p - 2 * (p > c)", factors="cp")
-    found = causes(project.audit("--explain"))
-    assert found["unresolved"][0]["from_b"] == ["parameters"]
-    assert "does not work" in found["unresolved"][0]["why"]
-    assert not found["separable"]
-    assert "ot separable" in " ".join(found["sentences"]) or "cannot be told apart" in " ".join(found["sentences"])
+    causes = causes_of(project.audit("--explain"))
+    assert causes["unresolved"][0]["from_b"] == ["parameters"]
+    assert "does not work" in causes["unresolved"][0]["why"]
+    assert not causes["separable"]
+    assert "ot separable" in " ".join(causes["sentences"]) or "cannot be told apart" in " ".join(causes["sentences"])
 
 
-def test_a_second_search_costs_nothing_and_one_that_was_stopped_goes_on(project: Ruled) -> None:
+def test_a_second_search_costs_nothing_and_one_that_was_stopped_continues(project: Ruled) -> None:
     project.ruled("c * p + m / 25")
-    short = causes(project.audit("--explain", "--explain-budget", "3"))
+    short = causes_of(project.audit("--explain", "--explain-budget", "3"))
     assert (short["budget_spent"], short["runs"]) == (True, 3)
     assert "budget was spent" in " ".join(short["sentences"])
-    whole = causes(project.audit("--explain"))
-    again = causes(project.audit("--explain"))
+    whole = causes_of(project.audit("--explain"))
+    again = causes_of(project.audit("--explain"))
     assert (again["runs"], again["shares"], again["culprits"]) == (0, whole["shares"], whole["culprits"])
     assert whole["cached"] >= 3
 
@@ -195,7 +196,7 @@ def test_a_secret_parameter_is_named_and_not_shown(project: Project) -> None:
     ]
     project.record(a=sides[0], b=sides[1])
     result = project.audit("--explain")
-    assert culprits(causes(result)) == {"api_key"}
+    assert culprits(causes_of(result)) == {"api_key"}
     folder = Path(result.report["audit"]["folder"])
     written = "".join(
         path.read_text("utf-8", "replace") for path in folder.rglob("*") if path.suffix in (".json", ".jsonl")
@@ -210,10 +211,10 @@ def test_noise_alone_names_no_factor(project: Ruled) -> None:
         result = project.audit("--explain", "--repeat", "5")
         if result.report["verdict"] != "drift":
             break
-    found = causes(result)
+    causes = causes_of(result)
     assert result.report["verdict"] in ("within-noise", "undecided")
-    assert (found["factors"], found["shares"]) == ([], {})
-    assert "own nondeterminism" in found["sentences"][0]
+    assert (causes["factors"], causes["shares"]) == ([], {})
+    assert "own nondeterminism" in causes["sentences"][0]
 
 
 def test_a_hash_seed_alone_names_no_factor(project: Project) -> None:
@@ -234,42 +235,42 @@ def test_a_hash_seed_alone_names_no_factor(project: Project) -> None:
     project.record(a=sides[0], b=sides[1])
     result = project.audit("--explain")
     assert result.report["verdict"] == "drift"
-    found = causes(result)
-    assert (found["factors"], found["shares"], found["culprits"]) == ([], {}, [])
-    assert "PYTHONHASHSEED" in found["sentences"][0]
-    assert "own nondeterminism" in found["sentences"][0]
+    causes = causes_of(result)
+    assert (causes["factors"], causes["shares"], causes["culprits"]) == ([], {}, [])
+    assert "PYTHONHASHSEED" in causes["sentences"][0]
+    assert "own nondeterminism" in causes["sentences"][0]
 
 
 def test_the_cause_is_found_under_noise(project: Ruled) -> None:
-    """Random runs may hide it once in a while: then another search of other runs finds it."""
+    """Noise may hide it once in a while: then another search, with new runs, finds it."""
     for base in (9, 10, 11):
         project.ruled(f"8 * p + {base}", noise=0.3, factors="cp")
         result = project.audit("--explain")
-        if result.report["verdict"] == "drift" and causes(result)["smallest"] == ["parameters"]:
+        if result.report["verdict"] == "drift" and causes_of(result)["smallest"] == ["parameters"]:
             break
-    found = causes(result)
-    assert found["smallest"] == ["parameters"]
-    assert found["shares"]["parameters"] == pytest.approx(1, abs=0.2)
-    assert "p" in culprits(found)
+    causes = causes_of(result)
+    assert causes["smallest"] == ["parameters"]
+    assert causes["shares"]["parameters"] == pytest.approx(1, abs=0.2)
+    assert "p" in culprits(causes)
 
 
-def test_the_rows_as_b_stand_beside_the_score(project: Ruled) -> None:
-    """Most of the way in every row, and no row of it B's."""
+def test_the_rows_as_b_are_reported_with_the_score(project: Ruled) -> None:
+    """Every row moves most of the distance, and no row is as in B."""
     project.ruled("c + 3 * p", factors="cp")
-    result = project.audit("--explain", "--markdown", "told.md")
-    hybrids = {tuple(one["from_b"]): one for one in causes(result)["hybrids"]}
+    result = project.audit("--explain", "--markdown", "report.md")
+    hybrids = {tuple(hybrid["from_b"]): hybrid for hybrid in causes_of(result)["hybrids"]}
     assert set(hybrids) == {("code",), ("parameters",)}
     parameters = hybrids["parameters",]
     assert parameters["score"] == pytest.approx(0.75)
     assert (parameters["rows_as_b"], parameters["outputs"]) == (0.0, "neither")
-    page = (project.folder / "told.md").read_text()
+    page = (project.folder / "report.md").read_text()
     assert (
         "| hybrid | parameters from B | 75.0 % of the change, 0 % of the moved rows as in B: outputs match neither |"
         in page
     )
 
 
-def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
+def test_the_ledger_and_the_journal_have_every_mixture(project: Ruled) -> None:
     project.ruled("c * p", factors="cp")
     result = project.audit("--explain")
     folder = Path(result.report["audit"]["folder"])
@@ -279,51 +280,51 @@ def test_the_ledger_and_the_journal_tell_every_mixture(project: Ruled) -> None:
     assert [(line["score"], line["rows_as_b"]) for line in alone] == [(0.0, 0.0)]
     assert alone[0]["told"] == "0 % of the change and 0 % of the moved rows, is A"
     journal = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    told = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
-    assert len(told) == len(lines)
+    logged = [event for event in journal if event["kind"] == "log" and event["step"] == "explain"]
+    assert len(logged) == len(lines)
     progress = [event["text"] for event in journal if event["step"] == "explain" and event["status"] == "progress"]
     assert progress[0] == "factors: code, parameters"
-    assert "parameters: 3 things still possible" in progress
+    assert "parameters: 3 candidates left" in progress
 
 
 def test_one_factor_or_two_others_together(project: Ruled) -> None:
-    """The screen from both ends shows the code alone: taken back from B, it leaves what the others make."""
+    """Screening shows only the code: removed from B, it leaves what the other two make."""
     project.ruled("max(c, p * m)")
-    found = causes(project.audit("--explain"))
-    assert set(map(frozenset, found["restores"])) == {
+    causes = causes_of(project.audit("--explain"))
+    assert set(map(frozenset, causes["restores"])) == {
         frozenset({"code", "parameters"}),
         frozenset({"code", "model"}),
     }
-    assert found["smallest"] == ["code"]
-    assert found["shares"] == pytest.approx({"code": 2 / 3, "parameters": 1 / 6, "model": 1 / 6}, abs=1e-5)
-    told = " ".join(found["sentences"])
-    assert "nothing" not in told
-    assert "Reverting the code alone" not in told
-    outputs = {frozenset(one["from_b"]): one["outputs"] for one in found["hybrids"]}
+    assert causes["smallest"] == ["code"]
+    assert causes["shares"] == pytest.approx({"code": 2 / 3, "parameters": 1 / 6, "model": 1 / 6}, abs=1e-5)
+    text = " ".join(causes["sentences"])
+    assert "no effect" not in text
+    assert "Reverting the code alone" not in text
+    outputs = {frozenset(hybrid["from_b"]): hybrid["outputs"] for hybrid in causes["hybrids"]}
     assert outputs[frozenset({"parameters", "model"})] == "B"
 
 
-def test_a_factor_that_hardly_counts_is_not_said_to_do_nothing(project: Ruled) -> None:
+def test_a_factor_that_hardly_counts_is_not_said_to_have_no_effect(project: Ruled) -> None:
     project.ruled("c + m / 20000")
-    found = causes(project.audit("--explain"))
-    told = " ".join(found["sentences"])
-    assert "less than 0.01 %" in told
-    assert "model" not in told.partition("nothing")[0].rpartition(".")[2]
-    assert 0 < found["shares"]["model"] < 1e-4
+    causes = causes_of(project.audit("--explain"))
+    text = " ".join(causes["sentences"])
+    assert "less than 0.01 %" in text
+    assert not any("model" in sentence and "no effect" in sentence for sentence in causes["sentences"])
+    assert 0 < causes["shares"]["model"] < 1e-4
 
 
-def test_what_could_not_be_run_alone_is_not_known(project: Ruled) -> None:
+def test_the_effect_of_what_could_not_be_run_alone_is_not_known(project: Ruled) -> None:
     """The code alone makes B; the parameters alone do not run."""
     project.ruled("max(c, p) - 2 * (p > c)", factors="cp")
-    found = causes(project.audit("--explain"))
-    told = " ".join(found["sentences"])
-    assert "B is reproduced by the code alone." in told
-    assert "alone is not known: it could not be run" in told
-    assert "cannot be told apart" not in told
-    assert found["shares"].get("parameters", 0.0) != pytest.approx(0.5)
+    causes = causes_of(project.audit("--explain"))
+    text = " ".join(causes["sentences"])
+    assert "The code alone reproduces B." in text
+    assert "alone is not known: that hybrid could not be run" in text
+    assert "cannot be told apart" not in text
+    assert causes["shares"].get("parameters", 0.0) != pytest.approx(0.5)
 
 
-def test_a_change_that_was_taken_back_and_made_again_came_with_the_last_commit(project: Ruled) -> None:
+def test_a_change_that_was_reverted_and_made_again_came_with_the_last_commit(project: Ruled) -> None:
     rule = {"predict.py": PREDICT, "rule.txt": "c", "note.txt": "a\n"}
     moved = PREDICT.replace("C = 0", "C = 1")
     first = project.repository.commit(rule)
@@ -336,7 +337,7 @@ def test_a_change_that_was_taken_back_and_made_again_came_with_the_last_commit(p
     project.record(
         **{side: project.deployment(code=project.at(at), **same) for side, at in (("a", first), ("b", last))}
     )
-    found = causes(project.audit("--explain"))
-    (commit,) = [one for one in found["culprits"] if one["path"] == ["commits"]]
+    causes = causes_of(project.audit("--explain"))
+    (commit,) = [culprit for culprit in causes["culprits"] if culprit["path"] == ["commits"]]
     assert (commit["b"], commit["sufficient"]) == (last, True)
-    assert f"commit {last[:12]}" in " ".join(found["sentences"])
+    assert f"by commit {last[:12]}" in " ".join(causes["sentences"])

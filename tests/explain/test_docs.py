@@ -1,4 +1,4 @@
-"""The examples of docs/explain.md print what stands there."""
+"""The examples of docs/explain.md print what the page shows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(("code", "printed"), EXAMPLES)
-def test_an_example_prints_what_stands_there(code: str, printed: str) -> None:
+def test_an_example_prints_what_the_page_shows(code: str, printed: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == printed

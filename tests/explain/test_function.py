@@ -26,27 +26,27 @@ def test_the_example_of_the_documentation() -> None:
     def evaluate(deployment: dict[str, Any]) -> list[float]:
         return [x + (deployment["boost"] if deployment["code"] == 2 else 0.0) for x in (1.0, 2.0, 3.0)]
 
-    found = repro_tui.explain(a, b, evaluate)
-    assert found.smallest == ("code", "boost")
-    assert found.interactions == {frozenset({"code", "boost"}): 1.0}
-    assert found.sentences == (
+    explanation = repro_tui.explain(a, b, evaluate)
+    assert explanation.smallest == ("code", "boost")
+    assert explanation.interactions == {frozenset({"code", "boost"}): 1.0}
+    assert explanation.sentences == (
         "All of the change needs code and boost together.",
-        "seed does nothing to it.",
+        "seed has no effect.",
         "Reverting code or boost alone restores A.",
     )
-    assert found.to_dict()["shares"] == {"code": 0.5, "boost": 0.5, "seed": 0.0}
+    assert explanation.to_dict()["shares"] == {"code": 0.5, "boost": 0.5, "seed": 0.0}
 
 
 def test_labels_are_one_hot() -> None:
     def evaluate(values: dict[str, Any]) -> list[str]:
         return ["yes" if row < values["x"] else "maybe" if row < values["y"] else "no" for row in range(100)]
 
-    found = repro_tui.explain({"x": 10, "y": 20}, {"x": 30, "y": 60}, evaluate)
-    assert sum(found.shares.values()) == pytest.approx(1)
-    assert found.smallest == ("x", "y")
+    explanation = repro_tui.explain({"x": 10, "y": 20}, {"x": 30, "y": 60}, evaluate)
+    assert sum(explanation.shares.values()) == pytest.approx(1)
+    assert explanation.smallest == ("x", "y")
 
 
-def test_many_factors_are_bisected_and_needs_are_held_to() -> None:
+def test_many_factors_are_bisected_and_needs_are_satisfied() -> None:
     a = {f"p{number}": 1 for number in range(200)}
     b = {f"p{number}": 2 for number in range(200)} | {"new": 1}
     seen = []
@@ -56,11 +56,11 @@ def test_many_factors_are_bisected_and_needs_are_held_to() -> None:
         assert values["p7"] == 1 or values["p3"] == 2, "p7 needs p3"
         return float(values["p7"] == 2 and "new" in values)
 
-    found = repro_tui.explain(a, b, evaluate, needs={"p7": ["p3"]})
-    assert set(map(frozenset, found.culprits)) == {frozenset({"p3", "p7"}), frozenset({"new"})}
-    assert not found.separable
-    assert found.runs == len(seen) <= 24
-    assert not found.unresolved
+    explanation = repro_tui.explain(a, b, evaluate, needs={"p7": ["p3"]})
+    assert set(map(frozenset, explanation.culprits)) == {frozenset({"p3", "p7"}), frozenset({"new"})}
+    assert not explanation.separable
+    assert explanation.runs == len(seen) <= 24
+    assert not explanation.unresolved
 
 
 def test_what_raises_is_unresolved_and_named() -> None:
@@ -69,27 +69,27 @@ def test_what_raises_is_unresolved_and_named() -> None:
             raise ImportError("x needs y")
         return float(values["x"] + values["y"])
 
-    found = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
-    assert found.unresolved == {frozenset({"x"}): "ImportError: x needs y"}
-    assert not found.separable
-    assert found.shares == {}  # what each does is not known
+    explanation = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
+    assert explanation.unresolved == {frozenset({"x"}): "ImportError: x needs y"}
+    assert not explanation.separable
+    assert explanation.shares == {}  # the share of each is not known
 
 
-def test_of_a_programs_last_words_the_last_is_told() -> None:
+def test_of_a_long_error_only_the_last_line_is_quoted() -> None:
     def evaluate(values: dict[str, Any]) -> float:
         if values["x"] == 2 and values["y"] == 1:
             lines = "; ".join([f"line {n} of a long trace {'~' * 60}" for n in range(9)] + ["KeyError: 'markup'"])
             raise RuntimeError(f"predict ended with exit status 1; its last words: {lines}")
         return float(values["x"] + values["y"])
 
-    found = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
-    assert any("exit status 1; its last words: KeyError: 'markup')" in sentence for sentence in found.sentences)
+    explanation = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
+    assert any("exit status 1; its last words: KeyError: 'markup')" in sentence for sentence in explanation.sentences)
 
 
 def test_the_same_answer_needs_no_explanation() -> None:
-    found = repro_tui.explain({"x": 1}, {"x": 2}, lambda values: np.zeros(3))
-    assert (found.runs, found.shares) == (2, {})
-    assert "nothing to explain" in found.note
+    explanation = repro_tui.explain({"x": 1}, {"x": 2}, lambda values: np.zeros(3))
+    assert (explanation.runs, explanation.shares) == (2, {})
+    assert "nothing to explain" in explanation.note
 
 
 LARGE = 2**60
@@ -122,10 +122,10 @@ LARGE = 2**60
         lambda v: [None, "b" if v["x"] else "a"],
     ],
 )
-def test_answers_of_any_size_are_told_apart(answer: Any) -> None:
-    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
-    assert found.shares == pytest.approx({"x": 1.0, "y": 0.0})
-    assert found.restores == (("x",),)
+def test_answers_of_any_size_are_distinguished(answer: Any) -> None:
+    explanation = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
+    assert explanation.shares == pytest.approx({"x": 1.0, "y": 0.0})
+    assert explanation.restores == (("x",),)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_answers_of_any_size_are_told_apart(answer: Any) -> None:
     ],
 )
 def test_numbers_of_any_kind_have_their_shares(answer: Any) -> None:
-    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
-    assert found.shares == pytest.approx({"x": 0.25, "y": 0.75})
+    explanation = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, answer)
+    assert explanation.shares == pytest.approx({"x": 0.25, "y": 0.75})
 
 
 @pytest.mark.parametrize(
@@ -153,35 +153,63 @@ def test_numbers_of_any_kind_have_their_shares(answer: Any) -> None:
     ],
 )
 def test_what_python_calls_equal_may_differ(a: Any, b: Any, answer: Any) -> None:
-    found = repro_tui.explain({"x": a, "y": 0}, {"x": b, "y": 1}, answer)
-    assert found.shares == {"x": 1.0, "y": 0.0}
-    assert found.smallest == ("x",)
+    explanation = repro_tui.explain({"x": a, "y": 0}, {"x": b, "y": 1}, answer)
+    assert explanation.shares == {"x": 1.0, "y": 0.0}
+    assert explanation.smallest == ("x",)
 
 
-def test_nothing_is_the_same_as_nothing() -> None:
-    found = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT"))
-    assert "nothing to explain" in found.note
+def test_missing_times_are_the_same() -> None:
+    explanation = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT"))
+    assert "nothing to explain" in explanation.note
 
 
 def test_names_with_control_characters_are_shown_safely() -> None:
     for shares in (True, False):
-        found = repro_tui.explain({"a\x1b[31mb\nc": 0}, {"a\x1b[31mb\nc": 1}, lambda v: sum(v.values()), shares=shares)
-        assert not any("\x1b" in sentence or "\n" in sentence for sentence in found.sentences)
+        explanation = repro_tui.explain(
+            {"a\x1b[31mb\nc": 0}, {"a\x1b[31mb\nc": 1}, lambda v: sum(v.values()), shares=shares
+        )
+        assert not any("\x1b" in sentence or "\n" in sentence for sentence in explanation.sentences)
 
 
 def test_a_budget_ends_the_search() -> None:
-    found = repro_tui.explain(
+    explanation = repro_tui.explain(
         {"x": 1, "y": 1, "z": 1}, {"x": 2, "y": 2, "z": 2}, lambda v: v["x"] * v["y"] * v["z"], max_runs=5
     )
-    assert found.budget_spent
-    assert found.runs == 7  # with those for A and B
-    assert len(found.attribution.values) == 7
-    assert sum(found.attribution.shares.values()) == pytest.approx(1)
-    assert set(found.shares) == set("xyz") - {name for group in found.attribution.groups for name in group}
+    assert explanation.budget_spent
+    assert explanation.runs == 7  # with those for A and B
+    assert len(explanation.attribution.values) == 7
+    assert sum(explanation.attribution.shares.values()) == pytest.approx(1)
+    assert set(explanation.shares) == set("xyz") - {name for group in explanation.attribution.groups for name in group}
+
+
+@pytest.mark.parametrize("runs", range(8))
+def test_that_culprits_make_the_change_is_said_only_where_a_run_has_shown_it(runs: int) -> None:
+    a, b = dict.fromkeys("vwxyz", 0), dict.fromkeys("vwxyz", 1)
+    explanation = repro_tui.explain(a, b, lambda v: float(v["w"] and v["z"]), shares=False, max_runs=runs)
+    first = explanation.sentences[0]
+    shown = {"w", "z"} <= {
+        name for group in explanation.culprits for name in group
+    } and explanation.bisection.sufficient
+    assert ("the change" in first) == shown, first
+    if explanation.culprits == (("z",),):
+        assert first == "Of 5 differing factors, z is at least part of the cause."
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        ([1.0], [1.0, 2.0], "different shapes"),
+        ([1.0], ["label"], "numbers for one mixture and labels for another"),
+        ([1.0, float("nan")], [2.0, 3.0], "NaN or infinity in different places"),
+    ],
+)
+def test_answers_that_cannot_be_compared_are_refused(a: list[Any], b: list[Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        repro_tui.explain({"x": a}, {"x": b}, lambda values: values["x"])
 
 
 def test_no_answer_for_an_end_is_refused() -> None:
-    with pytest.raises(Refused, match="no answer for A"):
+    with pytest.raises(Refused, match="evaluate returned None for A"):
         repro_tui.explain({"x": 1}, {"x": 2}, lambda values: None)
 
 
@@ -192,33 +220,33 @@ def test_values_of_any_kind_and_answers_that_cannot_be_measured() -> None:
         return [values["x"].sum() + len(values["y"]), 1.0]
 
     a = {"x": np.zeros(2), "y": "old", "z": False}
-    found = repro_tui.explain(a, {"x": np.ones(2), "y": "newer", "z": True}, evaluate)
-    assert set(found.unresolved) == {frozenset({"x"}), frozenset({"x", "z"})}
-    assert "NaN" in found.unresolved[frozenset({"x"})]
-    assert found.shares == {"z": 0.0}
+    explanation = repro_tui.explain(a, {"x": np.ones(2), "y": "newer", "z": True}, evaluate)
+    assert set(explanation.unresolved) == {frozenset({"x"}), frozenset({"x", "z"})}
+    assert "NaN" in explanation.unresolved[frozenset({"x"})]
+    assert explanation.shares == {"z": 0.0}
 
 
-def test_what_needs_forbid_is_never_called_for_shares_either() -> None:
+def test_what_needs_forbid_is_not_called_for_shares_either() -> None:
     called = []
 
     def evaluate(values: dict[str, Any]) -> float:
         called.append((values["x"], values["y"]))
         return float(values["x"] + values["y"])
 
-    found = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, evaluate, needs={"x": ["y"]}, shares=True)
+    explanation = repro_tui.explain({"x": 0, "y": 0}, {"x": 1, "y": 1}, evaluate, needs={"x": ["y"]}, shares=True)
     assert (1, 0) not in called
-    assert found.unresolved == {frozenset({"x"}): "x needs y"}
-    assert found.runs == len(called) == 3
+    assert explanation.unresolved == {frozenset({"x"}): "x needs y"}
+    assert explanation.runs == len(called) == 3
 
 
 @pytest.mark.parametrize("shares", [True, False])
-def test_what_it_says_has_the_shape_of_a_report(shares: bool) -> None:
+def test_its_dictionary_has_the_shape_of_a_report(shares: bool) -> None:
     definitions = json.loads(files("repro_tui.formats.wire.schemas").joinpath("report.json").read_text())["$defs"]
-    found = repro_tui.explain({"x": 0, "y": 1}, {"x": 1.5, "y": {2, 3}}, lambda v: v["x"], shares=shares)
-    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    jsonschema.validate(told, definitions["Causes"] | {"$defs": definitions})
-    assert set(told) == set(definitions["Causes"]["properties"])
-    assert told["culprits"] == [{"factor": "x", "path": [], "a": 0, "b": 1.5, "sufficient": True, "alone": True}]
+    explanation = repro_tui.explain({"x": 0, "y": 1}, {"x": 1.5, "y": {2, 3}}, lambda v: v["x"], shares=shares)
+    report = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))
+    jsonschema.validate(report, definitions["Causes"] | {"$defs": definitions})
+    assert set(report) == set(definitions["Causes"]["properties"])
+    assert report["culprits"] == [{"factor": "x", "path": [], "a": 0, "b": 1.5, "sufficient": True, "alone": True}]
 
 
 def test_nothing_heavy_is_imported_before_it_is_called() -> None:
@@ -228,7 +256,7 @@ def test_nothing_heavy_is_imported_before_it_is_called() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_mixtures_run_at_once_and_answer_the_same(workers: int) -> None:
+def test_parallel_calls_give_the_same_answer(workers: int) -> None:
     a, b = (dict.fromkeys("abcd", side) for side in (0, 1))
-    found = repro_tui.explain(a, b, lambda v: float(v["a"] and v["b"] and v["c"]), workers=workers)
-    assert (found.smallest, found.runs) == (("a", "b", "c"), 13)
+    explanation = repro_tui.explain(a, b, lambda v: float(v["a"] and v["b"] and v["c"]), workers=workers)
+    assert (explanation.smallest, explanation.runs) == (("a", "b", "c"), 13)

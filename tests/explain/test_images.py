@@ -1,4 +1,4 @@
-"""The cause between two images: their Python packages and everything else in them are factors of their own."""
+"""The cause between two images: their Python packages and everything else in them are two factors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.audit.project import Project
 from tests.engines import Images, base_image, sif
-from tests.explain.test_audits import causes, culprits
+from tests.explain.test_audits import causes_of, culprits
 
 pytestmark = pytest.mark.docker
 Build = Callable[[int, int, int, str], str]
@@ -73,32 +73,34 @@ def recorded(project: Project, a: str, b: str) -> None:
     )
 
 
-def test_a_package_of_one_image_is_found_by_showing_it_over_the_other(project: Project, image: Build) -> None:
+def test_a_package_of_one_image_is_found_by_mounting_it_over_the_other(project: Project, image: Build) -> None:
     recorded(project, image(1, 0, 0, "1.0"), image(2, 0, 0, "2.0"))
-    found = causes(project.audit("--explain"))
-    assert found["factors"] == ["environment.packages", "environment.system"]
-    assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
-    assert culprits(found) == {"packages/scaler"}
-    (culprit,) = found["culprits"]
+    causes = causes_of(project.audit("--explain"))
+    assert causes["factors"] == ["environment.packages", "environment.system"]
+    assert causes["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
+    assert culprits(causes) == {"packages/scaler"}
+    (culprit,) = causes["culprits"]
     assert (culprit["a"], culprit["b"], culprit["sufficient"]) == ("1.0", "2.0", True)
 
 
-def test_the_rest_of_the_image_is_a_factor_beside_its_packages(project: Project, image: Build) -> None:
+def test_the_rest_of_the_image_is_a_factor_of_its_own(project: Project, image: Build) -> None:
     recorded(project, image(1, 0, 0, "1.0"), image(1, 3, 1, "2.0"))
-    found = causes(project.audit("--explain"))
-    assert found["shares"] == pytest.approx({"environment.packages": 0.75, "environment.system": 0.25})
-    assert culprits(found) == {"packages/adder"}
+    causes = causes_of(project.audit("--explain"))
+    assert causes["shares"] == pytest.approx({"environment.packages": 0.75, "environment.system": 0.25})
+    assert culprits(causes) == {"packages/adder"}
 
 
-def test_where_packages_are_the_same_the_image_is_one_factor_and_that_is_said(project: Project, image: Build) -> None:
+def test_where_packages_are_the_same_the_image_is_one_factor_and_the_answer_says_so(
+    project: Project, image: Build
+) -> None:
     recorded(project, image(1, 0, 0, "1.0"), image(1, 0, 1, "1.0"))
-    found = causes(project.audit("--explain"))
-    assert (found["factors"], found["smallest"]) == (["environment"], ["environment"])
-    assert "one factor" in " ".join(found["sentences"])
+    causes = causes_of(project.audit("--explain"))
+    assert (causes["factors"], causes["smallest"]) == (["environment"], ["environment"])
+    assert "one factor" in " ".join(causes["sentences"])
 
 
 @pytest.mark.apptainer
-def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Project, image: Build) -> None:
+def test_a_package_of_a_sif_is_found_by_mounting_it_over_the_other(project: Project, image: Build) -> None:
     for name, scale, version in (("a", 1, "1.0"), ("b", 2, "2.0")):
         sif(project.folder, image(scale, 0, 0, version), f"{name}.sif")
     commit = project.repository.commit({"predict.py": PREDICT})
@@ -107,6 +109,6 @@ def test_a_package_of_a_sif_is_found_by_showing_it_over_the_other(project: Proje
         for name in ("a", "b")
     ]
     project.record(a=sides[0], b=sides[1])
-    found = causes(project.audit("--explain"))
-    assert found["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
-    assert culprits(found) == {"packages/scaler"}
+    causes = causes_of(project.audit("--explain"))
+    assert causes["shares"] == {"environment.packages": 1.0, "environment.system": 0.0}
+    assert culprits(causes) == {"packages/scaler"}

@@ -1,4 +1,4 @@
-"""Searches among many things whose answer is known: needs, cycles, crashes that nothing declares, budgets."""
+"""Searches among many items whose answer is known: needs, cycles, crashes that nothing declares, budgets."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from repro_tui.explain.budget import BudgetSpent
 from repro_tui.explain.lattice import Culprits, Response, closure, dependents, order, search
 from repro_tui.explain.window import Change, last_change
 
-Set = frozenset[str]
+Mixture = frozenset[str]
 Needs = dict[str, frozenset[str]]
 
 
-class Tried:
-    """A test of closed sets: counts, checks that only what can be installed is asked, crashes where told."""
+class CountedTest:
+    """A test of mixtures: counts them, checks that they are closed, and fails those that crash."""
 
     def __init__(
-        self, guilty: Callable[[Set], bool], needs: Needs, crashes: Callable[[Set], bool] = lambda s: False
+        self, guilty: Callable[[Mixture], bool], needs: Needs, crashes: Callable[[Mixture], bool] = lambda s: False
     ) -> None:
         self.guilty, self.needs, self.crashes = guilty, needs, crashes
         self.runs, self.budget = 0, 10**9
 
-    def __call__(self, sets: Sequence[Set]) -> list[Response]:
-        for chosen in sets:
-            assert closure(chosen, self.needs) == chosen, f"{sorted(chosen)} cannot be installed"
+    def __call__(self, sets: Sequence[Mixture]) -> list[Response]:
+        for mixture in sets:
+            assert closure(mixture, self.needs) == mixture, f"{sorted(mixture)} cannot be installed"
         self.runs += len(sets)
         if self.runs > self.budget:
             raise BudgetSpent
@@ -49,50 +49,50 @@ def names(count: int) -> list[str]:
 
 def find(
     items: list[str],
-    guilty: Callable[[Set], bool],
+    guilty: Callable[[Mixture], bool],
     needs: Needs | None = None,
-    crashes: Callable[[Set], bool] = lambda s: False,
+    crashes: Callable[[Mixture], bool] = lambda s: False,
 ) -> tuple[Culprits, int]:
-    tried = Tried(guilty, needs or {}, crashes)
-    return search(items, needs or {}, tried), tried.runs
+    counted = CountedTest(guilty, needs or {}, crashes)
+    return search(items, needs or {}, counted), counted.runs
 
 
 def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
     for name in names(26):
-        found, runs = find(names(26), lambda s, name=name: name in s)
-        assert found.groups == ((name,),)
-        assert (found.sufficient, found.separable, found.restoring) == (True, True, frozenset({name}))
-        assert (found.complete, found.runs) == (True, runs)
-        assert runs <= math.ceil(math.log2(26)) + 2  # and one that it alone does it, one that nothing else does
+        culprits, runs = find(names(26), lambda s, name=name: name in s)
+        assert culprits.groups == ((name,),)
+        assert (culprits.sufficient, culprits.separable, culprits.restoring) == (True, True, frozenset({name}))
+        assert (culprits.complete, culprits.runs) == (True, runs)
+        assert runs <= math.ceil(math.log2(26)) + 2  # one shows that it suffices, and one that nothing else does
 
 
-def test_what_is_likely_is_found_sooner_and_what_is_not_hardly_later() -> None:
+def test_likely_items_are_found_sooner_and_others_hardly_later() -> None:
     items = names(26)
     for name in items:
-        tried = Tried(lambda s, name=name: name in s, {})
-        found = search(items, {}, tried, likely={"p013": 8.0, "p020": 3.0})
-        assert found.names == (name,)
-        assert tried.runs <= (5 if name == "p013" else 10)
+        counted = CountedTest(lambda s, name=name: name in s, {})
+        culprits = search(items, {}, counted, likely={"p013": 8.0, "p020": 3.0})
+        assert culprits.names == (name,)
+        assert counted.runs <= (5 if name == "p013" else 10)
 
 
 def test_two_culprits_that_only_act_together() -> None:
-    found, runs = find(names(40), lambda s: {"p007", "p031"} <= s)
-    assert set(found.names) == {"p007", "p031"}
-    assert (found.sufficient, found.separable, found.alternatives) == (True, True, ())
+    culprits, runs = find(names(40), lambda s: {"p007", "p031"} <= s)
+    assert set(culprits.names) == {"p007", "p031"}
+    assert (culprits.sufficient, culprits.separable, culprits.alternatives) == (True, True, ())
     assert runs <= 2 * math.ceil(math.log2(40)) + 5
 
 
 def test_either_of_two_is_found_with_the_other_as_alternative() -> None:
-    found, _ = find(names(30), lambda s: bool(s & {"p004", "p022"}))
-    assert len(found.names) == 1
-    assert {*found.names, *found.alternatives[0]} == {"p004", "p022"}
-    assert not found.restoring
+    culprits, _ = find(names(30), lambda s: bool(s & {"p004", "p022"}))
+    assert len(culprits.names) == 1
+    assert {*culprits.names, *culprits.alternatives[0]} == {"p004", "p022"}
+    assert not culprits.restoring
 
 
 def test_each_of_three_is_an_alternative_once() -> None:
-    found, runs = find(names(30), lambda s: bool(s & {"p004", "p013", "p022"}))
-    assert len(found.names) == 1
-    assert sorted([found.names, *found.alternatives]) == [("p004",), ("p013",), ("p022",)]
+    culprits, runs = find(names(30), lambda s: bool(s & {"p004", "p013", "p022"}))
+    assert len(culprits.names) == 1
+    assert sorted([culprits.names, *culprits.alternatives]) == [("p004",), ("p013",), ("p022",)]
     assert runs <= 3 * math.ceil(math.log2(30)) + 6
 
 
@@ -124,80 +124,80 @@ def test_nothing_restores_a_that_was_not_seen_to() -> None:
 
 def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
     needs = {"p009": frozenset({"p003"})}
-    found, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
-    assert (found.groups, found.separable, found.sufficient) == ((("p003", "p009"),), False, True)
+    culprits, _ = find(names(20), lambda s: {"p003", "p009"} <= s, needs)
+    assert (culprits.groups, culprits.separable, culprits.sufficient) == ((("p003", "p009"),), False, True)
 
 
 def test_a_culprit_that_others_need_is_named_alone() -> None:
     needs = {"p009": frozenset({"p003"}), "p011": frozenset({"p003", "p009"})}
-    found, _ = find(names(20), lambda s: "p003" in s, needs)
-    assert (found.groups, found.separable) == ((("p003",),), True)
+    culprits, _ = find(names(20), lambda s: "p003" in s, needs)
+    assert (culprits.groups, culprits.separable) == ((("p003",),), True)
 
 
 def test_a_cycle_is_one_group() -> None:
     needs = {"p002": frozenset({"p005"}), "p005": frozenset({"p008"}), "p008": frozenset({"p002"})}
-    found, _ = find(names(12), lambda s: "p005" in s, needs)
-    assert (found.groups, found.separable) == ((("p002", "p005", "p008"),), False)
+    culprits, _ = find(names(12), lambda s: "p005" in s, needs)
+    assert (culprits.groups, culprits.separable) == ((("p002", "p005", "p008"),), False)
 
 
 def test_a_crash_that_nothing_declares_is_worked_around() -> None:
-    def crashes(chosen: Set) -> bool:
-        return "p010" in chosen and "p002" not in chosen
+    def crashes(mixture: Mixture) -> bool:
+        return "p010" in mixture and "p002" not in mixture
 
     for name in ("p001", "p010", "p015"):
-        found, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
-        assert name in found.names
-        assert found.sufficient or found.unresolved
+        culprits, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
+        assert name in culprits.names
+        assert culprits.sufficient or culprits.unresolved
 
 
 @pytest.mark.parametrize("count", [26, 100, 400])
 @pytest.mark.parametrize("clashes", [1, 3, 8])
 def test_crashes_that_nothing_declares_cost_few_runs(count: int, clashes: int) -> None:
-    """Things that crash without another that they do not declare: the guilty ones are named, or a range with them."""
+    """Items crash without another item that they do not declare: the guilty one is named, or a range with it."""
     runs, sharp = [], 0
     for seed in range(10):
         chance = random.Random(seed)
         items = names(count)
         pairs = [chance.sample(items, 2) for _ in range(clashes)]
         guilty = chance.choice(items)
-        found, asked = find(
+        culprits, requests = find(
             items,
             lambda s, guilty=guilty: guilty in s,
-            crashes=(crashes := lambda s, pairs=pairs: any(one in s and other not in s for one, other in pairs)),
+            crashes=(crashes := lambda s, pairs=pairs: any(name in s and missing not in s for name, missing in pairs)),
         )
-        assert guilty in found.names
-        assert found.sufficient
-        for name in found.names:
-            without = frozenset(found.names) - {name}
+        assert guilty in culprits.names
+        assert culprits.sufficient
+        for name in culprits.names:
+            without = frozenset(culprits.names) - {name}
             assert guilty not in without or crashes(without), "it can be left out"
-        sharp += found.names == (guilty,)
-        runs.append(asked)
+        sharp += culprits.names == (guilty,)
+        runs.append(requests)
     assert sharp >= 6
     assert statistics.fmean(runs) <= 4 * math.log2(count) + 4 * clashes
 
 
-def test_what_needs_nothing_can_still_come_after_what_it_crashes_without() -> None:
+def test_an_item_without_needs_can_be_tried_after_what_it_crashes_without() -> None:
     needs = {"p001": frozenset({"p002"}), "p002": frozenset({"p003"})}
 
-    found, _ = find(
+    culprits, _ = find(
         names(8), lambda s: "p000" in s, needs, crashes=lambda s: "p000" in s and "p001" not in s and len(s) < 7
     )
-    assert "p000" in found.names
-    assert set(found.names) <= {"p000", "p001", "p002", "p003"}
-    assert found.sufficient
+    assert "p000" in culprits.names
+    assert set(culprits.names) <= {"p000", "p001", "p002", "p003"}
+    assert culprits.sufficient
 
 
-def test_the_same_search_asks_the_same_in_every_process() -> None:
-    """The order in which sets are walked differs from process to process; what is asked must not."""
+def test_the_same_search_makes_the_same_requests_in_every_process() -> None:
+    """The order in which sets are walked differs from process to process; the requests must not."""
     code = (
         "from tests.explain.test_lattice import *\n"
-        "n = names(40); needs = random_needs(n, random.Random(3)); asked = []\n"
+        "n = names(40); needs = random_needs(n, random.Random(3)); requests = []\n"
         "def test(sets):\n"
-        "    asked.extend(sorted(s) for s in sets)\n"
+        "    requests.extend(sorted(s) for s in sets)\n"
         "    return [Response(None if 'p001' in s and 'p030' not in s else {'p007', 'p031'} <= s) for s in sets]\n"
-        "found = search(n, needs, test); print(asked, found.groups)"
+        "culprits = search(n, needs, test); print(requests, culprits.groups)"
     )
-    told = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
             env=os.environ | {"PYTHONHASHSEED": seed},
@@ -207,24 +207,24 @@ def test_the_same_search_asks_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2", "3")
     }
-    assert len(told) == 1
+    assert len(outputs) == 1
 
 
-def test_where_every_mixture_crashes_the_whole_is_named_and_nothing_claimed() -> None:
-    found, _ = find(names(6), lambda s: False, crashes=lambda s: True)
-    assert set(found.names) == set(names(6))
-    assert not found.separable
-    assert found.unresolved
+def test_where_every_mixture_crashes_all_items_are_one_group() -> None:
+    culprits, _ = find(names(6), lambda s: False, crashes=lambda s: True)
+    assert set(culprits.names) == set(names(6))
+    assert not culprits.separable
+    assert culprits.unresolved
 
 
 @pytest.mark.parametrize("budget", range(12))
 def test_a_budget_that_ends_leaves_what_is_known(budget: int) -> None:
-    tried = Tried(lambda s: {"p007", "p031"} <= s, {})
-    tried.budget = budget
-    found = search(names(40), {}, tried)
-    assert not found.complete
-    assert not found.sufficient
-    assert set(found.names) <= {"p007", "p031"} or len(found.names) > 1
+    counted = CountedTest(lambda s: {"p007", "p031"} <= s, {})
+    counted.budget = budget
+    culprits = search(names(40), {}, counted)
+    assert not culprits.complete
+    assert not culprits.sufficient
+    assert set(culprits.names) <= {"p007", "p031"} or len(culprits.names) > 1
 
 
 def random_needs(items: list[str], chance: random.Random) -> Needs:
@@ -241,9 +241,9 @@ def test_what_is_found_is_sufficient_and_nothing_of_it_can_be_left_out(seed: int
     items = names(count)
     needs = random_needs(items, chance)
     guilty = frozenset(chance.sample(items, chance.randint(1, min(3, count))))
-    found, _ = find(items, lambda s: guilty <= s, needs)
-    kept = frozenset(found.names)
-    assert found.sufficient
+    culprits, _ = find(items, lambda s: guilty <= s, needs)
+    kept = frozenset(culprits.names)
+    assert culprits.sufficient
     assert kept == closure(guilty, needs)
     for name in kept:
         assert not guilty <= kept - dependents([name], needs)
@@ -257,21 +257,22 @@ def test_the_order_puts_what_is_needed_first() -> None:
     assert ("d", "e") in groups
 
 
-# -- ways -----------------------------------------------------------------------------------------------------------
+# -- sequences -----------------------------------------------------------------------------------------------------
 
 
-def walk(points: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
+def walk(count: int, first: int, broken: set[int] | None = None) -> tuple[Change, int]:
     runs = 0
 
-    def test(at: Sequence[int]) -> list[Response]:
+    def test(points: Sequence[int]) -> list[Response]:
         nonlocal runs
-        runs += len(at)
-        return [Response(None, "does not build") if one in (broken or set()) else Response(one >= first) for one in at]
+        runs += len(points)
+        skipped = broken or set()
+        return [Response(None, "does not build") if p in skipped else Response(p >= first) for p in points]
 
-    return last_change(points, test), runs
+    return last_change(count, test), runs
 
 
-def test_a_way_is_bisected() -> None:
+def test_a_sequence_is_bisected() -> None:
     for first in range(1, 100):
         change, runs = walk(100, first)
         assert (change.before, change.after, change.exact) == (first - 1, first, True)
@@ -279,7 +280,7 @@ def test_a_way_is_bisected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "last"),
+    ("sequence", "last"),
     [
         ("A X X X A B", 5),  # made, undone, and made again
         ("A B B A B B", 4),
@@ -291,18 +292,18 @@ def test_a_way_is_bisected() -> None:
         ("A B B B B B A A A B B B", 9),
     ],
 )
-def test_the_last_time_that_the_change_came_is_found(way: str, last: int) -> None:
-    points = ["B" if point == "X" else point for point in way.split()]
-    asked = []
+def test_the_last_time_that_the_change_came_is_found(sequence: str, last: int) -> None:
+    states = ["B" if state == "X" else state for state in sequence.split()]
+    requests = []
 
-    def test(at: Sequence[int]) -> list[Response]:
-        asked.extend(at)
-        return [Response(points[one] == "B", restores=points[one] == "A") for one in at]
+    def test(points: Sequence[int]) -> list[Response]:
+        requests.extend(points)
+        return [Response(states[p] == "B", restores=states[p] == "A") for p in points]
 
-    change = last_change(len(points), test)
+    change = last_change(len(states), test)
     assert (change.before, change.after) == (last - 1, last)
-    assert len(asked) == len(set(asked)) == change.runs
-    assert not {0, len(points) - 1} & set(asked)  # the ends are known
+    assert len(requests) == len(set(requests)) == change.runs
+    assert not {0, len(states) - 1} & set(requests)  # the ends are known
     assert change.complete
 
 
@@ -313,14 +314,14 @@ def test_how_many_steps_can_still_be_the_one_is_told() -> None:
 
 
 @pytest.mark.parametrize("budget", range(5))
-def test_a_budget_that_ends_leaves_the_part_of_the_way_that_is_known(budget: int) -> None:
-    asked: list[int] = []
+def test_a_budget_that_ends_leaves_the_range_that_is_known(budget: int) -> None:
+    requests: list[int] = []
 
-    def test(at: Sequence[int]) -> list[Response]:
-        asked.extend(at)
-        if len(asked) > budget:
+    def test(points: Sequence[int]) -> list[Response]:
+        requests.extend(points)
+        if len(requests) > budget:
             raise BudgetSpent
-        return [Response(one >= 20) for one in at]
+        return [Response(p >= 20) for p in points]
 
     change = last_change(64, test)
     assert not change.complete
@@ -334,5 +335,5 @@ def test_points_that_cannot_be_tried_are_skipped() -> None:
 
 
 def test_a_change_that_skipped_points_hide_is_a_range() -> None:
-    change, _ = walk(50, 25, {24, 25, 26, 41, 47})  # those behind are looked at, and hide nothing
+    change, _ = walk(50, 25, {24, 25, 26, 41, 47})  # the later ones are probed, and hide nothing
     assert (change.before, change.after, change.exact, change.skipped) == (23, 27, False, (24, 25, 26))

@@ -1,4 +1,4 @@
-"""A predict step that answers otherwise in every run: the right factor is named, by the rule that audits go by.
+"""A predict step that answers differently in every run: the right factor is named, by the rule of audits.
 
 Runs are drawn, and measured in memory by the same formulas as audits measure them in a database; what judges noise and
 drift, says where an end is, and how often a hybrid is repeated (2, 5, 10 runs) is what audits use.
@@ -57,19 +57,19 @@ class DrawnDeployment:
         self.rows = np.arange(ROWS)
         self.base, self.effect = self.draw.normal(size=ROWS), self.draw.normal(1.0, 0.5, size=ROWS)
 
-    def runs(self, from_b: Set, wanted: int) -> tuple[Path, ...]:
-        """The first so many runs; they are the same when they are asked for again."""
+    def runs(self, from_b: Set, count: int) -> tuple[Path, ...]:
+        """The first runs; they are the same when they are requested again."""
         drawn = self.drawn.setdefault(from_b, [])
-        while len(drawn) < wanted:
+        while len(drawn) < count:
             shift = self.draw.normal(0, self.noise)
             jitter = self.draw.normal(0, self.noise, size=ROWS)
             values = self.base + self.effect * (self.guilty <= from_b) + shift + jitter
             drawn.append(self.folder / f"{'-'.join(sorted(from_b)) or 'a'}.{len(drawn)}.parquet")
             pq.write_table(pa.table({"id": self.rows, "score": values}), drawn[-1])
-        return tuple(drawn[:wanted])
+        return tuple(drawn[:count])
 
     def drift_at(self) -> int | None:
-        """At how many runs a side the noise test says drift; None: it does not, and nothing is explained."""
+        """The runs per side with which the noise test says drift; None where it does not, and nothing is explained."""
         for runs in (5, 10):
             sides = [
                 [Run(n, "succeeded", 1.0, 0, str(path), str(path)) for n, path in enumerate(self.runs(end, runs))]
@@ -84,7 +84,7 @@ class DrawnDeployment:
 
 @dataclass
 class DrawingExecutor:
-    """Hands out drawn runs where the real one executes hybrids; counts them alike."""
+    """Returns drawn runs where the real one executes hybrids; counts them in the same way."""
 
     deployment: DrawnDeployment
     runs: int = 0
@@ -92,16 +92,16 @@ class DrawingExecutor:
     budget: Any = field(default_factory=lambda: SimpleNamespace(spent=False))
     counted: set[Path] = field(default_factory=set)
 
-    def outcomes(self, asked: Sequence[HybridRequest], wanted: int = 1) -> list[HybridResult]:
-        found = [HybridResult(self.deployment.runs(frozenset(one.from_b), wanted)) for one in asked]
-        self.counted.update(run for outcome in found for run in outcome.runs)
+    def results(self, requests: Sequence[HybridRequest], runs: int = 1) -> list[HybridResult]:
+        results = [HybridResult(self.deployment.runs(frozenset(request.from_b), runs)) for request in requests]
+        self.counted.update(run for result in results for run in result.runs)
         self.runs = len(self.counted)
-        return found
+        return results
 
-    def tell(self, *line: Any, **detail: Any) -> None:
+    def log_hybrid(self, stage: str, from_b: Sequence[str], summary: str, **measured: float | None) -> None:
         pass
 
-    def progress(self, words: str) -> None:
+    def progress(self, text: str) -> None:
         pass
 
 
@@ -129,7 +129,7 @@ class InMemoryTrials(Trials):
 
 
 class Simulated(Search):
-    """The search over factors; these have nothing inside."""
+    """The search over factors that contain no items."""
 
     def _inside(self, factor: str, effects: tuple[float | None, float | None]) -> Iterator[Any]:
         yield from ()
@@ -148,13 +148,13 @@ def searched(deployment: DrawnDeployment, runs: int, store: Cache) -> Causes:
 
 
 @pytest.mark.parametrize(("noise", "runs", "power"), [(0.05, 5, 0.99), (0.3, 5, 0.9), (1.0, 10, 0.2)])
-def test_ends_that_only_noise_tells_apart_are_not_searched_between(
+def test_ends_that_only_noise_separates_are_not_searched_between(
     tmp_path: Path, noise: float, runs: int, power: float
 ) -> None:
-    """A cause that is looked for there is found, whatever it is: README.md was named once."""
-    told, context = {False: 0, True: 0}, Context(cache=Cache(tmp_path / "cache"))
+    """A search between them would always find a cause: README.md was named once."""
+    separated, context = {False: 0, True: 0}, Context(cache=Cache(tmp_path / "cache"))
     for seed in range(CASES):
-        for guilty in told:
+        for guilty in separated:
             folder = tmp_path / f"{seed}-{guilty}"
             folder.mkdir()
             deployment = DrawnDeployment(
@@ -162,20 +162,20 @@ def test_ends_that_only_noise_tells_apart_are_not_searched_between(
             )
             low, high = (deployment.runs(end, runs) for end in (frozenset[str](), frozenset({"code"})))
             columns = (ProjectedColumn("score", RULE, exact=False),)
-            told[guilty] += InMemory(low, high, ("id",), columns, context, noisy=True).apart
-    assert told[False] <= 0.05 * CASES, told
-    assert told[True] >= power * CASES, told
+            separated[guilty] += InMemory(low, high, ("id",), columns, context, noisy=True).ends_differ
+    assert separated[False] <= 0.05 * CASES, separated
+    assert separated[True] >= power * CASES, separated
 
 
 @pytest.mark.parametrize(
-    ("most", "wanted"),
+    ("most", "least_right"),
     [
         (0.4, 95),
-        (1.0, 90),  # two seeds gave 94 and 92: noise of half of the change and more tells too little
+        (1.0, 90),  # two seeds gave 94 and 92: runs with noise of half of the change and more show too little
     ],
 )
-def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: float, wanted: int) -> None:
-    """`most` is the noise of one run, in units of the change; in each case it is between 0.01 and that."""
+def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: float, least_right: int) -> None:
+    """The noise of one run, in units of the change, is between 0.01 and `most` in each case."""
     store, chance = Cache(tmp_path / "cache"), random.Random(20_261_125)
     cases, right, named, runs, wrong = 0, 0, 0, 0, []
     while cases < CASES:
@@ -187,15 +187,15 @@ def test_exactly_the_right_factors_are_named_under_noise(tmp_path: Path, most: f
         repeats = deployment.drift_at()
         if repeats is None:
             continue
-        found = searched(deployment, repeats, store)
+        causes = searched(deployment, repeats, store)
         cases += 1
-        runs += found.runs
-        named += guilty <= set(found.smallest)
-        if set(found.smallest) == guilty:
+        runs += causes.runs
+        named += guilty <= set(causes.smallest)
+        if set(causes.smallest) == guilty:
             right += 1
         else:
-            wrong.append((sorted(guilty), round(noise, 3), repeats, found.smallest, found.shares))
+            wrong.append((sorted(guilty), round(noise, 3), repeats, causes.smallest, causes.shares))
     print(f"guilty factors named in {named} of {cases}, and no other in {right}; {runs / cases:.1f} runs a case")
     print(*wrong, sep="\n")
     assert named >= 95, wrong
-    assert right >= wanted, wrong
+    assert right >= least_right, wrong

@@ -9,7 +9,7 @@ import pytest
 
 from tests.audit.project import Project, Result
 from tests.conftest import REQUIRED, need
-from tests.explain.test_audits import causes, culprits
+from tests.explain.test_audits import causes_of, culprits
 from tests.templates import Templates
 from tests.warm import share_downloads
 from tests.wheels import wheel
@@ -74,7 +74,7 @@ class Packaged(Project):
         idle = [[wheel(wheels, f"idle{number}", version) for number in range(IDLE)] for version in (1, 2)]
         texts = ["\n".join([*pins, *more]) for pins, more in zip((a, b), idle, strict=True)]
         offline = {"UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}
-        return causes(self.audit_of(SUM.replace("{rule}", rule), *texts, "--explain", **offline))
+        return causes_of(self.audit_of(SUM.replace("{rule}", rule), *texts, "--explain", **offline))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def wheels(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def both_sides(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of this test's own in which both environments are: hundreds of megabytes, which are not copied."""
+    """A cache of its own with both environments: hundreds of megabytes, which are not copied."""
 
     def fill(folder: Path) -> None:
         project = Packaged(folder / "project")
@@ -110,39 +110,39 @@ def test_numpys_promotion_is_found_among_26_packages_in_six_runs(project: Packag
     result = project.audit_of(PROMOTION, *PINS, "--explain", timeout=1800)
     if not result.stdout or result.status == 3:
         need("network", "network" not in REQUIRED, f"no index of packages: {result.stderr[-300:]}")
-    found = causes(result)
-    assert culprits(found) == {"packages/numpy", "packages/numpy/release"}
-    numpy, release = found["culprits"]
+    causes = causes_of(result)
+    assert culprits(causes) == {"packages/numpy", "packages/numpy/release"}
+    numpy, release = causes["culprits"]
     assert (numpy["a"], numpy["b"], numpy["sufficient"], numpy["alone"]) == ("1.26.4", "2.1.3", True, True)
     assert release["b"] == "2.0.0"
-    assert found["unresolved"] == []
+    assert causes["unresolved"] == []
     folder = Path(result.report["audit"]["folder"])
     stages = [line for line in (folder / "explain" / "ledger.jsonl").read_text().splitlines() if "inside" in line]
     assert len(stages) <= 6
-    assert "Reverting numpy from 2.1.3 to 1.26.4 alone restores A." in found["sentences"]
+    assert "Reverting numpy from 2.1.3 to 1.26.4 alone restores A." in causes["sentences"]
 
 
 def test_a_package_that_needs_the_other_guilty_one_is_not_separable(project: Packaged, wheels: Path) -> None:
     a = [wheel(wheels, "alpha", 1), wheel(wheels, "beta", 1)]
     b = [wheel(wheels, "alpha", 2), wheel(wheels, "beta", 2, ("alpha>=2",))]
-    found = project.mixed("alpha * beta", a, b, wheels)
-    assert culprits(found) == {"packages/alpha", "packages/beta"}
-    assert (found["separable"], found["unresolved"]) == (False, [])
-    assert "not separable" in " ".join(found["sentences"])
+    causes = project.mixed("alpha * beta", a, b, wheels)
+    assert culprits(causes) == {"packages/alpha", "packages/beta"}
+    assert (causes["separable"], causes["unresolved"]) == (False, [])
+    assert "not separable" in " ".join(causes["sentences"])
 
 
 def test_a_cycle_of_packages_is_one_group(project: Packaged, wheels: Path) -> None:
     a = [wheel(wheels, "alpha", 1, ("beta<2",)), wheel(wheels, "beta", 1, ("alpha<2",))]
     b = [wheel(wheels, "alpha", 2, ("beta>=2",)), wheel(wheels, "beta", 2, ("alpha>=2",))]
-    found = project.mixed("beta", a, b, wheels)
-    assert culprits(found) == {"packages/alpha", "packages/beta"}
-    assert (found["separable"], found["unresolved"]) == (False, [])
+    causes = project.mixed("beta", a, b, wheels)
+    assert culprits(causes) == {"packages/alpha", "packages/beta"}
+    assert (causes["separable"], causes["unresolved"]) == (False, [])
 
 
 @pytest.mark.parametrize(("rule", "name"), [("extra", "extra"), ("gone", "gone")])
-def test_a_package_that_came_or_went(project: Packaged, wheels: Path, rule: str, name: str) -> None:
-    found = project.mixed(rule, [wheel(wheels, "gone", 2)], [wheel(wheels, "extra", 2)], wheels)
-    (culprit,) = found["culprits"]
+def test_a_package_of_one_side_only(project: Packaged, wheels: Path, rule: str, name: str) -> None:
+    causes = project.mixed(rule, [wheel(wheels, "gone", 2)], [wheel(wheels, "extra", 2)], wheels)
+    (culprit,) = causes["culprits"]
     assert culprit["path"] == ["packages", name]
     assert [culprit["a"], culprit["b"]] == ([None, "2"] if name == "extra" else ["2", None])
 
@@ -151,7 +151,7 @@ def test_a_crash_that_nothing_declares_is_worked_around(project: Packaged, wheel
     crash = "import beta\nassert beta.VALUE, 'alpha 2 does not work with beta 1'\nVALUE = 1\n"
     a = [wheel(wheels, "alpha", 1), wheel(wheels, "beta", 1)]
     b = [wheel(wheels, "alpha", 2, code=crash), wheel(wheels, "beta", 2)]
-    found = project.mixed("alpha", a, b, wheels)
-    assert {"packages/alpha"} <= culprits(found) <= {"packages/alpha", "packages/beta"}
+    causes = project.mixed("alpha", a, b, wheels)
+    assert {"packages/alpha"} <= culprits(causes) <= {"packages/alpha", "packages/beta"}
     idle = project.mixed("beta", a, b, wheels)
     assert culprits(idle) == {"packages/beta"}

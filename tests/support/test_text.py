@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro_tui.support.text import CAP, MARKS_IN_A_ROW, shorten_middle, show, show_lines
+from repro_tui.support.text import CAP, MARKS_IN_A_ROW, join_names, shorten_middle, show, show_lines
 from tests.work import calls
 
 
@@ -115,3 +115,17 @@ def test_any_text_becomes_one_line_of_text_that_can_be_printed(text: str) -> Non
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_showing_twice_changes_nothing_more(text: str) -> None:
     assert show(show(text)) == show(text) or "marks left out" in show(text)
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ("", ""),
+        ("a", "a"),
+        ("ab", "a or b"),
+        ("abc", "a, b or c"),
+        ("abcd", "a, b or 2 more"),
+    ],
+)
+def test_names_are_joined_as_in_a_sentence(names: str, text: str) -> None:
+    assert join_names(list(names), "or", most=3) == text

@@ -1,1 +1,1 @@
-"""What is inside a guilty factor: a file for each kind of thing that can be taken from B one by one."""
+"""What is inside a guilty factor: one file for each kind of item that can be taken from B one by one."""

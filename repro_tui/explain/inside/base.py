@@ -1,10 +1,9 @@
-"""What is inside a factor: things that can be taken from B one by one."""
+"""What is inside a factor: items that can be taken from B one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
@@ -12,18 +11,20 @@ from repro_tui.support.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """The differing things of one factor.
+    """The differing items of one factor, and how to build hybrids of them.
 
-    `parts` gives the parts of a hybrid of which these things are B's, and the rest of this factor A's; `sides` what A
-    and B have of a thing (None: nothing), and `path` how the report names it. `implications`: what a thing from B needs
-    from B beside it; `likely`: how much likelier than others it is to be guilty. `where` says in words where the things
-    are, if not simply in the factor.
+    - `parts(base, from_b, context)` returns the parts of the hybrid that has the items `from_b` from B, the other items
+      of this factor from A, and everything else from `base`.
+    - `sides(item)` returns what A and B have of an item (None: nothing), and `path(item)` its path in the report.
+    - `implications`: for an item from B, the items that must be from B, too.
+    - `likely`: how much likelier than others (1.0) an item is to be guilty.
+    - `where` names the place of the items for people, where that is not simply the factor.
     """
 
     factor: str
     items: tuple[str, ...]
     parts: Callable[[Parts, frozenset[str], Context], Parts]
-    sides: Callable[[str], tuple[Any, Any]]
+    sides: Callable[[str], tuple[object, object]]
     path: Callable[[str], tuple[str, ...]]
     implications: Mapping[str, frozenset[str]] = field(default_factory=dict)
     likely: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Files as things that can be mixed: those of the code between two trees, and those of the data."""
+"""Files as items: those of the code in which two trees differ, and those of the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ SHORT = 12
 
 
 def inside_code(a: CodeTree, b: CodeTree, without: frozenset[str], where: str = "") -> Inside:
-    """The files in which two trees differ, without those that are parameters or data."""
+    """The files in which two trees differ, except `without`: those that are parameters or data.
+
+    `where` names the trees for people, where they are not simply those of A and B.
+    """
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
         return replace(base, tree=mixed_code(a, b, from_b, context))
@@ -35,7 +38,10 @@ def _blob(tree: CodeTree, name: str) -> str | None:
 
 
 def inside_data(factor: str, a: Workspace, b: Workspace) -> Inside:
-    """The files in which the data of a factor differ. An item that only one side has comes or goes as its files do."""
+    """The files in which the data of a factor (`MODEL` or `DATA`) differ.
+
+    A data item that only one side has is present in a hybrid where one of its files is.
+    """
     of_a, of_b = ({item.path: item for item in items_of(side, factor)} for side in (a, b))
     files = {
         f"{path}/{name}" if name else path: (path, name)
@@ -45,8 +51,9 @@ def inside_data(factor: str, a: Workspace, b: Workspace) -> Inside:
     }
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
-        chosen = {files[item] for item in from_b}
-        mixed = [_mixed(of_a.get(path), of_b.get(path), path, chosen) for path in sorted(of_a.keys() | of_b.keys())]
+        files_of_b = {files[item] for item in from_b}
+        paths = sorted(of_a.keys() | of_b.keys())
+        mixed = [_mixed(of_a.get(path), of_b.get(path), path, files_of_b) for path in paths]
         rest = [item for item in base.data if item.path not in of_a and item.path not in of_b]
         return replace(base, data=(*rest, *(item for item in mixed if item is not None)))
 
@@ -60,13 +67,16 @@ def inside_data(factor: str, a: Workspace, b: Workspace) -> Inside:
 
 
 def both_files(factor: str, a: Workspace, b: Workspace, item: str) -> tuple[str, str, FetchedFile, FetchedFile] | None:
-    """A data file of both sides by its name in the search: the item's path, its name in there, A's and B's."""
-    of_b = {one.path: one.files for one in items_of(b, factor)}
-    for one in items_of(a, factor):
-        for name, file in one.files.items():
-            other = of_b.get(one.path, {}).get(name)
-            if other and item == (f"{one.path}/{name}" if name else one.path):
-                return one.path, name, file, other
+    """The data file that `inside_data` calls `item`: its data item's path, its name in that item, A's file and B's.
+
+    None where only one side has it.
+    """
+    of_b = {data.path: data.files for data in items_of(b, factor)}
+    for data in items_of(a, factor):
+        for name, file in data.files.items():
+            file_of_b = of_b.get(data.path, {}).get(name)
+            if file_of_b and item == (f"{data.path}/{name}" if name else data.path):
+                return data.path, name, file, file_of_b
     return None
 
 
@@ -86,5 +96,5 @@ def _mixed(a: FetchedData | None, b: FetchedData | None, path: str, from_b: set[
         for name in sorted(of_a.keys() | of_b.keys())
         if (file := (of_b if (path, name) in from_b else of_a).get(name)) is not None
     }
-    whole = a or b
-    return replace(whole, files=files) if whole and files else None
+    data = a or b
+    return replace(data, files=files) if data and files else None

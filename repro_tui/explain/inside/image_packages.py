@@ -1,4 +1,4 @@
-"""The packages of two images as things that can be mixed, shown over the packages of one of them."""
+"""The packages of two images as items: a mixture of them is mounted over the packages of one of the images."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ from repro_tui.rebuild.environments.site_packages import Site, mixed_site, sites
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
 
+ONE_FACTOR = "the environment is one factor"
+
 
 @dataclass(frozen=True, slots=True)
 class ImagePackages:
-    """Two images whose packages can be exchanged: of one Python, at one place."""
+    """Two images whose packages can be exchanged: they are of one Python version, and in one and the same folder."""
 
     a: BuiltEnvironment
     b: BuiltEnvironment
     sites: tuple[Site, Site]
 
     def mixed(self, system: int, from_b: frozenset[str], context: Context) -> BuiltEnvironment:
-        """One image with these packages from B. All or none of them take along what no package owns."""
+        """One image (`system`: 0 for A's, 1 for B's) with these packages from B, and the others from A.
+
+        Files that no package owns are B's where all differing packages are, else A's.
+        """
         rest = 1 if from_b.issuperset(differing_packages(self.a, self.b)) else 0
         if system == rest and (rest or not from_b):
             return (self.a, self.b)[system]
         return mixed_site((self.a, self.b)[system], self.sites, from_b, rest, context)
 
-    def chosen(self, from_b: frozenset[str], context: Context) -> BuiltEnvironment:
-        """The environment of a hybrid of these factors."""
+    def for_factors(self, from_b: frozenset[str], context: Context) -> BuiltEnvironment:
+        """The environment of the hybrid that has these factors from B."""
         system, packages = int(SYSTEM in from_b), PACKAGES in from_b
         return self.mixed(system, frozenset(differing_packages(self.a, self.b)) if packages else frozenset(), context)
 
     def inside(self, factor: str, imported: frozenset[str]) -> Inside:
-        """The packages in which the two differ; those that the code imports are likelier to be guilty."""
+        """The packages in which the two differ; those in `imported`, by the code, are likelier to be guilty."""
         items = differing_packages(self.a, self.b)
         of_a, of_b = (read_distributions(site.folder, _markers(self.a)) for site in self.sites)
 
@@ -56,25 +61,28 @@ class ImagePackages:
 
 
 def image_packages(a: Workspace, b: Workspace, context: Context) -> tuple[ImagePackages | None, str]:
-    """The two sides' images, where their packages can be exchanged; else why the image is one factor ("": none is)."""
-    one, other = a.environment, b.environment
-    if one.kind == "venv" or environment_key(one) == environment_key(other):
+    """The two sides' images, where their packages can be exchanged.
+
+    Otherwise None, and a note that says why the environment is one factor; "" where no image differs.
+    """
+    of_a, of_b = a.environment, b.environment
+    if of_a.kind == "venv" or environment_key(of_a) == environment_key(of_b):
         return None, ""
-    names = differing_packages(one, other)
+    names = differing_packages(of_a, of_b)
     if not names:
-        return None, "the environment is one factor: the Python packages of the images are the same"
-    if _minor(one) != _minor(other) or not _minor(one):
-        return (
-            None,
-            "the environment is one factor: the images are of other Pythons, whose packages cannot be exchanged",
-        )
+        return None, f"{ONE_FACTOR}: the Python packages of the images are the same"
+    versions = _minor(of_a), _minor(of_b)
+    if not all(versions):
+        return None, f"{ONE_FACTOR}: the Python version of an image is not known, so its packages cannot be exchanged"
+    if versions[0] != versions[1]:
+        return None, f"{ONE_FACTOR}: packages cannot be exchanged between Python {versions[0]} and {versions[1]}"
     try:
-        sites = sites_of(one, other, names, context)
+        sites = sites_of(of_a, of_b, names, context)
     except Inconclusive as error:
-        return None, f"the environment is one factor: the packages of an image cannot be taken out ({error.what})"
+        return None, f"{ONE_FACTOR}: the packages of an image cannot be extracted ({error.what})"
     if sites is None:
-        return None, "the environment is one factor: the packages of the images do not lie at one and the same place"
-    return ImagePackages(one, other, sites), ""
+        return None, f"{ONE_FACTOR}: the packages of the images are not in one and the same folder"
+    return ImagePackages(of_a, of_b, sites), ""
 
 
 def _minor(environment: BuiltEnvironment) -> str:
@@ -88,7 +96,7 @@ def _version(environment: BuiltEnvironment, name: str) -> str | None:
 
 
 def _markers(environment: BuiltEnvironment) -> dict[str, str]:
-    """What markers see inside the image; what its files do not tell is as on any Linux machine."""
+    """The values of environment markers inside the image; those that its files do not give are those of Linux."""
     version, interpreter = environment.inventory.interpreter["version"], environment.inventory.interpreter
     return {
         "implementation_name": interpreter.get("implementation", "CPython").lower(),

@@ -1,7 +1,17 @@
 """Which packages need each other: "j from B needs i from B", from the metadata of both sides.
 
-Every mixture of packages that is closed under these implications can be installed without a conflict that the
-packages declare. What pure A or pure B violates already is ignored.
+Two rules give an implication, for packages j and i that differ:
+
+- B's j requires a version of i that B's i fulfils and A's i does not: j from B needs i from B.
+- A's i requires a version of j that A's j fulfils and B's j does not: j from B needs i from B, or A's i would break.
+
+Every mixture of packages that is closed under these implications can be installed without a declared conflict.
+Requirements that a side violates already are ignored.
+
+Example: A has numpy 1.26 and scipy 1.13, B numpy 2.1 and scipy 1.14; scipy 1.14 requires numpy >= 2, scipy 1.13
+requires numpy < 2. scipy from B needs numpy from B, and numpy from B needs scipy from B: the two are a cycle.
+
+Cost: linear in the number of requirements.
 """
 
 from __future__ import annotations
@@ -14,28 +24,28 @@ from packaging.version import InvalidVersion, Version
 
 from repro_tui.rebuild.environments.requires import Distribution
 
-IMPORTED = 4.0
+IMPORTED = 4.0  # how much an import in the code adds to the likelihood of a package
 Packages = Mapping[str, Distribution]
 
 
 def implications(a: Packages, b: Packages, items: Collection[str]) -> dict[str, frozenset[str]]:
-    """For each differing package that is taken from B, those that have to come from B with it."""
-    found: dict[str, set[str]] = {name: set() for name in items}
+    """For each differing package, those that must come from B where it does."""
+    needs: dict[str, set[str]] = {name: set() for name in items}
     for name in items:
-        for needed in _clashes(b.get(name), b, a):
-            if needed in found:
-                found[name].add(needed)  # B's package, with A's version of what it needs
-        for needed in _clashes(a.get(name), a, b):
-            if needed in found:
-                found[needed].add(name)  # A's package, with B's version of what it needs
-    return {name: frozenset(needed - {name}) for name, needed in found.items()}
+        for required in _clashes(b.get(name), b, a):
+            if required in needs:
+                needs[name].add(required)  # B's package clashes with A's version of what it requires
+        for required in _clashes(a.get(name), a, b):
+            if required in needs:
+                needs[required].add(name)  # A's package clashes with B's version of what it requires
+    return {name: frozenset(needed - {name}) for name, needed in needs.items()}
 
 
-def _clashes(package: Distribution | None, own: Packages, other: Packages) -> Iterator[str]:
-    """What a package needs and its own side fulfils, and the other side does not."""
+def _clashes(package: Distribution | None, own: Packages, opposite: Packages) -> Iterator[str]:
+    """What a package requires in a version that its own side has, and the opposite side has not."""
     for requirement in package.requires if package else ():
         name = canonicalize_name(requirement.name)
-        if _fulfilled(requirement, own.get(name)) and not _fulfilled(requirement, other.get(name)):
+        if _fulfilled(requirement, own.get(name)) and not _fulfilled(requirement, opposite.get(name)):
             yield name
 
 
@@ -49,10 +59,10 @@ def _fulfilled(requirement: Requirement, package: Distribution | None) -> bool:
 
 
 def likelihoods(a: Packages, b: Packages, items: Collection[str], imported: Collection[str]) -> dict[str, float]:
-    """How much likelier than others each package is to be guilty: what the code imports, what many packages need."""
-    needed: dict[str, int] = {}
+    """How much likelier than 1.0 each package is to be guilty: the code imports it, or many packages require it."""
+    uses: dict[str, int] = {}
     for packages in (a, b):
         for package in packages.values():
             for name in {canonicalize_name(requirement.name) for requirement in package.requires}:
-                needed[name] = needed.get(name, 0) + 1
-    return {name: 1.0 + needed.get(name, 0) / 2 + (IMPORTED if name in imported else 0.0) for name in items}
+                uses[name] = uses.get(name, 0) + 1
+    return {name: 1.0 + uses.get(name, 0) / 2 + (IMPORTED if name in imported else 0.0) for name in items}

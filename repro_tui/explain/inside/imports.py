@@ -1,4 +1,4 @@
-"""What a code tree imports by itself, read as text: a hint at which packages matter to it."""
+"""What a code tree imports, read as text and never executed: a hint at the packages that matter to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repro_tui.model.workspace import CodeTree
 
 LARGEST, MOST_FILES = 1 << 20, 2_000
 _IMPORT = re.compile(rb"^\s*(?:import|from)\s+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
-# Modules whose package has another name.
+# Modules whose package has a different name.
 _PACKAGES = {
     "sklearn": "scikit-learn",
     "cv2": "opencv-python",
@@ -22,13 +22,13 @@ _PACKAGES = {
 
 
 def imported_packages(code: CodeTree | None) -> frozenset[str]:
-    """The normalised names of the packages that the Python files of a tree seem to import."""
+    """The normalised names of the packages that the Python files of a tree seem to import; large files are skipped."""
     if code is None:
         return frozenset()
-    names = [name for name, file in code.files.items() if name.endswith(".py") and file.size <= LARGEST][:MOST_FILES]
-    found: set[str] = set()
-    for name in names:
+    scripts = [name for name, file in code.files.items() if name.endswith(".py") and file.size <= LARGEST][:MOST_FILES]
+    modules: set[str] = set()
+    for name in scripts:
         path = Path(code.folder) / name
         if path.is_file() and not path.is_symlink():
-            found |= {match.decode("ascii") for match in _IMPORT.findall(path.read_bytes())}
-    return frozenset(canonicalize_name(_PACKAGES.get(name, name)) for name in found)
+            modules |= {match.decode("ascii") for match in _IMPORT.findall(path.read_bytes())}
+    return frozenset(canonicalize_name(_PACKAGES.get(module, module)) for module in modules)

@@ -1,4 +1,4 @@
-"""The packages of an environment as things that can be mixed, and the releases of one package."""
+"""The packages of an environment of this machine as items, and the releases of one package as a sequence."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ STEP = "environment"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side's environment: its interpreter, and its packages' pins by name."""
+    """One side's environment: its interpreter, and the pins of its packages by name."""
 
     environment: BuiltEnvironment
     interpreter: Interpreter
     pins: Mapping[str, str]
 
     @classmethod
-    def of(cls, environment: BuiltEnvironment, context: Context) -> Side:
-        """The side of a rebuilt environment of this machine."""
+    def from_environment(cls, environment: BuiltEnvironment, context: Context) -> Side:
+        """The side of a rebuilt environment. Raises Inconclusive where its interpreter is not on this machine."""
         interpreter = find_interpreter(environment.inventory.interpreter["version"], context)
         return cls(environment, interpreter, {pin_name(pin): pin for pin in environment.pins})
 
@@ -45,7 +45,7 @@ class Side:
         return package.version if package else None
 
     def distributions(self) -> dict[str, Distribution]:
-        """The packages with what they need."""
+        """The packages with their requirements."""
         folder = site_packages(self.environment)
         return read_distributions(folder, self.interpreter.markers) if folder else {}
 
@@ -55,20 +55,20 @@ def inside_environment(
 ) -> Inside:
     """The packages in which two environments of this machine differ, and the interpreter where that differs.
 
-    `imported` are the modules that the code imports by itself: they are likelier to be guilty.
+    `imported` are the packages that the code imports: they are likelier to be guilty.
     """
-    one, other = Side.of(a, context), Side.of(b, context)
-    items = _differing(one, other)
-    of_a, of_b = one.distributions(), other.distributions()
+    side_a, side_b = Side.from_environment(a, context), Side.from_environment(b, context)
+    items = _differing(side_a, side_b)
+    of_a, of_b = side_a.distributions(), side_b.distributions()
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
-        return replace(base, environment=mixed(one, other, from_b, {}, context))
+        return replace(base, environment=mixed(side_a, side_b, from_b, {}, context))
 
     return Inside(
         factor,
         items,
         parts,
-        sides=lambda name: (one.version(name), other.version(name)),
+        sides=lambda name: (side_a.version(name), side_b.version(name)),
         path=lambda name: ("interpreter",) if name == PYTHON else ("packages", name),
         implications=implications(of_a, of_b, items),
         likely=likelihoods(of_a, of_b, items, imported),
@@ -76,14 +76,14 @@ def inside_environment(
 
 
 def _differing(a: Side, b: Side) -> tuple[str, ...]:
-    found = differing_packages(a.environment, b.environment)
-    return (*found, *((PYTHON,) if a.interpreter != b.interpreter else ()))
+    packages = differing_packages(a.environment, b.environment)
+    return (*packages, *((PYTHON,) if a.interpreter != b.interpreter else ()))
 
 
 def mixed(a: Side, b: Side, from_b: frozenset[str], releases: Mapping[str, str], context: Context) -> BuiltEnvironment:
-    """The environment with these packages from B and the rest from A. `releases`: a package's version, of neither side.
+    """The environment with these packages from B and the rest from A.
 
-    Raises Inconclusive where uv cannot make it.
+    `releases` has the versions of packages that are of neither side. Raises Inconclusive where uv cannot build it.
     """
     names = sorted(a.pins.keys() | b.pins.keys())
     pins = [pin for name in names if (pin := (b if name in from_b else a).pins.get(name)) and name not in releases]
@@ -96,32 +96,32 @@ def mixed(a: Side, b: Side, from_b: frozenset[str], releases: Mapping[str, str],
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """The releases of one package from A's to B's, in the order in which they lie between the two."""
+    """The releases of one package from A's to B's: ascending, or descending where B's is the older one."""
 
     name: str
     versions: tuple[str, ...]
     a: Side
     b: Side
 
-    def parts(self, base: Parts, from_b: frozenset[str], at: int, context: Context) -> Parts:
-        """The hybrid in which this package is the release at that place, and these others are B's."""
-        chosen = {self.name: self.versions[at]}
-        return replace(base, environment=mixed(self.a, self.b, from_b - {self.name}, chosen, context))
+    def parts(self, base: Parts, from_b: frozenset[str], index: int, context: Context) -> Parts:
+        """The parts of the hybrid with the release at this index, and the packages `from_b` from B."""
+        release = {self.name: self.versions[index]}
+        return replace(base, environment=mixed(self.a, self.b, from_b - {self.name}, release, context))
 
 
 def releases_of(name: str, a: BuiltEnvironment, b: BuiltEnvironment, context: Context) -> Releases | None:
-    """The releases from A's version of a package to B's; None where none lies between, or none is known."""
-    one, other = Side.of(a, context), Side.of(b, context)
-    versions = one.version(name), other.version(name)
-    if name == PYTHON or None in versions or one.interpreter != other.interpreter:
+    """The releases from A's version of a package to B's, both included; None where none between them is known."""
+    side_a, side_b = Side.from_environment(a, context), Side.from_environment(b, context)
+    versions = side_a.version(name), side_b.version(name)
+    if name == PYTHON or None in versions or side_a.interpreter != side_b.interpreter:
         return None
     ends = cast(tuple[str, str], versions)
     try:
         low, high = sorted(ends, key=Version)
     except InvalidVersion:
         return None
-    between = releases_between(name, low, high, one.interpreter, context)
+    between = releases_between(name, low, high, side_a.interpreter, context)
     if not between or low == high:
         return None
-    rising = (low, *between, high)
-    return Releases(name, rising if ends[0] == low else rising[::-1], one, other)
+    ascending = (low, *between, high)
+    return Releases(name, ascending if ends[0] == low else ascending[::-1], side_a, side_b)

@@ -1,8 +1,8 @@
-"""Parameters and environment variables as things that can be mixed: every value by its path."""
+"""Parameters and environment variables as items: every value by its path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ _ABSENT = object()
 
 
 def inside_parameters(a: BuiltParameters, b: BuiltParameters) -> Inside:
-    """The values in which two sets of parameters differ. A list is one value: its elements have no names."""
+    """The values in which two sets of parameters differ. A list is one value, as its elements have no names."""
     paths = {dumps_typed(path): path for path in _differing(a.values, b.values, ())}
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
@@ -30,7 +30,7 @@ def inside_parameters(a: BuiltParameters, b: BuiltParameters) -> Inside:
         PARAMETERS,
         tuple(paths),
         parts,
-        sides=lambda item: (_told(a.values, paths[item]), _told(b.values, paths[item])),
+        sides=lambda item: (_value(a.values, paths[item], None), _value(b.values, paths[item], None)),
         path=lambda item: paths[item],
     )
 
@@ -40,8 +40,8 @@ def inside_variables(a: dict[str, str], b: dict[str, str]) -> Inside:
     names = differing_names(a, b)
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
-        chosen = {n: v for n in sorted(a.keys() | b.keys()) if (v := (b if n in from_b else a).get(n)) is not None}
-        return replace(base, variables=chosen)
+        sides = {name: b if name in from_b else a for name in sorted(a.keys() | b.keys())}
+        return replace(base, variables={name: side[name] for name, side in sides.items() if name in side})
 
     return Inside(
         VARIABLES,
@@ -52,38 +52,34 @@ def inside_variables(a: dict[str, str], b: dict[str, str]) -> Inside:
     )
 
 
-def _differing(a: dict[str, Any], b: dict[str, Any], above: Path) -> Iterator[Path]:
+def _differing(a: Mapping[str, object], b: Mapping[str, object], above: Path) -> Iterator[Path]:
+    """The paths, below `above`, at which two tables differ; tables of both sides are compared key by key."""
     for name in dict.fromkeys((*a, *b)):
-        one, other = a.get(name, _ABSENT), b.get(name, _ABSENT)
-        if isinstance(one, dict) and isinstance(other, dict):
-            yield from _differing(one, other, (*above, name))
-        elif (one is _ABSENT) != (other is _ABSENT) or dumps_typed(one) != dumps_typed(other):
+        value_a, value_b = a.get(name, _ABSENT), b.get(name, _ABSENT)
+        if isinstance(value_a, dict) and isinstance(value_b, dict):
+            yield from _differing(value_a, value_b, (*above, name))
+        elif (value_a is _ABSENT) != (value_b is _ABSENT) or dumps_typed(value_a) != dumps_typed(value_b):
             yield (*above, name)
 
 
-def mixed(a: dict[str, Any], b: dict[str, Any], from_b: list[Path]) -> dict[str, Any]:
-    """A's values with these paths as B has them, or without them where B has none."""
-    found = deepcopy(a)
+def mixed(a: Mapping[str, object], b: Mapping[str, object], from_b: list[Path]) -> dict[str, Any]:
+    """A copy of A's values with these paths as in B: changed, added, or removed where B has no value."""
+    values: dict[str, Any] = deepcopy(dict(a))
     for path in from_b:
-        table = found
+        table = values
         for name in path[:-1]:
             table = table.setdefault(name, {})
-        value = _value(b, path)
+        value = _value(b, path, _ABSENT)
         if value is _ABSENT:
             table.pop(path[-1], None)
         else:
             table[path[-1]] = deepcopy(value)
-    return found
-
-
-def _value(values: Any, path: Path) -> Any:
-    for name in path:
-        if not isinstance(values, dict) or name not in values:
-            return _ABSENT
-        values = values[name]
     return values
 
 
-def _told(values: dict[str, Any], path: Path) -> Any:
-    value = _value(values, path)
-    return None if value is _ABSENT else value
+def _value(values: object, path: Path, absent: object) -> object:
+    for name in path:
+        if not isinstance(values, dict) or name not in values:
+            return absent
+        values = values[name]
+    return values
