@@ -1,4 +1,4 @@
-"""From what a search found to what a report says of it: who is guilty, alone or not, and which values are shown."""
+"""From the result of a search to the report: which items are guilty, alone or not, and which values are shown."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COUNTS = SimpleNamespace(runs=7, cached=3, budget=SimpleNamespace(spent=True))
 
 def attribution(**changes: Any) -> Attribution:
     shares = {"code": 0.25, "parameters": 0.75}
-    given: dict[str, Any] = {"dividends": {frozenset({name}): share for name, share in shares.items()}} | changes
-    return Attribution(("code", "parameters"), shares, **given)
+    fields: dict[str, Any] = {"dividends": {frozenset({name}): share for name, share in shares.items()}} | changes
+    return Attribution(("code", "parameters"), shares, **fields)
 
 
-def things(names: tuple[str, ...], factor: str = "parameters", **changes: Any) -> CulpritGroup:
-    found: dict[str, Any] = {
+def culprit_group(names: tuple[str, ...], factor: str = "parameters", **changes: Any) -> CulpritGroup:
+    fields: dict[str, Any] = {
         "groups": tuple((name,) for name in names),
         "sufficient": True,
         "separable": True,
@@ -39,38 +39,40 @@ def things(names: tuple[str, ...], factor: str = "parameters", **changes: Any) -
         "complete": True,
     }
     inside = Inside(factor, tuple(PATHS), lambda *_: None, lambda name: ("1", "2"), PATHS.__getitem__)  # type: ignore[arg-type]
-    return CulpritGroup(inside, Culprits(**(found | changes)))
+    return CulpritGroup(inside, Culprits(**(fields | changes)))
 
 
-def told(found: Attribution, *inside: CulpritGroup | ChangePoint) -> Causes:
-    search: Any = SimpleNamespace(
-        factors=Factors(found.factors), executor=COUNTS, context=SimpleNamespace(redactor=Redactor())
+def answer(attribution: Attribution, *located: CulpritGroup | ChangePoint) -> Causes:
+    trials: Any = SimpleNamespace(
+        factors=Factors(attribution.factors), executor=COUNTS, context=SimpleNamespace(redactor=Redactor())
     )
-    return causes_of(search, found, inside)
+    return causes_of(trials, attribution, located)
 
 
-def test_shares_and_interactions_are_told_to_a_millionth() -> None:
+def test_shares_and_interactions_are_rounded_to_a_millionth() -> None:
     both = frozenset({"code", "parameters"})
-    found = told(attribution(dividends={both: 0.123_456_789}))
-    assert [(one.factors, one.dividend) for one in found.interactions] == [(("code", "parameters"), 0.123457)]
-    assert found.shares == {"code": 0.25, "parameters": 0.75}
-    assert (found.runs, found.cached, found.budget_spent, found.separable) == (7, 3, True, True)
+    causes = answer(attribution(dividends={both: 0.123_456_789}))
+    interactions = [(interaction.factors, interaction.dividend) for interaction in causes.interactions]
+    assert interactions == [(("code", "parameters"), 0.123457)]
+    assert causes.shares == {"code": 0.25, "parameters": 0.75}
+    assert (causes.runs, causes.cached, causes.budget_spent, causes.separable) == (7, 3, True, True)
 
 
 @pytest.mark.parametrize(
     ("groups", "inside", "separable"),
     [((), True, True), ((), False, False), ((("code", "parameters"),), True, False)],
 )
-def test_separable_is_what_is_so_everywhere(groups: Any, inside: bool, separable: bool) -> None:
-    assert told(attribution(groups=groups), things(("x",)), things(("y",), separable=inside)).separable is separable
+def test_the_answer_is_separable_where_factors_and_items_are(groups: Any, inside: bool, separable: bool) -> None:
+    causes = answer(attribution(groups=groups), culprit_group(("x",)), culprit_group(("y",), separable=inside))
+    assert causes.separable is separable
 
 
 @pytest.mark.parametrize(
-    ("names", "sufficient", "enough"), [("x", True, True), ("x", False, False), (("x", "y"), True, False)]
+    ("names", "together", "alone"), [("x", True, True), ("x", False, False), (("x", "y"), True, False)]
 )
-def test_a_thing_suffices_where_it_alone_is_guilty(names: Any, sufficient: bool, enough: bool) -> None:
-    found = told(attribution(), things(tuple(names), sufficient=sufficient))
-    assert [one.sufficient for one in found.culprits] == [enough] * len(names)
+def test_an_item_is_sufficient_where_it_alone_is_guilty(names: Any, together: bool, alone: bool) -> None:
+    causes = answer(attribution(), culprit_group(tuple(names), sufficient=together))
+    assert [culprit.sufficient for culprit in causes.culprits] == [alone] * len(names)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +81,12 @@ def test_a_thing_suffices_where_it_alone_is_guilty(names: Any, sufficient: bool,
         ((("parameters",),), {"x"}, True),
         ((("parameters",),), {"y"}, False),
         ((("code",),), {"x"}, False),
-        ((("code", "parameters"),), {"x"}, False),  # the other has to be reverted as well
+        ((("code", "parameters"),), {"x"}, False),  # the code has to be reverted as well
     ],
 )
-def test_a_thing_restores_a_alone_where_its_factor_does(restores: Any, restoring: set[str], alone: bool) -> None:
-    found = told(attribution(restores=restores), things(("x",), restoring=frozenset(restoring)))
-    assert [one.alone for one in found.culprits] == [alone]
+def test_an_item_restores_a_alone_where_its_factor_does(restores: Any, restoring: set[str], alone: bool) -> None:
+    causes = answer(attribution(restores=restores), culprit_group(("x",), restoring=frozenset(restoring)))
+    assert [culprit.alone for culprit in causes.culprits] == [alone]
 
 
 @pytest.mark.parametrize(
@@ -93,21 +95,21 @@ def test_a_thing_restores_a_alone_where_its_factor_does(restores: Any, restoring
         ("parameters", "x", True),
         ("parameters", "y", True),
         ("parameters", "key", False),
-        ("variables", "x", False),  # of variables only those of a list are shown
+        ("variables", "x", False),  # only the variables of an allow-list are shown
         ("code", "file", False),
         ("code", "x", True),
     ],
 )
-def test_secrets_are_named_and_not_shown(factor: str, name: str, shown: bool) -> None:
-    (culprit,) = told(attribution(), things((name,), factor)).culprits
+def test_secrets_are_named_but_their_values_are_not_shown(factor: str, name: str, shown: bool) -> None:
+    (culprit,) = answer(attribution(), culprit_group((name,), factor)).culprits
     assert culprit.path == PATHS[name]
     assert ((culprit.a, culprit.b) == ("1", "2")) is shown
     assert culprit.a != culprit.b
 
 
-def test_where_on_a_way_the_change_came() -> None:
+def test_a_change_point_is_a_culprit_with_its_two_points() -> None:
     change = Change(3, 4, skipped=(), runs=2, complete=True)
-    (culprit,) = told(
+    (culprit,) = answer(
         attribution(), ChangePoint("code", ("commits",), "c3", "c4", change, whole=True, guilty="c4")
     ).culprits
     assert (culprit.factor, culprit.a, culprit.b, culprit.sufficient, culprit.alone) == (
@@ -119,16 +121,16 @@ def test_where_on_a_way_the_change_came() -> None:
     )
 
 
-def test_what_stayed_open_is_told_of_factors_and_of_things() -> None:
+def test_unresolved_hybrids_of_factors_and_of_items_are_reported() -> None:
     values = {frozenset({"code"}): Value(None, "it crashed"), frozenset({"parameters"}): Value(0.5)}
-    inside = things(("x",), unresolved={frozenset({"y", "x"}): "it hangs"})
-    found = told(attribution(values=values), inside)
-    assert [(one.from_b, one.why) for one in found.unresolved] == [(("code",), "it crashed"), (("x", "y"), "it hangs")]
-    many = things(("x",), unresolved={frozenset({f"{n}"}): "it hangs" for n in range(MOST_UNRESOLVED + 1)})
-    assert len(told(attribution(), many).unresolved) == MOST_UNRESOLVED
+    group = culprit_group(("x",), unresolved={frozenset({"y", "x"}): "it hangs"})
+    unresolved = [(hybrid.from_b, hybrid.why) for hybrid in answer(attribution(values=values), group).unresolved]
+    assert unresolved == [(("code",), "it crashed"), (("x", "y"), "it hangs")]
+    many = culprit_group(("x",), unresolved={frozenset({f"{n}"}): "it hangs" for n in range(MOST_UNRESOLVED + 1)})
+    assert len(answer(attribution(), many).unresolved) == MOST_UNRESOLVED
 
 
-def test_what_cancels_itself_is_told_with_its_runs() -> None:
-    found = masked_causes(Factors(("code", "parameters")), {"code": 0.5, "parameters": 0.5}, COUNTS)  # type: ignore[arg-type]
-    assert (found.factors, found.runs, found.cached, found.budget_spent) == (("code", "parameters"), 7, 3, True)
-    assert "cancel each other" in found.sentences[0]
+def test_masked_causes_have_the_counts_of_the_search() -> None:
+    causes = masked_causes(Factors(("code", "parameters")), {"code": 0.5, "parameters": 0.5}, COUNTS)  # type: ignore[arg-type]
+    assert (causes.factors, causes.runs, causes.cached, causes.budget_spent) == (("code", "parameters"), 7, 3, True)
+    assert "cancel each other" in causes.sentences[0]

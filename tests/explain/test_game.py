@@ -55,12 +55,14 @@ def test_a_and_b_are_not_hybrids() -> None:
     assert {hybrid.from_b for hybrid in attribution.hybrids} == {("a",), ("b",)}
 
 
-def test_every_hybrid_is_told_as_what_it_is() -> None:
-    """In their order: those with little from B first."""
+def test_every_hybrid_is_listed_with_its_score_and_its_side() -> None:
+    """Those with the fewest factors from B come first."""
     scores = {"b": -1e-8, "a": 0.25, "c": 1.0, "bc": 1.0, "ac": 0.123_456_78}
-    found = play("abc", lambda s: 1.0 if len(s) == 3 else scores.get("".join(sorted(s)), 0.0), lambda s: s == {*"ab"})
-    told = [("".join(one.from_b), str(one.score), one.outputs) for one in found.hybrids]
-    assert told == [
+    attribution = play(
+        "abc", lambda s: 1.0 if len(s) == 3 else scores.get("".join(sorted(s)), 0.0), broken=lambda s: s == {*"ab"}
+    )
+    hybrids = [("".join(hybrid.from_b), str(hybrid.score), hybrid.outputs) for hybrid in attribution.hybrids]
+    assert hybrids == [
         ("a", "0.25", "neither"),
         ("b", "0.0", "neither"),
         ("c", "1.0", "B"),
@@ -70,29 +72,29 @@ def test_every_hybrid_is_told_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(("alone", "together"), [(0.15, 0.34), (0.15, 0.36), (0.25, 0.34), (-0.25, -0.36)])
-def test_what_noise_can_make_is_not_told(alone: float, together: float) -> None:
-    """Where values may be off by 0.2, so may what one factor does alone; what two do together is of three values."""
+def test_dividends_that_noise_can_explain_are_not_reported(alone: float, together: float) -> None:
+    """Values may be off by 0.2, and so may the dividend of one factor; that of two factors sums three values."""
     value = {
         frozenset(): 0.0,
         frozenset("a"): alone,
         frozenset("b"): 1 - alone - together,
         frozenset("ab"): 1.0,
     }
-    found = attribute(("a", "b"), Played(value.__getitem__), nothing=0.2)
-    assert (frozenset("a") in found.dividends) is (abs(alone) > 0.2)
-    assert (frozenset("ab") in found.dividends) is (abs(together) > 0.2 * math.sqrt(3))
+    attribution = attribute(("a", "b"), CountedGame(value.__getitem__), negligible=0.2)
+    assert (frozenset("a") in attribution.dividends) is (abs(alone) > 0.2)
+    assert (frozenset("ab") in attribution.dividends) is (abs(together) > 0.2 * math.sqrt(3))
 
 
 def test_a_factor_that_either_of_two_others_hides_at_both_ends_is_found() -> None:
-    """c takes half of it back, but not with d or e: neither c alone nor the reverting of one of them shows it."""
+    """c cancels half of the change, unless d or e is from B: neither c alone nor reverting any one of them shows it."""
 
-    def value(chosen: Set) -> float:
-        return ({"a", "b"} <= chosen) * (0.5 if "c" in chosen and not chosen & {"d", "e"} else 1.0)
+    def value(coalition: Coalition) -> float:
+        return ({"a", "b"} <= coalition) * (0.5 if "c" in coalition and not coalition & {"d", "e"} else 1.0)
 
-    found = play("abcde", value)
+    attribution = play("abcde", value)
     true = shapley(dividends_of({s: value(s) for s in subsets("abcde")}, "abcde"), "abcde")
-    assert found.shares == pytest.approx(true)
-    assert found.shares["c"] < -0.01
+    assert attribution.shares == pytest.approx(true)
+    assert attribution.shares["c"] < -0.01
 
 
 def test_one_factor_needs_no_hybrid() -> None:

@@ -96,30 +96,30 @@ def test_each_of_three_is_an_alternative_once() -> None:
     assert runs <= 3 * math.ceil(math.log2(30)) + 6
 
 
-def test_of_many_alternatives_two_are_looked_for() -> None:
-    found, _ = find(names(30), lambda s: bool(s & {"p004", "p010", "p013", "p022"}))
-    assert len({*found.names, *(name for one in found.alternatives for name in one)}) == 3
+def test_of_many_alternatives_two_are_searched_for() -> None:
+    culprits, _ = find(names(30), lambda s: bool(s & {"p004", "p010", "p013", "p022"}))
+    assert len({*culprits.names, *(name for group in culprits.alternatives for name in group)}) == 3
 
 
 def test_a_cycle_is_as_likely_as_its_likeliest_member() -> None:
-    """Of 14 things and a cycle that weighs 8, halves of what is likely: 11 things, then three, then the cycle."""
+    """Of 14 items and a cycle with the weight 8, the weight is halved: 11 items, then three, then the cycle."""
     needs = {"p014": frozenset({"p015"}), "p015": frozenset({"p014"})}
-    tried = Tried(lambda s: "p015" in s, needs)
-    found = search(names(16), needs, tried, likely={"p014": 8.0})
-    assert found.groups == (("p014", "p015"),)
-    assert tried.runs == 3  # and one that it alone does it
+    counted = CountedTest(lambda s: "p015" in s, needs)
+    culprits = search(names(16), needs, counted, likely={"p014": 8.0})
+    assert culprits.groups == (("p014", "p015"),)
+    assert counted.runs == 3  # the last one shows that it suffices
 
 
-def test_how_many_things_can_still_be_guilty_is_told() -> None:
-    told: list[int] = []
-    search(names(16), {}, Tried(lambda s: "p005" in s, {}), watch=told.append)
-    assert told == [16, 8, 4, 2]
+def test_the_number_of_items_that_can_be_guilty_is_reported() -> None:
+    possible: list[int] = []
+    search(names(16), {}, CountedTest(lambda s: "p005" in s, {}), watch=possible.append)
+    assert possible == [16, 8, 4, 2]
 
 
-def test_nothing_restores_a_that_was_not_seen_to() -> None:
+def test_no_item_restores_a_unless_a_run_has_shown_it() -> None:
     """A mixture that is not B may be neither."""
-    found = search(names(8), {}, lambda sets: [Response("p005" in s) for s in sets])
-    assert (found.names, found.restoring) == (("p005",), frozenset())
+    culprits = search(names(8), {}, lambda sets: [Response("p005" in s) for s in sets])
+    assert (culprits.names, culprits.restoring) == (("p005",), frozenset())
 
 
 def test_a_culprit_that_needs_another_is_not_separable_from_it() -> None:
@@ -307,10 +307,10 @@ def test_the_last_time_that_the_change_came_is_found(sequence: str, last: int) -
     assert change.complete
 
 
-def test_how_many_steps_can_still_be_the_one_is_told() -> None:
-    told: list[int] = []
-    last_change(17, lambda at: [Response(one >= 11) for one in at], watch=told.append)
-    assert told == [16, 8, 4, 2]
+def test_the_number_of_steps_that_can_be_the_change_is_reported() -> None:
+    possible: list[int] = []
+    last_change(17, lambda points: [Response(point >= 11) for point in points], watch=possible.append)
+    assert possible == [16, 8, 4, 2]
 
 
 @pytest.mark.parametrize("budget", range(5))

@@ -1,4 +1,4 @@
-"""The search over factors: where its ruler says the ends are, how often hybrids are run, and what is looked into."""
+"""The search over factors: where the ends of its ruler lie, how often hybrids run, and which factors are searched."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from repro_tui.explain.factors import Factors
 from repro_tui.explain.game import Attribution, Value
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.search import Search, find_causes, guilty
-from repro_tui.explain.trials import Trials, repeated, told
+from repro_tui.explain.trials import Trials, describe_value, repeated
 from repro_tui.model.causes import Causes
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 
 COLUMNS = (ProjectedColumn("score", Rule(1e-7, 1e-7, 0.0, 0, "by hand"), exact=False),)
 
-Set = frozenset[str]
+FromB = frozenset[str]
 Rows = float | Sequence[float]
 
 
 @dataclass
-class Runs:
-    """Runs whose outputs are given: of one row, the number is the score where A's first run is 0 and B's first is 1."""
+class RunWriter:
+    """Writes the predictions of runs. A number is a run of one row, whose score it is between runs of 0.0 and 1.0."""
 
     folder: Path
     context: Context
@@ -57,43 +57,43 @@ class Runs:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    return Runs(tmp_path, Context(cache=Cache(tmp_path / "cache")))
+def runs(tmp_path: Path) -> RunWriter:
+    return RunWriter(tmp_path, Context(cache=Cache(tmp_path / "cache")))
 
 
-# -- the ruler ------------------------------------------------------------------------------------------------------
+# -- the ruler --------------------------------------------------------------------------------------------------------
 
-LOW, HIGH = (0.0, 0.1, 0.3), (1.0, 0.9, 1.1)  # means of the further runs: 0.2 and 1.0; their variances: 0.02 and 0.02
+LOW, HIGH = (0.0, 0.1, 0.3), (1.0, 0.9, 1.1)  # the further runs: means 0.2 and 1.0, variances 0.02 and 0.02
 
 
-def test_the_ends_lie_where_their_further_runs_are(runs: Runs) -> None:
+def test_the_ends_lie_at_the_mean_of_their_further_runs(runs: RunWriter) -> None:
     ruler = runs.ruler(LOW, HIGH)
-    assert (ruler.zero, ruler.one) == pytest.approx((0.2, 1.0))
+    assert (ruler.low_score, ruler.high_score) == pytest.approx((0.2, 1.0))
     assert ruler.spread == pytest.approx(math.sqrt(0.02) / 0.8)
-    assert ruler.width(2) == pytest.approx(3 * math.sqrt(0.02) / 0.8)  # a mean of two between ends of two
-    assert ruler.width(8) == pytest.approx(3 * math.sqrt(0.02) / 0.8 * math.sqrt(5 / 8))
+    assert ruler.half_width(2) == pytest.approx(3 * math.sqrt(0.02) / 0.8)  # a mean of two between ends of two
+    assert ruler.half_width(8) == pytest.approx(3 * math.sqrt(0.02) / 0.8 * math.sqrt(5 / 8))
     assert ruler.value(runs(0.5, 0.7)).score == pytest.approx((0.6 - 0.2) / 0.8)
-    assert runs.ruler(LOW, HIGH[:2]).width(2) == pytest.approx(  # the end with fewer runs is the less certain one
+    assert runs.ruler(LOW, HIGH[:2]).half_width(2) == pytest.approx(  # the end with fewer runs is the less certain one
         3 * math.sqrt(0.02) / 0.7 * math.sqrt(1 / 2 + 1)
     )
 
 
 @pytest.mark.parametrize("factor", [0.98, 1.02])
 @pytest.mark.parametrize("count", [2, 4])
-def test_ends_are_apart_by_students_t(runs: Runs, factor: float, count: int) -> None:
-    """Of each side `count` further runs, whose mean and scatter are known."""
+def test_ends_differ_by_students_t(runs: RunWriter, factor: float, count: int) -> None:
+    """Each end has `count` further runs, whose mean and scatter are known."""
     low = [0.1, -0.1] * (count // 2)
     scatter = math.sqrt(count * 0.01 / (count - 1))
     limit = stats.t.ppf(0.99, 2 * count - 2) * scatter * math.sqrt(2 / count)
-    high = [one + limit * factor for one in low]
-    assert runs.ruler([0.0, *low], [1.0, *high]).apart is (factor > 1)
+    high = [score + limit * factor for score in low]
+    assert runs.ruler([0.0, *low], [1.0, *high]).ends_differ is (factor > 1)
 
 
-def test_two_runs_of_each_side_tell_no_ends_apart(runs: Runs) -> None:
-    assert not runs.ruler([0.0, 0.0], [1.0, 1.0]).apart
-    assert runs.ruler([0.0, 0.0, 0.001], [1.0, 1.0, 1.001]).apart
-    assert runs.ruler([0.0], [1.0], noisy=False).apart
-    assert not runs.ruler([0.0], [1e-9], noisy=False).apart
+def test_noisy_ends_with_two_runs_each_do_not_differ(runs: RunWriter) -> None:
+    assert not runs.ruler([0.0, 0.0], [1.0, 1.0]).ends_differ
+    assert runs.ruler([0.0, 0.0, 0.001], [1.0, 1.0, 1.001]).ends_differ
+    assert runs.ruler([0.0], [1.0], noisy=False).ends_differ
+    assert not runs.ruler([0.0], [1e-9], noisy=False).ends_differ
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_two_runs_of_each_side_tell_no_ends_apart(runs: Runs) -> None:
         (-0.02, False, False),
     ],
 )
-def test_without_noise_a_hundredth_of_the_way_is_the_end(
-    runs: Runs, score: float, reproduces: bool, restores: bool
+def test_without_noise_a_hundredth_of_the_length_is_the_end(
+    runs: RunWriter, score: float, reproduces: bool, restores: bool
 ) -> None:
     value = runs.ruler([0.0], [1.0], noisy=False).value(runs(score))
     assert (value.reproduces, value.restores) == (reproduces, restores)
@@ -121,15 +121,15 @@ def test_without_noise_a_hundredth_of_the_way_is_the_end(
 @pytest.mark.parametrize(
     ("step", "wide", "narrow"),
     [
-        (0.0, [0.09, -0.09], [0.11, -0.11]),  # at least a tenth of the way
+        (0.0, [0.09, -0.09], [0.11, -0.11]),  # at least a tenth of the length
         (0.05, [0.14, -0.14], [0.16, -0.16]),  # three times its scatter
-        (1.0, [0.49, -0.49], [0.51, -0.51]),  # never nearer to the other end
+        (1.0, [0.49, -0.49], [0.51, -0.51]),  # never nearer to the opposite end
     ],
 )
-def test_with_noise_an_end_is_as_wide_as_its_scatter(
-    runs: Runs, step: float, wide: list[float], narrow: list[float]
+def test_with_noise_an_end_is_as_wide_as_the_scatter_of_runs(
+    runs: RunWriter, step: float, wide: list[float], narrow: list[float]
 ) -> None:
-    off = step / math.sqrt(2)  # two runs that far off their mean have that standard deviation
+    off = step / math.sqrt(2)  # two runs at this distance from their mean have that standard deviation
     ruler = runs.ruler([0.0, -off, off], [1.0, 1 - off, 1 + off])
     for scores, near in ((wide, True), (narrow, False)):
         for score in scores:
@@ -138,48 +138,51 @@ def test_with_noise_an_end_is_as_wide_as_its_scatter(
 
 
 @pytest.mark.parametrize(
-    ("spread", "nothing"),
+    ("spread", "negligible"),
     [
         (0.0, 1e-4),
         (0.04, 3 * 0.04),  # two runs suffice: 1/2 + 1/2 is 1
         (0.07, 3 * 0.07 * math.sqrt(1 / 5 + 1 / 2)),  # five do
         (0.085, 3 * 0.085 * math.sqrt(1 / 10 + 1 / 2)),  # ten do
-        (0.5, 3 * 0.5 * math.sqrt(1 / 10 + 1 / 2)),  # and more are not made
+        (0.5, 3 * 0.5 * math.sqrt(1 / 10 + 1 / 2)),  # and there are never more
     ],
 )
-def test_what_is_no_effect_is_what_runs_are_off(runs: Runs, spread: float, nothing: float) -> None:
+def test_a_score_that_scatter_can_explain_is_negligible(runs: RunWriter, spread: float, negligible: float) -> None:
     off = spread / math.sqrt(2)
     ruler = runs.ruler([0.0, -off, off], [1.0, 1 - off, 1 + off])
-    assert ruler.nothing == pytest.approx(nothing)
-    assert runs.ruler([0.0], [1.0], noisy=False).nothing == 1e-4
+    assert ruler.negligible == pytest.approx(negligible)
+    assert runs.ruler([0.0], [1.0], noisy=False).negligible == 1e-4
 
 
-# -- how often ------------------------------------------------------------------------------------------------------
+# -- repetitions ------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class Handed:
-    """Hands out runs whose outputs are given, and keeps what was asked for: which hybrids, and how many runs."""
+class ScriptedExecutor:
+    """Returns runs with the outputs of `scores`; a hybrid without scores crashes.
 
-    runs: Runs
-    scores: dict[Set, Sequence[Rows]] = field(default_factory=dict)
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    said: list[tuple[Any, ...]] = field(default_factory=list)
+    It keeps the requests, with their numbers of runs, and the lines of the ledger.
+    """
+
+    runs: RunWriter
+    scores: dict[FromB, Sequence[Rows]] = field(default_factory=dict)
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    ledger: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
     cached: int = 0
     budget: Any = field(default_factory=lambda: SimpleNamespace(spent=False))
 
-    def outcomes(self, asked: Sequence[HybridRequest], wanted: int = 1) -> list[HybridResult]:
-        self.asked += [("".join(one.from_b), wanted) for one in asked]
-        return [self.outcome(one, wanted) for one in asked]
+    def results(self, requests: Sequence[HybridRequest], runs: int = 1) -> list[HybridResult]:
+        self.requests += [("".join(request.from_b), runs) for request in requests]
+        return [self.result(request, runs) for request in requests]
 
-    def outcome(self, one: HybridRequest, wanted: int) -> HybridResult:
-        scores = self.scores.get(frozenset(one.from_b))
-        return HybridResult(why="it crashed") if scores is None else HybridResult(self.runs(*scores[:wanted]))
+    def result(self, request: HybridRequest, runs: int) -> HybridResult:
+        scores = self.scores.get(frozenset(request.from_b))
+        return HybridResult(why="it crashed") if scores is None else HybridResult(self.runs(*scores[:runs]))
 
-    def tell(self, *line: Any, **detail: Any) -> None:
-        self.said.append(line)
+    def log_hybrid(self, stage: str, from_b: tuple[str, ...], summary: str, **measured: float | None) -> None:
+        self.ledger.append((stage, from_b, summary))
 
-    def progress(self, words: str) -> None:
+    def progress(self, text: str) -> None:
         pass
 
 
@@ -187,44 +190,46 @@ def hybrid(*from_b: str) -> HybridRequest:
     return HybridRequest(from_b, lambda context: None)  # type: ignore[arg-type,return-value]
 
 
-def test_hybrids_that_noise_leaves_open_are_run_more_often(runs: Runs) -> None:
-    """Within 0.06 (two runs: 0.12 / 2) of where an end ends, 0.12, more runs could change what is said."""
+def test_hybrids_that_noise_leaves_unsettled_are_run_more_often(runs: RunWriter) -> None:
+    """With two runs an end is 0.12 wide. Less than 0.06 from that limit, more runs could change what a hybrid is."""
     off = 0.04 / math.sqrt(2)
     ruler = runs.ruler([0.0, -off, off], [1.0, 1 - off, 1 + off])
-    scores: dict[Set, Sequence[Rows]] = {
+    scores: dict[FromB, Sequence[Rows]] = {
         frozenset("a"): [0.01] * 10,
-        frozenset("b"): [0.15, 0.15, 0.6, 0.6, 0.6, 9.0],  # five runs are clear of both ends: 0.42
+        frozenset("b"): [0.15, 0.15, 0.6, 0.6, 0.6, 9.0],  # with five runs it is clearly at neither end: 0.42
         frozenset("c"): [0.88] * 10,
         frozenset("e"): [0.5] * 10,
     }
-    handed = Handed(runs, scores)
-    found = repeated([hybrid(name) for name in "abcde"], ruler, handed.outcomes)
-    assert handed.asked == [*((name, 2) for name in "abcde"), ("b", 5), ("c", 5), ("c", 10)]
-    assert [value.score for value in found] == [pytest.approx(s) if s else None for s in (0.01, 0.42, 0.88, 0, 0.5)]
-    assert found[3].why == "it crashed"
+    executor = ScriptedExecutor(runs, scores)
+    values = repeated([hybrid(name) for name in "abcde"], ruler, executor.results)
+    assert executor.requests == [*((name, 2) for name in "abcde"), ("b", 5), ("c", 5), ("c", 10)]
+    assert [value.score for value in values] == [pytest.approx(s) if s else None for s in (0.01, 0.42, 0.88, 0, 0.5)]
+    assert values[3].why == "it crashed"
 
 
-def test_hybrids_without_noise_are_run_once(runs: Runs) -> None:
-    handed = Handed(runs, {frozenset("a"): [0.5]})
-    found = repeated([hybrid("a"), hybrid("b")], runs.ruler([0.0], [1.0], noisy=False), handed.outcomes)
-    assert handed.asked == [("a", 1), ("b", 1)]
-    assert (found[0].score, found[1].score, found[1].why) == (0.5, None, "it crashed")
+def test_hybrids_without_noise_are_run_once(runs: RunWriter) -> None:
+    executor = ScriptedExecutor(runs, {frozenset("a"): [0.5]})
+    values = repeated([hybrid("a"), hybrid("b")], runs.ruler([0.0], [1.0], noisy=False), executor.results)
+    assert executor.requests == [("a", 1), ("b", 1)]
+    assert (values[0].score, values[1].score, values[1].why) == (0.5, None, "it crashed")
 
 
-# -- what is looked into --------------------------------------------------------------------------------------------
+# -- which factors are searched ---------------------------------------------------------------------------------------
 
 
-def searching(runs: Runs, low: Sequence[Rows], high: Sequence[Rows], scores: Mapping[str, Sequence[Rows]]) -> Search:
-    """A search over three factors between ends that have these runs."""
+def search_between(
+    runs: RunWriter, low: Sequence[Rows], high: Sequence[Rows], scores: Mapping[str, Sequence[Rows]]
+) -> Search:
+    """A search over the factors a, b and c, between ends with these runs and with hybrids of these scores."""
     noisy, ends = len(low) > 1, (runs(*low), runs(*high))
     pair: Any = SimpleNamespace(
         predictions=ends.__getitem__, area=SimpleNamespace(key=("id",)), columns=COLUMNS, noisy=noisy
     )
-    handed: Any = Handed(runs, {frozenset(names): rows for names, rows in scores.items()})
-    return Search(Trials(pair, Factors(("a", "b", "c")), None, runs.context, handed))
+    executor: Any = ScriptedExecutor(runs, {frozenset(names): rows for names, rows in scores.items()})
+    return Search(Trials(pair, Factors(("a", "b", "c")), None, runs.context, executor))
 
 
-def test_the_largest_share_is_looked_into_first_whatever_its_sign() -> None:
+def test_the_largest_share_is_searched_first_whatever_its_sign() -> None:
     shares = {"a": 0.1, "b": -0.6, "c": 0.0, "d": 1.4, "e": 0.1}
     dividends = {frozenset("ae"): 0.2, frozenset("b"): -0.6, frozenset("d"): 1.4}
     assert guilty(Attribution(tuple("eabcd"), shares, dividends)) == ("d", "b", "e", "a")
@@ -232,7 +237,7 @@ def test_the_largest_share_is_looked_into_first_whatever_its_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "summary"),
     [
         (Value(None, "it crashed"), "unresolved: it crashed"),
         (Value(1.0, reproduces=True), "100 % of the change, is B"),
@@ -240,140 +245,159 @@ def test_the_largest_share_is_looked_into_first_whatever_its_sign() -> None:
         (Value(-0.25, rows_as_b=0.5), "-25.0 % of the change and 50.0 % of the moved rows, is neither"),
     ],
 )
-def test_a_value_in_words(value: Value, words: str) -> None:
-    assert told(value) == words
+def test_a_value_is_described_with_its_side(value: Value, summary: str) -> None:
+    assert describe_value(value) == summary
 
 
-def test_runs_of_the_ends_are_not_made_again(runs: Runs) -> None:
-    search = searching(runs, [0.0], [1.0], {})
+def test_the_runs_of_the_ends_are_not_repeated(runs: RunWriter) -> None:
+    search = search_between(runs, [0.0], [1.0], {})
     low, high = search.trials.pair.predictions(0), search.trials.pair.predictions(1)
-    found = [search.trials.asked(frozenset(names)) for names in ("", "ca", "abc")]
-    assert [(one.from_b, one.known) for one in found] == [((), low), (("a", "c"), ()), (("a", "b", "c"), high)]
+    requests = [search.trials.request(frozenset(names)) for names in ("", "ca", "abc")]
+    known = [(request.from_b, request.known) for request in requests]
+    assert known == [((), low), (("a", "c"), ()), (("a", "b", "c"), high)]
 
 
 NOISY_LOW, NOISY_HIGH = (0.0, -0.3, 0.3), (1.0, 0.7, 1.3)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "more", "ends"),
+    ("low", "high", "repeats", "runs_of_an_end"),
     [
         (NOISY_LOW, NOISY_HIGH, {"": [0.0] * 10, "abc": [1.0] * 10}, 10),
         ((0.0, -0.3, 0.3, -0.3, 0.3), (1.0, 0.7, 1.3, 0.7, 1.3), {"": [0.0] * 10, "abc": [1.0] * 10}, 10),
         (NOISY_LOW, NOISY_HIGH, {"": [0.0] * 10}, 3),  # B's further runs fail
         (NOISY_LOW, NOISY_HIGH, {"abc": [1.0] * 10}, 3),
         ((0.0, 0.01, -0.01), (1.0, 1.01, 0.99), None, 3),
-        ((0.0, -0.3, 0.3) * 3 + (0.0,), (1.0, 0.7, 1.3) * 3 + (1.0,), None, 10),  # no more than ten are made
+        ((0.0, -0.3, 0.3) * 3 + (0.0,), (1.0, 0.7, 1.3) * 3 + (1.0,), None, 10),  # there are never more than ten
         ((0.0,), (1.0,), None, 1),
     ],
 )
 def test_ends_that_scatter_are_run_more_often(
-    runs: Runs, low: Sequence[float], high: Sequence[float], more: dict[str, Sequence[Rows]] | None, ends: int
+    runs: RunWriter,
+    low: Sequence[float],
+    high: Sequence[float],
+    repeats: dict[str, Sequence[Rows]] | None,
+    runs_of_an_end: int,
 ) -> None:
-    search = searching(runs, low, high, more or {})
-    search.trials.steady()
-    handed: Any = search.trials.executor
-    assert handed.asked == ([("", 10), ("abc", 10)] if more else [])
-    assert (len(search.trials.ruler.low), len(search.trials.ruler.high)) == (ends, ends)
+    search = search_between(runs, low, high, repeats or {})
+    search.trials.refine_ruler()
+    executor: Any = search.trials.executor
+    assert executor.requests == ([("", 10), ("abc", 10)] if repeats else [])
+    assert (len(search.trials.ruler.low), len(search.trials.ruler.high)) == (runs_of_an_end, runs_of_an_end)
 
 
-class Seen:
-    """Stands for the search inside a factor: tells which, and which others are B's."""
+class FakeDrill:
+    """Replaces the search inside a factor: its only result is the factor's name, with the other factors from B."""
 
-    def __init__(self, trials: Trials, factor: str, others: Set, ends: Ruler) -> None:
-        self.told = (factor, "".join(sorted(others)))
+    def __init__(self, trials: Trials, factor: str, others: FromB, ends: Ruler) -> None:
+        self.searched = (factor, "".join(sorted(others)))
 
-    def run(self) -> Iterator[Any]:
-        yield self.told
+    def run(self) -> Iterator[tuple[str, str]]:
+        yield self.searched
 
 
 @pytest.mark.parametrize(
     ("effects", "scores", "others"),
     [
         ((0.5, 0.5), {"bc": [0.5], "abc": [1.0], "": [0.0], "a": [0.5]}, "bc"),
-        ((0.55, 0.5), {"bc": [0.5], "abc": [1.0], "": [0.0], "a": [0.5]}, "bc"),  # hardly more
-        ((-0.7, 0.5), {"bc": [0.5], "abc": [1.0], "": [0.0], "a": [0.5]}, ""),  # more in A, where nothing hides it
+        ((0.55, 0.5), {"bc": [0.5], "abc": [1.0], "": [0.0], "a": [0.5]}, "bc"),  # hardly larger in A
+        ((-0.7, 0.5), {"bc": [0.5], "abc": [1.0], "": [0.0], "a": [0.5]}, ""),  # larger in A, where nothing hides it
         ((None, 0.5), {"bc": [0.5], "abc": [1.0]}, "bc"),
-        ((0.0, 0.5), {"bc": [1.0], "abc": [1.0], "": [0.0], "a": [0.5]}, ""),  # in B there is nothing to be seen
+        ((0.0, 0.5), {"bc": [1.0], "abc": [1.0], "": [0.0], "a": [0.5]}, ""),  # in B it has no effect
         ((0.0, 0.5), {"abc": [1.0], "": [0.0], "a": [0.5]}, ""),  # B without it crashes
         ((0.9, 0.0), {"bc": [0.5], "abc": [1.0], "": [0.0]}, "bc"),  # A with it crashes
         ((0.0, 0.0), {"bc": [1.0], "abc": [1.0], "": [0.0], "a": [0.0]}, None),
     ],
 )
-def test_a_factor_is_looked_into_where_its_change_shows(
-    runs: Runs,
+def test_a_factor_is_searched_on_the_side_that_shows_its_effect(
+    runs: RunWriter,
     monkeypatch: pytest.MonkeyPatch,
     effects: tuple[float | None, float | None],
     scores: dict[str, Sequence[Rows]],
     others: str | None,
 ) -> None:
-    monkeypatch.setattr(module, "Drill", Seen)
-    search = searching(runs, [0.0], [1.0], scores)
-    found: list[Any] = list(search._inside("a", effects))
-    assert found == ([] if others is None else [("a", others)])
+    monkeypatch.setattr(module, "Drill", FakeDrill)
+    search = search_between(runs, [0.0], [1.0], scores)
+    searched: list[Any] = list(search._inside("a", effects))
+    assert searched == ([] if others is None else [("a", others)])
 
 
-def test_what_does_less_than_a_hundredth_is_not_looked_into(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Drill", Seen)
-    monkeypatch.setattr(module, "causes_of", lambda search, attribution, found: (attribution, found))
+def test_a_factor_with_less_than_a_hundredth_is_not_searched(runs: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Drill", FakeDrill)
+    monkeypatch.setattr(module, "causes_of", lambda trials, attribution, located: (attribution, located))
     effects = {"a": 0.397, "b": 0.003, "c": 0.6}
     scores = {
-        "".join(names): [sum(effects[n] for n in names)] for size in range(4) for names in combinations("abc", size)
+        "".join(names): [sum(effects[name] for name in names)]
+        for size in range(4)
+        for names in combinations("abc", size)
     }
-    found: Any = searching(runs, [0.0], [1.0], scores).run()
-    assert found[0].shares == pytest.approx(effects)
-    assert found[0].dividends == pytest.approx({frozenset("a"): 0.397, frozenset("c"): 0.6})
-    assert found[1] == [("c", "ab"), ("a", "bc")]
+    answer: Any = search_between(runs, [0.0], [1.0], scores).run()
+    attribution, searched = answer
+    assert attribution.shares == pytest.approx(effects)
+    assert attribution.dividends == pytest.approx({frozenset("a"): 0.397, frozenset("c"): 0.6})
+    assert searched == [("c", "ab"), ("a", "bc")]
 
 
-@pytest.mark.parametrize(("further", "wanted"), [(0, 1), (2, 5)])
-def test_inside_a_factor_noisy_ends_have_five_runs(runs: Runs, further: int, wanted: int) -> None:
+@pytest.mark.parametrize(("further", "count"), [(0, 1), (2, 5)])
+def test_inside_a_factor_noisy_ends_have_five_runs(runs: RunWriter, further: int, count: int) -> None:
     scores = {"bc": [0.5] * 10, "abc": [1.0] * 10}
-    search = searching(runs, [0.0, *[0.0] * further], [1.0, *[1.0] * further], scores)
+    search = search_between(runs, [0.0, *[0.0] * further], [1.0, *[1.0] * further], scores)
     ends = search.trials.ends("a", frozenset("bc"))
-    handed: Any = search.trials.executor
-    assert handed.asked == [("bc", wanted), ("abc", wanted)]
+    executor: Any = search.trials.executor
+    assert executor.requests == [("bc", count), ("abc", count)]
     assert ends is not None
-    assert (len(ends.low), len(ends.high)) == (wanted, wanted)
-    assert ends.value(runs(*[0.75] * wanted)).score == pytest.approx(0.5)
+    assert (len(ends.low), len(ends.high)) == (count, count)
+    assert ends.value(runs(*[0.75] * count)).score == pytest.approx(0.5)
 
 
-def test_factors_that_cancel_each_other_are_told_with_the_rows_that_they_move(runs: Runs) -> None:
+def test_factors_that_cancel_each_other_are_reported_with_the_rows_that_they_move(runs: RunWriter) -> None:
     same = [0.0, 0.0, 0.0, 0.0]
-    search = searching(runs, [same], [same], {"a": [[5.0, 0.0, 0.0, 0.0]], "b": [same]})
-    found = search.masked()
-    handed: Any = search.trials.executor
-    assert handed.asked == [("a", 1), ("b", 1), ("c", 1)]
-    assert [line[1:] for line in handed.said] == [
+    search = search_between(runs, [same], [same], {"a": [[5.0, 0.0, 0.0, 0.0]], "b": [same]})
+    causes = search.masked()
+    executor: Any = search.trials.executor
+    assert executor.requests == [("a", 1), ("b", 1), ("c", 1)]
+    assert [line[1:] for line in executor.ledger] == [
         (("a",), "25.0 % of the rows move"),
         (("b",), "0 % of the rows move"),
         (("c",), "it crashed"),
     ]
-    assert found.sentences == ("a alone would change 25.0 % of the rows: the others take that back.",)
+    assert causes.sentences == ("a alone would change 25.0 % of the rows, but the other factors cancel that.",)
+
+
+def test_in_a_table_of_one_row_a_masked_factor_moves_all_rows(runs: RunWriter) -> None:
+    causes = search_between(runs, [0.0], [0.0], {"a": [5.0], "b": [0.0], "c": [0.0]}).masked()
+    assert causes.sentences == ("a alone would change 100 % of the rows, but the other factors cancel that.",)
 
 
 @pytest.mark.parametrize(
-    ("names", "chance", "masked", "why", "told"),
+    ("names", "accidental", "masked", "why", "note"),
     [
         (("code",), (), False, "", "searched with packages in one"),
-        (("code",), (), True, "the same", "masked with packages in one"),  # what cancels itself is no drift
+        (("code",), (), True, "the same", "masked with packages in one"),  # what cancels out is not a drift
         (("code",), (), False, "the same", "the same"),
-        ((), (), False, "", "nothing that was recorded differs between A and B: the cause is not in the records"),
+        ((), (), False, "", "nothing that the records describe differs between A and B: the cause is outside of them"),
         (("variables",), (), False, "", "searched with packages in one"),
         (("code", "variables"), ("PYTHONHASHSEED",), False, "", "searched with packages in one"),
-        (("variables",), ("PYTHONHASHSEED",), False, "", "only PYTHONHASHSEED differs, which should not matter"),
+        (
+            ("variables",),
+            ("PYTHONHASHSEED",),
+            False,
+            "",
+            "only PYTHONHASHSEED differs, which should not affect predictions",
+        ),
         (("variables",), ("OMP_NUM_THREADS", "PYTHONHASHSEED"), False, "", "PYTHONHASHSEED differ, which should"),
     ],
 )
-def test_what_is_searched_at_all(
-    runs: Runs,
+def test_the_search_starts_only_where_it_can_name_a_cause(
+    runs: RunWriter,
     monkeypatch: pytest.MonkeyPatch,
     names: tuple[str, ...],
-    chance: tuple[str, ...],
+    accidental: tuple[str, ...],
     masked: bool,
     why: str,
-    told: str,
+    note: str,
 ) -> None:
-    class Found:
+    class FakeSearch:
         def __init__(self, trials: Any) -> None:
             self.notes = " ".join(trials.factors.notes)
 
@@ -385,10 +409,10 @@ def test_what_is_searched_at_all(
 
     monkeypatch.setattr(module, "image_packages", lambda *_: (None, "in one"))
     monkeypatch.setattr(module, "factors_of", lambda *_, packages_apart: Factors(names, ("with packages",)))
-    monkeypatch.setattr(module, "accidental", lambda *_: chance)
+    monkeypatch.setattr(module, "accidental", lambda *_: accidental)
     monkeypatch.setattr(module, "nothing_to_explain", lambda pair: why)
     monkeypatch.setattr(module, "Executor", lambda *_: None)
     monkeypatch.setattr(module, "Trials", lambda pair, factors, *rest: SimpleNamespace(factors=factors))
-    monkeypatch.setattr(module, "Search", Found)
+    monkeypatch.setattr(module, "Search", FakeSearch)
     pair: Any = SimpleNamespace(masked=masked, workspaces=(None, None))
-    assert told in find_causes(pair, runs.folder, runs.context, 1).note
+    assert note in find_causes(pair, runs.folder, runs.context, 1).note
