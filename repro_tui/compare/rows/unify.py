@@ -352,6 +352,8 @@ def _as(values: pa.ChunkedArray, wanted: pa.Field, target: _Target | None, form:
 
 def _written(value: Any, form: str) -> str | None:
     """A cell of a column that is compared as text: a number in one way, whichever way it was written."""
+    if value is None:
+        return None
     if isinstance(value, bool):
         word = str(value).lower()
         return word + NOT_TEXT if form == "JSON Lines" else word

@@ -150,6 +150,7 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "bytes in a struct and their digits": (table(x=[{"a": b"\1"}] * 9), table(x=[{"a": "0x01"}] * 9), {}),
     "a decimal of many digits and its text": (table(x=wide("1" * 45, "2")), table(x=["1" * 45, "2"]), {}),
     "the smallest float and twice it": (table(x=[5e-324] * 40), table(x=[1e-323] * 40), {}),
+    "a missing whole number and the text None": (csv("1", "2", ""), csv("1", "2", "None"), {}),
     "four hundred digits": (csv("9" * 400, "5.5"), csv("inf", "5.5"), {}),
 }
 
