@@ -17,7 +17,7 @@ from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.text import show
 
-FORMAT = "2"
+FORMAT = "3"  # of the cached slices
 MOST_ROWS = 200_000  # of the inputs, evenly spaced: shares need no more
 
 

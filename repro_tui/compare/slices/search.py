@@ -265,10 +265,10 @@ def _slice(kind: str, name: str, inside: Mask, moved: Mask, p: float, verb: str,
     share, size = hits / max(1, total), rows / max(1, len(moved))
     if kind == "leaf":
         sentence = (
-            f"{part(share)} of the rows that {verb} are in {name}, {part(size)} of all rows: "
-            f"{part(rate)} of them {verb}, and {part(elsewhere)} elsewhere"
+            f"{part(share)} of the rows that {verb} are in {name}, which holds {part(size)} of all rows: "
+            f"{part(rate)} of these rows {verb}, compared with {part(elsewhere)} elsewhere"
         )
     else:
-        often = f"{part(rate)} of rows, {part(elsewhere)} elsewhere"
+        often = f"{part(rate)} of these rows, compared with {part(elsewhere)} elsewhere"
         sentence = f"{prefix} (p = {p:.2g}): most often where {name} ({often})"
     return Slice(kind, name, rows, hits, share, rate, elsewhere, p, sentence)
