@@ -104,7 +104,7 @@ def rows_at_once(*paths: Path) -> int:
 
 
 def rows_within(metadata: pq.FileMetaData, size: int) -> int:
-    """How many rows of a file of average size `size` bytes hold in memory."""
+    """How many rows of a file, on average, take `size` bytes in memory."""
     total = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     return int(size * metadata.num_rows // max(1, total))
 

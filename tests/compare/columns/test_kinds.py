@@ -40,7 +40,7 @@ def test_rank_biased_overlap_has_its_known_values() -> None:
     assert rankings.overlap("ab", "abc") == rankings.overlap("abc", "ab") == pytest.approx(known)
 
 
-def test_rankings_part_at_their_first_changed_rank() -> None:
+def test_the_first_changed_rank_of_rankings() -> None:
     assert rankings.first_changed("abc", "acb") == 2
     assert rankings.first_changed("ab", "abc") == 3
     assert rankings.first_changed("ab", "ab") is None
@@ -66,7 +66,7 @@ def test_a_column_of_scores_ranks_its_rows(tmp_path: Path) -> None:
     assert measures["tied_a"] > 0
 
 
-def test_texts_differ_from_a_word_on(tmp_path: Path) -> None:
+def test_the_first_differing_word_of_texts_is_measured(tmp_path: Path) -> None:
     measures = column(tmp_path, ["one two three", "x"], ["one too three", "x"], kind="text").measures
     assert (measures["exact_match"], measures["first_differing_token"]) == (0.5, 2)
     assert measures["edit_distance_of_differing"] == pytest.approx(1 / 13)
@@ -160,7 +160,7 @@ def test_a_declared_vector_may_be_of_scores(tmp_path: Path) -> None:
     ],
     ids=range(6),
 )
-def test_a_vector_that_cannot_be_is_refused(tmp_path: Path, rules: Any, problem: str) -> None:
+def test_an_invalid_vector_is_refused(tmp_path: Path, rules: Any, problem: str) -> None:
     with pytest.raises(Refused, match=re.escape(problem)):
         repro_tui.compare(pd.DataFrame(), pd.DataFrame(), key="id", columns=rules, folder=tmp_path)
 
@@ -177,7 +177,7 @@ def test_a_vector_that_cannot_be_is_refused(tmp_path: Path, rules: Any, problem:
         ({"other": None}, "animal (vector)", "other is not a column of both sides"),
     ],
 )
-def test_a_vector_that_the_outputs_do_not_have_is_not_comparable(
+def test_a_vector_that_does_not_fit_the_outputs_is_not_comparable(
     tmp_path: Path, changes: dict[str, Any], name: str, note: str
 ) -> None:
     a, b = animals([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]), animals([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]])
@@ -189,7 +189,7 @@ def test_a_vector_that_the_outputs_do_not_have_is_not_comparable(
     assert (area.status, area.what) == ("unknown", f"{name}: {note}")
 
 
-def test_embeddings_keep_their_neighbours_or_not(tmp_path: Path) -> None:
+def test_scaled_embeddings_keep_their_neighbours_and_unrelated_ones_do_not(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     a = rng.normal(size=(60, 5))
     scaled = column(tmp_path, a.tolist(), (2 * a).tolist()).measures
@@ -257,7 +257,7 @@ def test_the_nearest_neighbours_are_those_of_scikit_learn() -> None:
         ("v", [0.5, 1.5], "value"),
     ],
 )
-def test_kinds_are_inferred_and_say_why(tmp_path: Path, name: str, values: list[Any], kind: str) -> None:
+def test_kinds_are_inferred_with_a_reason(tmp_path: Path, name: str, values: list[Any], kind: str) -> None:
     inferred = column(tmp_path, values, values[::-1], name)
     assert (inferred.kind, inferred.inferred) == (kind, True)
     assert inferred.kind_why

@@ -36,7 +36,7 @@ NAMES = [
 every_pair = pytest.mark.parametrize(("constant", "changed"), NAMES, ids=lambda name: name)
 
 
-def test_no_two_names_become_one() -> None:
+def test_different_names_have_different_identifiers() -> None:
     names = [name for pair in NAMES for name in pair]
     assert len({identifier(name).lower() for name in names}) == len(set(names))
 
@@ -53,7 +53,7 @@ def by_name(columns: tuple[Column, ...]) -> dict[str, tuple[str, int]]:
 
 
 @every_pair
-def test_in_one_order_by_key_and_shuffled(compare: Compare, constant: str, changed: str) -> None:
+def test_outputs_in_any_order(compare: Compare, constant: str, changed: str) -> None:
     a, b = tables(constant, changed)
     shuffled = b.take(pa.array(np.random.default_rng(1).permutation(len(b))))
     for key, table in (((), b), (("id",), b), (("id",), shuffled)):
@@ -63,14 +63,14 @@ def test_in_one_order_by_key_and_shuffled(compare: Compare, constant: str, chang
 
 
 @every_pair
-def test_as_a_key(compare: Compare, constant: str, changed: str) -> None:
+def test_a_key_of_any_name(compare: Compare, constant: str, changed: str) -> None:
     a, b = tables("value", changed, constant)
     area = compare(a, b.take(pa.array(np.arange(len(b))[::-1])), key=(constant,))
     assert by_name(area.columns) == {"value": ("identical", 0), changed: ("drift", 1)}
 
 
 @every_pair
-def test_of_noisy_runs_in_any_order(compare: Compare, constant: str, changed: str) -> None:
+def test_noisy_runs_in_any_order(compare: Compare, constant: str, changed: str) -> None:
     a, b = tables(constant, changed)
     rng = np.random.default_rng(2)
 
@@ -88,7 +88,7 @@ def test_of_noisy_runs_in_any_order(compare: Compare, constant: str, changed: st
 
 
 @every_pair
-def test_with_a_truth(tmp_path: Path, constant: str, changed: str) -> None:
+def test_columns_next_to_a_truth(tmp_path: Path, constant: str, changed: str) -> None:
     labels = {
         "id": [1, 2, 3, 4],
         constant: ["p", "q", "p", "q"],
@@ -105,7 +105,7 @@ def test_with_a_truth(tmp_path: Path, constant: str, changed: str) -> None:
 
 
 @every_pair
-def test_of_inputs_in_which_slices_are_found(tmp_path: Path, constant: str, changed: str) -> None:
+def test_inputs_in_which_slices_are_found(tmp_path: Path, constant: str, changed: str) -> None:
     rng, rows = np.random.default_rng(4), 2000
     inputs: dict[str, Any] = {"id": np.arange(rows), constant: rng.normal(size=rows), changed: rng.integers(0, 4, rows)}
     a = {"id": np.arange(rows), "label": np.full(rows, "p")}

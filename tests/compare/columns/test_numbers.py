@@ -79,7 +79,7 @@ def test_a_column_is_the_same_as_itself(values: list[float | None], kind: Any) -
 
 
 @given(st.lists(st.tuples(st.none() | st.floats(), st.none() | st.floats()), min_size=1, max_size=20))
-def test_swapping_the_sides_mirrors(pairs: list[tuple[float | None, float | None]]) -> None:
+def test_swapping_the_sides_mirrors_the_result(pairs: list[tuple[float | None, float | None]]) -> None:
     a, b = (pa.array([pair[side] for pair in pairs], DOUBLE) for side in (0, 1))
     rule = Rule(0.5, 1e-3, 2.0**-52, 4, "some", scale=1.0)
     forward, backward = compare_numbers(a, b, rule), compare_numbers(b, a, rule)

@@ -32,7 +32,9 @@ def column(values: Any, kind: Any, name: str = "v") -> pa.Table:
 @pytest.mark.parametrize("factor", [0.0, 0.001, 0.9], ids=str)
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "swapped"])
 @pytest.mark.parametrize("case", SMALL)
-def test_small_values_do_not_pass_by_their_smallness(tmp_path: Path, case: str, swapped: bool, factor: float) -> None:
+def test_small_values_do_not_pass_because_they_are_small(
+    tmp_path: Path, case: str, swapped: bool, factor: float
+) -> None:
     values, kind, name = SMALL[case]
     sides = [column(values, kind, name), column(values * factor, kind, name)]
     area = compare_in(tmp_path)(*(reversed(sides) if swapped else sides))
@@ -96,7 +98,7 @@ def test_the_unit_of_small_values_does_not_matter(tmp_path: Path, values: list[f
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e-3, 1e-3)), min_size=1, max_size=20))
-def test_where_a_rule_is_printed_it_is_the_one_that_was_applied(tmp_path: Path, pairs: Any) -> None:
+def test_the_rule_that_is_printed_is_the_one_that_was_applied(tmp_path: Path, pairs: Any) -> None:
     a, b = (np.asarray(side) for side in zip(*((x, x + d) for x, d in pairs), strict=True))
     compared = only(compare_in(tmp_path)(column(a, pa.float64()), column(b, pa.float64())))
     if compared.atol is None or compared.rtol is None:

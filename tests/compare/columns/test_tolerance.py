@@ -94,7 +94,7 @@ def test_a_reduction_is_rounded_in_more_units() -> None:
     assert (rule().units, rule(declared=ColumnRule(reduction=True)).units) == (4, 32)
 
 
-def test_of_two_types_that_of_fewer_digits_rules() -> None:
+def test_the_type_with_fewer_digits_sets_the_tolerance() -> None:
     by_digits = [pa.int64(), pa.float16(), pa.float32(), pa.float64()]
     for index, fewer in enumerate(by_digits):
         for more in by_digits[index:]:

@@ -122,7 +122,7 @@ def test_the_sign_of_zero_is_equal_and_not_identical(tmp_path: Path, form: str) 
 
 
 @pytest.mark.parametrize("form", TYPED)
-def test_signed_and_unsigned_meet_by_value(tmp_path: Path, form: str) -> None:
+def test_signed_and_unsigned_numbers_are_compared_by_value(tmp_path: Path, form: str) -> None:
     """NumPy compares them as floats: 2^63 - 1 and 2^63 would be equal."""
     kinds = [pa.int64(), pa.uint64()]
     column = judged(tmp_path, form, [2**63 - 1, 7], [2**63, 7], kinds)[1]
@@ -194,7 +194,7 @@ def test_the_tolerance_is_symmetric_within_lists(tmp_path: Path, form: str, a: f
     assert area.verdict == "within-tolerance"
 
 
-def test_tensors_of_other_shapes_are_not_comparable(tmp_path: Path) -> None:
+def test_tensors_of_different_shapes_are_not_comparable(tmp_path: Path) -> None:
     """They are the same numbers in the same order."""
     import repro_tui
 

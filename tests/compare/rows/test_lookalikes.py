@@ -259,13 +259,13 @@ def runs_of(draw: Draw, seed: int, count: int = 10) -> list[list[pa.Table]]:
 
 
 @pytest.mark.parametrize("name", SHIFTED)
-def test_what_differs_in_all_runs_is_drift(tmp_path: Path, name: str) -> None:
+def test_a_difference_in_all_runs_is_drift(tmp_path: Path, name: str) -> None:
     comparison = repro_tui.compare(*runs_of(SHIFTED[name], 3), key="id", folder=tmp_path)
     assert comparison.verdict == "drift", comparison.predictions.noise
 
 
 @pytest.mark.parametrize("name", UNCHANGED)
-def test_what_is_the_same_in_all_runs_is_never_blamed(tmp_path: Path, name: str) -> None:
+def test_a_column_that_is_the_same_in_all_runs_is_never_blamed(tmp_path: Path, name: str) -> None:
     """One of seven audits may be a false alarm about the noisy column; the other column is the same in all of them."""
     drifts = 0
     for seed in range(7):

@@ -116,7 +116,7 @@ def test_the_types_of_truth_and_label_may_differ(tmp_path: Path) -> None:
         assert [metric.matches for metric in metrics.values()] == [True, True], (truth, metrics)
 
 
-def test_what_must_stay_unknown(tmp_path: Path) -> None:
+def test_metrics_that_must_stay_unknown(tmp_path: Path) -> None:
     names = ("training_accuracy", "train/f1", "ndcg", "val_f1", "test_f1", "roc_auc", "mse")
     metrics = judged(tmp_path, dict.fromkeys(names, 0.75), ["a", "b"] * 4, label=["a", "b"] * 4)
     assert {name: metric.matches for name, metric in metrics.items()} == dict.fromkeys(names)
