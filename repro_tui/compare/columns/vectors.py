@@ -1,8 +1,9 @@
 """Several columns that form one vector of probabilities, such as p_cat and p_dog: which they are, and their decision.
 
 The record can declare vectors. Others are inferred among the columns of fractions: columns that share a word for
-probability (`p_`, `_prob` and the like) at their beginning or end, and then all that are left, are a vector if the rows
-of a sample of both sides sum to one. The larger group is tried first, and a column belongs to one vector only.
+probability (`p_`, `_prob` and the like) at their beginning or end are a vector if the rows of a sample of both sides
+sum to one; larger groups are tried first, and a column belongs to one vector only. If there is no such vector, all
+columns of fractions together are tried.
 
 Each member is compared as a column of its own, without a threshold; the vector adds the decision of the row. A row
 flips where its most likely class (the first of equals) changes, and the flip is recorded in the differing cells of the
@@ -71,7 +72,7 @@ def _classes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def groups_of(a: Path, b: Path, names: Sequence[str]) -> list[Group]:
-    """The vectors among these columns of fractions, named alike or all that are left, whose rows sum to one."""
+    """The vectors among these columns of fractions, named alike or else all together, whose rows sum to one."""
     vectors, free = [], list(names)
     for group in (*_alike(names), *_all_together(names)):
         if set(group.members) <= set(free) and sums_to_one(a, b, group.members):

@@ -164,8 +164,8 @@ def _may_be_numbers(name: str, runs: dict[str, Run]) -> bool:
     if first is None or not _is_text(first.type):
         return False
     content = _CellContent()
-    for form in {run.output_format for run in runs.values()}:
-        content.add_cells(first.slice(0, FIRST), form)
+    for output_format in {run.output_format for run in runs.values()}:
+        content.add_cells(first.slice(0, FIRST), output_format)
     odd = sum(content.odd.values())
     return 0 < len(content.odd) <= len(PLACEHOLDERS) and odd <= FEW_ODD * (content.rows - content.nulls)
 
@@ -304,12 +304,12 @@ class _CellContent:
         self.odd: dict[str, int] = {}
         self.free = list(PLACEHOLDERS)
 
-    def add_cells(self, values: pa.ChunkedArray, form: str) -> None:
-        """Adds the cells of one row group of a run whose output had the format `form`."""
+    def add_cells(self, values: pa.ChunkedArray, output_format: str) -> None:
+        """Adds the cells of one row group of a run whose output had the format `output_format`."""
         self.rows, self.nulls = self.rows + len(values), self.nulls + values.null_count
         numbers: list[float | int] = []
         for value in values.drop_null().to_pylist():
-            number = _number(value, form) if isinstance(value, str) else value
+            number = _number(value, output_format) if isinstance(value, str) else value
             if number is None:
                 if value in self.odd or len(self.odd) < MOST_TEXTS:
                     self.odd[value] = self.odd.get(value, 0) + 1
@@ -325,12 +325,12 @@ def _contains(numbers: Floats, value: float) -> bool:
     return bool(np.isnan(numbers).any() if np.isnan(value) else (numbers == value).any())
 
 
-def _number(text: str, form: str) -> float | int | None:
+def _number(text: str, output_format: str) -> float | int | None:
     """The number that a cell stands for, as it would be read in a column of numbers; None for text, such as 007.
 
     In JSON Lines, text is text even where it looks like a number; values that were not text carry a mark.
     """
-    if form == "JSON Lines":
+    if output_format == "JSON Lines":
         if not text.endswith(NOT_TEXT):
             return None
         text = text.removesuffix(NOT_TEXT)
@@ -363,7 +363,9 @@ def _rewritten(run: Run, schema: pa.Schema, targets: dict[str, _Target], path: P
     return replace(run, predictions=str(path), output_sha256=digest_file(path).sha256)
 
 
-def _converted(values: pa.ChunkedArray, column: pa.Field, target: _Target | None, form: str) -> pa.ChunkedArray:
+def _converted(
+    values: pa.ChunkedArray, column: pa.Field, target: _Target | None, output_format: str
+) -> pa.ChunkedArray:
     kind = column.type
     if target is not None and target.marked:
         mark = TEXT if _content(column) == str(kind) else NOT_TEXT
@@ -372,25 +374,25 @@ def _converted(values: pa.ChunkedArray, column: pa.Field, target: _Target | None
     if values.type == kind or target is None:
         return values
     if _is_text(kind) and target.note:
-        return pa.chunked_array([pa.array([_written(value, form) for value in values.to_pylist()], kind)])
+        return pa.chunked_array([pa.array([_written(value, output_format) for value in values.to_pylist()], kind)])
     if not _is_text(values.type):
         return _cast(values, kind) if not target.note else values.cast(kind, safe=False)
     cells = [
-        None if text is None else target.odd[text] if text in target.odd else _number(text, form)
+        None if text is None else target.odd[text] if text in target.odd else _number(text, output_format)
         for text in values.to_pylist()
     ]
     return pa.chunked_array([pa.array(cells, kind)])
 
 
-def _written(value: object, form: str) -> str | None:
+def _written(value: object, output_format: str) -> str | None:
     """A cell of a column that is compared as text; numbers are written in one way, however they were written."""
     if value is None:
         return None
     if isinstance(value, bool):
         word = str(value).lower()
-        return word + NOT_TEXT if form == "JSON Lines" else word
-    number = _number(value, form) if isinstance(value, str) else value
+        return word + NOT_TEXT if output_format == "JSON Lines" else word
+    number = _number(value, output_format) if isinstance(value, str) else value
     if not isinstance(number, int | float):
         return str(value)
     text = repr(number) if isinstance(number, float) and not float(number).is_integer() else str(int(number))
-    return text + NOT_TEXT if form == "JSON Lines" else text
+    return text + NOT_TEXT if output_format == "JSON Lines" else text
