@@ -93,7 +93,7 @@ def _in_own_types(area: PredictionsArea, found: Unified) -> PredictionsArea:
     """The area with what was brought together told as it was: an output in other types is not the same bytes."""
     if not found.types:
         return area
-    columns = tuple(found.tell(column) for column in area.columns)
+    columns = tuple(found.with_original_types(column) for column in area.columns)
     again = _area(columns, area.rows, area.key, area.differences, area.worst, "")
     rule = again.rule if area.verdict == "identical" else area.rule
     keys = [f"{name} is {' in A and '.join(found.types[name])} in B" for name in area.key if name in found.types]

@@ -59,9 +59,9 @@ def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ('"r0"', "one and the same key"),
+        ('"r0"', "all output rows have the same key"),
         ('f"other{number}"', "in no input row (such as 'other0'"),
-        ('row["id"] + " "', "they differ in blanks at their ends"),
+        ('row["id"] + " "', "the keys differ only in leading or trailing spaces"),
         ('rows[max(0, number - 1)]["id"]', "answered more than once"),
     ],
 )

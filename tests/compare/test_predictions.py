@@ -234,8 +234,8 @@ class TestKeys:
 
     def test_rows_without_a_key_are_told_of_their_side(self, compare: Compare) -> None:
         one, other = (pa.table({"id": ids, "v": [1.0, 2.0]}) for ids in (["a", None], ["a", "b"]))
-        assert "A has 1 rows without a key" in compare(one, other, key=("id",)).what
-        assert "B has 1 rows without a key" in compare(other, one, key=("id",)).what
+        assert "A has 1 row without a key" in compare(one, other, key=("id",)).what
+        assert "B has 1 row without a key" in compare(other, one, key=("id",)).what
 
     def test_composite_whole_number_keys(self, compare: Compare) -> None:
         a = pa.table({"x": [1, 1, 2], "y": [1, 2, 1], "v": [1.0, 2.0, 3.0]})
@@ -339,4 +339,4 @@ def test_a_key_of_lists_names_no_rows(compare: Compare) -> None:
     table = pa.table({"k": [[1, 2], [3]], "v": [1.0, 2.0]})
     area = compare(table, table.set_column(1, "v", pa.array([1.0, 3.0])), key=("k",))
     assert area.verdict == "not-comparable"
-    assert area.what == "the key column k of A holds lists, which do not name rows"
+    assert area.what == "the key column k of A holds lists, which cannot identify rows"

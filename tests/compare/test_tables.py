@@ -76,10 +76,10 @@ def test_keys_of_two_types_and_absent_keys_have_the_advice_that_fits(tmp_path: P
     texts, numbers = pd.DataFrame({"id": ["007"], "v": [1]}), pd.DataFrame({"id": [7], "v": [1]})
     area = repro_tui.compare(texts, numbers, key="id", folder=tmp_path / "types").predictions
     assert area.what == "the key column id is string in A and int64 in B"
-    assert area.do.startswith("write the key in one way on both sides")
+    assert area.do.startswith("write the key with the same type on both sides")
     area = repro_tui.compare(texts, numbers[["v"]], key="id", folder=tmp_path / "absent").predictions
     assert "not in the output of B" in area.what
-    assert area.do.startswith("have the predict step write the key beside each answer")
+    assert area.do.startswith("have the predict step write the key next to each prediction")
 
 
 def test_a_verdict_needs_an_output(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What two columns of outputs say of each other: one file a kind, all fed with the same batches of matched rows.
+"""How two output columns are compared: one file per kind, all fed with the same batches of matched rows.
 
-Tolerances are in `tolerance`, what a column is in `kinds`; a new kind is a new file and a line in `choose`.
+Tolerances are in `tolerance`, the inference of kinds in `kinds`; a new kind is a new file and a line in `choose`.
 """

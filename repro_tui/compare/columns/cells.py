@@ -1,26 +1,42 @@
-"""What one batch of one column says, whatever its kind: the common ground of the verdict and of differences.parquet."""
+"""What every kind of column has in common: the result of one batch, the counts over all batches, and the verdict.
+
+A comparison of one column goes through three steps. `observe_batch` sees every row and counts what does not depend on
+the other side, such as nulls. Rows whose bits are the same are only counted (`count_identical`); the others are judged
+by `compare_batch`, which returns one `Cells` per batch. `Tally` adds the batches up and derives the verdict:
+
+    identical         all rows have the same bits, and both sides the same type
+    equal             all rows are equal by value
+    equal-to-rounding all rows differ by no more than a few units of rounding
+    within-tolerance  all rows are within the tolerance, and no decision flips
+    drift             otherwise
+
+The masks are nested (same ⊆ equal ⊆ rounding, equal ⊆ within), so that the first line that holds is the verdict. For
+example, of 3 rows with 2 equal and 1 within the tolerance, `within` is 3 and the verdict within-tolerance; if that one
+row also flips a decision, it is drift. The cost is a constant number of array operations per batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.columns.tolerance import Rule
+from repro_tui.compare.rows.arrays import Floats, Mask
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column, Verdict
 from repro_tui.model.record import Kind
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+MASKS = ("same", "equal", "rounding", "within")  # that `Cells` and the numbers of a column have
+COARSE = 2.0**-20  # above this unit of rounding, rounding is large enough to matter
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Masks over the rows of one batch. `delta` and `scale` are NaN where there is no number."""
+    """Masks over the rows of one batch. `delta` (b - a) and `scale` (max(|a|, |b|)) are NaN if there is no number."""
 
     same: Mask
     equal: Mask
@@ -34,9 +50,11 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class OfColumn:
-    """Which column is compared: its name, kind and both types, by which rule, and why the kind was inferred ("" where
-    it was declared)."""
+class ComparisonSpec:
+    """Which column is compared and how: its name, kind, rule and the types of A and B.
+
+    `why` says what the kind was inferred from ("" where it was declared).
+    """
 
     name: str
     kind: Kind
@@ -46,9 +64,12 @@ class OfColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """What all rows of one column count for, where only those that moved are handed over: how many there are, the
-    nulls of each side, and both sides' first 100,000 values."""
+class ColumnTotals:
+    """What is known of all rows of a column, for columns that are fed only with the rows that moved.
+
+    `rows` is the number of matched rows, `nulls_a` and `nulls_b` the nulls of each side, and `first` reads the first
+    100,000 values of both sides.
+    """
 
     rows: int
     nulls_a: int
@@ -57,32 +78,29 @@ class Whole:
 
 
 class ColumnComparison(Protocol):
-    """One column under comparison: fed with batches, then asked for its result."""
+    """One column under comparison: it is fed with batches, and then gives its result."""
 
-    of: OfColumn
+    spec: ComparisonSpec
 
-    def whole(self, pair: RowPairs) -> None:
-        """Takes what every row counts for, whether it moved or not."""
+    def observe_batch(self, pair: RowPairs) -> None:
+        """Counts what every row contributes, whether it moved or not."""
         ...
 
-    def still(self, rows: int) -> None:
-        """Takes this many rows that are the same bits on both sides."""
+    def count_identical(self, rows: int) -> None:
+        """Counts rows that have the same bits on both sides."""
         ...
 
-    def take(self, pair: RowPairs) -> Cells:
-        """Compares rows that may have moved, and adds them up."""
+    def compare_batch(self, pair: RowPairs) -> Cells:
+        """Compares rows that may have moved, and counts them."""
         ...
 
-    def column(self) -> Column:
-        """The result; a column that is over its tolerance has the verdict `drift`, before noise is considered."""
+    def result(self) -> Column:
+        """The result; a column that exceeds its tolerance has the verdict `drift`, before noise is considered."""
         ...
-
-
-COARSE = 2.0**-20  # a unit of rounding that may be seen
 
 
 class Tally:
-    """The counts that every kind has, and the verdict that they give."""
+    """The counts that every kind has, and the verdict that follows from them."""
 
     def __init__(self) -> None:
         self.rows = self.same = self.equal = self.within = self.rounding = self.flips = 0
@@ -96,35 +114,37 @@ class Tally:
         self.within += int(np.count_nonzero(cells.within))
         self.flips += int(np.count_nonzero(cells.flip))
 
-    def still(self, rows: int) -> None:
-        """Adds rows that are the same bits."""
-        for name in ("rows", "same", "equal", "rounding", "within"):
+    def count_identical(self, rows: int) -> None:
+        """Adds rows that have the same bits on both sides."""
+        for name in ("rows", *MASKS):
             setattr(self, name, getattr(self, name) + rows)
 
-    def column(self, of: OfColumn, nulls: tuple[int, int]) -> Column:
-        """What the result of every kind has; its own measures are laid over it."""
-        a, b = of.types
+    def result(self, spec: ComparisonSpec, nulls: tuple[int, int]) -> Column:
+        """The fields that results of every kind have; each kind adds its own measures."""
+        type_a, type_b = spec.types
         return Column(
-            name=of.name,
-            kind=of.kind,
-            verdict=self.verdict(a == b, coarse=of.rule.epsilon > COARSE),
+            name=spec.name,
+            kind=spec.kind,
+            verdict=self.verdict(type_a == type_b, coarse=spec.rule.epsilon > COARSE),
             equal=self.equal,
             within_tolerance=self.within - self.equal,
             different=self.rows - self.within,
             nulls_a=nulls[0],
             nulls_b=nulls[1],
-            type_a=str(a),
-            type_b=str(b),
-            rule=of.rule.words,
-            atol=of.rule.atol,
-            rtol=of.rule.rtol,
-            inferred=bool(of.why),
-            kind_why=of.why,
+            type_a=str(type_a),
+            type_b=str(type_b),
+            rule=spec.rule.words,
+            atol=spec.rule.atol,
+            rtol=spec.rule.rtol,
+            inferred=bool(spec.why),
+            kind_why=spec.why,
         )
 
     def verdict(self, same_type: bool, *, coarse: bool = False) -> Verdict:
-        """The first that holds of the scale; `drift` stands for over tolerance. Where rounding is `coarse`, it does not
-        excuse a decision that flips."""
+        """The best verdict that holds; `drift` means that the tolerance is exceeded.
+
+        Where the unit of rounding is `coarse`, rounding does not excuse a decision that flips.
+        """
         if self.rows == 0:
             return "not-comparable"
         if self.same == self.rows and same_type:
@@ -136,3 +156,27 @@ class Tally:
         if self.within == self.rows and self.flips == 0:
             return "within-tolerance"
         return "drift"
+
+
+class TalliedColumn:
+    """The base of every column comparison: it counts rows and nulls."""
+
+    def __init__(self, spec: ComparisonSpec) -> None:
+        self.spec = spec
+        self.tally = Tally()
+        self.nulls_a = self.nulls_b = self.unmoved = 0
+
+    def observe_batch(self, pair: RowPairs) -> None:
+        """Counts nulls."""
+        self.nulls_a += pair.a[self.spec.name].null_count
+        self.nulls_b += pair.b[self.spec.name].null_count
+
+    def complete(self, totals: ColumnTotals) -> None:
+        """Accounts for all rows at once, after only those that moved were compared: the rest are identical."""
+        self.nulls_a, self.nulls_b = totals.nulls_a, totals.nulls_b
+        self.count_identical(totals.rows - self.tally.rows)
+
+    def count_identical(self, rows: int) -> None:
+        """Counts rows that have the same bits on both sides."""
+        self.tally.count_identical(rows)
+        self.unmoved += rows

@@ -1,16 +1,19 @@
-"""What compares each output column: by its kind and type, alone or as one of a vector; and those that cannot be."""
+"""Chooses what compares each output column, by its kind and type, and finds the columns that cannot be compared.
+
+Columns are compared alone or as members of a vector of probabilities. The type comes before the kind: a number that is
+declared to be text is still compared as a number.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro_tui.compare.columns.cells import ColumnComparison, OfColumn
+from repro_tui.compare.columns.cells import ColumnComparison, ComparisonSpec
 from repro_tui.compare.columns.exact import ExactColumn
 from repro_tui.compare.columns.feeding import ColumnBatch
 from repro_tui.compare.columns.json import JsonColumn
@@ -26,6 +29,7 @@ from repro_tui.compare.columns.text import TextColumn
 from repro_tui.compare.columns.tolerance import Rule, rule_for, ruling
 from repro_tui.compare.columns.vectors import Group, VectorColumns, declared_groups, groups_of, sums_to_one
 from repro_tui.compare.rows.alignment import Alignment
+from repro_tui.compare.rows.arrays import is_number_type
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule, Kind, Validation
 from repro_tui.model.request import Settings
@@ -33,41 +37,46 @@ from repro_tui.support.text import show
 
 TEXTS: dict[Kind, type[ExactColumn]] = {"text": TextColumn, "ranking": RankingColumn}
 
-Types = tuple[pa.DataType, pa.DataType]
+Types = tuple[pa.DataType, pa.DataType]  # of one column in A and in B
+Schema = dict[str, pa.DataType]  # of one side, without the key
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What is compared: columns alone, vectors of several, and the results of those that cannot be."""
+    """The `names` of the compared columns in order, their comparisons, and the results of those not comparable."""
 
     names: list[str]
     compared: ColumnBatch
     odd: tuple[Column, ...]
 
     def results(self) -> Iterator[Column]:
-        """The vectors, then every column in its order."""
-        yield from (vector.column() for vector in self.compared.vectors)
-        found = {one.of.name: one for one in self.compared.columns}
-        yield from (found[name].column() for name in self.names)
+        """The results of the vectors, then those of all columns in order, then those that cannot be compared."""
+        yield from (vector.result() for vector in self.compared.vectors)
+        columns = {column.spec.name: column for column in self.compared.columns}
+        yield from (columns[name].result() for name in self.names)
         yield from self.odd
 
 
 def columns_of(alignment: Alignment, validation: Validation, settings: Settings, key: tuple[str, ...]) -> Columns:
-    """What compares each shared column, and the columns that cannot be compared."""
+    """What compares each column that both sides have, and the columns and vectors that cannot be compared.
+
+    The columns of the `key` are not compared. `validation` declares kinds and tolerances, which `settings` overrides.
+    """
     schemas = [pq.read_schema(path) for path in (alignment.a, alignment.b)]
-    types = [{field.name: field.type for field in schema if field.name not in key} for schema in schemas]
+    types: list[Schema] = [{field.name: field.type for field in schema if field.name not in key} for schema in schemas]
     shared = {name: (kind, types[1][name]) for name, kind in types[0].items() if name in types[1]}
     usable = {name: pair for name, pair in shared.items() if family(pair[0]) == family(pair[1])}
-    told = profile(alignment.a, alignment.b, list(usable))
+    profiles = profile(alignment.a, alignment.b, list(usable))
     factory = _Factory(validation, settings, alignment)
-    made = {name: factory.alone(name, pair, told[name]) for name, pair in usable.items()}
+    comparisons = {name: factory.alone(name, pair, profiles[name]) for name, pair in usable.items()}
     declared = declared_groups(validation.columns)
-    unfit = {group: problem for group in declared if (problem := _problem(group, made, types))}
-    groups = factory.groups([group for group in declared if group not in unfit], made)
-    vectors = [factory.vector(group, made) for group in groups]
+    unfit = {group: problem for group in declared if (problem := _problem(group, comparisons, types))}
+    groups = factory.groups([group for group in declared if group not in unfit], comparisons)
+    vectors = [factory.vector(group, comparisons) for group in groups]
     grouped = {name for group in groups for name in group.members}
-    alone = [one for name, one in made.items() if name not in grouped]
-    return Columns(list(made), ColumnBatch(alone, vectors), _odd_ones(types, shared, usable, unfit))
+    alone = [comparison for name, comparison in comparisons.items() if name not in grouped]
+    not_compared = _not_compared(types, shared, usable, unfit)
+    return Columns(list(comparisons), ColumnBatch(alone, vectors), not_compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,105 +88,116 @@ class _Factory:
     def declared(self, name: str) -> ColumnRule:
         return self.validation.columns.get(name, ColumnRule())
 
-    def alone(self, name: str, types: Types, told: Profile) -> ColumnComparison:
-        """By type first: a number that is declared to be text is still a number."""
+    def alone(self, name: str, types: Types, profile: Profile) -> ColumnComparison:
+        """The comparison of one column by itself."""
         declared = self.declared(name)
-        floating = next((one for one in types if pa.types.is_floating(one)), types[0])
-        kind, why = kind_of(name, floating, told, declared)
-        rule = rule_for(name, ruling(types), kind, declared, self.settings, whole=told.whole, typical=told.typical)
-        of, of_type = OfColumn(name, kind, rule, types, why), family(types[0])
-        if of_type == "list":
-            return ListColumn(of, _aspect(of, told.whole))
-        if of_type == "number" and kind != "label":
-            return NumberColumn(of, declared, told, partial(spread, self.alignment.a, name, self.alignment.database))
-        if of_type == "string" and kind == "json":
-            return JsonColumn(of, told.sizes)
-        if of_type == "string" and kind in TEXTS:
-            return TEXTS[kind](of)
-        if kind == "label":
-            of_a = partial(shares, self.alignment.a, name, self.alignment.database)
-            asked = of_a if self.alignment.ordered else None
-            return LabelColumn(of, told.distinct, asked)
-        return ExactColumn(of)
+        floating = next((kind for kind in types if pa.types.is_floating(kind)), types[0])
+        kind, why = kind_of(name, floating, profile, declared)
+        rule = rule_for(
+            name, ruling(types), kind, declared, self.settings, whole=profile.whole, typical=profile.typical
+        )
+        spec, type_family = ComparisonSpec(name, kind, rule, types, why), family(types[0])
+        if type_family == "list":
+            return ListColumn(spec, _aspect(spec, profile.whole))
+        if type_family == "number" and kind != "label":
+            a, database = self.alignment.a, self.alignment.database
+            return NumberColumn(spec, declared, profile, partial(spread, a, name, database))
+        if type_family == "string" and kind == "json":
+            return JsonColumn(spec, profile.sizes)
+        if type_family == "string" and kind in TEXTS:
+            return TEXTS[kind](spec)
+        return self._label(spec, profile) if kind == "label" else ExactColumn(spec)
+
+    def _label(self, spec: ComparisonSpec, profile: Profile) -> LabelColumn:
+        """The labels of A's whole file can be counted only where all of its rows are matched."""
+        count_labels = partial(shares, self.alignment.a, spec.name, self.alignment.database)
+        return LabelColumn(spec, profile.distinct, count_labels if self.alignment.ordered else None)
 
     def may_be_grouped(self, comparison: ColumnComparison) -> bool:
-        """A probability that has no threshold of its own, and that the record does not name a vector for."""
-        of, declared = comparison.of, self.declared(comparison.of.name)
-        fractions = all(pa.types.is_floating(kind) for kind in of.types)
-        return of.kind == "probability" and fractions and declared.threshold is None and declared.vector is None
+        """Whether a column may be a member of an inferred vector.
 
-    def groups(self, declared: list[Group], made: dict[str, ColumnComparison]) -> list[Group]:
-        """The vectors that the record names, and those that are found."""
+        It must be a probability without a threshold of its own that the record does not assign to a vector.
+        """
+        spec, declared = comparison.spec, self.declared(comparison.spec.name)
+        fractions = all(pa.types.is_floating(kind) for kind in spec.types)
+        return spec.kind == "probability" and fractions and declared.threshold is None and declared.vector is None
+
+    def groups(self, declared: list[Group], comparisons: dict[str, ColumnComparison]) -> list[Group]:
+        """The vectors that the record declares, and those that are inferred."""
         a, b = self.alignment.a, self.alignment.b
-        told = [replace(group, sums=sums_to_one(a, b, group.members)) for group in declared]
-        return told + groups_of(a, b, [name for name, one in made.items() if self.may_be_grouped(one)])
+        checked = [replace(group, sums=sums_to_one(a, b, group.members)) for group in declared]
+        free = [name for name, comparison in comparisons.items() if self.may_be_grouped(comparison)]
+        return checked + groups_of(a, b, free)
 
-    def vector(self, group: Group, made: dict[str, ColumnComparison]) -> VectorColumns:
-        """The group's columns do not decide by a threshold each: the likeliest class does."""
-        members = [one for name in group.members if isinstance(one := made[name], NumberColumn)]
+    def vector(self, group: Group, comparisons: dict[str, ColumnComparison]) -> VectorColumns:
+        """The comparison of a vector, whose columns have no thresholds: the most likely class decides."""
+        members = [column for name in group.members if isinstance(column := comparisons[name], NumberColumn)]
         for member in members:
             member.belongs_to(group.name)
-        why = f"{len(members)} columns of fractions whose sum is one in every row"
+        why = f"{len(members)} columns of fractions that sum to one in every row"
         if self.declared(group.members[0]).vector is not None:
             why = ""
-        of = OfColumn(group.name, "probability", _rule_of(members), members[0].of.types, why)
-        return VectorColumns(of, group, members)
+        spec = ComparisonSpec(group.name, "probability", _rule_of(members), members[0].spec.types, why)
+        return VectorColumns(spec, group, members)
 
 
 def _rule_of(members: list[NumberColumn]) -> Rule:
-    """The rule of a vector's columns, or the loosest of theirs."""
-    rules = [member.of.rule for member in members]
+    """The rule that a vector's columns have in common, or the loosest of theirs."""
+    rules = [member.spec.rule for member in members]
     loosest = max(rules, key=lambda rule: (rule.atol, rule.rtol))
     alike = all((rule.atol, rule.rtol) == (loosest.atol, loosest.rtol) for rule in rules)
     origin = loosest.origin if alike else f"{loosest.origin}, the loosest of its columns"
     return replace(loosest, no_flips=True, origin=origin)
 
 
-def _problem(group: Group, made: dict[str, ColumnComparison], types: list[dict[str, Any]]) -> str:
-    """Why a vector that the record names is none of these outputs ("" where it is)."""
+def _problem(group: Group, comparisons: dict[str, ColumnComparison], types: list[Schema]) -> str:
+    """Why a declared vector cannot be compared ("" where it can)."""
     if any(group.name in side for side in types):
-        return "the record names a vector as a column of the outputs is named"
+        return "the record gives the vector the name of an output column: choose another name"
     for name in group.members:
         kinds = [side.get(name) for side in types]
         if None in kinds:
             return f"{name} is not a column of both sides"
-        if not isinstance(made.get(name), NumberColumn):
-            return f"{name} is {' and '.join(sorted({str(kind) for kind in kinds}))}: a vector is of numbers"
+        if not isinstance(comparisons.get(name), NumberColumn):
+            type_names = " and ".join(sorted({str(kind) for kind in kinds}))
+            return f"{name} is {type_names}: the columns of a vector must be numbers"
     return ""
 
 
 def _unfit(group: Group, problem: str) -> Column:
-    """A vector that cannot be compared. Its name may be a column's."""
+    """The result of a vector that cannot be compared. Its name is marked, since a column may have the same name."""
     name = f"{show(group.name, 180)} (vector)"
     return Column(name, "probability", "not-comparable", note=show(problem, 300), members=group.members)
 
 
-def _aspect(of: OfColumn, whole: bool) -> Aspect:
-    """What a column of lists is measured by; a ranking of whole numbers is of items, another of scores."""
-    if of.kind == "probability":
+def _aspect(spec: ComparisonSpec, whole: bool) -> Aspect:
+    """What a column of lists is measured by; a ranking of whole numbers holds items, any other ranking scores."""
+    if spec.kind == "probability":
         return Probabilities()
-    return Rankings(scores=not whole) if of.kind == "ranking" else Embeddings(of.name)
+    return Rankings(scores=not whole) if spec.kind == "ranking" else Embeddings(spec.name)
 
 
 def family(kind: pa.DataType) -> str:
-    """Types of one family are compared with each other."""
+    """The family of a type: only types of one family are compared with each other."""
     if pa.types.is_list(kind):
         return "list"
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if is_number_type(kind):
         return "number"
     return str(kind)
 
 
-def _odd_ones(
-    types: list[dict[str, Any]], shared: dict[str, Types], usable: dict[str, Types], unfit: dict[Group, str]
+def _not_compared(
+    types: list[Schema], shared: dict[str, Types], usable: dict[str, Types], unfit: dict[Group, str]
 ) -> tuple[Column, ...]:
-    other = "not comparable: the types are of another family"
-    odd = [_odd(name, other, *pair) for name, pair in shared.items() if name not in usable]
-    odd += [_odd(n, "only A has this column", kind, None) for n, kind in types[0].items() if n not in shared]
-    odd += [_odd(n, "only B has this column", None, kind) for n, kind in types[1].items() if n not in shared]
-    return *odd, *(_unfit(group, problem) for group, problem in unfit.items())
+    """The results of the columns and vectors that cannot be compared, each with the reason as its note."""
+    unlike = "not comparable: the types belong to different families"
+    columns = [_not_comparable(name, unlike, *pair) for name, pair in shared.items() if name not in usable]
+    only_a, only_b = ({name: kind for name, kind in side.items() if name not in shared} for side in types)
+    columns += [_not_comparable(name, "only A has this column", kind, None) for name, kind in only_a.items()]
+    columns += [_not_comparable(name, "only B has this column", None, kind) for name, kind in only_b.items()]
+    return *columns, *(_unfit(group, problem) for group, problem in unfit.items())
 
 
-def _odd(name: str, note: str, a: Any, b: Any) -> Column:
-    one, other = ("" if kind is None else str(kind) for kind in (a, b))
-    return Column(show(name, 200), "", "not-comparable", type_a=one, type_b=other, note=note)
+def _not_comparable(name: str, note: str, a: pa.DataType | None, b: pa.DataType | None) -> Column:
+    type_a, type_b = ("" if kind is None else str(kind) for kind in (a, b))
+    return Column(show(name, 200), "", "not-comparable", type_a=type_a, type_b=type_b, note=note)

@@ -1,4 +1,4 @@
-"""Every differing cell, kept in differences.parquet so that each can be opened, and the rows that moved most."""
+"""Writes every differing cell to differences.parquet, where a user can look each up, and keeps the worst rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repro_tui.compare.columns.cells import Cells
+from repro_tui.compare.rows.arrays import Floats, Mask
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import WorstRow
 from repro_tui.support.text import show
 
-MOST_CELLS = 50_000_000
-WORST = 50
+MOST_CELLS = 50_000_000  # further ones are counted, and not kept
+WORST = 50  # rows that are kept as the worst
 ROWS_PER_GROUP = 131_072
-LONGEST_VALUE = 4096
+LONGEST_VALUE = 4096  # characters; longer values are cut
 SCHEMA = pa.schema(
     [
         ("row_a", pa.int64()),
@@ -46,26 +47,31 @@ REPEATED = ["column", "change", "verdict", "noise"]
 
 
 def writer(path: Path) -> pq.ParquetWriter:
-    """Writes a file of differing cells. Of values that are all different a dictionary only costs time."""
+    """A writer for a file of differing cells. To save time, only columns whose values repeat are dictionary-encoded."""
     return pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=REPEATED)
 
 
 class Differences:
-    """Writes the differing cells as they are found; `names` is the order of the columns, for cells that moved alike."""
+    """Writes the differing cells batch by batch, and keeps the worst.
+
+    `key` names the columns of the key (() where rows are paired by position), and `names` is the order of the columns,
+    which decides between cells that moved equally far. `count` is the number of cells written and `left_out` the number
+    of those beyond the limit. Call `close` at the end, whatever happened.
+    """
 
     def __init__(self, path: Path, key: tuple[str, ...], names: Sequence[str] = ()) -> None:
         self._writer = writer(path)
         self._key = key
-        self._places = {name: place for place, name in enumerate(names)}
-        self._heap: list[tuple[tuple[float, int, int], WorstRow]] = []
+        self._positions = {name: position for position, name in enumerate(names)}
+        self._worst: list[tuple[tuple[float, int, int], WorstRow]] = []
         self.count = 0
         self.left_out = 0
         self._waiting: list[pa.Table] = []
         self._pool = ThreadPoolExecutor(1)
         self._written: Future[None] | None = None
 
-    def take(self, name: str, pair: RowPairs, cells: Cells) -> None:
-        """Keeps the cells of one batch of one column that are not equal."""
+    def add_cells(self, name: str, pair: RowPairs, cells: Cells) -> None:
+        """Writes the cells of one batch of the column `name` that are not equal."""
         rows = np.flatnonzero(~cells.equal)
         room = MOST_CELLS - self.count
         if len(rows) > room:
@@ -73,18 +79,18 @@ class Differences:
             rows = rows[:room]
         if not len(rows):
             return
-        places = pa.array(rows)
-        keys = pair.key_texts(places)
-        a, b = (exact_texts(side[name].take(places)) for side in (pair.a, pair.b))
+        indices = pa.array(rows)
+        key_texts = pair.key_texts(indices)
+        a, b = (exact_texts(side[name].take(indices)) for side in (pair.a, pair.b))
         size = np.abs(cells.delta[rows])
         scale = cells.scale[rows]
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(scale > 0, size / scale, np.nan)
         table = {
-            "row_a": pair.row_a.take(places),
-            "row_b": pair.row_b.take(places),
-            "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(places),
-            "key": keys,
+            "row_a": pair.row_a.take(indices),
+            "row_b": pair.row_b.take(indices),
+            "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(indices),
+            "key": key_texts,
             "column": pa.repeat(pa.scalar(name), len(rows)),
             "change": _changes(a, b),
             "a": a,
@@ -95,21 +101,20 @@ class Differences:
             "rel_delta": _nullable(relative),
             "flip": cells.flip[rows],
             "verdict": np.where(cells.within[rows] & ~cells.flip[rows], "within-tolerance", "different"),
-            "noise": pa.nulls(len(rows), pa.string()),  # known when all runs have been compared: see own_noise
+            "noise": pa.nulls(len(rows), pa.string()),  # filled in once all runs have been compared: see noise/own.py
         }
         self._write(pa.table(table, schema=SCHEMA))
-        numbers = np.asarray(table["row_a"].to_numpy())
-        self._remember(name, rows, numbers, keys, a, b, size, relative, cells)
+        self._keep_worst(name, table, size, relative, flip=cells.flip[rows], within=cells.within[rows])
         self.count += len(rows)
 
     def _write(self, table: pa.Table) -> None:
-        """Small pieces are written together: a row group each would cost more than its rows."""
+        """Collects small tables: a row group for each would cost more than its rows."""
         self._waiting.append(table)
-        if sum(len(piece) for piece in self._waiting) >= ROWS_PER_GROUP:
+        if sum(map(len, self._waiting)) >= ROWS_PER_GROUP:
             self._flush()
 
     def _flush(self) -> None:
-        """In a thread of its own, while the next cells are looked at."""
+        """Writes in a separate thread, while the next cells are compared."""
         self._wait()
         if self._waiting:
             self._written = self._pool.submit(self._writer.write_table, pa.concat_tables(self._waiting))
@@ -119,40 +124,44 @@ class Differences:
         if self._written is not None:
             self._written.result()
 
-    def _remember(
-        self, name: str, rows: Any, numbers: Any, keys: pa.Array, a: Any, b: Any, size: Any, relative: Any, cells: Cells
+    def _keep_worst(
+        self, name: str, cells: dict[str, Any], size: Floats, relative: Floats, *, flip: Mask, within: Mask
     ) -> None:
-        """Keeps the worst: flips first, then by the distance in units of the column's own scale, then in A's order."""
+        """Keeps the worst cells: flips first, then by the distance relative to their size, then in A's order.
+
+        `cells` holds the columns of the file; `size` is |delta| and `relative` that over max(|a|, |b|), NaN for none.
+        """
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
-        weight = weight + 10.0 * cells.flip[rows] + 1.0 * ~cells.within[rows]
-        least = self._heap[0][0][0] if len(self._heap) == WORST else -np.inf
-        worse = np.flatnonzero(weight >= least)
-        for place in worse[np.lexsort((numbers[worse], -weight[worse]))[:WORST]]:
-            bad = float(weight[place]), -int(numbers[place]), -self._places.get(name, 0)
-            if len(self._heap) == WORST and bad <= self._heap[0][0]:
+        weight = weight + 10.0 * flip + 1.0 * ~within
+        row_numbers = np.asarray(cells["row_a"].to_numpy())
+        least = self._worst[0][0][0] if len(self._worst) == WORST else -np.inf
+        candidates = np.flatnonzero(weight >= least)
+        for index in candidates[np.lexsort((row_numbers[candidates], -weight[candidates]))[:WORST]].tolist():
+            rank = float(weight[index]), -int(row_numbers[index]), -self._positions.get(name, 0)
+            if len(self._worst) == WORST and rank <= self._worst[0][0]:
                 break
-            one, other = (side[int(place)].as_py() for side in (a, b))
+            a, b = (cells[side][index].as_py() for side in ("a", "b"))
             row = WorstRow(
-                key=self._named(keys[int(place)].as_py()),
+                key=self._named(cells["key"][index].as_py()),
                 column=name,
-                a=None if one is None else show(one, 200),
-                b=None if other is None else show(other, 200),
-                abs_delta=_finite(size[place]),
-                rel_delta=_finite(relative[place]),
-                flip=bool(cells.flip[rows[place]]),
+                a=None if a is None else show(a, 200),
+                b=None if b is None else show(b, 200),
+                abs_delta=_finite(size[index]),
+                rel_delta=_finite(relative[index]),
+                flip=bool(flip[index]),
             )
-            push = heapq.heappush if len(self._heap) < WORST else heapq.heappushpop
-            push(self._heap, (bad, row))
+            push = heapq.heappush if len(self._worst) < WORST else heapq.heappushpop
+            push(self._worst, (rank, row))
 
     def _named(self, key: str) -> dict[str, Any]:
         return dict(zip(self._key or ("row",), json.loads(key), strict=True))
 
     def worst(self) -> tuple[WorstRow, ...]:
         """The rows that moved most, the worst first."""
-        return tuple(row for _, row in sorted(self._heap, key=lambda entry: entry[0], reverse=True))
+        return tuple(row for _, row in sorted(self._worst, key=lambda entry: entry[0], reverse=True))
 
     def close(self) -> None:
-        """Ends the file."""
+        """Writes what is left, and closes the file."""
         with self._pool:
             self._flush()
             self._wait()
@@ -160,7 +169,7 @@ class Differences:
 
 
 def exact_texts(array: pa.Array) -> pa.Array:
-    """Every value as the text that says exactly what it is; floats in the fewest digits that read back the same."""
+    """Every value as exact text; floats have the fewest digits that read back as the same float."""
     kind = array.type
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return pc.cast(array, pa.string())
@@ -170,19 +179,19 @@ def exact_texts(array: pa.Array) -> pa.Array:
         return array
     try:
         values = array.to_pylist()
-    except (OverflowError, ValueError, pa.ArrowException):  # a moment that Python has no date for
+    except (OverflowError, ValueError, pa.ArrowException):  # a timestamp that Python's datetime cannot hold
         return _raw_texts(array)
     return pa.array([None if value is None else _exact(value) for value in values], pa.string())
 
 
 def _raw_texts(array: pa.Array) -> pa.Array:
-    """Moments as the numbers that are stored, with their type."""
+    """Dates and timestamps as the integers that are stored, with their type."""
     raw = array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())
     return pc.binary_join_element_wise(pc.cast(raw, pa.string()), f"({array.type})", " ")
 
 
 def _floats(array: pa.Array) -> pa.Array:
-    """A whole number keeps a point, so that it is not taken for an integer."""
+    """Floats as text; whole numbers keep a decimal point, so that they are not mistaken for integers."""
     texts = pc.cast(array, pa.string())
     if not pc.any(pc.equal(pc.floor(array), array)).as_py():
         return texts
@@ -190,7 +199,7 @@ def _floats(array: pa.Array) -> pa.Array:
     return pc.if_else(whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
 
 
-def _exact(value: Any) -> str:
+def _exact(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = json.dumps(value) if isinstance(value, list) else value if isinstance(value, str) else str(value)
@@ -201,9 +210,9 @@ def _changes(a: pa.Array, b: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_null(a), "added", pc.if_else(pc.is_null(b), "removed", "changed"))
 
 
-def _nullable(values: Any) -> pa.Array:
+def _nullable(values: Floats) -> pa.Array:
     return pa.array(values, pa.float64(), mask=np.isnan(values))
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None

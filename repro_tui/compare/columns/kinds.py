@@ -1,4 +1,22 @@
-"""What an output column is: declared by the record, or inferred from its name and values on both sides."""
+"""What kind of output a column is: declared by the record, or inferred from its name and its values on both sides.
+
+Before rows are compared, `profile` takes ranges from the statistics of the Parquet files, and everything else
+(different values, length of text, JSON, sums of lists, the typical size of numbers) from a sample: the first 20,000
+rows of the first, a middle and the last row group of each side, fewer where rows hold lists. `kind_of` then decides, by
+type first:
+
+    lists      probability if each list holds fractions that sum to one, ranking if named so and whole, else embedding
+    floats     probability if within 0 to 1 (unless only 0 and 1 occur), else value
+    integers   label if only 0 and 1 occur, or few values and named like a label, else value
+    text       ranking or json if all of it is JSON, text if long and of many values, else label
+
+Both sides count, so that the kind does not depend on which side is called A. Only ranges over the whole file can rule a
+kind out with certainty; a sample can miss an exception, in which case the record can declare the kind.
+
+`Profile.typical`, the median size of the numbers, scales default tolerances. If more than half of the numbers are one
+and the same value, such as a -1e9 that stands for "masked", that value is ignored. Example: of 11 times -1e9 and 9
+times 0.5 the median size is 1e9, a value that most are, so that the typical size is 0.5.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +26,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,7 +35,9 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.columns.json_paths import is_number, leaves_of, loads, path_words
 from repro_tui.compare.columns.nested import counts, leaves, single
+from repro_tui.compare.rows.arrays import Floats, is_number_type
 from repro_tui.compare.rows.database import Database, quoted, table
+from repro_tui.compare.rows.pairs import rows_within, sampled_groups
 from repro_tui.model.record import ColumnRule, Kind
 
 WORD_OF_PROBABILITY = "(?:p|prob|probs|proba|probability|probabilities|confidence|likelihood)"
@@ -29,21 +48,22 @@ MOST_LABELS = 100
 SAMPLE = 20_000  # rows of each of three row groups
 LISTS = 500  # rows of each of three row groups, where a column holds lists
 SAMPLE_BYTES = 32 << 20
-PARSED = 200
-LONG_TEXT = 40
+PARSED = 200  # documents of a sample that are parsed
+LONG_TEXT = 40  # characters
 SUM = 1e-3  # how far the sum of a vector of probabilities may be from one
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of A's and B's values of one column together.
+    """What is known of the values of one column, of A and B together, before rows are compared.
 
-    `low` and `high` are those of the finite values, `distinct` (of one side) and `length` (of text, the mean) those of
-    a sample of the first, a middle and the last rows a side. Of lists, `whole` says that all of their numbers are
-    whole, and `sums` that each is one of fractions whose sum is one. `typical` is the median of the sizes of a side's
-    numbers that are not zero, the smaller one (0.0: there is none): which side is called A makes no difference. Of
-    text, `document` says that each is a JSON table or list ("table", "list", or "" for neither), and `sizes` is what
-    `typical` is of each path of these.
+    `low` and `high` are the smallest and largest finite values (None: none). The rest comes from a sample: `distinct`
+    is the number of different values (of the side that has more), `length` the mean length of text in characters, and
+    `typical` the median size of the numbers that are not zero (0.0: there are none; of two sides the smaller, so that
+    it does not matter which is called A). Of lists, `whole` says that all of their numbers are whole, and `sums` that
+    each list holds fractions that sum to one. Of text, `document` says that every value is JSON ("list": of items that
+    may be a ranking; "table": anything else; "": not JSON), and `sizes` gives the typical size of the numbers at each
+    path.
     """
 
     low: float | None = None
@@ -58,11 +78,11 @@ class Profile:
 
 
 def profile(a: Path, b: Path, columns: Sequence[str]) -> dict[str, Profile]:
-    """The profile of every column: ranges from the files' own statistics, the rest from a sample of their rows."""
+    """The profile of each of these columns, which both files have."""
     if not columns:
         return {}
     sides = [_ColumnsSide(path, columns) for path in dict.fromkeys((a, b))]
-    return {name: _joined([side.column(name) for side in sides]) for name in columns}
+    return {name: _joined([side.profile(name) for side in sides]) for name in columns}
 
 
 def _joined(sides: list[Profile]) -> Profile:
@@ -83,7 +103,7 @@ def _joined(sides: list[Profile]) -> Profile:
 
 
 def _smaller(a: float, b: float) -> float:
-    """The smaller of two sizes; 0.0 is none."""
+    """The smaller of two sizes, where 0.0 means that there is none."""
     return min(filter(None, (a, b)), default=0.0)
 
 
@@ -99,14 +119,12 @@ class _ColumnsSide:
             self.lists = self._sample(file, [name for name in columns if name in lists], self._rows())
 
     def _rows(self) -> int:
-        """How many rows with lists are taken of a row group: few where they are long."""
-        size = sum(self.metadata.row_group(n).total_byte_size for n in range(self.metadata.num_row_groups))
-        return int(max(1, min(LISTS, SAMPLE_BYTES * self.metadata.num_rows // max(1, size))))
+        """How many rows with lists are sampled from a row group: fewer where they are long."""
+        return max(1, min(LISTS, rows_within(self.metadata, SAMPLE_BYTES)))
 
     def _sample(self, file: pq.ParquetFile, columns: list[str], rows: int) -> pa.Table | None:
-        """Of the first, a middle and the last row group; of lists no more than what is wanted is decoded."""
-        last = max(0, self.metadata.num_row_groups - 1)
-        numbers = sorted({0, last // 2, last}) if self.metadata.num_rows and columns else []
+        """The first rows of the first, a middle and the last row group; of lists, only these rows are decoded."""
+        numbers = sampled_groups(self.metadata) if columns else []
         if rows == SAMPLE:
             groups = [file.read_row_group(number, columns=columns).slice(0, rows) for number in numbers]
         else:
@@ -114,16 +132,17 @@ class _ColumnsSide:
             groups = [pa.Table.from_batches([batch]) for each in batches if (batch := next(each, None))]
         return pa.concat_tables(groups) if groups else None
 
-    def column(self, name: str) -> Profile:
+    def profile(self, name: str) -> Profile:
         if self.lists is not None and name in self.lists.column_names:
-            return _of_lists(pa.concat_arrays(self.lists.column(name).chunks))
+            return _list_profile(pa.concat_arrays(self.lists.column(name).chunks))
         if self.sample is None or name not in self.sample.column_names:
             return Profile()
         values = self.sample.column(name)
         kind = values.type
-        if _is_number(kind):
+        if is_number_type(kind):
             numbers = np.asarray(single(values).drop_null().to_numpy(), dtype=np.float64)
-            return Profile(*self._range(name, values), _distinct(values), typical=_typical(numbers))
+            low, high = self._range(name, values)
+            return Profile(low, high, _distinct(values), typical=_typical(numbers))
         if pa.types.is_string(kind):
             length = float(pc.mean(pc.utf8_length(values)).as_py() or 0.0)
             document = _document(values)
@@ -132,40 +151,43 @@ class _ColumnsSide:
         return Profile()
 
     def _range(self, name: str, values: pa.ChunkedArray) -> tuple[float | None, float | None]:
-        """The lowest and the highest finite value; of the sample where a group has no statistics."""
-        place = self.metadata.schema.names.index(name)
-        groups = [self.metadata.row_group(number).column(place) for number in range(self.metadata.num_row_groups)]
-        found = [group.statistics for group in groups]
+        """The smallest and the largest finite value; of the sample, if a row group has no statistics."""
+        position = self.metadata.schema.names.index(name)
+        chunks = [self.metadata.row_group(number).column(position) for number in range(self.metadata.num_row_groups)]
+        statistics = [chunk.statistics for chunk in chunks]
         if all(
-            one is not None and (one.has_min_max or one.null_count == group.num_values)
-            for one, group in zip(found, groups, strict=True)
+            summary is not None and (summary.has_min_max or summary.null_count == chunk.num_values)
+            for summary, chunk in zip(statistics, chunks, strict=True)
         ):
-            ends = [_end(value) for one in found if one.has_min_max for value in (one.min, one.max)]
+            ends = [_end(end) for summary in statistics if summary.has_min_max for end in (summary.min, summary.max)]
         else:
-            ends = [float(value) for value in pc.min_max(single(values)).as_py().values() if value is not None]
-        finite = [value for value in ends if math.isfinite(value)]
+            ends = [float(end) for end in pc.min_max(single(values)).as_py().values() if end is not None]
+        finite = [end for end in ends if math.isfinite(end)]
         return (min(finite), max(finite)) if finite else (None, None)
 
 
-def _end(value: Any) -> float:
-    """One end of a column's range; of float16 its two bytes are all that there is."""
+def _end(value: float | bytes) -> float:
+    """One end of a column's range; Parquet's statistics hold a float16 as its two bytes."""
     return float(np.frombuffer(value, "<f2")[0]) if isinstance(value, bytes) else float(value)
 
 
-def _of_lists(array: pa.Array) -> Profile:
-    """What the lists of a sample have in common."""
+def _list_profile(array: pa.Array) -> Profile:
+    """The profile of a column of lists, from a sample of its rows."""
     numbers = np.asarray(leaves(array).drop_null().to_numpy(zero_copy_only=False), dtype=np.float64)
     if not len(numbers):
         return Profile()
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
     whole = bool((finite == np.floor(finite)).all())
-    return Profile(low, high, whole=whole, sums=_sums(array, numbers), typical=_typical(finite))
+    return Profile(low, high, whole=whole, sums=_lists_sum_to_one(array, numbers), typical=_typical(finite))
 
 
-def _typical(numbers: Any) -> float:
-    """The median of the sizes. One value that most are, beside others, stands for something such as "masked", and is no
-    size of the others."""
+def _typical(numbers: Floats) -> float:
+    """The median size of the finite numbers that are not zero; 0.0 if there are none.
+
+    A value that more than half of them have, while others occur, stands for something such as "masked", and is left
+    out.
+    """
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
     if not len(sizes):
         return 0.0
@@ -174,12 +196,13 @@ def _typical(numbers: Any) -> float:
     return _median(others) if len(others) and 2 * len(others) < len(sizes) else middle
 
 
-def _median(sizes: Any) -> float:
-    """As numpy's, but for the sum of the two in the middle, which may be more than a float can be."""
+def _median(sizes: Floats) -> float:
+    """As NumPy's median, except that the sum of the two middle values may not overflow."""
     return 2 * float(np.median(sizes / 2)) if float(sizes.max()) > sys.float_info.max / 4 else float(np.median(sizes))
 
 
-def _sums(array: pa.Array, numbers: Any) -> bool:
+def _lists_sum_to_one(array: pa.Array, numbers: Floats) -> bool:
+    """Whether each list holds two or more fractions that sum to one; `numbers` are those of all lists."""
     sizes = counts(array)
     sizes = sizes[sizes > 0]
     if pa.types.is_list(array.type.value_type) or int(sizes.sum()) != len(numbers) or (sizes < 2).any():
@@ -187,36 +210,38 @@ def _sums(array: pa.Array, numbers: Any) -> bool:
     return adds_up(numbers, np.add.reduceat(numbers, np.cumsum(sizes) - sizes))
 
 
-def adds_up(numbers: Any, sums: Any) -> bool:
-    """Whether these are fractions, whose sums are one."""
+def adds_up(numbers: Floats, sums: Floats) -> bool:
+    """Whether all numbers are fractions, and all of their sums are one."""
     with np.errstate(invalid="ignore"):
         return bool((numbers >= 0).all() and (numbers <= 1 + SUM).all() and (np.abs(sums - 1) <= SUM).all())
 
 
 def _document(values: pa.ChunkedArray) -> str:
-    """Whether texts are JSON lists of texts and whole numbers, which may be items of a ranking, or other documents: all
-    of them begin as one, and the first two hundred are read."""
+    """What documents the texts are: "list" if all are JSON lists of texts and whole numbers, "table" for other JSON.
+
+    All of them must begin like JSON, and the first two hundred must parse; "" where they do not.
+    """
     values = values.drop_null()
     if not len(values) or not pc.all(pc.match_substring_regex(values, r"^\s*[\[{]")).as_py():
         return ""
     items = True
     for text in values.slice(0, PARSED).to_pylist():
         try:
-            found = loads(text)
+            document = loads(text)
         except (ValueError, RecursionError):
             return ""
-        items = items and isinstance(found, list) and all(type(one) in (str, int) for one in found)
+        items = items and isinstance(document, list) and all(type(item) in (str, int) for item in document)
     return "list" if items else "table"
 
 
 def _sizes(values: pa.ChunkedArray) -> dict[str, float]:
-    """The median size of the numbers at each path of the first documents, without the places in lists."""
-    found: dict[str, list[float]] = {}
+    """The typical size of the numbers at each path of the first documents; elements of a list share a path."""
+    by_path: dict[str, list[float]] = {}
     for text in values.drop_null().slice(0, PARSED).to_pylist():
         for path, value in (leaves_of(text) or {}).items():
             if is_number(value) and value and 0 < abs(value) < sys.float_info.max:
-                found.setdefault(path_words(path, places=False), []).append(abs(float(value)))
-    return {path: _typical(np.asarray(sizes)) for path, sizes in found.items()}
+                by_path.setdefault(path_words(path, places=False), []).append(abs(float(value)))
+    return {path: _typical(np.asarray(sizes)) for path, sizes in by_path.items()}
 
 
 def _distinct(values: pa.ChunkedArray) -> int:
@@ -225,82 +250,81 @@ def _distinct(values: pa.ChunkedArray) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of a column's finite values: how many there are, and their standard deviation (0.0 where it overflows)."""
+    """How many finite values a column has, and their standard deviation (0.0 where it overflows)."""
 
     finite: int = 0
     sd: float = 0.0
 
 
 def spread(path: Path, name: str, database: Database) -> Spread:
-    """One column's spread, by Welford's way, which loses no digits and gives 0 for a constant."""
+    """The spread of one column. The database uses Welford's algorithm, which is stable and gives 0 for a constant."""
     value = f"CAST({quoted(name)} AS DOUBLE)"
     finite = f"(SELECT {value} AS v FROM {table(path)} WHERE isfinite({value}))"  # noqa: S608
     with database.connection() as connection:
         try:
-            found = connection.execute(f"SELECT count(*), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
+            totals = connection.execute(f"SELECT count(*), stddev_pop(v) FROM {finite}").fetchall()[0]  # noqa: S608
         except duckdb.OutOfRangeException:
             return Spread(connection.execute(f"SELECT count(*) FROM {finite}").fetchall()[0][0])  # noqa: S608
-    count, deviation = found
+    count, deviation = totals
     return Spread(count, deviation if count and math.isfinite(deviation) else 0.0)
 
 
-def shares(path: Path, name: str, database: Database) -> dict[Any, int]:
-    """How often each value stands in a column."""
+def shares(path: Path, name: str, database: Database) -> dict[object, int]:
+    """How often each value occurs in a column."""
     query = f"SELECT {quoted(name)}, count(*) FROM {table(path)} GROUP BY ALL"  # noqa: S608
     with database.connection() as connection:
         return dict(connection.execute(query).fetchall())
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+def kind_of(name: str, kind: pa.DataType, profile: Profile, rule: ColumnRule) -> tuple[Kind, str]:
+    """A column's kind, and what it was inferred from ("" where the record declares it).
 
-
-def kind_of(name: str, kind: pa.DataType, told: Profile, rule: ColumnRule) -> tuple[Kind, str]:
-    """The column's kind, and why it was inferred ("" where it was declared)."""
+    `kind` is the column's type, and `rule` what the record declares of it.
+    """
     if rule.kind is not None:
         return rule.kind, ""
     if rule.vector is not None:
         return "probability", ""
     if pa.types.is_list(kind):
-        return _of_list(name, told)
+        return _of_list(name, profile)
     if pa.types.is_floating(kind):
-        return _of_float(name, told)
+        return _of_float(name, profile)
     if pa.types.is_integer(kind):
-        return _of_integer(name, told)
+        return _of_integer(name, profile)
     if pa.types.is_decimal(kind):
         return "value", "decimal numbers"
     if pa.types.is_string(kind):
-        return _of_text(name, told)
+        return _of_text(name, profile)
     return ("label", "true or false") if pa.types.is_boolean(kind) else ("value", f"of type {kind}")
 
 
-def _of_list(name: str, told: Profile) -> tuple[Kind, str]:
-    if told.sums:
-        return "probability", "lists of fractions whose sum is one"
-    if told.whole and _RANKING.search(name):
+def _of_list(name: str, profile: Profile) -> tuple[Kind, str]:
+    if profile.sums:
+        return "probability", "lists of fractions that sum to one"
+    if profile.whole and _RANKING.search(name):
         return "ranking", "lists of whole numbers, and named like a ranking"
     return "embedding", "lists of numbers"
 
 
-def _of_float(name: str, told: Profile) -> tuple[Kind, str]:
-    inside = told.low is not None and told.high is not None and told.low >= 0 and told.high <= 1
-    whole = told.distinct <= 2 and told.low in (0.0, 1.0, None) and told.high in (0.0, 1.0, None)
+def _of_float(name: str, profile: Profile) -> tuple[Kind, str]:
+    inside = profile.low is not None and profile.high is not None and profile.low >= 0 and profile.high <= 1
+    whole = profile.distinct <= 2 and profile.low in (0.0, 1.0, None) and profile.high in (0.0, 1.0, None)
     if inside and _PROBABILITY.search(name):
         return "probability", "numbers from 0 to 1, and named like a probability"
     return ("probability", "fractions from 0 to 1") if inside and not whole else ("value", "numbers")
 
 
-def _of_integer(name: str, told: Profile) -> tuple[Kind, str]:
-    if told.low in (0, 1) and told.high in (0, 1):
+def _of_integer(name: str, profile: Profile) -> tuple[Kind, str]:
+    if profile.low in (0, 1) and profile.high in (0, 1):
         return "label", "only 0 and 1"
-    few = told.distinct <= MOST_LABELS and bool(_LABEL.search(name))
+    few = profile.distinct <= MOST_LABELS and bool(_LABEL.search(name))
     return ("label", "few whole numbers, and named like a label") if few else ("value", "whole numbers")
 
 
-def _of_text(name: str, told: Profile) -> tuple[Kind, str]:
-    if told.document == "list" and _RANKING.search(name):
+def _of_text(name: str, profile: Profile) -> tuple[Kind, str]:
+    if profile.document == "list" and _RANKING.search(name):
         return "ranking", "JSON lists of items, and named like a ranking"
-    if told.document:
+    if profile.document:
         return "json", "JSON documents"
-    long = told.distinct > MOST_LABELS and told.length > LONG_TEXT
+    long = profile.distinct > MOST_LABELS and profile.length > LONG_TEXT
     return ("text", "long text of many values") if long else ("label", "short text, or few values")

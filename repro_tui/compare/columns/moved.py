@@ -1,22 +1,24 @@
-"""Which rows of two columns are not the same bits: the rest is equal whatever the rule, and needs no further look."""
+"""Which rows of two columns do not have the same bits: all others are equal whatever the rule, and are only counted."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.columns.nested import counts, leaves, same_shape
+from repro_tui.compare.columns.nested import counts, leaves, mask, same_shape
+from repro_tui.compare.rows.arrays import Indices, Mask
 
-Rows = np.ndarray[Any, np.dtype[np.int64]]
 
-
-def moved(a: pa.Array, b: pa.Array) -> Rows:
+def moved(a: pa.Array, b: pa.Array) -> Indices:
     """The rows (0-based) in which two arrays of one length are not bit for bit the same.
 
-    A row may be named that is the same after all, such as two kinds of NaN; none is left out that differs.
+    The answer errs on one side only: it may include a row that is the same after all, such as two NaN with different
+    payloads, but it never omits a row that differs. The cost is one comparison of the raw buffers where the type has a
+    fixed width, and one Arrow comparison otherwise.
     """
     if a.type != b.type:
         return np.arange(len(a), dtype=np.int64)
@@ -27,24 +29,23 @@ def moved(a: pa.Array, b: pa.Array) -> Rows:
     return np.flatnonzero(_differ(a, b))
 
 
-def _differ(a: pa.Array, b: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    values = _values(a, b)
+def _differ(a: pa.Array, b: pa.Array) -> Mask:
+    values = _values_differ(a, b)
     if not (a.null_count or b.null_count):
         return values
-    valid_a, valid_b = (np.asarray(x.is_valid().to_numpy(zero_copy_only=False)) for x in (a, b))
+    valid_a, valid_b = mask(a.is_valid()), mask(b.is_valid())
     return np.asarray((valid_a != valid_b) | (values & valid_a & valid_b))
 
 
-def _values(a: pa.Array, b: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Where the values differ; what stands at a null is anything."""
-    bits = _bits(a), _bits(b)
-    if bits[0] is not None and bits[1] is not None:
-        return np.asarray(bits[0] != bits[1])
-    unequal = pc.fill_null(pc.not_equal(a, b), True)
-    return np.asarray(unequal.to_numpy(zero_copy_only=False), dtype=np.bool_)
+def _values_differ(a: pa.Array, b: pa.Array) -> Mask:
+    """Where the values differ; the answer for a null is arbitrary."""
+    bits_a, bits_b = _bits(a), _bits(b)
+    if bits_a is not None and bits_b is not None:
+        return np.asarray(bits_a != bits_b)
+    return mask(pc.fill_null(pc.not_equal(a, b), True))
 
 
-def _bits(array: pa.Array) -> np.ndarray[Any, Any] | None:
+def _bits(array: pa.Array) -> npt.NDArray[Any] | None:
     """The raw bits of a fixed-width array, without a copy; None for other types."""
     width = _width(array.type)
     data = array.buffers()[1] if width else None
@@ -54,12 +55,14 @@ def _bits(array: pa.Array) -> np.ndarray[Any, Any] | None:
 
 
 def _width(kind: pa.DataType) -> int:
+    """The bytes per value of the types whose bits can be compared; 0 for the others."""
     fixed = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_date(kind)
     return kind.bit_width // 8 if fixed or pa.types.is_timestamp(kind) else 0
 
 
-def _lists(a: pa.Array, b: pa.Array) -> Rows:
-    """Lists of one shape in every row are compared as one row of numbers; of others all rows are looked at."""
+def _lists(a: pa.Array, b: pa.Array) -> Indices:
+    """Where all rows have the same shape on both sides, the innermost numbers are compared; otherwise all rows are
+    returned."""
     everything = np.arange(len(a), dtype=np.int64)
     if a.null_count or b.null_count or not len(a) or not same_shape(a, b).all():
         return everything

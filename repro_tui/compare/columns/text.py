@@ -1,4 +1,4 @@
-"""Columns of text: equal or not, and of those that are not, from which word on and how far they differ."""
+"""Columns of text: equal or not, and for texts that differ, how far and from which word on."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import OfColumn
+from repro_tui.compare.columns.cells import ComparisonSpec
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
+from repro_tui.compare.rows.arrays import Indices
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.compare.rows.sample import RowSample
 
-TEXTS = 2_000  # that differ, whose distance is measured
-LONGEST = 20_000  # characters of each that are looked at
+TEXTS = 2_000  # differing texts that are measured
+LONGEST = 20_000  # characters of each text that are compared
 
 
 class TextColumn(ExactColumn):
-    """Adds up one column of text."""
+    """Counts one column of text, and measures a sample of the texts that differ."""
 
-    def __init__(self, of: OfColumn) -> None:
-        super().__init__(of)
+    def __init__(self, spec: ComparisonSpec) -> None:
+        super().__init__(spec)
         self._measured: RowSample[tuple[float, int]] = RowSample(TEXTS)
 
-    def _more(self, a: pa.Array, b: pa.Array, rows: Any, pair: RowPairs) -> None:
-        def measured(places: Any) -> list[tuple[float, int]]:
-            return [apart(a[int(rows[place])].as_py() or "", b[int(rows[place])].as_py() or "") for place in places]
+    def _measure_different(self, a: pa.Array, b: pa.Array, rows: Indices, pair: RowPairs) -> None:
+        def measure(sampled: Indices) -> list[tuple[float, int]]:
+            return [text_distance(a[row].as_py() or "", b[row].as_py() or "") for row in rows[sampled].tolist()]
 
-        self._measured.offer(pair.hashes[rows], measured)
+        self._measured.offer(pair.hashes[rows], measure)
 
-    def _own(self) -> dict[str, Any]:
+    def _own_fields(self) -> dict[str, Any]:
         measures = exact_match(self.tally)
         if self._measured.items:
             distances, tokens = np.asarray(self._measured.items, dtype=np.float64).T
@@ -42,15 +43,18 @@ class TextColumn(ExactColumn):
         return {"measures": measures | self._measured.measure("texts that differ")}
 
 
-def apart(a: str, b: str) -> tuple[float, int]:
-    """The edit distance over the longer text's length, and the first word (from 1) that is not the same."""
+def text_distance(a: str, b: str) -> tuple[float, int]:
+    """The Levenshtein distance divided by the longer text's length (0 to 1), and the first word (from 1) that differs.
+
+    Only the first 20,000 characters of each text are compared.
+    """
     from rapidfuzz.distance import Levenshtein
 
-    one, other = a[:LONGEST], b[:LONGEST]
-    return Levenshtein.normalized_distance(one, other), first_differing(one.split(), other.split())
+    start_a, start_b = a[:LONGEST], b[:LONGEST]
+    return Levenshtein.normalized_distance(start_a, start_b), first_differing(start_a.split(), start_b.split())
 
 
 def first_differing(a: list[str], b: list[str]) -> int:
-    """The place (from 1) of the first word that is not the same, or one after the shorter text's last."""
-    alike = (one == other for one, other in zip(a, b, strict=False))
-    return next((place for place, same in enumerate(alike, 1) if not same), min(len(a), len(b)) + 1)
+    """The position (from 1) of the first word that differs, or one past the end of the shorter text."""
+    pairs = enumerate(zip(a, b, strict=False), 1)
+    return next((position for position, (word_a, word_b) in pairs if word_a != word_b), min(len(a), len(b)) + 1)

@@ -1,4 +1,4 @@
-"""The tolerances: what applies to a column, said in words, and the smallest that would pass."""
+"""The tolerance of a column: which one applies, and the text that describes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from repro_tui.compare.columns.nested import leaf_type
 from repro_tui.model.record import ColumnRule, Kind
 from repro_tui.model.request import Settings, Tolerance
 
-# (rtol, atol) by compute type: comparison rules measured on real models; integers and the rest are exact.
+# (rtol, atol) by compute type, as measured on real models; integers and everything else are exact.
 DEFAULTS = {
     "float16": (1e-3, 1e-5),
     "bfloat16": (1.6e-2, 1e-5),
@@ -25,10 +25,14 @@ ROUNDING_UNITS, REDUCTION_UNITS = 4, 32
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one column is judged by: |a-b| <= atol + rtol*max(|a|,|b|), and the unit of rounding.
+    """The rule that one column is judged by: |a-b| <= atol + rtol*max(|a|,|b|), and the unit of rounding.
 
-    `scale` is the size of the column's values: numbers far below it are rounded in units of it. Of `documents` it is
-    that of each number with a fraction, `atol` where `by_size` in units of the size of its path's values.
+    `epsilon` is the relative unit of rounding of the type (0.0: none), of which `units` are allowed; `origin` says
+    where the tolerance comes from, and `no_flips` that a decision that flips is drift whatever the distance. `scale` is
+    the typical size of the column's values: numbers far below it are rounded in units of it.
+
+    In `documents` the rule applies to each number with a fraction, and where `by_size` is set, `atol` is multiplied by
+    the typical size (at most 1) of the values at the number's path.
     """
 
     atol: float
@@ -43,7 +47,7 @@ class Rule:
 
     @property
     def words(self) -> str:
-        """The rule as it is printed beside the verdict."""
+        """The rule as it is printed next to the verdict."""
         if self.atol == 0 and self.rtol == 0:
             return f"exact ({self.origin})"
         if self.documents:
@@ -56,12 +60,12 @@ class Rule:
 
 
 def ruling(types: tuple[pa.DataType, pa.DataType]) -> pa.DataType:
-    """The side's type that the tolerance is of, whichever side has it: whole numbers, or the floats of fewer digits."""
+    """The type that sets the tolerance, whichever side has it: whole numbers, or else the floats with fewer digits."""
     return max(types, key=lambda kind: EPSILON.get(stored_type(kind), 1.0))
 
 
 def stored_type(kind: pa.DataType) -> str:
-    """The float type a column is stored in ("" for what is exact); for lists, that of their elements."""
+    """The float type that a column is stored in ("" for exact types); for lists, that of their elements."""
     kind = leaf_type(kind)
     for name, check in (
         ("float16", pa.types.is_float16),
@@ -83,11 +87,12 @@ def rule_for(
     whole: bool = False,
     typical: float = 0.0,
 ) -> Rule:
-    """The rule of a column: the command line over the record over the default of its type.
+    """The rule of a column: the command line overrides the record, which overrides the default of the column's type.
 
-    `whole`: its numbers are whole, so that those of a ranking are items, which are exact. `typical` is the size of its
-    values (0.0: not known): a default absolute tolerance is no larger than that part of itself, so that values cannot
-    pass by being small.
+    `name` is the column's, `arrow` the type that sets the tolerance (see `ruling`) and `declared` what the record says
+    of the column. `whole` says that all of its numbers are whole, so that those of a ranking are items, which are
+    exact. `typical` is the typical size of its values (0.0: not known): below 1, it scales the default absolute
+    tolerance, so that values cannot pass because they are small. A tolerance that is given is never scaled.
     """
     items = kind == "ranking" and whole
     documents = kind == "json"
@@ -104,12 +109,12 @@ def rule_for(
         (settings.tolerance, "from the command line"),
         (settings.column_tolerances.get(name, Tolerance()), "from the command line"),
     )
-    for tolerance, told in given:
+    for tolerance, source in given:
         if tolerance.atol is not None or tolerance.rtol is not None:
             atol = tolerance.atol if tolerance.atol is not None else atol
             rtol = tolerance.rtol if tolerance.rtol is not None else rtol
             by_size = by_size and tolerance.atol is None
-            origin = told
+            origin = source
     units = REDUCTION_UNITS if declared.reduction else ROUNDING_UNITS
     decides = kind == "probability" or (kind == "ranking" and pa.types.is_list(arrow) and not items)
     return Rule(atol, rtol, EPSILON.get(compute, 0.0), units, origin, decides, typical, documents, by_size)

@@ -1,4 +1,4 @@
-"""Which row of B answers which row of A: keys, order and pairing, before any value is looked at.
+"""Which row of B belongs to which row of A: keys, order and pairing, before any value is compared.
 
-Streams matched rows in bounded memory, and brings columns that runs have in other types to one.
+Streams matched rows in bounded memory, and converts columns that runs store in different types to a common type.
 """

@@ -1,1 +1,1 @@
-"""Which parts of the inputs the disagreement is in."""
+"""In which parts of the inputs (slices) predictions moved."""

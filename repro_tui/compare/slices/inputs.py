@@ -1,4 +1,4 @@
-"""The validation inputs beside whether the row's prediction moved: what slices are looked for in."""
+"""Prepares the search for slices: the validation inputs, each with whether its prediction moved."""
 
 from __future__ import annotations
 
@@ -17,61 +17,62 @@ from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.text import show
 
-FORMAT = "2"
-MOST_ROWS = 200_000  # of the inputs, evenly spaced: an answer about shares needs no more
+FORMAT = "3"  # of the cached slices
+MOST_ROWS = 200_000  # of the inputs, evenly spaced: shares need no more
 
 
 def slices_of(area: PredictionsArea, folder: Path, predictions: Path, context: Context) -> tuple[Slice, ...]:
-    """The slices of an audit's inputs in which predictions moved; none where the inputs are not known.
+    """The slices of an audit's inputs in which predictions moved; () where the inputs are not known.
 
-    `folder` holds inputs.parquet and differences.parquet, and `predictions` is A's first run. What was found is
-    remembered by the content of both.
+    `folder` holds inputs.parquet and differences.parquet, and `predictions` is the output of A's first run. The result
+    is cached by the content of both files.
     """
     inputs, differences = folder / "inputs.parquet", folder / "differences.parquet"
     if area.status == "same" or not area.differences or not inputs.exists():
         return ()
     digests = [context.cache.hashes.digests(path).sha256 for path in (inputs, differences)]
-    key = digest_text(FORMAT, *digests, *area.key, *_still(area))
+    key = digest_text(FORMAT, *digests, *area.key, *_unmoved(area))
     known = context.cache.read_note("slices", key)
     if not isinstance(known, list):
-        known = [to_plain(found) for found in _find(area, inputs, differences, predictions, context)]
+        known = [to_plain(part) for part in _search(area, inputs, differences, predictions, context)]
         context.cache.write_note("slices", key, known)
-    return tuple(from_plain(Slice, found) for found in known)
+    return tuple(from_plain(Slice, part) for part in known)
 
 
-def _find(
+def _search(
     area: PredictionsArea, inputs: Path, differences: Path, predictions: Path, context: Context
 ) -> tuple[Slice, ...]:
-    still, raw = _still(area), {show(name, 200): name for name in pq.read_schema(predictions).names}
-    flips = any(column.flips for column in area.columns if column.name not in still)
+    """Searches for slices with rows that flip, or with rows that differ where no decision flips."""
     names = pq.read_schema(inputs).names
     if not set(area.key) <= set(names):
         return ()
-    chosen = "flip" if flips else "verdict = 'different'"
-    chosen += " AND noise IS DISTINCT FROM 'within'"
-    chosen += f' AND "column" NOT IN ({", ".join(literal(raw.get(name, name)) for name in still)})' if still else ""
-    moved = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {chosen}"  # noqa: S608
+    unmoved, raw_names = _unmoved(area), {show(name, 200): name for name in pq.read_schema(predictions).names}
+    flips = any(column.flips for column in area.columns if column.name not in unmoved)
+    condition = "flip" if flips else "verdict = 'different'"
+    condition += " AND noise IS DISTINCT FROM 'within'"
+    if unmoved:
+        condition += f' AND "column" NOT IN ({", ".join(literal(raw_names.get(name, name)) for name in unmoved)})'
+    rows = f"SELECT DISTINCT row_a FROM {parquet(differences)} WHERE {condition}"  # noqa: S608
     database = Database(context.cache.temporary(), context.settings.memory_limit)
     with closing(database), database.pair(inputs, predictions) as connection:
-        table = connection.sql(_query(area.key, names, moved, pq.read_metadata(inputs).num_rows)).to_arrow_table()
-    which = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
-    return find_slices(_only(table, names, area.key), which, "flip" if flips else "move")
+        table = connection.sql(_query(area.key, names, rows, pq.read_metadata(inputs).num_rows)).to_arrow_table()
+    moved = np.asarray(table.column("moved").to_numpy(), dtype=np.bool_)
+    return find_slices(_without_key(table, names, area.key), moved, "flip" if flips else "move")
 
 
-def _still(area: PredictionsArea) -> tuple[str, ...]:
-    """The columns that are the same: what moves in them, as noise does, says nothing of the difference."""
+def _unmoved(area: PredictionsArea) -> tuple[str, ...]:
+    """The columns whose verdict counts as the same: cells that differ there are noise, and not part of the change."""
     return tuple(column.name for column in area.columns if column.verdict in SAME_VERDICTS)
 
 
-def _only(table: pa.Table, names: list[str], key: tuple[str, ...]) -> pa.Table:
-    """The inputs but their key."""
-    return table.select([n for n, name in enumerate(names) if name not in key]).rename_columns(
-        [name for name in names if name not in key]
-    )
+def _without_key(table: pa.Table, names: list[str], key: tuple[str, ...]) -> pa.Table:
+    """The inputs under their own names, without the key."""
+    kept = {index: name for index, name in enumerate(names) if name not in key}
+    return table.select(list(kept)).rename_columns(list(kept.values()))
 
 
 def _query(key: tuple[str, ...], names: list[str], moved: str, rows: int) -> str:
-    """Evenly spaced inputs (`a`), each with whether its prediction (of `b`) is among those that moved."""
+    """Evenly spaced rows of the inputs (`a`), each with whether its prediction (in `b`) is among those that `moved`."""
     step = -(-rows // MOST_ROWS)
     columns = ", ".join(f"a.{quoted(name)}" for name in names)
     if not key:

@@ -1,1 +1,1 @@
-"""Which side is right, where the true answers are known, and whether recorded metrics still hold."""
+"""Which side is right, where the true answers are known, and whether recorded metrics can be reproduced."""

@@ -1,11 +1,23 @@
-"""Recorded metrics against what the rebuilt deployment gives: names as MLflow has them, values by scikit-learn."""
+"""Recorded metrics against those of the rebuilt deployment: names as MLflow has them, values by scikit-learn.
+
+A metric's name is split into the data set that it begins with, if any (`val_f1`), the measure and the average
+(`f1_macro`). It is measured again on the validation inputs, and matches if the two values differ by no more than half a
+unit of the last digit that was written, plus the tolerance. If the name leaves the average open, the usual ones are
+tried, and the note says which matches.
+
+Unknown is a result: a metric of the training data, with an unknown name, or recorded on several data sets of which it
+is not known which one is at hand, is neither a match nor a mismatch, and the note says why.
+
+Example: 0.914 was recorded as the accuracy, and 366 of 400 rows are right: 0.915 differs by 0.001, more than 0.0005. No
+count over 400 rows rounds to 0.914 either (365/400 = 0.9125), which the note reports as impossible.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -18,7 +30,7 @@ from repro_tui.support.text import show
 ATOL = RTOL = 1e-7
 _PREFIX = re.compile(r"(?i)^(train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|holdout|dev)[_./\- ]+(?=.)")
 _TRAINING = re.compile(r"(?i)^train")
-# Every name that is in use, to the measure that it means.
+# The names that are in use, and the measures that they mean.
 NAMES = {
     "accuracy": "accuracy", "accuracy_score": "accuracy", "acc": "accuracy",
     "balanced_accuracy": "balanced_accuracy", "balanced_accuracy_score": "balanced_accuracy",
@@ -49,39 +61,40 @@ AVERAGES = ("macro", "micro", "weighted", "binary")
 
 
 class Unknowable(Exception):
-    """A metric that cannot be measured here, and why."""
+    """A metric that cannot be measured here; the message says why."""
 
 
 def judge_metrics(expected: Expected, outcomes: Outcomes, settings: Settings) -> tuple[Metric, ...]:
-    """Every recorded metric: whether it matches, and what is to be said of it. Unknown is no match."""
-    sets = _sets(expected.metrics)
+    """Every recorded metric, with the value measured again, whether they match (None: unknown), and a note."""
+    data_sets = _data_sets(expected.metrics)
     return tuple(
-        _judged(name, recorded, expected.digits.get(name) or repr(recorded), sets, outcomes, settings)
+        _judged(name, recorded, expected.digits.get(name) or repr(recorded), data_sets, outcomes, settings)
         for name, recorded in expected.metrics.items()
     )
 
 
 def _judged(
-    name: str, recorded: float, digits: str, sets: Counter[str], outcomes: Outcomes, settings: Settings
+    name: str, recorded: float, digits: str, data_sets: Counter[str], outcomes: Outcomes, settings: Settings
 ) -> Metric:
-    found = Metric(show(name, 200), recorded)
+    shown = show(name, 200)
     try:
-        measure, average = _meaning(name, sets)
+        measure, average = _meaning(name, data_sets)
         if not math.isfinite(recorded):
-            raise Unknowable(f"{recorded} was recorded, which is no number to match")
+            raise Unknowable(f"the recorded value is {recorded}, which no value can match")
         half = half_unit(digits)
-        if measure == "accuracy" and (words := impossible(recorded, outcomes.rows, half)):
-            return Metric(found.name, recorded, _or_none(measure, average, outcomes), False, words)
+        if measure == "accuracy" and (why := impossible(recorded, outcomes.rows, half)):
+            return Metric(shown, recorded, _or_none(measure, average, outcomes), False, why)
         values = _values(measure, average, outcomes)
     except Unknowable as error:
-        return Metric(found.name, recorded, None, None, str(error))
-    for told, value in values.items():
+        return Metric(shown, recorded, None, None, str(error))
+    for method, value in values.items():
         if abs(recorded - value) <= half + _tolerance(settings, recorded, value):
-            return Metric(found.name, recorded, value, True, told)
-    told, value = next(iter(values.items()))
-    others = ", ".join(f"{value:.6g} {words}" for words, value in list(values.items())[1:])
+            return Metric(shown, recorded, value, True, method)
+    (method, value), *others = values.items()
+    alternatives = ", ".join(f"{value:.6g} {method}" for method, value in others)
     why = f"off by {abs(recorded - value):.4g}; {digits} allows {half:.2g}"
-    return Metric(found.name, recorded, value, False, "; ".join(filter(None, (told, why, others and f"also {others}"))))
+    note = "; ".join(filter(None, (method, why, alternatives and f"also {alternatives}")))
+    return Metric(shown, recorded, value, False, note)
 
 
 def _or_none(measure: str, average: str, outcomes: Outcomes) -> float | None:
@@ -92,7 +105,7 @@ def _or_none(measure: str, average: str, outcomes: Outcomes) -> float | None:
 
 
 def half_unit(digits: str) -> float:
-    """Half a unit of the last digit of a number as it was written: 0.0005 for 0.914."""
+    """Half a unit of the last digit of a number as it was written: 0.0005 for 0.914; 0.0 if it is not a number."""
     try:
         exponent = Decimal(digits).as_tuple().exponent
     except InvalidOperation:
@@ -101,13 +114,14 @@ def half_unit(digits: str) -> float:
 
 
 def impossible(recorded: float, rows: int, half: float) -> str:
-    """Why no count of right rows over `rows` can have been written as this accuracy ("" where one can)."""
+    """Why no count of correct rows over `rows` can give this accuracy, within `half` ("" where one can)."""
     if rows < 1:
         return ""
     nearest = min(max(round(recorded * rows), 0), rows)
     if abs(recorded - nearest / rows) <= half + 1e-12:
         return ""
-    return f"impossible: no count over {rows:,} rows is written as {recorded!r}; the nearest is {nearest:,}/{rows:,} = {nearest / rows:.6g}"  # noqa: E501
+    fraction = f"{nearest:,}/{rows:,} = {nearest / rows:.6g}"
+    return f"impossible: no count over {rows:,} rows rounds to {recorded!r}; the nearest is {fraction}"
 
 
 def _tolerance(settings: Settings, recorded: float, value: float) -> float:
@@ -127,27 +141,27 @@ def _split(name: str) -> tuple[str, str]:
     return prefix, re.sub(r"[\s.\-/]+", "_", rest.strip().lower())
 
 
-def _sets(metrics: Mapping[str, float]) -> Counter[str]:
-    """How many data sets each metric was recorded on, beside the training data."""
+def _data_sets(metrics: Iterable[str]) -> Counter[str]:
+    """How many data sets other than the training data each metric was recorded on, by its name without the data set."""
     pairs = (_split(name) for name in metrics)
     return Counter(base for prefix, base in pairs if not _TRAINING.match(prefix))
 
 
-def _meaning(name: str, sets: Counter[str]) -> tuple[str, str]:
+def _meaning(name: str, data_sets: Counter[str]) -> tuple[str, str]:
     """The measure and average that a name means. Raises Unknowable."""
     prefix, base = _split(name)
     if _TRAINING.match(prefix):
-        raise Unknowable("it was recorded on the training data, which is not what the record is validated on")
+        raise Unknowable("it was recorded on the training data, and the validation inputs are other data")
     plain, average = base, ""
     for word in AVERAGES:
         if base.endswith(f"_{word}") or base.startswith(f"{word}_"):
             plain, average = base.removesuffix(f"_{word}").removeprefix(f"{word}_"), word
     measure = NAMES.get(base) or (NAMES.get(plain) if NAMES.get(plain) in AVERAGED else None)
     if measure is None:
-        raise Unknowable("this version does not know how it is measured")
-    if sets[base] > 1:
+        raise Unknowable("this version does not know how to measure it")
+    if data_sets[base] > 1:
         raise Unknowable(
-            "it was recorded on several data sets, and which of them the validation inputs are is not known"
+            "it was recorded on several data sets, and it is not known which of them the validation inputs are"
         )
     return measure, average if measure in AVERAGED else ""
 
@@ -156,7 +170,7 @@ def _meaning(name: str, sets: Counter[str]) -> tuple[str, str]:
 
 
 def _values(measure: str, average: str, outcomes: Outcomes) -> dict[str, float]:
-    """What the metric is, by the words that say how it was measured, the likeliest first. Raises Unknowable."""
+    """The values that the metric may have, by how they are measured, the most likely first. Raises Unknowable."""
     if outcomes.problem:
         raise Unknowable(outcomes.problem)
     try:
@@ -164,7 +178,7 @@ def _values(measure: str, average: str, outcomes: Outcomes) -> dict[str, float]:
             return _averaged(measure, average, outcomes)
         return {"": float(MEASURES[measure](outcomes))}
     except (ValueError, TypeError, ZeroDivisionError) as error:
-        raise Unknowable(f"scikit-learn does not measure it here: {show(str(error), 200)}") from error
+        raise Unknowable(f"scikit-learn cannot measure it: {show(str(error), 200)}") from error
 
 
 def _averaged(measure: str, average: str, outcomes: Outcomes) -> dict[str, float]:
@@ -174,37 +188,34 @@ def _averaged(measure: str, average: str, outcomes: Outcomes) -> dict[str, float
     truth, labels = outcomes.labels()
     classes = outcomes.classes()
     kinds = [average] if average else ["binary", "weighted", "macro"] if len(classes) == 2 else ["weighted", "macro"]
-    found = {}
+    values = {}
     for kind in kinds:
         positive = {"pos_label": classes[-1]} if kind == "binary" else {}
-        words = f"of the class {show(str(classes[-1]), 40)}" if kind == "binary" else f"{kind} over the classes"
-        found[words] = float(function(truth, labels, average=kind, zero_division=0.0, **positive))
-    return found
+        method = f"of the class {show(str(classes[-1]), 40)}" if kind == "binary" else f"{kind} over the classes"
+        values[method] = float(function(truth, labels, average=kind, zero_division=0.0, **positive))
+    return values
 
 
-def _labelled(name: str) -> Callable[[Outcomes], float]:
+def _by_labels(name: str) -> Callable[[Outcomes], float]:
+    """The function of scikit-learn with this name, over the truth and the predicted labels."""
+    return _measured(name, Outcomes.labels)
+
+
+def _by_scores(name: str) -> Callable[[Outcomes], float]:
+    """The function of scikit-learn with this name, over the truth and the probabilities of the positive class."""
+    return _measured(name, Outcomes.scores)
+
+
+def _by_numbers(name: str) -> Callable[[Outcomes], float]:
+    """The function of scikit-learn with this name, over the true and the predicted values."""
+    return _measured(name, Outcomes.numbers)
+
+
+def _measured(name: str, arguments: Callable[[Outcomes], tuple[Any, Any]]) -> Callable[[Outcomes], float]:
     def measure(outcomes: Outcomes) -> float:
         from sklearn import metrics
 
-        return float(getattr(metrics, name)(*outcomes.labels()))
-
-    return measure
-
-
-def _scored(name: str) -> Callable[[Outcomes], float]:
-    def measure(outcomes: Outcomes) -> float:
-        from sklearn import metrics
-
-        return float(getattr(metrics, name)(*outcomes.scores()))
-
-    return measure
-
-
-def _valued(name: str) -> Callable[[Outcomes], float]:
-    def measure(outcomes: Outcomes) -> float:
-        from sklearn import metrics
-
-        return float(getattr(metrics, name)(*outcomes.numbers()))
+        return float(getattr(metrics, name)(*arguments(outcomes)))
 
     return measure
 
@@ -221,8 +232,8 @@ def _roc_auc(outcomes: Outcomes) -> float:
 def _log_loss(outcomes: Outcomes) -> float:
     from sklearn import metrics
 
-    found = outcomes.matrix() if len(outcomes.classes()) > 2 else outcomes.scores()
-    return float(metrics.log_loss(*found))
+    truth, probabilities = outcomes.matrix() if len(outcomes.classes()) > 2 else outcomes.scores()
+    return float(metrics.log_loss(truth, probabilities))
 
 
 def _precision_recall_auc(outcomes: Outcomes) -> float:
@@ -233,24 +244,24 @@ def _precision_recall_auc(outcomes: Outcomes) -> float:
 
 
 MEASURES: dict[str, Callable[[Outcomes], float]] = {
-    "accuracy": _labelled("accuracy_score"),
-    "error_rate": lambda outcomes: 1.0 - _labelled("accuracy_score")(outcomes),
-    "balanced_accuracy": _labelled("balanced_accuracy_score"),
-    "mcc": _labelled("matthews_corrcoef"),
-    "kappa": _labelled("cohen_kappa_score"),
+    "accuracy": _by_labels("accuracy_score"),
+    "error_rate": lambda outcomes: 1.0 - _by_labels("accuracy_score")(outcomes),
+    "balanced_accuracy": _by_labels("balanced_accuracy_score"),
+    "mcc": _by_labels("matthews_corrcoef"),
+    "kappa": _by_labels("cohen_kappa_score"),
     "roc_auc": _roc_auc,
     "log_loss": _log_loss,
-    "brier": _scored("brier_score_loss"),
-    "average_precision": _scored("average_precision_score"),
+    "brier": _by_scores("brier_score_loss"),
+    "average_precision": _by_scores("average_precision_score"),
     "precision_recall_auc": _precision_recall_auc,
-    "mse": _valued("mean_squared_error"),
-    "rmse": lambda outcomes: math.sqrt(_valued("mean_squared_error")(outcomes)),
-    "mae": _valued("mean_absolute_error"),
-    "medae": _valued("median_absolute_error"),
-    "r2": _valued("r2_score"),
-    "mape": _valued("mean_absolute_percentage_error"),
-    "max_error": _valued("max_error"),
-    "explained_variance": _valued("explained_variance_score"),
+    "mse": _by_numbers("mean_squared_error"),
+    "rmse": lambda outcomes: math.sqrt(_by_numbers("mean_squared_error")(outcomes)),
+    "mae": _by_numbers("mean_absolute_error"),
+    "medae": _by_numbers("median_absolute_error"),
+    "r2": _by_numbers("r2_score"),
+    "mape": _by_numbers("mean_absolute_percentage_error"),
+    "max_error": _by_numbers("max_error"),
+    "explained_variance": _by_numbers("explained_variance_score"),
     "mean_on_target": lambda outcomes: float(outcomes.numbers()[0].mean()),
     "sum_on_target": lambda outcomes: float(outcomes.numbers()[0].sum()),
     "example_count": lambda outcomes: float(outcomes.rows),

@@ -1,4 +1,4 @@
-"""What is true of every row beside what was predicted: the truth from the inputs or outputs, paired row by row."""
+"""One run's predictions with the truth of every row, which comes from the inputs or the outputs, paired row by row."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro_tui.model.record import ColumnRule, Kind, Validation
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy import ndarray
 
-NO_TRUTH = (
-    "the record does not say what is true: write validation.truth, the column that holds it, or give --truth COLUMN"
-)
+    from repro_tui.compare.rows.arrays import Floats
+
+NO_TRUTH = "the record does not say which column holds the truth: record validation.truth, or give --truth COLUMN"
 
 
 @dataclass(slots=True)
 class Outcomes:
-    """One run's outputs and the truth, in one order. `problem` says why they cannot be had ("" where they can)."""
+    """One run's outputs and the truth, in the same order.
+
+    `columns` holds the kind and the values of each output by name, and `rules` what the record declares of them.
+    `problem` says why there is no truth to compare with ("" where there is).
+
+    The methods give what a metric needs. They raise ValueError, with the reason as its message, if the outputs do not
+    have it.
+    """
 
     rows: int
     truth: list[Any] = field(default_factory=list)
@@ -29,11 +35,11 @@ class Outcomes:
     problem: str = ""
 
     def classes(self) -> list[Any]:
-        """The classes of the truth, in their order; the last of two is the positive one."""
+        """The classes of the truth, sorted; of two, the second is the positive one."""
         return sorted(set(self._truth()))
 
     def labels(self) -> tuple[list[Any], list[Any]]:
-        """The truth and the predicted label of every row. Raises ValueError."""
+        """The truth and the predicted label of every row."""
         named = self._of_kind("label")
         if not named and self._of_kind("probability"):
             return self._decided()
@@ -41,19 +47,19 @@ class Outcomes:
         truth = self._truth()
         predicted = _plain(values)
         if {type(value) for value in truth} != {type(value) for value in predicted}:
-            truth, predicted = ([_text(value) for value in side] for side in (truth, predicted))
+            truth, predicted = ([str(value) for value in side] for side in (truth, predicted))
         return truth, predicted
 
     def _decided(self) -> tuple[list[Any], list[Any]]:
-        """Labels from the one probability, by its threshold."""
+        """The truth, and labels decided by the threshold of the only probability."""
         name, values = _only("probability", self._of_kind("probability"))
         rule = self.rules.get(name, ColumnRule())
         threshold = 0.5 if rule.threshold is None else rule.threshold
         low, high = self._two()
         return self._truth(), [high if value >= threshold else low for value in values]
 
-    def scores(self) -> tuple[list[int], ndarray[Any, Any]]:
-        """Whether each row is of the positive class, and its probability. Raises ValueError."""
+    def scores(self) -> tuple[list[int], Floats]:
+        """Whether each row is of the positive class (1 or 0), and the probability of that class."""
         import numpy as np
 
         _, high = self._two()
@@ -62,21 +68,21 @@ class Outcomes:
         _, values = _only("probability", matching or named)
         return [int(value == high) for value in self._truth()], np.asarray(values, dtype=np.float64)
 
-    def matrix(self) -> tuple[list[Any], ndarray[Any, Any]]:
-        """The truth and the probability of every class, in the classes' order. Raises ValueError."""
+    def matrix(self) -> tuple[list[Any], Floats]:
+        """The truth, and the probability of every class (rows by classes, in the order of the classes)."""
         import numpy as np
 
         named = self._of_kind("probability")
-        found = []
+        probabilities = []
         for label in self.classes():
             fitting = [values for name, values in named.items() if names_class(name, label)]
             if len(fitting) != 1:
                 raise ValueError(f"no single column holds the probability of {show(str(label), 40)}")
-            found.append(fitting[0])
-        return self._truth(), np.asarray(found, dtype=np.float64).T
+            probabilities.append(fitting[0])
+        return self._truth(), np.asarray(probabilities, dtype=np.float64).T
 
-    def numbers(self) -> tuple[ndarray[Any, Any], ndarray[Any, Any]]:
-        """The truth and the predicted value of every row, as floats. Raises ValueError."""
+    def numbers(self) -> tuple[Floats, Floats]:
+        """The true and the predicted value of every row."""
         import numpy as np
 
         named = self._of_kind("value") or self._of_kind("probability") or self._of_kind("label")
@@ -86,36 +92,33 @@ class Outcomes:
     def _two(self) -> tuple[Any, Any]:
         classes = self.classes()
         if len(classes) != 2:
-            raise ValueError(f"the truth has {len(classes)} classes, and this metric is of two")
+            raise ValueError(f"this metric needs two classes; the truth has {len(classes)}")
         return classes[0], classes[1]
 
     def _truth(self) -> list[Any]:
         return _plain(self.truth)
 
     def _of_kind(self, kind: Kind) -> dict[str, list[Any]]:
-        return {name: values for name, (found, values) in self.columns.items() if found == kind}
+        return {name: values for name, (own_kind, values) in self.columns.items() if own_kind == kind}
 
 
 def _only(kind: str, named: dict[str, list[Any]]) -> tuple[str, list[Any]]:
+    """The only column of this kind. Raises ValueError where there is none, or more than one."""
     if len(named) != 1:
-        told = ", ".join(show(name, 60) for name in named) or "none"
-        raise ValueError(f"the outputs have no single {kind} column ({told}): declare kinds under validation.columns")
+        names = ", ".join(show(name, 60) for name in named) or "none"
+        raise ValueError(f"the outputs need exactly one {kind} column ({names}): declare kinds in validation.columns")
     return next(iter(named.items()))
 
 
 def _plain(values: list[Any]) -> list[Any]:
-    """Truth values and whole numbers as integers, everything else as text, so that both sides have one type."""
+    """Booleans and whole numbers as integers, everything else as text, so that both sides have the same type."""
     if all(isinstance(value, bool | int | float) and float(value).is_integer() for value in values):
         return [int(value) for value in values]
-    return [_text(value) for value in values]
+    return [str(value) for value in values]
 
 
-def _text(value: Any) -> str:
-    return str(value)
-
-
-def names_class(column: str, label: Any) -> bool:
-    """Whether a column is named for a class: p_cat and cat_prob for cat, p0 for 0."""
+def names_class(column: str, label: object) -> bool:
+    """Whether a column's name begins or ends with a class as a separate part: p_cat and cat_prob for cat, p0 for 0."""
     text = str(label)
     if not text or column == text:
         return column == text
@@ -125,80 +128,85 @@ def names_class(column: str, label: Any) -> bool:
 
 
 def read_outcomes(predictions: Path, inputs: Path, validation: Validation, key: tuple[str, ...]) -> Outcomes:
-    """The outcomes of one run. The truth is a column of the inputs, or else of the outputs."""
+    """The outcomes of one run.
+
+    `validation.truth` names the column of the truth, which is read from the inputs, or else from the outputs; inputs
+    are paired by the columns of the `key`, or by position if they lack one. Never raises for what the tables hold: the
+    result has a `problem` instead.
+    """
     import pyarrow.parquet as pq
 
     outputs = pq.read_table(predictions)
-    found = Outcomes(outputs.num_rows, rules=validation.columns)
+    outcomes = Outcomes(outputs.num_rows, rules=validation.columns)
     if validation.truth is None:
-        found.problem = NO_TRUTH
-        return found
-    truth, found.problem = _truth(outputs, inputs, validation.truth, key)
-    if found.problem:
-        return found
-    found.truth = truth
+        outcomes.problem = NO_TRUTH
+        return outcomes
+    truth, outcomes.problem = _truth(outputs, inputs, validation.truth, key)
+    if outcomes.problem:
+        return outcomes
+    outcomes.truth = truth
     empty = sum(value is None or value != value for value in truth)
     if empty:
-        found.problem = f"{empty:,} rows have no {show(validation.truth, 80)}"
-    found.columns = {
+        have = "has" if empty == 1 else "have"
+        outcomes.problem = f"{plural(empty, 'row')} {have} no true answer in the column {show(validation.truth, 80)}"
+    outcomes.columns = {
         name: (_kind(name, outputs.column(name), validation), outputs.column(name).to_pylist())
         for name in outputs.column_names
         if name not in (*key, validation.truth)
     }
-    return found
+    return outcomes
 
 
 def _truth(outputs: pa.Table, inputs: Path, name: str, key: tuple[str, ...]) -> tuple[list[Any], str]:
+    """The truth in the order of the outputs, and why it cannot be read ("" where it can)."""
     import pyarrow.parquet as pq
 
-    shown = show(name, 80)
-    if inputs.is_file() and name in pq.read_schema(inputs).names:
-        keyed = bool(key) and set(key) <= set(pq.read_schema(inputs).names)
-        table = pq.read_table(inputs, columns=[*(key if keyed else ()), name])
-        return _paired(outputs, table, name, key if keyed else ())
+    in_inputs = pq.read_schema(inputs).names if inputs.is_file() else []
+    if name in in_inputs:
+        usable_key = key if set(key) <= set(in_inputs) else ()
+        return _paired(outputs, pq.read_table(inputs, columns=[*usable_key, name]), name, usable_key)
     if name in outputs.column_names:
         return outputs.column(name).to_pylist(), ""
-    return [], f"neither the validation inputs nor the outputs have the column {shown} that validation.truth names"
+    shown = show(name, 80)
+    return [], f"validation.truth names the column {shown}, which neither the validation inputs nor the outputs have"
 
 
-def _paired(outputs: pa.Table, table: pa.Table, name: str, key: tuple[str, ...]) -> tuple[list[Any], str]:
-    """The truth in the order of the outputs: by key where both have it, else by position."""
-    values = table.column(name).to_pylist()
+def _paired(outputs: pa.Table, inputs: pa.Table, name: str, key: tuple[str, ...]) -> tuple[list[Any], str]:
+    """The truth in the order of the outputs: paired by key, or by position where the key is ()."""
+    values = inputs.column(name).to_pylist()
     if not key:
-        if len(values) != outputs.num_rows:
-            return (
-                [],
-                f"the inputs have {len(values):,} rows and the outputs {outputs.num_rows:,}, and no key pairs them",
-            )
-        return values, ""
-    known = dict(zip(_rows(table, key), values, strict=True))
-    if len(known) != len(values):
-        return [], "the key does not name one row of the inputs each"
-    wanted = _rows(outputs, key)
-    absent = sum(row not in known for row in wanted)
-    if absent or len(wanted) != len(known):
-        return [], f"{max(absent, abs(len(wanted) - len(known))):,} rows of inputs and outputs do not pair by their key"
-    return [known[row] for row in wanted], ""
+        if len(values) == outputs.num_rows:
+            return values, ""
+        rows = f"{plural(len(values), 'row')} and the outputs {outputs.num_rows:,}"
+        return [], f"the inputs have {rows}, and there is no key to pair them by: record validation.key"
+    truth_of = dict(zip(_rows(inputs, key), values, strict=True))
+    if len(truth_of) != len(values):
+        return [], "some rows of the inputs have the same key: record a validation.key that is unique for every row"
+    keys = _rows(outputs, key)
+    absent = sum(row not in truth_of for row in keys)
+    if absent or len(keys) != len(truth_of):
+        count = max(absent, abs(len(keys) - len(truth_of)))
+        return [], f"{plural(count, 'row')} of inputs and outputs cannot be paired by their key"
+    return [truth_of[row] for row in keys], ""
 
 
 def _rows(table: pa.Table, key: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The keys of all rows, as texts."""
     return list(zip(*([str(value) for value in table.column(name).to_pylist()] for name in key), strict=True))
 
 
 def _kind(name: str, column: pa.ChunkedArray, validation: Validation) -> Kind:
-    from repro_tui.compare.columns.kinds import Profile, kind_of
-
-    return kind_of(name, column.type, _profile(column, Profile), validation.columns.get(name, ColumnRule()))[0]
-
-
-def _profile(column: pa.ChunkedArray, shape: Any) -> Any:
+    """The kind of an output column, declared or inferred from all of its values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from repro_tui.compare.columns.kinds import Profile, kind_of
+
+    profile = Profile()
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         limits = pc.min_max(column).as_py()
-        return shape(limits["min"], limits["max"], pc.count_distinct(column).as_py())
-    if pa.types.is_string(column.type):
+        profile = Profile(limits["min"], limits["max"], pc.count_distinct(column).as_py())
+    elif pa.types.is_string(column.type):
         length = pc.mean(pc.utf8_length(column)).as_py()
-        return shape(distinct=pc.count_distinct(column).as_py(), length=float(length or 0.0))
-    return shape()
+        profile = Profile(distinct=pc.count_distinct(column).as_py(), length=float(length or 0.0))
+    return kind_of(name, column.type, profile, validation.columns.get(name, ColumnRule()))[0]

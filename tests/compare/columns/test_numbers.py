@@ -28,20 +28,22 @@ WIDE = [
 
 
 @pytest.mark.parametrize(("a", "type_a", "b", "type_b", "delta"), WIDE)
-def test_whole_numbers_that_float64_blurs(a: list[Any], type_a: Any, b: list[Any], type_b: Any, delta: int) -> None:
-    one, other = pa.array(a, type_a), pa.array(b, type_b)
-    there, back = compare_numbers(one, other, LOOSE), compare_numbers(other, one, LOOSE)
-    assert not there.equal[0]
-    assert not there.same[0]
-    assert there.delta[0] == float(delta)
-    assert back.delta[0] == float(-delta)
-    assert there.within[0] == back.within[0] == (abs(delta) <= 1)
+def test_whole_numbers_that_float64_cannot_tell_apart(
+    a: list[Any], type_a: Any, b: list[Any], type_b: Any, delta: int
+) -> None:
+    array_a, array_b = pa.array(a, type_a), pa.array(b, type_b)
+    forward, backward = compare_numbers(array_a, array_b, LOOSE), compare_numbers(array_b, array_a, LOOSE)
+    assert not forward.equal[0]
+    assert not forward.same[0]
+    assert forward.delta[0] == float(delta)
+    assert backward.delta[0] == float(-delta)
+    assert forward.within[0] == backward.within[0] == (abs(delta) <= 1)
 
 
 def test_a_whole_number_equals_its_float_but_is_not_the_same() -> None:
-    found = compare_numbers(pa.array([2**60], INT64), pa.array([float(2**60)], DOUBLE), EXACT)
-    assert found.equal[0]
-    assert not found.same[0]
+    numbers = compare_numbers(pa.array([2**60], INT64), pa.array([float(2**60)], DOUBLE), EXACT)
+    assert numbers.equal[0]
+    assert not numbers.same[0]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +60,10 @@ def test_a_whole_number_equals_its_float_but_is_not_the_same() -> None:
         (float("inf"), 1.0, False, False),
     ],
 )
-def test_values_that_are_no_plain_numbers(a: float | None, b: float | None, same: bool, equal: bool) -> None:
+def test_values_that_are_not_ordinary_numbers(a: float | None, b: float | None, same: bool, equal: bool) -> None:
     rule = Rule(1e300, 1.0, 2.0**-52, 4, "anything finite", scale=1.0)
-    found = compare_numbers(pa.array([a], DOUBLE), pa.array([b], DOUBLE), rule)
-    assert (found.same[0], found.equal[0], found.within[0]) == (same, equal, equal)
+    numbers = compare_numbers(pa.array([a], DOUBLE), pa.array([b], DOUBLE), rule)
+    assert (numbers.same[0], numbers.equal[0], numbers.within[0]) == (same, equal, equal)
 
 
 FLOATS = st.lists(st.none() | st.floats(width=32), min_size=1, max_size=20)
@@ -70,17 +72,17 @@ FLOATS = st.lists(st.none() | st.floats(width=32), min_size=1, max_size=20)
 @given(FLOATS, st.sampled_from([pa.float32(), DOUBLE]))
 def test_a_column_is_the_same_as_itself(values: list[float | None], kind: Any) -> None:
     column = pa.array(values, kind)
-    found = compare_numbers(column, column, EXACT)
-    assert found.same.all()
-    assert found.equal.all()
-    assert found.within.all()
+    numbers = compare_numbers(column, column, EXACT)
+    assert numbers.same.all()
+    assert numbers.equal.all()
+    assert numbers.within.all()
 
 
 @given(st.lists(st.tuples(st.none() | st.floats(), st.none() | st.floats()), min_size=1, max_size=20))
-def test_swapping_the_sides_mirrors(pairs: list[tuple[float | None, float | None]]) -> None:
+def test_swapping_the_sides_mirrors_the_result(pairs: list[tuple[float | None, float | None]]) -> None:
     a, b = (pa.array([pair[side] for pair in pairs], DOUBLE) for side in (0, 1))
     rule = Rule(0.5, 1e-3, 2.0**-52, 4, "some", scale=1.0)
-    there, back = compare_numbers(a, b, rule), compare_numbers(b, a, rule)
+    forward, backward = compare_numbers(a, b, rule), compare_numbers(b, a, rule)
     for name in ("same", "equal", "rounding", "within"):
-        assert (getattr(there, name) == getattr(back, name)).all()
-    assert np.array_equal(there.delta, -back.delta, equal_nan=True)
+        assert (getattr(forward, name) == getattr(backward, name)).all()
+    assert np.array_equal(forward.delta, -backward.delta, equal_nan=True)

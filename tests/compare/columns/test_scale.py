@@ -1,4 +1,4 @@
-"""No value passes by being small, and none by standing beside a large one."""
+"""No value passes because it is small, nor because it is next to a large one."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def column(values: Any, kind: Any, name: str = "v") -> pa.Table:
 
 @pytest.mark.parametrize("factor", [0.0, 0.001, 0.9], ids=str)
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "swapped"])
-@pytest.mark.parametrize("what", SMALL)
-def test_small_values_do_not_pass_by_their_smallness(tmp_path: Path, what: str, swapped: bool, factor: float) -> None:
-    values, kind, name = SMALL[what]
+@pytest.mark.parametrize("case", SMALL)
+def test_small_values_do_not_pass_because_they_are_small(
+    tmp_path: Path, case: str, swapped: bool, factor: float
+) -> None:
+    values, kind, name = SMALL[case]
     sides = [column(values, kind, name), column(values * factor, kind, name)]
     area = compare_in(tmp_path)(*(reversed(sides) if swapped else sides))
     assert area.verdict == "drift", area.rule
@@ -52,7 +54,7 @@ def test_one_large_value_does_not_set_the_scale_of_the_others(tmp_path: Path, ki
 
 
 def test_rounding_is_still_measured_by_the_column(tmp_path: Path) -> None:
-    """A product of matrices in another order: 14 units of the column's size, and 23,808 of a small value's own."""
+    """A matrix product in another order: off by 14 units of the column's size, and by 23,808 of a small value's own."""
     values = DRAW.normal(size=2_000).astype(np.float32)
     values[::100] = 1e-6
     moved = (values + np.float32(2.0**-23)).astype(np.float32)
@@ -60,7 +62,7 @@ def test_rounding_is_still_measured_by_the_column(tmp_path: Path) -> None:
     assert area.verdict == "equal-to-rounding", area.rule
 
 
-def test_a_declared_tolerance_is_taken_as_it_stands(tmp_path: Path) -> None:
+def test_a_declared_tolerance_is_not_scaled(tmp_path: Path) -> None:
     values, kind, _ = SMALL["float64 about 4e-9"]
     sides = [column(values, kind), column(values * 0.5, kind)]
     assert compare_in(tmp_path)(*sides, tolerance=Tolerance(1e-7, None)).verdict == "within-tolerance"
@@ -84,25 +86,25 @@ def test_a_column_without_size_has_the_tolerance_of_its_type(tmp_path: Path, val
 )
 def test_the_unit_of_small_values_does_not_matter(tmp_path: Path, values: list[float], power: int, by: float) -> None:
     """Values below one, in other units: the verdict is that of the same numbers times a power of two."""
-    one = np.asarray(values)
-    one = one / max(1.0, float(np.abs(one).max()) * 2)
+    numbers = np.asarray(values)
+    scaled = numbers / max(1.0, float(np.abs(numbers).max()) * 2)
     rule = {"v": ColumnRule("value")}
-    told = [
+    verdicts = [
         compare_in(tmp_path)(column(v, pa.float64()), column(v * by, pa.float64()), columns=rule).verdict
-        for v in (one, one * 2.0**power)
+        for v in (scaled, scaled * 2.0**power)
     ]
-    assert told[0] == told[1]
+    assert verdicts[0] == verdicts[1]
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e-3, 1e-3)), min_size=1, max_size=20))
-def test_where_a_rule_is_printed_it_is_the_one_that_was_applied(tmp_path: Path, pairs: Any) -> None:
+def test_the_rule_that_is_printed_is_the_one_that_was_applied(tmp_path: Path, pairs: Any) -> None:
     a, b = (np.asarray(side) for side in zip(*((x, x + d) for x, d in pairs), strict=True))
-    found = only(compare_in(tmp_path)(column(a, pa.float64()), column(b, pa.float64())))
-    if found.atol is None or found.rtol is None:
-        assert found.verdict == "identical"
+    compared = only(compare_in(tmp_path)(column(a, pa.float64()), column(b, pa.float64())))
+    if compared.atol is None or compared.rtol is None:
+        assert compared.verdict == "identical"
         return
-    over = np.abs(a - b) > found.atol + found.rtol * np.maximum(np.abs(a), np.abs(b))
-    flips = (a >= 0.5) != (b >= 0.5) if found.kind == "probability" else np.zeros(len(a), dtype=bool)
-    assert found.different == np.count_nonzero(over | flips)
-    assert f"{found.atol:g}" in found.rule
+    over = np.abs(a - b) > compared.atol + compared.rtol * np.maximum(np.abs(a), np.abs(b))
+    flips = (a >= 0.5) != (b >= 0.5) if compared.kind == "probability" else np.zeros(len(a), dtype=bool)
+    assert compared.different == np.count_nonzero(over | flips)
+    assert f"{compared.atol:g}" in compared.rule

@@ -1,4 +1,4 @@
-"""The rule of a column: the defaults of docs/comparison.md, what goes before what, and how it is printed."""
+"""The rule of a column: the defaults of docs/comparison.md, which tolerance overrides which, and how it is printed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_compute_type_has_its_default(compute: str, rtol: float, atol: flo
         assert rule(arrow=pa.list_(pa.list_(TYPES[compute]))).atol == atol
 
 
-def test_what_is_no_float_is_exact() -> None:
+def test_types_other_than_floats_are_exact() -> None:
     for arrow in (pa.int64(), pa.string(), pa.bool_(), pa.date32()):
         assert rule(arrow=arrow).words == "exact (whole numbers, text and dates are exact)"
         assert rule(arrow=arrow).epsilon == 0.0  # and is not rounded
@@ -62,7 +62,7 @@ def test_a_default_shrinks_with_the_values_and_never_grows() -> None:
     assert rule("probability", pa.int64()).words.startswith("exact")
 
 
-def test_the_command_line_goes_before_the_record_and_both_before_the_default() -> None:
+def test_the_command_line_overrides_the_record_and_both_override_the_default() -> None:
     recorded = ColumnRule(atol=0.5)
     assert rule(declared=recorded).words == "|a-b| <= 0.5 + 1e-07*max(|a|,|b|) (from the record)"
     everywhere = Settings(tolerance=Tolerance(None, 0.25))
@@ -97,8 +97,8 @@ def test_a_reduction_is_rounded_in_more_units() -> None:
     assert (rule().units, rule(declared=ColumnRule(reduction=True)).units) == (4, 32)
 
 
-def test_of_two_types_that_of_fewer_digits_rules() -> None:
+def test_the_type_with_fewer_digits_sets_the_tolerance() -> None:
     by_digits = [pa.int64(), pa.float16(), pa.float32(), pa.float64()]
-    for at, one in enumerate(by_digits):
-        for other in by_digits[at:]:
-            assert ruling((one, other)) == ruling((other, one)) == one
+    for index, fewer in enumerate(by_digits):
+        for more in by_digits[index:]:
+            assert ruling((fewer, more)) == ruling((more, fewer)) == fewer

@@ -1,4 +1,4 @@
-"""The traps of comparison.md, each through every reader that can write it: no format lets one pass."""
+"""The traps of comparison.md, each through every format that can hold it: none lets a difference pass."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ LARGEST = float(np.finfo(np.float64).max)
 def judged(
     folder: Path, form: str, a: list[Any], b: list[Any], kind: Any = None, rules: Any = None, **options: Any
 ) -> tuple[PredictionsArea, Column]:
-    """One column, of a type or of one for each side, compared by key; `order` is that of B's rows."""
+    """Compares one column by key; `kind` is its type, or the types of both sides, and `order` that of B's rows."""
     sides, order = [], options.pop("order", range(len(b)))
     kinds = kind if isinstance(kind, list) else [kind] * 2
-    for values, rows, of in zip((a, b), (range(len(a)), order), kinds, strict=True):
+    for values, rows, side_kind in zip((a, b), (range(len(a)), order), kinds, strict=True):
         number = next(NUMBERS)
         raw, read = folder / f"{number}.{form}", folder / f"{number}.parquet.read"
-        WRITERS[form](raw, {"id": [f"r{n}" for n in rows], "v": [values[n] for n in rows]}, {"v": of})
-        count, told = normalise(raw, read)
+        WRITERS[form](raw, {"id": [f"r{n}" for n in rows], "v": [values[n] for n in rows]}, {"v": side_kind})
+        count, format_name = normalise(raw, read)
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, told, count)] * 3)
+        sides.append([Run(1, "succeeded", 0.0, 0, str(read), digest, format_name, count)] * 3)
     validation = Validation("x", ("id",), None, VALUE if rules is None else rules)
     area = compare_predictions(*sides, validation, Settings(**options), folder, Context(cache=Cache(folder / "cache")))
     (column,) = area.columns
@@ -53,7 +53,7 @@ def judged(
 @pytest.mark.parametrize("form", EVERY)
 @pytest.mark.parametrize(("a", "b"), [(100.0, 110.5), (110.5, 100.0)])
 def test_the_tolerance_is_symmetric(tmp_path: Path, form: str, a: float, b: float) -> None:
-    """np.isclose(100, 110.5, rtol=0.1) is False, and the other way round True."""
+    """np.isclose(100, 110.5, rtol=0.1) is False, and with the arguments swapped True."""
     assert judged(tmp_path, form, [a], [b], tolerance=Tolerance(0.0, 0.1))[0].verdict == "within-tolerance"
 
 
@@ -84,7 +84,7 @@ def test_the_largest_float_is_not_infinity(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", NULLABLE)
 def test_a_value_that_is_missing_on_one_side_is_seen(tmp_path: Path, form: str) -> None:
-    """A nullable == is NA there, which all() skips."""
+    """The result of a nullable == is NA there, which all() skips."""
     b = ["" if form == "csv" else None, 2.5]
     column = judged(tmp_path, form, [1.5, 2.5], b)[1]
     assert (column.verdict, column.different, column.nulls_a, column.nulls_b) == ("drift", 1, 0, 1)
@@ -92,7 +92,7 @@ def test_a_value_that_is_missing_on_one_side_is_seen(tmp_path: Path, form: str) 
 
 @pytest.mark.parametrize("form", NULLABLE)
 def test_missing_is_not_nan(tmp_path: Path, form: str) -> None:
-    """Series.equals takes them for one."""
+    """Series.equals takes them to be equal."""
     a = ["" if form == "csv" else None, 2.5]
     column = judged(tmp_path, form, a, [float("nan"), 2.5])[1]
     assert (column.verdict, column.different, column.nulls_a, column.nulls_b) == ("drift", 1, 1, 0)
@@ -100,7 +100,7 @@ def test_missing_is_not_nan(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", EVERY)
 def test_text_that_looks_like_something_else_stays_text(tmp_path: Path, form: str) -> None:
-    """Readers of CSV turn NA into NaN and 007 into 7."""
+    """Readers of CSV often turn NA into NaN and 007 into 7."""
     for a, b in ((["NA", "x"], ["nan", "x"]), (["007", "x1"], ["7", "x1"]), (["1e3", "x"], ["1000", "x"])):
         column = judged(tmp_path, form, a, b, rules={})[1]
         assert (column.verdict, column.different, column.type_a) == ("drift", 1, "string")
@@ -122,7 +122,7 @@ def test_the_sign_of_zero_is_equal_and_not_identical(tmp_path: Path, form: str) 
 
 
 @pytest.mark.parametrize("form", TYPED)
-def test_signed_and_unsigned_meet_by_value(tmp_path: Path, form: str) -> None:
+def test_signed_and_unsigned_numbers_are_compared_by_value(tmp_path: Path, form: str) -> None:
     """NumPy compares them as floats: 2^63 - 1 and 2^63 would be equal."""
     kinds = [pa.int64(), pa.uint64()]
     column = judged(tmp_path, form, [2**63 - 1, 7], [2**63, 7], kinds)[1]
@@ -132,8 +132,8 @@ def test_signed_and_unsigned_meet_by_value(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("form", TYPED)
 @pytest.mark.parametrize("kind", ["value", "probability", "ranking", "label"])
-def test_half_precision_is_compared_as_any_other(tmp_path: Path, form: str, kind: Any) -> None:
-    """Arrow compares no two of its numbers, and Parquet has their range as bytes."""
+def test_half_precision_is_compared_like_any_other_type(tmp_path: Path, form: str, kind: Any) -> None:
+    """Arrow cannot compare such numbers, and Parquet stores their range as bytes."""
     a, b = [0.25, 0.4, 0.75, 1.0], [0.25, 0.6, 0.75, 1.0]
     column = judged(tmp_path, form, a, b, pa.float16(), {"v": ColumnRule(kind)})[1]
     assert (column.verdict, column.different, column.type_a) == ("drift", 1, "halffloat")
@@ -167,22 +167,22 @@ EMBEDDING = {"v": ColumnRule("embedding")}
     ],
     ids=["2^53", "int64", "uint8", "infinity", "nan"],
 )
-def test_the_traps_of_numbers_are_met_within_lists(
+def test_the_traps_of_numbers_are_avoided_within_lists(
     tmp_path: Path, form: str, deep: bool, a: Any, b: Any, kind: pa.DataType, size: float
 ) -> None:
     rows = [[[[value, 7], [7, 7]] if deep else [value, 7], [[7, 7], [7, 7]] if deep else [7, 7]] for value in (a, b)]
-    of = pa.list_(pa.list_(kind)) if deep else pa.list_(kind)
+    list_kind = pa.list_(pa.list_(kind)) if deep else pa.list_(kind)
     loose = Tolerance(1e300, 1.0) if pa.types.is_floating(kind) else Tolerance()
-    column = judged(tmp_path, form, *rows, of, EMBEDDING, tolerance=loose)[1]
+    column = judged(tmp_path, form, *rows, list_kind, EMBEDDING, tolerance=loose)[1]
     assert (column.verdict, column.different, column.max_abs) == ("drift", 1, size)
-    assert judged(tmp_path, form, rows[0], rows[0], of, EMBEDDING)[0].verdict == "identical"
+    assert judged(tmp_path, form, rows[0], rows[0], list_kind, EMBEDDING)[0].verdict == "identical"
 
 
 @pytest.mark.parametrize("form", ["jsonl", *STORED])
 def test_missing_is_not_nan_within_lists(tmp_path: Path, form: str) -> None:
     a, b = [[None, 2.5], [1.5, 2.5]], [[float("nan"), 2.5], [1.5, 2.5]]
-    for one, other in ((a, b), (b, a)):
-        column = judged(tmp_path, form, one, other, pa.list_(pa.float64()), EMBEDDING)[1]
+    for first, second in ((a, b), (b, a)):
+        column = judged(tmp_path, form, first, second, pa.list_(pa.float64()), EMBEDDING)[1]
         assert (column.verdict, column.different) == ("drift", 1)
 
 
@@ -194,16 +194,16 @@ def test_the_tolerance_is_symmetric_within_lists(tmp_path: Path, form: str, a: f
     assert area.verdict == "within-tolerance"
 
 
-def test_tensors_of_other_shapes_are_not_comparable(tmp_path: Path) -> None:
+def test_tensors_of_different_shapes_are_not_comparable(tmp_path: Path) -> None:
     """They are the same numbers in the same order."""
     import repro_tui
 
     numbers = np.arange(24, dtype=np.float32)
     for name, shape in (("a", (4, 2, 3)), ("b", (4, 3, 2))):
         np.save(tmp_path / f"{name}.npy", numbers.reshape(shape))
-    found = repro_tui.compare(tmp_path / "a.npy", tmp_path / "b.npy", folder=tmp_path / "out")
-    (column,) = found.predictions.columns
-    assert (found.verdict, column.note) == ("not-comparable", "the shapes differ: 2x3 in A and 3x2 in B")
+    comparison = repro_tui.compare(tmp_path / "a.npy", tmp_path / "b.npy", folder=tmp_path / "out")
+    (column,) = comparison.predictions.columns
+    assert (comparison.verdict, column.note) == ("not-comparable", "the shapes differ: 2x3 in A and 3x2 in B")
 
 
 def test_large_items_of_a_ranking_are_exact(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_large_items_of_a_ranking_are_exact(tmp_path: Path) -> None:
     assert (column.verdict, column.flips, column.different) == ("drift", 1, 1)
 
 
-def test_scores_that_change_places_within_the_tolerance_flip(tmp_path: Path) -> None:
+def test_scores_that_swap_ranks_within_the_tolerance_flip(tmp_path: Path) -> None:
     rules = {"v": ColumnRule("ranking", atol=0.01)}
     a, b = [[0.501, 0.500, 0.1]], [[0.500, 0.501, 0.1]]
     column = judged(tmp_path, "parquet", a, b, rules=rules)[1]
@@ -228,19 +228,19 @@ def test_keys_with_dots_are_not_tables(tmp_path: Path) -> None:
 
 
 def test_a_class_overtakes_without_crossing_a_half(tmp_path: Path) -> None:
-    """0.40 against 0.35 turns into 0.35 against 0.40: no column crosses 0.5, and the decision is another."""
+    """0.40 against 0.35 turns into 0.35 against 0.40: no column crosses 0.5, but the decision changes."""
     import pandas as pd
 
     import repro_tui
 
     a = pd.DataFrame({"p_a": [0.40, 0.1], "p_b": [0.35, 0.1], "p_c": [0.25, 0.8]})
     b = a.assign(p_a=[0.35, 0.1], p_b=[0.40, 0.1])
-    found = repro_tui.compare(a, b, folder=tmp_path, atol=0.1).predictions
-    assert [(c.name, c.verdict, c.flips) for c in found.columns] == [
+    grouped = repro_tui.compare(a, b, folder=tmp_path, atol=0.1).predictions
+    assert [(c.name, c.verdict, c.flips) for c in grouped.columns] == [
         ("p_*", "drift", 1),
         ("p_a", "within-tolerance", None),
         ("p_b", "within-tolerance", None),
         ("p_c", "identical", None),
     ]
-    own = repro_tui.compare(a, b, folder=tmp_path, atol=0.1, columns={"p_a": {"threshold": 0.5}}).predictions
-    assert [column.name for column in own.columns] == ["p_a", "p_b", "p_c"]
+    separate = repro_tui.compare(a, b, folder=tmp_path, atol=0.1, columns={"p_a": {"threshold": 0.5}}).predictions
+    assert [column.name for column in separate.columns] == ["p_a", "p_b", "p_c"]

@@ -1,4 +1,4 @@
-"""Columns of other types with the same values are equal, and one odd cell is one differing cell."""
+"""Columns with the same values in different types are equal, and one odd cell is one differing cell."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def both(folder: Path, a: pa.Array, b: pa.Array, **options: Any) -> Comparison:
     return repro_tui.compare(*paths, key="id", folder=folder / "out", **options)
 
 
-def column(found: Comparison) -> Column:
-    (one,) = found.predictions.columns
-    return one
+def column(comparison: Comparison) -> Column:
+    (compared,) = comparison.predictions.columns
+    return compared
 
 
 def three(*values: Any, kind: pa.DataType) -> pa.Array:
@@ -114,14 +114,14 @@ def test_the_same_values_in_another_type_are_equal(
     tmp_path: Path, pair: tuple[pa.Array, pa.Array], swapped: bool
 ) -> None:
     a, b = reversed(pair) if swapped else pair
-    found = both(tmp_path, a, b)
-    assert found.verdict in ("identical", "equal"), column(found)
-    assert column(found).different == 0
-    assert column(found).equal == len(a)
+    comparison = both(tmp_path, a, b)
+    assert comparison.verdict in ("identical", "equal"), column(comparison)
+    assert column(comparison).different == 0
+    assert column(comparison).equal == len(a)
 
 
 @pytest.mark.parametrize("pair", EQUAL.values(), ids=EQUAL)
-def test_another_value_in_another_type_is_told(tmp_path: Path, pair: tuple[pa.Array, pa.Array]) -> None:
+def test_another_value_in_another_type_is_reported(tmp_path: Path, pair: tuple[pa.Array, pa.Array]) -> None:
     a, b = pair
     if a.null_count == len(a):
         pytest.skip("there is no value")
@@ -130,47 +130,50 @@ def test_another_value_in_another_type_is_told(tmp_path: Path, pair: tuple[pa.Ar
     )
     if changed.equals(b):
         pytest.skip("there is one value only")
-    found = both(tmp_path, a, changed)
-    assert found.verdict == "drift"
-    assert column(found).different == 1
+    comparison = both(tmp_path, a, changed)
+    assert comparison.verdict == "drift"
+    assert column(comparison).different == 1
 
 
-def test_the_types_are_told(tmp_path: Path) -> None:
-    found = both(tmp_path, *EQUAL["moments in another zone"])
-    assert (column(found).type_a, column(found).type_b) == ("timestamp[us, tz=UTC]", "timestamp[ms, tz=Europe/Berlin]")
-    assert "the types differ" in column(found).note
-    assert found.verdict == "equal"
+def test_the_types_are_reported(tmp_path: Path) -> None:
+    comparison = both(tmp_path, *EQUAL["moments in another zone"])
+    assert (column(comparison).type_a, column(comparison).type_b) == (
+        "timestamp[us, tz=UTC]",
+        "timestamp[ms, tz=Europe/Berlin]",
+    )
+    assert "the types differ" in column(comparison).note
+    assert comparison.verdict == "equal"
 
 
-def test_moments_with_and_without_a_zone_are_not_compared(tmp_path: Path) -> None:
-    found = both(tmp_path, three(NOON, kind=pa.timestamp("us", "UTC")), three(WALL, kind=pa.timestamp("us")))
-    assert found.verdict == "not-comparable"
+def test_timestamps_with_and_without_a_zone_are_not_compared(tmp_path: Path) -> None:
+    comparison = both(tmp_path, three(NOON, kind=pa.timestamp("us", "UTC")), three(WALL, kind=pa.timestamp("us")))
+    assert comparison.verdict == "not-comparable"
 
 
 @pytest.mark.parametrize("name", ["moments in another unit", "decimals of another scale", "days and midnights"])
-def test_keys_in_another_type_name_the_same_rows(tmp_path: Path, name: str) -> None:
+def test_keys_in_another_type_identify_the_same_rows(tmp_path: Path, name: str) -> None:
     a, b = (side.drop_null() for side in EQUAL[name])
     values = pa.array(range(len(a)), pa.int64())
-    paths = [written(tmp_path, one, values, key) for one, key in (("a", a), ("b", b))]
-    found = repro_tui.compare(*paths, key="id", folder=tmp_path / "out")
-    assert (found.verdict, found.predictions.rows.matched) == ("equal", len(a))
-    assert "the key id is" in found.predictions.rule
+    paths = [written(tmp_path, side, values, key) for side, key in (("a", a), ("b", b))]
+    comparison = repro_tui.compare(*paths, key="id", folder=tmp_path / "out")
+    assert (comparison.verdict, comparison.predictions.rows.matched) == ("equal", len(a))
+    assert "the key id is" in comparison.predictions.rule
 
 
 def test_a_decimal_has_the_tolerance_that_is_printed(tmp_path: Path) -> None:
     a = three(Decimal("10.00"), Decimal("5.00"), kind=pa.decimal128(9, 2))
     b = three(Decimal("10.01"), Decimal("5.00"), kind=pa.decimal128(9, 2))
     assert both(tmp_path, a, b).verdict == "drift"
-    found = both(tmp_path, a, b, atol=0.05, rtol=0.0)
-    assert (found.verdict, column(found).within_tolerance) == ("within-tolerance", 1)
-    assert column(found).max_abs == pytest.approx(0.01)
+    comparison = both(tmp_path, a, b, atol=0.05, rtol=0.0)
+    assert (comparison.verdict, column(comparison).within_tolerance) == ("within-tolerance", 1)
+    assert column(comparison).max_abs == pytest.approx(0.01)
 
 
 def test_a_decimal_is_compared_by_all_of_its_digits(tmp_path: Path) -> None:
     a, b = (three(Decimal(f"12345678901234567890.{last}"), kind=pa.decimal128(30, 2)) for last in ("01", "02"))
-    found = both(tmp_path, a, b)
-    assert (found.verdict, column(found).different) == ("drift", 1)
-    assert column(found).max_abs == pytest.approx(0.01)
+    comparison = both(tmp_path, a, b)
+    assert (comparison.verdict, column(comparison).different) == ("drift", 1)
+    assert column(comparison).max_abs == pytest.approx(0.01)
 
 
 # -- documents ------------------------------------------------------------------------------------------------------
@@ -181,12 +184,12 @@ SCORED = pa.struct([("score", pa.float64()), ("n", pa.int64()), ("label", pa.str
 def test_a_number_in_a_struct_has_the_tolerance_that_is_printed(tmp_path: Path) -> None:
     a = three({"score": 0.5, "n": 1, "label": "x"}, kind=SCORED)
     near = three({"score": 0.5 + 1e-9, "n": 1, "label": "x"}, kind=SCORED)
-    found = both(tmp_path, a, near)
-    assert found.verdict == "within-tolerance"
-    assert "numbers with a fraction" in column(found).rule
-    assert "all else exact" in column(found).rule
-    for other in ({"score": 0.6, "n": 1, "label": "x"}, {"score": 0.5, "n": 2, "label": "x"}):
-        assert both(tmp_path, a, three(other, kind=SCORED)).verdict == "drift"
+    comparison = both(tmp_path, a, near)
+    assert comparison.verdict == "within-tolerance"
+    assert "numbers with a fraction" in column(comparison).rule
+    assert "all else exact" in column(comparison).rule
+    for changed in ({"score": 0.6, "n": 1, "label": "x"}, {"score": 0.5, "n": 2, "label": "x"}):
+        assert both(tmp_path, a, three(changed, kind=SCORED)).verdict == "drift"
 
 
 def test_a_number_in_a_struct_cannot_pass_by_being_small(tmp_path: Path) -> None:
@@ -213,23 +216,23 @@ def lines_of(folder: Path, name: str, values: list[Any]) -> Path:
 def test_one_odd_cell_among_numbers_is_one_differing_cell(tmp_path: Path) -> None:
     values = [repr(number / 7) for number in range(1_000)]
     odd = [*values[:500], "n/a", *values[501:]]
-    found = repro_tui.compare(
+    comparison = repro_tui.compare(
         csv_of(tmp_path, "a", values), csv_of(tmp_path, "b", odd), key="id", folder=tmp_path / "out"
     )
-    assert (found.verdict, column(found).different) == ("drift", 1)
-    assert "1 of its values is not a number ('n/a')" in column(found).note
-    assert column(found).type_b == "string"
-    assert list(found.to_pandas()["key"]) == ["[500]"]
+    assert (comparison.verdict, column(comparison).different) == ("drift", 1)
+    assert "1 of its values is not a number ('n/a')" in column(comparison).note
+    assert column(comparison).type_b == "string"
+    assert list(comparison.to_pandas()["key"]) == ["[500]"]
 
 
 def test_the_same_odd_cells_are_equal_and_others_are_not(tmp_path: Path) -> None:
     values = [repr(number / 7) for number in range(20)]
-    one, other = [*values, "n/a", "none"], [*values, "n/a", "none"]
-    a = csv_of(tmp_path, "a", one)
-    assert repro_tui.compare(a, csv_of(tmp_path, "b", other), key="id", folder=tmp_path / "x").verdict == "identical"
+    odd = [*values, "n/a", "none"]
+    a = csv_of(tmp_path, "a", odd)
+    assert repro_tui.compare(a, csv_of(tmp_path, "b", odd), key="id", folder=tmp_path / "x").verdict == "identical"
     b = csv_of(tmp_path, "c", [*values, "n/a", "1.5"])
-    found = repro_tui.compare(a, b, key="id", folder=tmp_path / "y")
-    assert column(found).different == 1
+    comparison = repro_tui.compare(a, b, key="id", folder=tmp_path / "y")
+    assert column(comparison).different == 1
     swapped = csv_of(tmp_path, "d", [*values, "none", "n/a"])
     assert column(repro_tui.compare(a, swapped, key="id", folder=tmp_path / "z")).different == 2
 
@@ -240,19 +243,19 @@ def test_the_same_odd_cells_are_equal_and_others_are_not(tmp_path: Path) -> None
 def test_numbers_and_texts_that_look_like_them_differ_in_json_lines(tmp_path: Path, a: list[Any], b: list[Any]) -> None:
     rest: list[Any] = [3, 4, 5]
     sides = [lines_of(tmp_path, name, [*values, *rest]) for name, values in (("a", a), ("b", b))]
-    for one, other in (sides, reversed(sides)):
-        found = repro_tui.compare(one, other, key="id", folder=tmp_path / "out")
-        assert found.verdict not in ("identical", "equal"), column(found)
-        if found.verdict == "drift":
-            assert column(found).different == 1
+    for first, second in (sides, reversed(sides)):
+        comparison = repro_tui.compare(first, second, key="id", folder=tmp_path / "out")
+        assert comparison.verdict not in ("identical", "equal"), column(comparison)
+        if comparison.verdict == "drift":
+            assert column(comparison).different == 1
     assert repro_tui.compare(sides[0], sides[0], key="id", folder=tmp_path / "own").verdict == "identical"
 
 
 def test_an_empty_column_is_compared_with_any_other(tmp_path: Path) -> None:
-    found = repro_tui.compare(
+    comparison = repro_tui.compare(
         csv_of(tmp_path, "a", ["", "", ""]), csv_of(tmp_path, "b", ["", "1.5", ""]), key="id", folder=tmp_path / "out"
     )
-    assert (found.verdict, column(found).different) == ("drift", 1)
+    assert (comparison.verdict, column(comparison).different) == ("drift", 1)
 
 
 # -- laws -----------------------------------------------------------------------------------------------------------
@@ -284,8 +287,8 @@ def test_every_type_is_identical_to_itself(
 ) -> None:
     values = data.draw(st.lists(st.none() | ANY[kind], min_size=1, max_size=3))
     array = pa.array(values, kind)
-    found = both(tmp_path_factory.mktemp("same"), array, array)
-    assert found.verdict == "identical"
+    comparison = both(tmp_path_factory.mktemp("same"), array, array)
+    assert comparison.verdict == "identical"
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -293,14 +296,14 @@ def test_every_type_is_identical_to_itself(
 def test_decimals_differ_by_value_alone(
     tmp_path_factory: pytest.TempPathFactory, values: list[Decimal], places: int
 ) -> None:
-    one = pa.array(values, pa.decimal128(20, 3))
-    other = pa.array(values, pa.decimal128(30, 3 + places))
-    assert both(tmp_path_factory.mktemp("decimals"), one, other).verdict in ("identical", "equal")
+    narrow = pa.array(values, pa.decimal128(20, 3))
+    wide = pa.array(values, pa.decimal128(30, 3 + places))
+    assert both(tmp_path_factory.mktemp("decimals"), narrow, wide).verdict in ("identical", "equal")
     moved = pa.array([values[0] + Decimal("0.001"), *values[1:]], pa.decimal128(30, 3 + places))
-    found = both(tmp_path_factory.mktemp("decimals"), one, moved)
-    assert (found.verdict, column(found).different) == ("drift", 1)
-    assert column(found).max_abs == pytest.approx(0.001)
-    assert np.isfinite(column(found).max_abs or 0.0)
+    comparison = both(tmp_path_factory.mktemp("decimals"), narrow, moved)
+    assert (comparison.verdict, column(comparison).different) == ("drift", 1)
+    assert column(comparison).max_abs == pytest.approx(0.001)
+    assert np.isfinite(column(comparison).max_abs or 0.0)
 
 
 # -- every type -----------------------------------------------------------------------------------------------------
@@ -350,20 +353,20 @@ def test_a_column_is_identical_to_itself(tmp_path: Path, name: str, form: str) -
     else:
         with pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
-    found = repro_tui.compare(path, path, key="id", folder=tmp_path / "out")
-    assert (found.verdict, column(found).equal) == ("identical", 4)
+    comparison = repro_tui.compare(path, path, key="id", folder=tmp_path / "out")
+    assert (comparison.verdict, column(comparison).equal) == ("identical", 4)
     runs = repro_tui.compare([path] * 2, [path, path], key="id", folder=tmp_path / "runs")
     assert runs.verdict == "identical"
 
 
 @pytest.mark.parametrize("name", [name for name in ALIKE if name != "null"])
-def test_one_other_cell_of_any_type_is_one_differing_cell(tmp_path: Path, name: str) -> None:
+def test_one_changed_cell_of_any_type_is_one_differing_cell(tmp_path: Path, name: str) -> None:
     values = ALIKE[name]
-    whole = values.cast(pa.string()) if name == "string_view" else values  # which Arrow cannot take rows of
+    takeable = values.cast(pa.string()) if name == "string_view" else values  # Arrow cannot take rows of these
     last = next(n for n in (0, 1, 2) if not values[n].equals(values[3]))
-    other = whole.take(pa.array([0, 1, 2, last])).cast(values.type)
-    found = repro_tui.compare(
-        *(pa.table({"id": [*IDS, "r4"], "v": v}) for v in (values, other)), key="id", folder=tmp_path
+    changed = takeable.take(pa.array([0, 1, 2, last])).cast(values.type)
+    comparison = repro_tui.compare(
+        *(pa.table({"id": [*IDS, "r4"], "v": v}) for v in (values, changed)), key="id", folder=tmp_path
     )
-    assert column(found).equal == 3
-    assert found.verdict not in ("identical", "equal")
+    assert column(comparison).equal == 3
+    assert comparison.verdict not in ("identical", "equal")

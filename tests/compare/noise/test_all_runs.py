@@ -90,11 +90,11 @@ def test_same_implies_that_every_two_runs_are_the_same(tmp_path: Path, a: Any, b
 
 
 ODD_KEYS = {
-    "every row has the key of one": (["r1", "r1", "r1"], "all rows have one and the same key"),
+    "every row has the key of one": (["r1", "r1", "r1"], "all output rows have the same key"),
     "keys that no input has": (["x1", "x2", "x3"], "3 output rows have a key that is in no input row (such as 'x1'"),
     "a blank at the end": (
         ["r1 ", "r2", "r3"],
-        "'r1 '); 1 input row is without an answer (such as 'r1'): they differ in blanks",
+        "'r1 '); 1 input row is without an answer (such as 'r1'): the keys differ only in leading or trailing spaces",
     ),
     "one twice": (["r1", "r2", "r2"], "1 input row is answered more than once (such as 'r2')"),
 }

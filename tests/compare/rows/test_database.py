@@ -1,4 +1,4 @@
-"""One database a comparison: opened at the first need, with connections that know nothing of each other."""
+"""Each comparison has one database, opened on first use, whose connections are independent of each other."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def written(path: Path, **columns: Any) -> Path:
 
 @pytest.mark.parametrize("duplicates", [0, 2])
 def test_a_comparison_opens_one_database_and_closes_it(tmp_path: Path, opened: list[Any], duplicates: int) -> None:
-    """Rows in another order, with a truth and noise, or with keys that stand twice: each of it asks the database."""
+    """Rows in another order, with a truth and noise, or with repeated keys: each of these needs the database."""
     rng, rows = np.random.default_rng(3), 300
     written(tmp_path / "inputs.parquet", id=np.arange(rows), truth=rng.integers(0, 2, rows))
     sides: list[list[Run]] = [[], []]
@@ -66,7 +66,7 @@ def test_a_comparison_opens_one_database_and_closes_it(tmp_path: Path, opened: l
     assert list((tmp_path / "cache" / "temporary").iterdir()) == []
 
 
-def test_what_needs_no_query_opens_none(tmp_path: Path, opened: list[Any]) -> None:
+def test_a_comparison_without_queries_opens_no_database(tmp_path: Path, opened: list[Any]) -> None:
     sides = [written(tmp_path / f"{side}.parquet", e=[[1.0, 2.0]] * 3) for side in "ab"]
     a, b = ([Run(n, "succeeded", 1.0, 0, str(side), str(side)) for n in (1, 2)] for side in sides)
     context = Context(cache=Cache(tmp_path / "cache"))

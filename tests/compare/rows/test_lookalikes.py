@@ -1,4 +1,4 @@
-"""Tables that look alike and are not, and such that look unlike and are the same: each was got wrong once."""
+"""Tables that look the same and are not, and tables that look different and are the same: each was once a bug."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table(**columns: Any) -> pa.Table:
 
 
 def text(form: str, content: str) -> Callable[[Path, str], Path]:
-    """A file of that format, written where the test says."""
+    """Writes a file of that format to the folder that a test gives."""
 
     def write(folder: Path, name: str) -> Path:
         path = folder / f"{name}.{form}"
@@ -132,7 +132,7 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "numbers and their text": (jsonl("1", "2"), jsonl('"1"', '"2"'), {}),
     "truths and their text": (jsonl("true", "false"), jsonl('"true"', '"false"'), {}),
     "lists and their text": (jsonl("[1, 2]", "[3, 4]"), jsonl('"[1, 2]"', '"[3, 4]"'), {}),
-    "lists of texts and their text": (jsonl('["a"]', '["b"]'), jsonl(*[f'"[\\"{one}\\"]"' for one in "ab"]), {}),
+    "lists of texts and their text": (jsonl('["a"]', '["b"]'), jsonl(*[f'"[\\"{letter}\\"]"' for letter in "ab"]), {}),
     "the largest floats and their opposites": (table(x=[1e308] * 40), table(x=[-1e308] * 40), {}),
     "the largest floats and nothing": (table(x=[float(np.finfo(np.float64).max)] * 40), table(x=[0.0] * 40), {}),
     "small values beside many huge ones": (table(x=HUGE_ONES + ORDINARY), table(x=HUGE_ONES + ORDINARY[::-1]), {}),
@@ -141,7 +141,7 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         table(x=[*HUGE_ONES, *ORDINARY[::-1]]),
         {"atol": 1e-9, "rtol": 0},
     ),
-    "values beside two that mask": (table(x=MASKS + ORDINARY), table(x=MASKS + [-one for one in ORDINARY]), {}),
+    "values beside two that mask": (table(x=MASKS + ORDINARY), table(x=MASKS + [-value for value in ORDINARY]), {}),
     "a fraction with zeros before it": (csv("007.5", "1.5"), csv("7.5", "1.5"), {}),
     "zeros before an exponent": (csv("00e5", "1.5"), csv("0.0", "1.5"), {}),
     "a fraction with zeros before it beside text": (csv("00.5", "n/a", "1"), csv("0.5", "n/a", "1"), {}),
@@ -150,23 +150,24 @@ DIFFERENT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "bytes in a struct and their digits": (table(x=[{"a": b"\1"}] * 9), table(x=[{"a": "0x01"}] * 9), {}),
     "a decimal of many digits and its text": (table(x=wide("1" * 45, "2")), table(x=["1" * 45, "2"]), {}),
     "the smallest float and twice it": (table(x=[5e-324] * 40), table(x=[1e-323] * 40), {}),
+    "a missing whole number and the text None": (csv("1", "2", ""), csv("1", "2", "None"), {}),
     "four hundred digits": (csv("9" * 400, "5.5"), csv("inf", "5.5"), {}),
 }
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
-def test_what_is_not_the_same_is_not_called_so(tmp_path: Path, name: str) -> None:
+def test_tables_that_differ_are_not_called_the_same(tmp_path: Path, name: str) -> None:
     a, b, options = DIFFERENT[name]
-    for one, other in ((a, b), (b, a)):
-        assert compared(tmp_path, one, other, **options).verdict in ("drift", "not-comparable")
+    for first, second in ((a, b), (b, a)):
+        assert compared(tmp_path, first, second, **options).verdict in ("drift", "not-comparable")
 
 
-def test_keys_of_more_digits_than_the_database_has_name_their_own_rows(tmp_path: Path) -> None:
-    one = pa.table({"id": wide("1" * 45, "2"), "x": [1, 2]})
-    other = pa.table({"id": wide("2", "1" * 44 + "2"), "x": [2, 1]})
-    assert compared(tmp_path, one, other).verdict == "not-comparable"
-    back = pa.table({"id": wide("2", "1" * 45), "x": [2, 1]})
-    assert compared(tmp_path, one, back).verdict == "identical"
+def test_keys_of_more_digits_than_the_database_has_identify_their_rows(tmp_path: Path) -> None:
+    table_a = pa.table({"id": wide("1" * 45, "2"), "x": [1, 2]})
+    changed = pa.table({"id": wide("2", "1" * 44 + "2"), "x": [2, 1]})
+    assert compared(tmp_path, table_a, changed).verdict == "not-comparable"
+    reordered = pa.table({"id": wide("2", "1" * 45), "x": [2, 1]})
+    assert compared(tmp_path, table_a, reordered).verdict == "identical"
 
 
 def test_a_decimal_with_more_digits_than_the_float_is_not_equal(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ SAME: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_what_is_the_same_is_called_so(tmp_path: Path, name: str) -> None:
+def test_tables_that_are_the_same_are_called_so(tmp_path: Path, name: str) -> None:
     assert compared(tmp_path, *SAME[name]).verdict in ("identical", "equal")
 
 
@@ -203,7 +204,7 @@ def test_what_is_the_same_is_called_so(tmp_path: Path, name: str) -> None:
     ],
     ids=["nothing", "an array", "mixed", "complex", "names that look the same"],
 )
-def test_what_is_no_table_is_refused_in_words(tmp_path: Path, given: Any) -> None:
+def test_an_invalid_table_is_refused_with_a_reason(tmp_path: Path, given: Any) -> None:
     with pytest.raises(Refused, match="cannot be read"):
         compared(tmp_path, given, given)
 
@@ -242,7 +243,7 @@ SHIFTED: dict[str, Draw] = {
         y=[" ".join(f"{'xw'[not (b and n % 5 == 2)]}{g.integers(50)}" for _ in range(8)) for n in range(1_000)]
     ),
 }
-STILL: dict[str, Draw] = {
+UNCHANGED: dict[str, Draw] = {
     "a shift within the tolerance": lambda g, b: table(x=noisy(g), y=np.arange(ROWS) * 1.0 + 1e-12 * b),
     "one noisy row among such": lambda g, b: table(y=np.r_[g.normal(), np.arange(1.0, ROWS) + 1e-12 * b]),
     "keys in another order": lambda g, b: table(x=noisy(g), y=['{"b":2,"a":1}' if b else '{"a":1,"b":2}'] * ROWS),
@@ -258,20 +259,21 @@ def runs_of(draw: Draw, seed: int, count: int = 10) -> list[list[pa.Table]]:
 
 
 @pytest.mark.parametrize("name", SHIFTED)
-def test_what_differs_in_all_runs_is_drift(tmp_path: Path, name: str) -> None:
-    found = repro_tui.compare(*runs_of(SHIFTED[name], 3), key="id", folder=tmp_path)
-    assert found.verdict == "drift", found.predictions.noise
+def test_a_difference_in_all_runs_is_drift(tmp_path: Path, name: str) -> None:
+    comparison = repro_tui.compare(*runs_of(SHIFTED[name], 3), key="id", folder=tmp_path)
+    assert comparison.verdict == "drift", comparison.predictions.noise
 
 
-@pytest.mark.parametrize("name", STILL)
-def test_what_is_the_same_in_all_runs_is_never_blamed(tmp_path: Path, name: str) -> None:
-    """Of seven audits one may be a false alarm of the noisy column; the other column is the same in all of them."""
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_column_that_is_the_same_in_all_runs_is_never_blamed(tmp_path: Path, name: str) -> None:
+    """One of seven audits may be a false alarm about the noisy column; the other column is the same in all of them."""
     drifts = 0
     for seed in range(7):
-        found = repro_tui.compare(*runs_of(STILL[name], seed), key="id", folder=tmp_path / str(seed))
-        drifts += found.verdict == "drift"
-        for column in found.predictions.columns:
-            assert column.name == "x" or column.verdict in SAME_VERDICTS | {"undecided"} or found.verdict == "drift"
+        comparison = repro_tui.compare(*runs_of(UNCHANGED[name], seed), key="id", folder=tmp_path / str(seed))
+        drifted = comparison.verdict == "drift"
+        drifts += drifted
+        for column in comparison.predictions.columns:
+            assert column.name == "x" or column.verdict in SAME_VERDICTS | {"undecided"} or drifted
             assert column.name == "x" or name.startswith("one noisy") or column.verdict in SAME_VERDICTS
     assert drifts <= 2
 
@@ -280,11 +282,11 @@ def test_ids_with_one_row_that_repeats_itself_show_nothing(tmp_path: Path) -> No
     def draw(g: np.random.Generator, b: bool) -> pa.Table:
         return table(y=[f"{'xy'[b]}{g.integers(2**60)}" for _ in range(199)] + [["ok", "err"][g.integers(2)]])
 
-    found = repro_tui.compare(*runs_of(draw, 1), key="id", folder=tmp_path)
-    assert found.verdict in ("undecided", "drift")
+    comparison = repro_tui.compare(*runs_of(draw, 1), key="id", folder=tmp_path)
+    assert comparison.verdict in ("undecided", "drift")
 
 
-def test_one_column_of_many_that_scatters_far_more_is_not_reassured_of(tmp_path: Path) -> None:
+def test_one_column_of_many_that_scatters_far_more_is_not_within_noise(tmp_path: Path) -> None:
     def draw(g: np.random.Generator, b: bool) -> pa.Table:
         return pa.table({f"v{n}": [g.normal() * (20.0 if b and n == 7 else 1.0)] for n in range(20)})
 

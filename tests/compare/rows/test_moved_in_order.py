@@ -1,4 +1,4 @@
-"""Rows that the database leaves out are those that the ordinary way finds unmoved, and the results are the same."""
+"""The database leaves out exactly the rows that the comparison in Python finds unmoved, with the same results."""
 
 from __future__ import annotations
 
@@ -52,29 +52,31 @@ def written(path: Path, columns: dict[str, pa.Array], rows_per_group: int = 3) -
     return path
 
 
-def test_what_the_database_sees_otherwise_is_not_left_to_it() -> None:
+def test_types_that_the_database_compares_differently_are_not_left_to_it() -> None:
     assert all(can_be_left_out(kind, kind) for kind in VALUES)
     assert not any(can_be_left_out(kind, kind) for kind in LEFT)
     assert not can_be_left_out(pa.int32(), pa.int64())
 
 
 @pytest.mark.parametrize("kind", VALUES, ids=str)
-def test_the_rows_that_moved_are_those_of_other_bits(tmp_path: Path, kind: pa.DataType) -> None:
-    every = [(a, b) for a in VALUES[kind] for b in VALUES[kind]]
-    a, b = (pa.array([pair[side] for pair in every], kind) for side in (0, 1))
+def test_the_rows_that_moved_are_those_whose_bits_differ(tmp_path: Path, kind: pa.DataType) -> None:
+    combinations = [(a, b) for a in VALUES[kind] for b in VALUES[kind]]
+    a, b = (pa.array([pair[side] for pair in combinations], kind) for side in (0, 1))
     paths = [written(tmp_path / f"{name}.parquet", {"a.b \"c'": side}) for name, side in (("a", a), ("b", b))]
     with closing(Database(tmp_path, 1 << 30)) as database:
-        found = list(moved_in_order(*paths, [["a.b \"c'"]], [], database, lambda: None))
-    rows = [row for _, pair in found for row in pair.row_a.to_pylist()]
-    kept = [(x, y) for _, pair in found for x, y in zip(*(side["a.b \"c'"] for side in (pair.a, pair.b)), strict=True)]
-    expected = [row for row in moved(a, b) if not (every[row][0] != every[row][0] and every[row][1] != every[row][1])]
+        batches = list(moved_in_order(*paths, [["a.b \"c'"]], [], database, lambda: None))
+    rows = [row for _, pair in batches for row in pair.row_a.to_pylist()]
+    kept = [
+        (x, y) for _, pair in batches for x, y in zip(*(side["a.b \"c'"] for side in (pair.a, pair.b)), strict=True)
+    ]
+    expected = [row for row in moved(a, b) if not all(value != value for value in combinations[row])]  # two NaN
     assert rows == expected
     assert [str(pair) for pair in kept] == [str((a[row], b[row])) for row in expected]
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_both_ways_say_the_same(tmp_path: Path, data: Any) -> None:
+def test_both_ways_give_the_same_results(tmp_path: Path, data: Any) -> None:
     rows = data.draw(st.integers(1, 12))
     sides = []
     for name in ("a", "b"):
@@ -91,11 +93,11 @@ def test_a_table_of_many_groups_is_read_in_one_order(tmp_path: Path) -> None:
     rows, rng = 400_000, np.random.default_rng(3)
     values, names = rng.normal(size=rows), rng.integers(0, 9, rows).astype(str)
     planted = np.sort(rng.choice(rows, 150_000, replace=False))
-    other, others = values.copy(), names.copy()
-    other[planted] += 1.0
-    others[planted[:7]] = "other"
+    moved_values, moved_names = values.copy(), names.copy()
+    moved_values[planted] += 1.0
+    moved_names[planted[:7]] = "other"
     a = written(tmp_path / "a.parquet", {"x": pa.array(values), "name": pa.array(names)}, 70_000)
-    b = written(tmp_path / "b.parquet", {"x": pa.array(other), "name": pa.array(others)}, 33_333)
+    b = written(tmp_path / "b.parquet", {"x": pa.array(moved_values), "name": pa.array(moved_names)}, 33_333)
     area = compared(tmp_path, [a, b], ())
     assert [(c["name"], c["different"], c["equal"]) for c in area["columns"]] == [
         ("x", len(planted), rows - len(planted)),
@@ -107,7 +109,7 @@ def test_a_table_of_many_groups_is_read_in_one_order(tmp_path: Path) -> None:
 
 
 def test_a_wide_table_is_read_in_parts_that_fit_into_the_memory(tmp_path: Path) -> None:
-    """In one part it ended in a lack of memory: a whole group of rows of every column is held at once."""
+    """In a single part it runs out of memory: the database holds a whole row group of every column at once."""
     rng, rows = np.random.default_rng(6), 20_000
     columns = {f"c{number}": pa.array(rng.normal(size=rows)) for number in range(400)}
     columns["text"] = pa.array(["x" * 5_000 + str(number) for number in range(rows)])
@@ -119,16 +121,16 @@ def test_a_wide_table_is_read_in_parts_that_fit_into_the_memory(tmp_path: Path) 
 
 @pytest.mark.parametrize("key", [(), ("id",)])
 def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[str, ...]) -> None:
-    """While the database is at work: nothing moved, so that it has nothing to hand over until its end."""
+    """Even while the database is busy: nothing moved, so that it returns nothing until the end."""
     rows, rng = 3_000_000, np.random.default_rng(5)
     table = {"id": pa.array(np.arange(rows)), "x": pa.array(rng.normal(size=rows))}
     a = written(tmp_path / "a.parquet", table, rows)
     b = written(tmp_path / "b.parquet", {name: values[::-1] if key else values for name, values in table.items()}, rows)
-    looked: list[float] = []
+    checks: list[float] = []
 
     def check() -> None:
-        looked.append(0.0)
-        if len(looked) > 1:
+        checks.append(0.0)
+        if len(checks) > 1:
             raise Cancelled(2)
 
     with closing(Database(tmp_path, 1 << 30)) as database:
@@ -138,7 +140,7 @@ def test_a_comparison_that_is_cancelled_ends_at_once(tmp_path: Path, key: tuple[
         rows_of: Iterator[Any] = alignment.pairs(["x"], check) if key else in_order
         with pytest.raises(Cancelled):
             list(rows_of)
-    assert len(looked) == 2
+    assert len(checks) == 2
     assert [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name] == []
 
 

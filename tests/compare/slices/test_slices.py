@@ -1,4 +1,4 @@
-"""Slices: planted ones are found, null data raises no alarm, and what they say of themselves adds up."""
+"""Slices: planted ones are found, data without any raises no alarm, and their numbers are consistent."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 def test_a_planted_slice_is_found() -> None:
     """30 % flips in a quarter of 2,000 rows among 18 columns, in at least 95 of 100 cases."""
-    found = 0
+    hits = 0
     for trial in range(TRIALS):
         rng = np.random.default_rng(trial)
         columns = inputs(rng)
         moved = rng.random(ROWS) < np.where(columns["c0"] == "N", 0.3, 0.005)
-        names = [one.name for one in find_slices(pa.table(columns), moved) if one.kind == "leaf"]
-        found += any("c0 = N" in name for name in names)
-    assert found >= 95
+        leaves = [leaf.name for leaf in find_slices(pa.table(columns), moved) if leaf.kind == "leaf"]
+        hits += any("c0 = N" in name for name in leaves)
+    assert hits >= 95
 
 
 def test_null_data_raises_no_alarm() -> None:
@@ -53,23 +53,23 @@ def test_two_conditions_are_put_into_words() -> None:
 
 
 @pytest.mark.parametrize("count", [0, FEWEST - 1, ROWS - FEWEST + 1, ROWS])
-def test_where_too_few_moved_or_stayed_nothing_is_said(count: int) -> None:
+def test_too_few_rows_that_moved_or_did_not_give_no_slices(count: int) -> None:
     moved = np.arange(ROWS) < count
     assert find_slices(pa.table(inputs(np.random.default_rng(0))), moved) == ()
 
 
-def test_missing_constant_and_naming_columns_are_no_trouble() -> None:
+def test_missing_constant_and_identifying_columns_do_no_harm() -> None:
     rng = np.random.default_rng(5)
-    gone = rng.random(ROWS) < 0.3
+    missing = rng.random(ROWS) < 0.3
     table = pa.table(
         {
             "constant": np.ones(ROWS),
             "nothing": pa.nulls(ROWS, pa.float64()),
-            "holes": pa.array(rng.normal(size=ROWS), mask=gone),
+            "holes": pa.array(rng.normal(size=ROWS), mask=missing),
             "name": [f"r{n}" for n in range(ROWS)],
             "texts": pa.array(["yes" if n % 2 else None for n in range(ROWS)]),
             "infinite": np.where(rng.random(ROWS) < 0.1, np.inf, 1.0),
         }
     )
-    found = find_slices(table, gone & (rng.random(ROWS) < 0.5))
-    assert any(one.kind == "column" and one.name == "holes is missing" for one in found)
+    slices = find_slices(table, missing & (rng.random(ROWS) < 0.5))
+    assert any(part.kind == "column" and part.name == "holes is missing" for part in slices)

@@ -1,4 +1,4 @@
-"""Recorded metrics: known answers by hand, names, digits, and what must stay unknown."""
+"""Recorded metrics: answers known by hand, names, digits, and metrics that must stay unknown."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def judged(
     validation = Validation(key=("id",), truth="truth", columns=rules)
     outcomes = read_outcomes(tmp_path / "outputs.parquet", tmp_path / "inputs.parquet", validation, ("id",))
     digits = {name: str(value) for name, value in metrics.items()}
-    found = judge_metrics(Expected(None, metrics, digits), outcomes, settings or Settings())
-    return {metric.name: metric for metric in found}
+    judgements = judge_metrics(Expected(None, metrics, digits), outcomes, settings or Settings())
+    return {metric.name: metric for metric in judgements}
 
 
 def test_labels_and_probabilities_of_two_classes(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_labels_and_probabilities_of_two_classes(tmp_path: Path) -> None:
     ]
     logs = [math.log(p if t else 1 - p) for p, t in zip(PROBABILITY, TRUTH, strict=True)]
     squares = [(p - t) ** 2 for p, t in zip(PROBABILITY, TRUTH, strict=True)]
-    wanted = {
+    expected = {
         "accuracy": 0.75,
         "error_rate": 0.25,
         "balanced_accuracy_score": 0.75,
@@ -67,11 +67,11 @@ def test_labels_and_probabilities_of_two_classes(tmp_path: Path) -> None:
         "brier_score_loss": sum(squares) / 8,
         "example_count": 8.0,
     }
-    found = judged(tmp_path, wanted, TRUTH, label=LABEL, probability=PROBABILITY)
-    for name, value in wanted.items():
-        assert found[name].rebuilt == pytest.approx(value), name
-        assert found[name].matches is True, found[name]
-    moved = {name: value + 0.01 for name, value in wanted.items()}
+    metrics = judged(tmp_path, expected, TRUTH, label=LABEL, probability=PROBABILITY)
+    for name, value in expected.items():
+        assert metrics[name].rebuilt == pytest.approx(value), name
+        assert metrics[name].matches is True, metrics[name]
+    moved = {name: value + 0.01 for name, value in expected.items()}
     assert {
         metric.matches for metric in judged(tmp_path, moved, TRUTH, label=LABEL, probability=PROBABILITY).values()
     } == {False}
@@ -81,7 +81,7 @@ def test_values(tmp_path: Path) -> None:
     predicted = [value + (1.0 if n % 2 else -3.0) for n, value in enumerate(VALUES)]
     mean = sum(VALUES) / 8
     total = sum((value - mean) ** 2 for value in VALUES)
-    wanted = {
+    expected = {
         "val/mse": 5.0,
         "rmse": math.sqrt(5.0),
         "mean_absolute_error": 2.0,
@@ -89,16 +89,16 @@ def test_values(tmp_path: Path) -> None:
         "r2_score": 1 - 40.0 / total,
         "mape": sum(abs(p - v) / v for p, v in zip(predicted, VALUES, strict=True)) / 8,
     }
-    found = judged(tmp_path, wanted, VALUES, value=predicted)
-    for name, value in wanted.items():
-        assert (found[name].rebuilt, found[name].matches) == (pytest.approx(value), True), found[name]
+    metrics = judged(tmp_path, expected, VALUES, value=predicted)
+    for name, value in expected.items():
+        assert (metrics[name].rebuilt, metrics[name].matches) == (pytest.approx(value), True), metrics[name]
 
 
 def test_three_classes_with_a_probability_each(tmp_path: Path) -> None:
     truth = ["a", "b", "c", "a"]
     columns = {f"p_{name}": [0.8 if name == t else 0.1 for t in truth] for name in "abc"}
-    found = judged(tmp_path, {"roc_auc": 1.0, "log_loss": -math.log(0.8)}, truth, **columns)
-    assert [metric.matches for metric in found.values()] == [True, True]
+    metrics = judged(tmp_path, {"roc_auc": 1.0, "log_loss": -math.log(0.8)}, truth, **columns)
+    assert [metric.matches for metric in metrics.values()] == [True, True]
 
 
 def test_a_threshold_decides_where_there_is_no_label(tmp_path: Path) -> None:
@@ -112,17 +112,18 @@ def test_the_types_of_truth_and_label_may_differ(tmp_path: Path) -> None:
         ([str(t) for t in TRUTH], LABEL),
         (["yes" if t else "no" for t in TRUTH], ["yes" if v else "no" for v in LABEL]),
     ):
-        found = judged(tmp_path, {"accuracy": 0.75, "f1": 0.75}, truth, label=label)
-        assert [metric.matches for metric in found.values()] == [True, True], (truth, found)
+        metrics = judged(tmp_path, {"accuracy": 0.75, "f1": 0.75}, truth, label=label)
+        assert [metric.matches for metric in metrics.values()] == [True, True], (truth, metrics)
 
 
-def test_what_must_stay_unknown(tmp_path: Path) -> None:
+def test_metrics_that_must_stay_unknown(tmp_path: Path) -> None:
     names = ("training_accuracy", "train/f1", "ndcg", "val_f1", "test_f1", "roc_auc", "mse")
-    found = judged(tmp_path, dict.fromkeys(names, 0.75), ["a", "b"] * 4, label=["a", "b"] * 4)
-    assert {name: metric.matches for name, metric in found.items()} == dict.fromkeys(names)
-    assert all(metric.note for metric in found.values())
+    metrics = judged(tmp_path, dict.fromkeys(names, 0.75), ["a", "b"] * 4, label=["a", "b"] * 4)
+    assert {name: metric.matches for name, metric in metrics.items()} == dict.fromkeys(names)
+    assert all(metric.note for metric in metrics.values())
     empty = judged(tmp_path, {"accuracy": 0.75}, [None, *TRUTH[1:]], label=LABEL)
-    assert (empty["accuracy"].matches, "1 rows have no truth" in empty["accuracy"].note) == (None, True)
+    note = "1 row has no true answer in the column truth"
+    assert (empty["accuracy"].matches, empty["accuracy"].note) == (None, note)
     two = judged(tmp_path, {"accuracy": 0.75}, TRUTH, label=LABEL, decision=LABEL)
     assert (two["accuracy"].matches, "decision" in two["accuracy"].note) == (None, True)
     infinite = judged(tmp_path, {"accuracy": float("nan")}, TRUTH, label=LABEL)

@@ -1,4 +1,11 @@
-"""Columns of lists of numbers, of any depth: vectors of probabilities, embeddings, tensors and rankings, a row each."""
+"""Columns of lists of numbers, of any depth: each row is a vector of probabilities, an embedding, a tensor or a
+ranking.
+
+Rows whose lists have one shape on both sides are flattened into one long array of numbers, compared at once, and
+reduced row by row with `reduceat`: `starts` are the positions at which rows begin in the long array, `sizes` their
+lengths. For example, the rows [[1, 2], [3]] and [[4]] become 1, 2, 3, 4 with starts 0, 3 and sizes 3, 1. Empty lists
+have no numbers and are equal; rows of different shapes differ. What depends on the kind of list is in an `Aspect`.
+"""
 
 from __future__ import annotations
 
@@ -8,139 +15,140 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import Cells, Floats, Mask, OfColumn, Tally
-from repro_tui.compare.columns.nested import counts, leaves, same_shape, shape
+from repro_tui.compare.columns.cells import MASKS, Cells, ComparisonSpec, TalliedColumn, Tally
+from repro_tui.compare.columns.nested import counts, leaves, mask, same_shape, shape
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
+from repro_tui.compare.rows.arrays import Floats, Hashes, Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Rows of one shape that moved: all of their numbers one after the other, `starts` and `sizes` of each row, and
-    the rows' hashes."""
+    """Rows that moved and have one shape on both sides, as flat `numbers`.
 
-    found: Numbers
-    starts: Any
-    sizes: Any
-    hashes: Any
+    `starts` and `sizes` say where each row begins in them and how many it has; `hashes` identify the rows.
+    """
+
+    numbers: Numbers
+    starts: Indices
+    sizes: Indices
+    hashes: Hashes
 
 
 class Aspect(Protocol):
-    """What one kind of list is measured by beside its numbers, and which of its decisions flip.
+    """What one kind of list is measured by in addition to its numbers, and which rows flip.
 
-    `distances` says whether its numbers can be far from each other: those that stand for things cannot.
+    `distances` says whether a distance between its numbers means something: not if they are identifiers of items.
     """
 
     distances: bool
 
-    def whole(self, pair: RowPairs) -> None:
-        """Takes a batch of all rows."""
+    def observe_batch(self, pair: RowPairs) -> None:
+        """Observes a batch of rows, whether they moved or not."""
         ...
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
-        """Takes a batch of rows that moved, whatever their shapes."""
+    def observe_moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
+        """Measures a batch of rows that moved, whatever their shapes."""
         ...
 
     def flips(self, vectors: Vectors) -> Mask:
-        """Takes those of one shape; which of them flip."""
+        """Measures the rows that moved and have one shape, and returns which of them flip."""
         ...
 
-    def column(self, tally: Tally, unmoved: int) -> dict[str, Any]:
-        """The fields of the result that are this kind's own, `measures` among them."""
+    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+        """The fields of the result that only this kind has, `measures` among them; `unmoved` rows did not move."""
         ...
 
 
-class ListColumn:
-    """Adds up one column of lists; a row is within the tolerance where all of its numbers are."""
+class ListColumn(TalliedColumn):
+    """Compares one column of lists; a row is within the tolerance if all of its numbers are."""
 
-    def __init__(self, of: OfColumn, aspect: Aspect) -> None:
-        self.of, self._aspect = of, aspect
-        self.tally = Tally()
+    def __init__(self, spec: ComparisonSpec, aspect: Aspect) -> None:
+        super().__init__(spec)
+        self._aspect = aspect
         self.largest, self.non_finite, self.shapes = 0.0, 0, 0
-        self.nulls_a = self.nulls_b = self.unmoved = 0
-        self.needed = 0.0
-        self._shapes = ("", "")
+        self.needed = 0.0  # the smallest absolute tolerance that would pass together with the rule's relative one
+        self._shapes = ("", "")  # of the first row whose shapes differ
 
-    def whole(self, pair: RowPairs) -> None:
-        """Counts nulls."""
-        self.nulls_a += pair.a[self.of.name].null_count
-        self.nulls_b += pair.b[self.of.name].null_count
-        self._aspect.whole(pair)
+    def observe_batch(self, pair: RowPairs) -> None:
+        """Counts nulls, and shows the batch to the aspect."""
+        super().observe_batch(pair)
+        self._aspect.observe_batch(pair)
 
-    def still(self, rows: int) -> None:
-        """Rows that did not move."""
-        self.tally.still(rows)
-        self.unmoved += rows
-
-    def take(self, pair: RowPairs) -> Cells:
-        """Compares rows that may have moved, and adds them up."""
-        a, b = pair.a[self.of.name], pair.b[self.of.name]
+    def compare_batch(self, pair: RowPairs) -> Cells:
+        """Compares rows that may have moved, and counts them."""
+        a, b = pair.a[self.spec.name], pair.b[self.spec.name]
         rows = len(a)
-        null_a, null_b = (np.asarray(x.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_) for x in (a, b))
+        null_a, null_b = mask(a.is_null()), mask(b.is_null())
         paired = same_shape(a, b)
-        self._odd(a, b, np.flatnonzero(~null_a & ~null_b & ~paired))
+        self._count_shapes(a, b, np.flatnonzero(~null_a & ~null_b & ~paired))
         empty = null_a & null_b
-        masks = {name: empty.copy() for name in ("same", "equal", "rounding", "within")}
+        masks = {name: empty.copy() for name in MASKS}
         delta, scale, nothing = (np.full(rows, np.nan) for _ in range(3))
         flip = np.zeros(rows, dtype=np.bool_)
         cells = Cells(**masks, flip=flip, delta=delta, scale=scale, a_number=nothing, b_number=nothing)
         if paired.any():
-            self._vectors(a, b, np.flatnonzero(paired), cells, pair)
-        if self.of.kind == "ranking":
+            self._compare_paired(a, b, np.flatnonzero(paired), cells, pair)
+        if self.spec.kind == "ranking":
             flip |= ~paired & ~empty
-        self._aspect.moved(a, b, pair)
+        self._aspect.observe_moved(a, b, pair)
         self.tally.add(cells)
         return cells
 
-    def _odd(self, a: pa.Array, b: pa.Array, rows: Any) -> None:
+    def _count_shapes(self, a: pa.Array, b: pa.Array, rows: Indices) -> None:
+        """Counts rows whose shapes differ."""
         self.shapes += len(rows)
         if len(rows) and not self._shapes[0]:
             self._shapes = (shape(a, int(rows[0])), shape(b, int(rows[0])))
 
-    def _vectors(self, a: pa.Array, b: pa.Array, rows: Any, cells: Cells, pair: RowPairs) -> None:
-        """Fills in the rows of one shape."""
-        chosen = pa.array(rows)
-        one, other = a.take(chosen), b.take(chosen)
-        sizes = counts(one)
+    def _compare_paired(self, a: pa.Array, b: pa.Array, rows: Indices, cells: Cells, pair: RowPairs) -> None:
+        """Fills in the `cells` of the rows that have one shape on both sides."""
+        paired_a, paired_b = a.take(pa.array(rows)), b.take(pa.array(rows))
+        sizes = counts(paired_a)
         filled = sizes > 0
-        for name in ("same", "equal", "rounding", "within"):
+        for name in MASKS:
             getattr(cells, name)[rows[~filled]] = True
-        places, starts = rows[filled], (np.cumsum(sizes) - sizes)[filled]
-        if not len(places):
+        filled_rows, starts = rows[filled], (np.cumsum(sizes) - sizes)[filled]
+        if not len(filled_rows):
             return
-        found = compare_numbers(leaves(one), leaves(other), self.of.rule)
-        for name in ("same", "equal", "rounding", "within"):
-            getattr(cells, name)[places] = np.logical_and.reduceat(getattr(found, name), starts)
+        numbers = compare_numbers(leaves(paired_a), leaves(paired_b), self.spec.rule)
+        for name in MASKS:
+            getattr(cells, name)[filled_rows] = np.logical_and.reduceat(getattr(numbers, name), starts)
         if self._aspect.distances:
-            cells.delta[places] = self._largest(found, starts)
-            cells.scale[places] = np.maximum.reduceat(np.nan_to_num(found.scale), starts)
-        cells.flip[places] = self._aspect.flips(Vectors(found, starts, sizes[filled], pair.hashes[places]))
+            cells.delta[filled_rows] = self._largest(numbers, starts)
+            cells.scale[filled_rows] = np.maximum.reduceat(np.nan_to_num(numbers.scale), starts)
+        vectors = Vectors(numbers, starts, sizes[filled], pair.hashes[filled_rows])
+        cells.flip[filled_rows] = self._aspect.flips(vectors)
 
-    def _largest(self, found: Numbers, starts: Any) -> Floats:
+    def _largest(self, numbers: Numbers, starts: Indices) -> Floats:
         """The largest |delta| of every row, NaN where it is not finite."""
-        size = np.where(np.isfinite(found.delta), np.abs(found.delta), np.where(found.equal, 0.0, np.inf))
+        size = np.where(np.isfinite(numbers.delta), np.abs(numbers.delta), np.where(numbers.equal, 0.0, np.inf))
         largest = np.asarray(np.maximum.reduceat(size, starts))
         finite = np.isfinite(largest)
         self.non_finite += int(np.count_nonzero(~finite))
         self.largest = max(self.largest, float(largest[finite].max(initial=0.0)))
-        self.needed = max(self.needed, float((size - self.of.rule.rtol * np.nan_to_num(found.scale)).max(initial=0.0)))
+        over = size - self.spec.rule.rtol * np.nan_to_num(numbers.scale)
+        self.needed = max(self.needed, float(over.max(initial=0.0)))
         return np.where(finite, largest, np.nan)
 
-    def column(self) -> Column:
-        """The result of all batches; lists that have another shape in every row cannot be compared."""
+    def result(self) -> Column:
+        """The result over all batches; lists whose shapes differ in every row cannot be compared."""
         distances = self._aspect.distances
-        never = self.non_finite or self.shapes or self.tally.flips or not distances
-        passing = None if never else {"atol": self.needed}
-        found = replace(
-            self.tally.column(self.of, (self.nulls_a, self.nulls_b)),
+        never_passes = self.non_finite or self.shapes or self.tally.flips or not distances
+        column = replace(
+            self.tally.result(self.spec, (self.nulls_a, self.nulls_b)),
             max_abs=self.largest if distances else None,
             non_finite=self.non_finite,
-            smallest_passing=passing,
-            note=f"{self.shapes:,} rows have lists of other lengths" if self.shapes else "",
-            **self._aspect.column(self.tally, self.unmoved),
+            smallest_passing=None if never_passes else {"atol": self.needed},
+            note=_unlike_lengths(self.shapes) if self.shapes else "",
+            **self._aspect.result_fields(self.tally, self.unmoved),
         )
-        if self.shapes and self.shapes == self.tally.rows and self.of.kind != "ranking":
+        if self.shapes and self.shapes == self.tally.rows and self.spec.kind != "ranking":
             note = f"the shapes differ: {self._shapes[0]} in A and {self._shapes[1]} in B"
-            return replace(found, verdict="not-comparable", max_abs=None, note=note)
-        return found
+            return replace(column, verdict="not-comparable", max_abs=None, note=note)
+        return column
+
+
+def _unlike_lengths(rows: int) -> str:
+    return f"in {rows:,} {'row' if rows == 1 else 'rows'}, A and B have lists of different lengths"

@@ -1,4 +1,10 @@
-"""Vectors of probabilities: which class is the likeliest, and how far the distributions are from each other."""
+"""Vectors of probabilities: which class is the most likely, and how far the two distributions are from each other.
+
+A row flips where its most likely class changes (the first of equals). The distance of two distributions p and q is the
+Jensen-Shannon divergence (Lin, 1991): the mean of the relative entropies of p and of q against m = (p + q) / 2, in
+bits, from 0 (the same) to 1 (no class in common). For p = (1, 0) and q = (0, 1) it is 1; for (0.5, 0.5) and (1, 0) it
+is 0.311.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +14,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import Floats, Mask, Tally
+from repro_tui.compare.columns.cells import Tally
 from repro_tui.compare.columns.lists.base import Vectors
 from repro_tui.compare.columns.moments import Moments
+from repro_tui.compare.rows.arrays import Floats, Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
 
-MOST_PAIRS = 100
+MOST_PAIRS = 100  # pairs of classes that are reported
 
 
 class Probabilities:
-    """Adds up rows that moved; a row flips where its likeliest class is another (the first of equals)."""
+    """Measures rows that moved; a row flips where its most likely class changes."""
 
     distances = True
 
@@ -25,38 +32,38 @@ class Probabilities:
         self.moments, self.numbers = Moments(), 0
         self.shift = Shift()
 
-    def whole(self, pair: RowPairs) -> None:
-        """Nothing."""
+    def observe_batch(self, pair: RowPairs) -> None:
+        """Does nothing: only rows that moved are measured."""
 
-    def moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
-        """Rows of any shape say nothing more."""
+    def observe_moved(self, a: pa.Array, b: pa.Array, pair: RowPairs) -> None:
+        """Does nothing: only rows of one shape are measured."""
 
     def flips(self, vectors: Vectors) -> Mask:
-        """The rows whose likeliest class is another."""
-        found, starts, sizes = vectors.found, vectors.starts, vectors.sizes
-        self.numbers += len(found.a)
-        self.moments.add(found, np.isfinite(found.delta))
-        classes = [likeliest(side, starts, sizes) for side in (found.a, found.b)]
-        return self.shift.add(classes[0], classes[1], divergence(found.a, found.b, starts))
+        """The rows whose most likely class changes."""
+        numbers, starts, sizes = vectors.numbers, vectors.starts, vectors.sizes
+        self.numbers += len(numbers.a)
+        self.moments.add(numbers, np.isfinite(numbers.delta))
+        classes = [most_likely_class(side, starts, sizes) for side in (numbers.a, numbers.b)]
+        return self.shift.add(classes[0], classes[1], divergence(numbers.a, numbers.b, starts))
 
-    def column(self, tally: Tally, unmoved: int) -> dict[str, Any]:
-        """The measures of all rows."""
+    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+        """The measures over all rows."""
         rows = tally.rows
         width = self.numbers / max(1, rows - unmoved)
-        measures = self.moments.measures(round(width * rows), 0.0) if self.numbers else {}
-        told = {name: measures[name] for name in ("mean_abs", "p99_abs") if name in measures}
-        return {"flips": tally.flips, "flip_matrix": self.shift.matrix(), "measures": told | self.shift.measures(rows)}
+        measures = self.moments.distances(round(width * rows)) if self.numbers else {}
+        measures |= self.shift.measures(rows)
+        return {"flips": tally.flips, "flip_matrix": self.shift.matrix(), "measures": measures}
 
 
 class Shift:
-    """From which class to which rows go, and how far the distributions do."""
+    """Counts which class became which, and adds up how far the distributions moved."""
 
     def __init__(self) -> None:
         self.pairs: Counter[tuple[int, int]] = Counter()
         self.sum = self.largest = 0.0
 
-    def add(self, a: Any, b: Any, divergences: Floats) -> Mask:
-        """Adds rows by their likeliest classes and divergences; which of them flip."""
+    def add(self, a: Indices, b: Indices, divergences: Floats) -> Mask:
+        """Adds rows, by their most likely classes in A and B and their divergences; returns which of them flip."""
         flip = np.asarray(a != b)
         self.pairs.update(zip(a[flip].tolist(), b[flip].tolist(), strict=True))
         self.sum += float(divergences.sum())
@@ -64,35 +71,45 @@ class Shift:
         return flip
 
     def matrix(self, names: tuple[str, ...] = ()) -> tuple[tuple[str, str, int], ...]:
-        """What became what; a class is called by its place where it has no name."""
+        """Which class became which: (class in A, class in B, rows), the most frequent pair first.
 
-        def name(place: int) -> str:
-            return "none" if place < 0 else names[place] if names else str(place)
+        A class without a name is called by its index, and "none" stands for a row without a most likely class.
+        """
 
-        ordered = sorted(self.pairs.items(), key=lambda found: (-found[1], name(found[0][0]), name(found[0][1])))
-        return tuple((name(a), name(b), count) for (a, b), count in ordered[:MOST_PAIRS])
+        def name(index: int) -> str:
+            return "none" if index < 0 else names[index] if names else str(index)
+
+        entries = [(name(a), name(b), count) for (a, b), count in self.pairs.items()]
+        return tuple(sorted(entries, key=lambda entry: (-entry[2], *entry[:2]))[:MOST_PAIRS])
 
     def measures(self, rows: int) -> dict[str, Any]:
-        """The divergences' mean over all rows, and the largest; in bits."""
+        """The share of rows that flip, and the mean over all rows and the largest of the divergences, in bits."""
         if not rows:
             return {}
         flips = {"flip_rate": sum(self.pairs.values()) / rows}
         return flips | {"mean_jensen_shannon": self.sum / rows, "max_jensen_shannon": self.largest}
 
 
-def divergence(a: Floats, b: Floats, starts: Any) -> Floats:
-    """Every row's Jensen-Shannon divergence in bits, 0 (the same) to 1; that of no distribution counts as 0."""
+def divergence(a: Floats, b: Floats, starts: Indices) -> Floats:
+    """The Jensen-Shannon divergence of every row, in bits; 0 for rows that are not distributions.
+
+    `a` and `b` hold the numbers of all rows one after the other, and `starts` where each row begins.
+    """
     from scipy.special import rel_entr
 
     with np.errstate(all="ignore"):
         middle = (a + b) / 2
         terms = (rel_entr(a, middle) + rel_entr(b, middle)) / (2 * np.log(2))
-        found = np.add.reduceat(terms, starts)
-    return np.where(np.isfinite(found), np.maximum(found, 0.0), 0.0)
+        sums = np.add.reduceat(terms, starts)
+    return np.where(np.isfinite(sums), np.maximum(sums, 0.0), 0.0)
 
 
-def likeliest(values: Floats, starts: Any, sizes: Any) -> Any:
-    """The place of the largest number of every row, the first of equals; -1 where one is NaN."""
+def most_likely_class(values: Floats, starts: Indices, sizes: Indices) -> Indices:
+    """The index, within its row, of the largest number of every row, the first of equals; -1 if the row has a NaN.
+
+    `values` holds the numbers of all rows one after the other; `starts` and `sizes` say where each row begins and how
+    many numbers it has, at least one.
+    """
     best = np.maximum.reduceat(values, starts)
     owner = np.repeat(np.arange(len(starts)), sizes)
     hits = np.flatnonzero(values == best[owner])
