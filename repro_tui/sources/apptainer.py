@@ -26,7 +26,7 @@ _NOT_HELD = (
 
 
 class SifFile:
-    """Reads the record of a SIF image from the file alone: Apptainer is not called, and nothing in the image is executed."""
+    """Reads the record of a SIF image from the file alone; neither Apptainer nor anything in the image is executed."""
 
     def load(self, reference: str, context: Context) -> Record:
         """Returns the record of `sif:FILE`; FILE is relative to the current folder. Raises Refused."""

@@ -82,7 +82,9 @@ def _copy(source: Path, target: Path) -> None:
         return
     for path in source.rglob("*"):
         if path.is_symlink():
-            raise Refused(f"{show(str(path), 300)} is a symbolic link, which cannot be copied: replace it with the file itself")
+            raise Refused(
+                f"{show(str(path), 300)} is a symbolic link, which cannot be copied: replace it with the file itself"
+            )
     shutil.copytree(source, target, copy_function=shutil.copyfile)
 
 

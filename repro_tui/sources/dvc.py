@@ -23,7 +23,10 @@ class DvcRevision:
     """Reads the record at a revision, and its data from DVC's own files. DVC is not run and need not be installed."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """Returns the record of `dvc:REV`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment. Raises Refused."""
+        """Returns the record of `dvc:REV`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment.
+
+        Raises Refused.
+        """
         revision_name, _, name = reference.removeprefix("dvc:").partition("#")
         revision = revision_of(reference, revision_name, context, experiments=True)
         try:
@@ -49,7 +52,9 @@ def _with_data(record: Record, revision: Revision) -> Record:
     items: list[DataItem] = []
     warnings = list(record.warnings)
     for item in record.data:
-        tracked = _tracked(revision.tree, str(PurePosixPath(subdirectory) / item.path)) if item.source == "dvc" else None
+        tracked = (
+            _tracked(revision.tree, str(PurePosixPath(subdirectory) / item.path)) if item.source == "dvc" else None
+        )
         if tracked is not None:
             warnings += _override_warnings(item, tracked)
             provenance[f"data.{len(items)}.md5"] = f"DVC's files at {revision.commit}"

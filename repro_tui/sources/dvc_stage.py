@@ -76,7 +76,10 @@ class StageReader:
         defined = defined_stage(self.revision.tree, self.name)
         self.folder = self._folder(defined)
         self.provenance |= {"code.commit": show(self.reference, 200), "predict.command": self._where}
-        self.provenance |= {"code.repository": f"the current repository, {self.revision.root}", "description": self._where}
+        self.provenance |= {
+            "code.repository": f"the current repository, {self.revision.root}",
+            "description": self._where,
+        }
         self._warn_if_stale()
         return Record(
             name=show(self.reference.removeprefix("dvc:"), 80),
@@ -201,7 +204,9 @@ class StageReader:
     def _output(self) -> str:
         tables = self._tables("outs") or [path for path, _ in self._items("outs")]
         if len(tables) != 1:
-            raise self._refused(f"writes {plural(len(tables), 'table')}: choose a stage whose predictions are one table")
+            raise self._refused(
+                f"writes {plural(len(tables), 'table')}: choose a stage whose predictions are one table"
+            )
         return tables[0]
 
     # -- metrics, and what changed since the stage was run ------------------------------------------------------
@@ -229,7 +234,7 @@ class StageReader:
         if changed:
             names = ", ".join(show(name, 120) for name in changed[:5])
             self.warnings.append(
-                f"dvc.lock is out of date: since stage {show(self.name, 80)} was last run, the commit has changed {names}; "
+                f"dvc.lock is out of date: {names} changed since stage {show(self.name, 80)} was last run; "
                 "run dvc repro, and commit dvc.lock"
             )
 

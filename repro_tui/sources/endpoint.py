@@ -44,12 +44,18 @@ class Endpoint:
         """
         problem = grammar.endpoint(reference) if len(reference) <= LONGEST else f"is longer than {LONGEST:,} characters"
         if problem or not reference.isascii() or " " in reference:
-            raise Refused(Mistake(_shown(reference), problem or "is not a valid URL: percent-encode spaces and non-ASCII characters"))
+            raise Refused(
+                Mistake(
+                    _shown(reference), problem or "is not a valid URL: percent-encode spaces and non-ASCII characters"
+                )
+            )
         parts = urlsplit(reference)
         try:
             name = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         except ValueError as error:
-            raise Refused(Mistake(_shown(reference), "has an invalid port: expected a number from 0 to 65535")) from error
+            raise Refused(
+                Mistake(_shown(reference), "has an invalid port: expected a number from 0 to 65535")
+            ) from error
         protocol, model = named_in_url(reference)
         where = f"the URL {strip_url(reference)}"
         provenance = {"predict.url": where} | ({"predict.protocol": f"{where}, its path"} if protocol else {})
@@ -84,8 +90,8 @@ def named_in_url(url: str) -> tuple[Protocol | None, str]:
 def settled(record: Record) -> Record:
     """The record of a live endpoint, completed with the protocol and the model that the server reports.
 
-    A record without a URL, or with both, is returned unchanged. Raises Refused where the server cannot be reached or its
-    answers do not identify the protocol.
+    A record without a URL, or with both, is returned unchanged. Raises Refused where the server cannot be reached,
+    or its answers do not identify the protocol.
     """
     predict = record.predict
     if predict is None or not predict.url:
@@ -109,7 +115,12 @@ def _detect_protocol(url: str) -> Protocol:
     ]
     for folder, statuses, failure in _ask(url, urlsplit(url).path.rstrip("/"), questions):
         if failure:
-            raise Refused(Mistake(_shown(url), f"cannot be asked for its protocol ({failure}): check that the server is running, or {CHOOSE_PROTOCOL}"))
+            raise Refused(
+                Mistake(
+                    _shown(url),
+                    f"does not answer ({failure}): check that the server is running, or {CHOOSE_PROTOCOL}",
+                )
+            )
         inference, ping, version = (status == 200 for status in statuses)
         if inference and not ping:
             return "open-inference"
@@ -133,9 +144,9 @@ def _only_model(url: str) -> str:
 
 
 def _ask(url: str, prefix: str, questions: list[HttpQuestion]) -> Iterator[tuple[Path, tuple[int, ...], str]]:
-    """Asks a few questions and yields once: the folder of the answers, their statuses, and why none arrived ("" if any).
+    """Asks a few questions, and yields once: the folder of the answers, their statuses, and why none arrived.
 
-    The folder is removed afterwards.
+    The reason is "" where an answer arrived. The folder is removed afterwards.
     """
     server: Server = server_of(url, prefix)
     with tempfile.TemporaryDirectory(prefix="repro-tui-") as name:

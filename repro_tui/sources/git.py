@@ -45,7 +45,9 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
         raise Refused(Mistake(show(reference, 200), "is not a revision: expected a branch, a tag or a commit"))
     try:
         repository = Repository.of(str(root), context)
-        commit = repository.resolve(revision_name) or (repository.resolve_experiment(revision_name) if experiments else None)
+        commit = repository.resolve(revision_name) or (
+            repository.resolve_experiment(revision_name) if experiments else None
+        )
         if commit is None:
             raise Refused(Mistake(show(reference, 200), f"there is no revision {show(revision_name, 100)} in {root}"))
         tree, _ = context.cache.folder(
@@ -65,7 +67,7 @@ def record_at(reference: str, name: str, revision: Revision, context: Context) -
     file = revision.tree / FILE_NAME
     if not file.is_file():
         problem = f"the commit {revision.commit} has no {FILE_NAME}"
-        advice = "commit one, or pass the name of a deployment in the working tree's file instead of git:REV"
+        advice = "commit one, or name a deployment of the working tree's file without the prefix git:"
         raise Refused(Mistake(show(reference, 200), f"{problem}: {advice}"))
     record = read_record(file, name, reference, context, base=revision.tree)
     subdirectory = record.code.subdirectory if record.code else "."

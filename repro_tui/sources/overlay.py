@@ -85,9 +85,14 @@ def _split_command(predict: str) -> tuple[str, ...]:
     except ValueError as error:
         raise Refused(Mistake("--predict", f"cannot be split into arguments ({error}): check its quotes")) from error
     unknown = [name for word in arguments for name in grammar.placeholders(word)]
-    if not arguments or unknown:
+    if not arguments:
+        raise Refused(
+            Mistake("--predict", "is empty: expected a command such as 'python predict.py {inputs} {output}'")
+        )
+    if unknown:
         known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
-        raise Refused(Mistake("--predict", f"has {', '.join(unknown) or 'no command'}: the placeholders are {known}"))
+        names = ", ".join(dict.fromkeys(unknown))
+        raise Refused(Mistake("--predict", f"has the unknown placeholder {names}: the placeholders are {known}"))
     return arguments
 
 
@@ -100,17 +105,15 @@ def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]
     left, right = a.validation, b.validation
     inputs = left.inputs or right.inputs
     if inputs is None:
-        raise Refused(
-            Mistake("validation.inputs", "neither record names validation inputs: pass --inputs FILE")
-        )
+        raise Refused(Mistake("validation.inputs", "neither record names validation inputs: pass --inputs FILE"))
     if left.inputs and right.inputs and left.inputs != right.inputs:
         digests = [digest_file(Path(path)).sha256 for path in (left.inputs, right.inputs)]
         if digests[0] != digests[1]:
-            message = (
-                f"A and B name different inputs (sha256 {digests[0]} and {digests[1]}): choose with --inputs FILE"
-            )
+            message = f"A and B name different inputs (sha256 {digests[0]} and {digests[1]}): choose with --inputs FILE"
             raise Refused(Mistake("validation.inputs", message))
-    validation = left if left.inputs else replace(right, key=left.key or right.key, columns=left.columns or right.columns)
+    validation = (
+        left if left.inputs else replace(right, key=left.key or right.key, columns=left.columns or right.columns)
+    )
     warnings = []
     if left.inputs and right.inputs and (left.key != right.key or left.columns != right.columns):
         warnings.append("the records of A and B have different keys or column rules: those of A are used")
