@@ -30,9 +30,9 @@ def rebuild_data(
 ) -> tuple[tuple[FetchedData, ...], Part | None]:
     """The data of a record, and how it was obtained; an empty tuple and None where the record has no data.
 
-    The sha256 of a folder is `support.hashes.digest_tree` of its files' (relative path, sha256), its md5 the `.dir` hash
-    of DVC. Raises one Inconclusive that names every item that cannot be fetched or does not match its recorded hash,
-    and Refused for a path that leaves its folder.
+    The sha256 of a folder is `support.hashes.digest_tree` of its files' (relative path, sha256), its md5 the `.dir`
+    hash of DVC. Raises one Inconclusive that names every item that cannot be fetched or does not match its recorded
+    hash, and Refused for a path that leaves its folder.
     """
     if not record.data:
         return (), None

@@ -32,16 +32,17 @@ def build_image(
 ) -> tuple[dict[str, Any], bool]:
     """Builds the image of a Dockerfile in the commit's tree, unless it was built before.
 
-    Returns what the engine reports of the image, and whether it existed. A build is identified by the commit, the path of
-    the Dockerfile and the ids of its base images: an updated base image leads to a new build. Raises Inconclusive where
-    the build fails.
+    Returns what the engine reports of the image, and whether it existed. A build is identified by the commit, the path
+    of the Dockerfile and the ids of its base images: an updated base image leads to a new build. Raises Inconclusive
+    where the build fails.
     """
     root = Path(code.folder) / code.subdirectory
     try:
         text = resolve_inside(root, dockerfile).read_text("utf-8", "replace")
     except (OSError, ValueError) as error:
         raise Inconclusive(
-            f"{show(dockerfile, 120)} is not in the commit {code.commit}", "commit it, or correct environment.dockerfile"
+            f"{show(dockerfile, 120)} is not in the commit {code.commit}",
+            "commit it, or correct environment.dockerfile",
         ) from error
     bases = [f"{name} {(find_image(client, name) or {}).get('Id', '')}" for name in _base_images(text)]
     key = digest_text(FORMAT, code.commit, code.subdirectory, dockerfile, *bases)
@@ -95,9 +96,7 @@ def _follow_build(
         context.cancel.check()
         if "error" in event:
             tail = "; ".join([*recent_lines[-SHOWN_LINES:], str(event["error"]).strip()])
-            raise Inconclusive(
-                f"the build of {show(dockerfile, 120)} failed: {show(tail, 600)}", REPEAT
-            )
+            raise Inconclusive(f"the build of {show(dockerfile, 120)} failed: {show(tail, 600)}", REPEAT)
         image_id = (event.get("aux") or {}).get("ID", image_id)
         for line in str(event.get("stream", "")).splitlines():
             if line.strip():

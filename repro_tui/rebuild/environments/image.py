@@ -72,16 +72,23 @@ def _recorded_image(client: DockerClient, reference: str, step: Step) -> dict[st
     return image
 
 
-def _built_image(client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context) -> dict[str, Any]:
+def _built_image(
+    client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context
+) -> dict[str, Any]:
     """The image built from the commit's tree. If the record also names an image, the contents are compared."""
     environment = record.environment
     if code is None:
-        raise Inconclusive("the Dockerfile is in the commit's tree, but the record has no code", "record code.repository and code.commit")
+        raise Inconclusive(
+            "the Dockerfile is in the commit's tree, but the record has no code",
+            "record code.repository and code.commit",
+        )
     image, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
     step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]}"
     if environment.image:
         recorded = find_image(client, environment.image) or pull_image(client, environment.image)
-        step.matches = _compare_contents(_inventory(client, recorded, context), _inventory(client, image, context), step)
+        step.matches = _compare_contents(
+            _inventory(client, recorded, context), _inventory(client, image, context), step
+        )
     return image
 
 
@@ -134,7 +141,7 @@ def _inventory(client: DockerClient, image: dict[str, Any], context: Context) ->
 
 
 def _facts(image: dict[str, Any], context: Context) -> dict[str, str]:
-    """The configuration of an image. Ids and layers differ between builds of the same content, so they are only listed."""
+    """The configuration of an image. Ids and layers differ between builds of one content, so they are only listed."""
     config = image.get("Config") or {}
     layers = (image.get("RootFS") or {}).get("Layers") or []
     labels = config.get("Labels") or {}

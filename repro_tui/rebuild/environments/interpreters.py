@@ -1,4 +1,4 @@
-"""Finds the Python interpreters of this machine with uv. Only interpreters are executed, and nothing that is audited."""
+"""Finds the Python interpreters of this machine with uv. Nothing that is audited is executed."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def _search(version: str, context: Context) -> Interpreter:
     absent = "No interpreter found" in message or "Invalid version request" in message
     if done.exit_code != 0 and not absent:
         reason = message.removeprefix("error: ") or f"it ended with status {done.exit_code}"
-        remedy = f"run uv python find --system {version}, and fix what it reports"
-        raise Inconclusive(f"uv failed to search for Python {version}: {show(reason, 500)}", remedy)
+        remedy = f"repair that Python (with pyenv: pyenv global), or install another (uv python install {version})"
+        raise Inconclusive(f"uv failed to find Python {version}: {show(reason, 500)}", remedy)
     path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
@@ -120,7 +120,9 @@ def _describe(path: str, context: Context) -> Interpreter:
     try:
         answer = json.loads(done.text)
     except ValueError as error:
-        problem = f"the Python at {show(path, 300)} cannot be used: {show(done.text.strip(), 200) or 'it prints nothing'}"
+        problem = (
+            f"the Python at {show(path, 300)} cannot be used: {show(done.text.strip(), 200) or 'it prints nothing'}"
+        )
         raise Inconclusive(problem, "reinstall it, or remove it so that another one is found") from error
     names = ("executable", "version", "implementation", "root", "platform", "markers")
     return Interpreter(**{name: answer[name] for name in names})

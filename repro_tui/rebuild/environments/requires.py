@@ -41,7 +41,10 @@ def read_distributions(folder: Path, markers: Mapping[str, str]) -> dict[str, Di
     for distribution in distributions(path=[str(folder)]):
         name = distribution.metadata["Name"]
         if name:
-            installed[canonicalize_name(name)] = (distribution.version, list(_requirements(distribution.requires or ())))
+            installed[canonicalize_name(name)] = (
+                distribution.version,
+                list(_requirements(distribution.requires or ())),
+            )
     extras = _extras([requirement for _, requirements in installed.values() for requirement in requirements])
     return {
         name: Distribution(version, tuple(r for r in requirements if _applies(r, extras.get(name, set()), markers)))
