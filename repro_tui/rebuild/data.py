@@ -180,6 +180,6 @@ def _check_hashes(item: DataItem, fetched: Fetched, label: str) -> None:
 
 def _mismatch(label: str, algorithm: str, recorded: str, fetched: str) -> Inconclusive:
     return Inconclusive(
-        f"{label}: the fetched data differs from what was recorded: recorded {algorithm} {recorded}, fetched {fetched}",
+        f"{label} differs from what was recorded: recorded {algorithm} {recorded}, fetched {algorithm} {fetched}",
         "restore the recorded data, or record the new hash if the change is intended",
     )

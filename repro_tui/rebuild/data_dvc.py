@@ -139,7 +139,7 @@ class _Objects:
             self.context.cache.write_note("dvc-text", recorded, stored.md5)
             return True
         raise Inconclusive(
-            f"the data in {store.name} differs from what was recorded: recorded md5 {recorded}, fetched {stored.md5}",
+            f"{store.name} has other data than was recorded: recorded md5 {recorded}, fetched md5 {stored.md5}",
             "restore the recorded data in that store (dvc push -r), or record the new hash if the change is intended",
         )
 

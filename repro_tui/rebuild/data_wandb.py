@@ -64,7 +64,7 @@ def _fetch_files(item: DataItem, artifact: Artifact, context: Context, fetch: Fe
             stored = fetch(entry, md5)
             if stored.md5 != md5:
                 raise Inconclusive(
-                    f"{show(entry.path, 200)} differs from what was recorded: recorded md5 {md5}, fetched {stored.md5}",
+                    f"{show(entry.path, 200)} differs from the record: recorded md5 {md5}, fetched md5 {stored.md5}",
                     "restore the recorded file, or record the new version of the artifact if the change is intended",
                 )
         files[entry.path] = as_file(stored)
@@ -97,7 +97,7 @@ def _check_manifest(item: DataItem, artifact: Artifact) -> None:
     fetched, recorded = manifest_md5(artifact.entries), (item.md5 or artifact.digest).lower()
     if fetched != recorded:
         raise Inconclusive(
-            f"the artifact's manifest differs from what was recorded: recorded md5 {recorded}, fetched {fetched}",
+            f"the artifact's manifest differs from what was recorded: recorded md5 {recorded}, fetched md5 {fetched}",
             "record the intended version of the artifact, with its digest",
         )
     for entry in artifact.entries:

@@ -131,9 +131,11 @@ def test_data_is_not_read_again_because_it_was_linked(
     assert read == []
 
 
-@pytest.mark.parametrize(("path", "told"), [("predict.py/x", "in its way"), ("data", "is a folder in the commit")])
-def test_data_that_has_no_place_is_told(record: Record, context: Context, path: str, told: str) -> None:
-    with pytest.raises(Inconclusive, match=told):
+@pytest.mark.parametrize(
+    ("path", "message"), [("predict.py/x", "a file of the commit is in the way"), ("data", "is a folder in the commit")]
+)
+def test_data_that_has_no_place_is_told(record: Record, context: Context, path: str, message: str) -> None:
+    with pytest.raises(Inconclusive, match=message):
         composed(replace(record, data=(DataItem(path, "file:m.json"),)), context)
 
 
@@ -159,7 +161,7 @@ def test_a_record_is_rebuilt_whole_and_once(record: Record, context: Context) ->
 def test_the_key_covers_all_that_can_change_the_output(record: Record, context: Context, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_bytes(b"other")
     assert record.code is not None
-    others = [
+    variants = [
         record,
         replace(record, parameters=Parameters("params.yaml", {"x": 5.0})),
         replace(record, data=(DataItem("data/m.json", "file:other.json"), record.data[1])),
@@ -167,7 +169,7 @@ def test_the_key_covers_all_that_can_change_the_output(record: Record, context: 
         replace(record, predict=Predict(("python", "predict.py", "-v"))),
         replace(record, environment=replace(record.environment, variables={"TZ": "CET"})),
     ]
-    assert len({rebuild(other, context).key for other in others}) == len(others)
+    assert len({rebuild(variant, context).key for variant in variants}) == len(variants)
     renamed = replace(record, name="staging", reference="x", description="y")
     assert rebuild(renamed, context).key == rebuild(record, context).key
 
@@ -183,13 +185,17 @@ def test_all_lost_steps_are_told_with_what_was_finished(record: Record, context:
         rebuild(bad, context)
     assert error.value.step == "environment, data, parameters"
     assert [part.step for part in error.value.parts] == ["code"]
-    for told in ("environment: the record says nothing", "data: data data/m.json", "parameters: the parameters' file"):
-        assert told in error.value.what
+    for fragment in (
+        "environment: the record does not name an environment",
+        "data: data data/m.json",
+        "parameters: the parameters file absent.yaml",
+    ):
+        assert fragment in error.value.what
     assert "record one of environment.image" in error.value.do
 
 
 def test_one_lost_step_is_told_as_it_is(record: Record, context: Context) -> None:
-    with pytest.raises(Inconclusive, match="there is no SIF image") as error:
+    with pytest.raises(Inconclusive, match=r"the SIF image .*x\.sif does not exist") as error:
         rebuild(replace(record, environment=Environment(sif="x.sif")), context)
     assert error.value.step == "environment"
     assert [part.step for part in error.value.parts] == ["code", "data", "parameters"]

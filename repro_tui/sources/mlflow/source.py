@@ -202,7 +202,7 @@ class _MlflowReader:
         self.provenance |= {"data.0": f"{self._where}, its model", "data.1": "a helper of repro-tui"}
         self._note_missing(
             "data.0.sha256",
-            "MLflow does not record a hash of the model's files",
+            "MLflow records no hash of the model's files",
             "write a record with repro-tui record, which hashes them",
         )
         helper = hashlib.sha256((self.bundle / HELPER).read_bytes()).hexdigest()
