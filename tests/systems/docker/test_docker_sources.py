@@ -120,7 +120,7 @@ def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project
 
 
 @pytest.mark.parametrize(
-    ("label", "word"), [(".", "relative"), ("ext::sh -c id", "transport helper"), ("", "not there")]
+    ("label", "word"), [(".", "relative"), ("ext::sh -c id", "transport helper"), ("", "is not set")]
 )
 def test_a_label_that_names_no_repository_is_missing_code(
     built: Build, context: Context, label: str, word: str

@@ -316,7 +316,7 @@ def test_a_lock_that_is_older_than_its_commit_is_told(staged: DvcProject) -> Non
     assert staged.load("dvc:main#score").warnings == ()
     staged.commit("later", {"params.json": '{"factor": 1.5}', "predict.py": PREDICT + "# later\n"})
     (warning,) = staged.load("dvc:main#score").warnings
-    assert "another predict.py, params.json: factor" in warning
+    assert "predict.py, params.json: factor changed since stage score was last run" in warning
 
 
 IN_A_FOLDER = """\
