@@ -43,7 +43,8 @@ def fetch_dvc(item: DataItem, fetching: Fetching) -> Fetched:
     tracked = _tracked(item, fetching)
     if tracked.legacy:
         fetching.step.warn(
-            f"data {show(item.path, 200)}: its DVC file is of DVC 2, whose md5 ignores the line endings of text files"
+            f"data {show(item.path, 200)}: its DVC file was written by DVC 2, whose md5 ignores "
+            "the line endings of text files"
         )
     objects = _Objects(fetching, item)
     if not tracked.md5.endswith(".dir"):

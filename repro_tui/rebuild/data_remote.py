@@ -12,10 +12,12 @@ import io
 import re
 import threading
 import time
-from typing import Any, BinaryIO, cast
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol, cast
 
 from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.model.record import DataItem
+from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
 from repro_tui.support.cache import Stored
 from repro_tui.support.cancel import CancelToken
@@ -26,6 +28,26 @@ from repro_tui.support.text import show
 STALLED_S = 60.0
 LARGEST = 1 << 40
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
+
+
+class FileSystem(Protocol):
+    """What is used of an fsspec file system."""
+
+    def find(self, path: str) -> list[str]:
+        """The paths of all files below a folder."""
+        ...
+
+    def isdir(self, path: str) -> bool:
+        """Whether a path is a folder."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether a path exists."""
+        ...
+
+    def open(self, path: str, mode: str) -> AbstractContextManager[BinaryIO]:
+        """A file, open for reading."""
+        ...
 
 
 def fetch_url(item: DataItem, fetching: Fetching) -> Fetched:
@@ -43,7 +65,7 @@ def fetch_url(item: DataItem, fetching: Fetching) -> Fetched:
     return Fetched({"": as_file(fetch_object(system, path, item.source, context))}, False)
 
 
-def open_system(url: str) -> tuple[Any, str]:
+def open_system(url: str) -> tuple[FileSystem, str]:
     """The fsspec file system of a URL, and the path in it. Raises Inconclusive, which names a missing package."""
     shown = show(strip_url(url), 300)
     if not _URL.fullmatch(url) or "::" in url:
@@ -64,12 +86,12 @@ def open_system(url: str) -> tuple[Any, str]:
     return system, path
 
 
-def fetch_object(system: Any, path: str, url: str, context: Context) -> Stored:
+def fetch_object(system: FileSystem, path: str, url: str, context: Context) -> Stored:
     """Streams one remote file into the cache. Raises Inconclusive where it cannot be fetched, and Cancelled."""
     return _Transfer(system, path, url, context).wait()
 
 
-def _folder(system: Any, path: str, url: str, context: Context) -> dict[str, Any]:
+def _folder(system: FileSystem, path: str, url: str, context: Context) -> dict[str, FetchedFile]:
     names = _list_files(system, path, url, context)
     files = {}
     for name in sorted(names):
@@ -83,10 +105,10 @@ def _folder(system: Any, path: str, url: str, context: Context) -> dict[str, Any
     return files
 
 
-def _list_files(system: Any, path: str, url: str, context: Context) -> list[str]:
+def _list_files(system: FileSystem, path: str, url: str, context: Context) -> list[str]:
     context.cancel.check()
     try:
-        names: list[str] = system.find(path)
+        names = system.find(path)
     except Exception as error:
         raise _unreadable(url, error) from error
     if not names:
@@ -97,7 +119,7 @@ def _list_files(system: Any, path: str, url: str, context: Context) -> list[str]
     return names
 
 
-def _is_folder(system: Any, path: str, url: str) -> bool:
+def _is_folder(system: FileSystem, path: str, url: str) -> bool:
     if url.startswith(("http://", "https://")):
         return False
     try:
@@ -124,7 +146,7 @@ def _remedy(error: BaseException) -> str:
 class _Transfer:
     """The transfer of one file by a daemon thread; see the module for why."""
 
-    def __init__(self, system: Any, path: str, url: str, context: Context) -> None:
+    def __init__(self, system: FileSystem, path: str, url: str, context: Context) -> None:
         self.system, self.path, self.url, self.context = system, path, url, context
         self.last_arrival, self.stop, self.ended = time.monotonic(), CancelToken(), threading.Event()
         self.stored: Stored | None = None

@@ -1,7 +1,7 @@
 """Builds hybrids: runnable workspaces in which each part is taken from A or from B.
 
 The search for causes runs hybrids to see which part changes the predictions: A's code with B's data, for example. A
-hybrid is laid out exactly as a side of its own would be, so that what it computes differs only by its parts:
+hybrid is arranged exactly as a side of its own would be, so that only its parts affect what it computes:
 
 - parameters are values, and their file name, format and path belong to the code that reads them. B's values with A's
   code are written in the format of A's file, at the path of A's file; if the formats agree, B's bytes are used as they

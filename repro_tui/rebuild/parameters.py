@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -114,5 +115,5 @@ def dumps_typed(value: object) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
-def _count(values: dict[str, Any]) -> int:
+def _count(values: Mapping[str, object]) -> int:
     return sum(_count(value) if isinstance(value, dict) else 1 for value in values.values())

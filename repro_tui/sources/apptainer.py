@@ -16,9 +16,9 @@ SOURCE, REVISION = "org.opencontainers.image.source", "org.opencontainers.image.
 DESCRIPTION = "org.opencontainers.image.description"
 LABEL_IT = f"set {SOURCE} and {REVISION} as labels of the base image, or under %labels in the definition"
 _NOT_HELD = (
-    ("code.dirty", "labels do not say whether the tree had uncommitted changes", "build from a clean checkout"),
+    ("code.dirty", "labels do not record whether the tree had uncommitted changes", "build from a clean checkout"),
     ("parameters", "an image does not record parameters", "write a record file next to it, with [parameters]"),
-    ("data", "an image does not say which of its files are data", "write a record file next to it, with [[data]]"),
+    ("data", "an image does not record which of its files are data", "write a record file next to it, with [[data]]"),
     ("predict", "an image has a start command but no predict step", "pass --predict, or record predict.command"),
     ("validation.inputs", "an image has no validation inputs", "pass --inputs, or record validation.inputs"),
     ("expected", "an image does not include recorded outputs", "record expected.predictions and expected.metrics"),

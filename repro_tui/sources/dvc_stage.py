@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class StageReader:
     def _refused(self, message: str) -> Refused:
         return Refused(Mistake(show(self.reference, 200), f"stage {show(self.name, 80)} {message}"))
 
-    def _folder(self, defined: dict[str, Any]) -> str:
+    def _folder(self, defined: Mapping[str, object]) -> str:
         """The folder that the stage runs in, and that its paths are relative to."""
         wdir = posixpath.normpath(str(defined.get("wdir") or "."))
         if "${" in wdir or not is_inside(wdir):
@@ -259,7 +259,7 @@ def _value_at(node: object, key: str) -> object:
     return node
 
 
-def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, float]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{prefix}{name}.")

@@ -99,7 +99,7 @@ def settled(record: Record) -> Record:
     provenance = dict(record.provenance)
     if predict.protocol is None:
         predict = replace(predict, protocol=_detect_protocol(predict.url))
-        provenance["predict.protocol"] = f"asked of {strip_url(predict.url)}"
+        provenance["predict.protocol"] = f"detected from the answers of {strip_url(predict.url)}"
     if predict.protocol == "open-inference" and not predict.model:
         model = _only_model(predict.url)
         predict = replace(predict, model=model)

@@ -74,7 +74,7 @@ def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: s
     return text
 
 
-def _check_same(document: Any, parsed: Any, suffix: str, name: str, place: str = "") -> None:
+def _check_same(document: object, parsed: object, suffix: str, name: str, place: str = "") -> None:
     """Raises Refused with the first field that would be read back as another value."""
     if isinstance(document, dict) and isinstance(parsed, dict) and document.keys() == parsed.keys():
         for key, value in document.items():
@@ -151,7 +151,7 @@ def _yaml(document: dict[str, Any], remarks: Remarks) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: object) -> bool:
             return True
 
     def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -175,7 +175,7 @@ def _json(document: dict[str, Any], remarks: Remarks) -> str:
     """
     decimals: list[Decimal] = []
 
-    def mark(value: Any) -> str:
+    def mark(value: object) -> str:
         if not isinstance(value, Decimal):
             raise TypeError(f"{type(value).__name__} is not a JSON type")
         decimals.append(value)

@@ -67,7 +67,7 @@ class _WorktreeReader:
     name: str
     context: Context
     files: dict[str, TreeFile] = field(default_factory=dict)
-    repository: Any = None
+    repository: Repository = field(init=False)
     commit: str = ""
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +116,14 @@ def _settings(inventory: Inventory) -> dict[str, str]:
     return facts | {f"variable {name}": value for name, value in inventory.variables.items()}
 
 
-def _packages(inventory: Inventory) -> dict[str, Any]:
-    python = {name: (package.version, package.digest) for name, package in inventory.python_packages.items()}
+def _packages(inventory: Inventory) -> dict[str, object]:
+    python: dict[str, object] = {
+        name: (package.version, package.digest) for name, package in inventory.python_packages.items()
+    }
     return python | inventory.system_packages
 
 
-def _differing(a: dict[str, Any] | None, b: dict[str, Any] | None) -> list[str]:
+def _differing(a: Mapping[str, object] | None, b: Mapping[str, object] | None) -> list[str]:
     a, b = a or {}, b or {}
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 

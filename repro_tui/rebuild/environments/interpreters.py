@@ -78,7 +78,7 @@ def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> p
 def find_interpreter(version: str, context: Context) -> Interpreter:
     """The interpreter of a version such as 3.11 on this machine; the search is cached.
 
-    Raises Inconclusive where there is none, which lists the versions that are installed.
+    Raises Inconclusive where there is none; its message lists the installed versions.
     """
     key = _search_key(version)
     with context.cache.lock(f"interpreter-{key}", context.cancel):  # both sides may search at the same time

@@ -28,11 +28,11 @@ def changed_files(client: DockerClient, container: dict[str, Any]) -> list[str]:
     folders = {str(folder) for path in (*paths, *mounts) for folder in PurePosixPath(path).parents}
     own = sorted(path for path in paths - folders if not _below_any(path, mounts))
 
-    asked = count()
+    requests = count()
 
     @cache
     def exists(path: str) -> bool:
-        if next(asked) >= MOST_ASKED:  # the remaining ones are then listed rather than left out
+        if next(requests) >= MOST_ASKED:  # the remaining ones are then listed rather than left out
             return False
         # docker-py has no call that checks only whether a file exists.
         where = f"{client.api.base_url}/v{client.api.api_version}/containers/{container['Id']}/archive"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Refused
@@ -90,6 +90,6 @@ def _parsed(content: bytes) -> ServedModel:
     return ServedModel(_text(document, "run_id"), _text(document, "model_id"), names, wrong)
 
 
-def _text(document: dict[str, Any], name: str) -> str:
+def _text(document: Mapping[str, object], name: str) -> str:
     value = document.get(name)
     return value if isinstance(value, str) else ""

@@ -234,7 +234,7 @@ class _ContainerReader:
             return None
         self.provenance |= {"code.commit": f"{self._where}, label {revision}"}
         self.provenance |= {"code.repository": f"{self._where}, label {source}"}
-        why = "labels do not say whether the tree had uncommitted changes"
+        why = "labels do not record whether the tree had uncommitted changes"
         self._note_missing("code.dirty", why, "build from a clean checkout of the commit")
         return Code(repository, commit, in_image=True)
 

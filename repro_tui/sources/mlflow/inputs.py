@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from repro_tui.sources.mlflow.signature import Signature
@@ -34,7 +34,7 @@ def example_lines(raw: bytes) -> bytes | None:
     return ("\n".join(lines) + "\n").encode() if lines else None
 
 
-def validation_dataset(datasets: list[dict[str, Any]], signature: Signature) -> Dataset | None:
+def validation_dataset(datasets: Sequence[Mapping[str, object]], signature: Signature) -> Dataset | None:
     """The only dataset of the context "validation" that is a local file and has all columns of the signature.
 
     None where there is no such dataset or more than one, and where the signature names no columns.
@@ -47,7 +47,7 @@ def validation_dataset(datasets: list[dict[str, Any]], signature: Signature) -> 
     return local[0] if len(local) == 1 else None
 
 
-def _file(dataset: dict[str, Any]) -> Path | None:
+def _file(dataset: Mapping[str, object]) -> Path | None:
     """The local file that a dataset was read from; None where it is elsewhere or not a table."""
     source = _document(dataset.get("source"))
     uri = str(source.get("uri", "")) if dataset.get("type") == "local" else ""
@@ -59,12 +59,12 @@ def _file(dataset: dict[str, Any]) -> Path | None:
     return path if fits else None
 
 
-def _columns(dataset: dict[str, Any]) -> set[str]:
+def _columns(dataset: Mapping[str, object]) -> set[str]:
     specs = _document(dataset.get("schema")).get("mlflow_colspec")
     return {str(spec.get("name")) for spec in specs if isinstance(spec, dict)} if isinstance(specs, list) else set()
 
 
-def _document(text: object) -> dict[str, Any]:
+def _document(text: object) -> dict[str, object]:
     try:
         value = json.loads(str(text or "null"))
     except (ValueError, RecursionError):

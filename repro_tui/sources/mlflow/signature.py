@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Refused
@@ -33,12 +33,12 @@ class Signature:
     inputs: tuple[str, ...] = ()
     params: dict[str, str] = field(default_factory=dict)
 
-    def typed(self, params: dict[str, str]) -> tuple[dict[str, Any], str]:
+    def typed(self, params: Mapping[str, str]) -> tuple[dict[str, object], str]:
         """Returns the parameters with their types, and a sentence on where the types come from.
 
         `params` are the parameters of a run as MLflow stores them, all as text. The rules are those of this module.
         """
-        values: dict[str, Any] = dict(params)
+        values: dict[str, object] = dict(params)
         declared, inferred = [], 0
         for name, text in params.items():
             if is_secret_name(name):
@@ -71,11 +71,11 @@ def read_signature(raw: bytes) -> Signature:
     return Signature(tuple(map(str, columns)), types)
 
 
-def _tables(value: Any) -> list[dict[str, Any]]:
+def _tables(value: object) -> list[dict[str, object]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _as_declared(text: str, type_name: str) -> Any:
+def _as_declared(text: str, type_name: str) -> object:
     """The value in the declared type; the text itself where it cannot be converted or is declared a string."""
     try:
         if type_name in ("integer", "long"):
@@ -87,7 +87,7 @@ def _as_declared(text: str, type_name: str) -> Any:
     return _BOOLEANS.get(text.lower(), text) if type_name == "boolean" else text
 
 
-def _as_written(text: str) -> Any:
+def _as_written(text: str) -> object:
     """The value that this text is the only spelling of, else the text itself: 1.10, 007 and 1e5 stay text."""
     if text in ("True", "False"):  # the spelling of Python, and so of its MLflow client
         return text == "True"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -222,7 +223,7 @@ class _MlflowReader:
             return Parameters(values=values)
         return Parameters()
 
-    def _metrics(self) -> dict[str, Any]:
+    def _metrics(self) -> dict[str, float]:
         metrics = {str(name): float(value) for name, value in (self.run.get("metrics") or {}).items()}
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         if finite:
@@ -264,7 +265,7 @@ class _MlflowReader:
         return Validation()
 
 
-def python_named(document: dict[str, Any]) -> str:
+def python_named(document: Mapping[str, object]) -> str:
     """The version of Python that a python_env.yaml or conda.yaml names, such as 3.11.7; "" where it names none."""
     specifiers = [str(document.get("python", ""))]
     dependencies = document.get("dependencies")

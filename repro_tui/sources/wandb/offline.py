@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _warnings(log: WandbLog) -> list[str]:
     return warnings
 
 
-def _text(table: dict[str, Any], name: str) -> str:
+def _text(table: Mapping[str, object], name: str) -> str:
     value = table.get(name)
     return value if isinstance(value, str) else ""
 
@@ -96,7 +97,7 @@ def _document(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _values(document: dict[str, Any]) -> dict[str, Any]:
+def _values(document: Mapping[str, object]) -> dict[str, Any]:
     """The values of config.yaml, which stores each below the key `value`."""
     return {name: item["value"] for name, item in document.items() if isinstance(item, dict) and "value" in item}
 

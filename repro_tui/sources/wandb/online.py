@@ -15,7 +15,7 @@ from repro_tui.support.text import show
 
 
 def read_run(path: str, context: Context) -> RunDescription:
-    """What the server recorded of the run `entity/project/id`. Raises Inconclusive where it cannot be asked."""
+    """What the server recorded of the run `entity/project/id`. Raises Inconclusive where it cannot be reached."""
     with standing_folder(context) as folder:
         answer = ask_wandb("describe", path, folder, context)
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}

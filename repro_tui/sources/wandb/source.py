@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -305,7 +304,7 @@ def _package(line: str) -> str | None:
     return None if requirement.url or not pinned else canonicalize_name(requirement.name)
 
 
-def _numbers(values: dict[str, Any], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, object], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, float]]:
     """The numbers of a summary by their dotted names, without those that W&B adds itself (`_runtime`)."""
     for name, value in values.items():
         if name.startswith("_") or isinstance(value, bool):
@@ -316,7 +315,7 @@ def _numbers(values: dict[str, Any], prefix: str = "", depth: int = 8) -> Iterat
             yield f"{prefix}{name}", _float(value)
 
 
-def _float(value: Any) -> float:
+def _float(value: str | float | None) -> float:
     try:
         return math.nan if value is None else float(value)
     except OverflowError:  # an integer of hundreds of digits
