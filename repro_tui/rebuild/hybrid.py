@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from repro_tui.formats.parameter_files import write
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
-from repro_tui.rebuild.parameters import dumps_typed
+from repro_tui.rebuild.parameters import dumps_typed, store_file
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
@@ -111,15 +111,8 @@ def _as_separate_file(parameters: BuiltParameters, context: Context) -> BuiltPar
 def _store_file(
     content: bytes, name: str, parameters: BuiltParameters, overlay: str, context: Context
 ) -> BuiltParameters:
-    key = digest_text("bytes", name, content.hex())
-
-    def build(folder: Path) -> None:
-        file = folder / name
-        file.write_bytes(content)
-        file.chmod(0o644)
-
-    folder, _ = context.cache.folder("parameters", key, build, context.cancel)
-    return BuiltParameters(parameters.values, str(folder / name), overlay)
+    file, _ = store_file(content, name, digest_text("bytes", name, content.hex()), context)
+    return BuiltParameters(parameters.values, str(file), overlay)
 
 
 # -- code -----------------------------------------------------------------------------------------------------------

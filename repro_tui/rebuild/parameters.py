@@ -94,15 +94,21 @@ def _write_file(values: dict[str, Any], name: str, overlay: str, context: Contex
     """Writes the values to a file of this name, cached by its content."""
     content = write(values, PurePosixPath(name).suffix)
     key = digest_text(name, content.decode("utf-8"))
+    file, step.cached = store_file(content, name, key, context)
+    step.key, step.matches = key, "matches"
+    return BuiltParameters(values, str(file), overlay)
+
+
+def store_file(content: bytes, name: str, key: str, context: Context) -> tuple[Path, bool]:
+    """Writes a parameters file to the cache; returns it, and whether it was there. `key` is a digest of its content."""
 
     def build(folder: Path) -> None:
         file = folder / name
         file.write_bytes(content)
         file.chmod(0o644)
 
-    folder, step.cached = context.cache.folder("parameters", key, build, context.cancel)
-    step.key, step.matches = key, "matches"
-    return BuiltParameters(values, str(folder / name), overlay)
+    folder, cached = context.cache.folder("parameters", key, build, context.cancel)
+    return folder / name, cached
 
 
 def dumps_typed(value: object) -> str:

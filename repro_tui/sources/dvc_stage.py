@@ -36,7 +36,7 @@ from repro_tui.model.record import (
     Validation,
 )
 from repro_tui.sources.git import Revision
-from repro_tui.sources.worktree import PARAMETERS, environments, exact_version
+from repro_tui.sources.worktree import NO_ENVIRONMENT, PARAMETERS, environments, exact_version
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.paths import is_inside, read_text
 from repro_tui.support.text import plural, show
@@ -130,8 +130,7 @@ class StageReader:
     def _environment(self) -> Environment:
         kinds = environments({path.name for path in self.revision.tree.iterdir() if path.is_file()})
         if not kinds:
-            why = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
-            self.missing.append(Missing("environment", why, "commit one of them"))
+            self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them"))
             return Environment()
         kind, name = kinds[0]
         self.provenance[f"environment.{kind}"] = f"{name} at {self.revision.commit}"

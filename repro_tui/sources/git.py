@@ -40,7 +40,9 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
     """
     root = find_repository(context.here)
     if root is None:
-        raise Refused(Mistake(show(reference, 200), f"there is no git repository at or above {context.here}"))
+        raise Refused(
+            Mistake(show(reference, 200), f"there is no git repository at or above {context.here}: run it inside one")
+        )
     if not revision_name or revision_name.startswith("-"):
         raise Refused(Mistake(show(reference, 200), "is not a revision: expected a branch, a tag or a commit"))
     try:
@@ -49,7 +51,12 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
             repository.resolve_experiment(revision_name) if experiments else None
         )
         if commit is None:
-            raise Refused(Mistake(show(reference, 200), f"there is no revision {show(revision_name, 100)} in {root}"))
+            raise Refused(
+                Mistake(
+                    show(reference, 200),
+                    f"there is no revision {show(revision_name, 100)} in {root}: git branch -a and git tag list them",
+                )
+            )
         tree, _ = context.cache.folder(
             "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
         )

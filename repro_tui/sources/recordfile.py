@@ -98,7 +98,12 @@ def locate(reference: str, here: Path) -> tuple[Path, str]:
         return here / file, name
     nearest = nearest_file(here)
     if nearest is None:
-        raise Refused(Mistake(show(reference, 200), f"is not a file, and there is no {FILE_NAME} in or above {here}"))
+        raise Refused(
+            Mistake(
+                show(reference, 200),
+                f"is not a file, and there is no {FILE_NAME} in or above {here}: name a record file, or write one",
+            )
+        )
     return nearest, reference
 
 

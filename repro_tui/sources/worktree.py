@@ -20,6 +20,7 @@ from repro_tui.support.text import plural, show
 
 PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")
 MOST_NAMED = 5
+NO_ENVIRONMENT = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
 
 
 class WorkingTree:
@@ -29,7 +30,7 @@ class WorkingTree:
         """Returns the record of a folder (`.`, `./models`). Raises Refused."""
         folder = (context.here / reference.removeprefix("worktree:")).resolve()
         if not folder.is_dir():
-            raise Refused(Mistake(show(reference, 200), f"the folder {folder} does not exist"))
+            raise Refused(Mistake(show(reference, 200), f"the folder {folder} does not exist: correct the reference"))
         root = find_repository(folder)
         name = folder.name or "worktree"
         if root is None:
@@ -133,8 +134,7 @@ class _WorktreeReader:
     def _environment(self) -> Environment:
         described = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
         if not described:
-            reason = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
-            self.missing.append(Missing("environment", reason, "commit one of them, and record again"))
+            self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them, and record again"))
             return Environment(python=self._python())
         (kind, name), *others = described
         if others:
@@ -181,7 +181,8 @@ class _WorktreeReader:
             return Parameters()
         if len(names) > 1:
             self.warnings.append(
-                f"{names[0]} is used as the parameters, but the commit also has {', '.join(names[1:])}"
+                f"{names[0]} is used as the parameters, but the commit also has {', '.join(names[1:])}: "
+                "correct the record if another one is read"
             )
         self.provenance["parameters.file"] = f"{names[0]} at {self.commit}"
         return Parameters(file=names[0])

@@ -68,7 +68,7 @@ def test_a_record_without_code_has_none(context: Context) -> None:
     assert rebuild_code(Record("prod", "prod"), context) == (None, None)
 
 
-def test_a_bad_subdirectory_is_told(git_repository: Make, context: Context) -> None:
+def test_a_bad_subdirectory_is_reported(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     commit = made.commit({"a": "1"})
     with pytest.raises(Refused, match="leaves the code tree"):

@@ -43,7 +43,7 @@ def build(
 
 
 @pytest.mark.parametrize("name", CONTENT)
-def test_recorded_values_are_laid_over_the_file(git_repository: Make, context: Context, name: str) -> None:
+def test_recorded_values_override_the_file(git_repository: Make, context: Context, name: str) -> None:
     values = {"model": {"threshold": 0.6}, "extra": 1}
     built, part = build(git_repository, context, {f"sub/{name}": CONTENT[name]}, Parameters(name, values), "sub")
     assert built.values == {"model": {"threshold": 0.6, "name": "credit"}, "extra": 1}
@@ -107,7 +107,7 @@ def test_a_file_inside_the_image_is_unknown(context: Context) -> None:
     ],
     ids=["list", "open", "python", "bomb", "half", "duplicate", "deep", "toml", "ini"],
 )  # fmt: skip
-def test_a_bad_file_is_told(git_repository: Make, context: Context, name: str, content: str, message: str) -> None:
+def test_a_bad_file_is_reported(git_repository: Make, context: Context, name: str, content: str, message: str) -> None:
     with pytest.raises(Inconclusive, match=message):
         build(git_repository, context, {name: content}, Parameters(name))
 
@@ -118,7 +118,7 @@ def test_an_error_does_not_quote_the_line(git_repository: Make, context: Context
     assert "canary" not in str(error.value)
 
 
-def test_a_place_outside_of_the_tree_is_told(git_repository: Make, context: Context) -> None:
+def test_a_path_outside_the_tree_is_refused(git_repository: Make, context: Context) -> None:
     with pytest.raises(Refused, match="leaves the code tree"):
         build(git_repository, context, {"a": "1"}, Parameters("../p.yaml"))
     with pytest.raises(Inconclusive, match=r"absent\.yaml is not in commit"):

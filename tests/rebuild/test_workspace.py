@@ -134,7 +134,9 @@ def test_data_is_not_read_again_because_it_was_linked(
 @pytest.mark.parametrize(
     ("path", "message"), [("predict.py/x", "a file of the commit is in the way"), ("data", "is a folder in the commit")]
 )
-def test_data_that_has_no_place_is_told(record: Record, context: Context, path: str, message: str) -> None:
+def test_data_that_does_not_fit_into_the_tree_is_reported(
+    record: Record, context: Context, path: str, message: str
+) -> None:
     with pytest.raises(Inconclusive, match=message):
         composed(replace(record, data=(DataItem(path, "file:m.json"),)), context)
 
@@ -143,7 +145,7 @@ def test_nothing_to_lay_out_is_no_tree(context: Context) -> None:
     assert compose(None, (), BuiltParameters({}), context) is None
 
 
-def test_data_without_code_is_laid_out_alone(record: Record, context: Context) -> None:
+def test_data_without_code_is_placed_alone(record: Record, context: Context) -> None:
     bare = replace(record, code=None, parameters=Parameters())
     assert contents(composed(bare, context)) == {"data/m.json": "new", "extra/n.json": "new"}
 
@@ -174,7 +176,7 @@ def test_the_key_covers_all_that_can_change_the_output(record: Record, context: 
     assert rebuild(renamed, context).key == rebuild(record, context).key
 
 
-def test_all_lost_steps_are_told_with_what_was_finished(record: Record, context: Context) -> None:
+def test_all_failed_steps_are_reported_with_the_finished_parts(record: Record, context: Context) -> None:
     bad = replace(
         record,
         environment=Environment(),
@@ -194,7 +196,7 @@ def test_all_lost_steps_are_told_with_what_was_finished(record: Record, context:
     assert "record one of environment.image" in error.value.do
 
 
-def test_one_lost_step_is_told_as_it_is(record: Record, context: Context) -> None:
+def test_one_failed_step_is_reported_by_its_own_message(record: Record, context: Context) -> None:
     with pytest.raises(Inconclusive, match=r"the SIF image .*x\.sif does not exist") as error:
         rebuild(replace(record, environment=Environment(sif="x.sif")), context)
     assert error.value.step == "environment"
@@ -206,7 +208,7 @@ def test_one_lost_step_is_told_as_it_is(record: Record, context: Context) -> Non
 
 
 @pytest.mark.parametrize("step", ["code", "data"])
-def test_what_cannot_be_written_is_told(record: Record, context: Context, tmp_path: Path, step: str) -> None:
+def test_what_cannot_be_written_is_reported(record: Record, context: Context, tmp_path: Path, step: str) -> None:
     assert record.code is not None
     (tmp_path / "big").write_bytes(bytes(300_000))
     commit = record.code.commit
@@ -232,7 +234,7 @@ class _Existing(GitRepository):
 
 
 @pytest.mark.parametrize("predict", [None, Predict()])
-def test_a_record_that_cannot_be_run_is_told(record: Record, context: Context, predict: Predict | None) -> None:
+def test_a_record_that_cannot_be_run_is_reported(record: Record, context: Context, predict: Predict | None) -> None:
     with pytest.raises(Inconclusive, match="no predict step") as error:
         rebuild(replace(record, predict=predict), context)
     assert error.value.step == "record"

@@ -261,7 +261,7 @@ def test_a_revision_is_a_record(context: Context, git_repository: Callable[[str]
         load_record("git:--output=x", here)
 
 
-def test_options_are_laid_over_both_records(folder: Path, context: Context) -> None:
+def test_options_override_both_records(folder: Path, context: Context) -> None:
     record = load_record(write(folder, {"schema": 1, "deployments": {"a": {}}}), context)
     (folder / "p.yaml").write_text("model: {threshold: 0.7}\n")
     laid = lay_over(

@@ -92,7 +92,7 @@ def find_interpreter(version: str, context: Context) -> Interpreter:
 
 def _search(version: str, context: Context) -> Interpreter:
     done = run_uv(["python", "find", "--system", version], context, 60)
-    # uv wraps its messages at some width: only the joined lines can be searched and shown.
+    # A message of uv has several lines, for it quotes what a failing interpreter printed: the last one alone misleads.
     message = " ".join(done.text.split())
     absent = "No interpreter found" in message or "Invalid version request" in message
     if done.exit_code != 0 and not absent:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
+
+from repro_tui.formats.documents import parse_document
+from repro_tui.model.errors import Refused
+
+
+def parsed_file(raw: bytes | None, name: str) -> dict[str, Any]:
+    """A JSON or YAML file of a run, by the suffix of its name; empty where it is absent or cannot be parsed."""
+    try:
+        return parse_document(raw, PurePosixPath(name).suffix, name) if raw else {}
+    except Refused:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from repro_tui.formats.documents import parse_document
 from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
 from repro_tui.support.cache import walk
 from repro_tui.support.text import show
 
@@ -89,12 +88,7 @@ def _text(table: Mapping[str, object], name: str) -> str:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    """A small JSON or YAML file of the run; empty where it is absent or cannot be read."""
-    raw = _bytes(file)
-    try:
-        return parse_document(raw, file.suffix, file.name) if raw else {}
-    except Refused:
-        return {}
+    return parsed_file(_bytes(file), file.name)
 
 
 def _values(document: Mapping[str, object]) -> dict[str, Any]:

@@ -7,9 +7,7 @@ from typing import Any
 
 from repro_tui.clients.client_child import standing_folder
 from repro_tui.clients.wandb import ask_wandb, server
-from repro_tui.formats.documents import parse_document
-from repro_tui.model.errors import Refused
-from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
@@ -23,7 +21,7 @@ def read_run(path: str, context: Context) -> RunDescription:
 
 
 def _describe(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> RunDescription:
-    metadata = _metadata(files)
+    metadata = parsed_file(files.get("wandb-metadata.json"), "wandb-metadata.json")
     git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
     description = RunDescription(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
     description.config, description.summary = answer.get("config") or {}, answer.get("summary") or {}
@@ -50,14 +48,6 @@ def _artifacts(answer: dict[str, Any]) -> dict[str, ArtifactDescription]:
         md5 = item.get("algorithm") in ("", "MANIFEST_MD5", None)
         artifacts[short] = ArtifactDescription(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
     return artifacts
-
-
-def _metadata(files: dict[str, bytes]) -> dict[str, Any]:
-    raw = files.get("wandb-metadata.json")
-    try:
-        return parse_document(raw, ".json", "wandb-metadata.json") if raw else {}
-    except Refused:
-        return {}
 
 
 def _moment(text: str) -> float | None:

@@ -204,7 +204,9 @@ class _WandbReader:
     def _metrics(self) -> dict[str, float]:
         if self.run.incomplete:
             self._note_missing(
-                "expected.metrics", f"{self.run.incomplete}, so its last metrics are unknown", "audit a finished run"
+                "expected.metrics",
+                f"{self.run.incomplete}, so its last metrics are unknown",
+                "audit a finished run, or copy its folder again if its log is damaged",
             )
             return {}
         metrics = {}

@@ -70,7 +70,7 @@ def test_an_empty_environment_needs_no_network(rebuild: Rebuild) -> None:
 
 
 @pytest.mark.network
-def test_requirements_are_installed_and_the_rest_is_told(rebuild: Rebuild) -> None:
+def test_requirements_are_installed_and_the_rest_is_reported(rebuild: Rebuild) -> None:
     built, part = rebuild({"r.txt": "python-dateutil==2.9.0\n"}, requirements="r.txt")
     assert versions(built)["python-dateutil"] == "2.9.0"
     assert "six" in versions(built)
@@ -106,7 +106,7 @@ def test_both_kinds_of_lock_give_the_same_environment(rebuild: Rebuild, tmp_path
     assert from_uv_lock.inventory.python_packages == from_pylock.inventory.python_packages
 
 
-def test_a_lock_from_elsewhere_than_an_index_is_told() -> None:
+def test_a_lock_of_another_source_than_an_index_is_reported() -> None:
     lock = b'version = 1\n[[package]]\nname = "p"\nversion = "1"\nsource = {virtual = "."}\n'
     lock += b'dependencies = [{name = "x"}]\n'
     lock += b'[[package]]\nname = "x"\nversion = "1"\nsource = {git = "https://h/x"}\n'
@@ -168,7 +168,7 @@ def test_modules_are_compiled_once_and_nothing_of_them_is_executed(
     assert not marker.exists()
 
 
-def test_a_python_that_is_not_here_is_told(rebuild: Rebuild) -> None:
+def test_a_python_that_is_not_installed_is_reported(rebuild: Rebuild) -> None:
     with pytest.raises(Inconclusive, match=r"Python 3\.2 is not installed on this machine, which has 3\."):
         rebuild({"r.txt": ""}, python="3.2", requirements="r.txt")
 
@@ -216,7 +216,7 @@ def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do
     assert do in _uv_failed("the requirements cannot be resolved", output, context).do
 
 
-def test_a_file_that_is_not_committed_is_told(rebuild: Rebuild) -> None:
+def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
     with pytest.raises(Inconclusive, match="is not in the commit"):
         rebuild({"a": ""}, requirements="absent.txt")
 
@@ -309,7 +309,7 @@ def test_the_size_of_a_step(a: str, b: str, note: str) -> None:
     assert step_of(a, b) == note
 
 
-def test_a_cache_that_lost_an_environment_makes_it_anew(rebuild: Rebuild) -> None:
+def test_an_environment_that_left_the_cache_is_built_again(rebuild: Rebuild) -> None:
     built, _ = rebuild({"r.txt": "# x\n"}, requirements="r.txt")
     remove_tree(Path(built.folder))
     again, part = rebuild({"other": "y"}, requirements="r.txt")

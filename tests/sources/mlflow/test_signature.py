@@ -73,7 +73,7 @@ def test_what_a_name_calls_a_secret_stays_text_which_is_hidden() -> None:
         b"signature: {inputs: '" + b"[" * 50_000 + b"'}",
     ],
 )
-def test_a_hostile_mlmodel_tells_nothing(raw: bytes) -> None:
+def test_a_hostile_mlmodel_has_no_signature(raw: bytes) -> None:
     assert read_signature(raw) == Signature()
 
 
