@@ -45,18 +45,20 @@ _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
 COMPILE_S, COMPILE_MEMORY = 900.0, 2 << 30  # seconds; bytes for each process
 SKIPPED_TESTS = "[-]packages/(.*/)?tests?/"
+USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
+CHECK_NETWORK = "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"
 # A fragment of uv's output (in lower case) and what to do about it, the most specific first.
 REMEDIES = (
-    ("no usable wheels", "record versions that have wheels for this Python and platform, or record an image"),
-    ("building from source is disabled", "record versions that have wheels for this Python and platform, or an image"),
-    ("--no-build", "record versions that have wheels for this Python and platform, or record an image"),
+    ("no usable wheels", USE_WHEELS),
+    ("building from source is disabled", USE_WHEELS),
+    ("--no-build", USE_WHEELS),
     ("the network was disabled", "unset UV_OFFLINE, or fill uv's cache while online"),
     ("hash mismatch", "record the hashes of the intended files: the index has other files than were recorded"),
-    ("failed to fetch", "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"),
-    ("error sending request", "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"),
+    ("failed to fetch", CHECK_NETWORK),
+    ("error sending request", CHECK_NETWORK),
     (
         "not found in the package registry",
-        "correct the name of the package, or set UV_DEFAULT_INDEX to an index that has it",
+        "correct the package's name, or set UV_DEFAULT_INDEX to an index that has it",
     ),
     ("there is no version of", "correct the version, or set UV_DEFAULT_INDEX to an index that has it"),
     ("unsatisfiable", "correct the requirements, which contradict each other"),

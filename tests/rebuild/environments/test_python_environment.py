@@ -205,7 +205,7 @@ def test_a_python_that_fails_is_named_with_how_to_repair_it(
             "Because x was not found in the cache\n\nhint: Packages were unavailable because the network was disabled.",
             "UV_OFFLINE",
         ),
-        ("Because x was not found in the package registry and you require x==1", "correct the name"),
+        ("Because x was not found in the package registry and you require x==1", "correct the package's name"),
         ("cause: Failed to fetch: http://127.0.0.1:9/simple/six/", "check the network"),
         ("cause: Hash mismatch for `six==1.16.0`", "record the hashes"),
         ("Because x==1 has no usable wheels and building from source is disabled", "that have wheels"),
