@@ -1,1 +1,1 @@
-"""Record to workspace: code, environment, parameters and data, each rebuilt from the record alone."""
+"""Rebuilds a record into a workspace: code, environment, parameters and data, each from the record alone."""

@@ -1,4 +1,4 @@
-"""Rebuilds the code: a commit's files, each checked against its blob, cached by the commit's id."""
+"""Rebuilds the code: the files of a commit, each checked against its blob, and cached by the commit's id."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from repro_tui.support.text import plural, show
 
 
 def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Part | None]:
-    """The code tree of a record and how it was obtained; None twice where the record has no code.
+    """The code tree of a record, and how it was obtained.
 
-    Raises Inconclusive where the commit cannot be had, Refused for a subdirectory that leaves the tree.
+    Both are None where the record has no code. Where the code is part of an image and the commit cannot be obtained,
+    the tree is None and the part has a warning: the copy inside the image runs all the same. Otherwise raises
+    Inconclusive where the commit cannot be obtained, and Refused for a subdirectory outside the tree.
     """
     code = record.code
     if code is None:
@@ -30,14 +32,14 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
         except Inconclusive as error:
             if not code.in_image:
                 raise
-            step.warn(f"the code is of commit {code.commit[:12]}, which cannot be compared: {error}")
-            step.how = f"commit {code.commit[:12]}, as recorded; not at hand"
+            step.warn(f"the code of commit {code.commit[:12]} cannot be compared: {error}")
+            step.how = f"commit {code.commit[:12]}, as recorded; its files are not available"
             return None, step.part()
         step.key, step.matches = code.commit, "matches"
         step.how = f"commit {code.commit[:12]}: {plural(len(tree.files), 'file')}, each checked against its blob"
         if code.in_image:
             step.matches = "unknown"
-            step.how += "; what runs is the copy that was deployed"
+            step.how += "; the copy inside the image is what runs"
         _warn(code, tree, step)
     return tree, step.part()
 
@@ -67,8 +69,8 @@ def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> dic
 
 
 def _check_subdirectory(code: Code, folder: Path) -> None:
-    place = (folder / code.subdirectory).resolve()
-    if not place.is_dir() or not place.is_relative_to(folder.resolve()):
+    subfolder = (folder / code.subdirectory).resolve()
+    if not subfolder.is_dir() or not subfolder.is_relative_to(folder.resolve()):
         raise Inconclusive(
             f"the subdirectory {show(code.subdirectory, 200)} is not in commit {code.commit[:12]}",
             "correct code.subdirectory in the record",
@@ -76,18 +78,18 @@ def _check_subdirectory(code: Code, folder: Path) -> None:
 
 
 def _history(code: Code, context: Context, step: Step) -> Path:
-    """The clone, made anew where it has gone: the files are cached already, so its absence is only a warning."""
+    """The clone, created again if it was removed. A failure is only a warning, because the files are cached."""
     git_dir = clone_folder(code.repository, context)
     if not (git_dir / "HEAD").is_file():
         try:
             Repository.of(code.repository, context)
         except Inconclusive as error:
-            step.warn(f"the code is from the cache, its history is not at hand: {error.what}")
+            step.warn(f"the code is from the cache, and its history is not available: {error.what}")
     return git_dir
 
 
 def _warn(code: Code, tree: CodeTree, step: Step) -> None:
     if code.dirty:
-        step.warn("the recorded tree had uncommitted changes: they are not in the commit, and are not rebuilt")
+        step.warn("the recorded tree had uncommitted changes, which are not in the commit and are not rebuilt")
     if tree.attributes:
-        step.warn(f"a checkout would have converted files ({tree.attributes[0]}): the committed bytes are used")
+        step.warn(f"a checkout would convert files ({tree.attributes[0]}): the committed bytes are used instead")

@@ -1,4 +1,16 @@
-"""Fetches data by DVC's md5 objects, as data: the DVC program is not needed and nothing is written in its folders."""
+"""Fetches data that DVC tracks, straight from its stores. DVC is not run, and nothing is written to its folders.
+
+DVC stores every file as an object named by its md5: `files/md5/ab/cdef…` (DVC 3) or `ab/cdef…` (DVC 2). A folder is an
+object `ab/cdef….dir`, a JSON list of `{"md5": …, "relpath": …}`, one entry per file. To restore an item:
+
+1. take its md5 from the record, or else from the `.dvc` files and dvc.lock of the commit;
+2. look for the object in our cache, in DVC's local cache and then in each remote, hashing it when it arrives: a damaged
+   copy is skipped, and the next store is tried;
+3. for a folder, do the same for each entry of the listing.
+
+The trap is DVC 2: the md5 of a text file there ignores carriage returns, so it is not the md5 of the file's bytes. Such
+an object is accepted if `text_md5` matches, and a note in the cache maps the recorded md5 to the real one.
+"""
 
 from __future__ import annotations
 
@@ -24,46 +36,56 @@ LARGEST_LISTING = 256 << 20
 
 
 def fetch_dvc(item: DataItem, fetching: Fetching) -> Fetched:
-    """The file or folder of a DVC item: md5 from the record, else from the commit's DVC files. Raises Inconclusive."""
+    """The file or folder of a DVC item, by the md5 in the record, or else in the commit's DVC files.
+
+    Raises Inconclusive where the md5 is unknown, or no store has the object.
+    """
     tracked = _tracked(item, fetching)
     if tracked.legacy:
         fetching.step.warn(
-            f"data {show(item.path, 200)}: its DVC file is of DVC 2, whose md5 ignores line endings of text files"
+            f"data {show(item.path, 200)}: its DVC file was written by DVC 2, whose md5 ignores "
+            "the line endings of text files"
         )
-    found = _Objects(fetching, item)
+    objects = _Objects(fetching, item)
     if not tracked.md5.endswith(".dir"):
-        return Fetched({"": found.file(tracked)}, found.cached, tracked.md5, md5_checked=True)
-    files = found.folder(tracked)
+        return Fetched({"": objects.file(tracked)}, objects.cached, tracked.md5, md5_checked=True)
+    files = objects.folder(tracked)
     if not tracked.inside:
-        return Fetched(files, found.cached, tracked.md5, md5_checked=True)
-    return Fetched(_part(files, tracked), found.cached, tracked.md5, md5_checked=True)
+        return Fetched(files, objects.cached, tracked.md5, md5_checked=True)
+    return Fetched(_part(files, tracked), objects.cached, tracked.md5, md5_checked=True)
 
 
 def _tracked(item: DataItem, fetching: Fetching) -> Tracked:
     if item.md5:
-        found = Tracked(item.md5.lower())
+        tracked = Tracked(item.md5.lower())
     elif fetching.code is None:
-        raise Inconclusive("its source is dvc, and the record has neither its md5 nor code", "record md5, or the code")
+        raise Inconclusive(
+            "its source is dvc, but the record has neither its md5 nor code", "record its md5, or [code]"
+        )
     else:
-        found = find_tracked(Path(fetching.code.folder), str(PurePosixPath(fetching.code.subdirectory) / item.path))
-    if not _MD5.fullmatch(found.md5):
-        raise Inconclusive(f"{show(found.md5, 80)!r} is not an md5 of DVC", "record the md5 that DVC wrote")
-    return found
+        tracked = find_tracked(Path(fetching.code.folder), str(PurePosixPath(fetching.code.subdirectory) / item.path))
+    if not _MD5.fullmatch(tracked.md5):
+        raise Inconclusive(
+            f"{show(tracked.md5, 80)!r} is not an md5 as DVC writes it", "record the md5 in the .dvc file or dvc.lock"
+        )
+    return tracked
 
 
 def _part(files: dict[str, FetchedFile], tracked: Tracked) -> dict[str, FetchedFile]:
-    """The one file or folder inside a tracked folder."""
+    """The files of an item that is only part of a tracked folder."""
     if tracked.inside in files:
         return {"": files[tracked.inside]}
     prefix = tracked.inside + "/"
     below = {name.removeprefix(prefix): file for name, file in files.items() if name.startswith(prefix)}
     if not below:
-        raise Inconclusive(f"{show(tracked.inside, 200)} is not in the folder that DVC tracks", "correct its path")
+        raise Inconclusive(
+            f"{show(tracked.inside, 200)} is not in the folder that DVC tracks", "correct the path in the record"
+        )
     return below
 
 
 class _Objects:
-    """The objects of one item, from the cache, else from the first store that has them."""
+    """Fetches the objects of one item: from our cache, or else from the first store that has them undamaged."""
 
     def __init__(self, fetching: Fetching, item: DataItem) -> None:
         self.context, self.item, self.cached = fetching.context, item, True
@@ -71,12 +93,12 @@ class _Objects:
         self._stores: list[DvcStore] | None = None
 
     def file(self, tracked: Tracked) -> FetchedFile:
-        """One file, hashed against its md5."""
+        """Fetches one file, and checks its md5."""
         stored = self._known(tracked.md5, tracked.legacy) or self._fetch(tracked)
         return replace(as_file(stored), md5=tracked.md5)
 
     def folder(self, tracked: Tracked) -> dict[str, FetchedFile]:
-        """The files of a `.dir` object, which is JSON of md5 and relpath, and is named by its own md5."""
+        """Fetches the files of a `.dir` object, by relative path."""
         stored = self._known(tracked.md5.removesuffix(".dir"), False) or self._fetch(tracked)
         files = {}
         for entry in _entries(stored):
@@ -93,58 +115,67 @@ class _Objects:
         self.cached = False
         if self._stores is None:
             self._stores = stores_of(self._fetching)
-        wrong: Inconclusive | None = None
+        mismatch: Inconclusive | None = None
         for store in self._stores:
             try:
                 stored = store.fetch(tracked.md5, self.context)
                 if stored and self._check(stored, tracked, store):
                     return stored
             except Inconclusive as error:  # the next store may have what was recorded
-                wrong = wrong or error
-        if wrong:
-            raise wrong
-        none = "none: there is no local cache, and no remote that is a URL or an absolute path"
-        asked = ", ".join(store.name for store in self._stores) or none
+                mismatch = mismatch or error
+        if mismatch:
+            raise mismatch
+        no_stores = "none found: there is no local cache, and no remote that is a URL or an absolute path"
+        names = ", ".join(store.name for store in self._stores) or no_stores
         raise Inconclusive(
-            f"the DVC object {tracked.md5} is in none of its stores ({asked})",
-            "run dvc push where the data is, or dvc fetch in the repository",
+            f"no DVC store has the object {tracked.md5} (stores: {names})",
+            "run dvc push where the data is, or dvc fetch in this repository",
         )
 
     def _check(self, stored: Stored, tracked: Tracked, store: DvcStore) -> bool:
-        wanted = tracked.md5.removesuffix(".dir")
-        if stored.md5 == wanted:
+        recorded = tracked.md5.removesuffix(".dir")
+        if stored.md5 == recorded:
             return True
-        if tracked.legacy and text_md5(stored.file) == wanted:
-            self.context.cache.write_note("dvc-text", wanted, stored.md5)
+        if tracked.legacy and text_md5(stored.file) == recorded:
+            self.context.cache.write_note("dvc-text", recorded, stored.md5)
             return True
         raise Inconclusive(
-            f"what {store.name} holds is not what was recorded: recorded md5 {wanted}, fetched md5 {stored.md5}",
-            "put the recorded data back into that store (dvc push -r), or record the new hash if the change is meant",
+            f"{store.name} has other data than was recorded: recorded md5 {recorded}, fetched md5 {stored.md5}",
+            "restore the recorded data in that store (dvc push -r), or record the new hash if the change is intended",
         )
 
 
 def text_md5(file: Path) -> str:
-    """DVC 2's md5 of a text file: without the carriage returns of its line ends."""
+    """The md5 that DVC 2 computes for a text file, in which each CR LF counts as LF.
+
+    A carriage return at the end of a chunk is held back, because its line feed may begin the next chunk.
+    """
     state = hashlib.md5(usedforsecurity=False)
     with file.open("rb") as stream:
-        held = b""
+        pending = b""
         while chunk := stream.read(1 << 20):
-            chunk = held + chunk
-            held = b"\r" if chunk.endswith(b"\r") else b""
-            state.update(chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n"))
-        state.update(held)
+            chunk = pending + chunk
+            pending = b"\r" if chunk.endswith(b"\r") else b""
+            state.update(chunk[: len(chunk) - len(pending)].replace(b"\r\n", b"\n"))
+        state.update(pending)
     return state.hexdigest()
 
 
 def _entries(stored: Stored) -> list[dict[str, str]]:
     if stored.size > LARGEST_LISTING:
-        raise Inconclusive(f"the listing of a folder is larger than {LARGEST_LISTING:,} bytes")
+        raise Inconclusive(
+            f"the listing of a DVC folder is larger than {LARGEST_LISTING:,} bytes", "track smaller folders"
+        )
     try:
         listing: Any = json.loads(stored.file.read_bytes())
         entries = [{"md5": str(entry["md5"]), "relpath": str(entry["relpath"])} for entry in listing]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Inconclusive("the listing of a folder is not DVC's", "run dvc commit again") from error
-    wrong = [e for e in entries if not is_inside(e["relpath"]) or not re.fullmatch("[0-9a-f]{32}", e["md5"])]
-    if wrong or len(entries) > MOST_FILES:
-        raise Inconclusive("the listing of a folder holds a forbidden path, a bad md5, or too many files")
+        raise Inconclusive("the listing of a DVC folder is malformed", "run dvc commit and dvc push again") from error
+    invalid = [e for e in entries if not is_inside(e["relpath"]) or not re.fullmatch("[0-9a-f]{32}", e["md5"])]
+    if invalid:
+        place = show(f"{invalid[0]['relpath']} ({invalid[0]['md5']})", 200)
+        problem = f"the listing of a DVC folder has an entry with a forbidden path or an invalid md5: {place}"
+        raise Inconclusive(problem, "check who wrote to the store: DVC does not write such entries")
+    if len(entries) > MOST_FILES:
+        raise Inconclusive(f"the listing of a DVC folder has more than {MOST_FILES:,} files", "track smaller folders")
     return sorted(entries, key=lambda entry: entry["relpath"])

@@ -1,4 +1,4 @@
-"""Fetches an artifact of MLflow, `mlflow:URI`: its files are copied and hashed, never loaded."""
+"""Fetches an MLflow artifact, `mlflow:URI`: its files are copied and hashed, never loaded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from repro_tui.support.cache import remove_tree
 
 
 def fetch_mlflow(item: DataItem, fetching: Fetching) -> Fetched:
-    """The file or folder of an artifact. MLflow records no hash of it. Raises Inconclusive."""
+    """The file or folder of an artifact, of which MLflow records no hash. Raises Inconclusive."""
     context = fetching.context
     uri = item.source.removeprefix("mlflow:")
-    if at_hand := local_artifact(uri, context):
-        return keep_path(at_hand, bool(item.md5), context)
+    if local := local_artifact(uri, context):
+        return keep_path(local, bool(item.md5), context)
     folder = context.cache.temporary()
     folder.mkdir(parents=True)
     try:

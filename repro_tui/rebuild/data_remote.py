@@ -1,4 +1,10 @@
-"""Fetches data from an fsspec URL: streamed into the cache, bounded, and given up when it stalls or is cancelled."""
+"""Fetches data from any URL that fsspec reads.
+
+A file is streamed into the cache by a daemon thread, because a client library may hang in a call that nothing can
+interrupt. The calling thread waits, and stops waiting when the audit is cancelled, or when nothing has arrived for
+STALLED_S seconds; the thread is then left behind and its result is discarded. At most LARGEST bytes are read per file,
+and MOST_FILES files per folder.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +12,12 @@ import io
 import re
 import threading
 import time
-from typing import Any, BinaryIO, cast
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol, cast
 
 from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.model.record import DataItem
+from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
 from repro_tui.support.cache import Stored
 from repro_tui.support.cancel import CancelToken
@@ -22,8 +30,31 @@ LARGEST = 1 << 40
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 
 
+class FileSystem(Protocol):
+    """What is used of an fsspec file system."""
+
+    def find(self, path: str) -> list[str]:
+        """The paths of all files below a folder."""
+        ...
+
+    def isdir(self, path: str) -> bool:
+        """Whether a path is a folder."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether a path exists."""
+        ...
+
+    def open(self, path: str, mode: str) -> AbstractContextManager[BinaryIO]:
+        """A file, open for reading."""
+        ...
+
+
 def fetch_url(item: DataItem, fetching: Fetching) -> Fetched:
-    """The file or folder at a URL; not asked for again where the cache has the recorded hash."""
+    """The file or folder at a URL. An object in the cache with the recorded hash is used without a request.
+
+    Raises Inconclusive where it cannot be fetched.
+    """
     context = fetching.context
     stored = context.cache.find_object(sha256=item.sha256, md5=None if item.sha256 else item.md5)
     if stored:
@@ -34,11 +65,13 @@ def fetch_url(item: DataItem, fetching: Fetching) -> Fetched:
     return Fetched({"": as_file(fetch_object(system, path, item.source, context))}, False)
 
 
-def open_system(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it. Raises Inconclusive; a missing package is named."""
-    told = show(strip_url(url), 300)
+def open_system(url: str) -> tuple[FileSystem, str]:
+    """The fsspec file system of a URL, and the path in it. Raises Inconclusive, which names a missing package."""
+    shown = show(strip_url(url), 300)
     if not _URL.fullmatch(url) or "::" in url:
-        raise Inconclusive(f"{told} is not a URL that data is read from", "record a plain URL, without chaining")
+        raise Inconclusive(
+            f"{shown} is not a URL that data can be read from", "record a plain URL, without chaining (::)"
+        )
     import fsspec
     from fsspec.registry import known_implementations
 
@@ -47,40 +80,46 @@ def open_system(url: str) -> tuple[Any, str]:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         hint = known_implementations.get(protocol, {}).get("err", "") or str(error)
-        raise Inconclusive(f"{told}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
+        raise Inconclusive(f"{shown}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
     except Exception as error:
         raise _unreadable(url, error) from error
     return system, path
 
 
-def fetch_object(system: Any, path: str, url: str, context: Context) -> Stored:
-    """One remote file, streamed into the cache by a thread that is left behind where it hangs."""
+def fetch_object(system: FileSystem, path: str, url: str, context: Context) -> Stored:
+    """Streams one remote file into the cache. Raises Inconclusive where it cannot be fetched, and Cancelled."""
     return _Transfer(system, path, url, context).wait()
 
 
-def _folder(system: Any, path: str, url: str, context: Context) -> dict[str, Any]:
-    names = _listed(system, path, url, context)
+def _folder(system: FileSystem, path: str, url: str, context: Context) -> dict[str, FetchedFile]:
+    names = _list_files(system, path, url, context)
     files = {}
     for name in sorted(names):
         relative = name.removeprefix(path.rstrip("/") + "/")
         if relative.startswith("/") or ".." in relative.split("/"):
-            raise Inconclusive(f"{show(strip_url(url), 300)} lists the forbidden path {show(relative, 200)}")
+            raise Inconclusive(
+                f"{show(strip_url(url), 300)} lists a path outside its folder: {show(relative, 200)}",
+                "record single files",
+            )
         files[relative] = as_file(fetch_object(system, name, url, context))
     return files
 
 
-def _listed(system: Any, path: str, url: str, context: Context) -> list[str]:
+def _list_files(system: FileSystem, path: str, url: str, context: Context) -> list[str]:
     context.cancel.check()
     try:
-        names: list[str] = system.find(path)
+        names = system.find(path)
     except Exception as error:
         raise _unreadable(url, error) from error
-    if not names or len(names) > MOST_FILES:
-        raise Inconclusive(f"{show(strip_url(url), 300)} holds {len(names):,} files", "record one file, or fewer")
+    if not names:
+        raise Inconclusive(f"the folder {show(strip_url(url), 300)} is empty", "correct the URL")
+    if len(names) > MOST_FILES:
+        problem = f"the folder {show(strip_url(url), 300)} has {len(names):,} files, more than {MOST_FILES:,}"
+        raise Inconclusive(problem, "record a smaller folder, or an archive")
     return names
 
 
-def _is_folder(system: Any, path: str, url: str) -> bool:
+def _is_folder(system: FileSystem, path: str, url: str) -> bool:
     if url.startswith(("http://", "https://")):
         return False
     try:
@@ -90,19 +129,26 @@ def _is_folder(system: Any, path: str, url: str) -> bool:
 
 
 def _unreadable(url: str, error: BaseException) -> Inconclusive:
-    said = show(strip_urls(str(error)) or type(error).__name__, 300)
-    return Inconclusive(
-        f"{show(strip_url(url), 300)} cannot be fetched: {said}",
-        "check the address, the network, and that the credentials its client reads are set",
-    )
+    reason = show(strip_urls(str(error)) or type(error).__name__, 300)
+    return Inconclusive(f"{show(strip_url(url), 300)} cannot be fetched: {reason}", _remedy(error))
+
+
+def _remedy(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "correct the URL: there is no such file"
+    if isinstance(error, PermissionError):
+        return "set the credentials that its client reads, or ask for access"
+    if isinstance(error, TimeoutError):
+        return "check the network and the server, and run the audit again"
+    return "check the URL, the network, and the credentials that its client reads"
 
 
 class _Transfer:
-    """One file on its way, read by a daemon thread: a client library may hang where nothing can interrupt it."""
+    """The transfer of one file by a daemon thread; see the module for why."""
 
-    def __init__(self, system: Any, path: str, url: str, context: Context) -> None:
+    def __init__(self, system: FileSystem, path: str, url: str, context: Context) -> None:
         self.system, self.path, self.url, self.context = system, path, url, context
-        self.moved, self.stop, self.ended = time.monotonic(), CancelToken(), threading.Event()
+        self.last_arrival, self.stop, self.ended = time.monotonic(), CancelToken(), threading.Event()
         self.stored: Stored | None = None
         self.error: BaseException | None = None
 
@@ -111,7 +157,7 @@ class _Transfer:
         try:
             while not self.ended.wait(0.1):
                 self.context.cancel.check()
-                if time.monotonic() - self.moved > STALLED_S:
+                if time.monotonic() - self.last_arrival > STALLED_S:
                     raise _unreadable(self.url, TimeoutError(f"nothing arrived for {STALLED_S:.0f} s"))
         finally:
             self.stop.cancel()
@@ -126,16 +172,16 @@ class _Transfer:
         try:
             with self.system.open(self.path, "rb") as stream:
                 self.stored = self.context.cache.add_object(
-                    cast(BinaryIO, _Watched(stream, self)), self.stop, limit=LARGEST
+                    cast(BinaryIO, _WatchedStream(stream, self)), self.stop, limit=LARGEST
                 )
-        except (Exception, Cancelled) as error:  # noqa: BLE001 - told by wait
+        except (Exception, Cancelled) as error:  # noqa: BLE001 - raised by wait
             self.error = error
         finally:
             self.ended.set()
 
 
-class _Watched(io.RawIOBase):
-    """A stream that tells when bytes arrived."""
+class _WatchedStream(io.RawIOBase):
+    """A stream that notes when bytes last arrived."""
 
     def __init__(self, stream: BinaryIO, transfer: _Transfer) -> None:
         super().__init__()
@@ -143,5 +189,5 @@ class _Watched(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         chunk = self._stream.read(size)
-        self._transfer.moved = time.monotonic()
+        self._transfer.last_arrival = time.monotonic()
         return chunk

@@ -1,4 +1,4 @@
-"""Where DVC's objects lie: the repository's local cache, and the remotes of the commit's configuration."""
+"""The stores that have DVC's objects: the local cache of the repository, and the remotes that the commit configures."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ class DvcStore:
 
     @property
     def name(self) -> str:
-        """The store, safe to show."""
+        """The store's path or URL, without credentials and safe to show."""
         return show(strip_url(self.root) if "://" in self.root else self.root, 200)
 
     def fetch(self, md5: str, context: Context) -> Stored | None:
-        """The object of that md5 (with `.dir` for a folder's listing), in DVC 3's layout or DVC 2's; None if absent."""
+        """The object with this md5 (and `.dir` for a folder's listing), in the layout of DVC 3 or DVC 2.
+
+        None where the store does not have it. Raises Inconclusive where a remote cannot be reached.
+        """
         for layout in ("files/md5/", ""):
             relative = f"{layout}{md5[:2]}/{md5[2:]}"
             stored = self._remote(relative, context) if "://" in self.root else self._local(relative, context)
@@ -50,16 +53,22 @@ class DvcStore:
         try:
             present = system.exists(path)
         except Exception as error:
-            raise Inconclusive(f"the DVC remote {self.name} cannot be asked: {type(error).__name__}") from error
+            raise Inconclusive(
+                f"the DVC remote {self.name} cannot be reached: {type(error).__name__}",
+                "check the network, and the credentials that its client reads",
+            ) from error
         return fetch_object(system, path, url, context) if present else None
 
 
 def stores_of(fetching: Fetching) -> list[DvcStore]:
-    """The stores to ask, in order, by the commit's configuration with a local repository's config.local over it."""
-    root = _dvc_root(fetching)
-    if root is None:
+    """The stores to search, in order: the local cache, then the remotes with the default one first.
+
+    They are configured by `.dvc/config` of the commit; `config.local` of a local repository overrides it.
+    """
+    roots = _dvc_root(fetching)
+    if roots is None:
         return []
-    committed, local = root
+    committed, local = roots
     configuration = _configuration(
         committed / ".dvc" / "config" if committed else None, local / ".dvc" / "config.local" if local else None
     )
@@ -67,12 +76,12 @@ def stores_of(fetching: Fetching) -> list[DvcStore]:
     if local:
         cache = _option(configuration, "cache", "dir") or "cache"
         stores.append(DvcStore(str(local / ".dvc" / cache)))
-    found = (_store(_url(configuration, name), local) for name in _remotes(configuration))
-    return stores + list(dict.fromkeys(store for store in found if store))
+    remotes = (_store(_url(configuration, name), local) for name in _remotes(configuration))
+    return stores + list(dict.fromkeys(store for store in remotes if store))
 
 
 def _remotes(configuration: configparser.ConfigParser) -> list[str]:
-    """The names of the remotes, the default one first: an output may be in another, and what it has is hashed."""
+    """The names of the remotes, the default one first. All are searched: what they return is checked by its hash."""
     default = _option(configuration, "core", "remote")
     sections = (section.strip("'") for section in configuration.sections())
     others = [section[8:-1] for section in sections if section.startswith('remote "') and section.endswith('"')]
@@ -80,24 +89,24 @@ def _remotes(configuration: configparser.ConfigParser) -> list[str]:
 
 
 def _url(configuration: configparser.ConfigParser, name: str, depth: int = 4) -> str:
-    """A remote's place; `remote://NAME/PATH` is below another remote."""
+    """The URL of a remote. `remote://NAME/PATH` is resolved against the remote NAME, at most `depth` times."""
     url = _option(configuration, f'remote "{name}"', "url")
     if url.startswith("remote://") and depth:
-        other, _, path = url.removeprefix("remote://").partition("/")
-        below = _url(configuration, other, depth - 1)
-        return f"{below.rstrip('/')}/{path}" if below else ""
+        base, _, path = url.removeprefix("remote://").partition("/")
+        base_url = _url(configuration, base, depth - 1)
+        return f"{base_url.rstrip('/')}/{path}" if base_url else ""
     return url
 
 
 def _store(url: str, local: Path | None) -> DvcStore | None:
-    """A remote as a store; a relative path is below the .dvc folder of the repository on this machine."""
+    """A remote as a store; a relative path is relative to the .dvc folder of the local repository."""
     if "://" in url:
         return DvcStore(url)
     return DvcStore(str((local or Path("/")) / ".dvc" / url)) if url and (Path(url).is_absolute() or local) else None
 
 
 def _dvc_root(fetching: Fetching) -> tuple[Path | None, Path | None] | None:
-    """The DVC project's folder: in the commit's tree, and in the repository on this machine where it is local."""
+    """The folder of the DVC project, in the commit's tree and in the local repository (None where there is none)."""
     code, record = fetching.code, fetching.record
     if code is None or record.code is None:
         return (Path(record.base), Path(record.base)) if record.base else None
@@ -113,17 +122,19 @@ def _configuration(*files: Path | None) -> configparser.ConfigParser:
     configuration = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     for file in files:
         if file and file.is_file() and file.stat().st_size <= LARGEST_CONFIG:
-            # DVC indents options; configparser would take an indented line for a continuation.
+            # DVC indents options, and configparser reads an indented line as a continuation.
             lines = file.read_text("utf-8", "replace").splitlines()
             try:
                 configuration.read_string("\n".join(line.strip() for line in lines))
             except configparser.Error as error:
-                raise Inconclusive(f"{show(str(file), 200)} is not a configuration of DVC", "correct it") from error
+                raise Inconclusive(
+                    f"{show(str(file), 200)} is not a valid DVC configuration", "correct its syntax"
+                ) from error
     return configuration
 
 
 def _option(configuration: configparser.ConfigParser, section: str, option: str) -> str:
-    """An option of a section, which DVC may write in quotes: ['remote "storage"']."""
+    """An option of a section, whose name DVC may write in quotes: ['remote "storage"']."""
     for name in (section, f"'{section}'"):
         if configuration.has_option(name, option):
             return configuration.get(name, option).strip("'\"")

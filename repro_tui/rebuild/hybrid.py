@@ -1,6 +1,15 @@
-"""Hybrids: runnable workspaces whose parts are taken from A or from B, laid out as each side's own would be.
+"""Builds hybrids: runnable workspaces in which each part is taken from A or from B.
 
-Parameters are values: their place and their format belong to the code that reads them. Data that git tracks is data.
+The search for causes runs hybrids to see which part changes the predictions: A's code with B's data, for example. A
+hybrid is arranged exactly as a side of its own would be, so that only its parts affect what it computes:
+
+- parameters are values, and their file name, format and path belong to the code that reads them. B's values with A's
+  code are written in the format of A's file, at the path of A's file; if the formats agree, B's bytes are used as they
+  are;
+- a data item that git tracks counts as data, not as code: it moves with the data;
+- a mixture of two code trees (`mixed_code`) takes whole files, never parts of them.
+
+Trees, files and mixtures are cached by their content, so trying a combination again costs no copying.
 """
 
 from __future__ import annotations
@@ -13,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from repro_tui.formats.parameter_files import write
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
-from repro_tui.rebuild.parameters import dumps_typed
+from repro_tui.rebuild.parameters import dumps_typed, store_file
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
@@ -23,7 +32,11 @@ from repro_tui.support.text import show
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a hybrid is made of. `code` also says where parameters are read, `predict` what is executed."""
+    """The parts of a hybrid, each from one of the two sides.
+
+    `code` also determines where parameters are read from, and `predict` what is executed. `tree` replaces the code of
+    `code` by a mixture of both sides' files.
+    """
 
     code: Workspace
     environment: BuiltEnvironment
@@ -35,13 +48,13 @@ class Parts:
 
 
 def hybrid(parts: Parts, context: Context) -> Workspace:
-    """The workspace of these parts. Raises Inconclusive where they cannot be laid out together."""
+    """The runnable workspace of these parts. Raises Inconclusive where they do not fit into one tree."""
     code = parts.tree or parts.code.code
-    laid = None if parts.code.code_in_image else code
-    parameters = _placed(parts, context)
-    tree = compose(laid, parts.data, parameters, context)
+    composed_code = None if parts.code.code_in_image else code
+    parameters = _place_parameters(parts, context)
+    tree = compose(composed_code, parts.data, parameters, context)
     environment = replace(parts.environment, variables={**parts.environment.image_variables, **parts.variables})
-    made = Workspace(
+    workspace = Workspace(
         key="",
         name="hybrid",
         command=parts.predict.command,
@@ -56,11 +69,11 @@ def hybrid(parts: Parts, context: Context) -> Workspace:
         validation=parts.predict.validation,
         code_in_image=parts.code.code_in_image,
     )
-    return replace(made, key=content_key(made))
+    return replace(workspace, key=content_key(workspace))
 
 
 def recorded_variables(environment: BuiltEnvironment) -> dict[str, str]:
-    """The variables that the record sets over the image's own."""
+    """The variables that the record sets, in addition to or instead of the image's own."""
     own = environment.image_variables
     return {name: value for name, value in environment.variables.items() if own.get(name) != value}
 
@@ -69,47 +82,47 @@ def recorded_variables(environment: BuiltEnvironment) -> dict[str, str]:
 
 
 def place_of_parameters(workspace: Workspace) -> str:
-    """The path in the code tree at which the code reads its parameters; "" where it is only handed a file."""
+    """The path in the code tree from which the code reads its parameters; "" where it is passed a separate file."""
     built, code = workspace.parameters, workspace.code
     if built.overlay or not built.file or code is None or not Path(built.file).is_relative_to(code.folder):
         return built.overlay
     return str(PurePosixPath(Path(built.file).relative_to(code.folder)))
 
 
-def _placed(parts: Parts, context: Context) -> BuiltParameters:
-    """The values where this code reads them: the same bytes where the format is the same, else written anew."""
-    chosen, place = parts.parameters, place_of_parameters(parts.code)
-    if not place and not parts.code.parameters.file:
-        return chosen if not chosen.overlay and not chosen.values else _handed_over(chosen, context)
-    name = PurePosixPath(place or parts.code.parameters.file)
-    if chosen.file and PurePosixPath(chosen.file).suffix == name.suffix:
-        content = Path(chosen.file).read_bytes()
+def _place_parameters(parts: Parts, context: Context) -> BuiltParameters:
+    """The parameters where this code reads them: the same bytes if the format agrees, or else rewritten."""
+    parameters, path = parts.parameters, place_of_parameters(parts.code)
+    if not path and not parts.code.parameters.file:
+        return (
+            parameters if not parameters.overlay and not parameters.values else _as_separate_file(parameters, context)
+        )
+    name = PurePosixPath(path or parts.code.parameters.file)
+    if parameters.file and PurePosixPath(parameters.file).suffix == name.suffix:
+        content = Path(parameters.file).read_bytes()
     else:
-        content = write(chosen.values, name.suffix)
-    return _kept(content, name.name, chosen, place, context)
+        content = write(parameters.values, name.suffix)
+    return _store_file(content, name.name, parameters, path, context)
 
 
-def _handed_over(chosen: BuiltParameters, context: Context) -> BuiltParameters:
-    return _kept(write(chosen.values, ".json"), "params.json", chosen, "", context)
+def _as_separate_file(parameters: BuiltParameters, context: Context) -> BuiltParameters:
+    return _store_file(write(parameters.values, ".json"), "params.json", parameters, "", context)
 
 
-def _kept(content: bytes, name: str, chosen: BuiltParameters, place: str, context: Context) -> BuiltParameters:
-    key = digest_text("bytes", name, content.hex())
-
-    def build(folder: Path) -> None:
-        file = folder / name
-        file.write_bytes(content)
-        file.chmod(0o644)
-
-    folder, _ = context.cache.folder("parameters", key, build, context.cancel)
-    return BuiltParameters(chosen.values, str(folder / name), place)
+def _store_file(
+    content: bytes, name: str, parameters: BuiltParameters, overlay: str, context: Context
+) -> BuiltParameters:
+    file, _ = store_file(content, name, digest_text("bytes", name, content.hex()), context)
+    return BuiltParameters(parameters.values, str(file), overlay)
 
 
 # -- code -----------------------------------------------------------------------------------------------------------
 
 
 def mixed_code(a: CodeTree, b: CodeTree, from_b: frozenset[str], context: Context) -> CodeTree:
-    """A's tree with these files as B has them: changed, added, or gone. Links stay links."""
+    """A's tree with the files `from_b` as in B: changed, added or removed. Symbolic links are kept as links.
+
+    Raises Inconclusive where a path is a file on one side and a folder on the other.
+    """
     files = {
         name: file
         for name in sorted(a.files.keys() | b.files.keys())
@@ -126,15 +139,18 @@ def mixed_code(a: CodeTree, b: CodeTree, from_b: frozenset[str], context: Contex
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(source, target, follow_symlinks=False)
             except OSError as error:
-                told = show(name, 200)
-                raise Inconclusive(f"{told} of one side does not fit into the tree of the other: {error}") from error
+                file_name = show(name, 200)
+                raise Inconclusive(
+                    f"{file_name} of one side does not fit into the tree of the other: {error}",
+                    "compare commits in which this path is a file on both sides",
+                ) from error
 
     folder, _ = context.cache.folder("code", key, build, context.cancel)
     return CodeTree(str(folder), a.git_dir, key, a.subdirectory, files, a.attributes)
 
 
 def differing_files(a: CodeTree, b: CodeTree, without: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """The paths at which two trees differ, in their order."""
+    """The paths at which two trees differ in content or mode, sorted."""
     names = (a.files.keys() | b.files.keys()) - without
     return tuple(sorted(name for name in names if _identity(a, name) != _identity(b, name)))
 
@@ -148,5 +164,5 @@ def _identity(tree: CodeTree, name: str) -> tuple[str, str] | None:
 
 
 def same_parameters(a: BuiltParameters, b: BuiltParameters) -> bool:
-    """Whether the values are equal and of the same types."""
+    """Whether both sides' values are equal and have the same types."""
     return dumps_typed(a.values) == dumps_typed(b.values) and a.unknown == b.unknown

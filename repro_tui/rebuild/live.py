@@ -1,4 +1,4 @@
-"""Live endpoints: nothing is rebuilt, and nothing of them is known but what they answer."""
+"""Live endpoints: nothing is rebuilt, and nothing is known about them but their answers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from repro_tui.model.record import Predict, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
 
-UNKNOWN = "a live endpoint does not say what it runs"
-RECORDED = "a live endpoint is only asked: its recorded {} not rebuilt, and not taken for what it runs"
+UNKNOWN = "a live endpoint does not report what it runs"
+RECORDED = "a live endpoint is only queried: its recorded {} not rebuilt, because it may run something else"
 
 
 def live(record: Record, predict: Predict, context: Context) -> Workspace:
-    """The workspace of a live endpoint. Its key is like no other: what it serves can change between two questions."""
+    """The workspace of a live endpoint. Its key is random, because what it serves can change between two requests."""
     with context.step("environment", "a live endpoint") as step:
-        step.how = "a live endpoint: it is only asked, and what it runs in is not known"
+        step.how = "a live endpoint: it is only queried, and its environment is unknown"
         recorded = _recorded(record)
         if recorded:
             step.warn(RECORDED.format(f"{', '.join(recorded)} {'are' if len(recorded) > 1 else 'is'}"))
@@ -42,4 +42,4 @@ def _recorded(record: Record) -> list[str]:
         "parameters": bool(record.parameters.file or record.parameters.values),
         "data": bool(record.data),
     }
-    return [name for name, there in parts.items() if there]
+    return [name for name, present in parts.items() if present]

@@ -1,7 +1,8 @@
-"""Rebuilds the parameters: the file in the commit's tree, with the recorded values laid over it."""
+"""Rebuilds the parameters: the file in the commit's tree, with the recorded values applied on top."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +13,7 @@ from repro_tui.model.workspace import BuiltParameters, CodeTree, Part
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 from repro_tui.support.values import merge
 
 LIMIT = 1 << 20
@@ -21,34 +22,35 @@ LIMIT = 1 << 20
 def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltParameters, Part | None]:
     """The parameters as the code will read them, and how they were obtained (None where none were recorded).
 
-    Raises Inconclusive where the file is not in the tree or cannot be read as what its ending says.
+    Raises Inconclusive where the file is not in the tree, or cannot be parsed as the format of its suffix; Refused for
+    a path that leaves the tree.
     """
-    wanted = record.parameters
-    if wanted.file is None and not wanted.values:
+    recorded = record.parameters
+    if recorded.file is None and not recorded.values:
         return BuiltParameters({}), None
-    with context.step("parameters", show(wanted.file or "recorded values", 200)) as step:
-        if wanted.file is None:
-            built = _written(wanted.values, "params.json", "", context, step)
-            step.how = f"{_count(wanted.values)} recorded values, written to params.json"
+    with context.step("parameters", show(recorded.file or "recorded values", 200)) as step:
+        if recorded.file is None:
+            built = _write_file(recorded.values, "params.json", "", context, step)
+            step.how = f"{plural(_count(recorded.values), 'recorded value')}, written to params.json"
         elif code is None:
-            built = _inside_the_image(wanted.file, wanted.values, step)
+            built = _in_image(recorded.file, recorded.values, step)
         else:
-            built = _laid_over(wanted.file, wanted.values, code, context, step)
+            built = _with_overrides(recorded.file, recorded.values, code, context, step)
     return built, step.part()
 
 
-def _inside_the_image(file: str, values: dict[str, Any], step: Step) -> BuiltParameters:
+def _in_image(file: str, values: dict[str, Any], step: Step) -> BuiltParameters:
     if values:
         raise Inconclusive(
-            f"the parameters' file {show(file, 200)} is inside the image: values cannot be laid over it",
-            "record the code's repository, or all the values without a file",
+            f"the parameters file {show(file, 200)} is inside the image: recorded values cannot be applied to it",
+            "record the repository of the code, or all values without a file",
         )
     step.how = f"{show(file, 200)} is inside the image and was not read"
     step.warn(step.how)
     return BuiltParameters({}, unknown=step.how)
 
 
-def _laid_over(file: str, values: dict[str, Any], code: CodeTree, context: Context, step: Step) -> BuiltParameters:
+def _with_overrides(file: str, values: dict[str, Any], code: CodeTree, context: Context, step: Step) -> BuiltParameters:
     source, name = _find(file, code), PurePosixPath(file)
     original = source.read_bytes()
     recorded = parse(original, name.suffix, show(file, 200))
@@ -59,8 +61,8 @@ def _laid_over(file: str, values: dict[str, Any], code: CodeTree, context: Conte
         step.how = f"{show(file, 200)} at commit {code.commit[:12]}, unchanged"
         return BuiltParameters(merged, str(source))
     overlay = str(PurePosixPath(code.subdirectory) / name)
-    step.how = f"{show(file, 200)} with {_count(values)} recorded values laid over it (its comments are not kept)"
-    return _written(merged, name.name, overlay, context, step)
+    step.how = f"{show(file, 200)} with {plural(_count(values), 'recorded value')} applied (its comments are lost)"
+    return _write_file(merged, name.name, overlay, context, step)
 
 
 def _find(file: str, code: CodeTree) -> Path:
@@ -68,39 +70,49 @@ def _find(file: str, code: CodeTree) -> Path:
         raise Refused(f"parameters.file {show(file, 200)!r} leaves the code tree")
     if PurePosixPath(file).suffix not in FORMATS:
         raise Inconclusive(
-            f"the parameters' file {show(file, 200)} is neither YAML, JSON nor TOML", "record a file of these formats"
+            f"the parameters file {show(file, 200)} is neither YAML, JSON nor TOML",
+            "record a file in one of these formats",
         )
     try:
-        place = resolve_inside(Path(code.folder), str(PurePosixPath(code.subdirectory) / file))
+        path = resolve_inside(Path(code.folder), str(PurePosixPath(code.subdirectory) / file))
     except ValueError as error:
-        raise Inconclusive(f"parameters.file: {show(str(error), 200)}", "record a file of the code tree") from error
-    if not place.is_file():
+        raise Inconclusive(f"parameters.file: {show(str(error), 200)}", "record a file in the code tree") from error
+    if not path.is_file():
         raise Inconclusive(
-            f"the parameters' file {show(file, 200)} is not in commit {code.commit[:12]}",
+            f"the parameters file {show(file, 200)} is not in commit {code.commit[:12]}",
             "correct parameters.file, or record the commit that has it",
         )
-    if place.stat().st_size > LIMIT:
-        raise Inconclusive(f"the parameters' file {show(file, 200)} is larger than {LIMIT:,} bytes")
-    return place
+    if path.stat().st_size > LIMIT:
+        raise Inconclusive(
+            f"the parameters file {show(file, 200)} is larger than {LIMIT:,} bytes",
+            "record a smaller file, or its values without a file",
+        )
+    return path
 
 
-def _written(values: dict[str, Any], name: str, overlay: str, context: Context, step: Step) -> BuiltParameters:
-    """The values in a file of that name, cached by its content."""
+def _write_file(values: dict[str, Any], name: str, overlay: str, context: Context, step: Step) -> BuiltParameters:
+    """Writes the values to a file of this name, cached by its content."""
     content = write(values, PurePosixPath(name).suffix)
     key = digest_text(name, content.decode("utf-8"))
+    file, step.cached = store_file(content, name, key, context)
+    step.key, step.matches = key, "matches"
+    return BuiltParameters(values, str(file), overlay)
+
+
+def store_file(content: bytes, name: str, key: str, context: Context) -> tuple[Path, bool]:
+    """Writes a parameters file to the cache; returns it, and whether it was there. `key` is a digest of its content."""
 
     def build(folder: Path) -> None:
         file = folder / name
         file.write_bytes(content)
         file.chmod(0o644)
 
-    folder, step.cached = context.cache.folder("parameters", key, build, context.cancel)
-    step.key, step.matches = key, "matches"
-    return BuiltParameters(values, str(folder / name), overlay)
+    folder, cached = context.cache.folder("parameters", key, build, context.cancel)
+    return folder / name, cached
 
 
-def dumps_typed(value: Any) -> str:
-    """A text that two values share only where they are equal and of the same types."""
+def dumps_typed(value: object) -> str:
+    """A text that is the same for two values only if they are equal and have the same types (1 and 1.0 differ)."""
     if isinstance(value, dict):
         inner = sorted(f"{dumps_typed(key)}:{dumps_typed(item)}" for key, item in value.items())
         return "{" + ",".join(inner) + "}"
@@ -109,5 +121,5 @@ def dumps_typed(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
-def _count(values: dict[str, Any]) -> int:
+def _count(values: Mapping[str, object]) -> int:
     return sum(_count(value) if isinstance(value, dict) else 1 for value in values.values())

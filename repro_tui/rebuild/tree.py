@@ -1,4 +1,4 @@
-"""Composes one folder as the code expects it: the commit's files, the data and the parameters laid out in it."""
+"""Composes the folder that the code runs in: the commit's files, with the data and the parameters placed in it."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from repro_tui.support.text import show
 def compose(
     code: CodeTree | None, data: tuple[FetchedData, ...], parameters: BuiltParameters, context: Context
 ) -> Path | None:
-    """The composed folder, in the cache; None where there is nothing to lay out.
+    """The composed folder, in the cache; None where there is nothing to place in it.
 
-    Files are hard links to the cache's own (the sandbox mounts the tree read-only), or copies where the settings ask
-    for no isolation. Every file is readable by all, every folder can be entered by all.
+    Files are hard links into the cache, which is safe because the sandbox mounts the tree read-only; without isolation
+    they are copies. Everyone can read every file and enter every folder, because the run may have another user. Raises
+    Inconclusive where data does not fit into the tree.
     """
     overlays = list(_overlays(code, data, parameters))
     if code is None and not overlays:
         return None
-    copied = context.settings.isolation == "none"
+    copy = context.settings.isolation == "none"
     placed = [part for name, source in overlays for part in (name, source.name, _identity(source))]
-    key = digest_text("copy" if copied else "link", code.commit if code else "", *placed)
+    key = digest_text("copy" if copy else "link", code.commit if code else "", *placed)
 
     def build(folder: Path) -> None:
         if code:
-            _lay_code(Path(code.folder), folder, copied, context)
-        before: dict[Path, os.stat_result] = {}
+            _copy_code(Path(code.folder), folder, copy, context)
+        status: dict[Path, os.stat_result] = {}
         for name, source in overlays:
             context.cancel.check()
-            before.setdefault(source, source.stat())
-            _place(source, folder, name, copied)
-        context.cache.hashes.linked(before.items())
-        _open(folder)
+            status.setdefault(source, source.stat())
+            _place(source, folder, name, copy)
+        context.cache.hashes.linked(status.items())
+        _make_enterable(folder)
 
     return context.cache.folder("tree", key, build, context.cancel)[0]
 
@@ -57,11 +58,11 @@ def _overlays(
 
 
 def _identity(source: Path) -> str:
-    """An object of the cache lies at its own digest, and a parameter file in a folder of that name."""
+    """The end of a path in the cache, which contains the digest of the content: an object's own, or its folder's."""
     return "/".join(source.parts[-3:])
 
 
-def _lay_code(code: Path, folder: Path, copied: bool, context: Context) -> None:
+def _copy_code(code: Path, folder: Path, copy: bool, context: Context) -> None:
     for name, entry in walk(code):
         context.cancel.check()
         target = folder / name
@@ -69,37 +70,39 @@ def _lay_code(code: Path, folder: Path, copied: bool, context: Context) -> None:
         if entry.is_symlink():
             target.symlink_to(os.readlink(entry.path))  # noqa: PTH115
         else:
-            _put(Path(entry.path), target, copied)
+            _link_or_copy(Path(entry.path), target, copy)
 
 
-def _place(source: Path, folder: Path, name: str, copied: bool) -> None:
-    """Puts a file at its place, over what the commit has there; never outside of the folder through a link."""
+def _place(source: Path, folder: Path, name: str, copy: bool) -> None:
+    """Places a file, replacing what the commit has there; never outside the folder by way of a link."""
     target = folder / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Inconclusive(
-            f"{show(name, 200)} cannot be laid out: a file of the commit is in its way", "correct its path"
+            f"{show(name, 200)} cannot be placed: a file of the commit is in the way", "correct data.path in the record"
         ) from error
     if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise Inconclusive(f"{show(name, 200)} leaves the code tree through a link", "correct its path")
+        raise Inconclusive(f"{show(name, 200)} leaves the code tree through a link", "correct data.path in the record")
     if target.is_dir() and not target.is_symlink():
-        raise Inconclusive(f"{show(name, 200)} is a folder in the commit, and a file in the record", "correct its path")
+        raise Inconclusive(
+            f"{show(name, 200)} is a folder in the commit, but a file in the record", "correct data.path in the record"
+        )
     target.unlink(missing_ok=True)
-    _put(source, target, copied)
+    _link_or_copy(source, target, copy)
 
 
-def _put(source: Path, target: Path, copied: bool) -> None:
-    if not copied:
+def _link_or_copy(source: Path, target: Path, copy: bool) -> None:
+    if not copy:
         try:
             os.link(source, target, follow_symlinks=False)
         except OSError:  # another file system, or too many links
-            copied = True
-    if copied:
+            copy = True
+    if copy:
         shutil.copyfile(source, target)
         target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
-def _open(folder: Path) -> None:
-    for place, _, _ in os.walk(folder):
-        Path(place).chmod(0o755)
+def _make_enterable(folder: Path) -> None:
+    for subfolder, _, _ in os.walk(folder):
+        Path(subfolder).chmod(0o755)

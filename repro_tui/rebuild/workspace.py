@@ -25,28 +25,32 @@ STEPS = ("code", "environment", "data", "parameters")
 
 
 def rebuild(record: Record, context: Context) -> Workspace:
-    """The workspace of a record.
+    """Rebuilds a record into a runnable workspace.
 
-    Raises Inconclusive with the step (`step`: "code", "environment", "data", "parameters" or "workspace"; several
-    are joined by a comma) and with the parts that were finished (`parts`); Refused and Cancelled as they come.
+    A live endpoint is not rebuilt: its workspace only has the predict step. Where the code is inside an image, the
+    commit is fetched for comparison and not placed in the tree.
+
+    Raises Inconclusive whose `step` names the failed step ("record", "code", "environment", "data", "parameters" or
+    "workspace"; several are joined by ", "), and whose `parts` are the parts that were finished. Refused and Cancelled
+    are passed on.
     """
     if record.predict is None or not (record.predict.command or record.predict.protocol):
-        raise _no_command(record)
+        raise _no_predict_step(record)
     if record.predict.url:
         return live(record, record.predict, context)
     in_image = record.code is not None and record.code.in_image
-    work = _Work(context)
-    code = work.one("code", lambda: rebuild_code(record, context))
-    work.raise_errors()
-    laid = None if in_image else code
-    environment, data, parameters = work.at_once(
+    steps = _Steps(context)
+    code = steps.run("code", lambda: rebuild_code(record, context))
+    steps.raise_errors()
+    composed_code = None if in_image else code
+    environment, data, parameters = steps.run_together(
         ("environment", lambda: _environment(record, code, context)),
-        ("data", lambda: rebuild_data(record, laid, context)),
-        ("parameters", lambda: rebuild_parameters(record, laid, context)),
+        ("data", lambda: rebuild_data(record, composed_code, context)),
+        ("parameters", lambda: rebuild_parameters(record, composed_code, context)),
     )
-    work.raise_errors()
-    tree = work.one("workspace", lambda: (compose(laid, data, parameters, context), None))
-    work.raise_errors()
+    steps.raise_errors()
+    tree = steps.run("workspace", lambda: (compose(composed_code, data, parameters, context), None))
+    steps.raise_errors()
     workspace = Workspace(
         key="",
         name=record.name,
@@ -62,17 +66,17 @@ def rebuild(record: Record, context: Context) -> Workspace:
         validation=record.validation,
         code_in_image=in_image,
         code_commit=record.code.commit if record.code else "",
-        code_unknown="; ".join(work.parts["code"].warnings) if in_image and code is None else "",
+        code_unknown="; ".join(steps.parts["code"].warnings) if in_image and code is None else "",
         code_dirty=bool(record.code and record.code.dirty),
-        parts=work.finished(),
+        parts=steps.finished(),
     )
     return replace(workspace, key=content_key(workspace))
 
 
-def _no_command(record: Record) -> Inconclusive:
+def _no_predict_step(record: Record) -> Inconclusive:
     error = Inconclusive(
         f"the record of {record.name} has no predict step",
-        "record predict.command, or give it with --predict; of a server, say which with --protocol",
+        "record predict.command or pass --predict COMMAND; for a server, pass --protocol",
     )
     error.step = "record"
     return error
@@ -94,13 +98,20 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
         return rebuild_sif(record, context)
     with context.step("environment", kind):
         raise Inconclusive(
-            "the record says nothing of the environment",
+            "the record does not name an environment",
             "record one of environment.image, dockerfile, lock, requirements or sif",
         )
 
 
+def _storage_remedy(error: OSError, context: Context) -> str:
+    root = show(str(context.cache.root), 200)
+    if isinstance(error, PermissionError):
+        return f"check the permissions of the cache folder {root}"
+    return f"check the free space and the file-size limits where the cache is, {root}"
+
+
 def content_key(workspace: Workspace) -> str:
-    """The content hash of everything that can change the output."""
+    """The hash of everything in a workspace that can change its output: two equal keys need only one run."""
     code, environment, parameters = workspace.code, workspace.environment, workspace.parameters
     return digest_text(
         code.commit if code else "",
@@ -118,40 +129,40 @@ def content_key(workspace: Workspace) -> str:
 
 
 @dataclass(slots=True)
-class _Work:
-    """The steps of one rebuild: what they yielded, what was finished, what was lost."""
+class _Steps:
+    """Runs the steps of one rebuild, and collects the finished parts and the errors by step."""
 
     context: Context
     parts: dict[str, Part] = field(default_factory=dict)
     errors: dict[str, Inconclusive] = field(default_factory=dict)
 
-    def one(self, step: str, work: Callable[[], tuple[Any, Part | None]]) -> Any:
-        """One step's value; None where it was lost."""
+    def run(self, step: str, work: Callable[[], tuple[Any, Part | None]]) -> Any:
+        """Runs one step and returns its value; None where it failed."""
         try:
             value, part = work()
         except Inconclusive as error:
             self.errors[step] = error
             return None
         except OSError as error:
-            what = f"the {step} could not be written or read: {show(str(error), 300)}"
-            self.errors[step] = Inconclusive(what, "see to the space and the permissions of the cache's folder")
+            message = f"the {step} could not be written or read: {show(str(error), 300)}"
+            self.errors[step] = Inconclusive(message, _storage_remedy(error, self.context))
             return None
         if part:
             self.parts[step] = part
         return value
 
-    def at_once(self, *steps: tuple[str, Callable[[], tuple[Any, Part | None]]]) -> list[Any]:
-        """Several steps at the same time; all of them end before an error goes on up."""
+    def run_together(self, *steps: tuple[str, Callable[[], tuple[Any, Part | None]]]) -> list[Any]:
+        """Runs several steps in parallel; all of them have ended before an exception propagates."""
         with ThreadPoolExecutor(len(steps), thread_name_prefix="rebuild") as pool:
-            futures = [pool.submit(self.one, step, work) for step, work in steps]
+            futures = [pool.submit(self.run, step, work) for step, work in steps]
         return [future.result() for future in futures]
 
     def finished(self) -> tuple[Part, ...]:
-        """The parts that were finished, in their order."""
+        """The finished parts, in the order of the steps."""
         return tuple(self.parts[step] for step in STEPS if step in self.parts)
 
     def raise_errors(self) -> None:
-        """Raises what was lost so far as one error."""
+        """Raises the errors so far as one Inconclusive."""
         if not self.errors:
             return
         lost = {step: self.errors[step] for step in (*STEPS, "workspace") if step in self.errors}

@@ -1,1 +1,1 @@
-"""Reference to record: one file a source, behind one small protocol."""
+"""Reads references into records. One file (or folder) per source, all behind the protocol in `base.py`."""

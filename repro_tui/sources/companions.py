@@ -1,4 +1,4 @@
-"""The files that a record names, from where its source keeps them to beside the record that is written."""
+"""Copies the files that a record names into a folder next to the record file that is being written."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from repro_tui.support.text import show
 
 @dataclass(slots=True)
 class Companions:
-    """Gives every named file a path below the folder of the record that is written.
+    """Assigns each named file a path below `folder`, the folder of the record file that is being written.
 
-    What lies there already, outside of the cache, keeps its place; all else is copied to `name` ("prod.files"), or is
-    missing where nothing can be written beside the record (`name` is empty).
+    A file that is already in that folder (and not in the cache) is named where it is. Any other file is copied to the
+    subfolder `name` ("prod.files"); if `name` is empty, nothing can be copied and the file is reported as missing.
+    `copies` maps each target, relative to `folder`, to the file that `write` will copy there.
     """
 
     folder: Path
@@ -31,14 +32,14 @@ class Companions:
     copies: dict[str, Path] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
 
-    def place(self, place: str, path: Path) -> str | None:
-        """The file's path in the written record; None where it cannot be named there."""
+    def locate(self, field: str, path: Path) -> str | None:
+        """The path by which the written record can name a file; None where it cannot, which is recorded as missing."""
         real = path.resolve()
         if real.is_relative_to(self.folder) and not real.is_relative_to(self.cache.resolve()):
             return str(real.relative_to(self.folder))
         if not self.name:
             self.missing.append(
-                Missing(place, f"{real.name} is outside of this folder", "name a file with -o: it is then copied")
+                Missing(field, f"{real.name} is outside the current folder", "pass -o FILE: it is then copied")
             )
             return None
         known = next((target for target, source in self.copies.items() if source == real), None)
@@ -47,32 +48,32 @@ class Companions:
         return target
 
     def _free(self, name: str) -> str:
-        stem, dot, ending = name.partition(".")
-        found, number = f"{self.name}/{name}", 2
-        while found in self.copies:
-            found, number = f"{self.name}/{stem}-{number}{dot}{ending}", number + 1
-        return found
+        stem, dot, suffix = name.partition(".")
+        target, number = f"{self.name}/{name}", 2
+        while target in self.copies:
+            target, number = f"{self.name}/{stem}-{number}{dot}{suffix}", number + 1
+        return target
 
     def write(self) -> None:
-        """Copies the files, into a folder that is there whole or not at all."""
+        """Copies the files. The folder is replaced as a whole: a failure leaves the previous one in place."""
         if not self.copies:
             return
-        target, fresh = self.folder / self.name, self.folder / f".{self.name}.{os.getpid()}.tmp"
-        old = self.folder / f".{self.name}.{os.getpid()}.old"
+        target, staging = self.folder / self.name, self.folder / f".{self.name}.{os.getpid()}.tmp"
+        previous = self.folder / f".{self.name}.{os.getpid()}.old"
         try:
-            fresh.mkdir(mode=0o755)
+            staging.mkdir(mode=0o755)
             for relative, source in self.copies.items():
-                _copy(source, fresh / Path(relative).name)
+                _copy(source, staging / Path(relative).name)
             if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
+                target.rename(previous)
+            staging.rename(target)
+            shutil.rmtree(previous, ignore_errors=True)
         except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
+            if previous.exists() and not target.exists():
+                previous.rename(target)
             raise
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -81,19 +82,21 @@ def _copy(source: Path, target: Path) -> None:
         return
     for path in source.rglob("*"):
         if path.is_symlink():
-            raise Refused(f"{show(str(path), 300)} is a link: a folder with links is not copied beside the record")
+            raise Refused(
+                f"{show(str(path), 300)} is a symbolic link, which cannot be copied: replace it with the file itself"
+            )
     shutil.copytree(source, target, copy_function=shutil.copyfile)
 
 
 def relocated(record: Record, companions: Companions) -> Record:
-    """The record with every path as it stands in the record that is written."""
+    """The record with every path relative to the folder of the record file that is being written."""
     validation, expected = record.validation, record.expected
     if validation.inputs:
-        found = companions.place("validation.inputs", Path(validation.inputs))
-        validation = replace(validation, inputs=found, sha256=validation.sha256 if found else None)
+        relative = companions.locate("validation.inputs", Path(validation.inputs))
+        validation = replace(validation, inputs=relative, sha256=validation.sha256 if relative else None)
     if expected.predictions:
-        found = companions.place("expected.predictions", Path(expected.predictions))
-        expected = replace(expected, predictions=found)
+        relative = companions.locate("expected.predictions", Path(expected.predictions))
+        expected = replace(expected, predictions=relative)
     record = _measured(record, companions)
     data = [_data(number, item, record, companions) for number, item in enumerate(record.data)]
     return replace(
@@ -107,16 +110,16 @@ def relocated(record: Record, companions: Companions) -> Record:
 
 
 def _measured(record: Record, companions: Companions) -> Record:
-    """With the hashes of what is deployed from this machine and has none recorded, as it is now."""
+    """The record with the current sha256 of each local data item that has no recorded hash."""
     unhashed = {item.field for item in record.missing}
-    data, given = list(record.data), dict(record.provenance)
+    data, provenance = list(record.data), dict(record.provenance)
     for number, item in enumerate(record.data):
-        field, path = f"data.{number}.sha256", _on_this_machine(item.source)
-        if field in unhashed and path is not None and companions.name:
+        hash_field, path = f"data.{number}.sha256", _on_this_machine(item.source)
+        if hash_field in unhashed and path is not None and companions.name:
             data[number] = replace(item, sha256=_digest(path))
-            given[field] = f"{path} as it was when this record was written"
-    missing = tuple(item for item in record.missing if given.get(item.field) == record.provenance.get(item.field))
-    return replace(record, data=tuple(data), provenance=given, missing=missing)
+            provenance[hash_field] = f"the file {path}, hashed when this record was written"
+    missing = tuple(item for item in record.missing if provenance.get(item.field) == record.provenance.get(item.field))
+    return replace(record, data=tuple(data), provenance=provenance, missing=missing)
 
 
 def _on_this_machine(source: str) -> Path | None:
@@ -136,11 +139,11 @@ def _environment(record: Record, companions: Companions) -> Environment:
     for name in ("lock", "requirements"):
         value = getattr(environment, name)
         if value and value.startswith("file:"):
-            place = f"environment.{name}"
-            found = companions.place(place, _below(record, place, value.removeprefix("file:")))
-            changes[name] = f"file:{found}" if found else None
+            field = f"environment.{name}"
+            relative = companions.locate(field, _below(record, field, value.removeprefix("file:")))
+            changes[name] = f"file:{relative}" if relative else None
     if environment.sif:
-        changes["sif"] = companions.place("environment.sif", _below(record, "environment.sif", environment.sif))
+        changes["sif"] = companions.locate("environment.sif", _below(record, "environment.sif", environment.sif))
     return replace(environment, **changes)
 
 
@@ -150,34 +153,34 @@ def _data(number: int, item: DataItem, record: Record, companions: Companions) -
         return replace(item, source=f"wandb:{_run_folder(rest, companions.folder)}")
     if item.source != "file" and scheme not in ("file", "local"):
         return item
-    place = f"data.{number}.source"
+    field = f"data.{number}.source"
     if item.source.startswith("file:///") and not (companions.name and _on_this_machine(item.source)):
-        return item  # never left out: the image's own would take its place
+        return item  # dropping it would silently run with the copy inside the image
     rest = rest.removeprefix("//")
-    path = Path(rest) if rest.startswith("/") else _below(record, place, rest or item.path)
-    found = companions.place(place, path)
-    if found is None:
+    path = Path(rest) if rest.startswith("/") else _below(record, field, rest or item.path)
+    relative = companions.locate(field, path)
+    if relative is None:
         return None
-    return replace(item, source="file" if found == item.path else f"file:{found}")
+    return replace(item, source="file" if relative == item.path else f"file:{relative}")
 
 
-def _run_folder(place: str, folder: Path) -> str:
-    """An offline run's folder below the record by a relative path, so that both can be moved together."""
-    run, mark, name = place.rpartition("#")
+def _run_folder(location: str, folder: Path) -> str:
+    """The folder of an offline run, as a relative path if it is below the record: both can then be moved together."""
+    run, mark, name = location.rpartition("#")
     if not mark or not Path(run).resolve().is_relative_to(folder):
-        return place
+        return location
     return f"{Path(run).resolve().relative_to(folder)}#{name}"
 
 
-def _below(record: Record, place: str, relative: str) -> Path:
+def _below(record: Record, field: str, relative: str) -> Path:
     try:
         return resolve_inside(Path(record.base), relative)
     except ValueError as error:
-        raise Refused(f"{place}: {error}") from error
+        raise Refused(f"{field}: {error}") from error
 
 
 def _repository(location: str, folder: Path) -> str:
-    """A repository around or below the record by a relative path, so that both can be moved together."""
+    """A repository as a relative path if it contains, or is below, the record: both can then be moved together."""
     if grammar.is_remote(location):
         return location
     path = Path(location).resolve()

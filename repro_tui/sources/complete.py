@@ -1,4 +1,7 @@
-"""What can be typed for a reference: deployments, record files, revisions. Nothing is executed, nothing fetched."""
+"""Completes a reference while it is typed: deployments, record files and revisions.
+
+Only files are read: nothing is executed and nothing is fetched.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,18 @@ LARGEST_FILE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A reference that can be taken, and what it is."""
+    """A reference that can be chosen, and a short description of it."""
 
     reference: str
     told: str
 
 
 def completions(typed: str, here: Path) -> list[Completion]:
-    """The references that contain what was typed, those that begin with it first."""
-    found = {item.reference: item for item in _all(typed, here)}
-    wanted = typed.lower()
-    fitting = [item for item in found.values() if wanted in item.reference.lower()]
-    return sorted(fitting, key=lambda item: not item.reference.lower().startswith(wanted))[:MOST]
+    """The references that contain what was typed (ignoring case); those that begin with it come first."""
+    candidates = {item.reference: item for item in _all(typed, here)}
+    text = typed.lower()
+    matches = [item for item in candidates.values() if text in item.reference.lower()]
+    return sorted(matches, key=lambda item: not item.reference.lower().startswith(text))[:MOST]
 
 
 def _all(typed: str, here: Path) -> Iterator[Completion]:
@@ -40,7 +43,7 @@ def _all(typed: str, here: Path) -> Iterator[Completion]:
 
 
 def _files(typed: str, here: Path) -> Iterator[Completion]:
-    """Record files beside what was typed, each with its deployments, and the folders to go on into."""
+    """The deployments of the record files in the folder typed so far, and its subfolders."""
     folder_text = typed.rpartition("/")[0] + "/" if "/" in typed else ""
     folder = here / Path(folder_text).expanduser()
     nearest = nearest_file(here)
@@ -52,24 +55,27 @@ def _files(typed: str, here: Path) -> Iterator[Completion]:
         if path.is_dir() and typed:
             yield Completion(f"{folder_text}{path.name}/", "folder")
         elif path.suffix in ENDINGS and path != nearest and path.is_file() and path.stat().st_size <= LARGEST_FILE:
-            for name, told in _deployments(path):
-                yield Completion(f"{folder_text}{path.name}#{name}", told or "record file")
+            for name, description in _deployments(path):
+                yield Completion(f"{folder_text}{path.name}#{name}", description or "record file")
 
 
 def _deployments(path: Path) -> list[tuple[str, str]]:
     try:
-        return [(found.name, found.description) for found in deployments_of(path)]
+        return [(deployment.name, deployment.description) for deployment in deployments_of(path)]
     except Refused:
         return []
 
 
 def revisions(here: Path) -> Iterator[tuple[str, str]]:
-    """Branches and tags of the repository around `here`, read from its files: no git runs, so no hook can."""
+    """The branches and tags of the repository that contains `here`, each with its type.
+
+    They are read from the repository's files: git is not started, so no hook or filter of the repository can run.
+    """
     git = _git_folder(here)
     if git is None:
         return
     seen: set[str] = set()
-    for kind, word in (("heads", "branch"), ("tags", "tag")):
+    for kind, label in (("heads", "branch"), ("tags", "tag")):
         root = git / "refs" / kind
         loose = (
             (str(path.relative_to(root)) for path in sorted(root.rglob("*")) if path.is_file()) if root.is_dir() else ()
@@ -77,23 +83,23 @@ def revisions(here: Path) -> Iterator[tuple[str, str]]:
         for name in islice((*loose, *_packed(git, kind)), MOST):
             if name not in seen:
                 seen.add(name)
-                yield name, word
+                yield name, label
 
 
 def _packed(git: Path, kind: str) -> list[str]:
     prefix = f"refs/{kind}/"
     lines = (line.split(" ", 1) for line in read_text(git / "packed-refs").splitlines())
-    return [words[1].removeprefix(prefix) for words in lines if len(words) == 2 and words[1].startswith(prefix)]
+    return [fields[1].removeprefix(prefix) for fields in lines if len(fields) == 2 and fields[1].startswith(prefix)]
 
 
 def _git_folder(here: Path) -> Path | None:
-    """The folder that holds the refs: of a worktree, the repository's own."""
+    """The folder that holds the refs; for a linked worktree, that of the main repository."""
     for folder in (here.absolute(), *here.absolute().parents):
         git = folder / ".git"
         if git.is_dir():
             return git
         if git.is_file():
-            place = folder / read_text(git).partition("gitdir:")[2].strip()
-            common = read_text(place / "commondir").strip()
-            return (place / common).resolve() if common else place
+            git_dir = folder / read_text(git).partition("gitdir:")[2].strip()
+            common = read_text(git_dir / "commondir").strip()
+            return (git_dir / common).resolve() if common else git_dir
     return None

@@ -1,6 +1,6 @@
 """`dvc:REV`: the record at a revision or experiment of the current repository, with the data that DVC tracks there.
 
-Where the revision has no repro.toml, `dvc:REV#STAGE` reads a stage of its dvc.lock (dvc_stage.py).
+If the revision has no repro.toml, `dvc:REV#STAGE` reads a stage of its dvc.lock instead (dvc_stage.py).
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from repro_tui.support.text import show
 
 
 class DvcRevision:
-    """Reads a revision's record, and its data from DVC's own files; DVC is not run, and need not be installed."""
+    """Reads the record at a revision, and its data from DVC's own files. DVC is not run and need not be installed."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of `dvc:REV`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment. Raises Refused."""
-        revision, _, name = reference.removeprefix("dvc:").partition("#")
-        found = revision_of(reference, revision, context, experiments=True)
+        """Returns the record of `dvc:REV`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment.
+
+        Raises Refused.
+        """
+        revision_name, _, name = reference.removeprefix("dvc:").partition("#")
+        revision = revision_of(reference, revision_name, context, experiments=True)
         try:
-            if (found.tree / FILE_NAME).is_file():
-                record = record_at(reference, name, found, context)
-                return _with_data(replace(record, name=show(reference.removeprefix("dvc:"), 80)), found)
-            return StageReader(reference, found, *_stage(reference, name, found)).record()
+            if (revision.tree / FILE_NAME).is_file():
+                record = record_at(reference, name, revision, context)
+                return _with_data(replace(record, name=show(reference.removeprefix("dvc:"), 80)), revision)
+            return StageReader(reference, revision, *_stage(reference, name, revision)).record()
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 
@@ -38,26 +41,32 @@ class DvcRevision:
 # -- a record with DVC's data -------------------------------------------------------------------------------------
 
 
-def _with_data(record: Record, found: Revision) -> Record:
-    """The record with every item that DVC tracks at that revision; those that it names itself keep their place."""
+def _with_data(record: Record, revision: Revision) -> Record:
+    """The record with the hashes that DVC recorded at that revision.
+
+    Items of the source `dvc` get the md5 of DVC's files. A record that names no data gets everything that DVC tracks
+    below the project's folder.
+    """
     subdirectory = record.code.subdirectory if record.code else "."
     provenance = dict(record.provenance)
     items: list[DataItem] = []
     warnings = list(record.warnings)
     for item in record.data:
-        tracked = _tracked(found.tree, str(PurePosixPath(subdirectory) / item.path)) if item.source == "dvc" else None
+        tracked = (
+            _tracked(revision.tree, str(PurePosixPath(subdirectory) / item.path)) if item.source == "dvc" else None
+        )
         if tracked is not None:
-            warnings += _overruled(item, tracked)
-            provenance[f"data.{len(items)}.md5"] = f"DVC's files at {found.commit}"
+            warnings += _override_warnings(item, tracked)
+            provenance[f"data.{len(items)}.md5"] = f"DVC's files at {revision.commit}"
             item = replace(item, sha256=None, md5=tracked.md5 if not (tracked.inside or tracked.legacy) else None)
         items.append(item)
     if not items:
-        items = list(_everything(found, subdirectory))
-        provenance |= {f"data.{n}": f"DVC's files at {found.commit}" for n in range(len(items))}
+        items = list(_all_data(revision, subdirectory))
+        provenance |= {f"data.{n}": f"DVC's files at {revision.commit}" for n in range(len(items))}
     parameters = record.parameters
-    if not parameters.file and (file := parameters_file(found.tree / subdirectory)):
+    if not parameters.file and (file := parameters_file(revision.tree / subdirectory)):
         parameters = replace(parameters, file=file)
-        provenance["parameters.file"] = f"{file} at {found.commit}"
+        provenance["parameters.file"] = f"{file} at {revision.commit}"
     return replace(
         record,
         data=tuple(items),
@@ -67,12 +76,12 @@ def _with_data(record: Record, found: Revision) -> Record:
     )
 
 
-def _overruled(item: DataItem, tracked: Tracked) -> list[str]:
-    """What the record says of an item otherwise than DVC's files, which are taken."""
-    told = show(item.path, 200)
+def _override_warnings(item: DataItem, tracked: Tracked) -> list[str]:
+    """Warns where the record's hash of an item is not the one in DVC's files, which takes precedence."""
+    path = show(item.path, 200)
     if item.md5 and item.md5.lower() != tracked.md5 and not tracked.inside:
-        return [f"data {told}: {FILE_NAME} has md5 {item.md5}, and DVC's files {tracked.md5}, which is taken"]
-    return [f"data {told}: the sha256 of {FILE_NAME} is not used: DVC's files say which it is"] if item.sha256 else []
+        return [f"data {path}: {FILE_NAME} has md5 {item.md5}, but DVC's files have {tracked.md5}, which is used"]
+    return [f"data {path}: the sha256 in {FILE_NAME} is not used: DVC's md5 identifies it"] if item.sha256 else []
 
 
 def _tracked(tree: Path, path: str) -> Tracked | None:
@@ -82,12 +91,12 @@ def _tracked(tree: Path, path: str) -> Tracked | None:
         return None
 
 
-def _everything(found: Revision, subdirectory: str) -> list[DataItem]:
-    """All that DVC tracks below the project's folder."""
+def _all_data(revision: Revision, subdirectory: str) -> list[DataItem]:
+    """Everything that DVC tracks below the project's folder."""
     root = PurePosixPath(subdirectory)
     return [
         DataItem(str(PurePosixPath(path).relative_to(root)), "dvc", md5=None if tracked.legacy else tracked.md5)
-        for path, tracked in all_tracked(found.tree).items()
+        for path, tracked in all_tracked(revision.tree).items()
         if PurePosixPath(path).is_relative_to(root)
     ]
 
@@ -95,15 +104,15 @@ def _everything(found: Revision, subdirectory: str) -> list[DataItem]:
 # -- a stage ------------------------------------------------------------------------------------------------------
 
 
-def _stage(reference: str, name: str, found: Revision) -> tuple[str, dict[str, Any]]:
-    stages = stages_of(found.tree)
+def _stage(reference: str, name: str, revision: Revision) -> tuple[str, dict[str, Any]]:
+    stages = stages_of(revision.tree)
     if not stages:
-        words = f"the commit {found.commit} has neither a {FILE_NAME} nor a dvc.lock"
-        raise Refused(Mistake(show(reference, 200), words))
+        message = f"the commit {revision.commit} has neither a {FILE_NAME} nor a dvc.lock: commit one of them"
+        raise Refused(Mistake(show(reference, 200), message))
     if name in stages:
         return name, stages[name]
-    told = ", ".join(show(known, 80) for known in stages)
-    words = (
-        f"there is no {FILE_NAME} in the commit {found.commit}: name a stage of its dvc.lock after a #, one of {told}"
+    known_stages = ", ".join(show(known, 80) for known in stages)
+    message = (
+        f"the commit {revision.commit} has no {FILE_NAME}: add # and a stage of its dvc.lock, one of {known_stages}"
     )
-    raise Refused(Mistake(show(reference, 200), words))
+    raise Refused(Mistake(show(reference, 200), message))

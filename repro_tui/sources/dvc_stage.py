@@ -1,14 +1,22 @@
-"""A stage of a revision's dvc.lock as a deployment: its own command is the predict step, run on a copy of the tree.
+"""A stage of a revision's dvc.lock as a deployment.
 
-The one table among what it depends on is the validation inputs, and whatever inputs the audit is given are laid in its
-place; the one table that it writes is the output.
+The stage's own command is the predict step. It runs on a writable copy of the commit's tree, in the stage's `wdir`:
+
+- the only table among its dependencies is the validation inputs; the inputs of the audit replace it in the copy;
+- the only table among its outputs is the output of the predict step;
+- dependencies that git does not have are data items, identified by the md5 in dvc.lock.
+
+A stage with no command, or with no or several output tables, is refused. For example, of a stage with
+`cmd: python score.py`, `deps: [score.py, inputs.csv, model.json]` and `outs: [scores.csv]`, the predict step copies the
+tree to `$HOME/stage`, replaces `inputs.csv` by `$REPRO_INPUTS`, runs `python score.py`, and copies `scores.csv` to
+`$REPRO_OUTPUT`.
 """
 
 from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +36,10 @@ from repro_tui.model.record import (
     Validation,
 )
 from repro_tui.sources.git import Revision
-from repro_tui.sources.worktree import PARAMETERS, environments, exact_version
+from repro_tui.sources.worktree import NO_ENVIRONMENT, PARAMETERS, environments, exact_version
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.paths import is_inside, read_text
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 TABLES = (".csv", ".parquet", ".jsonl", ".arrow", ".npy")
 COPY = 'mkdir "$HOME/stage" && cp -R . "$HOME/stage/" && chmod -R u+w "$HOME/stage" && cd "$HOME/stage"'
@@ -39,18 +47,21 @@ ABSENT = object()
 
 
 def parameters_file(folder: Path) -> str | None:
-    """The file of parameters that a project has by convention."""
+    """The first conventional parameters file (params.yaml, params.toml, …) in a folder; None where there is none."""
     return next((name for name in PARAMETERS if (folder / name).is_file()), None)
 
 
 @dataclass(slots=True)
 class StageReader:
-    """Makes the record of one stage: `told` is what dvc.lock says of it."""
+    """Builds the record of one stage.
+
+    `lock_entry` is the stage's entry in dvc.lock; `folder` is the stage's working folder, relative to the tree.
+    """
 
     reference: str
-    found: Revision
+    revision: Revision
     name: str
-    told: dict[str, Any]
+    lock_entry: dict[str, Any]
     folder: str = "."
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -58,21 +69,24 @@ class StageReader:
 
     @property
     def _where(self) -> str:
-        return f"dvc.lock at {self.found.commit}, stage {show(self.name, 80)}"
+        return f"dvc.lock at {self.revision.commit}, stage {show(self.name, 80)}"
 
     def record(self) -> Record:
-        """The record. Raises Refused where the stage has no command, or not one table to compare."""
-        defined = defined_stage(self.found.tree, self.name)
+        """The record of the stage. Raises Refused where it has no command, or does not write exactly one table."""
+        defined = defined_stage(self.revision.tree, self.name)
         self.folder = self._folder(defined)
         self.provenance |= {"code.commit": show(self.reference, 200), "predict.command": self._where}
-        self.provenance |= {"code.repository": f"the current repository, {self.found.root}", "description": self._where}
-        self._stale()
+        self.provenance |= {
+            "code.repository": f"the current repository, {self.revision.root}",
+            "description": self._where,
+        }
+        self._warn_if_stale()
         return Record(
             name=show(self.reference.removeprefix("dvc:"), 80),
             reference=self.reference,
-            base=str(self.found.tree),
+            base=str(self.revision.tree),
             description=f"stage {show(self.name, 80)}",
-            code=Code(str(self.found.root), self.found.commit),
+            code=Code(str(self.revision.root), self.revision.commit),
             environment=self._environment(),
             parameters=self._parameters(),
             data=tuple(self._data()),
@@ -84,74 +98,73 @@ class StageReader:
             warnings=tuple(self.warnings),
         )
 
-    def _refused(self, words: str) -> Refused:
-        return Refused(Mistake(show(self.reference, 200), f"stage {show(self.name, 80)} {words}"))
+    def _refused(self, message: str) -> Refused:
+        return Refused(Mistake(show(self.reference, 200), f"stage {show(self.name, 80)} {message}"))
 
-    def _folder(self, defined: dict[str, Any]) -> str:
-        """Where the stage runs, which its paths are relative to."""
+    def _folder(self, defined: Mapping[str, object]) -> str:
+        """The folder that the stage runs in, and that its paths are relative to."""
         wdir = posixpath.normpath(str(defined.get("wdir") or "."))
         if "${" in wdir or not is_inside(wdir):
-            raise self._refused(f"runs in {show(wdir, 100)}, which is no folder of the commit's")
+            raise self._refused(f"runs in {show(wdir, 100)}, which is not a folder of the commit")
         return wdir
 
     def _path(self, name: str) -> str:
-        """A path of the stage's as one of the commit's tree."""
+        """A path of the stage, relative to the root of the commit's tree."""
         path = posixpath.normpath(posixpath.join(self.folder, name))
         if not is_inside(path):
-            raise self._refused(f"names {show(name, 200)}, which is outside of the repository")
+            raise self._refused(f"names {show(name, 200)}, which is outside the repository")
         return path
 
-    def _named(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        """What the stage depends on or writes, by its path in the tree."""
-        items = [item for item in self.told.get(kind) or [] if isinstance(item, dict) and item.get("path")]
+    def _items(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """The stage's dependencies ("deps") or outputs ("outs"), each with its path in the tree."""
+        items = [item for item in self.lock_entry.get(kind) or [] if isinstance(item, dict) and item.get("path")]
         return [(self._path(str(item["path"])), item) for item in items]
 
     def _file(self, path: str) -> Path | None:
-        """A plain file of the commit."""
-        file = self.found.tree / path
+        """A regular file of the commit; None where it does not exist or is a link."""
+        file = self.revision.tree / path
         return file if file.is_file() and not file.is_symlink() else None
 
     # -- environment, parameters and data -----------------------------------------------------------------------
 
     def _environment(self) -> Environment:
-        kinds = environments({path.name for path in self.found.tree.iterdir() if path.is_file()})
+        kinds = environments({path.name for path in self.revision.tree.iterdir() if path.is_file()})
         if not kinds:
-            why = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
-            self.missing.append(Missing("environment", why, "commit one of them"))
+            self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them"))
             return Environment()
         kind, name = kinds[0]
-        self.provenance[f"environment.{kind}"] = f"{name} at {self.found.commit}"
+        self.provenance[f"environment.{kind}"] = f"{name} at {self.revision.commit}"
         choice: dict[str, Any] = {kind: name}
         return Environment(**choice, python=None if kind == "dockerfile" else self._python())
 
     def _python(self) -> str | None:
-        words = read_text(self.found.tree / ".python-version").split()
-        version = exact_version(words[0]) if words else None
+        pinned = read_text(self.revision.tree / ".python-version").split()
+        version = exact_version(pinned[0]) if pinned else None
         if version:
-            self.provenance["environment.python"] = f".python-version at {self.found.commit}"
+            self.provenance["environment.python"] = f".python-version at {self.revision.commit}"
         else:
             do = "write .python-version (3.11, for example) and commit it"
             self.missing.append(Missing("environment.python", "the commit has no .python-version", do))
         return version
 
     def _parameters(self) -> Parameters:
-        """The one file whose values the stage depends on, else the project's."""
+        """The only parameters file that the stage depends on, else the project's own."""
         named = [path for path in self._lock_parameters() if self._file(path)]
-        file = named[0] if len(named) == 1 else parameters_file(self.found.tree)
+        file = named[0] if len(named) == 1 else parameters_file(self.revision.tree)
         if file:
-            self.provenance["parameters.file"] = f"{file} at {self.found.commit}"
+            self.provenance["parameters.file"] = f"{file} at {self.revision.commit}"
         return Parameters(file)
 
     def _lock_parameters(self) -> dict[str, dict[str, Any]]:
-        told = self.told.get("params")
-        files = told.items() if isinstance(told, dict) else ()
+        params = self.lock_entry.get("params")
+        files = params.items() if isinstance(params, dict) else ()
         return {self._path(str(name)): values for name, values in files if isinstance(values, dict)}
 
     def _data(self) -> Iterator[DataItem]:
-        """What the stage depends on and git does not have."""
+        """The dependencies that git does not have."""
         count = 0
-        for path, dep in self._named("deps"):
-            if dep.get("md5") and not (self.found.tree / path).exists():
+        for path, dep in self._items("deps"):
+            if dep.get("md5") and not (self.revision.tree / path).exists():
                 self.provenance[f"data.{count}"] = self._where
                 count += 1
                 yield DataItem(path, "dvc", md5=str(dep["md5"]).lower() if dep.get("hash") == "md5" else None)
@@ -159,24 +172,24 @@ class StageReader:
     # -- inputs, command and output -----------------------------------------------------------------------------
 
     def _tables(self, kind: str) -> list[str]:
-        return [path for path, _ in self._named(kind) if path.endswith(TABLES)]
+        return [path for path, _ in self._items(kind) if path.endswith(TABLES)]
 
     def _validation(self) -> Validation:
         tables = self._tables("deps")
         if len(tables) == 1 and (file := self._file(tables[0])):
             self.provenance["validation.inputs"] = f"{self._where}, its dependency {show(tables[0], 200)}"
             return Validation(inputs=str(file))
-        why = "git does not have the stage's one table" if tables else "the stage depends on no table"
-        why = f"the stage depends on {len(tables)} tables" if len(tables) > 1 else why
-        self.missing.append(Missing("validation.inputs", why, "give --inputs FILE"))
+        reason = "the stage's table of inputs is not in git" if tables else "the stage does not depend on a table"
+        reason = f"the stage depends on {len(tables)} tables" if len(tables) > 1 else reason
+        self.missing.append(Missing("validation.inputs", reason, "pass --inputs FILE"))
         return Validation()
 
     def _script(self) -> str:
-        """The stage's command on a copy that it can write to, with the inputs laid in their place."""
-        command = self.told.get("cmd")
+        """The shell script that runs the stage's command on a writable copy of the tree, with the inputs replaced."""
+        command = self.lock_entry.get("cmd")
         lines = [str(line) for line in (command if isinstance(command, list) else [command]) if line]
         if not lines:
-            raise self._refused("has no command")
+            raise self._refused("has no command: choose a stage with a cmd")
         inputs = self._tables("deps")
         steps = [COPY]
         if len(inputs) == 1:
@@ -188,62 +201,64 @@ class StageReader:
         return " && ".join(steps).replace("{", "{{").replace("}", "}}")
 
     def _output(self) -> str:
-        tables = self._tables("outs") or [path for path, _ in self._named("outs")]
+        tables = self._tables("outs") or [path for path, _ in self._items("outs")]
         if len(tables) != 1:
-            raise self._refused(f"writes {len(tables)} tables: its predictions have to be one")
+            raise self._refused(
+                f"writes {plural(len(tables), 'table')}: choose a stage whose predictions are one table"
+            )
         return tables[0]
 
-    # -- metrics, and what moved since the stage was run --------------------------------------------------------
+    # -- metrics, and what changed since the stage was run ------------------------------------------------------
 
     def _metrics(self, defined: dict[str, Any]) -> dict[str, float]:
-        """The numbers of the stage's metrics files that git has."""
-        found: dict[str, float] = {}
+        """The numbers in those of the stage's metrics files that are in git."""
+        metrics: dict[str, float] = {}
         for item in defined.get("metrics") or []:
             name = str(next(iter(item), "") if isinstance(item, dict) else item)
             if name and "${" not in name and (file := self._file(self._path(name))):
-                found |= dict(_numbers(self._loaded(file)))
-                self.provenance["expected.metrics"] = f"{show(name, 200)} at {self.found.commit}"
-        return found
+                metrics |= dict(_numbers(self._load(file)))
+                self.provenance["expected.metrics"] = f"{show(name, 200)} at {self.revision.commit}"
+        return metrics
 
-    def _loaded(self, file: Path) -> dict[str, Any]:
+    def _load(self, file: Path) -> dict[str, Any]:
         try:
             return load_document(file)
         except Refused as error:
-            self.warnings.append(f"{error}: its values are not known")
+            self.warnings.append(f"{error}; its values are unknown")
             return {}
 
-    def _stale(self) -> None:
-        """Warns of what the stage was last run with, where the commit has it otherwise."""
-        moved = [*self._moved_files(), *self._moved_parameters()]
-        if moved:
-            told = ", ".join(show(name, 120) for name in moved[:5])
+    def _warn_if_stale(self) -> None:
+        """Warns where the commit's files or parameters differ from those that the stage was last run with."""
+        changed = [*self._changed_files(), *self._changed_parameters()]
+        if changed:
+            names = ", ".join(show(name, 120) for name in changed[:5])
             self.warnings.append(
-                f"dvc.lock is older than the commit: stage {show(self.name, 80)} was last run with another {told}; "
-                "run dvc repro and commit"
+                f"dvc.lock is out of date: {names} changed since stage {show(self.name, 80)} was last run; "
+                "run dvc repro, and commit dvc.lock"
             )
 
-    def _moved_files(self) -> Iterator[str]:
-        for path, dep in self._named("deps"):
+    def _changed_files(self) -> Iterator[str]:
+        for path, dep in self._items("deps"):
             file = self._file(path) if dep.get("hash") == "md5" else None
             if file and digest_file(file, md5=True).md5 != str(dep.get("md5")).lower():
                 yield path
 
-    def _moved_parameters(self) -> Iterator[str]:
+    def _changed_parameters(self) -> Iterator[str]:
         for path, values in self._lock_parameters().items():
             file = self._file(path)
             if file and file.suffix in (".yaml", ".yml", ".json", ".toml"):
-                loaded = self._loaded(file)
-                yield from (f"{path}: {key}" for key, value in values.items() if _at(loaded, str(key)) != value)
+                loaded = self._load(file)
+                yield from (f"{path}: {key}" for key, value in values.items() if _value_at(loaded, str(key)) != value)
 
 
-def _at(values: Any, key: str) -> Any:
-    """The value at a dotted key, as DVC names parameters."""
+def _value_at(node: object, key: str) -> object:
+    """The value at a dotted key, which is how DVC names parameters; ABSENT where there is none."""
     for part in key.split("."):
-        values = values.get(part, ABSENT) if isinstance(values, dict) else ABSENT
-    return values
+        node = node.get(part, ABSENT) if isinstance(node, dict) else ABSENT
+    return node
 
 
-def _numbers(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, float]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""`git:REV`: the repro.toml at a revision of the current repository, with `code.commit` set to it."""
+"""`git:REV`: the repro.toml at a revision of the current repository, with `code.commit` set to that revision."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from repro_tui.support.text import show
 
 
 class GitRevision:
-    """Reads the record that is committed in the repository the user stands in."""
+    """Reads the record that is committed in the current repository."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of `git:REV` or `git:REV#NAME`. Raises Refused."""
-        revision, _, name = reference.removeprefix("git:").partition("#")
-        record = record_at(reference, name, revision_of(reference, revision, context), context)
+        """Returns the record of `git:REV` or `git:REV#NAME`. Raises Refused."""
+        revision_name, _, name = reference.removeprefix("git:").partition("#")
+        record = record_at(reference, name, revision_of(reference, revision_name, context), context)
         return replace(record, name=show(reference.removeprefix("git:"), 80))
 
 
@@ -32,18 +32,31 @@ class Revision:
     tree: Path
 
 
-def revision_of(reference: str, revision: str, context: Context, *, experiments: bool = False) -> Revision:
-    """The revision that a reference names; with `experiments`, also one of DVC's by its name. Raises Refused."""
+def revision_of(reference: str, revision_name: str, context: Context, *, experiments: bool = False) -> Revision:
+    """The revision that a reference names, written out to the cache.
+
+    With `experiments`, the name of a DVC experiment is accepted as well. Raises Refused where there is no repository or
+    no such revision.
+    """
     root = find_repository(context.here)
     if root is None:
-        raise Refused(Mistake(show(reference, 200), f"there is no git repository at or above {context.here}"))
-    if not revision or revision.startswith("-"):
-        raise Refused(Mistake(show(reference, 200), "is not a revision"))
+        raise Refused(
+            Mistake(show(reference, 200), f"there is no git repository at or above {context.here}: run it inside one")
+        )
+    if not revision_name or revision_name.startswith("-"):
+        raise Refused(Mistake(show(reference, 200), "is not a revision: expected a branch, a tag or a commit"))
     try:
         repository = Repository.of(str(root), context)
-        commit = repository.resolve(revision) or (repository.resolve_experiment(revision) if experiments else None)
+        commit = repository.resolve(revision_name) or (
+            repository.resolve_experiment(revision_name) if experiments else None
+        )
         if commit is None:
-            raise Refused(Mistake(show(reference, 200), f"there is no such revision in {root}"))
+            raise Refused(
+                Mistake(
+                    show(reference, 200),
+                    f"there is no revision {show(revision_name, 100)} in {root}: git branch -a and git tag list them",
+                )
+            )
         tree, _ = context.cache.folder(
             "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
         )
@@ -56,27 +69,27 @@ def _write(repository: Repository, commit: str, folder: Path, context: Context) 
     repository.write_out(commit, folder, context.cancel)
 
 
-def record_at(reference: str, name: str, found: Revision, context: Context) -> Record:
-    """The record in the repro.toml of a revision. Raises Refused."""
-    file = found.tree / FILE_NAME
+def record_at(reference: str, name: str, revision: Revision, context: Context) -> Record:
+    """The record in the repro.toml of a revision; `name` selects a deployment in it. Raises Refused."""
+    file = revision.tree / FILE_NAME
     if not file.is_file():
-        what = f"there is no {FILE_NAME} in the commit {found.commit}"
-        advice = f"commit one, or say  {reference.removeprefix('git:')}  to take the one of your working tree"
-        raise Refused(Mistake(show(reference, 200), f"{what}: {advice}"))
-    record = read_record(file, name, reference, context, base=found.tree)
+        problem = f"the commit {revision.commit} has no {FILE_NAME}"
+        advice = "commit one, or name a deployment of the working tree's file without the prefix git:"
+        raise Refused(Mistake(show(reference, 200), f"{problem}: {advice}"))
+    record = read_record(file, name, reference, context, base=revision.tree)
     subdirectory = record.code.subdirectory if record.code else "."
-    where = f"{FILE_NAME} at {found.commit}"
-    provenance = {field: place.replace(f"{FILE_NAME}:", f"{where}:", 1) for field, place in record.provenance.items()}
+    where = f"{FILE_NAME} at {revision.commit}"
+    provenance = {field: source.replace(f"{FILE_NAME}:", f"{where}:", 1) for field, source in record.provenance.items()}
     provenance |= {
-        "code.repository": f"the current repository, {found.root}",
+        "code.repository": f"the current repository, {revision.root}",
         "code.commit": show(reference, 200),
     }
     missing = tuple(item for item in record.missing if item.field != "code")
-    code = Code(str(found.root), found.commit, subdirectory)
+    code = Code(str(revision.root), revision.commit, subdirectory)
     return replace(record, code=code, provenance=provenance, missing=missing)
 
 
 def find_repository(here: Path) -> Path | None:
-    """The repository that `here` stands in, found without running git in it."""
+    """The root of the repository that contains `here`; None outside one. git is not run."""
     folders = (here.absolute(), *here.absolute().parents)
     return next((folder for folder in folders if (folder / ".git").exists()), None)

@@ -1,4 +1,4 @@
-"""What the command line lays over a record, and the validation inputs that both sides must share."""
+"""Applies the options of the command line to a record, and settles the validation inputs that both sides share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = ("lock", "requirements", "sif")
-INPUTS_ARE = "the validation inputs are"  # begins a source's warning of the inputs that it found: --inputs take it back
+# A source's warning about the inputs that it chose begins with this: --inputs makes it moot, and removes it.
+INPUTS_ARE = "the validation inputs are"
 
 
 def lay_over(
@@ -28,85 +29,92 @@ def lay_over(
     here: Path,
     truth: str | None = None,
 ) -> Record:
-    """The record with the options laid over it; each is read from the folder `here`. Raises Refused.
+    """The record with the options of the command line applied. Paths are relative to the folder `here`.
 
-    A live endpoint takes --protocol and no --predict; a side that is rebuilt from a lock keeps its command,
-    for there is no server of it.
+    A live endpoint ignores --predict. A side that is rebuilt from a lock file, a requirements file or a SIF has no
+    server, so it ignores --protocol where its record has a command. Raises Refused for an option that cannot be read.
     """
-    given = dict(record.provenance)
+    provenance = dict(record.provenance)
     if inputs is not None:
         validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
         missing = tuple(item for item in record.missing if item.field != "validation.inputs")
-        warnings = tuple(told for told in record.warnings if not told.startswith(INPUTS_ARE))
+        warnings = tuple(warning for warning in record.warnings if not warning.startswith(INPUTS_ARE))
         record = replace(record, validation=validation, missing=missing, warnings=warnings)
-        given["validation.inputs"] = "--inputs"
+        provenance["validation.inputs"] = "--inputs"
     if truth is not None:
         record = replace(record, validation=replace(record.validation, truth=truth))
-        given["validation.truth"] = "--truth"
-    laid = _predict(record, predict, protocol)
-    if laid is not None and laid != record.predict:
-        record = replace(record, predict=laid)
-        given["predict.command" if laid.command else "predict.protocol"] = "--predict or --protocol"
+        provenance["validation.truth"] = "--truth"
+    predict_step = _predict(record, predict, protocol)
+    if predict_step is not None and predict_step != record.predict:
+        record = replace(record, predict=predict_step)
+        provenance["predict.command" if predict_step.command else "predict.protocol"] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
     if params is not None:
         values = merge(record.parameters.values, load_document(here / params))
         record = replace(record, parameters=replace(record.parameters, values=values))
-        given["parameters.values"] = "--params"
-    return settled(replace(record, provenance=given))
+        provenance["parameters.values"] = "--params"
+    return settled(replace(record, provenance=provenance))
 
 
 def _inputs(inputs: str, here: Path) -> str:
     path = (here / inputs).absolute()
     if not path.is_file():
-        raise Refused(Mistake("--inputs", f"there is no file {path}"))
+        raise Refused(Mistake("--inputs", f"the file {path} does not exist"))
     return str(path)
 
 
 def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict | None:
-    """The predict step with --predict or --protocol laid over it, as far as they are for this record."""
+    """The predict step after --predict and --protocol, as far as they apply to this record."""
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
         raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
-    known = record.predict or Predict()
-    command = _words(predict) if predict is not None else ()
-    if known.url:
-        return replace(known, protocol=protocol or known.protocol)  # type: ignore[arg-type]
+    recorded = record.predict or Predict()
+    command = _split_command(predict) if predict is not None else ()
+    if recorded.url:
+        return replace(recorded, protocol=protocol or recorded.protocol)  # type: ignore[arg-type]
     if command:
-        return Predict(command, None, known.timeout_s)
-    if protocol and (record.environment.kind not in WITHOUT_SERVER or not known.command):
-        starts = () if known.protocol is None else known.command
-        return replace(known, protocol=protocol, command=starts)  # type: ignore[arg-type]
+        return Predict(command, None, recorded.timeout_s)
+    if protocol and (record.environment.kind not in WITHOUT_SERVER or not recorded.command):
+        server_command = () if recorded.protocol is None else recorded.command
+        return replace(recorded, protocol=protocol, command=server_command)  # type: ignore[arg-type]
     return record.predict
 
 
-def _words(predict: str) -> tuple[str, ...]:
+def _split_command(predict: str) -> tuple[str, ...]:
     try:
-        words = tuple(shlex.split(predict))
+        arguments = tuple(shlex.split(predict))
     except ValueError as error:
-        raise Refused(Mistake("--predict", f"cannot be split into words: {error}")) from error
-    unknown = [name for word in words for name in grammar.placeholders(word)]
-    if not words or unknown:
+        raise Refused(Mistake("--predict", f"cannot be split into arguments ({error}): check its quotes")) from error
+    unknown = [name for word in arguments for name in grammar.placeholders(word)]
+    if not arguments:
+        raise Refused(
+            Mistake("--predict", "is empty: expected a command such as 'python predict.py {inputs} {output}'")
+        )
+    if unknown:
         known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
-        raise Refused(Mistake("--predict", f"has {', '.join(unknown) or 'no command'}: the placeholders are {known}"))
-    return words
+        names = ", ".join(dict.fromkeys(unknown))
+        raise Refused(Mistake("--predict", f"has the unknown placeholder {names}: the placeholders are {known}"))
+    return arguments
 
 
 def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:
-    """The validation that both sides are run with, and warnings. Raises Refused where their inputs differ."""
-    one, other = a.validation, b.validation
-    inputs = one.inputs or other.inputs
+    """The validation that both sides run with, and warnings about what differs between the two records.
+
+    The inputs, key and rules of A take precedence. Raises Refused where neither record names inputs, or where the two
+    name files of different content.
+    """
+    left, right = a.validation, b.validation
+    inputs = left.inputs or right.inputs
     if inputs is None:
-        raise Refused(
-            Mistake("validation.inputs", "neither record names validation inputs: give them with --inputs FILE")
-        )
-    if one.inputs and other.inputs and one.inputs != other.inputs:
-        digests = [digest_file(Path(path)).sha256 for path in (one.inputs, other.inputs)]
+        raise Refused(Mistake("validation.inputs", "neither record names validation inputs: pass --inputs FILE"))
+    if left.inputs and right.inputs and left.inputs != right.inputs:
+        digests = [digest_file(Path(path)).sha256 for path in (left.inputs, right.inputs)]
         if digests[0] != digests[1]:
-            words = (
-                f"A and B name different inputs (sha256 {digests[0]} and {digests[1]}): say which with --inputs FILE"
-            )
-            raise Refused(Mistake("validation.inputs", words))
-    chosen = one if one.inputs else replace(other, key=one.key or other.key, columns=one.columns or other.columns)
+            message = f"A and B name different inputs (sha256 {digests[0]} and {digests[1]}): choose with --inputs FILE"
+            raise Refused(Mistake("validation.inputs", message))
+    validation = (
+        left if left.inputs else replace(right, key=left.key or right.key, columns=left.columns or right.columns)
+    )
     warnings = []
-    if one.inputs and other.inputs and (one.key != other.key or one.columns != other.columns):
-        warnings.append("the records compare by other keys or column rules: A's are used")
-    return replace(chosen, inputs=inputs), tuple(warnings)
+    if left.inputs and right.inputs and (left.key != right.key or left.columns != right.columns):
+        warnings.append("the records of A and B have different keys or column rules: those of A are used")
+    return replace(validation, inputs=inputs), tuple(warnings)

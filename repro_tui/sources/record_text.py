@@ -1,4 +1,9 @@
-"""A record's document as TOML, YAML or JSON, with what is missing as comments; it is read back before it is used."""
+"""Writes a record's document as TOML, YAML or JSON.
+
+What is missing, and where each field was read, becomes comments (JSON has none). The text is parsed again and compared
+with the document before it is returned, so a value that a format cannot hold is refused and never written as another:
+`null` does not exist in TOML, for example, nor infinity in JSON.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +25,18 @@ SECTIONS = ("code", "environment", "parameters", "data", "predict", "expected")
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What the comments say: what is missing, and where each field was read (dotted path to place)."""
+    """The content of the comments: what is missing, and where each field was read (dotted field, place)."""
 
     missing: tuple[Missing, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
 
-    def of(self, *sections: str) -> list[str]:
-        """The comments of the fields in these sections, ready to be written."""
-        found = [_from(field, place) for field, place in self.provenance if _in(field, sections)]
-        return found + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
+    def for_sections(self, *sections: str) -> list[str]:
+        """The comment lines of the fields in these sections: origins first, then what is missing."""
+        origins = [_from(field, place) for field, place in self.provenance if _in(field, sections)]
+        return origins + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
 
-    def rest(self) -> list[str]:
-        """What belongs to no section."""
+    def outside_sections(self) -> list[str]:
+        """The comment lines of missing fields that belong to no section."""
         known = ("validation", *SECTIONS)
         return [f"# {missing_words(item)}" for item in self.missing if not _in(item.field, known)]
 
@@ -45,41 +50,45 @@ def _from(field: str, place: str) -> str:
 
 
 def missing_words(item: Missing) -> str:
-    """A missing field in one line: why, and how to have it recorded next time."""
+    """A missing field in one line: its name, the reason, and how to have it recorded next time."""
     do = f"; next time: {show(item.do, 500)}" if item.do else ""
     return f"missing: {show(item.field, 200)}: {show(item.why, 500)}{do}"
 
 
 def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: str) -> str:
-    """The document in the format of an ending, which reads back as the same. Raises Refused where it would not."""
+    """The document in the format of a file suffix (".toml", ".yaml", ".yml" or ".json").
+
+    `name` is the file's name in messages. Raises Refused where the text would not read back as the same document, or
+    where the document is not a valid record.
+    """
     from repro_tui.formats.wire.record import check_record
 
-    write = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
+    serialize = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
     try:
-        text = write(document, remarks)
+        text = serialize(document, remarks)
     except (TypeError, ValueError) as error:
         raise Refused(Mistake(name, f"a value cannot be written as {suffix[1:].upper()}: {error}")) from error
-    found = parse_document(text.encode("utf-8"), suffix, name)
-    _check(document, found, suffix, name)
-    check_record(found, name)
+    parsed = parse_document(text.encode("utf-8"), suffix, name)
+    _check_same(document, parsed, suffix, name)
+    check_record(parsed, name)
     return text
 
 
-def _check(document: Any, found: Any, suffix: str, name: str, place: str = "") -> None:
-    """Raises Refused with the first place at which the text would be read as something else."""
-    if isinstance(document, dict) and isinstance(found, dict) and document.keys() == found.keys():
+def _check_same(document: object, parsed: object, suffix: str, name: str, place: str = "") -> None:
+    """Raises Refused with the first field that would be read back as another value."""
+    if isinstance(document, dict) and isinstance(parsed, dict) and document.keys() == parsed.keys():
         for key, value in document.items():
-            _check(value, found[key], suffix, name, f"{place}.{key}".lstrip("."))
+            _check_same(value, parsed[key], suffix, name, f"{place}.{key}".lstrip("."))
         return
-    if isinstance(document, list) and isinstance(found, list) and len(document) == len(found):
-        for number, (one, other) in enumerate(zip(document, found, strict=True)):
-            _check(one, other, suffix, name, f"{place}.{number}")
+    if isinstance(document, list) and isinstance(parsed, list) and len(document) == len(parsed):
+        for number, (expected, actual) in enumerate(zip(document, parsed, strict=True)):
+            _check_same(expected, actual, suffix, name, f"{place}.{number}")
         return
     value = float(document) if isinstance(document, Decimal) else document
-    if type(value) is type(found) and (value == found or (value != value and found != found)):
+    if type(value) is type(parsed) and (value == parsed or (value != value and parsed != parsed)):
         return
-    words = f"{show(value, 100)} cannot be written as {suffix[1:].upper()}: choose another ending for -o"
-    raise Refused(Mistake(f"{name}: {show(place, 300)}", words))
+    message = f"{show(value, 100)} cannot be written as {suffix[1:].upper()}: choose another format by the suffix of -o"
+    raise Refused(Mistake(f"{name}: {show(place, 300)}", message))
 
 
 # -- TOML -----------------------------------------------------------------------------------------------------------
@@ -90,9 +99,9 @@ def _toml(document: dict[str, Any], remarks: Remarks) -> str:
 
 
 def _blocks(document: dict[str, Any], remarks: Remarks) -> Iterator[list[str]]:
-    yield ["schema = 1", *remarks.rest()]
+    yield ["schema = 1", *remarks.outside_sections()]
     validation = document.get("validation", {})
-    yield [*remarks.of("validation"), *_table(("validation",), validation, bool(validation))]
+    yield [*remarks.for_sections("validation"), *_table(("validation",), validation, bool(validation))]
     ((name, deployment),) = document["deployments"].items()
     path = ("deployments", name)
     flat = {key: value for key, value in deployment.items() if key not in SECTIONS}
@@ -102,7 +111,7 @@ def _blocks(document: dict[str, Any], remarks: Remarks) -> Iterator[list[str]]:
             yield from _data(path, deployment.get("data", []), remarks)
             continue
         table = deployment.get(section)
-        yield [*remarks.of(section), *_table((*path, section), table or {}, bool(table))]
+        yield [*remarks.for_sections(section), *_table((*path, section), table or {}, bool(table))]
 
 
 def _data(path: tuple[str, ...], items: list[dict[str, Any]], remarks: Remarks) -> Iterator[list[str]]:
@@ -110,16 +119,18 @@ def _data(path: tuple[str, ...], items: list[dict[str, Any]], remarks: Remarks) 
 
     header = f"[[{_dotted((*path, 'data'))}]]"
     for number, item in enumerate(items):
-        yield [*remarks.of(f"data.{number}"), header, *tomli_w.dumps(item).rstrip("\n").split("\n")]
+        yield [*remarks.for_sections(f"data.{number}"), header, *tomli_w.dumps(item).rstrip("\n").split("\n")]
     numbered = {f"data.{number}" for number in range(len(items))}
-    rest = [item for item in remarks.missing if _in(item.field, ("data",)) and not _in(item.field, tuple(numbered))]
-    yield Remarks(tuple(rest)).of("data")
+    remaining = [
+        item for item in remarks.missing if _in(item.field, ("data",)) and not _in(item.field, tuple(numbered))
+    ]
+    yield Remarks(tuple(remaining)).for_sections("data")
 
 
-def _table(path: tuple[str, ...], table: dict[str, Any], wanted: bool) -> list[str]:
+def _table(path: tuple[str, ...], table: dict[str, Any], present: bool) -> list[str]:
     import tomli_w
 
-    if not wanted:
+    if not present:
         return []
     nested: dict[str, Any] = table
     for key in reversed(path):
@@ -140,30 +151,33 @@ def _yaml(document: dict[str, Any], remarks: Remarks) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: object) -> bool:
             return True
 
-    def text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         style = None if _PLAIN_WORD.fullmatch(text) else '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
-    def number_of(dumper: yaml.SafeDumper, number: Decimal) -> yaml.ScalarNode:
+    def represent_number(dumper: yaml.SafeDumper, number: Decimal) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:float", str(number))
 
-    Dumper.add_representer(str, text_of)
-    Dumper.add_representer(Decimal, number_of)
+    Dumper.add_representer(str, represent_text)
+    Dumper.add_representer(Decimal, represent_number)
     body = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=False, width=100_000)
-    comments = [*remarks.rest(), *remarks.of("validation", *SECTIONS)]
+    comments = [*remarks.outside_sections(), *remarks.for_sections("validation", *SECTIONS)]
     return "\n".join([*comments, body])
 
 
 def _json(document: dict[str, Any], remarks: Remarks) -> str:
-    """JSON has no comments: what is missing is only told."""
+    """JSON has no comments: what is missing is only printed on standard error.
+
+    json cannot write a Decimal, so each is written as a marker string first and then replaced by its digits.
+    """
     decimals: list[Decimal] = []
 
-    def mark(value: Any) -> str:
+    def mark(value: object) -> str:
         if not isinstance(value, Decimal):
-            raise TypeError(f"{type(value).__name__} is no value of JSON")
+            raise TypeError(f"{type(value).__name__} is not a JSON type")
         decimals.append(value)
         return f"\x00{len(decimals) - 1}\x00"
 

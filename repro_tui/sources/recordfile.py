@@ -1,4 +1,4 @@
-"""Records in files: FILE, FILE#NAME, and NAME in the nearest repro.toml."""
+"""Record files: FILE, FILE#NAME, and NAME in the nearest repro.toml."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class RecordFile:
     """Reads a record from a file on this machine."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record that NAME, FILE or FILE#NAME stands for. Raises Refused with all of its mistakes."""
+        """Returns the record that NAME, FILE or FILE#NAME refers to. Raises Refused with all of its mistakes."""
         path, name = locate(reference, context.here)
         return read_record(path, name, reference, context)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment that a record file offers."""
+    """A deployment in a record file."""
 
     name: str
     description: str
@@ -60,13 +60,13 @@ class Deployment:
 
 
 def nearest_file(here: Path) -> Path | None:
-    """The nearest repro.toml, searched upwards."""
+    """The nearest repro.toml: in this folder, or else in the nearest folder above it that has one."""
     folders = (here.absolute(), *here.absolute().parents)
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
 
 
 def nearest_deployments(here: Path) -> list[Deployment]:
-    """The deployments of the nearest repro.toml; none where there is no such file, or it cannot be read."""
+    """The deployments of the nearest repro.toml; empty where there is no such file, or it cannot be read."""
     file = nearest_file(here)
     try:
         return deployments_of(file) if file is not None else []
@@ -75,16 +75,21 @@ def nearest_deployments(here: Path) -> list[Deployment]:
 
 
 def deployments_of(file: Path) -> list[Deployment]:
-    """The deployments that a record file offers; none where it is no record. Raises Refused where it is unreadable."""
+    """The deployments in a file; empty where it is not a record file. Raises Refused where it cannot be parsed."""
     tables = load_document(file).get("deployments", {})
     if not isinstance(tables, dict):
         return []
-    told = {name: table.get("description", "") if isinstance(table, dict) else "" for name, table in tables.items()}
-    return [Deployment(name, str(text), file) for name, text in told.items()]
+    descriptions = {
+        name: table.get("description", "") if isinstance(table, dict) else "" for name, table in tables.items()
+    }
+    return [Deployment(name, str(description), file) for name, description in descriptions.items()]
 
 
 def locate(reference: str, here: Path) -> tuple[Path, str]:
-    """The file that a reference names, and the deployment in it ("" where it names none)."""
+    """The file that a reference names, and the deployment in it ("" where it names none).
+
+    Raises Refused where the reference is neither a file nor, for want of a repro.toml, the name of a deployment.
+    """
     whole = here / reference
     if Path(reference).suffix in ENDINGS and (whole.is_file() or "#" not in reference):
         return whole, ""
@@ -93,16 +98,25 @@ def locate(reference: str, here: Path) -> tuple[Path, str]:
         return here / file, name
     nearest = nearest_file(here)
     if nearest is None:
-        raise Refused(Mistake(show(reference, 200), f"is no file, and there is no {FILE_NAME} here or above {here}"))
+        raise Refused(
+            Mistake(
+                show(reference, 200),
+                f"is not a file, and there is no {FILE_NAME} in or above {here}: name a record file, or write one",
+            )
+        )
     return nearest, reference
 
 
 def read_record(path: Path, name: str, reference: str, context: Context, *, base: Path | None = None) -> Record:
-    """One deployment of a record file; `base` is the folder its paths resolve below (default: the file's)."""
+    """The record of one deployment in a file.
+
+    `name` is the deployment ("" for the only one, or `default`), `base` the folder that paths are relative to (unless
+    given, that of the file). Raises Refused with every mistake at once.
+    """
     from repro_tui.formats.wire.record import check_record
 
     if not path.is_file():
-        raise Refused(Mistake(show(reference, 200), f"there is no file {show(str(path), 300)}"))
+        raise Refused(Mistake(show(reference, 200), f"the file {show(str(path), 300)} does not exist"))
     document = load_document(path)
     label = path.name
     base = (base or path.parent).resolve()
@@ -121,7 +135,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
 
 
 def _digits(path: Path, name: str) -> dict[str, str]:
-    """A deployment's recorded metrics as they were written: 0.910 says more than 0.91."""
+    """The recorded metrics of a deployment with their digits as written: 0.910 is more precise than 0.91."""
     metrics = load_document(path, floats=str)["deployments"][name]["expected"]["metrics"]
     return {metric: text for metric, text in metrics.items() if isinstance(text, str)}
 
@@ -130,47 +144,47 @@ def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
     names = list(fields.deployments)
     if name in fields.deployments:
         return name
-    told = ", ".join(show(known, 80) for known in names)
+    known_names = ", ".join(show(known, 80) for known in names)
     if name:
         raise Refused(
-            Mistake(show(reference, 200), f"there is no deployment {show(name, 80)!r} in {label}: it has {told}")
+            Mistake(show(reference, 200), f"{label} has no deployment {show(name, 80)!r}: it has {known_names}")
         )
     if len(names) == 1:
         return names[0]
     if DEFAULT in fields.deployments:
         return DEFAULT
-    raise Refused(Mistake(show(reference, 200), f"{label} has several deployments: name one of {told} after a #"))
+    raise Refused(Mistake(show(reference, 200), f"{label} has several deployments: add # and one of {known_names}"))
 
 
 def _commit_mistakes(document: dict[str, Any], label: str, base: Path, context: Context) -> list[Mistake]:
-    """What is wrong with the commits of all deployments; a moving name is told with what it stands for now."""
+    """The commits that are not full ids; for a branch, a tag or a short id, with the id that it now refers to."""
     deployments = document.get("deployments")
-    found = []
+    mistakes = []
     for name, deployment in deployments.items() if isinstance(deployments, dict) else ():
         code = deployment.get("code") if isinstance(deployment, dict) else None
         if isinstance(code, dict) and isinstance(commit := code.get("commit"), str) and grammar.commit(commit):
-            meaning = _meaning(str(code.get("repository", "")), commit, base, context)
-            found.append(
-                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{show(commit, 80)!r} {meaning}")
+            problem = _commit_problem(str(code.get("repository", "")), commit, base, context)
+            mistakes.append(
+                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{show(commit, 80)!r} {problem}")
             )
-    return found
+    return mistakes
 
 
-def _meaning(repository: str, commit: str, base: Path, context: Context) -> str:
+def _commit_problem(repository: str, commit: str, base: Path, context: Context) -> str:
     mistake = grammar.commit(commit) or ""
     if commit.startswith("-") or not repository or grammar.repository(repository):
         return mistake
     from repro_tui.clients.git import Repository
 
     try:
-        full = Repository.of(repository_location(repository, base), context).resolve(commit)
+        full_id = Repository.of(repository_location(repository, base), context).resolve(commit)
     except (Inconclusive, Refused):
-        full = None
-    return f"{mistake}; it now stands for {full}" if full else mistake
+        full_id = None
+    return f"{mistake}; it now refers to {full_id}" if full_id else mistake
 
 
 def repository_location(repository: str, base: Path) -> str:
-    """A repository as the rebuild asks for it: a URL as it is, a path made absolute from the record's folder."""
+    """A repository as the rebuild needs it: a URL unchanged, a path resolved against the record's folder."""
     return repository if grammar.is_remote(repository) else str((base / repository).resolve())
 
 
@@ -179,7 +193,7 @@ def _predict_of(fields: PredictFields) -> Predict:
 
 
 class _DeploymentReader:
-    """Makes the Record of one deployment, with provenance, and collects what is wrong on the way."""
+    """Builds the Record of one deployment with its provenance, and collects its mistakes in `mistakes`."""
 
     def __init__(
         self, fields: RecordFields, name: str, label: str, base: Path, hashes: HashIndex, mistakes: list[Mistake]
@@ -190,25 +204,27 @@ class _DeploymentReader:
         self.digits: dict[str, str] = {}
 
     def record(self, reference: str) -> Record:
-        d = self.deployment
-        environment = d.environment
+        deployment = self.deployment
+        environment = deployment.environment
         return Record(
             name=self.name,
             reference=reference,
             base=str(self.base),
-            description=d.description,
+            description=deployment.description,
             code=self._code(),
             environment=Environment(**environment.model_dump() | {"command": tuple(environment.command)}),
-            parameters=Parameters(d.parameters.file, d.parameters.values),
-            data=tuple(self._data(number, item) for number, item in enumerate(d.data)),
+            parameters=Parameters(deployment.parameters.file, deployment.parameters.values),
+            data=tuple(self._data(number, item) for number, item in enumerate(deployment.data)),
             predict=self._predict(),
             validation=self._validation(self.fields.validation),
             expected=Expected(
-                self._file("expected.predictions", d.expected.predictions), d.expected.metrics, self.digits
+                self._file("expected.predictions", deployment.expected.predictions),
+                deployment.expected.metrics,
+                self.digits,
             ),
             provenance=self._provenance(),
-            missing=_missing(d),
-            warnings=tuple(_warnings(d)),
+            missing=_missing(deployment),
+            warnings=tuple(_warnings(deployment)),
         )
 
     def _code(self) -> Code | None:
@@ -235,19 +251,24 @@ class _DeploymentReader:
             self.mistakes.append(Mistake(place, str(error)))
             return None
         if not path.exists():
-            self.mistakes.append(Mistake(place, f"there is no file {show(relative, 200)} in {self.base}"))
+            self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} does not exist in {self.base}"))
             return None
         return str(path)
 
-    def _validation(self, v: ValidationFields) -> Validation:
-        inputs = self._file("validation.inputs", v.inputs)
-        if inputs and v.sha256:
+    def _validation(self, fields: ValidationFields) -> Validation:
+        inputs = self._file("validation.inputs", fields.inputs)
+        if inputs and fields.sha256:
             actual = self.hashes.digests(Path(inputs)).sha256
-            if actual != v.sha256:
+            if actual != fields.sha256:
                 place = f"{self.label}: validation.sha256"
-                self.mistakes.append(Mistake(place, f"records {v.sha256}, and {v.inputs} has {actual}"))
-        rules = {name: ColumnRule(**column.model_dump()) for name, column in v.columns.items()}
-        return Validation(inputs, tuple(v.key), v.sha256, rules, v.truth)
+                self.mistakes.append(
+                    Mistake(
+                        place,
+                        f"records {fields.sha256}, but {fields.inputs} has {actual}: restore it, or record its hash",
+                    )
+                )
+        rules = {name: ColumnRule(**column.model_dump()) for name, column in fields.columns.items()}
+        return Validation(inputs, tuple(fields.key), fields.sha256, rules, fields.truth)
 
     def _data(self, number: int, item: DataFields) -> DataItem:
         place = f"data.{number}.source"
@@ -255,68 +276,72 @@ class _DeploymentReader:
         if mark and scheme in ("file", "local"):
             rest = rest.removeprefix("//")
             if rest.startswith("/"):
-                self._outside(place, item.source, Path(rest))
+                self._check_inside(place, item.source, Path(rest))
             else:
                 self._file(place, rest)
         elif item.source == "file":
             self._file(f"data.{number}.path", item.path)
         elif "://" not in item.source and item.source not in ("dvc", "git") and scheme not in ("mlflow", "wandb"):
-            words = "is no source: expected dvc, file, git, file:PATH, mlflow:URI, wandb:PATH or a URL"
-            self.mistakes.append(Mistake(self._place(place), f"{show(item.source, 80)!r} {words}"))
+            message = "is not a data source: expected dvc, file, git, file:PATH, mlflow:URI, wandb:PATH or a URL"
+            self.mistakes.append(Mistake(self._place(place), f"{show(item.source, 80)!r} {message}"))
         return DataItem(item.path, item.source, item.sha256, item.md5)
 
-    def _outside(self, field: str, source: str, path: Path) -> None:
+    def _check_inside(self, field: str, source: str, path: Path) -> None:
         if not path.resolve().is_relative_to(self.base):
             self.mistakes.append(
                 Mistake(self._place(field), f"{show(source, 200)} leaves the record's folder {self.base}")
             )
 
     def _provenance(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        places: dict[str, str] = {}
         for section, value in self.deployment:
             if section not in self.deployment.model_fields_set:
                 continue
             keys = getattr(value, "model_fields_set", None)
             names = [f"{section}.{key}" for key in sorted(keys)] if keys else [section]
-            found |= {field: self._place(field) for field in names}
+            places |= {field: self._place(field) for field in names}
         for key in sorted(self.fields.validation.model_fields_set):
-            found[f"validation.{key}"] = f"{self.label}: validation.{key}"
-        return found
+            places[f"validation.{key}"] = f"{self.label}: validation.{key}"
+        return places
 
 
-def _missing(d: DeploymentFields) -> tuple[Missing, ...]:
-    if d.predict and d.predict.url:
+def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
+    if deployment.predict and deployment.predict.url:
         return live_gaps()
-    found = []
-    if d.code is None and not d.environment.image:
-        found.append(Missing("code", "the record names no commit", "record code.repository and code.commit"))
+    missing = []
+    if deployment.code is None and not deployment.environment.image:
+        missing.append(Missing("code", "the record does not name a commit", "record code.repository and code.commit"))
     if not any(
         (
-            d.environment.image,
-            d.environment.dockerfile,
-            d.environment.lock,
-            d.environment.requirements,
-            d.environment.sif,
+            deployment.environment.image,
+            deployment.environment.dockerfile,
+            deployment.environment.lock,
+            deployment.environment.requirements,
+            deployment.environment.sif,
         )
     ):
         do = "record environment.image (by digest), dockerfile, lock or requirements"
-        found.append(Missing("environment", "the record names no environment", do))
-    if d.predict is None or not (d.predict.command or d.predict.protocol):
-        found.append(Missing("predict", "the record names no predict step", "record predict.command"))
-    for number, item in enumerate(d.data):
+        missing.append(Missing("environment", "the record does not name an environment", do))
+    if deployment.predict is None or not (deployment.predict.command or deployment.predict.protocol):
+        missing.append(Missing("predict", "the record does not name a predict step", "record predict.command"))
+    for number, item in enumerate(deployment.data):
         if not (item.sha256 or item.md5) and item.source not in ("dvc", "git"):
-            why = f"{show(item.path, 200)} has no recorded hash: whether it is what was deployed is unknown"
-            found.append(Missing(f"data.{number}.sha256", why, "record its sha256"))
-    return tuple(found)
+            why = f"{show(item.path, 200)} has no recorded hash, so it is unknown whether it is what was deployed"
+            missing.append(Missing(f"data.{number}.sha256", why, "record its sha256"))
+    return tuple(missing)
 
 
-def _warnings(d: DeploymentFields) -> list[str]:
-    found = []
-    image = d.environment.image
+def _warnings(deployment: DeploymentFields) -> list[str]:
+    warnings = []
+    image = deployment.environment.image
     if image and not grammar.has_digest(image):
-        found.append(
-            f"the image {show(image, 200)} is named by a tag, which can move: the digest found is in the report"
+        warnings.append(
+            f"the image {show(image, 200)} is named by a tag, which can move: the report has the digest that was used"
         )
-    if d.predict and d.predict.command and not any("{output}" in word for word in d.predict.command):
-        found.append("the command does not name {output}: it has to write to $REPRO_OUTPUT")
-    return found
+    if (
+        deployment.predict
+        and deployment.predict.command
+        and not any("{output}" in word for word in deployment.predict.command)
+    ):
+        warnings.append("the command does not contain {output}: it must write to $REPRO_OUTPUT")
+    return warnings

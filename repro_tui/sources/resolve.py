@@ -1,4 +1,4 @@
-"""Which source reads a reference."""
+"""Chooses the source that reads a reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.registry import load, names
 from repro_tui.support.text import show
 
-# The forms of references, most special first; what has none of these is a file, or a name in the nearest repro.toml.
+# The prefixes of references. A reference without one is a file, or a deployment in the nearest repro.toml.
 PREFIXES = {
     "git:": "git",
     "dvc:": "dvc",
@@ -31,9 +31,10 @@ __all__ = ["Deployment", "load_record", "nearest_deployments", "source_of"]
 
 
 def source_of(reference: str, here: Path = Path()) -> str:
-    """The name of the source that reads this reference; third parties' sources own `NAME:`.
+    """The name of the source that reads this reference.
 
-    A folder is written with a dot or a slash (`.`, `./prod`, `models/`): a bare word is a deployment's name.
+    Our prefixes come first, then `NAME:` of third-party sources. A folder is written with a dot or a slash (`.`,
+    `./prod`, `models/`), because a bare word is the name of a deployment.
     """
     for prefix, source in PREFIXES.items():
         if reference.startswith(prefix):
@@ -45,10 +46,10 @@ def source_of(reference: str, here: Path = Path()) -> str:
 
 
 def load_record(reference: str, context: Context) -> Record:
-    """The record that a reference names. Raises Refused with every mistake in it."""
+    """Returns the record that a reference names. Raises Refused with every mistake in the reference or the record."""
     source = source_of(reference, context.here)
     if source not in names("repro_tui.sources"):
-        words = f"is a reference for the source {source}, which this version does not have"
-        raise Refused(Mistake(show(reference, 200), words))
+        message = f"needs the source {source}, which is not registered: reinstall repro-tui"
+        raise Refused(Mistake(show(reference, 200), message))
     reader = cast(Source, load("repro_tui.sources", source)())
     return reader.load(reference, context)

@@ -1,4 +1,4 @@
-"""A folder as the working tree: HEAD's commit, what differs from it, and what the project says of itself."""
+"""A folder as a working tree: the commit at HEAD, what differs from it, and what the project's files describe."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from repro_tui.support.text import plural, show
 
 PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")
 MOST_NAMED = 5
+NO_ENVIRONMENT = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
 
 
 class WorkingTree:
-    """Reads the folder that the user works in; nothing in it is executed, and no git runs there."""
+    """Reads the record of a working folder. Nothing in it is executed, and git is not run there."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of a folder (`.`, `./models`). Raises Refused."""
+        """Returns the record of a folder (`.`, `./models`). Raises Refused."""
         folder = (context.here / reference.removeprefix("worktree:")).resolve()
         if not folder.is_dir():
-            raise Refused(Mistake(show(reference, 200), f"there is no folder {folder}"))
+            raise Refused(Mistake(show(reference, 200), f"the folder {folder} does not exist: correct the reference"))
         root = find_repository(folder)
         name = folder.name or "worktree"
         if root is None:
-            why = f"{folder} is in no git repository"
-            gap = Missing("code", why, "git init, commit the project, and record again")
-            gaps = (gap, *_never_guessed(), Missing("environment", why, "commit a lock file, and record again"))
+            why = f"{folder} is not in a git repository"
+            gap = Missing("code", why, "run git init, commit the project, and record again")
+            gaps = (gap, *_not_in_a_tree(), Missing("environment", why, "commit a lock file, and record again"))
             return Record(name, reference, str(folder), missing=gaps)
         try:
             return _WorktreeReader(folder, root, reference, name, context).record()
@@ -43,17 +44,18 @@ class WorkingTree:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 
 
-def _never_guessed() -> tuple[Missing, ...]:
+def _not_in_a_tree() -> tuple[Missing, ...]:
+    """What no working tree describes, and what must not be guessed."""
     return (
         Missing(
             "validation.inputs",
-            "a working tree does not say what its predictions are checked on",
-            'write inputs = "FILE" and key = ["COLUMN"] under [validation], or give --inputs FILE',
+            "a working tree does not name validation inputs",
+            'write inputs = "FILE" and key = ["COLUMN"] under [validation], or pass --inputs FILE',
         ),
         Missing(
             "predict",
-            "a working tree does not say how it predicts",
-            'write predict.command = ["python", "predict.py", "{inputs}", "{output}"], or give --predict COMMAND',
+            "a working tree does not name a predict step",
+            'write predict.command = ["python", "predict.py", "{inputs}", "{output}"], or pass --predict COMMAND',
         ),
     )
 
@@ -66,7 +68,7 @@ class _WorktreeReader:
     name: str
     context: Context
     files: dict[str, TreeFile] = field(default_factory=dict)
-    repository: Any = None
+    repository: Repository = field(init=False)
     commit: str = ""
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -77,42 +79,42 @@ class _WorktreeReader:
         commit = self.repository.resolve("HEAD")
         if commit is None:
             self.missing.append(Missing("code.commit", f"{self.root} has no commit yet", "commit, and record again"))
-            return Record(self.name, self.reference, str(self.folder), missing=(*self.missing, *_never_guessed()))
+            return Record(self.name, self.reference, str(self.folder), missing=(*self.missing, *_not_in_a_tree()))
         self.commit = commit
-        whole = self.repository.files(commit)
+        tree_files = self.repository.files(commit)
         prefix = "" if self.folder == self.root else f"{self.folder.relative_to(self.root)}/"
-        self.files = {path.removeprefix(prefix): file for path, file in whole.items() if path.startswith(prefix)}
+        self.files = {path.removeprefix(prefix): file for path, file in tree_files.items() if path.startswith(prefix)}
         environment = self._environment()
         return Record(
             name=self.name,
             reference=self.reference,
             base=str(self.folder),
-            code=self._code(whole),
+            code=self._code(tree_files),
             environment=environment,
             parameters=self._parameters(),
             data=self._data(),
-            missing=(*self.missing, *_never_guessed()),
+            missing=(*self.missing, *_not_in_a_tree()),
             warnings=tuple(self.warnings),
             provenance=self.provenance,
         )
 
     # -- code ---------------------------------------------------------------------------------------------------
 
-    def _code(self, whole: dict[str, TreeFile]) -> Code:
-        changed = changed_files(self.root, whole, self.context.cancel)
-        fresh = new_files(self.root, whole, self.context.cancel)
+    def _code(self, tree_files: dict[str, TreeFile]) -> Code:
+        changed = changed_files(self.root, tree_files, self.context.cancel)
+        untracked = new_files(self.root, tree_files, self.context.cancel)
         if changed:
-            what = f"the commit has {plural(len(changed), 'file')} otherwise: {_named(changed)}"
-            self.missing.append(Missing("code.changes", what, "commit the changes, and record again"))
-        if fresh:
+            reason = f"the working tree differs from the commit in {plural(len(changed), 'file')}: {_named(changed)}"
+            self.missing.append(Missing("code.changes", reason, "commit the changes, and record again"))
+        if untracked:
             self.warnings.append(
-                f"the commit does not have {plural(len(fresh), 'file')} of the working tree: {_named(fresh)}: "
+                f"the working tree has {plural(len(untracked), 'file')} not in the commit: {_named(untracked)}; "
                 "commit what the deployment needs"
             )
         subdirectory = str(self.folder.relative_to(self.root))
-        where = "HEAD of the working tree"
-        self.provenance |= {"code.repository": where, "code.commit": where}
-        self.provenance["code.dirty"] = "the files of the working tree, hashed against the commit's"
+        origin = "HEAD of the working tree"
+        self.provenance |= {"code.repository": origin, "code.commit": origin}
+        self.provenance["code.dirty"] = "the files of the working tree, hashed and compared with the commit"
         return Code(str(self.root), self.commit, subdirectory, bool(changed))
 
     def _read(self, path: str) -> str:
@@ -120,38 +122,38 @@ class _WorktreeReader:
         return str(self.repository.read(self.commit, full, 1 << 20).decode("utf-8", "replace"))
 
     def _has(self, path: str) -> bool:
-        """Whether the commit has the file; one that is only in the folder is told."""
+        """Whether the commit has the file; warns of one that is only in the folder."""
         if path in self.files:
             return True
         if (self.folder / path).is_file():
-            self.warnings.append(f"{path} is not in the commit, from which the deployment is rebuilt: commit it")
+            self.warnings.append(f"{path} is not in the commit that the deployment is rebuilt from: commit it")
         return False
 
     # -- environment --------------------------------------------------------------------------------------------
 
     def _environment(self) -> Environment:
-        found = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
-        if not found:
-            why = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
-            self.missing.append(Missing("environment", why, "commit one of them, and record again"))
+        described = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
+        if not described:
+            self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them, and record again"))
             return Environment(python=self._python())
-        (kind, name), *others = found
+        (kind, name), *others = described
         if others:
-            told = ", ".join(other for _, other in others)
+            alternatives = ", ".join(alternative for _, alternative in others)
             self.warnings.append(
-                f"{name} is taken for the environment, and there is also {told}: say which is deployed"
+                f"{name} is used as the environment, but the commit also has {alternatives}: "
+                "correct the record if another one is deployed"
             )
         self.provenance[f"environment.{kind}"] = f"{name} at {self.commit}"
         choice: dict[str, Any] = {kind: name}
         return Environment(**choice, python=None if kind == "dockerfile" else self._python())
 
     def _python(self) -> str | None:
-        """The interpreter's version as the commit pins it."""
+        """The version of Python that the commit pins."""
         for name, version in ((".python-version", self._pinned()), ("pyproject.toml", self._required())):
             if version:
                 self.provenance["environment.python"] = f"{name} at {self.commit}"
                 return version
-        why = "neither .python-version nor requires-python names one version"
+        why = "neither .python-version nor requires-python names a single version"
         self.missing.append(
             Missing("environment.python", why, "write .python-version (3.11, for example) and commit it")
         )
@@ -174,13 +176,16 @@ class _WorktreeReader:
     # -- parameters and data ------------------------------------------------------------------------------------
 
     def _parameters(self) -> Parameters:
-        found = [name for name in PARAMETERS if self._has(name)]
-        if not found:
+        names = [name for name in PARAMETERS if self._has(name)]
+        if not names:
             return Parameters()
-        if len(found) > 1:
-            self.warnings.append(f"{found[0]} is taken for the parameters, and there is also {', '.join(found[1:])}")
-        self.provenance["parameters.file"] = f"{found[0]} at {self.commit}"
-        return Parameters(file=found[0])
+        if len(names) > 1:
+            self.warnings.append(
+                f"{names[0]} is used as the parameters, but the commit also has {', '.join(names[1:])}: "
+                "correct the record if another one is read"
+            )
+        self.provenance["parameters.file"] = f"{names[0]} at {self.commit}"
+        return Parameters(file=names[0])
 
     def _data(self) -> tuple[DataItem, ...]:
         items: list[DataItem] = []
@@ -196,7 +201,7 @@ class _WorktreeReader:
         try:
             document = parse_document(self._read(pointer).encode(), ".yaml", pointer)
         except Refused as error:
-            self.warnings.append(f"{error}: its data is left out")
+            self.warnings.append(f"{error}; its data is left out")
             return []
         outs = document.get("outs")
         parent = PurePosixPath(pointer).parent
@@ -208,19 +213,19 @@ class _WorktreeReader:
 
 
 def _candidates(names: Collection[str]) -> list[tuple[str, str]]:
-    """What a project's environment may be described by, the most exact first: kind and file."""
+    """The files that can describe an environment, the most exact first, each with its kind."""
     locks = sorted(name for name in names if name.startswith("pylock.") and name.endswith(".toml"))
     candidates = [("lock", "uv.lock"), *(("lock", name) for name in locks or ["pylock.toml"])]
     return [*candidates, ("requirements", "requirements.txt"), ("dockerfile", "Dockerfile")]
 
 
 def environments(names: Collection[str]) -> list[tuple[str, str]]:
-    """Which of these files describe an environment, the most exact first: kind and file."""
+    """Those of these files that describe an environment, the most exact first, each with its kind."""
     return [(kind, name) for kind, name in _candidates(names) if name in names]
 
 
 def exact_version(text: str) -> str | None:
-    """A version of Python as .python-version pins it; None where it is no single one."""
+    """A version of Python such as 3.11 or 3.11.7; None where the text is anything else."""
     numbers = text.split(".")
     return text if 2 <= len(numbers) <= 3 and numbers[0] == "3" and all(n.isdecimal() for n in numbers) else None
 

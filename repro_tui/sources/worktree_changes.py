@@ -1,4 +1,15 @@
-"""What differs between a working tree and a commit, by our own hashing: no git runs in it, so no filter or hook can."""
+"""What differs between a working tree and a commit, without running git.
+
+`git status` in a folder that is audited could execute that folder's filters, hooks and file-system monitors. Instead:
+
+- `changed_files` hashes each file as git does, sha1 (or sha256) of `blob SIZE\\0` and the content, and compares it with
+  the blob in the commit's tree, after the cheap checks: file type, size and executable bit.
+- `new_files` walks the folder and leaves out what the commit has and what .gitignore files exclude. The deepest
+  .gitignore with a matching pattern decides, then `.git/info/exclude`; nested repositories are skipped.
+
+The cost is one read of every file in the commit. A file that a checkout would convert (line endings, `ident`) counts as
+changed, which errs on the safe side.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +30,13 @@ if TYPE_CHECKING:
 
 
 def changed_files(root: Path, files: dict[str, TreeFile], cancel: CancelToken) -> list[str]:
-    """The commit's files that the working tree has otherwise, or not at all. Submodules are not looked into."""
-    found = []
+    """The commit's files that are different in the working tree, or absent from it. Submodules are skipped."""
+    changed = []
     for path, file in files.items():
         cancel.check()
         if file.mode != SUBMODULE and not _is_same(root / path, file):
-            found.append(path)
-    return found
+            changed.append(path)
+    return changed
 
 
 def _is_same(path: Path, file: TreeFile) -> bool:
@@ -63,12 +74,12 @@ def _blob_id(path: Path, size: int, blob: str) -> str:
 
 
 def new_files(root: Path, files: dict[str, TreeFile], cancel: CancelToken) -> list[str]:
-    """The files that the commit does not have and no .gitignore leaves out; repositories within are passed over."""
-    found: list[str] = []
+    """The files that neither the commit has nor a .gitignore excludes; nested repositories are skipped."""
+    untracked: list[str] = []
     submodules = {path for path, file in files.items() if file.mode == SUBMODULE}
     excluded = [("", _spec(root / ".git" / "info" / "exclude"))]
-    _walk(root, "", excluded, files.keys() | submodules, found, cancel)
-    return sorted(found)
+    _walk(root, "", excluded, files.keys() | submodules, untracked, cancel)
+    return sorted(untracked)
 
 
 def _walk(
@@ -76,11 +87,11 @@ def _walk(
     folder: str,
     specs: list[tuple[str, GitIgnoreSpec]],
     known: set[str],
-    found: list[str],
+    untracked: list[str],
     cancel: CancelToken,
 ) -> None:
     cancel.check()
-    here = [*specs, (folder, _spec(root / folder / ".gitignore"))]
+    applicable = [*specs, (folder, _spec(root / folder / ".gitignore"))]
     try:
         entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
     except OSError:
@@ -90,20 +101,20 @@ def _walk(
         if entry.name == ".git" or path in known:
             continue
         is_folder = entry.is_dir(follow_symlinks=False)
-        if _is_ignored(f"{path}/" if is_folder else path, here):
+        if _is_ignored(f"{path}/" if is_folder else path, applicable):
             continue
         if not is_folder:
-            found.append(path)
+            untracked.append(path)
         elif not (root / path / ".git").exists():
-            _walk(root, f"{path}/", here, known, found, cancel)
+            _walk(root, f"{path}/", applicable, known, untracked, cancel)
 
 
 def _is_ignored(path: str, specs: list[tuple[str, GitIgnoreSpec]]) -> bool:
-    """The deepest .gitignore that speaks of a path decides."""
+    """Whether a path is ignored: the deepest .gitignore with a pattern that matches it decides."""
     for folder, spec in reversed(specs):
-        said = spec.check_file(path.removeprefix(folder)).include
-        if said is not None:
-            return said
+        include = spec.check_file(path.removeprefix(folder)).include
+        if include is not None:
+            return include
     return False
 
 

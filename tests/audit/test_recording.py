@@ -252,13 +252,16 @@ def test_a_dirty_tree_is_marked_and_named(project: Project) -> None:
     (tree / "build" / "x.py").write_text("ignored\n")
     result = record(project, "./code")
     assert "dirty = true" in result.stdout
-    assert "# missing: code.changes: the commit has 2 files otherwise: note.txt, predict.py" in result.stdout
-    assert "1 file of the working tree: helper.py" in result.stderr
+    assert (
+        "# missing: code.changes: the working tree differs from the commit in 2 files: note.txt, predict.py"
+        in result.stdout
+    )
+    assert "the working tree has 1 file not in the commit: helper.py" in result.stderr
     assert "run.log" not in result.stderr
     (tree / "predict.py").write_text(PREDICT)
     (tree / "predict.py").chmod(0o755)
     (tree / "note.txt").write_text("one\n")
-    assert "1 file otherwise: predict.py" in record(project, "./code").stderr
+    assert "differs from the commit in 1 file: predict.py" in record(project, "./code").stderr
     (tree / "predict.py").chmod(0o644)
     assert "dirty = true" not in record(project, "./code").stdout
 

@@ -1,8 +1,7 @@
-"""What a source's case is: a real store, filled as completely as its system allows, with a secret planted in it.
+"""The case of a source: a real store, filled as completely as its system allows, with a secret planted in it.
 
-`cases_NAME.py` beside this file has `make(folder, templates)`, a generator that makes the store of the source NAME in
-an empty folder, of what was made once for all tests where that is slow, yields its Case, and takes down what it has
-started.
+`cases_NAME.py` next to this file has `build_case(folder, templates)`, a generator. It creates the store of the source
+NAME in an empty folder (from a template if that is slow), yields its SourceCase, and removes what it has started.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from repro_tui.model.record import Record
 
 CANARY = "c4n4ry-5ecret-7f3a"
 
-# The columns of the table in docs/sources/README.md: a field of the record, and its name there.
+# The columns of the table in docs/sources/README.md: a field of the record, and its heading.
 FIELDS = {
     "code.repository": "repository",
     "code.commit": "commit",
@@ -38,9 +37,9 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class SourceCase:
-    """`here` is where the user stands, `variables` what is set, `hostile` the references that must be refused.
+    """`here` is the current folder, `variables` are set in the environment, `hostile` references must be refused.
 
-    `programs` are those that loading may start besides git; none of them may come from the store.
+    `programs` may be started while loading, in addition to git; none of them may come from the store.
     """
 
     reference: str
@@ -51,21 +50,21 @@ class SourceCase:
 
 
 def case_module(source: str) -> ModuleType | None:
-    """The module of a source's case; None where nobody has written one."""
+    """The module with the case of a source; None where there is none."""
     name = f"tests.contract.cases_{source}"
     return import_module(name) if find_spec(name) else None
 
 
 def filled(record: Record) -> set[str]:
-    """The dotted fields that a record has values in, without those that it always has."""
-    found = {"description"} if record.description else set()
+    """The dotted fields of a record that have values, without those that every record has."""
+    fields = {"description"} if record.description else set()
     for section in ("code", "environment", "parameters", "predict", "validation", "expected"):
-        found |= _filled_of(section, getattr(record, section))
-    return found | ({"data"} if record.data else set())
+        fields |= _filled_of(section, getattr(record, section))
+    return fields | ({"data"} if record.data else set())
 
 
 _DEFAULTS = {"code.subdirectory": ".", "predict.timeout_s": 600.0}
-_DERIVED = {"code.in_image", "expected.digits"}  # follow from how the record was read, or from a field beside them
+_DERIVED = {"code.in_image", "expected.digits"}  # follow from how the record was read, or from another field
 
 
 def _filled_of(section: str, value: Any) -> set[str]:
@@ -75,21 +74,21 @@ def _filled_of(section: str, value: Any) -> set[str]:
     return {name for name, it in values.items() if it not in empty and it != _DEFAULTS.get(name, empty) and it != 0}
 
 
-def below(field: str, other: str) -> bool:
-    """Whether one dotted field is the other, or lies in it."""
-    return field == other or field.startswith(f"{other}.")
+def below(field: str, ancestor: str) -> bool:
+    """Whether a dotted field is `ancestor` or part of it."""
+    return field == ancestor or field.startswith(f"{ancestor}.")
 
 
 def cell(record: Record, field: str) -> str:
-    """What the table says of a field: read, told as missing, or neither."""
+    """The cell of the table for a field: read ("yes"), reported as missing ("no"), or neither ("–")."""
     if field == "data.hash":
-        has = any(item.sha256 or item.md5 for item in record.data)
+        is_read = any(item.sha256 or item.md5 for item in record.data)
     elif field == "code.dirty":
-        has = record.code is not None and record.code.dirty is not None
+        is_read = record.code is not None and record.code.dirty is not None
     elif field == "environment":
-        has = record.environment.kind != "unrecorded"
+        is_read = record.environment.kind != "unrecorded"
     else:
-        has = any(below(name, field) for name in filled(record))
-    if has:
+        is_read = any(below(name, field) for name in filled(record))
+    if is_read:
         return "yes"
     return "no" if any(below(field, item.field) or below(item.field, field) for item in record.missing) else "–"

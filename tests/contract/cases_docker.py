@@ -11,7 +11,7 @@ from tests.engines import docker
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled()
     (folder / "model.json").write_text("{}")
     options = (

@@ -1,4 +1,4 @@
-"""A live endpoint whose URL holds a secret. It is not asked while its record is loaded: nothing listens there."""
+"""A live endpoint whose URL holds a secret. Loading its record sends no request: nothing listens there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.ports import closed_port
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     hostile = ("http://", "http://a b", "http://h:99999", "https://[::1", "http://h/\x1b]52;c;eA==\x07", "http://h/\0")
     with closed_port() as port:
         reference = f"http://ada:{CANARY}@127.0.0.1:{port}/v2/models/credit?token={CANARY}"

@@ -1,4 +1,4 @@
-"""A repository whose commit holds its repro.toml, with a hook and a monitor that would leave a marker."""
+"""A repository whose commit has a repro.toml, with a file-system monitor that would leave a marker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.contract.cases_recordfile import fill
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     repository = GitRepository(folder / "project")
     first = repository.commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
     fill(repository.folder, first)

@@ -1,4 +1,4 @@
-"""An image with labels and a predict step of its own, whose environment holds a secret."""
+"""An image with labels and a predict step, whose environment holds a secret."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LINES = (
 def labelled() -> str:
     """Builds the image."""
     text = "\n".join([f"FROM {base_image()}", *LINES])
-    words = ["docker", "build", "--quiet", "-"]
-    return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.strip()
+    command = ["docker", "build", "--quiet", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled()
     yield SourceCase(f"image:{image}", folder, ("image:../containers/x", "image:--privileged", "image:no/such:image"))
     docker("rmi", "--force", image)

@@ -18,7 +18,7 @@ SELECT 'api_key', ?, run_id FROM model_versions WHERE name = 'house' AND version
 """
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     store = own_database(templates, folder / "mlflow")
     with contextlib.closing(sqlite3.connect(store.folder / "mlflow.db")) as connection, connection:
         assert connection.execute(SECRET, (CANARY,)).rowcount == 1

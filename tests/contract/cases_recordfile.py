@@ -27,14 +27,14 @@ def document(commit: str, sha256: str) -> dict[str, object]:
 
 
 def fill(folder: Path, commit: str) -> None:
-    """The files beside a repro.toml, and itself."""
+    """Writes a repro.toml and the files that it names."""
     (folder / "model.json").write_text("{}")
     for name in ("inputs.csv", "recorded.csv"):
         (folder / name).write_text("id,x\n1,2\n")
     (folder / "repro.toml").write_text(tomli_w.dumps(document(commit, hashlib.sha256(b"{}").hexdigest())))
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     commit = GitRepository(folder / "code").commit({"predict.py": "", "requirements.txt": "", "params.yaml": "a: 1\n"})
     fill(folder, commit)
     hostile = ("no-such", "no\x1b[31m.toml", "repro.toml#\x1b]52;c;eA==\x07", "a\0b.toml", "x" * 5000, "-x.toml")

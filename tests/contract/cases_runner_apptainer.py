@@ -8,5 +8,5 @@ from tests.engines import base_sif
 from tests.templates import Templates
 
 
-def make(templates: Templates) -> BuiltEnvironment:
+def build_environment(templates: Templates) -> BuiltEnvironment:
     return BuiltEnvironment("sif", "k", Inventory(), str(base_sif(templates)))

@@ -8,5 +8,5 @@ from tests.engines import base_image
 from tests.templates import Templates
 
 
-def make(templates: Templates) -> BuiltEnvironment:
+def build_environment(templates: Templates) -> BuiltEnvironment:
     return BuiltEnvironment("image", "k", Inventory(), image_id=base_image())

@@ -12,7 +12,7 @@ from tests.conftest import need
 from tests.templates import Templates
 
 
-def make(templates: Templates) -> BuiltEnvironment:
+def build_environment(templates: Templates) -> BuiltEnvironment:
     need("bubblewrap", sandbox_works(), "no sandbox works here")
     root = str(Path(sys.base_prefix).resolve())
     return BuiltEnvironment("venv", "k", Inventory(), sys.prefix, f"{sys.prefix}/bin/python", root)

@@ -1,4 +1,4 @@
-"""A SIF image made of a labelled Docker image, whose environment holds a secret."""
+"""A SIF image built from a labelled Docker image, whose environment holds a secret."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LABELS = (
 def labelled_image() -> str:
     """A Docker image with labels and a secret in its environment, and a shell that would leave a marker."""
     lines = [f"FROM {base_image()}", *(f"LABEL {label}" for label in LABELS), f"ENV API_TOKEN={CANARY} TZ=UTC"]
-    words = ["docker", "build", "--quiet", "-"]
-    return subprocess.run(words, input="\n".join(lines), capture_output=True, text=True, check=True).stdout.strip()
+    command = ["docker", "build", "--quiet", "-"]
+    return subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True).stdout.strip()
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     image = labelled_image()
     sif(folder, image, "credit.sif")
     (folder / "not.sif").write_bytes(b"x" * 4096)

@@ -10,7 +10,7 @@ from tests.systems.wandb.runs import WandbProject
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     project = WandbProject(folder)
     project.git.git("remote", "add", "origin", f"https://ada:{CANARY}@example.org/acme/credit.git")
     with (project.root / "predict.py").open("a") as file:

@@ -1,4 +1,4 @@
-"""A folder that somebody works in, with a change that is not committed, and a monitor that would leave a marker."""
+"""A working folder with an uncommitted change, and a file-system monitor that would leave a marker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.contract.case import CANARY, SourceCase
 from tests.templates import Templates
 
 
-def make(folder: Path, templates: Templates) -> Iterator[SourceCase]:
+def build_case(folder: Path, templates: Templates) -> Iterator[SourceCase]:
     repository = GitRepository(folder / "project")
     pointer = "outs:\n- md5: " + "a" * 32 + "\n  hash: md5\n  path: model.json\n"
     files = {

@@ -1,7 +1,7 @@
-"""What a runner's case is: a workspace that it runs, whose predict step is a Python program of the test's.
+"""The case of a runner: a workspace that it runs, whose predict step is a Python program of the test.
 
-`cases_runner_NAME.py` beside this file has `make(templates)`: it returns the kind of BuiltEnvironment with everything
-that it needs, which it makes once a test run, or skips where the engine is absent.
+`cases_runner_NAME.py` next to this file has `build_environment(templates)`. It returns a BuiltEnvironment that the
+runner accepts, which is built once per test run, or skips the test where the engine is absent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WRITE = "open(output, 'w').write('id,v\\n1,2\\n')\n"
 
 
 def runner_module(runner: str) -> ModuleType | None:
-    """The module of a runner's case; None where nobody has written one."""
+    """The module with the case of a runner; None where there is none."""
     name = f"tests.contract.cases_runner_{runner}"
     return import_module(name) if find_spec(name) else None
 

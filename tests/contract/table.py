@@ -1,6 +1,6 @@
-"""The table of docs/sources/README.md, made from the records of the contract's cases.
+"""The table of docs/sources/README.md, generated from the records of the contract cases.
 
-`python -m tests.contract.table` writes it anew, and keeps the rows of sources whose system is not at hand.
+`python -m tests.contract.table` updates it, and keeps the rows of sources whose system is not available.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def row(source: str, record: Record) -> str:
-    """One source's line."""
+    """The row of a source."""
     return f"| `{source}` | {' | '.join(cell(record, field) for field in FIELDS)} |"
 
 
 def committed() -> dict[str, str]:
-    """The lines of the page by source."""
+    """The rows of the page, by source."""
     text = PAGE.read_text("utf-8") if PAGE.is_file() else ""
     table = text.partition(BEGIN)[2].partition(END)[0]
     return {match.group(1): match.group() for match in re.finditer(r"^\| `(\w+)` \|.*$", table, re.MULTILINE)}
 
 
 def load(source: str, folder: Path, templates: Templates) -> Record | None:
-    """The record of a source's case; None where its system is not at hand."""
+    """The record of a source's case; None where its system is not available."""
     import pytest
 
     module = case_module(source)
@@ -45,7 +45,7 @@ def load(source: str, folder: Path, templates: Templates) -> Record | None:
         return None
     try:
         with (
-            contextlib.contextmanager(module.make)(folder, templates) as case,
+            contextlib.contextmanager(module.build_case)(folder, templates) as case,
             mock.patch.dict(os.environ, case.variables),
         ):
             return load_record(case.reference, Context(Cache(folder.parent / "cache"), here=case.here))
@@ -55,7 +55,7 @@ def load(source: str, folder: Path, templates: Templates) -> Record | None:
 
 
 def main() -> None:
-    """Writes the table anew."""
+    """Updates the table."""
     rows = committed()
     for source in sorted(names("repro_tui.sources")):
         with tempfile.TemporaryDirectory() as folder:

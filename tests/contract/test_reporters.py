@@ -1,4 +1,4 @@
-"""What every reporter promises: a registered one without a reader of its format here fails."""
+"""The promises of every reporter. A registered one without a reader for its format here fails."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ REPORTS = {
 
 @pytest.fixture(params=sorted(names("repro_tui.reporters")))
 def reporter(request: pytest.FixtureRequest) -> str:
-    assert request.param in READERS, f"say in READERS how {request.param} is read: every reporter needs a case"
+    assert request.param in READERS, f"add a reader for {request.param} to READERS: every reporter needs one"
     return str(request.param)
 
 
@@ -57,14 +57,14 @@ def written(reporter: str, folder: Path, report: object) -> str:
 
 
 @pytest.mark.parametrize("kind", REPORTS)
-def test_the_format_reads_and_is_the_same_again(reporter: str, kind: str, tmp_path: Path) -> None:
+def test_the_format_can_be_parsed_and_is_deterministic(reporter: str, kind: str, tmp_path: Path) -> None:
     text = written(reporter, tmp_path, REPORTS[kind]())
     READERS[reporter](text)
     assert text == written(reporter, tmp_path, REPORTS[kind]())
     assert text.endswith("\n")
 
 
-def test_the_verdict_is_told(reporter: str, tmp_path: Path) -> None:
+def test_the_verdict_is_reported(reporter: str, tmp_path: Path) -> None:
     assert rich_report().verdict in written(reporter, tmp_path, rich_report())
     assert lost_report().sides.b.what.partition(",")[0] in written(reporter, tmp_path, lost_report()).replace("\\", "")
 

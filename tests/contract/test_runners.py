@@ -1,4 +1,4 @@
-"""What every runner promises, tried in a real environment of each: a registered runner without a case fails here."""
+"""The promises of every runner, tested in a real environment of each. A registered runner without a case fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.templates import Templates
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """docker-py leaves the socket of an attached stream open: it is collected here, and no later test meets it."""
+    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -39,10 +39,10 @@ def collected() -> Iterator[None]:
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:Exception ignored in. <socket.socket .*docker.sock:pytest.PytestUnraisableExceptionWarning"
 )
-made: dict[str, BuiltEnvironment] = {}
+built: dict[str, BuiltEnvironment] = {}
 
 
-# An endpoint is asked, and nothing of it executes here: tests/systems/endpoint holds its runner to what it promises.
+# An endpoint is queried, and nothing of it executes here: tests/systems/endpoint tests the promises of its runner.
 RUNNERS = sorted(set(names("repro_tui.runners")) - {"endpoint"})
 ENGINES = {"docker": pytest.mark.docker, "apptainer": pytest.mark.apptainer}
 
@@ -52,9 +52,9 @@ def case(request: pytest.FixtureRequest, templates: Templates, context: Context)
     name = str(request.param)
     module = runner_module(name)
     assert module is not None, f"write tests/contract/cases_runner_{name}.py: every runner needs a case"
-    if name not in made:
-        made[name] = module.make(templates)
-    return RunnerCase(name, made[name], context)
+    if name not in built:
+        built[name] = module.build_environment(templates)
+    return RunnerCase(name, built[name], context)
 
 
 def log(run: object) -> str:
@@ -103,7 +103,7 @@ def test_what_is_fixed_for_both_sides_is_fixed(case: RunnerCase) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "status", "words"),
+    ("program", "status", "message"),
     [
         ("sys.exit('the weights are missing')\n", "failed", "the weights are missing"),
         ("pass\n", "no-output", "wrote no output"),
@@ -112,16 +112,16 @@ def test_what_is_fixed_for_both_sides_is_fixed(case: RunnerCase) -> None:
         ("sys.exit(137)\n", "failed", "137"),
     ],
 )
-def test_what_goes_wrong_is_told(case: RunnerCase, program: str, status: str, words: str) -> None:
+def test_what_goes_wrong_is_reported(case: RunnerCase, program: str, status: str, message: str) -> None:
     run = case.run(program)
     assert run.status == status, run
-    assert words in run.what
+    assert message in run.what
     assert run.do
     assert not run.predictions
 
 
 def test_the_memory_limit_is_the_programs_own_and_not_that_of_what_starts_it(case: RunnerCase) -> None:
-    """Apptainer itself needs 1.8 GiB of address space: with it under the limit, runs failed at random."""
+    """Apptainer itself needs 1.8 GiB of address space: when the limit applied to it, runs failed at random."""
     case.settings = {"limits": Limits(memory=256 << 20)}
     run = case.run(WRITE)
     assert run.status == "succeeded", (run, log(run))

@@ -1,4 +1,4 @@
-"""What every source promises, tried on a real store of each: a registered source without a case fails here."""
+"""The promises of every source, tested on a real store of each. A registered source without a case fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.templates import Templates
 SOURCES = sorted(names("repro_tui.sources"))
 NEEDED = ("code", "environment", "predict")
 HOSTILE = ("", "-x", "--output=x", "\x1b]52;c;eA==\x07", "a\nb", "a\0b", "../" * 40 + "x", "x" * 5000)
-MOVING = {"-wal", "-shm"}  # a database's own side files
+MOVING = {"-wal", "-shm"}  # side files of SQLite
 
 events: list[str] = []
 watching = False
@@ -56,7 +56,7 @@ def watched() -> Iterator[list[str]]:
 
 
 class Loaded:
-    """A case, its record, and what loading it did."""
+    """A case, its record, and what happened while it was loaded."""
 
     def __init__(self, case: SourceCase, root: Path) -> None:
         self.case, self.cache = case, root / "cache"
@@ -82,7 +82,7 @@ def loaded(
     root = tmp_path_factory.mktemp(request.param)
     store = root / "store"
     store.mkdir()
-    with pytest.MonkeyPatch.context() as patch, contextlib.contextmanager(module.make)(store, templates) as case:
+    with pytest.MonkeyPatch.context() as patch, contextlib.contextmanager(module.build_case)(store, templates) as case:
         for name, value in case.variables.items():
             patch.setenv(name, value)
         patch.chdir(root)
@@ -96,13 +96,17 @@ def test_the_reference_is_read_by_its_source(loaded: Loaded, request: pytest.Fix
 
 
 def test_every_field_says_where_it_was_read(loaded: Loaded) -> None:
-    told = loaded.record.provenance
-    silent = [name for name in filled(loaded.record) if not any(below(name, at) or below(at, name) for at in told)]
-    assert silent == []
-    assert all(place.strip() and "\n" not in place for place in told.values())
+    provenance = loaded.record.provenance
+    unexplained = [
+        name
+        for name in filled(loaded.record)
+        if not any(below(name, field) or below(field, name) for field in provenance)
+    ]
+    assert unexplained == []
+    assert all(place.strip() and "\n" not in place for place in provenance.values())
 
 
-def test_what_is_not_recorded_is_told_with_a_reason_and_a_remedy(loaded: Loaded) -> None:
+def test_what_is_not_recorded_has_a_reason_and_a_remedy(loaded: Loaded) -> None:
     has = filled(loaded.record)
     for item in loaded.record.missing:
         assert all((item.field, item.why, item.do)), item
@@ -113,7 +117,7 @@ def test_what_is_not_recorded_is_told_with_a_reason_and_a_remedy(loaded: Loaded)
 
 
 def test_nothing_is_guessed(loaded: Loaded) -> None:
-    """A second store of the same kind that holds nothing yields no more than the first, and no commit that moves."""
+    """Commits are full ids, data items have a path and a source, and named files exist."""
     record = loaded.record
     assert record.code is None or len(record.code.commit) in (40, 64)
     for item in record.data:
@@ -124,7 +128,7 @@ def test_nothing_is_guessed(loaded: Loaded) -> None:
 
 
 def test_loading_executes_nothing(loaded: Loaded) -> None:
-    allowed = {"git", "env", *loaded.case.programs}  # git is started through env, which clears its environment
+    allowed = {"git", "env", *loaded.case.programs}  # git is started by env, which clears its environment
     assert {event for event in loaded.started if event.rpartition(" ")[2] not in allowed} == set()
 
 
@@ -152,9 +156,9 @@ def test_hostile_references_are_refused_in_one_line(loaded: Loaded) -> None:
     for reference in (*generic, *loaded.case.hostile):
         with pytest.raises(Refused) as refused:
             load_record(reference, loaded.context)
-        words = str(refused.value)
-        assert words.isprintable(), reference
-        assert len(words) < 3000
+        message = str(refused.value)
+        assert message.isprintable(), reference
+        assert len(message) < 3000
 
 
 def test_the_table_of_the_docs_is_what_was_read(loaded: Loaded, request: pytest.FixtureRequest) -> None:

@@ -1,4 +1,4 @@
-"""The example of a third party's package: built, installed beside this checkout, and audited through."""
+"""The example of a third-party package: built, installed next to this checkout, and used in an audit."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.conftest import need
 ROOT = Path(__file__).parents[2]
 
 
-def uv(*words: str) -> None:
-    done = subprocess.run([uv_binary(), *words], capture_output=True, text=True, check=False)
+def uv(*arguments: str) -> None:
+    done = subprocess.run([uv_binary(), *arguments], capture_output=True, text=True, check=False)
     need("network", done.returncode == 0 or "onnect" not in done.stderr, done.stderr)
     assert done.returncode == 0, done.stderr
 
@@ -36,21 +36,21 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path / "project")
-    commit = made.repository.commit({"model.json": json.dumps({"weight": 2.0})})
+    project = Project(tmp_path / "project")
+    commit = project.repository.commit({"model.json": json.dumps({"weight": 2.0})})
     command = ["python3", "predict.py", "{inputs}", "{output}", "{params}"]
     common = {"repository": "code", "commit": commit, "requirements": "requirements.txt", "inputs": "inputs.csv"}
     entries = [
         common | {"id": name, "command": command, "parameters": {"threshold": 5.0, "shift": shift}}
         for name, shift in (("prod", 0.0), ("next", 0.25))
     ]
-    (made.folder / "deployments.jsonl").write_text("\n".join(map(json.dumps, entries)))
-    return made
+    (project.folder / "deployments.jsonl").write_text("\n".join(map(json.dumps, entries)))
+    return project
 
 
-def run(program: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(program: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(program), "-m", "repro_tui", *words],
+        [str(program), "-m", "repro_tui", *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONSAFEPATH": "1"},
         stdin=subprocess.DEVNULL,
@@ -81,7 +81,7 @@ def test_an_audit_goes_through_its_source_runner_and_reporter(program: Path, pro
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         (("ledger:absent#prod", "ledger:absent#prod", "--report"), "the ledger cannot be read"),
         (("ledger:deployments.jsonl#x", "ledger:deployments.jsonl#x", "--report"), "no such deployment"),
@@ -90,9 +90,9 @@ def test_an_audit_goes_through_its_source_runner_and_reporter(program: Path, pro
     ],
 )
 def test_its_mistakes_are_refused_as_ours_are(
-    program: Path, project: Project, words: tuple[str, ...], told: str
+    program: Path, project: Project, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = run(program, project.folder, *words)
+    done = run(program, project.folder, *arguments)
     assert done.returncode == 2
-    assert told in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert not project.audits()

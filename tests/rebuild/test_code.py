@@ -32,7 +32,7 @@ def test_a_commit_is_written_out_once(git_repository: Make, context: Context) ->
     assert (tree.commit, tree.subdirectory, tree.attributes) == (commit, "sub", (".gitattributes: *.py ident",))
     assert tree.files["sub/predict.py"].size == 9
     assert (part.step, part.cached, part.key, part.matches) == ("code", False, commit, "matches")
-    assert "converted" in part.warnings[0]
+    assert "a checkout would convert files" in part.warnings[0]
     again, second = rebuild_code(record_of(made, commit, "sub"), context)
     assert again == tree
     assert second is not None
@@ -48,7 +48,7 @@ def test_a_cached_commit_outlives_its_repository(git_repository: Make, context: 
     shutil.rmtree(context.cache.root / "git")
     _, part = rebuild_code(record_of(made, commit), context)
     assert part is not None
-    assert "history is not at hand" in part.warnings[0]
+    assert "history is not available" in part.warnings[0]
 
 
 def test_a_changed_file_in_the_cache_is_written_again(git_repository: Make, context: Context) -> None:
@@ -68,7 +68,7 @@ def test_a_record_without_code_has_none(context: Context) -> None:
     assert rebuild_code(Record("prod", "prod"), context) == (None, None)
 
 
-def test_a_bad_subdirectory_is_told(git_repository: Make, context: Context) -> None:
+def test_a_bad_subdirectory_is_reported(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     commit = made.commit({"a": "1"})
     with pytest.raises(Refused, match="leaves the code tree"):

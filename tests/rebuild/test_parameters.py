@@ -43,7 +43,7 @@ def build(
 
 
 @pytest.mark.parametrize("name", CONTENT)
-def test_recorded_values_are_laid_over_the_file(git_repository: Make, context: Context, name: str) -> None:
+def test_recorded_values_override_the_file(git_repository: Make, context: Context, name: str) -> None:
     values = {"model": {"threshold": 0.6}, "extra": 1}
     built, part = build(git_repository, context, {f"sub/{name}": CONTENT[name]}, Parameters(name, values), "sub")
     assert built.values == {"model": {"threshold": 0.6, "name": "credit"}, "extra": 1}
@@ -86,12 +86,12 @@ def test_no_parameters_at_all(context: Context) -> None:
 def test_a_file_inside_the_image_is_unknown(context: Context) -> None:
     record = Record("prod", "prod", parameters=Parameters("params.yaml"))
     assert "inside the image" in rebuild_parameters(record, None, context)[0].unknown
-    with pytest.raises(Inconclusive, match="cannot be laid over"):
+    with pytest.raises(Inconclusive, match="values cannot be applied to it"):
         rebuild_parameters(Record("prod", "prod", parameters=Parameters("p.yaml", {"x": 1})), None, context)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("p.yaml", "- 1\n", "no table"),
         ("p.yaml", "a: [", "cannot be read as YAML"),
@@ -107,8 +107,8 @@ def test_a_file_inside_the_image_is_unknown(context: Context) -> None:
     ],
     ids=["list", "open", "python", "bomb", "half", "duplicate", "deep", "toml", "ini"],
 )  # fmt: skip
-def test_a_bad_file_is_told(git_repository: Make, context: Context, name: str, content: str, told: str) -> None:
-    with pytest.raises(Inconclusive, match=told):
+def test_a_bad_file_is_reported(git_repository: Make, context: Context, name: str, content: str, message: str) -> None:
+    with pytest.raises(Inconclusive, match=message):
         build(git_repository, context, {name: content}, Parameters(name))
 
 
@@ -118,7 +118,7 @@ def test_an_error_does_not_quote_the_line(git_repository: Make, context: Context
     assert "canary" not in str(error.value)
 
 
-def test_a_place_outside_of_the_tree_is_told(git_repository: Make, context: Context) -> None:
+def test_a_path_outside_the_tree_is_refused(git_repository: Make, context: Context) -> None:
     with pytest.raises(Refused, match="leaves the code tree"):
         build(git_repository, context, {"a": "1"}, Parameters("../p.yaml"))
     with pytest.raises(Inconclusive, match=r"absent\.yaml is not in commit"):

@@ -131,9 +131,13 @@ def test_data_is_not_read_again_because_it_was_linked(
     assert read == []
 
 
-@pytest.mark.parametrize(("path", "told"), [("predict.py/x", "in its way"), ("data", "is a folder in the commit")])
-def test_data_that_has_no_place_is_told(record: Record, context: Context, path: str, told: str) -> None:
-    with pytest.raises(Inconclusive, match=told):
+@pytest.mark.parametrize(
+    ("path", "message"), [("predict.py/x", "a file of the commit is in the way"), ("data", "is a folder in the commit")]
+)
+def test_data_that_does_not_fit_into_the_tree_is_reported(
+    record: Record, context: Context, path: str, message: str
+) -> None:
+    with pytest.raises(Inconclusive, match=message):
         composed(replace(record, data=(DataItem(path, "file:m.json"),)), context)
 
 
@@ -141,7 +145,7 @@ def test_nothing_to_lay_out_is_no_tree(context: Context) -> None:
     assert compose(None, (), BuiltParameters({}), context) is None
 
 
-def test_data_without_code_is_laid_out_alone(record: Record, context: Context) -> None:
+def test_data_without_code_is_placed_alone(record: Record, context: Context) -> None:
     bare = replace(record, code=None, parameters=Parameters())
     assert contents(composed(bare, context)) == {"data/m.json": "new", "extra/n.json": "new"}
 
@@ -159,7 +163,7 @@ def test_a_record_is_rebuilt_whole_and_once(record: Record, context: Context) ->
 def test_the_key_covers_all_that_can_change_the_output(record: Record, context: Context, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_bytes(b"other")
     assert record.code is not None
-    others = [
+    variants = [
         record,
         replace(record, parameters=Parameters("params.yaml", {"x": 5.0})),
         replace(record, data=(DataItem("data/m.json", "file:other.json"), record.data[1])),
@@ -167,12 +171,12 @@ def test_the_key_covers_all_that_can_change_the_output(record: Record, context: 
         replace(record, predict=Predict(("python", "predict.py", "-v"))),
         replace(record, environment=replace(record.environment, variables={"TZ": "CET"})),
     ]
-    assert len({rebuild(other, context).key for other in others}) == len(others)
+    assert len({rebuild(variant, context).key for variant in variants}) == len(variants)
     renamed = replace(record, name="staging", reference="x", description="y")
     assert rebuild(renamed, context).key == rebuild(record, context).key
 
 
-def test_all_lost_steps_are_told_with_what_was_finished(record: Record, context: Context) -> None:
+def test_all_failed_steps_are_reported_with_the_finished_parts(record: Record, context: Context) -> None:
     bad = replace(
         record,
         environment=Environment(),
@@ -183,13 +187,17 @@ def test_all_lost_steps_are_told_with_what_was_finished(record: Record, context:
         rebuild(bad, context)
     assert error.value.step == "environment, data, parameters"
     assert [part.step for part in error.value.parts] == ["code"]
-    for told in ("environment: the record says nothing", "data: data data/m.json", "parameters: the parameters' file"):
-        assert told in error.value.what
+    for fragment in (
+        "environment: the record does not name an environment",
+        "data: data data/m.json",
+        "parameters: the parameters file absent.yaml",
+    ):
+        assert fragment in error.value.what
     assert "record one of environment.image" in error.value.do
 
 
-def test_one_lost_step_is_told_as_it_is(record: Record, context: Context) -> None:
-    with pytest.raises(Inconclusive, match="there is no SIF image") as error:
+def test_one_failed_step_is_reported_by_its_own_message(record: Record, context: Context) -> None:
+    with pytest.raises(Inconclusive, match=r"the SIF image .*x\.sif does not exist") as error:
         rebuild(replace(record, environment=Environment(sif="x.sif")), context)
     assert error.value.step == "environment"
     assert [part.step for part in error.value.parts] == ["code", "data", "parameters"]
@@ -200,7 +208,7 @@ def test_one_lost_step_is_told_as_it_is(record: Record, context: Context) -> Non
 
 
 @pytest.mark.parametrize("step", ["code", "data"])
-def test_what_cannot_be_written_is_told(record: Record, context: Context, tmp_path: Path, step: str) -> None:
+def test_what_cannot_be_written_is_reported(record: Record, context: Context, tmp_path: Path, step: str) -> None:
     assert record.code is not None
     (tmp_path / "big").write_bytes(bytes(300_000))
     commit = record.code.commit
@@ -226,7 +234,7 @@ class _Existing(GitRepository):
 
 
 @pytest.mark.parametrize("predict", [None, Predict()])
-def test_a_record_that_cannot_be_run_is_told(record: Record, context: Context, predict: Predict | None) -> None:
+def test_a_record_that_cannot_be_run_is_reported(record: Record, context: Context, predict: Predict | None) -> None:
     with pytest.raises(Inconclusive, match="no predict step") as error:
         rebuild(replace(record, predict=predict), context)
     assert error.value.step == "record"

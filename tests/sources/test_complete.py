@@ -44,9 +44,9 @@ def test_a_folder_is_gone_into(here: Path) -> None:
 
 
 def test_branches_and_tags_loose_and_packed_and_from_a_worktree(here: Path) -> None:
-    def git(*words: str) -> None:
+    def git(*arguments: str) -> None:
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run(["git", *identity, *words], cwd=here, check=True, capture_output=True)
+        subprocess.run(["git", *identity, *arguments], cwd=here, check=True, capture_output=True)
 
     git("init", "-b", "main")
     git("commit", "--allow-empty", "-m", "one")

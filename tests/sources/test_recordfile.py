@@ -1,4 +1,4 @@
-"""Records: complete, with provenance, and with every mistake told at once and in its place."""
+"""Records: complete, with provenance, and with every mistake reported at once and in its place."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
     prod["predict"]["timeout_s"] = "60"
     prod["predict"]["command"] = ["python", "{input}"]
     document["validation"]["columns"]["score"]["kind"] = "probabilty"
-    told = refused(folder, document, context)
+    mistakes = refused(folder, document, context)
     for place in (
         "deployments.prod.code.comit: is not a known key: did you mean commit?",
         "deployments.prod.code.commit: is missing",
@@ -134,11 +134,11 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         "deployments.prod.predict.timeout_s: is of the wrong type",
         "validation.columns.score.kind: is not one of the known words",
     ):
-        assert f"record.json: {place}" in told
+        assert f"record.json: {place}" in mistakes
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"environment": {"image": "../containers/x"}}, "not an image reference"),
         ({"environment": {"image": "--privileged"}}, "not an image reference"),
@@ -149,7 +149,7 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"data": [{"path": "../x", "source": "git"}]}, "leaves its folder"),
         ({"data": [{"path": "x", "source": "file:///etc/passwd"}]}, "leaves the record's folder"),
         ({"data": [{"path": "x", "source": "file:../x"}]}, "leaves"),
-        ({"data": [{"path": "x", "source": "nothing"}]}, "is no source"),
+        ({"data": [{"path": "x", "source": "nothing"}]}, "is not a data source"),
         ({"environment": {"lock": "/etc/passwd"}}, "leaves its folder"),
         ({"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}}, "not a name for an environment variable"),
         (
@@ -161,14 +161,14 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"predict": {"protocol": "mlflow", "url": "file:///etc/passwd"}}, "not the URL of an endpoint"),
     ],
 )
-def test_hostile_values_are_refused(folder: Path, context: Context, change: dict[str, Any], words: str) -> None:
+def test_hostile_values_are_refused(folder: Path, context: Context, change: dict[str, Any], message: str) -> None:
     document = whole()
     document["deployments"]["prod"] |= change
-    assert words in refused(folder, document, context)
+    assert message in refused(folder, document, context)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("name", "text", "message"),
     [
         ("r.yaml", "a: &x [1]\nb: [*x, *x]\n", "line 1: anchors and aliases"),
         ("r.yaml", "a: !!python/object/apply:os.system [id]\n", "line 1: the tag"),
@@ -186,18 +186,18 @@ def test_hostile_values_are_refused(folder: Path, context: Context, change: dict
         ("r.toml", "a = \nb = 1", "line 1"),
     ],
 )
-def test_hostile_documents_are_refused_in_one_line(name: str, text: str, words: str) -> None:
+def test_hostile_documents_are_refused_in_one_line(name: str, text: str, message: str) -> None:
     raw = text.encode("latin-1") if "\xff" in text else text.encode()
     with pytest.raises(Refused) as caught:
         parse_document(raw, Path(name).suffix, name)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_yaml_scalars_stay_what_they_look_like() -> None:
     text = b"a: no\nb: 1:30\nc: 007\nd: '1'\ne: 1e3\nf: .inf\ng: 2026-01-05\nh: ~\ni: on\n"
-    found = parse_document(text, ".yaml", "r.yaml")
-    assert found == {
+    document = parse_document(text, ".yaml", "r.yaml")
+    assert document == {
         "a": "no", "b": "1:30", "c": 7, "d": "1", "e": 1000.0, "f": float("inf"), "g": "2026-01-05", "h": None,
         "i": "on",
     }  # fmt: skip
@@ -212,9 +212,9 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, context: Context) -> 
 def test_inputs_that_changed_are_refused_with_both_hashes(folder: Path, context: Context) -> None:
     document = whole()
     document["validation"]["sha256"] = "2" * 64
-    told = refused(folder, document, context)
-    assert "2" * 64 in told
-    assert hashlib.sha256((folder / "inputs.csv").read_bytes()).hexdigest() in told
+    mistakes = refused(folder, document, context)
+    assert "2" * 64 in mistakes
+    assert hashlib.sha256((folder / "inputs.csv").read_bytes()).hexdigest() in mistakes
 
 
 def test_names_in_the_nearest_file(folder: Path, context: Context) -> None:
@@ -227,7 +227,7 @@ def test_names_in_the_nearest_file(folder: Path, context: Context) -> None:
     assert [d.name for d in nearest_deployments(folder)] == ["prod", "staging"]
     with pytest.raises(Refused, match="it has prod, staging"):
         load_record("qa", context)
-    with pytest.raises(Refused, match="name one of prod, staging"):
+    with pytest.raises(Refused, match="add # and one of prod, staging"):
         load_record("repro.toml", context)
 
 
@@ -240,7 +240,7 @@ def test_a_moving_commit_is_refused_with_what_it_stands_for(
     document = whole()
     for name in ("v1", "main", full[:8]):
         document["deployments"]["prod"]["code"] = {"repository": "code", "commit": name}
-        assert f"it now stands for {full}" in refused(folder, document, context)
+        assert f"it now refers to {full}" in refused(folder, document, context)
 
 
 def test_a_revision_is_a_record(context: Context, git_repository: Callable[[str], GitRepository]) -> None:
@@ -255,13 +255,13 @@ def test_a_revision_is_a_record(context: Context, git_repository: Callable[[str]
     assert (record.code.commit, record.code.repository) == (first, str(repository.folder))
     assert record.validation.inputs is not None
     assert Path(record.validation.inputs).read_text() == "id\n1\n"
-    with pytest.raises(Refused, match="no such revision"):
+    with pytest.raises(Refused, match="there is no revision nothing"):
         load_record("git:nothing", here)
     with pytest.raises(Refused, match="is not a revision"):
         load_record("git:--output=x", here)
 
 
-def test_options_are_laid_over_both_records(folder: Path, context: Context) -> None:
+def test_options_override_both_records(folder: Path, context: Context) -> None:
     record = load_record(write(folder, {"schema": 1, "deployments": {"a": {}}}), context)
     (folder / "p.yaml").write_text("model: {threshold: 0.7}\n")
     laid = lay_over(
@@ -289,7 +289,7 @@ def test_the_documented_record_is_valid_by_the_schema() -> None:
 
 def test_the_schemas_that_ship_are_those_of_the_code() -> None:
     for name, text in generate().items():
-        assert schema_text(name) == text  # type: ignore[arg-type]  # `make docs` writes them anew
+        assert schema_text(name) == text  # type: ignore[arg-type]  # `make docs` updates them
         jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
@@ -319,12 +319,12 @@ keys = st.sampled_from(
 @FUZZ
 @given(st.dictionaries(keys, st.dictionaries(keys, tree, max_size=3) | tree, max_size=4))
 def test_any_document_is_a_record_or_refused(document: dict[str, Any]) -> None:
-    found: list[Mistake] = []
+    mistakes: list[Mistake] = []
     try:
         check_record(document | {"schema": 1}, "r")
     except Refused as error:
-        found += error.mistakes
-    assert all(mistake.place.startswith("r") for mistake in found)
+        mistakes += error.mistakes
+    assert all(mistake.place.startswith("r") for mistake in mistakes)
 
 
 @FUZZ

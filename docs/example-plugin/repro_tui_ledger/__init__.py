@@ -1,1 +1,1 @@
-"""Deployments from a ledger: what a package of your own adds to repro-tui."""
+"""An example of a third-party package: a source, a runner and a reporter for repro-tui."""

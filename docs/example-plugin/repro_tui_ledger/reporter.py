@@ -1,4 +1,4 @@
-"""One line an area, separated by tabs, for a spreadsheet."""
+"""A reporter that writes one tab-separated line per area, for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from repro_tui.support.text import show
 
 
 class TsvReporter:
-    """Writes what every area came to."""
+    """Writes the verdict and the status of every area."""
 
     def write(self, report: Report, stream: TextIO) -> None:
-        """One line for the verdict, and one for each area; `show` keeps every value in its cell."""
+        """Writes one line for the verdict and one per area; `show` escapes tabs and line breaks in values."""
         stream.write(f"verdict\t{show(report.verdict)}\n")
         for name in ("code", "environment", "parameters", "data", "predictions"):
             area = getattr(report.areas, name)

@@ -1,4 +1,4 @@
-"""The local runner, with the seconds of every run told in its log: how a runner of your own wraps one of ours."""
+"""A runner that wraps the local runner, and adds the duration of every run to its log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repro_tui.support.context import Context
 
 
 class TimedRunner:
-    """Runs Python environments, as `--runner timed`."""
+    """Runs Python environments; used with `--runner timed`."""
 
     environments = ("venv",)
 

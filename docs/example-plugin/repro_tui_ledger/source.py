@@ -1,4 +1,4 @@
-"""`ledger:FILE#ID`: a deployment from a ledger, a file with one JSON object a line."""
+"""`ledger:FILE#ID`: a deployment from a ledger, a file with one JSON object per line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
-DIRTY = Missing("code.dirty", "the ledger does not keep whether the tree was clean", "refuse to deploy a dirty tree")
+DIRTY = Missing("code.dirty", "the ledger does not record whether the tree was clean", "deploy only from a clean tree")
 TEXTS = ("repository", "commit", "requirements", "inputs")
 
 
 class Ledger:
-    """Reads the line of a deployment; nothing is executed."""
+    """Reads the line of a deployment in the ledger. Nothing is executed."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of `ledger:FILE#ID`. Raises Refused."""
-        file, _, wanted = reference.removeprefix("ledger:").partition("#")
+        """Returns the record of `ledger:FILE#ID`. Raises Refused."""
+        file, _, deployment_id = reference.removeprefix("ledger:").partition("#")
         try:
             path = (context.here / file).resolve()
             lines = path.read_bytes().splitlines()
@@ -32,18 +32,18 @@ class Ledger:
         for number, line in enumerate(lines, 1):
             place = f"{show(path.name, 80)}, line {number}"
             entry = parse_document(line, ".json", place)
-            if entry.get("id") == wanted:
+            if entry.get("id") == deployment_id:
                 return _record(entry, reference, path.parent, place)
-        raise Refused(Mistake(show(reference, 200), "the ledger has no such deployment"))
+        raise Refused(Mistake(show(reference, 200), f"the ledger has no such deployment {show(deployment_id, 80)!r}"))
 
 
 def _record(entry: dict[str, Any], reference: str, base: Path, place: str) -> Record:
-    """Every field with its place; what is wrong with the line is told all at once."""
+    """Every field with its place. Raises Refused with all mistakes in the line at once."""
     values = {name: entry.get(name) for name in TEXTS}
-    words = entry.get("command")
-    mistakes = [Mistake(place, f"{name} is no text") for name, value in values.items() if not isinstance(value, str)]
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        mistakes.append(Mistake(place, "command is no list of words"))
+    command = entry.get("command")
+    mistakes = [Mistake(place, f"{name} is not a string") for name in TEXTS if not isinstance(values[name], str)]
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        mistakes.append(Mistake(place, "command is not a list of strings"))
     if problem := grammar.commit(str(values["commit"])):
         mistakes.append(Mistake(f"{place}: commit", problem))
     if mistakes:

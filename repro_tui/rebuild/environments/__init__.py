@@ -1,4 +1,4 @@
-"""A recorded environment as one that runs: Python packages from lock files, images by digest, Dockerfiles, SIF images.
+"""Rebuilds recorded environments: lock and requirements files, images, Dockerfiles and SIF images.
 
-What an environment holds is read from it as data; nothing of it is executed to list it.
+The contents of an environment are read as data; nothing in it is executed to list them.
 """

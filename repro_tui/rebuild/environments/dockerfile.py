@@ -1,4 +1,4 @@
-"""Builds an image from a commit's tree. What its RUN steps do happens in the engine's own build containers."""
+"""Builds an image from a commit's tree. Its RUN steps execute in the engine's own build containers."""
 
 from __future__ import annotations
 
@@ -21,63 +21,67 @@ from repro_tui.support.text import show
 if TYPE_CHECKING:
     from docker import DockerClient
 
-EPOCH = 315532800
+EPOCH = 315532800  # 1980-01-01, the modification time of every file in the build context
 FORMAT = "1"
-LAST_WORDS = 5
+KEPT_LINES, SHOWN_LINES = 50, 5  # of the build's output: kept, and shown in the error of a failed build
+REPEAT = "run docker build on the commit to see its whole output"
 
 
 def build_image(
     client: DockerClient, code: CodeTree, dockerfile: str, step: Step, context: Context
 ) -> tuple[dict[str, Any], bool]:
-    """What the engine says of the image, and whether it was there already. Raises Inconclusive where the build fails.
+    """Builds the image of a Dockerfile in the commit's tree, unless it was built before.
 
-    The build is remembered by the content of the tree, the Dockerfile's path and the ids of its base images.
+    Returns what the engine reports of the image, and whether it existed. A build is identified by the commit, the path
+    of the Dockerfile and the ids of its base images: an updated base image leads to a new build. Raises Inconclusive
+    where the build fails.
     """
     root = Path(code.folder) / code.subdirectory
     try:
         text = resolve_inside(root, dockerfile).read_text("utf-8", "replace")
     except (OSError, ValueError) as error:
         raise Inconclusive(
-            f"{show(dockerfile, 120)} is not in the commit {code.commit}", "record a Dockerfile that is committed"
+            f"{show(dockerfile, 120)} is not in the commit {code.commit}",
+            "commit it, or correct environment.dockerfile",
         ) from error
-    bases = [f"{name} {(find_image(client, name) or {}).get('Id', '')}" for name in _bases(text)]
+    bases = [f"{name} {(find_image(client, name) or {}).get('Id', '')}" for name in _base_images(text)]
     key = digest_text(FORMAT, code.commit, code.subdirectory, dockerfile, *bases)
     known = context.cache.read_note("builds", key)
-    found = find_image(client, known["id"]) if known else None
-    if found:
-        return found, True
+    existing = find_image(client, known["id"]) if known else None
+    if existing:
+        return existing, True
     image_id = _build(client, root, dockerfile, key, step, context)
     context.cache.write_note("builds", key, {"id": image_id})
     built = find_image(client, image_id)
     if built is None:
-        raise Inconclusive("the engine lost the image that it had just built", "run the audit again")
+        raise Inconclusive("the image was removed while it was built", "run the audit again")
     return built, False
 
 
-def _bases(text: str) -> Iterator[str]:
-    """The images that a Dockerfile begins from, as far as they are named outright."""
+def _base_images(text: str) -> Iterator[str]:
+    """The base images of a Dockerfile, except stages of its own and names that contain variables."""
     from repro_tui.support import grammar
 
     stages: set[str] = set()
     for line in text.splitlines():
-        words = [word for word in line.split() if not word.startswith("--")]
-        if len(words) > 1 and words[0].upper() == "FROM":
-            if words[1] not in stages and words[1] != "scratch" and grammar.image(words[1]) is None:
-                yield words[1]
-            if len(words) > 3 and words[2].upper() == "AS":
-                stages.add(words[3])
+        fields = [word for word in line.split() if not word.startswith("--")]
+        if len(fields) > 1 and fields[0].upper() == "FROM":
+            if fields[1] not in stages and fields[1] != "scratch" and grammar.image(fields[1]) is None:
+                yield fields[1]
+            if len(fields) > 3 and fields[2].upper() == "AS":
+                stages.add(fields[3])
 
 
 def _build(client: DockerClient, root: Path, dockerfile: str, key: str, step: Step, context: Context) -> str:
     step.progress(f"building {show(dockerfile, 120)}")
-    with _archive(root, dockerfile) as archive:
+    with _build_context(root, dockerfile) as archive:
         return _follow_build(client, archive, dockerfile, key, step, context)
 
 
 def _follow_build(
     client: DockerClient, archive: IO[bytes], dockerfile: str, key: str, step: Step, context: Context
 ) -> str:
-    words: list[str] = []
+    recent_lines: list[str] = []
     image_id = ""
     for event in client.api.build(
         fileobj=archive,
@@ -91,23 +95,21 @@ def _follow_build(
     ):
         context.cancel.check()
         if "error" in event:
-            told = "; ".join([*words[-LAST_WORDS:], str(event["error"]).strip()])
-            raise Inconclusive(
-                f"the build of {show(dockerfile, 120)} failed: {show(told, 600)}", "build it by hand to see"
-            )
+            tail = "; ".join([*recent_lines[-SHOWN_LINES:], str(event["error"]).strip()])
+            raise Inconclusive(f"the build of {show(dockerfile, 120)} failed: {show(tail, 600)}", REPEAT)
         image_id = (event.get("aux") or {}).get("ID", image_id)
         for line in str(event.get("stream", "")).splitlines():
             if line.strip():
-                words.append(line.strip())
-                del words[:-50]
+                recent_lines.append(line.strip())
+                del recent_lines[:-KEPT_LINES]
                 step.log(show(context.redactor.scrub(line), 500))
     if not image_id:
-        raise Inconclusive(f"the build of {show(dockerfile, 120)} gave no image", "build it by hand to see")
+        raise Inconclusive(f"the build of {show(dockerfile, 120)} did not produce an image", REPEAT)
     return image_id
 
 
-def _archive(root: Path, dockerfile: str) -> IO[bytes]:
-    """The build context: the tree in a fixed order with fixed times, as .dockerignore leaves it."""
+def _build_context(root: Path, dockerfile: str) -> IO[bytes]:
+    """The build context as a tar: the tree without what .dockerignore excludes, in a fixed order with fixed times."""
     import tempfile
 
     from docker.utils.build import exclude_paths

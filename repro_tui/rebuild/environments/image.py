@@ -1,8 +1,9 @@
-"""Environments that are images: found on this machine, pulled by digest, or built from the commit's Dockerfile."""
+"""Environments that are Docker images: on this machine, pulled by digest, or built from the commit's Dockerfile."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,139 +30,151 @@ HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
 def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
-    """The environment of an image or a Dockerfile. Raises Inconclusive where it cannot be had."""
+    """The environment of an image or a Dockerfile, and how it was obtained.
+
+    Raises Inconclusive where the image can neither be found nor pulled, or where its build fails.
+    """
     environment = record.environment
     with context.step("environment", f"rebuilding the {environment.kind}") as step, engine() as client:
         if environment.dockerfile:
-            found = _built(client, record, code, step, context)
+            image = _built_image(client, record, code, step, context)
         else:
-            found = _recorded(client, environment.image or "", step)
-        inventory = _inventory(client, found, context)
+            image = _recorded_image(client, environment.image or "", step)
+        inventory = _inventory(client, image, context)
         variables = inventory.variables | environment.variables
-        _learn(inventory.variables, context)
-        step.key = found["Id"]
+        _learn_secrets(inventory.variables, context)
+        step.key = image["Id"]
         built = BuiltEnvironment(
             kind="image",
-            key=found["Id"],
+            key=image["Id"],
             inventory=replace(inventory, variables=variables),
-            image_id=found["Id"],
-            working_dir=found["Config"].get("WorkingDir") or "",
+            image_id=image["Id"],
+            working_dir=image["Config"].get("WorkingDir") or "",
             variables=variables,
             image_variables=inventory.variables,
         )
     return built, step.part()
 
 
-def _recorded(client: DockerClient, reference: str, step: Step) -> dict[str, Any]:
-    """The image as recorded: from this machine where it has it, else from its registry."""
-    found = find_image(client, reference)
-    step.cached = found is not None
-    if found is None:
+def _recorded_image(client: DockerClient, reference: str, step: Step) -> dict[str, Any]:
+    """The recorded image: from this machine, or else from its registry."""
+    image = find_image(client, reference)
+    step.cached = image is not None
+    if image is None:
         step.progress(f"pulling {show(reference, 200)}")
-        found = pull_image(client, reference)
-    where = "found on this machine" if step.cached else "pulled from its registry"
-    step.how = f"image {shorten_middle(show(reference, 300), 60)} {where}"
+        image = pull_image(client, reference)
+    origin = "found on this machine" if step.cached else "pulled from its registry"
+    step.how = f"image {shorten_middle(show(reference, 300), 60)} {origin}"
     if grammar.has_digest(reference):
         step.matches = "matches"
     else:
-        digests = ", ".join(found.get("RepoDigests") or []) or found["Id"]
-        step.warn(f"the image is recorded by a tag, which can move: it now stands for {show(digests, 300)}")
-    return found
+        digests = ", ".join(image.get("RepoDigests") or []) or image["Id"]
+        step.warn(f"the image is recorded by a tag, which can move: it now refers to {show(digests, 300)}")
+    return image
 
 
-def _built(client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context) -> dict[str, Any]:
-    """The image built from the commit's tree; where one was recorded beside it, the contents of both are compared."""
+def _built_image(
+    client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context
+) -> dict[str, Any]:
+    """The image built from the commit's tree. If the record also names an image, the contents are compared."""
     environment = record.environment
     if code is None:
-        raise Inconclusive("the Dockerfile is in the commit's tree, and the record has no code", "record code.commit")
-    found, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
+        raise Inconclusive(
+            "the Dockerfile is in the commit's tree, but the record has no code",
+            "record code.repository and code.commit",
+        )
+    image, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
     step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]}"
     if environment.image:
         recorded = find_image(client, environment.image) or pull_image(client, environment.image)
-        step.matches = _same_content(_inventory(client, recorded, context), _inventory(client, found, context), step)
-    return found
+        step.matches = _compare_contents(
+            _inventory(client, recorded, context), _inventory(client, image, context), step
+        )
+    return image
 
 
-def _same_content(recorded: Inventory, built: Inventory, step: Step) -> Match:
-    """Two builds of one commit never have one id: what they hold is compared."""
-    found = {
+def _compare_contents(recorded: Inventory, built: Inventory, step: Step) -> Match:
+    """Compares the contents of two images, because two builds of one commit never have the same id."""
+    differences = {
         "package": _differing(_packages(recorded), _packages(built)),
         "file": _differing(recorded.files, built.files),
         "setting": _differing(_settings(recorded), _settings(built)),
     }
-    for kind, names in found.items():
+    for kind, names in differences.items():
         if names:
-            told = show(", ".join(names), 300)
-            step.warn(f"the rebuilt image differs from the recorded one in {plural(len(names), kind)}: {told}")
-    if any(found.values()):
+            listed = show(", ".join(names), 300)
+            step.warn(f"the rebuilt image differs from the recorded one in {plural(len(names), kind)}: {listed}")
+    if any(differences.values()):
         return "differs"
     step.how += "; its packages, files and settings match the recorded image"
     return "matches"
 
 
 def _settings(inventory: Inventory) -> dict[str, str]:
-    """What the image's configuration makes a run do."""
+    """The part of an image's configuration that affects a run."""
     facts = {name: value for name, value in inventory.image.items() if name not in IDENTITY and not is_label(name)}
     return facts | {f"variable {name}": value for name, value in inventory.variables.items()}
 
 
-def _packages(inventory: Inventory) -> dict[str, Any]:
-    python = {name: (package.version, package.digest) for name, package in inventory.python_packages.items()}
+def _packages(inventory: Inventory) -> dict[str, object]:
+    python: dict[str, object] = {
+        name: (package.version, package.digest) for name, package in inventory.python_packages.items()
+    }
     return python | inventory.system_packages
 
 
-def _differing(a: dict[str, Any] | None, b: dict[str, Any] | None) -> list[str]:
+def _differing(a: Mapping[str, object] | None, b: Mapping[str, object] | None) -> list[str]:
     a, b = a or {}, b or {}
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-def _inventory(client: DockerClient, found: dict[str, Any], context: Context) -> Inventory:
-    key = digest_text(FORMAT, found["Id"])
+def _inventory(client: DockerClient, image: dict[str, Any], context: Context) -> Inventory:
+    key = digest_text(FORMAT, image["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        view = view_image(client, found["Id"], context)
+        view = view_image(client, image["Id"], context)
         read = inventory_of(view)
         files = files_of(view, read.python_packages)
         known = to_plain(replace(read, files=files.loose, left_out=files.left_out))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
-    facts = inventory.system | {"architecture": found.get("Architecture", "")} | host
-    return replace(inventory, system=facts, image=_facts(found, context), variables=_variables(found))
+    facts = inventory.system | {"architecture": image.get("Architecture", "")} | host
+    return replace(inventory, system=facts, image=_facts(image, context), variables=_variables(image))
 
 
-def _facts(found: dict[str, Any], context: Context) -> dict[str, str]:
-    """The image's own description. Ids and layers differ between builds of one content: they are facts, no more."""
-    config = found.get("Config") or {}
-    layers = (found.get("RootFS") or {}).get("Layers") or []
+def _facts(image: dict[str, Any], context: Context) -> dict[str, str]:
+    """The configuration of an image. Ids and layers differ between builds of one content, so they are only listed."""
+    config = image.get("Config") or {}
+    layers = (image.get("RootFS") or {}).get("Layers") or []
     labels = config.get("Labels") or {}
-    told = {
-        "id": found["Id"],
-        "digests": ", ".join(sorted(found.get("RepoDigests") or [])),
+    facts = {
+        "id": image["Id"],
+        "digests": ", ".join(sorted(image.get("RepoDigests") or [])),
         "layers": f"{len(layers)} layers, {digest_text(*layers)[:16]}",
-        "entrypoint": _words(config.get("Entrypoint"), context),
-        "command": _words(config.get("Cmd"), context),
+        "entrypoint": _command_text(config.get("Entrypoint"), context),
+        "command": _command_text(config.get("Cmd"), context),
         "user": config.get("User") or "",
         "working folder": config.get("WorkingDir") or "",
         "revision": labels.get("org.opencontainers.image.revision", ""),
         "source": strip_urls(labels.get("org.opencontainers.image.source", "")),
     }
-    told |= {f"{LABEL}{name}": context.redactor.digest(value) for name, value in labels.items()}
-    return {name: value for name, value in told.items() if value}
+    facts |= {f"{LABEL}{name}": context.redactor.digest(value) for name, value in labels.items()}
+    return {name: value for name, value in facts.items() if value}
 
 
-def _words(words: list[str] | None, context: Context) -> str:
-    """A command as JSON; a secret in it only as same or other."""
-    return json.dumps(list(hide_words(words, context.redactor.digest))) if words else ""
+def _command_text(command: list[str] | None, context: Context) -> str:
+    """A command as JSON, in which each secret is replaced by a keyed digest."""
+    return json.dumps(list(hide_words(command, context.redactor.digest))) if command else ""
 
 
-def _learn(variables: dict[str, str], context: Context) -> None:
-    """Teaches the redactor the secrets that are built into the image: a run may print them."""
+def _learn_secrets(variables: dict[str, str], context: Context) -> None:
+    """Teaches the redactor the secrets that are built into the image, because a run may print them."""
     for name, value in variables.items():
         if is_secret_name(name):
             context.redactor.learn(value)
 
 
-def _variables(found: dict[str, Any]) -> dict[str, str]:
-    pairs = ((found.get("Config") or {}).get("Env")) or []
+def _variables(image: dict[str, Any]) -> dict[str, str]:
+    pairs = ((image.get("Config") or {}).get("Env")) or []
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

@@ -1,4 +1,18 @@
-"""The files of an image, read as a stream of tar from a container that is made but never started."""
+"""Reads the files of an image as a tar stream, from a container that is created but never started.
+
+An image can have two million files and tens of gigabytes, so one pass over the stream has to suffice and little may be
+kept. `read_image` hands each entry to a Reader as it passes:
+
+- `ImageView` keeps only small files that describe the image (metadata of packages, dpkg's status, os-release), and
+  hashes the others. `files_of` then sorts the files: those of Python packages are compared with their package; those
+  with the md5 that dpkg recorded become one digest per system package; caches, logs and the like are counted;
+  everything else is "loose", the deployment's own code, models and settings, and is listed by path. For example,
+  /usr/bin/ls with dpkg's md5 counts towards "coreutils (package)", /usr/bin/ls that somebody replaced is loose.
+- `PackageFiles` writes the files of Python packages to a folder, to try other versions of them.
+
+Nothing of the image is executed. The traps: a hard link comes after the file it names, so its content is copied from
+what was kept; and in images with merged folders dpkg lists /bin/ls, while the file is in /usr/bin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +23,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.model.errors import Inconclusive
@@ -35,18 +49,18 @@ _KEPT_ENDINGS = (
 )
 _KEPT = ("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "opt/ml/model/MLmodel")
 _KEPT_BELOW = "var/lib/dpkg/status.d/"
-_OF_PACKAGES = "-packages/"  # site-packages and dist-packages: what the packages' digests are made of
-# Where a package manager writes down the md5 of each of its files.
+_IN_PACKAGES = "-packages/"  # site-packages and dist-packages, the files that package digests cover
+# Where dpkg records the md5 of each file of a package.
 _SUMS, _SUMS_END = "var/lib/dpkg/info/", ".md5sums"
 PLAIN, PLAIN_FOLDER = ("", "0644 0:0", "0755 0:0"), "0755 0:0"
 MOST_LISTED, FOLDER_DEPTH = 20_000, 3
-MODE = 0o7777  # without the type of the file, which engines write along
+MODE = 0o7777  # without the file type, which some engines include in the mode
 
 
 class ImageView:
-    """The regular files of an image; those that describe it are kept, those of packages are hashed as they pass.
+    """The regular files of an image: those that describe it are kept, those of Python packages are hashed.
 
-    `every`: all others are hashed too, and modes, owners and symbolic links are noted.
+    With `every`, all other files are hashed too, and their md5, modes, owners and symbolic links are noted.
     """
 
     def __init__(self, *, every: bool = False) -> None:
@@ -61,24 +75,24 @@ class ImageView:
         return self._paths
 
     def read(self, path: str, limit: int = LARGEST_KEPT) -> bytes | None:
-        """A file that was kept."""
-        found = self._kept.get(path)
-        return found if found is not None and len(found) <= limit else None
+        """The content of a kept file; None for any other, and for one larger than `limit` bytes."""
+        content = self._kept.get(path)
+        return content if content is not None and len(content) <= limit else None
 
     def digest(self, path: str) -> str:
-        """A file's sha256; empty for one that was not to be hashed."""
+        """The sha256 of a file; "" for one that was not hashed."""
         return self._digests.get(path, "")
 
-    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
-        """Takes one file as it passes in the stream; `marks` are its mode and owner."""
+    def add_file(self, path: str, content: ByteStream, size: int, marks: str = "") -> None:
+        """Reads one regular file of `size` bytes as it passes; `marks` are its mode and owner ("0644 0:0")."""
         self._paths.add(path)
         self._marks[path] = marks
         if len(self._paths) > MOST_FILES:
-            raise Inconclusive(f"the image has more than {MOST_FILES:,} files", "record a smaller image")
+            raise Inconclusive(f"the image has more than {MOST_FILES:,} files", "build a smaller image")
         if size <= LARGEST_KEPT and _is_kept(path):
             self._kept[path] = content.read()
             self._hash(path, iter([self._kept[path]]))
-        elif self._every or (_OF_PACKAGES in path and not path.endswith(".pyc")):
+        elif self._every or (_IN_PACKAGES in path and not path.endswith(".pyc")):
             self._hash(path, iter(lambda: content.read(1 << 20), b""))
 
     def _hash(self, path: str, chunks: Iterator[bytes]) -> None:
@@ -91,35 +105,38 @@ class ImageView:
         if self._every:
             self._sums[path] = md5.hexdigest()
 
-    def link(self, path: str, target: str) -> None:
-        """Takes a second name of a file that has passed."""
+    def add_link(self, path: str, target: str) -> None:
+        """Notes a hard link to a file that has passed."""
         self._paths.add(path)
         if target in self._kept:
             self._kept[path] = self._kept[target]
-        for known in (self._digests, self._sums, self._marks):
-            if target in known:
-                known[path] = known[target]
+        for table in (self._digests, self._sums, self._marks):
+            if target in table:
+                table[path] = table[target]
 
-    def symlink(self, path: str, target: str) -> None:
-        """Takes a symbolic link."""
+    def add_symlink(self, path: str, target: str) -> None:
+        """Notes a symbolic link."""
         self._links[path] = f"link to {target}"
 
-    def folder(self, path: str, marks: str) -> None:
-        """Takes a folder with its mode and owner."""
+    def add_folder(self, path: str, marks: str) -> None:
+        """Notes a folder whose mode or owner is unusual."""
         if marks != PLAIN_FOLDER:
             self._links[f"{path}/"] = marks
 
     def is_plain(self, path: str) -> bool:
-        """Whether a file's mode and owner are those that installers give."""
+        """Whether the mode and owner of a file are those that installers set."""
         return self._marks.get(path, "") in PLAIN
 
     def md5(self, path: str) -> str:
-        """A file's md5, by which packages know theirs; "" where not every file is hashed."""
+        """The md5 of a file, which dpkg records for its packages; "" unless every file is hashed."""
         return self._sums.get(path, "")
 
     def contents(self) -> Iterator[tuple[str, str]]:
-        """Every file that was hashed with its sha256, mode and owner, every symbolic link with where it leads, and each
-        folder of another mode or owner than most have."""
+        """Each path and its content.
+
+        Of hashed files that is their sha256, mode and owner, of symbolic links their target, and of folders with an
+        unusual mode or owner these two.
+        """
         yield from ((path, f"{digest} {self._marks[path]}".rstrip()) for path, digest in self._digests.items())
         yield from self._links.items()
 
@@ -131,11 +148,11 @@ def _is_kept(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """The files of an image that no package accounts for, and of each kind that was left out how many.
+    """The files of an image that no Python package accounts for, and the number of files left out, by kind.
 
-    `loose` is absolute path to content, mode and owner: the deployment's own files (code, models, settings), those of
-    packages that were changed, and one entry for each package of the system, of all files that are as it brought them.
-    More than MOST_LISTED are told by folder, "/a/b/c/" to one digest of the files in it.
+    `loose` maps each absolute path to its content, mode and owner: the deployment's own files (code, models, settings),
+    changed files of packages, and one entry per system package, the digest of its unchanged files. More than
+    MOST_LISTED paths are merged by folder: "/a/b/c/" maps to one digest of the files in it.
     """
 
     loose: dict[str, str]
@@ -143,10 +160,13 @@ class ImageFiles:
 
 
 def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> ImageFiles:
-    """The image's files, all of them: by themselves, as a package's, or as left out."""
+    """Sorts all files of an image: loose, part of a package, or left out.
+
+    `packages` are the Python packages of the image; `view` must have been read with `every`.
+    """
     in_packages = {f"{package.folder}/{path}" for package in packages.values() for path in package.files}
     folders = {package.folder for package in packages.values()}
-    sums, paths = _sums(view), set(view.paths())
+    sums, paths = _package_sums(view), set(view.paths())
     loose, counts = dict[str, str](), dict[str, int]()
     whole: dict[str, list[tuple[str, str]]] = {}
     for path, content in view.contents():
@@ -155,27 +175,29 @@ def files_of(view: ImageView, packages: dict[str, PythonPackage]) -> ImageFiles:
             counts[kind] = counts.get(kind, 0) + 1
         elif md5 and md5 == view.md5(path):
             whole.setdefault(package, []).append((path, content))
-        elif not (path in in_packages or _is_note(path, folders)) or not view.is_plain(path):
+        elif not (path in in_packages or _is_installer_note(path, folders)) or not view.is_plain(path):
             loose[f"/{path}"] = content
     loose = dict(sorted(loose.items())) if len(loose) <= MOST_LISTED else _by_folder(loose)
     return ImageFiles(loose | {f"{name} (package)": digest_tree(whole[name]) for name in sorted(whole)}, counts)
 
 
-def _sums(view: ImageView) -> dict[str, tuple[str, str]]:
-    """Which package of dpkg brought a file, and its md5, by path; with usr/ taken off, since merged folders are listed
-    by their old names."""
-    found = {}
+def _package_sums(view: ImageView) -> dict[str, tuple[str, str]]:
+    """The dpkg package of each file and the md5 that it recorded, by path.
+
+    A leading usr/ is removed from the path, because dpkg lists the files of merged folders by their old names.
+    """
+    owners = {}
     for path in view.paths():
         if path.startswith(_SUMS) and path.endswith(_SUMS_END):
             package = path.removeprefix(_SUMS).removesuffix(_SUMS_END).partition(":")[0]
             for line in (view.read(path) or b"").decode("utf-8", "replace").splitlines():
                 md5, _, name = line.partition("  ")
-                found[name.removeprefix("usr/")] = (package, md5)
-    return found
+                owners[name.removeprefix("usr/")] = (package, md5)
+    return owners
 
 
-def _is_note(path: str, folders: set[str]) -> bool:
-    """Whether a file is the installer's own note of a package of Python, which is compared with its package."""
+def _is_installer_note(path: str, folders: set[str]) -> bool:
+    """Whether a file is an installer's metadata of a Python package, which is compared with its package."""
     info = PurePosixPath(path).parent
     return info.suffix in (".dist-info", ".egg-info") and str(info.parent) in folders and not is_content(path)
 
@@ -189,14 +211,14 @@ def _by_folder(loose: dict[str, str]) -> dict[str, str]:
 
 
 class PackageFiles:
-    """Writes the packages' files of an image below a folder, as they pass in the stream."""
+    """Writes the files of an image's Python packages below a folder as they pass."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
-        """Writes one file; byte code is left out, Python makes it anew."""
-        if _OF_PACKAGES not in path or path.endswith(".pyc") or ".." in PurePosixPath(path).parts:
+    def add_file(self, path: str, content: ByteStream, size: int, marks: str = "") -> None:
+        """Writes one file. Bytecode is left out, because Python generates it again."""
+        if _IN_PACKAGES not in path or path.endswith(".pyc") or ".." in PurePosixPath(path).parts:
             return
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -204,38 +226,46 @@ class PackageFiles:
             shutil.copyfileobj(content, out, 1 << 20)
         target.chmod(0o644)
 
-    def link(self, path: str, target: str) -> None:
-        """A second name of a file that has passed."""
+    def add_link(self, path: str, target: str) -> None:
+        """Writes a hard link to a file that has passed."""
         source = self.root / target
-        if _OF_PACKAGES in path and ".." not in PurePosixPath(path + "/" + target).parts and source.is_file():
-            place = self.root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, place)
+        if _IN_PACKAGES in path and ".." not in PurePosixPath(path + "/" + target).parts and source.is_file():
+            new_name = self.root / path
+            new_name.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, new_name)
 
-    def symlink(self, path: str, target: str) -> None:
-        """Leaves symbolic links out: packages are installed without any."""
+    def add_symlink(self, path: str, target: str) -> None:
+        """Ignores symbolic links: packages are installed without any."""
 
-    def folder(self, path: str, marks: str) -> None:
-        """Leaves folders to the files in them."""
+    def add_folder(self, path: str, marks: str) -> None:
+        """Ignores folders: they are created for the files in them."""
+
+
+class ByteStream(Protocol):
+    """The content of a file that passes in the stream."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """About `size` bytes (from a SIF a block of any size), b"" at the end; the whole rest if `size` is negative."""
+        ...
 
 
 class Reader(Protocol):
-    """Takes the files of an image as they pass in the stream."""
+    """Receives the entries of an image as they pass in the stream. Paths have no leading slash."""
 
-    def take(self, path: str, content: Any, size: int, marks: str = "") -> None:
-        """Takes one regular file; `marks` are its mode and owner."""
+    def add_file(self, path: str, content: ByteStream, size: int, marks: str = "") -> None:
+        """Receives one regular file of `size` bytes; `marks` are its mode and owner ("0644 0:0")."""
         ...
 
-    def link(self, path: str, target: str) -> None:
-        """Takes a second name of a file that has passed."""
+    def add_link(self, path: str, target: str) -> None:
+        """Receives a hard link; its target has passed."""
         ...
 
-    def symlink(self, path: str, target: str) -> None:
-        """Takes a symbolic link."""
+    def add_symlink(self, path: str, target: str) -> None:
+        """Receives a symbolic link."""
         ...
 
-    def folder(self, path: str, marks: str) -> None:
-        """Takes a folder with its mode and owner."""
+    def add_folder(self, path: str, marks: str) -> None:
+        """Receives a folder with its mode and owner."""
         ...
 
 
@@ -243,12 +273,15 @@ R = TypeVar("R", bound=Reader)
 
 
 def view_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
-    """What describes an image's files. Nothing is written to disk."""
+    """Reads all files of an image, without writing anything to disk. Raises Inconclusive where they cannot be read."""
     return read_image(client, image_id, context, ImageView(every=True))
 
 
-def read_image(client: DockerClient, image_id: str, context: Context, view: R) -> R:
-    """Hands an image's files to a reader. Nothing of the image is executed."""
+def read_image(client: DockerClient, image_id: str, context: Context, reader: R) -> R:
+    """Hands the files of an image to a reader, which is returned. Nothing in the image is executed.
+
+    Raises Inconclusive where the engine's archive cannot be read.
+    """
     container = client.api.create_container(
         image_id, command=["/never-started"], network_disabled=True, labels=audit_labels(context)
     )
@@ -258,29 +291,33 @@ def read_image(client: DockerClient, image_id: str, context: Context, view: R) -
             for member in archive:
                 marks = f"{member.mode & MODE:04o} {member.uid}:{member.gid}"
                 if member.isreg():
-                    view.take(member.name.removeprefix("./"), archive.extractfile(member), member.size, marks)
+                    content = archive.extractfile(member)
+                    assert content is not None  # as of every regular file
+                    reader.add_file(member.name.removeprefix("./"), content, member.size, marks)
                 elif member.islnk():
-                    view.link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
+                    reader.add_link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
                 elif member.issym():
-                    view.symlink(member.name.removeprefix("./"), member.linkname)
+                    reader.add_symlink(member.name.removeprefix("./"), member.linkname)
                 elif member.isdir():
-                    view.folder(member.name.removeprefix("./"), marks)
+                    reader.add_folder(member.name.removeprefix("./"), marks)
         stream.drain()
-        return view
+        return reader
     except tarfile.TarError as error:
-        raise Inconclusive(f"the files of the image cannot be read: {error}", "pull or build it again") from error
+        raise Inconclusive(
+            f"the files of the image cannot be read: {error}", "remove the image, and pull or build it again"
+        ) from error
     finally:
         client.api.remove_container(container["Id"], force=True, v=True)
 
 
 class _Stream:
-    """The engine's chunks as a file to read from."""
+    """The chunks that the engine sends, as a file for tarfile to read from."""
 
     def __init__(self, chunks: Iterator[bytes], cancel: CancelToken) -> None:
         self._chunks, self._cancel, self._rest = chunks, cancel, b""
 
     def drain(self) -> None:
-        """Reads the padding after the archive's end, so that the connection is given back."""
+        """Reads the padding after the end of the archive, so that the connection can be reused."""
         for _ in self._chunks:
             self._cancel.check()
 

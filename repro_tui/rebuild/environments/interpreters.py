@@ -1,4 +1,4 @@
-"""The Pythons of this machine: found and described by uv, which executes only them and nothing that is audited."""
+"""Finds the Python interpreters of this machine with uv. Nothing that is audited is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repro_tui.support import process
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
-_ASK = (
+_QUERY = (
     "import json, os, platform, sys, sysconfig; print(json.dumps({'version': platform.python_version(),"
     "'implementation': platform.python_implementation(), 'root': sys.base_prefix, 'platform': sysconfig.get_platform(),"
     "'executable': os.path.realpath(sys.executable), 'cache_tag': sys.implementation.cache_tag, 'markers': {"
@@ -32,7 +32,7 @@ PASSED_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """One Python: its executable, full version, base folder, platform tag and PEP 508 markers."""
+    """A Python interpreter: its executable, full version, base folder, platform tag and PEP 508 markers."""
 
     executable: str
     version: str
@@ -42,12 +42,12 @@ class Interpreter:
     markers: dict[str, str]
 
 
-_LOOKING = threading.Lock()  # sysconfig, by which uv looks for itself, fills its table without a lock
+_FINDING = threading.Lock()  # uv locates itself by way of sysconfig, whose initialisation is not thread-safe
 
 
 def uv_binary() -> str:
-    """The uv that came with this program."""
-    with _LOOKING:
+    """The path of the uv that was installed with this program."""
+    with _FINDING:
         return _find_uv()
 
 
@@ -59,13 +59,13 @@ def _find_uv() -> str:
 
 
 def uv_environment(context: Context) -> dict[str, str]:
-    """The environment uv runs in: the user's own indexes, proxies and certificates, and our cache; nothing else."""
+    """The environment variables of uv: the user's indexes, proxies and certificates, our cache, and nothing else."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return passed | {"UV_CACHE_DIR": str(context.cache.root / "uv"), "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
 def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> process.Completed:
-    """Runs uv without any configuration file, downloads of Python, or builds of packages."""
+    """Runs uv without configuration files and without downloading Python; the caller forbids building packages."""
     fixed = ["--no-config", "--no-python-downloads", "--color", "never"]
     return process.run(
         [uv_binary(), *fixed, *arguments],
@@ -76,53 +76,63 @@ def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> p
 
 
 def find_interpreter(version: str, context: Context) -> Interpreter:
-    """The Python of that version (such as 3.11) on this machine. Raises Inconclusive where there is none."""
-    key = _stamp(version)
-    with context.cache.lock(f"interpreter-{key}", context.cancel):  # both sides want one at the same time
+    """The interpreter of a version such as 3.11 on this machine; the search is cached.
+
+    Raises Inconclusive where there is none; its message lists the installed versions.
+    """
+    key = _search_key(version)
+    with context.cache.lock(f"interpreter-{key}", context.cancel):  # both sides may search at the same time
         known = context.cache.read_note("interpreters", key)
         if known and os.access(known["executable"], os.X_OK):
             return Interpreter(**known)
-        found = _search(version, context)
-        context.cache.write_note("interpreters", key, asdict(found))
-    return found
+        interpreter = _search(version, context)
+        context.cache.write_note("interpreters", key, asdict(interpreter))
+    return interpreter
 
 
 def _search(version: str, context: Context) -> Interpreter:
     done = run_uv(["python", "find", "--system", version], context, 60)
-    path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
-    absent = "No interpreter found" in done.text or "Invalid version request" in done.text
+    # A message of uv has several lines, for it quotes what a failing interpreter printed: the last one alone misleads.
+    message = " ".join(done.text.split())
+    absent = "No interpreter found" in message or "Invalid version request" in message
     if done.exit_code != 0 and not absent:
-        raise Inconclusive(f"uv could not look for Python {version}: {show(path, 300)}", "see to what it says")
+        reason = message.removeprefix("error: ") or f"it ended with status {done.exit_code}"
+        remedy = f"repair that Python (with pyenv: pyenv global), or install another (uv python install {version})"
+        raise Inconclusive(f"uv failed to find Python {version}: {show(reason, 500)}", remedy)
+    path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
-            f"Python {version} is not on this machine: it has {_present(context)}",
-            f"install it (uv python install {version}), or record another python",
+            f"Python {version} is not installed on this machine, which has {_installed_versions(context)}",
+            f"install it (uv python install {version}), or correct environment.python",
         )
     return _describe(path, context)
 
 
-def _stamp(version: str) -> str:
-    """The search depends on the version asked for and on where Pythons are looked for."""
+def _search_key(version: str) -> str:
+    """The key of a search: the version, and the variables that determine where uv searches."""
     from repro_tui.support.hashes import digest_text
 
     return digest_text(version, os.environ.get("PATH", ""), os.environ.get("HOME", ""))[:32]
 
 
 def _describe(path: str, context: Context) -> Interpreter:
-    done = process.run([path, "-I", "-S", "-c", _ASK], environment={}, cancel=context.cancel, timeout_s=60)
+    done = process.run([path, "-I", "-S", "-c", _QUERY], environment={}, cancel=context.cancel, timeout_s=60)
     try:
-        told = json.loads(done.text)
+        answer = json.loads(done.text)
     except ValueError as error:
-        raise Inconclusive(f"the Python at {path} does not answer", "mend it, or record another python") from error
+        problem = (
+            f"the Python at {show(path, 300)} cannot be used: {show(done.text.strip(), 200) or 'it prints nothing'}"
+        )
+        raise Inconclusive(problem, "reinstall it, or remove it so that another one is found") from error
     names = ("executable", "version", "implementation", "root", "platform", "markers")
-    return Interpreter(**{name: told[name] for name in names})
+    return Interpreter(**{name: answer[name] for name in names})
 
 
-def _present(context: Context) -> str:
+def _installed_versions(context: Context) -> str:
     done = run_uv(["python", "list", "--only-installed", "--output-format", "json"], context, 60)
     try:
-        listing = done.text[max(0, done.text.find("[{")) :]  # uv's warnings stand before it
+        listing = done.text[max(0, done.text.find("[{")) :]  # uv prints warnings before it
         versions = sorted({str(item["version"]) for item in json.loads(listing)})
     except (ValueError, KeyError, TypeError):
-        return "none that uv finds"
+        return "none that uv can find"
     return ", ".join(versions) or "none"

@@ -1,4 +1,10 @@
-"""What an environment holds, read as data: dist-info, package databases and os-release. Nothing of it is executed."""
+"""Lists the contents of an environment: Python packages, system packages, operating system and interpreter.
+
+Everything is read as data, from dist-info folders, the databases of dpkg and apk, os-release, and pyvenv.cfg or
+Python's headers: asking pip or dpkg would execute what is audited. The readers see an environment through a FileView,
+so a folder, an image and a SIF are read by the same code. What cannot be read is returned as unknown with a reason, and
+is never left out: a package that silently vanished from the list would count as equal.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +33,7 @@ _BLAS = re.compile(r"(?i)^lib(openblas|scipy_openblas|mkl_rt|blis|atlas|accelera
 
 
 class FileView(Protocol):
-    """The files of an environment, however they are stored. Paths are relative to its root, with slashes."""
+    """The files of an environment, however it is stored. Paths are relative to its root, with forward slashes."""
 
     def paths(self) -> Iterable[str]:
         """Every regular file."""
@@ -43,7 +49,7 @@ class FileView(Protocol):
 
 
 class FolderView:
-    """The files below a folder of this machine, hashed as a whole; links are not followed."""
+    """The files below a local folder, all hashed at once; symbolic links are not followed."""
 
     def __init__(self, root: Path, hashes: HashIndex) -> None:
         self.root = root
@@ -66,8 +72,8 @@ class FolderView:
 
 
 def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict[str, str]]:
-    """The installed distributions by normalised name, and what could not be read, by dotted field."""
-    found: dict[str, PythonPackage] = {}
+    """The installed Python packages by normalised name, and why others could not be read, by dotted field."""
+    packages: dict[str, PythonPackage] = {}
     unknown: dict[str, str] = {}
     paths = sorted(view.paths())
     for path in paths:
@@ -75,15 +81,15 @@ def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict
             continue
         name, version = _name_and_version(view.read(path))
         if not name:
-            unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} has no name and version"
-        elif name in found:
+            unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} does not name the package and its version"
+        elif name in packages:
             unknown[f"packages.{name}"] = f"{name} is installed twice: {path} is the second"
         else:
             try:
-                found[name] = _package(view, path, version)
+                packages[name] = _package(view, path, version)
             except csv.Error as error:
-                unknown[f"packages.{name}"] = f"the RECORD beside {path} cannot be read: {error}"
-    return found, unknown
+                unknown[f"packages.{name}"] = f"the RECORD next to {path} cannot be read: {error}"
+    return packages, unknown
 
 
 def _name_and_version(metadata: bytes | None) -> tuple[str, str]:
@@ -101,7 +107,7 @@ def _package(view: FileView, path: str, version: str) -> PythonPackage:
 
 
 def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
-    """The files that RECORD lists and that are there, without byte code, scripts and the installer's own notes."""
+    """The existing files in RECORD, without bytecode, scripts and the installer's metadata."""
     record = view.read(str(info / "RECORD"))
     known = set(view.paths())
     if record is None:
@@ -114,7 +120,7 @@ def _installed(view: FileView, info: PurePosixPath) -> dict[str, PurePosixPath]:
 
 
 def is_content(name: str) -> bool:
-    """Whether a file of a distribution is its own: not bytecode, and not the installer's note of how it came here."""
+    """Whether a file is part of a package itself: neither bytecode nor a note of the installer."""
     return not name.endswith(".pyc") and PurePosixPath(name).name not in _NOT_CONTENT
 
 
@@ -132,52 +138,55 @@ def _source(view: FileView, info: PurePosixPath) -> str:
 
 
 def read_system_packages(view: FileView) -> tuple[dict[str, str], dict[str, str]]:
-    """The system's packages and versions (dpkg, its split form, apk), and what could not be read."""
-    found: dict[str, str] = {}
+    """The system packages and their versions (from dpkg, status.d and apk), and why others could not be read."""
+    packages: dict[str, str] = {}
     for path in (_DPKG, *sorted(p for p in view.paths() if p.startswith("var/lib/dpkg/status.d/"))):
         text = (view.read(path) or b"").decode("utf-8", "replace")
         for paragraph in text.split("\n\n"):
             fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines() if line[:1].isalpha())
             if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
-                found[fields["Package"]] = fields.get("Version", "")
+                packages[fields["Package"]] = fields.get("Version", "")
     apk = (view.read(_APK) or b"").decode("utf-8", "replace")
     for paragraph in apk.split("\n\n"):
-        short = dict(line.partition(":")[::2] for line in paragraph.splitlines())
-        if "P" in short:
-            found[short["P"]] = short.get("V", "")
+        fields = dict(line.partition(":")[::2] for line in paragraph.splitlines())
+        if "P" in fields:
+            packages[fields["P"]] = fields.get("V", "")
     rpm = [path for path in _RPM if path in set(view.paths())]
-    why = f"{rpm[0]} is an RPM database, which this version does not read" if rpm else ""
-    return found, {"system packages": why} if rpm else {}
+    reason = f"{rpm[0]} is an RPM database, which this version cannot read" if rpm else ""
+    return packages, {"system packages": reason} if rpm else {}
 
 
 def read_os_release(view: FileView) -> dict[str, str]:
-    """The operating system's own description: id, version and name."""
+    """The id, version and name of the operating system, from os-release."""
     raw = view.read("etc/os-release", 1 << 16) or view.read("usr/lib/os-release", 1 << 16) or b""
     pairs = dict(line.partition("=")[::2] for line in raw.decode("utf-8", "replace").splitlines())
     names = {"ID": "os", "VERSION_ID": "os version", "PRETTY_NAME": "os name"}
-    return {told: pairs[name].strip("\"'") for name, told in names.items() if name in pairs}
+    return {fact: pairs[name].strip("\"'") for name, fact in names.items() if name in pairs}
 
 
 def read_interpreter(view: FileView) -> dict[str, str]:
-    """The Python that the environment has, as far as its files tell: implementation, version and BLAS libraries."""
-    found: dict[str, str] = {}
+    """The Python interpreter, as far as files show: implementation, version and BLAS libraries.
+
+    The version is taken from pyvenv.cfg, or else from Python's header patchlevel.h.
+    """
+    facts: dict[str, str] = {}
     config = (view.read("pyvenv.cfg", 1 << 16) or b"").decode("utf-8", "replace")
     fields = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in config.splitlines())}
     if version := fields.get("version_info") or fields.get("version"):
-        found |= {"implementation": fields.get("implementation", "CPython"), "version": version}
-    if "version" not in found:
+        facts |= {"implementation": fields.get("implementation", "CPython"), "version": version}
+    if "version" not in facts:
         headers = sorted(p for p in view.paths() if re.search(r"include/python3\.\d+/patchlevel\.h$", p))
         text = b"".join(view.read(path, 1 << 16) or b"" for path in headers[:1]).decode("utf-8", "replace")
         if match := re.search(r'#define PY_VERSION\s+"([^"]+)"', text):
-            found |= {"implementation": "CPython", "version": match.group(1)}
+            facts |= {"implementation": "CPython", "version": match.group(1)}
     blas = sorted({PurePosixPath(path).name for path in view.paths() if _BLAS.match(PurePosixPath(path).name)})
     if blas:
-        found["blas"] = ", ".join(blas)
-    return found
+        facts["blas"] = ", ".join(blas)
+    return facts
 
 
 def inventory_of(view: FileView) -> Inventory:
-    """What an image holds, as far as its files tell."""
+    """The inventory of an image, as far as its files show."""
     packages, unknown = read_python_packages(view)
     system, unread = read_system_packages(view)
     interpreter = read_interpreter(view)
@@ -194,12 +203,12 @@ def _debian_python(system: dict[str, str]) -> dict[str, str]:
 
 
 def host_facts() -> dict[str, str]:
-    """What of this machine a local run sees: system, libc, kernel, architecture and processor."""
+    """The facts about this machine that can affect a local run: system, libc, kernel, architecture and processor."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
         release = {}
-    model, flags = _processor()
+    model, flags = _processor_facts()
     return {
         "os": release.get("ID", platform.system()),
         "os version": release.get("VERSION_ID", ""),
@@ -212,13 +221,13 @@ def host_facts() -> dict[str, str]:
     }
 
 
-def _processor() -> tuple[str, str]:
-    """The processor's model, and a digest of its flags: two of one model can offer other instructions."""
+def _processor_facts() -> tuple[str, str]:
+    """The model of the processor, and a digest of its flags: the same model can offer different instructions."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
         return "", ""
-    fields = dict(line.partition(":")[::2] for line in text.partition("\n\n")[0].splitlines())
-    told = {key.strip(): value.strip() for key, value in fields.items()}
-    flags = told.get("flags") or told.get("Features") or ""
-    return told.get("model name", ""), digest_text(*sorted(flags.split()))[:12] if flags else ""
+    pairs = dict(line.partition(":")[::2] for line in text.partition("\n\n")[0].splitlines())
+    fields = {key.strip(): value.strip() for key, value in pairs.items()}
+    flags = fields.get("flags") or fields.get("Features") or ""
+    return fields.get("model name", ""), digest_text(*sorted(flags.split()))[:12] if flags else ""

@@ -1,4 +1,14 @@
-"""Python environments from a lock or requirements file, made by uv in the cache: wheels only, nothing is executed."""
+"""Python environments from a lock or requirements file, built by uv in the cache.
+
+1. The file becomes a list of pins, one `name==version` per package. A lock is complete; a requirements file usually is
+   not, so uv resolves its dependencies as of `environment.as_of`. The result is remembered in the cache: the next
+   rebuild gets the same versions. Packages that were not recorded are named in a warning, and the match is "unknown".
+2. uv installs the pins from wheels only. Building a source distribution would execute its code on this machine.
+3. The modules are compiled once by the interpreter itself, without executing any of them.
+4. The inventory is read from the installed files, and compared with the pins.
+
+The key of an environment is the hash of the interpreter and the pins: two records with the same pins share one folder.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +43,36 @@ from repro_tui.support.text import plural, show
 FORMAT = "1"
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
-COMPILE_S, COMPILE_MEMORY = 900.0, 2 << 30  # the memory in bytes, of each of its processes
-TESTS = "[-]packages/(.*/)?tests?/"
-DO = "see the log of this step; the packages have to be installable as wheels from your index"
+COMPILE_S, COMPILE_MEMORY = 900.0, 2 << 30  # seconds; bytes for each process
+SKIPPED_TESTS = "[-]packages/(.*/)?tests?/"
+USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
+CHECK_NETWORK = "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"
+# A fragment of uv's output (in lower case) and what to do about it, the most specific first.
+REMEDIES = (
+    ("no usable wheels", USE_WHEELS),
+    ("building from source is disabled", USE_WHEELS),
+    ("--no-build", USE_WHEELS),
+    ("the network was disabled", "unset UV_OFFLINE, or fill uv's cache while online"),
+    ("hash mismatch", "record the hashes of the intended files: the index has other files than were recorded"),
+    ("failed to fetch", CHECK_NETWORK),
+    ("error sending request", CHECK_NETWORK),
+    (
+        "not found in the package registry",
+        "correct the package's name, or set UV_DEFAULT_INDEX to an index that has it",
+    ),
+    ("there is no version of", "correct the version, or set UV_DEFAULT_INDEX to an index that has it"),
+    ("unsatisfiable", "correct the requirements, which contradict each other"),
+)
+SEE_LOG = "see the log of this step for the whole output of uv"
 
 
 def rebuild_python_environment(
     record: Record, code: CodeTree | None, context: Context
 ) -> tuple[BuiltEnvironment, Part]:
-    """The environment that a lock or requirements file of the commit's tree describes.
+    """The environment that a lock or requirements file describes, and how it was obtained.
 
-    Raises Inconclusive where the file, the Python or a wheel is not there.
+    Raises Inconclusive where the file, the interpreter or a wheel is not available, and Refused for a requirements file
+    with lines that could redirect or execute something.
     """
     environment = record.environment
     name = environment.lock or environment.requirements or ""
@@ -63,12 +92,14 @@ def rebuild_python_environment(
 def made_environment(
     pins: list[str], interpreter: Interpreter, step: Step, context: Context, *, compiled: bool = False
 ) -> BuiltEnvironment:
-    """The environment that holds these packages and no others, from the cache or made now; it is not listed yet.
+    """The environment with these packages and no others, from the cache or built now. Its inventory is not read yet.
 
-    `compiled`: one that is made now gets its bytecode, which pays where it runs more than a few times.
-    Raises Inconclusive where uv cannot make it.
+    With `compiled`, a new environment gets bytecode, which pays off if it runs more than a few times. Raises
+    Inconclusive where uv cannot build it.
     """
-    key = digest_text(FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _links(context), *pins)
+    key = digest_text(
+        FORMAT, interpreter.executable, interpreter.version, interpreter.platform, _link_mode(context), *pins
+    )
     folder, step.cached = context.cache.folder(
         "environments", key, lambda folder: _build(folder, pins, interpreter, step, context, compiled), context.cancel
     )
@@ -85,21 +116,25 @@ def made_environment(
 
 def _read(name: str, record: Record, code: CodeTree | None) -> bytes:
     if name.startswith("file:"):
-        return _beside_the_record(name.removeprefix("file:"), record)
+        return _read_below_record(name.removeprefix("file:"), record)
     if code is None:
-        raise Inconclusive(f"{name} is in the commit's tree, and the record has no code", "record code, or an image")
+        raise Inconclusive(
+            f"{name} is in the commit's tree, but the record has no code", "record code.repository and code.commit"
+        )
     try:
         path = resolve_inside(Path(code.folder) / code.subdirectory, name)
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise Inconclusive(f"{name} is not in the commit {code.commit}", "record a file that is committed") from error
+        raise Inconclusive(f"{name} is not in the commit {code.commit}", "commit it, or correct the record") from error
 
 
-def _beside_the_record(name: str, record: Record) -> bytes:
+def _read_below_record(name: str, record: Record) -> bytes:
     try:
         return resolve_inside(Path(record.base), name).read_bytes()
     except (OSError, ValueError) as error:
-        raise Inconclusive(f"{name} cannot be read below {record.base}", "put it beside the record") from error
+        raise Inconclusive(
+            f"{name} cannot be read below {record.base}", "restore it there, or correct the record"
+        ) from error
 
 
 def _interpreter(record: Record, step: Step, context: Context) -> Interpreter:
@@ -108,12 +143,12 @@ def _interpreter(record: Record, step: Step, context: Context) -> Interpreter:
         import platform
 
         version = ".".join(platform.python_version_tuple()[:2])
-        step.warn(f"the record does not say which Python: {version}, which this program runs on, was taken")
+        step.warn(f"the record does not name a version of Python: {version}, which repro-tui runs on, is used")
     return find_interpreter(version, context)
 
 
-def _links(context: Context) -> str:
-    """An environment that the run could write to must not share its files with uv's cache."""
+def _link_mode(context: Context) -> str:
+    """How uv installs files: copies where a run could write to them, because hard links would change uv's cache."""
     return "copy" if context.settings.isolation == "none" else "hardlink"
 
 
@@ -125,13 +160,13 @@ def _pins(name: str, raw: bytes, record: Record, interpreter: Interpreter, step:
     if mistakes:
         raise Refused.all(mistakes)
     try:
-        wanted = [line for line in lines if _applies(line, interpreter)]
-    except ValueError as error:  # markers that parse, but compare what cannot be compared
+        applicable = [line for line in lines if _applies(line, interpreter)]
+    except ValueError as error:  # a marker that parses, but compares incomparable values
         raise Refused(f"{name}: {show(error, 300)}") from error
-    for line in wanted:
+    for line in applicable:
         if not line.pinned:
             step.warn(f"{name}: line {line.number}: {show(str(line.requirement), 120)} is not pinned")
-    return _completed(wanted, record.environment.as_of, interpreter, step, context) if wanted else []
+    return _with_dependencies(applicable, record.environment.as_of, interpreter, step, context) if applicable else []
 
 
 def _applies(line: RequirementLine, interpreter: Interpreter) -> bool:
@@ -139,10 +174,10 @@ def _applies(line: RequirementLine, interpreter: Interpreter) -> bool:
     return marker is None or marker.evaluate({**interpreter.markers, "extra": ""})
 
 
-def _completed(
+def _with_dependencies(
     lines: list[RequirementLine], as_of: str | None, interpreter: Interpreter, step: Step, context: Context
 ) -> list[str]:
-    """The requirements with what they need in turn, resolved once and remembered: the next time nothing moves."""
+    """The requirements and their dependencies. They are resolved once and cached, so later rebuilds do not change."""
     texts = sorted(line.text for line in lines)
     key = digest_text(FORMAT, interpreter.version, interpreter.platform, as_of or "", *texts)
     known = context.cache.read_note("resolutions", key)
@@ -154,8 +189,8 @@ def _completed(
     pins = [" ".join([pin, *(f"--hash={value}" for value in hashes.get(pin_name(pin), ()))]) for pin in known["pins"]]
     unrecorded = [pin for pin in known["pins"] if pin_name(pin) not in hashes]
     if unrecorded:
-        told = show(", ".join(unrecorded), 300)
-        step.warn(f"{len(unrecorded)} packages were not recorded, and were resolved as of {known['date']}: {told}")
+        names = show(", ".join(unrecorded), 300)
+        step.warn(f"{plural(len(unrecorded), 'package')} not recorded, resolved as of {known['date']}: {names}")
     return sorted(pins)
 
 
@@ -177,10 +212,10 @@ def _resolve(texts: list[str], as_of: str | None, interpreter: Interpreter, step
 def _build(
     folder: Path, pins: list[str], interpreter: Interpreter, step: Step, context: Context, compiled: bool
 ) -> None:
-    step.progress(f"making it with uv: {len(pins)} packages, Python {interpreter.version}")
-    made = run_uv(["venv", "--quiet", "--clear", "--python", interpreter.executable, str(folder)], context)
-    if made.exit_code != 0:
-        raise _uv_failed("the environment cannot be made", made.text, context)
+    step.progress(f"building it with uv: {plural(len(pins), 'package')}, Python {interpreter.version}")
+    created = run_uv(["venv", "--quiet", "--clear", "--python", interpreter.executable, str(folder)], context)
+    if created.exit_code != 0:
+        raise _uv_failed("the environment cannot be created", created.text, context)
     if pins:
         _install(folder, pins, step, context)
         if compiled:
@@ -195,7 +230,7 @@ def _install(folder: Path, pins: list[str], step: Step, context: Context) -> Non
         done = run_uv(
             [
                 *_INSTALL,
-                _links(context),
+                _link_mode(context),
                 *hashed,
                 "--python",
                 str(folder / "bin/python"),
@@ -212,22 +247,22 @@ def _install(folder: Path, pins: list[str], step: Step, context: Context) -> Non
 
 
 def _compile(folder: Path, interpreter: Interpreter, step: Step, context: Context) -> None:
-    """Makes the bytecode of the modules: runs see the folder read-only, and each would compile what it imports anew.
+    """Compiles the modules to bytecode. Runs see the folder read-only, so each would otherwise compile what it imports.
 
-    The interpreter itself does so without its `site`, so that nothing of the packages is executed (not even a .pth
-    file). A module that cannot be compiled, as some are for other Pythons, stays as it is, and so do packages' tests.
+    The interpreter runs without `site`, so that nothing of the packages is executed, not even a .pth file. Modules that
+    cannot be compiled (some are for other versions of Python) and tests of packages are left uncompiled.
     """
     step.progress("compiling its modules")
     compiler = [interpreter.executable, "-I", "-S", "-m", "compileall", "-qq", "-j", str(min(4, os.cpu_count() or 1))]
     done = run(
-        [*limited(COMPILE_MEMORY), *compiler, "-x", TESTS, str(folder / "lib")],
+        [*limited(COMPILE_MEMORY), *compiler, "-x", SKIPPED_TESTS, str(folder / "lib")],
         environment={"PATH": os.defpath},
         cancel=context.cancel,
         timeout_s=COMPILE_S,
     )
-    why = f"it took more than {COMPILE_S:.0f} s" if done.timed_out else done.text.strip().rpartition("\n")[2]
-    if why:
-        step.log(f"not all of its modules were compiled, which each run then does itself: {show(why, 300)}")
+    reason = f"it took more than {COMPILE_S:.0f} s" if done.timed_out else done.text.strip().rpartition("\n")[2]
+    if reason:
+        step.log(f"some modules were not compiled, so each run compiles them itself: {show(reason, 300)}")
 
 
 def _log(text: str, step: Step, context: Context) -> None:
@@ -235,13 +270,20 @@ def _log(text: str, step: Step, context: Context) -> None:
         step.log(show(context.redactor.scrub(line), 500))
 
 
-def _uv_failed(what: str, text: str, context: Context) -> Inconclusive:
-    """uv's own words in one line; where a package has no wheel, that is what is said."""
-    words = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(text)).split())
-    words = words.removeprefix("error: ").removeprefix("Because ")
-    if "no usable wheels" in words or "building from source is disabled" in words.lower() or "--no-build" in words:
-        what = f"{what}: a package has no wheel for this Python and platform, and nothing is built on this machine"
-    return Inconclusive(f"{what}: {show(words, 500)}", DO)
+def _uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
+    """The error for a failed call of uv: its output in one line without its box drawing, and a remedy for its cause."""
+    message = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(text)).split())
+    message = message.removeprefix("error: ").removeprefix("Because ")
+    if (
+        "no usable wheels" in message
+        or "building from source is disabled" in message.lower()
+        or "--no-build" in message
+    ):
+        problem = (
+            f"{problem}: a package has no wheel for this Python and platform, and nothing is built on this machine"
+        )
+    remedy = next((remedy for fragment, remedy in REMEDIES if fragment in message.lower()), SEE_LOG)
+    return Inconclusive(f"{problem}: {show(message, 500)}", remedy)
 
 
 def _inventory(folder: Path, key: str, interpreter: Interpreter, record: Record, context: Context) -> Inventory:
@@ -267,16 +309,18 @@ def _inventory(folder: Path, key: str, interpreter: Interpreter, record: Record,
 
 
 def _matches(pins: list[str], inventory: Inventory, step: Step) -> Match:
-    """Whether what is installed is what was asked for, version by version."""
-    wanted = {pin_name(pin): pin.split()[0].partition("==")[2] for pin in pins}
-    found = {name: package.version for name, package in inventory.python_packages.items()}
-    wrong = [f"{name} {found.get(name, 'absent')}" for name, version in wanted.items() if found.get(name) != version]
-    if wrong:
-        step.warn(f"installed otherwise than recorded: {show(', '.join(wrong), 300)}")
+    """Whether the installed versions are the pinned ones."""
+    pinned = {pin_name(pin): pin.split()[0].partition("==")[2] for pin in pins}
+    installed = {name: package.version for name, package in inventory.python_packages.items()}
+    mismatches = [
+        f"{name} {installed.get(name, 'absent')}" for name, version in pinned.items() if installed.get(name) != version
+    ]
+    if mismatches:
+        step.warn(f"installed versions differ from the recorded ones: {show(', '.join(mismatches), 300)}")
         return "differs"
     return "unknown" if step.warnings else "matches"
 
 
 def pin_name(pin: str) -> str:
-    """The normalised name of the package that a pinned requirement is of."""
+    """The normalised name of the package in a pinned requirement."""
     return canonicalize_name(re.split(r"[=\[ ;]", pin, maxsplit=1)[0])

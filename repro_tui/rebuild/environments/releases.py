@@ -1,4 +1,9 @@
-"""The releases of a package between two versions, as uv's index has them for one Python."""
+"""Lists the releases of a package between two versions.
+
+uv has no command that lists releases, but it resolves `NAME>LOW,<HIGH` to the newest one. So the upper bound is lowered
+to each release found, until none is left: for numpy between 1.26.0 and 2.1.0, `>1.26.0,<2.1.0` yields 2.0.2, then
+`<2.0.2` yields 2.0.1, and so on. One call of uv per release, at most MOST of them, on metadata that uv caches.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +17,19 @@ _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-deps -
 
 
 def releases_between(name: str, low: str, high: str, interpreter: Interpreter, context: Context) -> tuple[str, ...]:
-    """The versions strictly between two, ascending, that have a wheel; at most the 64 newest. Empty where none is."""
-    found: list[str] = []
+    """The versions strictly between two that have a wheel for the interpreter, ascending.
+
+    Of more than MOST, the newest are returned.
+    """
+    versions: list[str] = []
     newest = high
-    while len(found) < MOST:
-        below = _newest_below(name, low, newest, interpreter, context)
-        if below is None:
+    while len(versions) < MOST:
+        version = _newest_below(name, low, newest, interpreter, context)
+        if version is None:
             break
-        found.append(below)
-        newest = below
-    return tuple(reversed(found))
+        versions.append(version)
+        newest = version
+    return tuple(reversed(versions))
 
 
 def _newest_below(name: str, low: str, high: str, interpreter: Interpreter, context: Context) -> str | None:

@@ -1,4 +1,4 @@
-"""What the packages of an environment need of each other, read from their metadata as data."""
+"""The requirements of installed packages on each other, read from their metadata as data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from repro_tui.model.workspace import BuiltEnvironment
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One installed package: its version, and the requirements that hold in its environment."""
+    """An installed package: its version, and the requirements that apply in its environment."""
 
     version: str
     requires: tuple[Requirement, ...] = ()
 
 
 def site_packages(environment: BuiltEnvironment) -> Path | None:
-    """The folder of this machine that the environment's packages lie in; None where they are inside an image."""
+    """The folder with the packages of an environment; None where they are inside an image."""
     if environment.site:
         return Path(environment.site)
     if environment.kind != "venv":
@@ -32,16 +32,23 @@ def site_packages(environment: BuiltEnvironment) -> Path | None:
 
 
 def read_distributions(folder: Path, markers: Mapping[str, str]) -> dict[str, Distribution]:
-    """The packages in a folder by normalised name. Markers are evaluated; extras count where somebody asks for them."""
-    found = {}
-    for one in distributions(path=[str(folder)]):
-        name = one.metadata["Name"]
+    """The packages in a folder, by normalised name.
+
+    Requirements whose markers do not apply are left out; those of an extra apply if any package requires that extra.
+    `markers` are the PEP 508 markers of the interpreter.
+    """
+    installed = {}
+    for distribution in distributions(path=[str(folder)]):
+        name = distribution.metadata["Name"]
         if name:
-            found[canonicalize_name(name)] = (one.version, list(_requirements(one.requires or ())))
-    extras = _extras([requirement for _, wanted in found.values() for requirement in wanted])
+            installed[canonicalize_name(name)] = (
+                distribution.version,
+                list(_requirements(distribution.requires or ())),
+            )
+    extras = _extras([requirement for _, requirements in installed.values() for requirement in requirements])
     return {
-        name: Distribution(version, tuple(r for r in wanted if _holds(r, extras.get(name, set()), markers)))
-        for name, (version, wanted) in found.items()
+        name: Distribution(version, tuple(r for r in requirements if _applies(r, extras.get(name, set()), markers)))
+        for name, (version, requirements) in installed.items()
     }
 
 
@@ -49,18 +56,18 @@ def _requirements(texts: list[str] | tuple[str, ...]) -> Iterator[Requirement]:
     for text in texts:
         try:
             yield Requirement(text)
-        except InvalidRequirement:  # what pip cannot read constrains nothing
+        except InvalidRequirement:  # pip ignores what it cannot parse
             continue
 
 
 def _extras(requirements: list[Requirement]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    extras: dict[str, set[str]] = {}
     for requirement in requirements:
-        found.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
-    return found
+        extras.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
+    return extras
 
 
-def _holds(requirement: Requirement, extras: set[str], markers: Mapping[str, str]) -> bool:
+def _applies(requirement: Requirement, extras: set[str], markers: Mapping[str, str]) -> bool:
     if requirement.marker is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Environments that are SIF images: the file itself runs, and what it holds is read from it as data."""
+"""Environments that are SIF images: the file itself is what runs, and its contents are read as data."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ CHILD_TIMEOUT_S = 1800.0
 
 
 def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Part]:
-    """The environment of a SIF image, below the record's folder. Raises Inconclusive where it cannot be read.
+    """The environment of a SIF image below the record's folder, and how it was obtained.
 
-    Two builds of one content never have one sha256, so that it is the cache's key and no finding: what the files hold
-    is compared.
+    Two builds of the same content never have the same sha256, so it is only the key in the cache: the contents are what
+    is compared. Raises Inconclusive where the image cannot be read.
     """
     with context.step("environment", f"reading {show(record.environment.sif, 200)}") as step:
         path = _file(record)
@@ -39,14 +39,14 @@ def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Par
         try:
             sif = read_sif(path, "environment.sif")
         except Refused as error:
-            raise Inconclusive(str(error), "copy or build the image again") from error
+            raise Inconclusive(str(error), "copy the image again, or build it again") from error
         inventory = _inventory(path, sif, step, context)
         own, unclear = sif.variables()
         variables = own | record.environment.variables
         built = BuiltEnvironment(
             kind="sif",
             key=step.key,
-            inventory=_told(inventory, variables, unclear),
+            inventory=_with_run_facts(inventory, variables, unclear),
             folder=str(path),
             working_dir=_working_dir(sif),
             variables=variables,
@@ -60,31 +60,33 @@ def _file(record: Record) -> Path:
     try:
         path = resolve_inside(Path(record.base), record.environment.sif or "")
     except ValueError as error:
-        raise Inconclusive(f"environment.sif: {error}", "put the image into the record's folder") from error
+        raise Inconclusive(f"environment.sif: {error}", "put the image into the folder of the record") from error
     if not path.is_file():
-        raise Inconclusive(f"there is no SIF image {show(str(path), 300)}", "copy it there, or build it again")
+        raise Inconclusive(
+            f"the SIF image {show(str(path), 300)} does not exist", "copy it there, or correct environment.sif"
+        )
     return path
 
 
 def _working_dir(sif: Sif) -> str:
-    found = (sif.oci.get("WorkingDir") if sif.oci else "") or ""
-    return found if isinstance(found, str) and found.startswith("/") else "/"
+    folder = (sif.oci.get("WorkingDir") if sif.oci else "") or ""
+    return folder if isinstance(folder, str) and folder.startswith("/") else "/"
 
 
 def _inventory(path: Path, sif: Sif, step: Step, context: Context) -> Inventory:
-    """What the image holds, read once for its content."""
+    """The inventory of the image, read once for each content."""
     if sif.file_system != "squashfs":
-        return _unread(f"its file system is an {sif.file_system}, which this version does not read")
+        return _unknown_contents(f"its file system is an {sif.file_system}, which cannot be read")
     key = digest_text(FORMAT, step.key)
     known = context.cache.read_note("inventory", key)
     step.cached = known is not None
     if known is not None:
         return from_plain(Inventory, known)
     step.progress("reading its files")
-    found = _read_in_child(path, sif, context)
-    if not found.unknown.get("packages"):
-        context.cache.write_note("inventory", key, found)
-    return found
+    inventory = _read_in_child(path, sif, context)
+    if not inventory.unknown.get("packages"):
+        context.cache.write_note("inventory", key, inventory)
+    return inventory
 
 
 def _read_in_child(path: Path, sif: Sif, context: Context) -> Inventory:
@@ -92,7 +94,7 @@ def _read_in_child(path: Path, sif: Sif, context: Context) -> Inventory:
     try:
         done = _child(path, sif, out, context)
         if done.exit_code == UNREADABLE:
-            return _unread(_why(done))
+            return _unknown_contents(_failure(done))
         _check(done)
         return from_plain(Inventory, json.loads(out.read_text("ascii")))
     finally:
@@ -104,10 +106,10 @@ def extract_sif(path: Path, folder: Path, context: Context) -> None:
     _check(_child(path, read_sif(path, "environment.sif"), folder, context, "packages"))
 
 
-def _child(path: Path, sif: Sif, out: Path, context: Context, *what: str) -> Completed:
+def _child(path: Path, sif: Sif, out: Path, context: Context, *options: str) -> Completed:
     return python_child(
         "repro_tui.rebuild.environments.sif_child",
-        [path, str(sif.offset), out, *what],
+        [path, str(sif.offset), out, *options],
         cache=context.cache,
         cancel=context.cancel,
         memory=CHILD_MEMORY,
@@ -115,32 +117,44 @@ def _child(path: Path, sif: Sif, out: Path, context: Context, *what: str) -> Com
     )
 
 
-def _why(done: Completed) -> str:
+def _failure(done: Completed) -> str:
     if done.timed_out:
-        return "reading it took more than half an hour"
-    told = done.text.strip().rpartition("\n")[2]
-    known = told.startswith("sif: ")
-    return show(told.removeprefix("sif: "), 300) if known else f"its reader ended with {done.exit_code}"
+        return f"reading it took more than {CHILD_TIMEOUT_S / 60:.0f} minutes"
+    last_line = done.text.strip().rpartition("\n")[2]
+    is_ours = last_line.startswith("sif: ")
+    return (
+        show(last_line.removeprefix("sif: "), 300)
+        if is_ours
+        else f"the process that reads it ended with status {done.exit_code}"
+    )
 
 
 def _check(done: Completed) -> None:
     if done.exit_code != 0:
-        what = f"the files of the SIF image cannot be read: {_why(done)}"
-        raise Inconclusive(what, "copy or build the image again")
+        problem = f"the files of the SIF image cannot be read: {_failure(done)}"
+        raise Inconclusive(problem, _remedy(done))
 
 
-def _unread(why: str) -> Inventory:
+def _remedy(done: Completed) -> str:
+    if done.exit_code == UNREADABLE:
+        return ""  # the message has its own
+    if done.timed_out:
+        return "run the audit again when this machine is less busy, or build a smaller image"
+    return "copy the image again, or build it again"
+
+
+def _unknown_contents(why: str) -> Inventory:
     return Inventory(unknown={"packages": why, "system packages": why})
 
 
-def _told(inventory: Inventory, variables: dict[str, str], unclear: tuple[str, ...]) -> Inventory:
-    """The inventory with the variables that a run has, and what of this machine it sees."""
+def _with_run_facts(inventory: Inventory, variables: dict[str, str], unclear: tuple[str, ...]) -> Inventory:
+    """The inventory with the variables of a run, and the facts about this machine that it sees."""
     host = {name: value for name, value in host_facts().items() if name in (*HOST_FIELDS, "architecture")}
     unknown = {}
     if unclear:
         count = plural(len(unclear), "line")
         unknown["variables"] = (
-            f"{count} of the image's environment scripts only a shell could tell: {show(unclear[0], 80)}"
+            f"{count} of the image's environment scripts can only be evaluated by a shell: {show(unclear[0], 80)}"
         )
     return replace(
         inventory,

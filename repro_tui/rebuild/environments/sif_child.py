@@ -1,7 +1,8 @@
-"""The child that reads a SIF's file system: the arguments are FILE OFFSET OUT [packages].
+"""The child process that reads the file system of a SIF image: `sif_child FILE OFFSET OUT [packages]`.
 
-Writes the inventory of what it holds to OUT as JSON, or its Python packages below the folder OUT, or prints one line
-that begins with `sif: ` and says what is wrong. Nothing of it is executed or mounted.
+It writes the inventory to the file OUT as JSON or, with `packages`, the Python packages below the folder OUT. On
+failure it prints one line that begins with `sif: ` and states the problem. It is a process of its own because the
+library that parses SquashFS may need any amount of memory or time for a damaged image. Nothing is executed or mounted.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
 
 UNREADABLE = 3
-# What Apptainer writes of the build: it differs between builds of one content.
-_OF_THE_BUILD = (".singularity.d/labels.json", ".singularity.d/Singularity")
+# Written by Apptainer about the build: it differs between builds of the same content.
+_BUILD_METADATA = (".singularity.d/labels.json", ".singularity.d/Singularity")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the first argument, writes the third."""
+    """Reads the image at the offset, and writes the output. Returns the exit status."""
     path, offset, out = Path(arguments[0]), int(arguments[1]), Path(arguments[2])
     try:
         if list(arguments[3:]) == ["packages"]:
@@ -33,35 +34,42 @@ def main(arguments: Sequence[str]) -> int:
         else:
             write_json(out, read_inventory(path, offset), indent=None)
     except ImportError as error:
-        print(f"sif: its compression needs {error.name}: install it with  pip install 'repro-tui[sif]'")
+        print(f"sif: {_unreadable_compression(error.name or '')}")
         return UNREADABLE
     except (MemoryError, RecursionError):
-        print("sif: reading it takes more memory than the limit of its reader")
+        print("sif: reading it needs more memory than the reader is allowed")
         return 1
-    except Exception as error:  # noqa: BLE001  (the library raises whatever a damaged image makes of it)
+    except Exception as error:  # noqa: BLE001  (the library raises any error on a damaged image)
         print("sif: " + show(f"{type(error).__name__}: {error}", 500))
         return 1
     return 0
 
 
+def _unreadable_compression(module: str) -> str:
+    """What to do where the module of the image's compression is absent. Of lz4 and lzo no installation helps."""
+    if module == "zstandard":
+        return "it is compressed with zstd: install its decompressor with  pip install 'repro-tui[sif]'"
+    return f"its compression needs {module}, which is not supported: build it again with gzip or zstd"
+
+
 def read_inventory(path: Path, offset: int) -> Inventory:
-    """What the file system at this offset (bytes) of a file holds, and one digest of all of it."""
+    """The inventory of the file system at this offset, in bytes, with one digest of all its contents."""
     view = ImageView()
     entries = _read(path, offset, view)
-    found = inventory_of(view)
-    content = digest_tree(entry for entry in entries if entry[0] not in _OF_THE_BUILD)
-    return replace(found, image={"content": f"{len(entries)} files and links, {content[:16]}"})
+    inventory = inventory_of(view)
+    content = digest_tree(entry for entry in entries if entry[0] not in _BUILD_METADATA)
+    return replace(inventory, image={"content": f"{len(entries)} files and links, {content[:16]}"})
 
 
 def _read(path: Path, offset: int, reader: Reader) -> list[tuple[str, str]]:
-    """Hands every file to the reader; returns their names, each with what tells it from another."""
+    """Hands every file to the reader. Returns the path of each with an identity of its content."""
     from PySquashfsImage import SquashFsImage
     from PySquashfsImage.file import File
 
-    # A file's name need not be UTF-8, which the library takes for granted.
+    # The library assumes that file names are UTF-8, which they need not be.
     File.name = property(lambda file: file._name.decode("utf-8", "surrogateescape"))
     with path.open("rb") as stream, SquashFsImage(stream, offset, closefd=False) as image:
-        return [(name, _take(reader, name, file)) for name, file in _walk(image.root)]
+        return [(name, _add_file(reader, name, file)) for name, file in _walk(image.root)]
 
 
 def _walk(root: Any) -> Iterator[tuple[str, Any]]:
@@ -75,31 +83,31 @@ def _walk(root: Any) -> Iterator[tuple[str, Any]]:
                 yield prefix + file.name, file
 
 
-def _take(view: Reader, name: str, file: Any) -> str:
-    """Hands one file to the view; returns what tells it from another."""
+def _add_file(reader: Reader, name: str, file: Any) -> str:
+    """Hands one file to the reader. Returns an identity of its content: link target, mode and sha256."""
     if file.is_symlink:
         return f"link {file.readlink()!r}"
     if not file.is_file:
         return f"special {file.mode:o} {file.size}"
     content = _Content(file.iter_bytes())
-    view.take(name, content, file.size)
+    reader.add_file(name, content, file.size)
     return f"{file.mode:o} {content.digest()}"
 
 
 class _Content:
-    """A file's bytes as a stream to read from, hashed as they pass."""
+    """The bytes of a file as a stream, hashed as they are read."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks, self._state = blocks, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """The next block, whatever its size; all of them without a size."""
-        found = b"".join(self._blocks) if size < 0 else next(self._blocks, b"")
-        self._state.update(found)
-        return found
+        """The next block, of whatever size; the whole rest if `size` is negative."""
+        block = b"".join(self._blocks) if size < 0 else next(self._blocks, b"")
+        self._state.update(block)
+        return block
 
     def digest(self) -> str:
-        """The sha256 of all of it."""
+        """The sha256 of the whole file, which is read to its end."""
         while self.read(1):
             pass
         return self._state.hexdigest()

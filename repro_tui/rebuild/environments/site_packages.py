@@ -1,6 +1,12 @@
-"""The Python packages of an image as a folder of this machine: taken out as data, mixed, and shown over the image's.
+"""Mixes the Python packages of two images, to find the package that makes their predictions differ.
 
-Files that no package owns go with the folder they lie in. Nothing of the image is executed.
+The packages of both images are extracted to folders of this machine, once. A mixture is a third folder with some
+packages of B and the others of A, and is mounted over the packages of an image when the predict step runs.
+
+Every file belongs to the package whose RECORD lists it, and moves with it. Files that no RECORD lists (left by a build
+step, for example) all come from one side, `rest`. With numpy from B and `rest` = 0, the mixture has A's scipy, B's
+numpy and A's unowned files; a file that both sides have is thus taken exactly once. Nothing of either image is
+executed.
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from repro_tui.rebuild.environments.sif import extract_sif
 from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.text import show
 
 FORMAT = "1"
 _INFO = ".dist-info"
@@ -30,33 +37,35 @@ _INFO = ".dist-info"
 
 @dataclass(frozen=True)
 class Site:
-    """The folder in which an image has its packages: its path inside, and a copy of it on this machine."""
+    """The packages folder of an image: its path inside the image, and its copy on this machine."""
 
     path: str
     folder: Path
 
     @cached_property
     def owners(self) -> dict[str, str]:
-        """Every file with the package that owns it, "" where none does; read once for all mixtures."""
+        """The owner of every file ("" where no package owns it); read once for all mixtures."""
         return _owners(self.folder)
 
 
 def sites_of(
     a: BuiltEnvironment, b: BuiltEnvironment, names: Collection[str], context: Context
 ) -> tuple[Site, Site] | None:
-    """The folders of two images that have these packages; None where they do not all lie at one and the same place.
+    """The packages folders of two images that contain the packages `names`.
+
+    None where these packages are not all in one folder, with the same path in both images.
 
     Raises Inconclusive where an image cannot be read.
     """
     if a.kind != b.kind or a.kind not in ("image", "sif"):
         return None
     roots = [_extracted(environment, context) for environment in (a, b)]
-    places = {place for root in roots for place in _places(root, names)}
-    if len(places) != 1:
+    paths = {path for root in roots for path in _site_paths(root, names)}
+    if len(paths) != 1:
         return None
-    path = places.pop()
-    one, other = (Site(f"/{path}", root / path) for root in roots)
-    return (one, other) if one.folder.is_dir() and other.folder.is_dir() else None
+    path = paths.pop()
+    site_a, site_b = (Site(f"/{path}", root / path) for root in roots)
+    return (site_a, site_b) if site_a.folder.is_dir() and site_b.folder.is_dir() else None
 
 
 def _extracted(environment: BuiltEnvironment, context: Context) -> Path:
@@ -66,15 +75,15 @@ def _extracted(environment: BuiltEnvironment, context: Context) -> Path:
     ]
 
 
-def _places(root: Path, names: Collection[str]) -> Iterator[str]:
+def _site_paths(root: Path, names: Collection[str]) -> Iterator[str]:
     for name, _ in walk(root):
         if name.endswith(f"{_INFO}/METADATA"):
             info = PurePosixPath(name).parent
-            if _owner(info.name) in names:
+            if _package_of(info.name) in names:
                 yield str(info.parent)
 
 
-def _owner(info: str) -> str:
+def _package_of(info: str) -> str:
     return canonicalize_name(info.removesuffix(_INFO).rpartition("-")[0])
 
 
@@ -89,55 +98,58 @@ def _extract(environment: BuiltEnvironment, folder: Path, context: Context) -> N
 def mixed_site(
     system: BuiltEnvironment, sites: tuple[Site, Site], from_b: frozenset[str], rest: int, context: Context
 ) -> BuiltEnvironment:
-    """An image with these packages of B and the others of A over its own.
+    """The environment `system` with the packages `from_b` of B, and all others of A, mounted over its own.
 
-    `rest` is the side (0 or 1) from which the files come that no package owns.
+    `rest` is the side (0 for A, 1 for B) whose unowned files are used. Raises Inconclusive where the files of both
+    sides do not fit into one folder.
     """
     owners = [site.owners for site in sites]
-    chosen = dict(_chosen(owners, from_b, rest))
-    key = digest_text(FORMAT, *(f"{name} {source}" for name, source in sorted(chosen.items())))
+    origins = dict(_origins(owners, from_b, rest))
+    key = digest_text(FORMAT, *(f"{name} {source}" for name, source in sorted(origins.items())))
 
     def build(folder: Path) -> None:
-        for name, side in chosen.items():
+        for name, side in origins.items():
             context.cancel.check()
             target = folder / name
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(sites[side].folder / name, target)
             except OSError as error:
-                raise Inconclusive(f"{name} of one image does not fit beside the packages of the other") from error
+                raise Inconclusive(
+                    f"{show(name, 200)} of one image does not fit next to the packages of the other: {error.strerror}"
+                ) from error
             target.chmod(0o644)
-        for place, _, _ in os.walk(folder):
-            Path(place).chmod(0o755)
+        for subfolder, _, _ in os.walk(folder):
+            Path(subfolder).chmod(0o755)
 
     identity = digest_text(key, sites[0].folder.as_posix(), sites[1].folder.as_posix())
     folder, _ = context.cache.folder("sites", identity, build, context.cancel)
     return replace(system, key=digest_text(system.key, identity), site=str(folder), site_path=sites[0].path)
 
 
-def _chosen(owners: list[dict[str, str]], from_b: frozenset[str], rest: int) -> Iterator[tuple[str, int]]:
-    """Every file that the mixture has, with the side it is taken from."""
+def _origins(owners: list[dict[str, str]], from_b: frozenset[str], rest: int) -> Iterator[tuple[str, int]]:
+    """Every file of the mixture, with the side it is taken from."""
     for side in (0, 1):
         for name, owner in owners[side].items():
-            wanted = rest if not owner else int(owner in from_b)
-            if side == wanted:
+            side_of_file = rest if not owner else int(owner in from_b)
+            if side == side_of_file:
                 yield name, side
 
 
 def _owners(folder: Path) -> dict[str, str]:
-    """Every file of a folder with the package that owns it, "" where none does."""
-    found = {name: "" for name, _ in walk(folder)}
+    """The owner of every file of a folder; "" where no package owns it."""
+    owners = {name: "" for name, _ in walk(folder)}
     for info in sorted(folder.glob(f"*{_INFO}")):
-        owner = _owner(info.name)
-        for name in _recorded(info):
-            if name in found:
-                found[name] = owner
+        owner = _package_of(info.name)
+        for name in _files_in_record(info):
+            if name in owners:
+                owners[name] = owner
         for name, _ in walk(info):
-            found[f"{info.name}/{name}"] = owner
-    return found
+            owners[f"{info.name}/{name}"] = owner
+    return owners
 
 
-def _recorded(info: Path) -> Iterator[str]:
+def _files_in_record(info: Path) -> Iterator[str]:
     try:
         rows = csv.reader((info / "RECORD").read_text("utf-8", "replace").splitlines())
         yield from (row[0] for row in rows if row)

@@ -1,4 +1,4 @@
-"""The files of a container that are no longer those of its image: edited, added or removed since it was made."""
+"""Lists the files of a container that differ from its image: edited, added or removed since it was created."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from typing import TYPE_CHECKING, Any
 from repro_tui.support.left_out import left_out
 
 TIMEOUT_S = 10.0
-MOST_ASKED = 2_000  # files of which the engine is asked whether they are there, one by one
+MOST_ASKED = 2_000  # requests to the engine whether a file exists, one per file
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def changed_files(client: DockerClient, told: dict[str, Any]) -> list[str]:
-    """The changed files, sorted, without those that every run makes anew and those below a mount."""
-    paths = {str(change["Path"]) for change in client.api.diff(told["Id"]) or []}
-    mounts = [str(mount.get("Destination", "")) for mount in told.get("Mounts") or []]
-    # A folder is told as changed where something in it is.
+def changed_files(client: DockerClient, container: dict[str, Any]) -> list[str]:
+    """The changed files, sorted, without those that every run recreates and those below a mount.
+
+    `container` is what the engine returns for inspect.
+    """
+    paths = {str(change["Path"]) for change in client.api.diff(container["Id"]) or []}
+    mounts = [str(mount.get("Destination", "")) for mount in container.get("Mounts") or []]
+    # The engine lists a folder as changed wherever something in it has changed.
     folders = {str(folder) for path in (*paths, *mounts) for folder in PurePosixPath(path).parents}
     own = sorted(path for path in paths - folders if not _below_any(path, mounts))
 
-    asked = count()
+    requests = count()
 
     @cache
     def exists(path: str) -> bool:
-        if next(asked) >= MOST_ASKED:  # of further ones nothing is left out
+        if next(requests) >= MOST_ASKED:  # the remaining ones are then listed rather than left out
             return False
-        # docker has no call that only asks whether a file is there.
-        where = f"{client.api.base_url}/v{client.api.api_version}/containers/{told['Id']}/archive"
+        # docker-py has no call that checks only whether a file exists.
+        where = f"{client.api.base_url}/v{client.api.api_version}/containers/{container['Id']}/archive"
         return bool(client.api.head(where, params={"path": f"/{path}"}, timeout=TIMEOUT_S).status_code == HTTPStatus.OK)
 
     return [path for path in own if not left_out(path.removeprefix("/"), exists)]

@@ -1,4 +1,10 @@
-"""What is mounted into a container: data that is outside of its image, and what is the machine's own and never read."""
+"""Classifies what is mounted into a container: data of the deployment, or something that must never be read.
+
+A mounted model is data, and is hashed and copied. The Docker socket, credentials, a home folder or /etc are not: they
+belong to the machine, and reading or copying them would put secrets into a record or an audit. Anything below a system
+folder, a whole root such as /var, a user's home folder, and any path with a credentials folder in it is excluded by
+name; sockets, devices and empty folders are excluded by looking at them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +18,9 @@ from typing import Any
 from repro_tui.support import grammar
 from repro_tui.support.text import show
 
-# Folders of the machine: kernel, devices, sockets, secrets of the engine.
+# Kernel, devices, sockets and secrets of the engine: excluded with everything below them.
 _MACHINE = ("/proc", "/sys", "/dev", "/run", "/var/run", "/boot", "/var/lib/docker", "/var/lib/containerd")
-# Whole roots: what is mounted so is the machine, and not a model.
+# Excluded only as a whole: /srv belongs to the machine, /srv/models may be data.
 _WHOLE = frozenset(
     "/ /home /root /etc /tmp /var /var/lib /usr /usr/local /opt /mnt /media /srv /lib /bin /sbin".split()
 )
@@ -24,7 +30,7 @@ _CREDENTIALS = frozenset(".ssh .aws .azure .docker .gnupg .kube .netrc .pgpass .
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """One mount: where the container has it, where it lies on this machine, and why it is no data ("" where it is)."""
+    """One mount: its path in the container, its path on this machine, and why it is not data ("" where it is)."""
 
     target: str
     source: str
@@ -32,48 +38,48 @@ class Mounted:
     warning: str = ""
 
 
-def mounts_of(told: dict[str, Any]) -> Iterator[Mounted]:
-    """The mounts of a container as the engine tells them, ordered by where they are."""
-    mounts = sorted(told.get("Mounts") or [], key=lambda mount: str(mount.get("Destination", "")))
+def mounts_of(container: dict[str, Any]) -> Iterator[Mounted]:
+    """The mounts of a container, ordered by their paths in it; `container` is what the engine returns for inspect."""
+    mounts = sorted(container.get("Mounts") or [], key=lambda mount: str(mount.get("Destination", "")))
     for mount in mounts:
         target, source = str(mount.get("Destination", "")), str(mount.get("Source", ""))
         why_not = _why_not(str(mount.get("Type", "")), source, target)
-        yield Mounted(target, source, why_not, "" if why_not else _warning(mount, target, told))
+        yield Mounted(target, source, why_not, "" if why_not else _warning(mount, target, container))
 
 
 def _why_not(kind: str, source: str, target: str) -> str:
     if kind not in ("bind", "volume"):
-        return f"is a mount of the kind {show(kind, 40)}, which lives in memory or elsewhere"
+        return f"is a mount of type {show(kind, 40)}, which has no folder on this machine"
     if mistake := grammar.data_path(target):
         return mistake
     if kind == "bind" and (reason := _machines_own(PurePosixPath(source))):
         return reason
     if any(ord(character) < 32 for character in source) or not source.startswith("/"):
-        return "lies at a path that cannot be recorded"
-    return _nothing_in(source)
+        return "is at a path on this machine that cannot be recorded"
+    return _no_data_in(source)
 
 
 def _machines_own(source: PurePosixPath) -> str:
-    told = f"is {show(str(source), 200)} of this machine"
+    description = f"is {show(str(source), 200)} of this machine"
     if str(source) in _WHOLE or any(source.is_relative_to(place) for place in _MACHINE):
-        return f"{told}, and not data of a model"
+        return f"{description}, which is not data of a model"
     if (source.parent == PurePosixPath("/etc") and source.name in _SETTINGS) or source.is_relative_to("/etc/ssl"):
-        return f"{told}: its settings"
+        return f"{description}, which holds system settings"
     if str(source) in _homes():
-        return f"{told}: a whole home folder"
+        return f"{description}, which is a whole home folder"
     if _CREDENTIALS & set(source.parts):
-        return f"{told}, where credentials are kept"
+        return f"{description}, where credentials are kept"
     return ""
 
 
 def _homes() -> set[str]:
-    """The home folders of this machine's users. Those of services, such as /srv/models, may well be data."""
+    """The home folders of this machine's users; those of services, such as /srv/models, may well be data."""
     people = {user.pw_dir.rstrip("/") for user in pwd.getpwall() if user.pw_uid >= 1000 or user.pw_uid == 0}
     return people | {str(Path(os.path.expanduser("~")))}  # noqa: PTH111 - Path.home raises where there is none
 
 
-def _nothing_in(source: str) -> str:
-    """Sockets, devices and empty folders. What cannot be looked at is left for the rebuild to tell."""
+def _no_data_in(source: str) -> str:
+    """Why a path holds no data: a socket, a device, an empty folder. The rebuild reports an unreadable path."""
     try:
         path = Path(source)
         if path.is_socket() or path.is_block_device() or path.is_char_device() or path.is_fifo():
@@ -85,11 +91,11 @@ def _nothing_in(source: str) -> str:
     return ""
 
 
-def _warning(mount: dict[str, Any], target: str, told: dict[str, Any]) -> str:
+def _warning(mount: dict[str, Any], target: str, container: dict[str, Any]) -> str:
     place = show(target, 200)
-    working = PurePosixPath((told.get("Config") or {}).get("WorkingDir") or "/")
+    working = PurePosixPath((container.get("Config") or {}).get("WorkingDir") or "/")
     if working.is_relative_to(target):
-        return f"{place} is mounted, with the working folder in it: the code in it is the mount's, and not the image's"
+        return f"{place} is a mount that contains the working folder: the code comes from the mount, not from the image"
     if mount.get("RW"):
-        return f"{place} is mounted writable: what the deployment writes there changes it, and here it is read-only"
+        return f"{place} is mounted writable: the deployment can change it, but in this audit it is read-only"
     return ""

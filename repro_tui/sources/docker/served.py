@@ -1,13 +1,13 @@
-"""The MLflow model that a container serves, found by the MLmodel file beside it: read, never loaded."""
+"""Identifies the MLflow model that a container serves by its MLmodel file, which is read and never loaded."""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Refused
@@ -22,7 +22,7 @@ _PYFUNC = "python_function"
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What an MLmodel says of itself; `wrong` says why it cannot be asked ("" where it can)."""
+    """The contents of an MLmodel file. `wrong` is why the model cannot be queried ("" where it can)."""
 
     run_id: str = ""
     model_id: str = ""
@@ -31,11 +31,11 @@ class ServedModel:
 
     def __str__(self) -> str:
         named = [("run", self.run_id), ("model", self.model_id), ("flavors", ", ".join(self.flavors))]
-        return ", ".join(f"{name} {show(value, 100)}" for name, value in named if value) or "which names no run"
+        return ", ".join(f"{name} {show(value, 100)}" for name, value in named if value) or "(no run named)"
 
 
 def served_by_container(client: DockerClient, container: str) -> ServedModel | None:
-    """The model in a container, which may be running and stays as it is; None where there is none."""
+    """The model in a container, which may be running and is not changed; None where there is none."""
     from docker.errors import NotFound
 
     try:
@@ -56,15 +56,18 @@ def served_by_image(client: DockerClient, image_id: str) -> ServedModel | None:
 
 @contextmanager
 def _never_started(client: DockerClient, image_id: str) -> Iterator[str]:
-    made = client.api.create_container(image_id, command=["/never-started"], network_disabled=True)
+    created = client.api.create_container(image_id, command=["/never-started"], network_disabled=True)
     try:
-        yield made["Id"]
+        yield created["Id"]
     finally:
-        client.api.remove_container(made["Id"], force=True, v=True)
+        client.api.remove_container(created["Id"], force=True, v=True)
 
 
 def _only_file(chunks: Iterable[bytes]) -> bytes:
-    """The one regular file in the engine's archive. All of the archive is read: the connection is used again."""
+    """The content of the only file in the engine's archive.
+
+    The archive is always read to its end, because the connection is reused. Raises ValueError or tarfile.TarError.
+    """
     whole, most = bytearray(), LARGEST + (1 << 16)
     for chunk in chunks:
         if len(whole) <= most:
@@ -84,9 +87,9 @@ def _parsed(content: bytes) -> ServedModel:
     flavors = document.get("flavors")
     names = tuple(sorted(map(str, flavors))) if isinstance(flavors, dict) else ()
     wrong = "" if _PYFUNC in names else f"its {MLMODEL} has no flavor {_PYFUNC}, which MLflow's server needs"
-    return ServedModel(_word(document, "run_id"), _word(document, "model_id"), names, wrong)
+    return ServedModel(_text(document, "run_id"), _text(document, "model_id"), names, wrong)
 
 
-def _word(document: dict[str, Any], name: str) -> str:
+def _text(document: Mapping[str, object], name: str) -> str:
     value = document.get(name)
     return value if isinstance(value, str) else ""

@@ -1,4 +1,7 @@
-"""`docker:CONTAINER`, what is really deployed, and `image:REF`: read by inspecting alone, and never changed."""
+"""`docker:CONTAINER` and `image:REF`: containers and images of the local Docker engine.
+
+Both are only inspected. Nothing is executed in them, and they are not changed.
+"""
 
 from __future__ import annotations
 
@@ -23,30 +26,32 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
-# A label of each pair, the first that an image has: the image standard's, then MLflow's names for the same.
+# Of each tuple, the first label that an image has is used: the OCI standard's name, then MLflow's.
 REVISIONS = ("org.opencontainers.image.revision", "mlflow.source.git.commit")
 SOURCES = ("org.opencontainers.image.source", "mlflow.source.git.repoURL")
 PREDICT = "repro-tui.predict"
 EXAMPLE = '["python", "predict.py", "{inputs}", "{output}"]'
-GONE = "its image is no longer on this machine: docker pull it again, or look at a container whose image is there"
+IMAGE_REMOVED = "its image is no longer on this machine: pull it again with docker pull"
 
 
 class DockerContainer:
-    """Reads a container of the Docker engine of this machine, running or not."""
+    """Reads a container of the local Docker engine, whether it is running or stopped."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of `docker:NAME` or `docker:ID`. Raises Refused."""
+        """Returns the record of `docker:NAME` or `docker:ID`. Raises Refused."""
         name = reference.removeprefix("docker:")
         if not _CONTAINER.fullmatch(name):
-            raise Refused(Mistake(show(reference, 200), "is not the name or id of a container"))
+            raise Refused(
+                Mistake(show(reference, 200), "is not the name or id of a container: docker ps --all lists them")
+            )
         return _inspected(reference, lambda client: _container(client, name, reference))
 
 
 class DockerImage:
-    """Reads an image that the Docker engine of this machine has; one that is named by digest is pulled."""
+    """Reads an image of the local Docker engine; one that is named by its digest is pulled if it is absent."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of `image:REF`. Raises Refused."""
+        """Returns the record of `image:REF`. Raises Refused."""
         name = reference.removeprefix("image:")
         mistake = grammar.image(name)
         if mistake:
@@ -63,55 +68,59 @@ def _inspected(reference: str, read: Callable[[DockerClient], Record]) -> Record
 
 
 def _image(client: DockerClient, name: str, reference: str) -> Record:
-    found = find_image(client, name)
-    if found is None and "@" in name:
-        found = pull_image(client, name)
-    if found is None:
-        words = "this machine does not have that image: docker pull it first, or name it by its digest"
-        raise Refused(Mistake(show(reference, 200), words))
-    reader = _ContainerReader(found, reference, name)
-    return reader.record(lambda: served_by_image(client, found["Id"]))
+    image = find_image(client, name)
+    if image is None and "@" in name:
+        image = pull_image(client, name)
+    if image is None:
+        message = "the image is not on this machine: docker pull it first, or name it by its digest"
+        raise Refused(Mistake(show(reference, 200), message))
+    reader = _ContainerReader(image, reference, name)
+    return reader.record(lambda: served_by_image(client, image["Id"]))
 
 
 def _container(client: DockerClient, name: str, reference: str) -> Record:
     from docker.errors import NotFound
 
     try:
-        told = client.api.inspect_container(name)
+        container = client.api.inspect_container(name)
     except NotFound as error:
-        words = "the Docker engine has no such container: docker ps --all lists those that it has"
-        raise Refused(Mistake(show(reference, 200), words)) from error
-    image = find_image(client, told["Image"])
+        message = "the Docker engine has no such container: docker ps --all lists them"
+        raise Refused(Mistake(show(reference, 200), message)) from error
+    image = find_image(client, container["Image"])
     if image is None:
-        raise Refused(Mistake(show(reference, 200), GONE))
-    reader = _ContainerReader(image, reference, str(told["Config"].get("Image") or ""), told)
-    reader.tell_changes(changed_files(client, told))
-    return reader.record(lambda: served_by_container(client, told["Id"]))
+        raise Refused(Mistake(show(reference, 200), IMAGE_REMOVED))
+    reader = _ContainerReader(image, reference, str(container["Config"].get("Image") or ""), container)
+    reader.note_changes(changed_files(client, container))
+    return reader.record(lambda: served_by_container(client, container["Id"]))
 
 
 @dataclass(slots=True)
 class _ContainerReader:
-    """Makes the record of an image, or of a container (`told`) over its image."""
+    """Builds the record of an image, or of a container and its image.
+
+    `image` and `container` are what the engine returns for inspect; `container` is empty for an image. `image_name` is
+    the name by which the image was referred to.
+    """
 
     image: dict[str, Any]
     reference: str
-    named: str
-    told: dict[str, Any] = field(default_factory=dict)
+    image_name: str
+    container: dict[str, Any] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
 
     def record(self, find_served: Callable[[], ServedModel | None]) -> Record:
-        """The record; `find_served` looks for a served model, where nothing else says how to predict."""
+        """The record. `find_served` looks for a served model, and is called only if no label or command predicts."""
         environment = self._environment()
-        predict, served = self._labelled_step(), None
+        predict, served = self._labelled_predict(), None
         if predict is None:
             served = find_served()
-            predict = self._served_step(served)
+            predict = self._served_predict(served)
         code, data = self._code(served), self._data()
         self.provenance["description"] = self._where
-        why = "an image does not say what its predictions are checked on"
-        self._lacks("validation.inputs", why, "give --inputs FILE (and --key COLUMN)")
+        why = "an image does not record validation inputs"
+        self._note_missing("validation.inputs", why, "pass --inputs FILE (and --key COLUMN)")
         return Record(
             name=self._name(),
             reference=self.reference,
@@ -128,35 +137,39 @@ class _ContainerReader:
 
     @property
     def _where(self) -> str:
-        return f"docker: {'container' if self.told else 'image'} {self._name()}"
+        return f"docker: {'container' if self.container else 'image'} {self._name()}"
 
     @property
     def _config(self) -> dict[str, Any]:
-        return self.told.get("Config") or self.image.get("Config") or {}
+        return self.container.get("Config") or self.image.get("Config") or {}
 
-    def _lacks(self, field: str, why: str, do: str) -> None:
+    def _note_missing(self, field: str, why: str, do: str) -> None:
         self.missing.append(Missing(field, why, do))
 
     def _name(self) -> str:
-        return str(self.told.get("Name", "")).strip("/") or self.named.partition("@")[0] or self.image["Id"][7:19]
+        return (
+            str(self.container.get("Name", "")).strip("/")
+            or self.image_name.partition("@")[0]
+            or self.image["Id"][7:19]
+        )
 
     def _label(self, names: tuple[str, ...]) -> tuple[str, str]:
-        """The first of these labels that is there, and its value; the first name and "" where none is."""
+        """The first of these labels that is set, and its value; the first name and "" where none is set."""
         labels = self._config.get("Labels") or {}
         return next(((name, labels[name].strip()) for name in names if labels.get(name)), (names[0], ""))
 
     def _command(self) -> list[str]:
-        return _started_by(self.told or self.image)
+        return _command_of(self.container or self.image)
 
     def _description(self, served: ServedModel | None) -> str:
         command = show(json.dumps(list(hide_words(self._command()))), 200)
-        parts = [f"image {show(self.named, 200)}", f"command {command}"]
+        parts = [f"image {show(self.image_name, 200)}", f"command {command}"]
         parts += [f"serves the MLflow model of {served}"] if served and not served.wrong else []
-        created = str((self.told or self.image).get("Created") or "")
-        started = str((self.told.get("State") or {}).get("StartedAt") or "")
+        created = str((self.container or self.image).get("Created") or "")
+        started = str((self.container.get("State") or {}).get("StartedAt") or "")
         parts += [f"created {show(created[:19], 40)}Z"] if created else []
         parts += [f"started {show(started[:19], 40)}Z"] if started[:4] > "0001" else []
-        ports = ", ".join(_ports(self.told, self._config))
+        ports = ", ".join(_ports(self.container, self._config))
         parts += [f"ports {show(ports, 200)}"] if ports else []
         return "; ".join(parts)
 
@@ -164,96 +177,103 @@ class _ContainerReader:
 
     def _environment(self) -> Environment:
         digests: list[str] = self.image.get("RepoDigests") or []
-        repository = _repository_of(self.named)
+        repository = _repository_of(self.image_name)
         own = [digest for digest in digests if digest.partition("@")[0] == repository]
         image = next(iter(own or digests), self.image["Id"])
         if not digests:
-            self.warnings.append("the image was never pushed to a registry: only this machine has it, by its id")
-        elif not self.told and not grammar.has_digest(self.named):
-            self.warnings.append(f"the image is named by a tag, which can move: it now stands for {show(image, 300)}")
+            self.warnings.append(
+                "the image was never pushed to a registry: it is recorded by its id, which only this machine knows"
+            )
+        elif not self.container and not grammar.has_digest(self.image_name):
+            self.warnings.append(f"the image is named by a tag, which can move: it now refers to {show(image, 300)}")
         self.provenance["environment.image"] = f"{self._where}, image {self.image['Id']}"
-        return Environment(image=image, variables=self._variables(), command=self._own_command())
+        return Environment(image=image, variables=self._variables(), command=self._start_command())
 
     def _variables(self) -> dict[str, str]:
-        """Those that the container has over its image."""
-        built_in = _pairs(self.image)
-        found = {name: value for name, value in _pairs(self.told).items() if built_in.get(name) != value}
-        for name in [name for name in found if grammar.variable(name)]:
-            del found[name]
-            self.warnings.append(f"the variable {show(name, 100)} has no name that can be recorded: it is left out")
-        if found:
-            self.provenance["environment.variables"] = f"{self._where}, those that its image has not"
-        return found
+        """The variables of the container that its image does not set to the same value."""
+        built_in = _variables_of(self.image)
+        added = {name: value for name, value in _variables_of(self.container).items() if built_in.get(name) != value}
+        for name in [name for name in added if grammar.variable(name)]:
+            del added[name]
+            self.warnings.append(f"the variable {show(name, 100)} is left out: its name cannot be recorded")
+        if added:
+            self.provenance["environment.variables"] = f"{self._where}, those not set by its image"
+        return added
 
-    def _own_command(self) -> tuple[str, ...]:
-        """What the container was started with, where that is not its image's."""
-        command = tuple(self._command()) if self.told and self._command() != _started_by(self.image) else ()
+    def _start_command(self) -> tuple[str, ...]:
+        """The command that the container was started with, if it is not the image's own."""
+        command = tuple(self._command()) if self.container and self._command() != _command_of(self.image) else ()
         if command:
-            self.provenance["environment.command"] = f"{self._where}, what it was started with"
+            self.provenance["environment.command"] = f"{self._where}, the command it was started with"
         return command
 
-    def tell_changes(self, changed: list[str]) -> None:
-        """Says which files of the container are no longer those of its image: they are deployed, and not rebuilt."""
+    def note_changes(self, changed: list[str]) -> None:
+        """Reports the files of the container that differ from its image: they are deployed, but will not be rebuilt."""
         if not changed:
             return
-        told = show(", ".join(changed), 300)
-        why = f"{plural(len(changed), 'file')} of the container {_are(changed)} not as in its image: {told}"
-        do = "build an image that has them (docker diff lists them), and deploy that"
-        self._lacks("environment.changes", why, do)
-        self.warnings.append(f"{why}; the image is what is rebuilt, without them")
+        names = show(", ".join(changed), 300)
+        why = f"the container differs from its image in {plural(len(changed), 'file')}: {names}"
+        do = "build an image that contains them (docker diff lists them), and deploy that"
+        self._note_missing("environment.changes", why, do)
+        self.warnings.append(f"{why}; the image is rebuilt without these changes")
 
     # -- code ---------------------------------------------------------------------------------------------------
 
     def _code(self, served: ServedModel | None) -> Code | None:
         (revision, commit), (source, repository) = self._label(REVISIONS), self._label(SOURCES)
-        wrong = [
-            f"{name} ({mistake})"
+        problems = [
+            f"{name} {mistake}"
             for name, mistake in ((revision, _commit_mistake(commit)), (source, _repository_mistake(repository)))
             if mistake
         ]
-        if wrong:
+        if problems:
             do = f"docker build --label {REVISIONS[0]}=$(git rev-parse HEAD) --label {SOURCES[0]}=URL"
             if served and served.run_id:
-                do += f"; or read the MLflow run that it serves: runs:/{show(served.run_id, 100)}"
-            self._lacks("code.commit", f"the image has no usable label {' and '.join(wrong)}", do)
+                do += f"; or audit the MLflow run that it serves: runs:/{show(served.run_id, 100)}"
+            self._note_missing("code.commit", f"the image's labels do not identify its code: {'; '.join(problems)}", do)
             return None
         self.provenance |= {"code.commit": f"{self._where}, label {revision}"}
         self.provenance |= {"code.repository": f"{self._where}, label {source}"}
-        why = "labels do not say whether the tree had uncommitted changes"
-        self._lacks("code.dirty", why, "build from a clean checkout of the commit")
+        why = "labels do not record whether the tree had uncommitted changes"
+        self._note_missing("code.dirty", why, "build from a clean checkout of the commit")
         return Code(repository, commit, in_image=True)
 
     # -- predict step -------------------------------------------------------------------------------------------
 
-    def _labelled_step(self) -> Predict | None:
-        """The command of the label, or the container's own where it has our placeholders."""
-        command = self._labelled()
+    def _labelled_predict(self) -> Predict | None:
+        """The command of the label `repro-tui.predict`, or the container's own command if it contains `{output}`."""
+        command = self._predict_label()
         if command is None and any("{output}" in word for word in self._command()):
             command = self._command()
             self.provenance["predict.command"] = f"{self._where}, its command"
         return Predict(tuple(command)) if command else None
 
-    def _labelled(self) -> list[str] | None:
+    def _predict_label(self) -> list[str] | None:
         text = (self._config.get("Labels") or {}).get(PREDICT)
         if text is None:
             return None
         try:
-            words = json.loads(text)
+            command = json.loads(text)
         except (ValueError, RecursionError):
-            words = None
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-            raise Refused(Mistake(show(self.reference, 200), f"its label {PREDICT} is not a JSON list of words"))
-        unknown = [name for word in words for name in grammar.placeholders(word)]
+            command = None
+        if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+            expected = f"is not a JSON list of strings: expected one such as {EXAMPLE}"
+            raise Refused(Mistake(show(self.reference, 200), f"its label {PREDICT} {expected}"))
+        unknown = [name for word in command for name in grammar.placeholders(word)]
         if unknown:
-            raise Refused(Mistake(show(self.reference, 200), f"its label {PREDICT} has {', '.join(unknown)}"))
+            raise Refused(
+                Mistake(
+                    show(self.reference, 200), f"its label {PREDICT} has the unknown placeholder {', '.join(unknown)}"
+                )
+            )
         self.provenance["predict.command"] = f"{self._where}, label {PREDICT}"
-        return words
+        return command
 
-    def _served_step(self, served: ServedModel | None) -> Predict | None:
+    def _served_predict(self, served: ServedModel | None) -> Predict | None:
         if served is None or served.wrong:
-            why = served.wrong if served else "the image does not say how it predicts from a file"
-            do = f"give --predict COMMAND, or build it with --label {PREDICT}='{EXAMPLE}'; of a server, give --protocol"
-            self._lacks("predict", why, do)
+            why = served.wrong if served else "the image does not record a predict step"
+            do = f"pass --predict COMMAND (or --protocol for a server), or build it with --label {PREDICT}='{EXAMPLE}'"
+            self._note_missing("predict", why, do)
             return None
         self.provenance["predict.protocol"] = f"{self._where}, its MLmodel: MLflow {served}"
         return Predict(protocol="mlflow")
@@ -261,62 +281,60 @@ class _ContainerReader:
     # -- mounts -------------------------------------------------------------------------------------------------
 
     def _data(self) -> tuple[DataItem, ...]:
-        """What is mounted as data, at the container's own absolute paths; what is the machine's own is told."""
-        found: list[DataItem] = []
-        for mount in mounts_of(self.told):
+        """The mounts that are data, at their paths in the container; a warning names each of the others."""
+        items: list[DataItem] = []
+        for mount in mounts_of(self.container):
             place = show(mount.target, 200)
             if mount.why_not:
                 self.warnings.append(f"{place} {mount.why_not}: it is not rebuilt")
                 continue
             if mount.warning:
                 self.warnings.append(mount.warning)
-            self.provenance[f"data.{len(found)}.source"] = f"{self._where}, mount {place}"
-            self._lacks(
-                f"data.{len(found)}.sha256", f"{place} is a mount, which has no recorded hash", "record its sha256"
+            self.provenance[f"data.{len(items)}.source"] = f"{self._where}, mount {place}"
+            self._note_missing(
+                f"data.{len(items)}.sha256",
+                f"{place} is a mount, and the engine records no hash of it",
+                "record its sha256",
             )
-            found.append(DataItem(mount.target, f"file://{mount.source}"))
-        return tuple(found)
+            items.append(DataItem(mount.target, f"file://{mount.source}"))
+        return tuple(items)
 
 
-def _started_by(told: dict[str, Any]) -> list[str]:
-    config = told.get("Config") or {}
+def _command_of(inspected: dict[str, Any]) -> list[str]:
+    config = inspected.get("Config") or {}
     return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
 
 
-def _pairs(told: dict[str, Any]) -> dict[str, str]:
-    pairs = (told.get("Config") or {}).get("Env") or []
+def _variables_of(inspected: dict[str, Any]) -> dict[str, str]:
+    pairs = (inspected.get("Config") or {}).get("Env") or []
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _repository_of(image: str) -> str:
-    """An image's name without its tag and digest."""
+    """The name of an image without its tag and digest."""
     name = image.partition("@")[0]
     return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
-def _ports(told: dict[str, Any], config: dict[str, Any]) -> list[str]:
-    """The ports of a container with where they are published, else those that the image exposes."""
-    bound = (told.get("HostConfig") or {}).get("PortBindings") or {}
+def _ports(container: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """The published ports of a container with their addresses, or else the ports that the image exposes."""
+    bound = (container.get("HostConfig") or {}).get("PortBindings") or {}
     published = [
-        f"{place.get('HostIp') or '*'}:{place.get('HostPort')}->{port}"
-        for port, places in bound.items()
-        for place in places or ()
+        f"{binding.get('HostIp') or '*'}:{binding.get('HostPort')}->{port}"
+        for port, bindings in bound.items()
+        for binding in bindings or ()
     ]
     return sorted(published) or sorted(config.get("ExposedPorts") or {})
 
 
-def _are(things: list[str]) -> str:
-    return "is" if len(things) == 1 else "are"
-
-
 def _commit_mistake(commit: str) -> str | None:
-    return grammar.commit(commit) if commit else "is not there"
+    return grammar.commit(commit) if commit else "is not set"
 
 
 def _repository_mistake(location: str) -> str | None:
     if not location:
-        return "is not there"
+        return "is not set"
     if mistake := grammar.repository(location):
         return mistake
     relative = not grammar.is_remote(location) and not location.startswith("/")
-    return "is a relative path, which says nothing outside of the build" if relative else None
+    return "is a relative path, which is meaningless outside the build" if relative else None

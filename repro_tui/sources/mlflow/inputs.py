@@ -1,11 +1,11 @@
-"""Validation inputs that MLflow knows of: the model's input example, and the run's validation dataset."""
+"""Validation inputs from MLflow: the model's input example, or the run's validation dataset."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from repro_tui.sources.mlflow.signature import Signature
@@ -17,14 +17,14 @@ _ENDINGS = (".csv", ".parquet", ".jsonl", ".arrow", ".feather")
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A logged dataset whose file is at hand."""
+    """A logged dataset whose file is on this machine."""
 
     name: str
     file: Path
 
 
 def example_lines(raw: bytes) -> bytes | None:
-    """A logged input example (split form) as JSON Lines; None where there is none that is a table."""
+    """A logged input example in split form (columns, data), as JSON Lines; None where it is absent or not a table."""
     try:
         example = json.loads(raw or b"null")
         columns, rows = example["columns"], example["data"]
@@ -34,16 +34,21 @@ def example_lines(raw: bytes) -> bytes | None:
     return ("\n".join(lines) + "\n").encode() if lines else None
 
 
-def validation_dataset(datasets: list[dict[str, Any]], signature: Signature) -> Dataset | None:
-    """The only dataset of the context "validation" that is a file of this machine and has all columns of the model."""
-    wanted = set(signature.inputs)
-    fitting = [item for item in datasets if item.get("context") == "validation" and wanted <= _columns(item)]
-    found = [Dataset(str(item.get("name")), file) for item in fitting if wanted and (file := _file(item)) is not None]
-    return found[0] if len(found) == 1 else None
+def validation_dataset(datasets: Sequence[Mapping[str, object]], signature: Signature) -> Dataset | None:
+    """The only dataset of the context "validation" that is a local file and has all columns of the signature.
+
+    None where there is no such dataset or more than one, and where the signature names no columns.
+    """
+    required = set(signature.inputs)
+    candidates = [item for item in datasets if item.get("context") == "validation" and required <= _columns(item)]
+    local = [
+        Dataset(str(item.get("name")), file) for item in candidates if required and (file := _file(item)) is not None
+    ]
+    return local[0] if len(local) == 1 else None
 
 
-def _file(dataset: dict[str, Any]) -> Path | None:
-    """The local file that a dataset was read from."""
+def _file(dataset: Mapping[str, object]) -> Path | None:
+    """The local file that a dataset was read from; None where it is elsewhere or not a table."""
     source = _document(dataset.get("source"))
     uri = str(source.get("uri", "")) if dataset.get("type") == "local" else ""
     path = Path(unquote(uri.removeprefix("file://")) if uri.startswith("file:///") else uri)
@@ -54,12 +59,12 @@ def _file(dataset: dict[str, Any]) -> Path | None:
     return path if fits else None
 
 
-def _columns(dataset: dict[str, Any]) -> set[str]:
+def _columns(dataset: Mapping[str, object]) -> set[str]:
     specs = _document(dataset.get("schema")).get("mlflow_colspec")
     return {str(spec.get("name")) for spec in specs if isinstance(spec, dict)} if isinstance(specs, list) else set()
 
 
-def _document(text: Any) -> dict[str, Any]:
+def _document(text: object) -> dict[str, object]:
     try:
         value = json.loads(str(text or "null"))
     except (ValueError, RecursionError):

@@ -1,4 +1,10 @@
-"""Predicts with a logged MLflow model, in the sandbox: predict_pyfunc.py INPUTS OUTPUT MODEL. Written by repro-tui."""
+"""Predicts with a logged MLflow model: `predict_pyfunc.py INPUTS OUTPUT MODEL`. Written by repro-tui.
+
+It runs inside the sandbox, in the model's own environment, so it may only use what every pyfunc model brings: mlflow,
+pandas and numpy. Inputs are given the types of the model's signature, because a CSV has none: `007` stays text in a
+string column and becomes 7 in an integer column, and 2**53 + 1 is never rounded by way of a float. Predictions become
+a Parquet table with one row per input row; unnamed ones are called `prediction`.
+"""
 
 import csv
 import json
@@ -12,7 +18,7 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def read(path, schema):
-    """The inputs, recognised by content (Parquet, Arrow, .npy, JSON Lines, CSV), in the types of the signature."""
+    """Reads the inputs in the types of the signature; the format is recognised by the first bytes of the file."""
     with open(path, "rb") as stream:
         head = stream.read(64).lstrip()
     if head.startswith(b"\x93NUMPY"):
@@ -31,20 +37,20 @@ def read(path, schema):
 
 
 def read_lines(path):
-    """JSON Lines as json reads them: pandas would round floats, and take some columns for dates."""
+    """Reads JSON Lines with json: pandas would round floats, and parse some columns as dates."""
     with open(path, encoding="utf-8") as stream:
         return pd.DataFrame([json.loads(line) for line in stream if line.strip()])
 
 
 def read_text(path):
-    """A CSV as it is written, all text: 007 stays 007 where the signature says that it is text."""
+    """Reads a CSV with every value as text, so that 007 stays 007 where the signature declares a string."""
     with open(path, encoding="utf-8-sig", newline="") as stream:
         header, *rows = csv.reader(stream, strict=True)
     return pd.DataFrame([row for row in rows if row], columns=header, dtype=object)
 
 
 def in_types_of(schema, frame):
-    """The columns that the signature names, in its order and types; the others are not the model's to see."""
+    """The columns that the signature names, in its order and types; other columns are not passed to the model."""
     columns = {}
     for spec in schema.inputs:
         if spec.name in frame:
@@ -54,7 +60,7 @@ def in_types_of(schema, frame):
 
 
 def in_type(values, kind, required):
-    """One column in a type of the signature. Text of a CSV is parsed; an empty cell is missing, or the empty text."""
+    """Converts one column to a type of the signature. Text is parsed; an empty cell is missing (or "" in a string)."""
     if kind in NUMBERS:
         return numbers([absent(value) for value in values], NUMBERS[kind])
     if kind == "boolean":
@@ -69,19 +75,19 @@ def in_type(values, kind, required):
 
 
 def absent(value):
-    """None for what stands for no value."""
+    """The value, or None where it is empty or NaN."""
     return None if value is None or value == "" or (isinstance(value, float) and value != value) else value
 
 
 def text(value, required):
-    """A text; an empty one is missing where the signature lets the column be so."""
+    """The value as text; an empty one is missing if the column is optional."""
     if absent(value) is None:
         return "" if required else None
     return value if isinstance(value, str) else str(value)
 
 
 def numbers(values, dtype):
-    """Numbers without a detour over floats where they are whole: 2**53 + 1 stays what it is."""
+    """Converts to numbers; integers without gaps never pass through a float, which would round 2**53 + 1."""
     if None in values:
         return pd.Series([np.nan if value is None else float(value) for value in values], dtype="float64")
     if dtype.startswith("int"):
@@ -91,25 +97,25 @@ def numbers(values, dtype):
 
 
 def table(predictions):
-    """What the model gave as a frame, a row for each input."""
+    """The predictions as a DataFrame with one row per input row."""
     if hasattr(predictions, "toarray"):
         predictions = predictions.toarray()
     if isinstance(predictions, pd.DataFrame):
-        found = predictions.reset_index(drop=True)
+        frame = predictions.reset_index(drop=True)
     elif isinstance(predictions, pd.Series):
-        found = predictions.reset_index(drop=True).to_frame("prediction")
+        frame = predictions.reset_index(drop=True).to_frame("prediction")
     elif isinstance(predictions, dict):
-        found = pd.DataFrame({name: column(values) for name, values in predictions.items()})
+        frame = pd.DataFrame({name: column(values) for name, values in predictions.items()})
     elif isinstance(predictions, list) and predictions and all(isinstance(row, dict) for row in predictions):
-        found = pd.DataFrame(predictions)
+        frame = pd.DataFrame(predictions)
     else:
-        found = pd.DataFrame({"prediction": column(predictions)})
-    found.columns = [str(name) for name in found.columns]
-    return found
+        frame = pd.DataFrame({"prediction": column(predictions)})
+    frame.columns = [str(name) for name in frame.columns]
+    return frame
 
 
 def column(values):
-    """One column: of several dimensions, each row is a list."""
+    """The values as one column; in an array of several dimensions each row becomes a list."""
     if isinstance(values, str | bytes):
         return [values]
     if isinstance(values, list):
@@ -119,7 +125,7 @@ def column(values):
 
 
 def main():
-    """Loads, predicts, writes."""
+    """Loads the model, predicts, and writes the predictions as Parquet."""
     import mlflow.pyfunc
 
     inputs, output, model = sys.argv[1:4]

@@ -1,16 +1,29 @@
-"""What W&B says of a run, whether its folder or its server says it."""
+"""A W&B run as read from its folder or from its server: the common input of the record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
+
+from repro_tui.formats.documents import parse_document
+from repro_tui.model.errors import Refused
+
+
+def parsed_file(raw: bytes | None, name: str) -> dict[str, Any]:
+    """A JSON or YAML file of a run, by the suffix of its name; empty where it is absent or cannot be parsed."""
+    try:
+        return parse_document(raw, PurePosixPath(name).suffix, name) if raw else {}
+    except Refused:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactDescription:
-    """An artifact of the run: `source` is what a data item names it by, `digest` the md5 of its manifest.
+    """An artifact of the run.
 
-    `md5` is False where its digests are made in another way, which cannot be checked.
+    `source` is the source of its data item ("wandb:…"), `digest` the md5 of its manifest. `md5` is False where the
+    artifact uses another kind of digest, which cannot be checked.
     """
 
     name: str
@@ -22,10 +35,11 @@ class ArtifactDescription:
 
 @dataclass(slots=True)
 class RunDescription:
-    """A run as it was told; what was not told is empty.
+    """What W&B recorded of a run; what it did not record is empty.
 
-    `where` is said as provenance. `started` is in seconds since 1970. `incomplete` says why the last values may not be
-    the run's last ("" where they are). `code` has the files that W&B saved, by their path in the project.
+    `where` is the provenance of every field. `started` is in seconds since 1970. `incomplete` is why the last values
+    read may not be the last of the run ("" where they are). `code` has the files that W&B saved, by their path in the
+    project.
     """
 
     where: str

@@ -1,14 +1,14 @@
-"""A W&B run's folder (`wandb/offline-run-…` or `wandb/run-…`): its log and its files, read without W&B."""
+"""Reads a W&B run from its folder (`wandb/offline-run-…` or `wandb/run-…`), its log and its files, without W&B."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from repro_tui.formats.documents import parse_document
 from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
 from repro_tui.support.cache import walk
 from repro_tui.support.text import show
 
@@ -17,74 +17,82 @@ MOST_FILES = 200
 
 
 def read_folder(folder: Path, reference: str) -> RunDescription:
-    """What a run's folder says of its run. Raises Refused where it is none, or its log cannot be read at all."""
+    """What the folder of a run recorded.
+
+    Raises Refused where it is not the folder of a run, or where its log cannot be read at all. A log that is damaged
+    further on is read up to the damage, which becomes a warning.
+    """
+    place = show(str(folder), 300)
     try:
-        file = log_of(folder)
-        log = read_log(file)
-    except (Torn, OSError) as error:
-        words = str(error) if isinstance(error, Torn) else str(error.strerror)
-        raise Refused(Mistake(show(reference, 200), f"{show(str(folder), 300)} is no run of W&B: {words}")) from error
+        log = read_log(log_of(folder))
+    except Torn as error:
+        message = f"{place} is not the folder of a W&B run: {error}; expected one such as wandb/offline-run-DATE-ID"
+        raise Refused(Mistake(show(reference, 200), message)) from error
+    except OSError as error:
+        raise Refused(
+            Mistake(
+                show(reference, 200), f"the W&B log in {place} cannot be read ({error.strerror}): check its permissions"
+            )
+        ) from error
     if not log.run:
-        words = f"its log says nothing of the run ({log.torn or 'it is empty'})"
-        raise Refused(Mistake(show(reference, 200), f"{show(str(folder), 300)} cannot be read: {words}"))
-    return _told(folder.resolve(), log)
+        damage = log.torn or "it is empty"
+        message = f"the W&B log in {place} does not describe a run ({damage}): copy the folder again"
+        raise Refused(Mistake(show(reference, 200), message))
+    return _describe(folder.resolve(), log)
 
 
-def _told(folder: Path, log: WandbLog) -> RunDescription:
+def _describe(folder: Path, log: WandbLog) -> RunDescription:
     run, files = log.run, folder / "files"
     metadata = _document(files / "wandb-metadata.json")
     git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
     path = "/".join(run.get(name) or "?" for name in ("entity", "project", "id"))
-    told = RunDescription(f"wandb: run {show(path, 120)} in {show(folder.name, 80)}", path, run.get("name", ""))
-    told.config = log.config or _values(_document(files / "config.yaml"))
-    told.summary = log.summary or _document(files / "wandb-summary.json")
-    told.commit = run.get("commit") or log.environment.get("commit") or _word(git, "commit")
-    told.remote = run.get("remote") or log.environment.get("remote") or _word(git, "remote")
-    told.python = log.environment.get("python") or _word(metadata, "python")
+    description = RunDescription(f"wandb: run {show(path, 120)} in {show(folder.name, 80)}", path, run.get("name", ""))
+    description.config = log.config or _values(_document(files / "config.yaml"))
+    description.summary = log.summary or _document(files / "wandb-summary.json")
+    description.commit = run.get("commit") or log.environment.get("commit") or _text(git, "commit")
+    description.remote = run.get("remote") or log.environment.get("remote") or _text(git, "remote")
+    description.python = log.environment.get("python") or _text(metadata, "python")
     for name in ("root", "docker", "program"):
-        setattr(told, name, log.environment.get(name) or _word(metadata, name))
-    told.started, told.incomplete = log.started, _incomplete(log)
-    told.requirements, told.patch = _bytes(files / "requirements.txt"), _bytes(files / "diff.patch")
-    told.code = _saved(files / "code")
-    told.artifacts = [
-        ArtifactDescription(found.name, found.type, f"wandb:{folder}#{found.name}", found.digest, found.md5)
-        for found in log.artifacts.values()
+        setattr(description, name, log.environment.get(name) or _text(metadata, name))
+    description.started, description.incomplete = log.started, _incomplete(log)
+    description.requirements, description.patch = _bytes(files / "requirements.txt"), _bytes(files / "diff.patch")
+    description.code = _saved(files / "code")
+    description.artifacts = [
+        ArtifactDescription(
+            artifact.name, artifact.type, f"wandb:{folder}#{artifact.name}", artifact.digest, artifact.md5
+        )
+        for artifact in log.artifacts.values()
     ]
-    told.warnings = _warnings(log)
-    return told
+    description.warnings = _warnings(log)
+    return description
 
 
 def _incomplete(log: WandbLog) -> str:
     if log.torn:
         return f"the run's log cannot be read to its end ({log.torn})"
-    return "" if log.ended else "the run's log ends before the run did"
+    return "" if log.ended else "the run's log does not contain the end of the run"
 
 
 def _warnings(log: WandbLog) -> list[str]:
-    found = []
-    if why := _incomplete(log):
-        found.append(f"{why}: parameters and artifacts that came later are not known")
+    warnings = []
+    if reason := _incomplete(log):
+        warnings.append(f"{reason}: parameters and artifacts logged later are unknown")
     if log.exit_code:
-        found.append(f"the run ended with status {log.exit_code}")
-    return found
+        warnings.append(f"the run ended with exit status {log.exit_code}")
+    return warnings
 
 
-def _word(table: dict[str, Any], name: str) -> str:
+def _text(table: Mapping[str, object], name: str) -> str:
     value = table.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _document(file: Path) -> dict[str, Any]:
-    """A small JSON or YAML file of the run, empty where there is none that can be read."""
-    raw = _bytes(file)
-    try:
-        return parse_document(raw, file.suffix, file.name) if raw else {}
-    except Refused:
-        return {}
+    return parsed_file(_bytes(file), file.name)
 
 
-def _values(document: dict[str, Any]) -> dict[str, Any]:
-    """config.yaml keeps each value below `value`."""
+def _values(document: Mapping[str, object]) -> dict[str, Any]:
+    """The values of config.yaml, which stores each below the key `value`."""
     return {name: item["value"] for name, item in document.items() if isinstance(item, dict) and "value" in item}
 
 
@@ -96,11 +104,11 @@ def _bytes(file: Path) -> bytes | None:
 
 
 def _saved(folder: Path) -> dict[str, bytes]:
-    """The program that W&B saved, by its path in the project; links and large files are left out."""
-    found: dict[str, bytes] = {}
+    """The code that W&B saved, by its path in the project; links and large files are left out."""
+    files: dict[str, bytes] = {}
     if not folder.is_dir() or folder.is_symlink():
-        return found
+        return files
     for name, entry in walk(folder):
-        if len(found) < MOST_FILES and entry.is_file(follow_symlinks=False) and entry.stat().st_size < LARGEST:
-            found[name] = Path(entry.path).read_bytes()
-    return dict(sorted(found.items()))
+        if len(files) < MOST_FILES and entry.is_file(follow_symlinks=False) and entry.stat().st_size < LARGEST:
+            files[name] = Path(entry.path).read_bytes()
+    return dict(sorted(files.items()))

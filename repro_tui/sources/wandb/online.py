@@ -1,4 +1,4 @@
-"""A W&B run from its server, as its own client tells it."""
+"""Reads a W&B run from its server, by way of W&B's own client."""
 
 from __future__ import annotations
 
@@ -7,57 +7,47 @@ from typing import Any
 
 from repro_tui.clients.client_child import standing_folder
 from repro_tui.clients.wandb import ask_wandb, server
-from repro_tui.formats.documents import parse_document
-from repro_tui.model.errors import Refused
-from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
+from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 
 def read_run(path: str, context: Context) -> RunDescription:
-    """What the server says of the run `entity/project/id`. Raises Inconclusive where it does not."""
+    """What the server recorded of the run `entity/project/id`. Raises Inconclusive where it cannot be reached."""
     with standing_folder(context) as folder:
         answer = ask_wandb("describe", path, folder, context)
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-    return _told(path, answer, files)
+    return _describe(path, answer, files)
 
 
-def _told(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> RunDescription:
-    metadata = _metadata(files)
+def _describe(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> RunDescription:
+    metadata = parsed_file(files.get("wandb-metadata.json"), "wandb-metadata.json")
     git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
-    told = RunDescription(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
-    told.config, told.summary = answer.get("config") or {}, answer.get("summary") or {}
-    told.commit = str(answer.get("commit") or git.get("commit") or "")
-    told.remote = str(git.get("remote") or "")
+    description = RunDescription(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
+    description.config, description.summary = answer.get("config") or {}, answer.get("summary") or {}
+    description.commit = str(answer.get("commit") or git.get("commit") or "")
+    description.remote = str(git.get("remote") or "")
     for name in ("root", "python", "docker", "program"):
-        setattr(told, name, str(metadata.get(name) or ""))
-    told.started = _moment(str(answer.get("created") or ""))
-    told.requirements, told.patch = files.get("requirements.txt"), files.get("diff.patch")
+        setattr(description, name, str(metadata.get(name) or ""))
+    description.started = _moment(str(answer.get("created") or ""))
+    description.requirements, description.patch = files.get("requirements.txt"), files.get("diff.patch")
     state = str(answer.get("state"))
     if state != "finished":
-        told.incomplete = f"the run's state is {show(state, 40)}"
-        told.warnings.append(f"{told.incomplete}: what came later is not known")
-    told.artifacts = list(_artifacts(answer).values())
-    return told
+        description.incomplete = f"the run's state is {show(state, 40)}"
+        description.warnings.append(f"{description.incomplete}: what it logs later is unknown")
+    description.artifacts = list(_artifacts(answer).values())
+    return description
 
 
 def _artifacts(answer: dict[str, Any]) -> dict[str, ArtifactDescription]:
-    """By name: of two versions of one artifact, what the run logged last."""
-    found = {}
+    """The artifacts by name; of several versions of one artifact, the one that the run logged last."""
+    artifacts = {}
     for item in answer.get("artifacts") or []:
         name = str(item["qualified_name"])
         short = name.rpartition("/")[2].partition(":")[0]
         md5 = item.get("algorithm") in ("", "MANIFEST_MD5", None)
-        found[short] = ArtifactDescription(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
-    return found
-
-
-def _metadata(files: dict[str, bytes]) -> dict[str, Any]:
-    raw = files.get("wandb-metadata.json")
-    try:
-        return parse_document(raw, ".json", "wandb-metadata.json") if raw else {}
-    except Refused:
-        return {}
+        artifacts[short] = ArtifactDescription(short, str(item["type"]), f"wandb:{name}", str(item["digest"]), md5)
+    return artifacts
 
 
 def _moment(text: str) -> float | None:

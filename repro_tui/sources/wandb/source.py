@@ -1,15 +1,14 @@
-"""`wandb:PATH`: a W&B run, from its folder (an offline run) or from its server (`entity/project/id`)."""
+"""`wandb:PATH`: a W&B run, read from its folder (an offline run) or from its server (`entity/project/id`)."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -29,33 +28,33 @@ from repro_tui.support.text import plural, show
 
 _RUN = re.compile(r"(?P<entity>[\w.-]{1,128})/(?P<project>[\w.-]{1,128})/(runs/)?(?P<id>[\w.-]{1,128})")
 REQUIREMENTS = "requirements.txt"
-NOT_DATA = ("code", "job", "run_table", "wandb-history")  # what W&B logs of its own accord
-NO_NUMBERS = (None, "NaN", "Infinity", "-Infinity")  # what W&B writes for numbers that JSON has not
+NOT_DATA = ("code", "job", "run_table", "wandb-history")  # logged by W&B itself
+NOT_FINITE = (None, "NaN", "Infinity", "-Infinity")  # what W&B writes for NaN and infinity, which JSON does not have
 MOST_NAMED = 5
 
 
 class WandbRun:
-    """Reads a tracked run; nothing of it is executed, and for a run's folder W&B need not be installed."""
+    """Reads a tracked run. Nothing of it is executed; to read a folder, W&B need not be installed."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """The record of a run. Raises Refused."""
+        """Returns the record of `wandb:FOLDER` or `wandb:ENTITY/PROJECT/ID`. Raises Refused."""
         place = reference.removeprefix("wandb:")
         folder = _folder(place, context)
         if folder is not None:
             return _WandbReader(reference, read_folder(folder, reference), context).record()
-        found = _RUN.fullmatch(place)
-        if found is None:
-            words = "is not a run of W&B: expected the folder of an offline run, or entity/project/id"
-            raise Refused(Mistake(show(reference, 200), words))
+        match = _RUN.fullmatch(place)
+        if match is None:
+            message = "is not a W&B run: expected the folder of an offline run, or entity/project/id"
+            raise Refused(Mistake(show(reference, 200), message))
         try:
-            told = read_run(f"{found['entity']}/{found['project']}/{found['id']}", context)
+            run = read_run(f"{match['entity']}/{match['project']}/{match['id']}", context)
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
-        return _WandbReader(reference, told, context).record()
+        return _WandbReader(reference, run, context).record()
 
 
 def _folder(place: str, context: Context) -> Path | None:
-    """The run's folder; the log in it may be named as well."""
+    """The folder of the run (its log file may be named instead); None where the place is not one."""
     if not place or "\0" in place:
         return None
     path = context.here / place
@@ -69,8 +68,10 @@ def _folder(place: str, context: Context) -> Path | None:
 
 @dataclass(slots=True)
 class _WandbReader:
+    """Builds the record of a run. `base` is the folder of the files that the record names ("" where it names none)."""
+
     reference: str
-    told: RunDescription
+    run: RunDescription
     context: Context
     base: str = ""
     missing: list[Missing] = field(default_factory=list)
@@ -78,171 +79,188 @@ class _WandbReader:
     provenance: dict[str, str] = field(default_factory=dict)
 
     def record(self) -> Record:
-        told = self.told
-        self.warnings += told.warnings
-        self.provenance["description"] = told.where
+        run = self.run
+        self.warnings += run.warnings
+        self.provenance["description"] = run.where
         code = self._code()
-        kept = self._kept(code is None)
-        self.base = str(self._bundle(kept)) if kept else ""
-        self._never_recorded()
+        bundled = self._bundled_files(code is None)
+        self.base = str(self._bundle(bundled)) if bundled else ""
+        self._note_never_recorded()
         return Record(
-            name=show(told.name or told.path.rpartition("/")[2], 80),
+            name=show(run.name or run.path.rpartition("/")[2], 80),
             reference=self.reference,
             base=self.base,
-            description=f"run {show(told.path, 120)}",
+            description=f"run {show(run.path, 120)}",
             code=code,
-            environment=self._environment(kept),
+            environment=self._environment(bundled),
             parameters=self._parameters(),
-            data=tuple(self._data(kept)),
+            data=tuple(self._data(bundled)),
             expected=Expected(metrics=self._metrics()),
             provenance=self.provenance,
             missing=tuple(self.missing),
             warnings=tuple(self.warnings),
         )
 
-    def _lacks(self, field: str, why: str, do: str) -> None:
+    def _note_missing(self, field: str, why: str, do: str) -> None:
         self.missing.append(Missing(field, why, do))
 
-    def _never_recorded(self) -> None:
-        program = f" ({show(Path(self.told.program).name, 80)})" if self.told.program else ""
-        why = f"W&B records the program that was run{program}, which trains, and no step that predicts"
-        self._lacks("predict", why, "give --predict COMMAND, or record predict.command")
-        self._lacks("validation.inputs", "W&B records no validation inputs", "give --inputs FILE")
+    def _note_never_recorded(self) -> None:
+        program = f" ({show(Path(self.run.program).name, 80)})" if self.run.program else ""
+        why = f"W&B records the program that trained{program}, and no predict step"
+        self._note_missing("predict", why, "pass --predict COMMAND, or record predict.command")
+        self._note_missing("validation.inputs", "W&B does not record validation inputs", "pass --inputs FILE")
 
     # -- code ---------------------------------------------------------------------------------------------------
 
     def _code(self) -> Code | None:
-        told = self.told
-        if grammar.commit(told.commit):
-            why = "the run was not in a git repository with a commit"
-            self._lacks("code.commit", why, "commit before training: W&B then records the commit")
+        run = self.run
+        if grammar.commit(run.commit):
+            why = "the run was not started in a git repository that has a commit"
+            self._note_missing("code.commit", why, "commit before training: W&B then records the commit")
             return None
         repository = self._repository()
         if not repository:
-            why = f"the run is of commit {told.commit}, and W&B recorded no remote that git can use"
-            self._lacks("code.repository", why, "git remote add origin URL before training")
+            why = f"the run has the commit {run.commit}, but W&B recorded no remote that git can use"
+            self._note_missing("code.repository", why, "run git remote add origin URL before training")
             return None
-        self.provenance["code.commit"] = f"{told.where}, git commit"
-        return Code(repository, told.commit, dirty=self._dirty())
+        self.provenance["code.commit"] = f"{run.where}, git commit"
+        return Code(repository, run.commit, dirty=self._dirty())
 
     def _repository(self) -> str:
-        """The remote without its password, else the folder of the run where it is a repository on this machine."""
-        remote, root = self.told.remote, self.told.root
+        """The git remote without its password, or else the repository on this machine that the run was started in."""
+        remote, root = self.run.remote, self.run.root
         if remote and not grammar.repository(remote):
-            self.provenance["code.repository"] = f"{self.told.where}, git remote"
+            self.provenance["code.repository"] = f"{self.run.where}, git remote"
             return strip_url(remote) if "://" in remote else remote
-        found = find_repository(Path(root)) if root and Path(root).is_absolute() and Path(root).is_dir() else None
-        if found is None:
+        repository = find_repository(Path(root)) if root and Path(root).is_absolute() and Path(root).is_dir() else None
+        if repository is None:
             return ""
-        self.provenance["code.repository"] = f"{self.told.where}, root"
-        self.warnings.append(f"W&B recorded no git remote: the repository is taken from the run's folder {found}")
-        return str(found)
+        self.provenance["code.repository"] = f"{self.run.where}, root"
+        self.warnings.append(
+            f"W&B recorded no git remote: the repository that the run was started in, {repository}, is used"
+        )
+        return str(repository)
 
     def _dirty(self) -> bool | None:
-        patch = self.told.patch
+        patch = self.run.patch
         if patch is None:
-            why = "W&B wrote no diff.patch, which does not prove that the tree was clean"
-            self._lacks("code.dirty", why, "commit before training")
+            why = "W&B wrote no diff.patch, but that does not prove that the tree was clean"
+            self._note_missing("code.dirty", why, "commit before training")
             return None
-        self.provenance["code.dirty"] = f"{self.told.where}, diff.patch"
+        self.provenance["code.dirty"] = f"{self.run.where}, diff.patch"
         files = re.findall(rb"^diff --git a/(.+?) b/", patch, re.MULTILINE)
         named = ", ".join(show(name.decode("utf-8", "replace"), 80) for name in files[:MOST_NAMED])
-        why = f"the commit does not have what diff.patch changes: {plural(len(files), 'file')} ({named})"
-        self._lacks("code.changes", why, "commit before training")
+        why = f"diff.patch has uncommitted changes to {plural(len(files), 'file')} ({named})"
+        self._note_missing("code.changes", why, "commit before training")
         return True
 
     # -- environment --------------------------------------------------------------------------------------------
 
-    def _environment(self, kept: dict[str, bytes]) -> Environment:
-        image = self.told.docker
+    def _environment(self, bundled: dict[str, bytes]) -> Environment:
+        image = self.run.docker
         if image and not grammar.image(image) and grammar.has_digest(image):
-            self.provenance["environment.image"] = f"{self.told.where}, docker"
+            self.provenance["environment.image"] = f"{self.run.where}, docker"
             return Environment(image=image)
         if image:
             self.warnings.append(
-                f"the run was in the image {show(image, 200)}, which is not named by its digest: its packages are taken"
+                f"the run was in the image {show(image, 200)}, which has no digest: "
+                "the recorded packages are used instead"
             )
-        if REQUIREMENTS not in kept:
-            self._lacks("environment", "the run has no requirements.txt", "wandb.init() without disabling its metadata")
+        if REQUIREMENTS not in bundled:
+            self._note_missing(
+                "environment", "the run has no requirements.txt", "do not disable W&B's metadata collection"
+            )
             return Environment()
-        self.provenance["environment.requirements"] = f"{self.told.where}, requirements.txt (a freeze)"
+        self.provenance["environment.requirements"] = f"{self.run.where}, requirements.txt (a freeze)"
         return Environment(requirements=f"file:{REQUIREMENTS}", python=self._python(), as_of=self._as_of())
 
     def _python(self) -> str | None:
-        found = re.search(r"\b(3\.\d+)(\.\d+)?", self.told.python)
-        if found is None:
-            self._lacks("environment.python", "the run has no version of Python", "use wandb 0.19 or later")
+        match = re.search(r"\b(3\.\d+)(\.\d+)?", self.run.python)
+        if match is None:
+            self._note_missing(
+                "environment.python", "the run does not record its version of Python", "use wandb 0.19 or later"
+            )
             return None
-        self.provenance["environment.python"] = f"{self.told.where}, python ({show(self.told.python, 40)})"
-        return found[1]
+        self.provenance["environment.python"] = f"{self.run.where}, python ({show(self.run.python, 40)})"
+        return match[1]
 
     def _as_of(self) -> str | None:
-        if not self.told.started:
+        if not self.run.started:
             return None
-        self.provenance["environment.as_of"] = f"{self.told.where}, its start"
+        self.provenance["environment.as_of"] = f"{self.run.where}, its start time"
         try:
-            return f"{datetime.fromtimestamp(self.told.started + 1, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            return f"{datetime.fromtimestamp(self.run.started + 1, UTC):%Y-%m-%dT%H:%M:%SZ}"
         except (ValueError, OverflowError, OSError):
             return None
 
     # -- parameters and metrics ---------------------------------------------------------------------------------
 
     def _parameters(self) -> Parameters:
-        values = {name: value for name, value in self.told.config.items() if name != "_wandb"}
+        values = {name: value for name, value in self.run.config.items() if name != "_wandb"}
         if values:
-            self.provenance["parameters.values"] = f"{self.told.where}, config"
+            self.provenance["parameters.values"] = f"{self.run.where}, config"
         return Parameters(values=values)
 
     def _metrics(self) -> dict[str, float]:
-        if self.told.incomplete:
-            self._lacks("expected.metrics", f"{self.told.incomplete}, so its last metrics are not known", "finish it")
+        if self.run.incomplete:
+            self._note_missing(
+                "expected.metrics",
+                f"{self.run.incomplete}, so its last metrics are unknown",
+                "audit a finished run, or copy its folder again if its log is damaged",
+            )
             return {}
         metrics = {}
-        for name, value in _numbers(self.told.summary):
+        for name, value in _numbers(self.run.summary):
             if math.isfinite(value):
                 metrics[name] = value
             else:
-                self._lacks(f"expected.metrics.{show(name, 80)}", "it was not a finite number", "log a number")
+                self._note_missing(
+                    f"expected.metrics.{show(name, 80)}", "it was not a finite number", "log a finite number"
+                )
         if metrics:
-            self.provenance["expected.metrics"] = f"{self.told.where}, summary"
+            self.provenance["expected.metrics"] = f"{self.run.where}, summary"
         return metrics
 
     # -- data ---------------------------------------------------------------------------------------------------
 
-    def _data(self, kept: dict[str, bytes]) -> Iterator[DataItem]:
+    def _data(self, bundled: dict[str, bytes]) -> Iterator[DataItem]:
         count = 0
-        for found in self.told.artifacts:
-            if found.type in NOT_DATA:
+        for artifact in self.run.artifacts:
+            if artifact.type in NOT_DATA:
                 continue
-            if why := _unusable(found):
-                self._lacks(f"data.{show(found.name, 80)}", why, "record the file itself, by its URL and sha256")
+            if reason := _unusable(artifact):
+                self._note_missing(
+                    f"data.{show(artifact.name, 80)}", reason, "record the file itself, by its URL and sha256"
+                )
                 continue
-            self.provenance[f"data.{count}"] = f"{self.told.where}, artifact {found.name}"
+            self.provenance[f"data.{count}"] = f"{self.run.where}, artifact {artifact.name}"
             count += 1
-            yield DataItem(f"artifacts/{found.name}", found.source, md5=found.digest)
+            yield DataItem(f"artifacts/{artifact.name}", artifact.source, md5=artifact.digest)
         if not count:
-            self._lacks("data", "the run logged and used no artifact", "run.log_artifact(...), or record data")
-        for name in kept:
+            self._note_missing(
+                "data", "the run neither logged nor used an artifact", "call run.log_artifact(...), or record data"
+            )
+        for name in bundled:
             if name.startswith("code/"):
-                self.provenance[f"data.{count}"] = f"{self.told.where}, files/{show(name, 200)}"
+                self.provenance[f"data.{count}"] = f"{self.run.where}, files/{show(name, 200)}"
                 count += 1
                 yield DataItem(
-                    name.removeprefix("code/"), f"file:{name}", sha256=hashlib.sha256(kept[name]).hexdigest()
+                    name.removeprefix("code/"), f"file:{name}", sha256=hashlib.sha256(bundled[name]).hexdigest()
                 )
 
     # -- the files that the record names ------------------------------------------------------------------------
 
-    def _kept(self, without_commit: bool) -> dict[str, bytes]:
-        """The freeze and, where no commit was recorded, the program that W&B saved."""
-        kept = {}
-        if self.told.requirements is not None:
-            kept[REQUIREMENTS] = self._freeze(self.told.requirements.decode("utf-8", "replace"))
+    def _bundled_files(self, without_commit: bool) -> dict[str, bytes]:
+        """The files that the record names: the freeze and, if no commit was recorded, the code that W&B saved."""
+        bundled = {}
+        if self.run.requirements is not None:
+            bundled[REQUIREMENTS] = self._freeze(self.run.requirements.decode("utf-8", "replace"))
         if without_commit:
-            kept |= {f"code/{name}": raw for name, raw in self.told.code.items() if is_inside(name)}
-        return kept
+            bundled |= {f"code/{name}": raw for name, raw in self.run.code.items() if is_inside(name)}
+        return bundled
 
     def _freeze(self, text: str) -> bytes:
-        """The packages of the freeze that an index can have; the others are told."""
+        """The lines of the freeze that a package index can provide; the others are reported as missing."""
         lines: dict[str, str] = {}
         left_out = []
         for line in filter(None, map(str.strip, text.splitlines())):
@@ -253,31 +271,31 @@ class _WandbReader:
                 lines.setdefault(name, line)
         if left_out:
             named = ", ".join(show(strip_urls(line), 100) for line in left_out[:MOST_NAMED])
-            why = f"{plural(len(left_out), 'line')} of the freeze cannot come from an index, and are left out: {named}"
-            self._lacks("environment.packages", why, "publish it to an index, or record an image")
+            why = f"left out of the freeze because no package index has it: {plural(len(left_out), 'line')} ({named})"
+            self._note_missing("environment.packages", why, "publish the package to an index, or record an image")
         return "".join(f"{line}\n" for line in lines.values()).encode()
 
-    def _bundle(self, kept: dict[str, bytes]) -> Path:
+    def _bundle(self, bundled: dict[str, bytes]) -> Path:
         def build(folder: Path) -> None:
-            for name, raw in kept.items():
+            for name, raw in bundled.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(raw)
 
-        key = digest_text(*(part for name, raw in kept.items() for part in (name, raw.hex())))
+        key = digest_text(*(part for name, raw in bundled.items() for part in (name, raw.hex())))
         return self.context.cache.folder("wandb", key, build, self.context.cancel)[0]
 
 
-def _unusable(found: ArtifactDescription) -> str:
+def _unusable(artifact: ArtifactDescription) -> str:
     """Why an artifact cannot be fetched and checked; "" where it can be."""
-    if not found.md5:
-        return "the artifact's digests are not md5, and cannot be checked here"
-    if not re.fullmatch(r"[\w-][\w.-]{0,199}", found.name) or not re.fullmatch(r"[0-9a-f]{32}", found.digest):
-        return "the artifact's name or digest is not one of W&B's"
+    if not artifact.md5:
+        return "the artifact's digests are not md5, and cannot be checked"
+    if not re.fullmatch(r"[\w-][\w.-]{0,199}", artifact.name) or not re.fullmatch(r"[0-9a-f]{32}", artifact.digest):
+        return "the artifact's name or digest does not have the form that W&B writes"
     return ""
 
 
 def _package(line: str) -> str | None:
-    """The package that a line of a freeze pins; "" for a comment, None where it is not one that an index has."""
+    """The package that a line of a freeze pins; "" for a comment, None where no index can provide it."""
     if line.startswith("#"):
         return ""
     try:
@@ -288,18 +306,18 @@ def _package(line: str) -> str | None:
     return None if requirement.url or not pinned else canonicalize_name(requirement.name)
 
 
-def _numbers(values: dict[str, Any], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, float]]:
-    """The numbers of a summary by their dotted names, without those that W&B writes of its own accord."""
+def _numbers(values: Mapping[str, object], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, float]]:
+    """The numbers of a summary by their dotted names, without those that W&B adds itself (`_runtime`)."""
     for name, value in values.items():
         if name.startswith("_") or isinstance(value, bool):
             continue
         if isinstance(value, dict) and depth:
             yield from _numbers(value, f"{prefix}{name}.", depth - 1)
-        elif isinstance(value, int | float) or (isinstance(value, str | None) and value in NO_NUMBERS):
+        elif isinstance(value, int | float) or (isinstance(value, str | None) and value in NOT_FINITE):
             yield f"{prefix}{name}", _float(value)
 
 
-def _float(value: Any) -> float:
+def _float(value: str | float | None) -> float:
     try:
         return math.nan if value is None else float(value)
     except OverflowError:  # an integer of hundreds of digits

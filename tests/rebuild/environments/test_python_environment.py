@@ -1,4 +1,4 @@
-"""Python environments from requirements and locks, made by the real uv, without executing anything of theirs."""
+"""Python environments from requirements and lock files, built by the real uv without executing any of their code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
-from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.python import _uv_failed, rebuild_python_environment
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -35,7 +35,7 @@ PROJECT = '[project]\nname = "credit"\nversion = "1"\nrequires-python = ">=3.11"
 
 
 def find_python(folder: Path) -> None:
-    """Where Pythons are shims, looking for one takes a second."""
+    """Fills the cache of interpreters: where Pythons are pyenv shims, a search takes a second."""
     find_interpreter(".".join(platform.python_version_tuple()[:2]), Context(Cache(folder)))
 
 
@@ -70,11 +70,11 @@ def test_an_empty_environment_needs_no_network(rebuild: Rebuild) -> None:
 
 
 @pytest.mark.network
-def test_requirements_are_installed_and_the_rest_is_told(rebuild: Rebuild) -> None:
+def test_requirements_are_installed_and_the_rest_is_reported(rebuild: Rebuild) -> None:
     built, part = rebuild({"r.txt": "python-dateutil==2.9.0\n"}, requirements="r.txt")
     assert versions(built)["python-dateutil"] == "2.9.0"
     assert "six" in versions(built)
-    assert any("1 packages were not recorded" in warning and "six==" in warning for warning in part.warnings)
+    assert any("1 package not recorded" in warning and "six==" in warning for warning in part.warnings)
     assert part.matches == "unknown"
 
 
@@ -92,18 +92,21 @@ def test_both_kinds_of_lock_give_the_same_environment(rebuild: Rebuild, tmp_path
     (project / "pyproject.toml").write_text(
         PROJECT.format('["python-dateutil==2.9.0", "colorama; sys_platform == \'win32\'"]')
     )
-    for words in (["lock"], ["export", "--format", "pylock.toml", "--output-file", "pylock.toml", "--no-emit-project"]):
-        subprocess.run([uv_binary(), "--no-config", "--quiet", *words], cwd=project, check=True)
+    for arguments in (
+        ["lock"],
+        ["export", "--format", "pylock.toml", "--output-file", "pylock.toml", "--no-emit-project"],
+    ):
+        subprocess.run([uv_binary(), "--no-config", "--quiet", *arguments], cwd=project, check=True)
     files = {name: (project / name).read_text() for name in ("uv.lock", "pylock.toml", "pyproject.toml")}
-    one, part = rebuild(files, python="3.11", lock="uv.lock")
-    other, _ = rebuild(files, python="3.11", lock="pylock.toml")
-    assert set(versions(one)) == {"python-dateutil", "six"}
-    assert versions(one) == versions(other)
+    from_uv_lock, part = rebuild(files, python="3.11", lock="uv.lock")
+    from_pylock, _ = rebuild(files, python="3.11", lock="pylock.toml")
+    assert set(versions(from_uv_lock)) == {"python-dateutil", "six"}
+    assert versions(from_uv_lock) == versions(from_pylock)
     assert part.matches == "matches"
-    assert one.inventory.python_packages == other.inventory.python_packages
+    assert from_uv_lock.inventory.python_packages == from_pylock.inventory.python_packages
 
 
-def test_a_lock_from_elsewhere_than_an_index_is_told() -> None:
+def test_a_lock_of_another_source_than_an_index_is_reported() -> None:
     lock = b'version = 1\n[[package]]\nname = "p"\nversion = "1"\nsource = {virtual = "."}\n'
     lock += b'dependencies = [{name = "x"}]\n'
     lock += b'[[package]]\nname = "x"\nversion = "1"\nsource = {git = "https://h/x"}\n'
@@ -141,7 +144,7 @@ def test_nothing_of_an_environment_is_executed_to_list_it(rebuild: Rebuild, tmp_
         (site / name).write_text(f"import os; open({str(marker)!r}, 'w')\n")
     again, part = rebuild({"other": "y"}, requirements="r.txt")
     assert not marker.exists()
-    assert not part.cached  # what was added is not what was built: the environment was made anew
+    assert not part.cached  # the added files do not belong to it: the environment was built again
     assert not (site / "x.pth").exists()
     assert again.key == built.key
 
@@ -159,18 +162,61 @@ def test_modules_are_compiled_once_and_nothing_of_them_is_executed(
     (compiled,) = (site / "__pycache__").glob("*.pyc")
     assert compiled.name.startswith("scorer.")
     changed = int.from_bytes(compiled.read_bytes()[8:12], "little")
-    assert changed == int((site / "scorer.py").stat().st_mtime)  # else Python would compile it again
+    assert changed == int((site / "scorer.py").stat().st_mtime)  # otherwise Python would compile it again
     assert set(built.inventory.python_packages["scorer"].files) >= {"scorer.py", "scorer.pth", "old.py"}
     assert not any(name.endswith(".pyc") for name in built.inventory.python_packages["scorer"].files)
     assert not marker.exists()
 
 
-def test_a_python_that_is_not_here_is_told(rebuild: Rebuild) -> None:
-    with pytest.raises(Inconclusive, match=r"Python 3\.2 is not on this machine: it has 3\."):
+def test_a_python_that_is_not_installed_is_reported(rebuild: Rebuild) -> None:
+    with pytest.raises(Inconclusive, match=r"Python 3\.2 is not installed on this machine, which has 3\."):
         rebuild({"r.txt": ""}, python="3.2", requirements="r.txt")
 
 
-def test_a_file_that_is_not_committed_is_told(rebuild: Rebuild) -> None:
+def test_a_python_that_fails_is_named_with_how_to_repair_it(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pyenv shim of a version that is installed, but not selected: uv quotes its output over many short lines."""
+    shim = tmp_path / "python3.99"
+    shim.write_text(
+        '#!/bin/sh\necho "pyenv: python3.99: command not found" >&2\n'
+        "echo \"Note: See 'pyenv help global' for tips on allowing multiple\" >&2\n"
+        'echo "      Python versions to be found at the same time." >&2\nexit 127\n'
+    )
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    with pytest.raises(Inconclusive) as error:
+        find_interpreter("3.99", context)
+    assert error.value.what.startswith("uv failed to find Python 3.99: ")
+    assert str(shim) in error.value.what
+    assert "pyenv: python3.99: command not found" in error.value.what
+    assert error.value.do.startswith("repair that Python (with pyenv: pyenv global)")
+
+
+@pytest.mark.parametrize(
+    ("output", "do"),
+    [
+        ("Because there is no version of six==99 and you require six==99", "correct the version"),
+        (
+            "Because you require six==1.16.0 and six==1.15.0, your requirements are unsatisfiable.",
+            "contradict each other",
+        ),
+        (
+            "Because x was not found in the cache\n\nhint: Packages were unavailable because the network was disabled.",
+            "UV_OFFLINE",
+        ),
+        ("Because x was not found in the package registry and you require x==1", "correct the package's name"),
+        ("cause: Failed to fetch: http://127.0.0.1:9/simple/six/", "check the network"),
+        ("cause: Hash mismatch for `six==1.16.0`", "record the hashes"),
+        ("Because x==1 has no usable wheels and building from source is disabled", "that have wheels"),
+        ("a new kind of failure", "the log of this step"),
+    ],
+)
+def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do: str) -> None:
+    assert do in _uv_failed("the requirements cannot be resolved", output, context).do
+
+
+def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
     with pytest.raises(Inconclusive, match="is not in the commit"):
         rebuild({"a": ""}, requirements="absent.txt")
 
@@ -235,19 +281,22 @@ def test_packages_are_compared_by_version_and_by_files(context: Context) -> None
         unknown={"system packages": "an RPM database"},
     )
     area = compare_environment(a, b, context)
-    found = {finding.path: finding for finding in area.findings}
+    findings = {finding.path: finding for finding in area.findings}
     assert (area.status, area.counts["same"]) == ("different", 2)
-    assert (found["packages", "numpy"].severity, found["packages", "numpy"].note) == ("important", "major release")
-    assert found["packages", "gone"].change == "removed"
-    assert [child.path for child in found["packages", "patched"].children] == [("packages", "patched", "n.py")]
-    assert found["system packages",].change == "unknown"
-    assert "secret" not in str(found["variables", "API_KEY"])
+    assert (findings["packages", "numpy"].severity, findings["packages", "numpy"].note) == (
+        "important",
+        "major release",
+    )
+    assert findings["packages", "gone"].change == "removed"
+    assert [child.path for child in findings["packages", "patched"].children] == [("packages", "patched", "n.py")]
+    assert findings["system packages",].change == "unknown"
+    assert "secret" not in str(findings["variables", "API_KEY"])
     assert compare_environment(a, a, context).status == "same"
     assert compare_environment(None, b, context).status == "unknown"
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "words"),
+    ("a", "b", "note"),
     [
         ("1.2.3", "2.0", "major release"),
         ("1.3", "1.2", "minor release, downgrade"),
@@ -256,11 +305,11 @@ def test_packages_are_compared_by_version_and_by_files(context: Context) -> None
         ("x", "y", ""),
     ],
 )
-def test_the_size_of_a_step(a: str, b: str, words: str) -> None:
-    assert step_of(a, b) == words
+def test_the_size_of_a_step(a: str, b: str, note: str) -> None:
+    assert step_of(a, b) == note
 
 
-def test_a_cache_that_lost_an_environment_makes_it_anew(rebuild: Rebuild) -> None:
+def test_an_environment_that_left_the_cache_is_built_again(rebuild: Rebuild) -> None:
     built, _ = rebuild({"r.txt": "# x\n"}, requirements="r.txt")
     remove_tree(Path(built.folder))
     again, part = rebuild({"other": "y"}, requirements="r.txt")

@@ -39,18 +39,18 @@ from repro_tui.sources.mlflow.source import python_named
     ],
 )
 def test_only_a_text_that_one_value_is_written_as_is_typed(text: str, value: Any) -> None:
-    found = Signature().typed({"x": text})[0]["x"]
-    assert found == value
-    assert type(found) is type(value)
+    typed = Signature().typed({"x": text})[0]["x"]
+    assert typed == value
+    assert type(typed) is type(value)
 
 
 def test_the_signature_decides_where_it_declares_a_type() -> None:
     signature = Signature(params={"rate": "double", "steps": "long", "on": "boolean", "name": "string", "bad": "long"})
     params = {"rate": "1", "steps": "10", "on": "true", "name": "ridge", "bad": "many"}
-    values, told = signature.typed(params)
+    values, summary = signature.typed(params)
     assert values == {"rate": 1.0, "steps": 10, "on": True, "name": "ridge", "bad": "many"}
     assert type(values["rate"]) is float
-    assert told.startswith("rate, steps, on, name typed by the model's signature, 1 left as text")
+    assert summary.startswith("rate, steps, on, name typed by the model's signature, 1 left as text")
 
 
 def test_a_declared_text_stays_text() -> None:
@@ -73,7 +73,7 @@ def test_what_a_name_calls_a_secret_stays_text_which_is_hidden() -> None:
         b"signature: {inputs: '" + b"[" * 50_000 + b"'}",
     ],
 )
-def test_a_hostile_mlmodel_tells_nothing(raw: bytes) -> None:
+def test_a_hostile_mlmodel_has_no_signature(raw: bytes) -> None:
     assert read_signature(raw) == Signature()
 
 

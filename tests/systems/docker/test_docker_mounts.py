@@ -109,7 +109,7 @@ def test_the_machines_own_is_told_and_never_read(
         "/proc": ("/host/proc", "not data of a model"),
         "/sys": ("/host/sys", "not data of a model"),
         "/root": ("/host/root", "not data of a model"),
-        "/etc/localtime": ("/etc/localtime", "its settings"),
+        "/etc/localtime": ("/etc/localtime", "holds system settings"),
         str(tmp_path / ".ssh"): ("/keys", "where credentials are kept"),
         str(empty): ("/out", "is an empty folder"),
     }
@@ -131,7 +131,7 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
     deployed(other, 5.0)
     container = running(image, "--volume", f"{other}:/app:ro")
     record = load_record(f"docker:{container}", context)
-    assert "the code in it is the mount's" in " ".join(record.warnings)
+    assert "the code comes from the mount, not from the image" in " ".join(record.warnings)
     assert project.run(f"docker:{container}", f"docker:{container}", *AS_INPUTS).status == 0
     assert scores(project, "a") == expected(project, 5.0)
 
@@ -139,7 +139,7 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
 @pytest.mark.parametrize(
     ("mount", "word"),
     [
-        ({"Type": "tmpfs", "Destination": "/scratch"}, "lives in memory"),
+        ({"Type": "tmpfs", "Destination": "/scratch"}, "a mount of type tmpfs, which has no folder on this machine"),
         ({"Type": "bind", "Source": "/srv/x", "Destination": "/proc/x"}, "nothing can be mounted"),
         ({"Type": "bind", "Source": "/srv/x", "Destination": "/a/../etc"}, "not a plain absolute path"),
         ({"Type": "bind", "Source": "/srv/a\nb", "Destination": "/a"}, "cannot be recorded"),

@@ -91,7 +91,7 @@ def test_what_an_image_does_not_say_is_missing(built: Build, context: Context) -
     assert record.predict is None
     assert {item.field for item in record.missing} == {"code.commit", "predict", "validation.inputs"}
     assert all(item.why and item.do for item in record.missing)
-    assert "only this machine has it" in " ".join(record.warnings)
+    assert "which only this machine knows" in " ".join(record.warnings)
 
 
 def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(project: Project, built: Build) -> None:
@@ -120,7 +120,7 @@ def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project
 
 
 @pytest.mark.parametrize(
-    ("label", "word"), [(".", "relative"), ("ext::sh -c id", "transport helper"), ("", "not there")]
+    ("label", "word"), [(".", "relative"), ("ext::sh -c id", "transport helper"), ("", "is not set")]
 )
 def test_a_label_that_names_no_repository_is_missing_code(
     built: Build, context: Context, label: str, word: str
@@ -150,7 +150,7 @@ def test_files_changed_inside_a_container_are_told_and_not_rebuilt(
     docker("exec", container, "sh", "-c", f"{of_every_run}; echo '{{}}' > /app/model/weights.json")
     record = load_record(f"docker:{container}", context)
     (changes,) = [item for item in record.missing if item.field == "environment.changes"]
-    assert "1 file of the container is not as in its image: /app/model/weights.json" in changes.why
+    assert "the container differs from its image in 1 file: /app/model/weights.json" in changes.why
     result = project.run(f"docker:{container}", f"image:{image}", *AS_INPUTS)
     assert any("/app/model/weights.json" in warning for warning in result.report["warnings"])
     assert result.report["sides"]["a"]["missing"]
@@ -185,7 +185,7 @@ def test_an_image_by_digest_is_pulled_and_one_by_tag_is_told_to_move(
         reference = push(built(2.0, labels=STEP, alone=True), f"{address}/credit:1")
         by_tag = load_record(f"image:{address}/credit:1", context)
         assert by_tag.environment.image == reference
-        assert f"it now stands for {reference}" in " ".join(by_tag.warnings)
+        assert f"it now refers to {reference}" in " ".join(by_tag.warnings)
         docker("rmi", "--force", f"{address}/credit:1", reference)
         result = project.run(f"image:{reference}", f"image:{reference}", *AS_INPUTS)
         assert result.status == 0, result.stderr
@@ -226,7 +226,7 @@ def test_what_is_no_name_is_refused_without_an_engine(
     ("reference", "words"),
     [
         ("docker:no-such-container-here", "no such container"),
-        ("image:no/such-image:here", "does not have that image"),
+        ("image:no/such-image:here", "the image is not on this machine"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(project: Project, reference: str, words: str) -> None:

@@ -153,7 +153,7 @@ def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("dvc:nowhere", "no such revision"),
+        ("dvc:nowhere", "there is no revision"),
         ("dvc:", "is not a revision"),
         ("dvc:--output=x", "is not a revision"),
         ("dvc:main#none", "no deployment"),
@@ -258,7 +258,7 @@ def test_a_damaged_cache_gives_way_to_the_remote(project: DvcProject) -> None:
 def test_a_commit_that_is_nowhere_is_refused(project: DvcProject) -> None:
     result = project.audit(f"dvc:{'a' * 40}", "dvc:main")
     assert (result.status, result.stdout) == (2, "")
-    assert "no such revision" in result.stderr
+    assert "there is no revision" in result.stderr
 
 
 # -- DVC 2 --------------------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def test_a_lock_that_is_older_than_its_commit_is_told(staged: DvcProject) -> Non
     assert staged.load("dvc:main#score").warnings == ()
     staged.commit("later", {"params.json": '{"factor": 1.5}', "predict.py": PREDICT + "# later\n"})
     (warning,) = staged.load("dvc:main#score").warnings
-    assert "another predict.py, params.json: factor" in warning
+    assert "predict.py, params.json: factor changed since stage score was last run" in warning
 
 
 IN_A_FOLDER = """\
@@ -353,5 +353,5 @@ def test_a_stage_that_leaves_the_repository_is_refused(project: DvcProject) -> N
     project.without_record()
     lock = "schema: '2.0'\nstages:\n  x:\n    cmd: cat ../y\n    deps:\n    - path: ../../y\n      md5: aa\n"
     project.commit("a lock", {"dvc.lock": lock})
-    with pytest.raises(Refused, match="outside of the repository"):
+    with pytest.raises(Refused, match="outside the repository"):
         project.load("dvc:main#x")

@@ -146,7 +146,7 @@ def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Buil
         docker("rm", "--force", made)
     assert told.status == 0, told.stderr
     assert 'protocol = "mlflow"' in (project.folder / "prod.toml").read_text()
-    assert "or read the MLflow run that it serves: runs:/0123456789abcdef" in told.stderr
+    assert "or audit the MLflow run that it serves: runs:/0123456789abcdef" in told.stderr
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     rows = pq.read_table(project.audits()[-1] / "b" / "run-1.parquet").to_pylist()
     assert [row["score"] for row in rows] == [number / 100 * 3.0 for number in range(ROWS)]

@@ -134,7 +134,7 @@ def test_a_run_is_read_with_what_it_does_not_record(
     assert record.validation.inputs is not None
     assert len(Path(record.validation.inputs).read_text().splitlines()) == 12
     gaps = {item.field: item.why for item in record.missing}
-    assert "first 10,000 rows only" in gaps["data.datasets"]
+    assert "covers only the first 10,000 rows" in gaps["data.datasets"]
     assert "no hash" in gaps["data.0.sha256"]
     assert all(item.do for item in record.missing)
     other = database.load("models:/house/2", tmp_path)
@@ -246,7 +246,10 @@ def test_a_validation_dataset_in_a_file_gives_the_inputs(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(database.made[3]["model"], tmp_path)
     assert record.validation.inputs == database.made[3]["inputs"]
-    assert any("codes as it is now" in warning and "first 10,000 rows" in warning for warning in record.warnings)
+    assert any(
+        "the current file of the logged dataset codes" in warning and "first 10,000 rows" in warning
+        for warning in record.warnings
+    )
     given = lay_over(record, inputs=database.made[3]["inputs"], predict=None, protocol=None, params=None, here=tmp_path)
     assert not any("validation inputs are" in warning for warning in given.warnings)
 

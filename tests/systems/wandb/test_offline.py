@@ -350,7 +350,7 @@ def test_every_cut_of_a_log_is_read_or_refused(trained: tuple[WandbProject, Path
 
 def test_a_run_that_failed_is_told(project: WandbProject) -> None:
     record = project.load(f"wandb:{project.train(exit=3)}")
-    assert "the run ended with status 3" in record.warnings
+    assert "the run ended with exit status 3" in record.warnings
 
 
 @pytest.mark.parametrize("content", [b"", HEADER[:5], b"SQLite format 3\0" * 9, HEADER])
