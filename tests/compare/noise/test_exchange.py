@@ -177,7 +177,7 @@ def test_labels_are_uninformative_only_if_nearly_every_row_changes(changed: floa
 
 
 def test_not_significant_is_not_equivalent() -> None:
-    """A shift of two standard deviations, shared by all rows of a run: too small for the test, too large for the claim."""
+    """A shift of two standard deviations, shared by all rows of a run: too small for the test, too large to be none."""
     shared = np.array([-1.0, 0.5, 0.2, 1.0, -0.6, 0.9, 1.2, -0.4, 1.4, 0.6])
     evidence = [rows(np.repeat(shared[:, None], 3, axis=1))]
     assert exchange(evidence, 5, 5).p > 0.025

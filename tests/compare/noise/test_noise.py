@@ -15,8 +15,16 @@ import pytest
 from scipy import stats
 
 from repro_tui.compare.columns.statistics import interval, kolmogorov_smirnov, wasserstein
-from repro_tui.compare.noise.verdict import next_repeat
-from repro_tui.model.predictions import PredictionsArea
+from repro_tui.compare.noise.exchange import Evidence
+from repro_tui.compare.noise.verdict import (
+    Judgement,
+    RunDistances,
+    judge,
+    judge_columns,
+    judge_recorded,
+    next_repeat,
+)
+from repro_tui.model.predictions import Noise, PredictionsArea
 from repro_tui.model.request import Settings
 from repro_tui.report.summary import own_noise
 from tests.compare.test_predictions import compare_in, run_of
@@ -256,3 +264,38 @@ def test_noise_is_measured_in_bounded_memory(tmp_path: Path) -> None:
     exceeding, peak = (int(number) for number in done.stdout.split())
     assert 2_900 < exceeding < 3_450  # 1 in 126 by chance
     assert peak < 600
+
+
+def of_columns(values: dict[str, Any], runs_a: int) -> RunDistances:
+    """Runs that are one number each in every column, A's first."""
+    parts = [Evidence(name, abs(np.subtract.outer(runs, runs)), column=name) for name, runs in values.items()]
+    runs_b = len(next(iter(values.values()))) - runs_a
+    return RunDistances(tuple(parts), runs_a, runs_b, over_tolerance=dict.fromkeys(values, True))
+
+
+def test_drift_that_no_column_shows_alone_is_reported_for_the_column_that_it_rests_on() -> None:
+    drift = Judgement("drift", Noise(10), "y")
+    generator = np.random.default_rng(1)
+    measured = of_columns({name: generator.normal(size=20) for name in "xyz"}, 10)
+    verdicts = judge_columns(measured, drift, (False, False), fixed=False, recorded=False)
+    assert [name for name, verdict in verdicts.items() if verdict == "drift"] == ["y"]
+
+
+def test_drift_of_a_recorded_table_rests_on_its_farthest_column() -> None:
+    spread = [0.0, 1.0, 2.0, 3.0, 4.0]
+    measured = of_columns({"near": [2.0, *spread], "far": [90.0, *spread], "same": [4.0, *spread]}, 1)
+    whole = judge_recorded(measured, deterministic=False)
+    assert (whole.verdict, whole.column) == ("drift", "far")
+    verdicts = judge_columns(measured, whole, (True, False), fixed=False, recorded=True)
+    assert verdicts == {"near": "within-noise", "far": "drift", "same": "within-noise"}
+
+
+def test_an_undecided_verdict_has_the_remedy_that_fits() -> None:
+    few = of_columns({"x": [0.0, 1.0, 0.5, 1.5]}, 2)
+    assert judge(few, (False, False), fixed=True).remedy == "run again with --repeat 10"
+    ids = RunDistances((Evidence("id", 1.0 - np.eye(10), column="id"),), 5, 5)
+    assert judge(ids, (False, False), fixed=False).remedy.startswith(
+        "leave out columns that are different in every run"
+    )
+    shifted = of_columns({"x": [0.0, 1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5, 5.5]}, 5)
+    assert judge(shifted, (False, False), fixed=False).remedy.startswith("run again with --repeat 20")
