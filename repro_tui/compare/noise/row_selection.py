@@ -104,8 +104,11 @@ def _most_variable(known: Variable, batch: Variable) -> Variable:
     if not known[2].size:
         return batch
     order = np.argsort(-np.concatenate([known[2], batch[2]]), kind="stable")[:MOST_VARIABLE]
-    values, ranks, variation = (np.concatenate(pair, axis=-1)[..., order] for pair in zip(known, batch, strict=True))
-    return values, ranks, variation
+    return (
+        np.concatenate([known[0], batch[0]], axis=1)[:, order],
+        np.concatenate([known[1], batch[1]], axis=1)[:, order],
+        np.concatenate([known[2], batch[2]])[order],
+    )
 
 
 def _doubled_ranks(values: Floats, states: States) -> Ranks:
