@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from repro_tui.clients.git import Commit, Repository
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.lines import hunks
 from repro_tui.compare.live import is_live
 from repro_tui.model.errors import Inconclusive
@@ -25,7 +25,7 @@ def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> 
     """
     unknown = _unknown(a, b)
     if unknown or a is None or b is None or a.code is None or b.code is None:
-        return area_of(kept(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
     elsewhere = _elsewhere(a) | _elsewhere(b)
     files = _Files(a.code, b.code, elsewhere, context)
     changed = files.findings()
@@ -34,8 +34,8 @@ def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> 
         findings = (_commits(a.code, b.code, files, bool(changed), context), *findings)
     if context.settings.all_findings:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
-        return area_of(kept((*findings, *same), "code", context.settings.ignore), 0)
-    return area_of(kept(findings, "code", context.settings.ignore), len(files.same))
+        return area_of(without_ignored((*findings, *same), "code", context.settings.ignore), 0)
+    return area_of(without_ignored(findings, "code", context.settings.ignore), len(files.same))
 
 
 def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:

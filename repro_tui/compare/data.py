@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repro_tui.compare.data_tree import data_tree
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.live import unknown_of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of, not_recorded
 from repro_tui.model.workspace import FetchedData, FetchedFile, Workspace
@@ -25,7 +25,7 @@ def compare_data(a: Workspace | None, b: Workspace | None, context: Context) -> 
         return area_of(tuple(Finding((), "unknown", note=f"{side} was not rebuilt") for side in lost), 0)
     live = unknown_of_live(a, b)
     if live:
-        return area_of(kept(live, "data", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(live, "data", context.settings.ignore), 0, unknown_reason=True)
     if not a.data and not b.data:
         return not_recorded()
     items_a = {item.path: item for item in a.data}
@@ -38,8 +38,8 @@ def compare_data(a: Workspace | None, b: Workspace | None, context: Context) -> 
     findings = _with_renamed_items(findings, items_a, items_b)
     ignore = context.settings.ignore
     if context.settings.all_findings:
-        return area_of(kept((*findings, *same), "data", ignore), 0)
-    return area_of(kept(tuple(findings), "data", ignore), len(same))
+        return area_of(without_ignored((*findings, *same), "data", ignore), 0)
+    return area_of(without_ignored(tuple(findings), "data", ignore), len(same))
 
 
 def _item(path: str, a: FetchedData | None, b: FetchedData | None) -> Finding:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.live import unknown_of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.inventory import IDENTITY, Inventory, PythonPackage, is_label
@@ -41,9 +41,9 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
         return area_of((Finding(("environment",), "unknown", note=note),), 0)
     live = unknown_of_live(a, b, "environment")
     if live:
-        return area_of(kept(live, "environment", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(live, "environment", context.settings.ignore), 0, unknown_reason=True)
     pair = _Pair(a.environment.inventory, b.environment.inventory, context)
-    findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
+    findings = without_ignored(tuple(pair.findings()), "environment", context.settings.ignore)
     every = context.settings.all_findings
     shown = tuple(
         finding

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from repro_tui.model.finding import AreaName, Finding
 
 
-def kept(findings: tuple[Finding, ...], area: AreaName, patterns: tuple[str, ...]) -> tuple[Finding, ...]:
+def without_ignored(findings: tuple[Finding, ...], area: AreaName, patterns: tuple[str, ...]) -> tuple[Finding, ...]:
     """The findings that no pattern matches. Patterns are, for example, `environment.packages.pip` or `code.docs/*`.
 
     A finding whose children are all left out is left out too.
@@ -20,7 +20,7 @@ def kept(findings: tuple[Finding, ...], area: AreaName, patterns: tuple[str, ...
         name = ".".join((area, *finding.path))
         if any(fnmatchcase(name, pattern) for pattern in patterns):
             continue
-        children = kept(finding.children, area, patterns)
+        children = without_ignored(finding.children, area, patterns)
         if children or not finding.children:
             remaining.append(replace(finding, children=children))
     return tuple(remaining)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from repro_tui.compare.aligned import ListIndex, Nested, ParameterPath, differing, leaves
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import BuiltParameters
 from repro_tui.support.context import Context
@@ -26,15 +26,15 @@ def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, con
     """
     unknown = _unknown(a, b)
     if unknown or a is None or b is None:
-        return area_of(kept(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
     if not a.values and not b.values:
         return not_recorded()
     pruned_a, pruned_b, same = differing(a.values, b.values)
     findings = tuple(_finding(change, context) for change in _changes(pruned_a, pruned_b))
     if context.settings.all_findings:
         findings += tuple(_same(path, value, context) for path, value in same)
-        return area_of(kept(findings, "parameters", context.settings.ignore), 0)
-    return area_of(kept(findings, "parameters", context.settings.ignore), len(same))
+        return area_of(without_ignored(findings, "parameters", context.settings.ignore), 0)
+    return area_of(without_ignored(findings, "parameters", context.settings.ignore), len(same))
 
 
 def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Finding, ...]:
@@ -140,7 +140,7 @@ def _type(value: object) -> str:
     return names.get(type(value).__name__, type(value).__name__)
 
 
-def _shown(path: tuple[str, ...], value: object, context: Context) -> Any:
+def _shown(path: tuple[str, ...], value: object, context: Context) -> object:
     """The value as plain JSON; hidden where a name in its path is that of a secret."""
     secret = next((name for name in path if is_secret_name(name)), path[-1] if path else "")
     return context.redactor.value(secret, _plain(value))

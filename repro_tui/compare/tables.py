@@ -57,7 +57,7 @@ def compare_tables(
     key: str | Sequence[str] = (),
     atol: float | None = None,
     rtol: float | None = None,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, Mapping[str, object]] | None = None,
     truth: str | None = None,
     memory_limit: int = MEMORY_LIMIT,
     folder: str | Path | None = None,
@@ -119,7 +119,7 @@ def _run(table: Table, side: str, number: int, folder: Path, context: Context) -
     if isinstance(table, str | Path):
         path = Path(table)
         if not path.is_file():
-            raise Refused(f"there is no file {path}")
+            raise Refused(f"there is no file {path}: check the path")
         try:
             return replace(normalise.recorded_run(path, target, context), number=number)
         except Inconclusive as error:

@@ -105,7 +105,7 @@ class NumberNoise:
         return np.asarray(gap > self._atol + self._rtol * scale)
 
     def _states_apart(self, states: States, delta: Floats, scale: Floats) -> Mask:
-        """The same for rows in which a run has no finite number: the sides meet where both have null, say, or NaN."""
+        """The same for rows in which a run has no finite number: the sides meet where both have null, or NaN."""
         meet = np.zeros(states.shape[1], dtype=np.bool_)
         a, b = (states[side] for side in self.differences.files.sides)
         for state in np.unique(states):
