@@ -1,11 +1,13 @@
-"""Comparing two prediction tables: ours beside DuckDB's own join, polars, pandas and datacompy, in one go.
+"""Comparing two tables of predictions: this package against DuckDB's own join, polars, pandas and datacompy.
 
 `python benchmarks/compare.py --rows 1000000 10000000` makes tables of eight columns with 0.1 % of the cells changed, as
-Parquet and as CSV, and runs each way in a process of its own, the median of `--times`; seconds include imports and
-reading. Read the ratios. Needs the group `bench`.
-Goals at 10 million shuffled rows: at most 1.3 times the DuckDB join that counts the same things (matched, alone,
-twice, differing cells), an eighth of datacompy's time on pandas and a quarter of its memory; in one order at most
-1.5 times the reading of both files. CSV: reading both files at most 1.5 times DuckDB's own typed read of them.
+Parquet and as CSV, runs each method in a process of its own, and prints the median of `--times` runs; seconds include
+imports and reading. Read the ratios. Needs the dependency group `bench`.
+
+Goals at 10 million shuffled rows: at most 1.3 times the DuckDB join that counts the same things (rows that are matched,
+on one side only and duplicated, and cells that differ), an eighth of datacompy's time on pandas and a quarter of its
+memory. Rows in the same order: at most 1.5 times the reading of both files. CSV: reading both files takes at most 1.5
+times as long as DuckDB's own typed read of them.
 """
 
 from __future__ import annotations
@@ -27,16 +29,16 @@ from typing import Any
 COLUMNS = ["label", "probability", "score", "score32", "count", "flag", "segment"]
 
 
-def make(folder: Path, rows: int, text_key: bool) -> None:
-    """a.parquet, b-same.parquet (the order of a) and b-shuffled.parquet; 100 rows missing and 10 twice a side."""
+def make_tables(folder: Path, rows: int, text_key: bool) -> None:
+    """Writes a-same and b-same (rows in the same order), and a-shuffled and b-shuffled with missing and duplicate
+    rows."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     rng = np.random.default_rng(7)
     ids: Any = rng.permutation(rows).astype(np.int64) * 7 + 3
     names, segments = np.array(["approve", "review", "decline"]), np.array([f"s{n}" for n in range(50)])
-    a = {
+    columns_a = {
         "id": np.char.add("r", ids.astype(str)) if text_key else ids,
         "label": names[rng.integers(0, 3, rows)],
         "probability": rng.random(rows),
@@ -46,21 +48,26 @@ def make(folder: Path, rows: int, text_key: bool) -> None:
         "flag": rng.random(rows) < 0.5,
         "segment": segments[rng.integers(0, 50, rows)],
     }
-    b = {name: values.copy() for name, values in a.items()}
+    columns_b = {name: values.copy() for name, values in columns_a.items()}
     for name, change in (("probability", 1e-3), ("score", 1e-4)):
-        b[name][rng.choice(rows, rows // 1000, replace=False)] += change
-    b["label"][rng.choice(rows, rows // 1000, replace=False)] = "review"
-    one, other = pa.table(a), pa.table(b)
-    pq.write_table(one, folder / "a-same.parquet", compression="zstd", row_group_size=131_072)
-    pq.write_table(other, folder / "b-same.parquet", compression="zstd", row_group_size=131_072)
-    twice = [pa.concat_tables([table.slice(100), table.slice(0, 10), table.slice(100, 10)]) for table in (one, other)]
-    pq.write_table(twice[0], folder / "a-shuffled.parquet", compression="zstd", row_group_size=131_072)
-    shuffled = twice[1].slice(50).take(rng.permutation(len(twice[1]) - 50))
-    pq.write_table(shuffled, folder / "b-shuffled.parquet", compression="zstd", row_group_size=131_072)
+        columns_b[name][rng.choice(rows, rows // 1000, replace=False)] += change
+    columns_b["label"][rng.choice(rows, rows // 1000, replace=False)] = "review"
+    tables = [pa.table(columns_a), pa.table(columns_b)]
+    _write(folder / "a-same.parquet", tables[0])
+    _write(folder / "b-same.parquet", tables[1])
+    a, b = (pa.concat_tables([table.slice(100), table.slice(0, 10), table.slice(100, 10)]) for table in tables)
+    _write(folder / "a-shuffled.parquet", a)
+    _write(folder / "b-shuffled.parquet", b.slice(50).take(rng.permutation(len(b) - 50)))
+
+
+def _write(path: Path, table: Any) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd", row_group_size=131_072)
 
 
 def as_csv(path: Path) -> Path:
-    """The same table as CSV, beside it."""
+    """Writes the same table as CSV, next to the Parquet file."""
     import pyarrow.csv as pacsv
     import pyarrow.parquet as pq
 
@@ -72,16 +79,16 @@ def as_csv(path: Path) -> Path:
 
 
 def make_large(folder: Path, rows: int) -> None:
-    """a-shuffled.parquet and b-shuffled.parquet of any size in little memory: every value is worked out from its id."""
+    """Writes a-shuffled.parquet and b-shuffled.parquet of any size in little memory: ids determine the values."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names, segments = pa.array(["approve", "review", "decline"]), pa.array([f"s{n}" for n in range(50)])
-    multiplier = 2_654_435_761  # odd and prime, and so in step with no number of rows below it
+    multiplier = 2_654_435_761  # a prime: ids times it, modulo a smaller number of rows, are a permutation
 
     def mixed(ids: Any, salt: int) -> Any:
-        """Random-looking fractions in [0, 1) of ids (splitmix64)."""
+        """Pseudo-random fractions in [0, 1), computed from ids (splitmix64)."""
         z = ids.astype(np.uint64) + np.uint64((salt * 0x9E3779B97F4A7C15) & (2**64 - 1))
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -115,7 +122,7 @@ def make_large(folder: Path, rows: int) -> None:
             writer.close()
 
 
-# -- the ways, each in a process of its own -----------------------------------------------------------------------
+# -- the methods, each in a process of its own --------------------------------------------------------------------
 
 
 def ours(a: Path, b: Path, keyed: bool, memory_limit: int = 2 << 30) -> Any:
@@ -143,37 +150,39 @@ def ours(a: Path, b: Path, keyed: bool, memory_limit: int = 2 << 30) -> Any:
     return [area.rows.matched, sum(column.different + column.within_tolerance for column in area.columns)]
 
 
-def _scanned(path: Path) -> str:
+def _scan(path: Path) -> str:
     return f"read_csv('{path}')" if path.suffix == ".csv" else f"read_parquet('{path}')"
 
 
 def duckdb_join(a: Path, b: Path, keyed: bool) -> Any:
-    """Counts the same things: matched, alone, twice, and the differing cells of each column."""
+    """Counts the same things: rows that are matched, on one side only and duplicated, and the differing cells."""
     import duckdb
 
-    one, other = (_scanned(path) for path in (a, b))
+    scans = [_scan(path) for path in (a, b)]
     with duckdb.connect() as connection:
         if not keyed:
             unequal = " + ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
-            query = f"SELECT count(*), {unequal} FROM {one} a POSITIONAL JOIN {other} b"
+            query = f"SELECT count(*), {unequal} FROM {scans[0]} a POSITIONAL JOIN {scans[1]} b"
             return list(connection.execute(query).fetchall()[0])
         both = "a.id IS NOT NULL AND b.id IS NOT NULL"
         unequal = " + ".join(f"count(*) FILTER ({both} AND a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
         alone = "count(*) FILTER (a.id IS NULL), count(*) FILTER (b.id IS NULL)"
-        query = f"SELECT count(*) FILTER ({both}), {unequal}, {alone} FROM {one} a FULL JOIN {other} b USING (id)"
-        found = list(connection.execute(query).fetchall()[0])
-        for table in (one, other):
-            twice = f"SELECT id FROM {table} GROUP BY id HAVING count(*) > 1"
+        query = (
+            f"SELECT count(*) FILTER ({both}), {unequal}, {alone} FROM {scans[0]} a FULL JOIN {scans[1]} b USING (id)"
+        )
+        counts = list(connection.execute(query).fetchall()[0])
+        for scan in scans:
+            twice = f"SELECT id FROM {scan} GROUP BY id HAVING count(*) > 1"
             connection.execute(f"SELECT count(*) FROM ({twice})").fetchall()
-        return found
+        return counts
 
 
 def duckdb_join_alone(a: Path, b: Path, keyed: bool) -> Any:
-    """Without looking for keys that stand twice."""
+    """The same without looking for duplicate keys."""
     import duckdb
 
     unequal = ", ".join(f"count(*) FILTER (a.{c} IS DISTINCT FROM b.{c})" for c in COLUMNS)
-    query = f"SELECT count(*), {unequal} FROM {_scanned(a)} a FULL JOIN {_scanned(b)} b ON a.id = b.id"
+    query = f"SELECT count(*), {unequal} FROM {_scan(a)} a FULL JOIN {_scan(b)} b ON a.id = b.id"
     with duckdb.connect() as connection:
         return list(connection.execute(query).fetchall()[0])
 
@@ -189,7 +198,7 @@ def reading(a: Path, b: Path, keyed: bool) -> Any:
 
 
 def duckdb_typed_read(a: Path, b: Path, keyed: bool) -> Any:
-    """Both CSV files, with the types that DuckDB finds, as tables in memory."""
+    """Reads both CSV files, with the types that DuckDB detects, into tables in memory."""
     import duckdb
 
     with duckdb.connect() as connection:
@@ -201,7 +210,7 @@ def duckdb_typed_read(a: Path, b: Path, keyed: bool) -> Any:
 
 
 def our_read(a: Path, b: Path, keyed: bool) -> Any:
-    """Both files as an audit reads them: strictly, each in a process of its own, to Parquet."""
+    """Converts both files to Parquet as an audit does: strictly, each in a process of its own."""
     from concurrent.futures import ThreadPoolExecutor
 
     from repro_tui.formats.normalise import normalise_file
@@ -238,8 +247,8 @@ def datacompy_pandas(a: Path, b: Path, keyed: bool) -> Any:
 
     kind = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
     read = pd.read_csv if a.suffix == ".csv" else pd.read_parquet
-    found = kind(read(a), read(b), join_columns="id")
-    return [len(found.intersect_rows)]
+    comparison = kind(read(a), read(b), join_columns="id")
+    return [len(comparison.intersect_rows)]
 
 
 def datacompy_polars(a: Path, b: Path, keyed: bool) -> Any:
@@ -247,16 +256,17 @@ def datacompy_polars(a: Path, b: Path, keyed: bool) -> Any:
     import polars as pl
 
     read = pl.read_csv if a.suffix == ".csv" else pl.read_parquet
-    found = datacompy.PolarsCompare(read(a), read(b), join_columns="id")
-    return [len(found.intersect_rows)]
+    comparison = datacompy.PolarsCompare(read(a), read(b), join_columns="id")
+    return [len(comparison.intersect_rows)]
 
 
 def ours_1gib(a: Path, b: Path, keyed: bool) -> Any:
-    """Under --memory-limit 1GiB, which holds for the whole process."""
+    """Compares under --memory-limit 1GiB, which applies to the whole process."""
     return ours(a, b, keyed, 1 << 30)
 
 
-KEYED: list[Callable[..., Any]] = [
+Method = Callable[..., Any]
+KEYED: list[Method] = [
     duckdb_join,
     ours,
     duckdb_join_alone,
@@ -266,64 +276,66 @@ KEYED: list[Callable[..., Any]] = [
     datacompy_polars,
     datacompy_pandas,
 ]
-IN_ORDER: list[Callable[..., Any]] = [reading, ours, duckdb_join]
-READ: list[Callable[..., Any]] = [duckdb_typed_read, our_read]
-WAYS = {way.__name__: way for way in [*KEYED, *READ, ours_1gib]}
+IN_ORDER: list[Method] = [reading, ours, duckdb_join]
+READ: list[Method] = [duckdb_typed_read, our_read]
+METHODS = {method.__name__: method for method in [*KEYED, *READ, ours_1gib]}
 
 
-def one(name: str, a: Path, b: Path, keyed: bool) -> None:
-    """Runs one way and prints its seconds, CPU seconds and peak MiB, with those of its children."""
+def run_here(name: str, a: Path, b: Path, keyed: bool) -> None:
+    """Runs one method in this process; prints seconds, CPU seconds and peak MiB, including those of its children."""
     began = time.perf_counter()
-    answer = WAYS[name](a, b, keyed)
+    answer = METHODS[name](a, b, keyed)
     seconds = time.perf_counter() - began
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(one.ru_utime + one.ru_stime for one in used)
-    peak = max(one.ru_maxrss for one in used) / 1024
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    peak = max(usage.ru_maxrss for usage in usages) / 1024
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, "answer": answer}, default=str))
 
 
-def run(way: str, a: Path, b: Path, keyed: bool) -> dict[str, Any]:
-    """One way in a process of its own, with its modules compiled, as anybody's are after the first time."""
-    words = [sys.executable, __file__, "--one", way, str(a), str(b), "keyed" if keyed else "order"]
+def run(method: str, a: Path, b: Path, keyed: bool) -> dict[str, Any]:
+    """Runs one method in a process of its own, with its modules compiled, as they are after the first run."""
+    command = [sys.executable, __file__, "--one", method, str(a), str(b), "keyed" if keyed else "order"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:100])
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:100])
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
 
 
-def measure(ways: list[Callable[..., Any]], a: Path, b: Path, keyed: bool, given: argparse.Namespace) -> None:
-    """Each way in turn, `--times` times, so that what slows the machine for a while slows all of them."""
-    found: dict[str, list[dict[str, Any]]] = {way.__name__: [] for way in ways if way.__name__ not in given.skip}
+def measure(methods: list[Method], a: Path, b: Path, keyed: bool, options: argparse.Namespace) -> None:
+    """Runs each method in turn, `--times` times, so that a slow phase of the machine affects all of them."""
+    results: dict[str, list[dict[str, Any]]] = {
+        method.__name__: [] for method in methods if method.__name__ not in options.skip
+    }
     failed: dict[str, str] = {}
-    for _ in range(given.times):
-        for name in found:
+    for _ in range(options.times):
+        for name in results:
             if name not in failed:
                 try:
-                    found[name].append(run(name, a, b, keyed))
+                    results[name].append(run(name, a, b, keyed))
                 except RuntimeError as error:
                     failed[name] = str(error)
     base: dict[str, float] = {}
-    for name, runs in found.items():
+    for name, runs in results.items():
         if name in failed:
             print(f"  {name:<20} failed: {failed[name]}")
             continue
-        median = {what: statistics.median(run[what] for run in runs) for what in ("seconds", "cpu", "peak")}
-        base = base or median
-        times = {what: median[what] / base[what] for what in median}
-        took = f"{median['seconds']:7.2f} s  cpu {median['cpu']:7.2f} s  {median['peak']:7.0f} MiB"
+        medians = {unit: statistics.median(run[unit] for run in runs) for unit in ("seconds", "cpu", "peak")}
+        base = base or medians
+        times = {unit: medians[unit] / base[unit] for unit in medians}
+        used = f"{medians['seconds']:7.2f} s  cpu {medians['cpu']:7.2f} s  {medians['peak']:7.0f} MiB"
         ratios = f"{times['seconds']:6.2f} × time {times['cpu']:6.2f} × cpu {times['peak']:6.2f} × memory"
-        print(f"  {name:<20} {took}  {ratios}", flush=True)
+        print(f"  {name:<20} {used}  {ratios}", flush=True)
 
 
-def limited(given: argparse.Namespace) -> None:
-    """Peak memory of the whole process under --memory-limit 1GiB: the goal is that it holds at 50 million rows."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        make_large(folder, given.limited)
-        print(f"{given.limited:,} rows, integer key, shuffled, under --memory-limit 1GiB (1,024 MiB)", flush=True)
-        measure([ours_1gib], folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, given)
+def limited(options: argparse.Namespace) -> None:
+    """Peak memory of the whole process under --memory-limit 1GiB; the goal is to stay below it at 50 million rows."""
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        make_large(folder, options.limited)
+        print(f"{options.limited:,} rows, integer key, shuffled, under --memory-limit 1GiB (1,024 MiB)", flush=True)
+        measure([ours_1gib], folder / "a-shuffled.parquet", folder / "b-shuffled.parquet", True, options)
 
 
 def main() -> None:
@@ -333,42 +345,41 @@ def main() -> None:
     parser.add_argument("--formats", nargs="*", default=["parquet", "csv"])
     parser.add_argument("--skip", nargs="*", default=[])
     parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--limited", type=int, help="rows to compare under --memory-limit 1GiB, and nothing else")
+    parser.add_argument("--limited", type=int, help="only compare so many rows under --memory-limit 1GiB")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.make:  # in a process of its own: a child's peak memory begins with its parent's
-        make(Path(given.make[0]), int(given.make[1]), given.make[2] == "text")
+    options = parser.parse_args()
+    if options.make:  # in a process of its own: a child's peak memory begins with its parent's
+        make_tables(Path(options.make[0]), int(options.make[1]), options.make[2] == "text")
         return
-    if given.one:
-        name, a, b, how = given.one
-        one(name, Path(a), Path(b), how == "keyed")
+    if options.one:
+        name, a, b, matching = options.one
+        run_here(name, Path(a), Path(b), matching == "keyed")
         return
-    if given.limited:
-        limited(given)
+    if options.limited:
+        limited(options)
         return
-    for rows in given.rows:
-        for key in given.keys:
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                subprocess.run([sys.executable, __file__, "--make", place, str(rows), key], check=True)
-                for form in given.formats:
-                    tables(folder, form, f"{rows:,} rows, {key} key, {form}", given)
+    for rows in options.rows:
+        for key in options.keys:
+            with tempfile.TemporaryDirectory() as root:
+                folder = Path(root)
+                subprocess.run([sys.executable, __file__, "--make", root, str(rows), key], check=True)
+                for form in options.formats:
+                    tables(folder, form, f"{rows:,} rows, {key} key, {form}", options)
 
 
-def tables(folder: Path, form: str, what: str, given: argparse.Namespace) -> None:
-    """All ways on the tables of one folder in one format."""
+def tables(folder: Path, form: str, title: str, options: argparse.Namespace) -> None:
+    """Runs all methods on the tables of one folder in one format."""
     names = ["a-shuffled", "b-shuffled", "a-same", "b-same"]
     paths = [folder / f"{name}.parquet" for name in names]
     if form == "csv":
         paths = [as_csv(path) for path in paths]
-    if form == "csv":
-        print(f"{what}, reading both files (base: DuckDB's typed read)", flush=True)
-        measure(READ, paths[2], paths[3], False, given)
-    print(f"{what}, shuffled (base: DuckDB's join that counts the same things)", flush=True)
-    measure(KEYED, paths[0], paths[1], True, given)
-    print(f"{what}, in one order (base: reading both files)", flush=True)
-    measure(IN_ORDER, paths[2], paths[3], False, given)
+        print(f"{title}, reading both files (base: DuckDB's typed read)", flush=True)
+        measure(READ, paths[2], paths[3], False, options)
+    print(f"{title}, shuffled (base: DuckDB's join that counts the same things)", flush=True)
+    measure(KEYED, paths[0], paths[1], True, options)
+    print(f"{title}, in the same order (base: reading both files)", flush=True)
+    measure(IN_ORDER, paths[2], paths[3], False, options)
 
 
 if __name__ == "__main__":

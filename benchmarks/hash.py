@@ -1,9 +1,11 @@
-"""Hashing data: ours beside hashlib, sha256sum, BLAKE3 and DVC, on one large file and on many small ones.
+"""Hashing data: this package against hashlib, sha256sum, BLAKE3 and DVC, on one large file and on many small ones.
 
-`python benchmarks/hash.py` makes a file of 4 GB and 50,000 small ones (`--gib 0.25 --files 5000` tries it quickly) and
-runs each way in a process of its own, on what is in the page cache, the median of `--times`. Read the ratios. Needs the
-group `bench`. Goals: 4 GB at most 1.1 times hashlib of the same algorithm; small files at least 2 times faster than
-dvc-data; a second audit of unchanged data at most 1.3 times the stat pass.
+`python benchmarks/hash.py` makes a file of 4 GiB and 50,000 small ones (`--gib 0.25 --files 5000` for a quick try),
+runs each method in a process of its own on files in the page cache, and prints the median of `--times` runs. Read the
+ratios. Needs the dependency group `bench`.
+
+Goals: for 4 GiB at most 1.1 times hashlib with the same algorithm; small files at least 2 times faster than dvc-data; a
+second audit of unchanged data at most 1.3 times the stat pass.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from pathlib import Path
 CHUNK = 1 << 20
 
 
-def make(folder: Path, gib: float, files: int) -> None:
-    """`large/file` of random bytes, and `small/` with 100 files of 2 to 6 KiB in each of its folders."""
+def make_files(folder: Path, gib: float, files: int) -> None:
+    """Writes `large/file` of random bytes, and folders below `small/` with 100 files of 2 to 6 KiB each."""
     block = os.urandom(64 << 20)
     (folder / "large").mkdir()
     left = int(gib * (1 << 30))
@@ -32,17 +34,17 @@ def make(folder: Path, gib: float, files: int) -> None:
             target.write(block[: min(left, len(block))])
             left -= len(block)
     for number in range(files):
-        place = folder / f"small/{number // 100:04}"
-        place.mkdir(parents=True, exist_ok=True)
+        subfolder = folder / f"small/{number // 100:04}"
+        subfolder.mkdir(parents=True, exist_ok=True)
         start = number * 997 % (len(block) - 8192)
-        (place / f"{number:06}").write_bytes(block[start : start + 2048 + number % 4096])
+        (subfolder / f"{number:06}").write_bytes(block[start : start + 2048 + number % 4096])
 
 
 def files_of(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-# -- the ways -----------------------------------------------------------------------------------------------------
+# -- the methods --------------------------------------------------------------------------------------------------
 
 
 def ours(folder: Path) -> None:
@@ -103,12 +105,12 @@ def dvc_data(folder: Path) -> None:
     from dvc_data.hashfile.db import HashFileDB
     from dvc_objects.fs.local import LocalFileSystem
 
-    place = folder.parent / "dvc"
-    shutil.rmtree(place, ignore_errors=True)
-    build(HashFileDB(LocalFileSystem(), str(place)), str(folder), LocalFileSystem(), "md5", dry_run=True)
+    database = folder.parent / "dvc"
+    shutil.rmtree(database, ignore_errors=True)
+    build(HashFileDB(LocalFileSystem(), str(database)), str(folder), LocalFileSystem(), "md5", dry_run=True)
 
 
-WAYS: list[Callable[[Path], None]] = [
+METHODS: list[Callable[[Path], None]] = [
     hashlib_sha256,
     ours,
     hashlib_md5,
@@ -120,39 +122,40 @@ WAYS: list[Callable[[Path], None]] = [
 ]
 
 
-def once(way: str, folder: Path) -> float:
-    words = [sys.executable, __file__, "--one", way, str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def run(method: str, folder: Path) -> float:
+    """The seconds of one method in a process of its own."""
+    command = [sys.executable, __file__, "--one", method, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().rpartition("\n")[2][:100])
     return float(done.stdout.strip().rpartition("\n")[2])
 
 
-def forget(folder: Path) -> None:
+def delete_index(folder: Path) -> None:
     for path in folder.glob("index.sqlite*"):
         path.unlink()
 
 
 def measure(folder: Path, times: int, dvc: bool) -> None:
     base = 0.0
-    for way in WAYS:
-        if way is dvc_data and not dvc:
+    for method in METHODS:
+        if method is dvc_data and not dvc:
             continue
-        found = []
+        runs = []
         try:
             for _ in range(times):
-                forget(folder.parent)
-                found.append(once(way.__name__, folder))
+                delete_index(folder.parent)
+                runs.append(run(method.__name__, folder))
         except RuntimeError as error:
-            print(f"  {way.__name__:<22} failed: {error}")
+            print(f"  {method.__name__:<22} failed: {error}")
             continue
-        seconds = statistics.median(found)
+        seconds = statistics.median(runs)
         base = base or seconds
-        print(f"  {way.__name__:<22} {seconds:8.3f} s {seconds / base:7.2f} x", flush=True)
-    forget(folder.parent)
-    once("ours", folder)
-    again = statistics.median(once("ours", folder) for _ in range(times))
-    print(f"  {'ours, unchanged':<22} {again:8.3f} s {again / base:7.2f} x")
+        print(f"  {method.__name__:<22} {seconds:8.3f} s {seconds / base:7.2f} x", flush=True)
+    delete_index(folder.parent)
+    run("ours", folder)
+    unchanged = statistics.median(run("ours", folder) for _ in range(times))
+    print(f"  {'ours, unchanged':<22} {unchanged:8.3f} s {unchanged / base:7.2f} x")
 
 
 def main() -> None:
@@ -162,20 +165,20 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--no-dvc", action="store_true")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        way = next(way for way in WAYS if way.__name__ == given.one[0])
+    options = parser.parse_args()
+    if options.one:
+        method = next(method for method in METHODS if method.__name__ == options.one[0])
         began = time.perf_counter()
-        way(Path(given.one[1]))
+        method(Path(options.one[1]))
         print(time.perf_counter() - began)
         return
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        make(folder, given.gib, given.files)
-        print(f"one file of {given.gib:g} GiB (base: hashlib's sha256)", flush=True)
-        measure(folder / "large", given.times, not given.no_dvc)
-        print(f"{given.files:,} small files (base: hashlib's sha256)", flush=True)
-        measure(folder / "small", given.times, not given.no_dvc)
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        make_files(folder, options.gib, options.files)
+        print(f"one file of {options.gib:g} GiB (base: hashlib's sha256)", flush=True)
+        measure(folder / "large", options.times, not options.no_dvc)
+        print(f"{options.files:,} small files (base: hashlib's sha256)", flush=True)
+        measure(folder / "small", options.times, not options.no_dvc)
 
 
 if __name__ == "__main__":

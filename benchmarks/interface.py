@@ -1,7 +1,7 @@
 """How fast the interface is: its first screen, tables of many rows against Textual's DataTable, and bytes per key.
 
-Goals: the first screen in 1.5 times `python -c "import textual.app"` plus 150 ms; a million rows open in half a second
-and scroll at 30 frames a second; at most 1 kB is written per key press at 80x24.
+Goals: the first screen within 1.5 times `python -c "import textual.app"` plus 150 ms; a million rows open in half a
+second and scroll at 30 frames a second; at most 1 kB is written per key press at 80x24.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEYS = {
 
 
 def audit(folder: Path, rows: int) -> Path:
-    """An audit's folder with this many differing cells."""
+    """Writes the folder of an audit with this many differing cells."""
     from tests.tui.folders import finished
 
     finished(folder, rows=rows)
@@ -52,29 +52,29 @@ class Screen:
             os.execv(sys.executable, [sys.executable, "-m", "repro_tui", "show", str(folder)])
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
-    def until(self, word: bytes) -> float:
-        """Seconds from the start until this word is on the screen."""
+    def seconds_until(self, text: bytes) -> float:
+        """The seconds from the start until this text is on the screen."""
         seen = b""
-        while word not in seen:
+        while text not in seen:
             seen += os.read(self.terminal, 65536)
         return time.monotonic() - self.began
 
-    def quiet(self, seconds: float = 0.3) -> int:
-        """Reads until nothing has come for a while; returns how many bytes came."""
+    def drain(self, seconds: float = 0.3) -> int:
+        """Reads until nothing has been written for so many seconds; returns how many bytes were."""
         count = 0
         while select.select([self.terminal], [], [], seconds)[0]:
             count += len(os.read(self.terminal, 65536))
         return count
 
     def press(self, key: bytes) -> int:
-        """Bytes written for one key."""
+        """The number of bytes that are written for one key."""
         os.write(self.terminal, key)
-        return self.quiet(0.12)
+        return self.drain(0.12)
 
     def close(self) -> None:
         os.write(self.terminal, b"q")
-        with contextlib.suppress(OSError):  # the other end is closed when it has gone
-            self.quiet()
+        with contextlib.suppress(OSError):  # the other end is closed when the program has ended
+            self.drain()
         os.close(self.terminal)
         os.waitpid(self.pid, 0)
 
@@ -83,38 +83,40 @@ def first_screen(folder: Path) -> None:
     ours, peer = [], []
     for _ in range(RUNS):
         screen = Screen(folder)
-        ours.append(screen.until(b"decision values flip"))
+        ours.append(screen.seconds_until(b"decision values flip"))
         screen.close()
         began = time.monotonic()
         subprocess.run([sys.executable, "-c", "import textual.app"], check=True)
         peer.append(time.monotonic() - began)
-    one, other = statistics.median(ours), statistics.median(peer)
-    goal = 1.5 * other + 0.15
-    print(f"first screen   {one:.2f} s; import textual.app {other:.2f} s; goal {goal:.2f} s; {one / other:.2f} times")
+    median, base = statistics.median(ours), statistics.median(peer)
+    goal = 1.5 * base + 0.15
+    print(
+        f"first screen   {median:.2f} s; import textual.app {base:.2f} s; goal {goal:.2f} s; {median / base:.2f} times"
+    )
 
 
 def bytes_per_key(folder: Path) -> None:
     screen = Screen(folder)
-    screen.until(b"decision values flip")
-    screen.quiet()
+    screen.seconds_until(b"decision values flip")
+    screen.drain()
     screen.press(b"5")
-    screen.quiet(0.5)
+    screen.drain(0.5)
     screen.press(b"\t")
     for name, (key, times) in KEYS.items():
         written = [screen.press(key) for _ in range(times)]
-        middle, mean = statistics.median(written), statistics.mean(written)
-        print(f"bytes per key  {name:<12} median {middle:,.0f}, mean {mean:,.0f}, largest {max(written):,}")
+        median, mean = statistics.median(written), statistics.mean(written)
+        print(f"bytes per key  {name:<12} median {median:,.0f}, mean {mean:,.0f}, largest {max(written):,}")
     screen.close()
 
 
 def peak() -> float:
-    """The most memory that this process has had, in MiB."""
+    """The peak memory of this process in MiB."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 async def ours(folder: Path) -> dict[str, float]:
-    """Opens the differing cells, and scrolls a hundred pages through them."""
+    """Opens the differing cells and scrolls through a hundred pages of them."""
     from repro_tui.audit.folder import open_folder
     from repro_tui.tui.app import Auditor
     from repro_tui.tui.screens.predictions import PredictionsScreen
@@ -184,32 +186,33 @@ def tables(root: Path) -> None:
     print("rows          ours: open  frame  MiB      DataTable: open  frame  MiB")
     for rows in (10_000, 100_000, 1_000_000):
         folder = audit(root / f"table-{rows}", rows)
-        found = [_apart(kind, folder) for kind in ("ours", "datatable") if kind == "ours" or rows <= DATATABLE_MOST]
-        told = [f"{f['open']:9.2f} s {f['frame'] * 1000:5.1f} ms {f['MiB']:5.0f}" for f in found]
-        print(f"{rows:>9,}  {'   '.join(told)}{'' if len(found) > 1 else '   (not tried: it would take minutes)'}")
+        widgets = ("ours", "datatable") if rows <= DATATABLE_MOST else ("ours",)
+        results = [_in_own_process(widget, folder) for widget in widgets]
+        cells = [f"{r['open']:9.2f} s {r['frame'] * 1000:5.1f} ms {r['MiB']:5.0f}" for r in results]
+        print(f"{rows:>9,}  {'   '.join(cells)}{'' if len(results) > 1 else '   (not tried: it would take minutes)'}")
 
 
-def _apart(kind: str, folder: Path) -> dict[str, float]:
-    """In a process of its own, so that memory counts."""
-    command = [sys.executable, __file__, "--one", kind, str(folder)]
+def _in_own_process(widget: str, folder: Path) -> dict[str, float]:
+    """Measures a widget in a process of its own, so that its memory counts alone."""
+    command = [sys.executable, __file__, "--one", widget, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--one", nargs=2)
-    chosen = parser.parse_args().one
-    if chosen:
-        kind, folder = chosen
-        print(json.dumps(asyncio.run((ours if kind == "ours" else datatable)(Path(folder)))))
+    arguments = parser.parse_args().one
+    if arguments:
+        widget, folder = arguments
+        print(json.dumps(asyncio.run((ours if widget == "ours" else datatable)(Path(folder)))))
         return
-    with tempfile.TemporaryDirectory() as place:
-        folder = audit(Path(place, "audit"), 10_000)
+    with tempfile.TemporaryDirectory() as root:
+        folder = audit(Path(root, "audit"), 10_000)
         first_screen(folder)
         bytes_per_key(folder)
-        tables(Path(place))
+        tables(Path(root))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many small slips in the heart of the comparison and of the search for the cause some test would notice.
+"""Mutation testing: how many small mistakes in the core of the comparison and of the search for the cause tests detect.
 
     python benchmarks/mutants.py [--each 40] [--seed 1] [FILE …]
 
-Each mutant is the package with one operator, constant or condition of one file changed; the tests that fit that file
-are run on it in a copy of the project, and it is killed where one of them fails. Prints every survivor, with its line
+Each mutant is the package with one operator, constant or condition of one file changed. The tests of that file (TESTS)
+are run on it in a copy of the project; the mutant is killed if one of them fails. Prints every survivor, with its line
 before and after, and the score of each file with its 95 % interval (Wilson). Mutants are drawn with a fixed seed.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import itertools
 import os
 import queue
 import random
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,39 +29,48 @@ from repro_tui.compare.columns.statistics import interval
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 400
+Change = Callable[[Any], None]  # mutates a node in place
 COMPARE, EXPLAIN = "repro_tui/compare", "repro_tui/explain"
-NOISE = [f"noise/test_{name}" for name in ("noise_columns", "exchange", "noise", "all_runs", "truth_table")]
+COLUMNS, ROWS, NOISE = (f"{COMPARE}/{room}" for room in ("columns", "rows", "noise"))
+PREDICTIONS = "compare/test_predictions.py"
+TRAPS, SCALE, KINDS = (f"compare/columns/test_{name}.py" for name in ("traps", "scale", "kinds"))
+ALL_RUNS = "compare/noise/test_all_runs.py"
+OF_NOISE = [
+    *(f"compare/noise/test_{name}.py" for name in ("noise_columns", "exchange", "noise", "truth_table")),
+    ALL_RUNS,
+]
+# Each mutated file, and the tests (below tests/) that are run on its mutants.
 TESTS = {
-    f"{COMPARE}/columns/tolerance.py": [
-        *(
-            "columns/test_tolerance",
-            "columns/test_scale",
-            "columns/test_traps",
-            "columns/test_kinds",
-            "test_predictions",
-        )
+    f"{COLUMNS}/tolerance.py": ["compare/columns/test_tolerance.py", SCALE, TRAPS, PREDICTIONS, KINDS],
+    f"{COLUMNS}/cells.py": [PREDICTIONS, TRAPS, SCALE, KINDS, "compare/columns/test_measures.py"],
+    f"{COLUMNS}/number_pairs.py": [
+        "compare/columns/test_numbers.py",
+        TRAPS,
+        SCALE,
+        "compare/columns/test_types.py",
+        PREDICTIONS,
     ],
-    f"{COMPARE}/noise/exchange.py": NOISE,
-    f"{COMPARE}/noise/verdict.py": NOISE,
-    f"{COMPARE}/noise/columns.py": [*NOISE, "columns/test_types"],
-    f"{COMPARE}/noise/chosen_rows.py": NOISE,
-    f"{COMPARE}/rows/alignment.py": [
-        *("rows/test_alignment", "noise/test_all_runs", "test_predictions", "rows/test_database", "test_properties")
+    f"{ROWS}/alignment.py": [
+        "compare/rows/test_pairing.py",
+        ALL_RUNS,
+        PREDICTIONS,
+        "compare/rows/test_database.py",
+        "compare/test_properties.py",
     ],
-    f"{COMPARE}/rows/answered.py": ["rows/test_answered", "noise/test_all_runs", "test_predictions"],
-    f"{COMPARE}/truth/outcomes.py": [
-        *("test_predictions", "columns/test_traps", "columns/test_scale", "columns/test_kinds", "columns/test_measures")
-    ],
-    f"{COMPARE}/columns/number_pairs.py": [
-        *("columns/test_numbers", "columns/test_traps", "columns/test_scale", "columns/test_types", "test_predictions")
-    ],
-    f"{EXPLAIN}/game.py": ["test_game", "test_function", "test_budget"],
-    f"{EXPLAIN}/lattice.py": ["test_lattice", "test_function"],
-    f"{EXPLAIN}/window.py": ["test_lattice"],
-    f"{EXPLAIN}/search.py": ["test_search", "test_noise"],
-    f"{EXPLAIN}/trials.py": ["test_search", "test_noise"],
-    f"{EXPLAIN}/measure.py": ["test_search", "test_noise"],
-    f"{EXPLAIN}/answer.py": ["test_answer"],
+    f"{ROWS}/answered.py": ["compare/rows/test_answered.py", ALL_RUNS, PREDICTIONS],
+    f"{NOISE}/exchange.py": OF_NOISE,
+    f"{NOISE}/verdict.py": OF_NOISE,
+    f"{NOISE}/columns.py": OF_NOISE,
+    f"{NOISE}/numbers.py": [*OF_NOISE, "compare/columns/test_types.py"],
+    f"{NOISE}/row_selection.py": OF_NOISE,
+    f"{COMPARE}/truth/outcomes.py": ["compare/truth/test_truth.py", "compare/truth/test_metrics.py"],
+    f"{EXPLAIN}/game.py": [f"explain/test_{name}.py" for name in ("game", "function", "budget")],
+    f"{EXPLAIN}/lattice.py": ["explain/test_lattice.py", "explain/test_function.py"],
+    f"{EXPLAIN}/window.py": ["explain/test_lattice.py"],
+    f"{EXPLAIN}/search.py": ["explain/test_search.py", "explain/test_noise.py"],
+    f"{EXPLAIN}/trials.py": ["explain/test_search.py", "explain/test_noise.py"],
+    f"{EXPLAIN}/measure.py": ["explain/test_search.py", "explain/test_noise.py"],
+    f"{EXPLAIN}/answer.py": ["explain/test_answer.py"],
 }
 SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Lt: [ast.LtE, ast.Gt],
@@ -87,52 +97,54 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "max
 
 
 def mutants(source: str) -> list[str]:
-    """Every mutant of a file, as its text."""
+    """The source text of every mutant of a file."""
     tree = ast.parse(source)
-    found = []
+    texts = []
     decorators = {
-        id(part) for node in ast.walk(tree) for one in getattr(node, "decorator_list", ()) for part in ast.walk(one)
+        id(part)
+        for node in ast.walk(tree)
+        for decorator in getattr(node, "decorator_list", ())
+        for part in ast.walk(decorator)
     }
     for number, node in enumerate(ast.walk(tree)):
         for change in _changes(node) if id(node) not in decorators else ():
             mutant = copy.deepcopy(tree)
-            place = next(other for at, other in enumerate(ast.walk(mutant)) if at == number)
-            change(place)
+            change(next(itertools.islice(ast.walk(mutant), number, None)))
             text = ast.unparse(mutant)
             if text != ast.unparse(tree):
-                found.append(text)
-    return found
+                texts.append(text)
+    return texts
 
 
-def _changes(node: ast.AST) -> Iterator[Any]:
-    """What one place of the code can become."""
+def _changes(node: ast.AST) -> Iterator[Change]:
+    """What one node of the code can become."""
     if isinstance(node, ast.Compare):
-        yield from (_first(kind) for kind in SWAPS.get(type(node.ops[0]), []))
+        yield from (_first_operator(kind) for kind in SWAPS.get(type(node.ops[0]), []))
     elif isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp) and not _is_annotation(node):
-        yield from (_put("op", kind()) for kind in SWAPS.get(type(node.op), []))
+        yield from (_set("op", kind()) for kind in SWAPS.get(type(node.op), []))
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert):
-        yield _put("op", ast.UAdd())
+        yield _set("op", ast.UAdd())
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield lambda place: setattr(place, "test", ast.UnaryOp(ast.Not(), place.test))
+        yield lambda mutated: setattr(mutated, "test", ast.UnaryOp(ast.Not(), mutated.test))
     else:
-        yield from _other_values(node)
+        yield from _changed_values(node)
 
 
-def _other_values(node: ast.AST) -> Iterator[Any]:
+def _changed_values(node: ast.AST) -> Iterator[Change]:
     if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
-        yield _put("value", not node.value if isinstance(node.value, bool) else node.value + 1)
+        yield _set("value", not node.value if isinstance(node.value, bool) else node.value + 1)
     elif isinstance(node, ast.Name) and node.id in NAMES:
-        yield _put("id", NAMES[node.id])
+        yield _set("id", NAMES[node.id])
     elif isinstance(node, ast.Attribute) and node.attr in NAMES:
-        yield _put("attr", NAMES[node.attr])
+        yield _set("attr", NAMES[node.attr])
 
 
-def _put(name: str, value: Any) -> Any:
-    return lambda place: setattr(place, name, value)
+def _set(field: str, value: object) -> Change:
+    return lambda node: setattr(node, field, value)
 
 
-def _first(kind: type[ast.AST]) -> Any:
-    return lambda place: place.ops.__setitem__(0, kind())
+def _first_operator(kind: type[ast.AST]) -> Change:
+    return lambda node: node.ops.__setitem__(0, kind())
 
 
 def _is_annotation(node: ast.AST) -> bool:
@@ -144,34 +156,26 @@ def _is_type(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in {"None", "str", "int", "float"})
 
 
-def told(before: str, after: str) -> str:
-    """The lines that differ."""
+def changed_lines(before: str, after: str) -> str:
+    """The first line that differs, before and after."""
     pairs = zip(ast.unparse(ast.parse(before)).splitlines(), after.splitlines(), strict=False)
-    one, other = next(pair for pair in pairs if pair[0] != pair[1])
-    return f"{one.strip()}\n        {other.strip()}"
+    old, new = next(pair for pair in pairs if pair[0] != pair[1])
+    return f"{old.strip()}\n        {new.strip()}"
 
 
 def survives(folder: Path, name: str, text: str) -> bool:
-    """Whether the tests that fit the file pass with it."""
+    """Whether the tests of a file pass with this text, in a copy of the project."""
     before = (folder / name).read_text()
-    tests = "tests/compare" if name.startswith(COMPARE) else "tests/explain"
-    files = [path for stem in TESTS[name] if (path := folder / tests / f"{stem}.py").is_file()]
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:randomly",
-        *map(str, files),
-    ]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in TESTS[name])]
+    environment = os.environ | {
+        "REPRO_TUI_FAST": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(folder),
+    }
     try:
         (folder / name).write_text(text)
-        environment = os.environ | {"REPRO_TUI_FAST": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False, timeout=TIMEOUT_S)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return False
     finally:
@@ -179,44 +183,50 @@ def survives(folder: Path, name: str, text: str) -> bool:
     return done.returncode == 0
 
 
+def absent_files() -> list[str]:
+    """The files of TESTS that do not exist."""
+    tests = {f"tests/{test}" for names in TESTS.values() for test in names}
+    return sorted(name for name in {*TESTS, *tests} if not (ROOT / name).is_file())
+
+
 def main() -> None:
     """Prints survivors and scores."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", default=list(TESTS))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", default=list(TESTS), help="files to mutate; default: all of TESTS")
     parser.add_argument("--each", type=int, default=40, help="mutants of each file")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
+    options = parser.parse_args()
+    if absent := absent_files():
+        sys.exit(f"not found: {', '.join(absent)}: correct TESTS in {__file__}")
+    with tempfile.TemporaryDirectory() as root:
         copies: queue.Queue[Path] = queue.Queue()
         for number in range(2):
-            folder = Path(place) / str(number)
-            kept = shutil.ignore_patterns("__pycache__")
-            for part in ("repro_tui", "tests"):
-                shutil.copytree(ROOT / part, folder / part, ignore=kept)
+            folder = Path(root) / str(number)
+            for part in ("repro_tui", "tests", "benchmarks"):
+                shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copy(ROOT / "pyproject.toml", folder)
             copies.put(folder)
 
-        def tried(name: str, text: str) -> bool:
+        def survives_in_a_copy(name: str, text: str) -> bool:
             folder = copies.get()
             try:
                 return survives(folder, name, text)
             finally:
                 copies.put(folder)
 
-        for name in given.files:
+        for name in options.files:
             source = (ROOT / name).read_text()
-            if not tried(name, source):
-                sys.exit(f"{name}: its tests fail as it is")
+            if not survives_in_a_copy(name, source):
+                sys.exit(f"{name}: its tests fail without any change")
             every = mutants(source)
-            chosen = random.Random(given.seed).sample(every, min(given.each, len(every)))
+            texts = random.Random(options.seed).sample(every, min(options.each, len(every)))
             with ThreadPoolExecutor(2) as pool:
-                alive = list(pool.map(lambda text, name=name: tried(name, text), chosen))
-            for text, survived in zip(chosen, alive, strict=True):
-                if survived:
-                    print(f"  {told(source, text)}", flush=True)
-            killed = len(chosen) - sum(alive)
-            low, high = interval(killed, len(chosen))
-            print(f"{name}: {killed} of {len(chosen)} killed, {low:.0%} to {high:.0%}", flush=True)
+                survived = list(pool.map(lambda text, name=name: survives_in_a_copy(name, text), texts))
+            for text in itertools.compress(texts, survived):
+                print(f"  {changed_lines(source, text)}", flush=True)
+            killed = len(texts) - sum(survived)
+            low, high = interval(killed, len(texts))
+            print(f"{name}: {killed} of {len(texts)} killed, {low:.0%} to {high:.0%}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the noise rule costs: ten runs a side of a million rows and five columns, beside the reading of the 20 files.
+"""What the noise rule costs: ten runs a side of a million rows and five columns, against reading the 20 files.
 
     python benchmarks/noise.py [ROWS]
 
-Each way runs in a process of its own, three times; prints medians of seconds, CPU seconds and peak MiB, and the ratio.
-Goals for the rule at a million rows: at most 8 times the reading, within 1 GiB.
+Each method runs in a process of its own, three times; prints the medians of seconds, CPU seconds and peak MiB, and the
+ratio. Goals for the rule at a million rows: at most 8 times the reading, within 1 GiB.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ RUNS, TIMES = 10, 3
 MEMORY = 1 << 30
 
 
-def make(folder: Path, rows: int) -> None:
-    """a-1.parquet to b-10.parquet: numbers, a probability, a label and whole numbers, with noise of their own."""
+def make_runs(folder: Path, rows: int) -> None:
+    """Writes a-1.parquet to b-10.parquet: numbers, a probability, a label and whole numbers, each with noise."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -51,7 +51,7 @@ def make(folder: Path, rows: int) -> None:
 
 
 def reading(folder: Path) -> str:
-    """All columns of all files, as a stream."""
+    """Reads all columns of all files, as a stream."""
     import pyarrow.parquet as pq
 
     return str(sum(b.num_rows for path in folder.glob("*.parquet") for b in pq.ParquetFile(path).iter_batches(131_072)))
@@ -68,70 +68,69 @@ def sides_in(folder: Path) -> list[list[Any]]:
 
 
 def rule(folder: Path) -> str:
-    """The noise rule: all runs measured, and judged."""
+    """Applies the noise rule: measures all runs, and judges them."""
     from repro_tui.compare.noise.verdict import RunColumn, judge, measure
     from repro_tui.compare.rows.database import Database
 
     kinds = {"score": "value", "score32": "value", "probability": "probability", "label": "label", "count": "value"}
     columns = [RunColumn(name, kind, 0.0 if kind == "label" else 1e-6) for name, kind in kinds.items()]
-    with tempfile.TemporaryDirectory() as place:
-        measured = measure(*sides_in(folder), ("id",), columns, Database(Path(place), MEMORY))
-        verdict, noise = judge(measured, (False, False), fixed=False)
-    return f"{verdict}, p = {noise.p}"
+    with tempfile.TemporaryDirectory() as root:
+        measured = measure(*sides_in(folder), ("id",), columns, Database(Path(root), MEMORY))
+        judgement = judge(measured, (False, False), fixed=False)
+    return f"{judgement.verdict}, p = {judgement.noise.p}"
 
 
 def comparison(folder: Path) -> str:
-    """What an audit does with 10 runs a side: cell by cell, every differing cell kept and marked, and the rule."""
+    """Does what an audit does with 10 runs a side: compares cells, keeps and marks those that differ, and judges."""
     from repro_tui.compare.predictions import compare_predictions
     from repro_tui.model.record import Validation
     from repro_tui.model.request import Settings
     from repro_tui.support.cache import Cache
     from repro_tui.support.context import Context
 
-    with tempfile.TemporaryDirectory() as place:
-        context = Context(cache=Cache(Path(place) / "cache"))
+    with tempfile.TemporaryDirectory() as root:
+        context = Context(cache=Cache(Path(root) / "cache"))
         settings = Settings(memory_limit=MEMORY)
-        area = compare_predictions(*sides_in(folder), Validation(key=("id",)), settings, Path(place), context)
+        area = compare_predictions(*sides_in(folder), Validation(key=("id",)), settings, Path(root), context)
     return f"{area.verdict}, p = {area.noise.p}"
 
 
-WAYS = {way.__name__: way for way in (reading, rule, comparison)}
+METHODS = {method.__name__: method for method in (reading, rule, comparison)}
 
 
 def main() -> None:
     """Prints the table."""
     if len(sys.argv) > 2:
         began = time.perf_counter()
-        told = WAYS[sys.argv[1]](Path(sys.argv[2]))
+        answer = METHODS[sys.argv[1]](Path(sys.argv[2]))
         seconds = time.perf_counter() - began
-        used = resource.getrusage(resource.RUSAGE_SELF)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
         with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123
             peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
-        print(json.dumps({"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "peak": peak, "told": told}))
+        print(json.dumps({"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak": peak, "answer": answer}))
         return
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory() as place:
-        make(Path(place), rows)
-        found = {name: [run(name, place) for _ in range(TIMES)] for name in WAYS}
+    with tempfile.TemporaryDirectory() as root:
+        make_runs(Path(root), rows)
+        results = {name: [run(name, root) for _ in range(TIMES)] for name in METHODS}
     print(f"{RUNS} runs a side of {rows:,} rows and 5 columns")
-    middle = {
-        name: {what: statistics.median(r[what] for r in of) for what in ("seconds", "cpu", "peak")}
-        for name, of in found.items()
+    medians = {
+        name: {unit: statistics.median(r[unit] for r in runs) for unit in ("seconds", "cpu", "peak")}
+        for name, runs in results.items()
     }
-    for name, told in middle.items():
-        ratio = told["seconds"] / middle["reading"]["seconds"]
-        used = f"{told['seconds']:6.2f} s  cpu {told['cpu']:6.2f} s  {told['peak']:6.0f} MiB"
-        print(f"  {name:<10} {used}  {ratio:5.2f} ×  {found[name][0]['told']}")
+    for name, median in medians.items():
+        ratio = median["seconds"] / medians["reading"]["seconds"]
+        used = f"{median['seconds']:6.2f} s  cpu {median['cpu']:6.2f} s  {median['peak']:6.0f} MiB"
+        print(f"  {name:<10} {used}  {ratio:5.2f} ×  {results[name][0]['answer']}")
 
 
 def run(name: str, folder: str) -> dict[str, Any]:
-    """One way in a process of its own."""
-    words = [sys.executable, __file__, name, folder]
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    """Runs one method in a process of its own."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, name, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/truth.py [REPETITIONS] [WORD …]
 
 Each audit draws the runs of both sides, as many as the rule asks for (2, 3, 5, 10 a side). For every kind of noise and
-every shift (in standard deviations) it prints how many of the audits said drift, within noise, undecided, with 95 %
-intervals (Wilson), and how many came to ten runs. With words, only kinds whose name has one of them.
+every shift (in standard deviations) it prints how many of the audits had the verdict drift, within noise or undecided,
+with 95 % intervals (Wilson), and how many went on to ten runs. With WORDs, only kinds whose name contains one of them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ import repro_tui
 from repro_tui.compare.columns.statistics import interval
 
 ROWS = 200
+VERDICTS = ("drift", "within-noise", "undecided")
 Columns = dict[str, Any]
 Draw = Callable[[np.random.Generator, float], Columns]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to be noisy: `draw` makes a run's columns, of B by the shift; `shifts` are those that are tried."""
+    """A kind of noise: `draw` draws the columns of a run, those of B with a shift; `shifts` are the shifts to try."""
 
     draw: Draw
     shifts: tuple[float, ...] = (0, 1, 2)
@@ -64,15 +65,15 @@ def modes(share: float, apart: float, noise: float) -> Draw:
 
 
 def scattered(g: np.random.Generator, times: float) -> Columns:
-    """Here the shift is how many times as far B's runs scatter: 1 is no difference."""
+    """The shift is how many times as far B's runs scatter: 1 is no difference."""
     return {"v": own(g) * times}
 
 
 def fifty(shared: bool) -> Draw:
     def draw(g: np.random.Generator, shift: float) -> Columns:
-        found = {f"v{n}": np.full(3, g.normal()) if shared else g.normal(size=40) for n in range(50)}
-        found["v7"] = found["v7"] + shift
-        return found
+        columns = {f"v{n}": np.full(3, g.normal()) if shared else g.normal(size=40) for n in range(50)}
+        columns["v7"] = columns["v7"] + shift
+        return columns
 
     return draw
 
@@ -83,7 +84,7 @@ def some_rows(share: float) -> Draw:
 
 
 def labels(flips: float) -> Draw:
-    """Here the shift is the share of the rows that are flipped for good."""
+    """The shift is the share of the rows that are flipped in every run of B."""
 
     def draw(g: np.random.Generator, shift: float) -> Columns:
         yes = g.random(1_000) < flips
@@ -94,19 +95,19 @@ def labels(flips: float) -> Draw:
 
 
 VOCABULARY = np.asarray([f"w{n}" for n in range(300)])
-OTHER = np.asarray([f"x{n}" for n in range(300)])
+OTHER_VOCABULARY = np.asarray([f"x{n}" for n in range(300)])
 BASE = np.random.default_rng(1).choice(VOCABULARY, (50, 20))
 
 
 def sampled_text(g: np.random.Generator, shift: float) -> Columns:
-    """Here the shift is the share of the words that are of another vocabulary."""
-    words = np.where(g.random(BASE.shape) < 0.3, g.choice(VOCABULARY, BASE.shape), BASE)
-    words = np.where(g.random(BASE.shape) < shift, g.choice(OTHER, BASE.shape), words)
-    return {"text": [" ".join(row) for row in words]}
+    """The shift is the share of the words that come from another vocabulary."""
+    tokens = np.where(g.random(BASE.shape) < 0.3, g.choice(VOCABULARY, BASE.shape), BASE)
+    tokens = np.where(g.random(BASE.shape) < shift, g.choice(OTHER_VOCABULARY, BASE.shape), tokens)
+    return {"text": [" ".join(row) for row in tokens]}
 
 
 def documents(g: np.random.Generator, shift: float) -> Columns:
-    """JSON with a latency that is new in every run, beside a score that moves."""
+    """JSON documents with a latency that is different in every run, and a score that shifts."""
     scores = own(g, 50) + shift
     return {"doc": [json.dumps({"latency": float(g.exponential()), "score": float(s)}) for s in scores]}
 
@@ -149,26 +150,22 @@ KINDS = {
 NONE = {"B scatters so many times as far": 1.0}  # the shift at which the sides are the same
 
 
-def main(repetitions: int, words: list[str]) -> None:
-    """Prints the table."""
-    chosen = [name for name in KINDS if not words or any(word in name for word in words)]
-    print("| kind | shift | drift | within noise | undecided | came to 10 runs |\n|---|---|---|---|---|---|")
+def main(repetitions: int, patterns: list[str]) -> None:
+    """Prints the table of the kinds whose name contains one of the patterns; without patterns, of all kinds."""
+    names = [name for name in KINDS if not patterns or any(pattern in name for pattern in patterns)]
+    print("| kind | shift | drift | within noise | undecided | went on to 10 runs |\n|---|---|---|---|---|---|")
     with ProcessPoolExecutor(2) as pool:
-        for name in chosen:
+        for name in names:
             for shift in KINDS[name].shifts:
                 seeds = range(repetitions)
-                found = list(pool.map(audited, [name] * repetitions, [shift] * repetitions, seeds, chunksize=4))
-                told = [
-                    share([verdict == word for verdict, _ in found]) for word in ("drift", "within-noise", "undecided")
-                ]
-                print(
-                    f"| {name} | {shift:g} | {' | '.join(told)} | {share([runs == 10 for _, runs in found])} |",
-                    flush=True,
-                )
+                audits = list(pool.map(audited, [name] * repetitions, [shift] * repetitions, seeds, chunksize=4))
+                shares = [share([verdict == column for verdict, _ in audits]) for column in VERDICTS]
+                shares.append(share([runs == 10 for _, runs in audits]))
+                print(f"| {name} | {shift:g} | {' | '.join(shares)} |", flush=True)
 
 
 def share(hits: list[bool]) -> str:
-    """A rate with its interval."""
+    """A rate with its 95 % interval."""
     low, high = interval(sum(hits), len(hits))
     return f"{sum(hits) / len(hits):.1%} ({low:.0%} to {high:.0%})"
 
@@ -176,16 +173,16 @@ def share(hits: list[bool]) -> str:
 def audited(name: str, shift: float, seed: int) -> tuple[str, int]:
     """One audit: its verdict, and how many runs a side it took."""
     g = np.random.default_rng([seed, sum(map(ord, name)), int(shift * 1_000)])
-    kind, none = KINDS[name], NONE.get(name, 0.0)
+    kind, shift_of_a = KINDS[name], NONE.get(name, 0.0)
     sides: tuple[list[pa.Table], list[pa.Table]] = ([], [])
-    wanted: int | None = 2
+    runs: int | None = 2
     with tempfile.TemporaryDirectory() as folder:
-        while wanted:
-            for side, by in zip(sides, (none, shift), strict=True):
-                side += [pa.table(kind.draw(g, by)) for _ in range(len(side), wanted)]
-            found = repro_tui.compare(*sides, folder=f"{folder}/{wanted}")
-            wanted = found.more
-    return found.verdict, len(sides[0])
+        while runs:
+            for side, side_shift in zip(sides, (shift_of_a, shift), strict=True):
+                side += [pa.table(kind.draw(g, side_shift)) for _ in range(len(side), runs)]
+            comparison = repro_tui.compare(*sides, folder=f"{folder}/{runs}")
+            runs = comparison.more
+    return comparison.verdict, len(sides[0])
 
 
 if __name__ == "__main__":

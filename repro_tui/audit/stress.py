@@ -89,7 +89,7 @@ class _Stressed:
         if self.variation.rows is not None and not keyed:
             run = _in_order(run, self.variation.rows, self.variation.seed)
         compare = partial(compare_predictions, validation=record.validation, settings=settings)
-        return compare([run], plain, folder=self.context.folder, context=self.context, recorded=True, still=1)
+        return compare([run], plain, folder=self.context.folder, context=self.context, recorded=True, runs_for_drift=1)
 
 
 def _in_order(run: Run, inputs: int, seed: int) -> Run:

@@ -1,10 +1,25 @@
-"""Cuts two nested values down to what differs: equal subtrees are skipped by content hash, lists are aligned first."""
+"""Cuts two nested values down to what differs: equal subtrees are skipped by content hash, lists are aligned first.
+
+The idea: two subtrees with the same content hash are equal, and need not be walked. Where hashes differ, tables are
+descended key by key. The elements of two lists are first aligned (difflib's SequenceMatcher over their hashes), so that
+an element inserted at the front is one added element, and not a change of every element.
+
+Invariants: what is cut away is equal on both sides, types included (1, 1.0 and true differ; NaN equals NaN, -0.0 equals
+0.0), and its leaves are returned, so that nothing is lost. Aligned lists become tables with `ListIndex` keys, the same
+on both sides for paired elements.
+
+Cost: a subtree is hashed once for each level of nesting above it. Lists of more than 2,000 elements in both sides
+together are aligned only by their common beginning and end, as the matcher takes quadratic time.
+
+Example: {"steps": ["scale", "fit"], "seed": 1} and {"steps": ["fit"], "seed": 1} are cut down to {"steps": {0 (A's):
+"scale"}} and {"steps": {}}; the leaves ("steps", 1) and ("seed",) are the same.
+"""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
@@ -13,8 +28,8 @@ MOST_TO_ALIGN = 2_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class At:
-    """A place in a list: paired elements share one, an element that only A or only B has is that side's alone."""
+class ListIndex:
+    """The index of a list's element: paired elements share one; an element of one side alone has one of that side."""
 
     index: int
     side: Literal["both", "a", "b"] = "both"
@@ -23,27 +38,29 @@ class At:
         return str(self.index)
 
 
-Leaf = tuple[tuple[Any, ...], Any]
+ParameterPath = tuple[object, ...]  # keys of tables, and a ListIndex for each list
+Leaf = tuple[ParameterPath, object]
+Nested = Mapping[Any, object]
 
 
-def differing(a: dict[Any, Any], b: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any], list[Leaf]]:
-    """Both values cut down to what differs (lists as tables by `At`), and the leaves that are the same."""
+def differing(a: Nested, b: Nested) -> tuple[dict[Any, object], dict[Any, object], list[Leaf]]:
+    """Both values cut down to what differs (lists as tables by `ListIndex`), and the leaves that are the same."""
     same: list[Leaf] = []
     cut_a, cut_b = _cut(a, b, (), same)
     return cut_a, cut_b, same
 
 
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[Leaf]:
-    """Every value below, with its path; an empty table or list is a leaf."""
+def leaves(value: object, path: ParameterPath = ()) -> list[Leaf]:
+    """Every value below `value`, with its path; an empty table or list is a leaf."""
     if isinstance(value, dict) and value:
         return [leaf for key, item in value.items() for leaf in leaves(item, (*path, key))]
     if isinstance(value, list | tuple) and value:
-        return [leaf for at, item in enumerate(value) for leaf in leaves(item, (*path, At(at)))]
+        return [leaf for index, item in enumerate(value) for leaf in leaves(item, (*path, ListIndex(index)))]
     return [(path, value)]
 
 
-def content_hash(value: Any) -> bytes:
-    """A hash that only values of one content and of the same types share; NaN is one value, and so is zero."""
+def content_hash(value: object) -> bytes:
+    """A hash that only values with the same content and types share; all NaN are one value, and so are both zeros."""
     if isinstance(value, dict):
         inner = sorted(content_hash(key) + content_hash(item) for key, item in value.items())
         return _hash(b"{", *inner)
@@ -65,10 +82,9 @@ def _hash(*parts: bytes) -> bytes:
     return state.digest()
 
 
-def _cut(
-    a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...], same: list[Leaf]
-) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    cut_a, cut_b = {}, {}
+def _cut(a: Nested, b: Nested, path: ParameterPath, same: list[Leaf]) -> tuple[dict[Any, object], dict[Any, object]]:
+    cut_a: dict[Any, object] = {}
+    cut_b: dict[Any, object] = {}
     for key in dict.fromkeys((*a, *b)):
         if key in a and key in b:
             here = (*path, key)
@@ -83,42 +99,44 @@ def _cut(
     return cut_a, cut_b
 
 
-def _cut_pair(a: Any, b: Any, path: tuple[Any, ...], same: list[Leaf]) -> tuple[Any, Any]:
+def _cut_pair(a: object, b: object, path: ParameterPath, same: list[Leaf]) -> tuple[object, object]:
     if isinstance(a, dict) and isinstance(b, dict):
         return _cut(a, b, path, same)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return _cut(*_align(list(a), list(b)), path, same)
+        return _cut(*_align(a, b), path, same)
     return a, b
 
 
-def _align(a: list[Any], b: list[Any]) -> tuple[dict[At, Any], dict[At, Any]]:
-    """Both lists as tables whose keys pair the elements that belong together: the place of A's, where both have it."""
-    table_a: dict[At, Any] = {}
-    table_b: dict[At, Any] = {}
+def _align(a: Sequence[object], b: Sequence[object]) -> tuple[dict[ListIndex, object], dict[ListIndex, object]]:
+    """Both lists as tables whose keys pair the elements that belong together, by A's index where both have one."""
+    table_a: dict[ListIndex, object] = {}
+    table_b: dict[ListIndex, object] = {}
     for from_a, to_a, from_b, to_b in _blocks(a, b):
         paired = min(to_a - from_a, to_b - from_b)
-        for step in range(paired):
-            at = At(from_a + step)
-            table_a[at], table_b[at] = a[from_a + step], b[from_b + step]
-        table_a.update({At(at, "a"): a[at] for at in range(from_a + paired, to_a)})
-        table_b.update({At(at, "b"): b[at] for at in range(from_b + paired, to_b)})
+        for offset in range(paired):
+            key = ListIndex(from_a + offset)
+            table_a[key], table_b[key] = a[from_a + offset], b[from_b + offset]
+        table_a.update({ListIndex(index, "a"): a[index] for index in range(from_a + paired, to_a)})
+        table_b.update({ListIndex(index, "b"): b[index] for index in range(from_b + paired, to_b)})
     return table_a, table_b
 
 
-def _blocks(a: list[Any], b: list[Any]) -> Iterator[tuple[int, int, int, int]]:
+def _blocks(a: Sequence[object], b: Sequence[object]) -> Iterator[tuple[int, int, int, int]]:
+    """Ranges of elements that correspond: from and to in A, from and to in B."""
+    hashes_a, hashes_b = [content_hash(item) for item in a], [content_hash(item) for item in b]
     if len(a) + len(b) > MOST_TO_ALIGN:
-        yield from _long_blocks([content_hash(item) for item in a], [content_hash(item) for item in b])
+        yield from _long_blocks(hashes_a, hashes_b)
         return
-    matcher = SequenceMatcher(None, [content_hash(item) for item in a], [content_hash(item) for item in b], False)
+    matcher = SequenceMatcher(None, hashes_a, hashes_b, False)
     yield from (block[1:] for block in matcher.get_opcodes())
 
 
 def _long_blocks(a: list[bytes], b: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
-    """A long list is aligned by its common beginning and end only: quick, and right for one edit."""
+    """The common beginning, the middle and the common end: quick for long lists, and right for a single edit."""
     shorter = min(len(a), len(b))
-    head = next((at for at in range(shorter) if a[at] != b[at]), shorter)
-    left = shorter - head
-    tail = next((at for at in range(left) if a[-1 - at] != b[-1 - at]), left)
+    head = next((index for index in range(shorter) if a[index] != b[index]), shorter)
+    rest = shorter - head
+    tail = next((index for index in range(rest) if a[-1 - index] != b[-1 - index]), rest)
     yield 0, head, 0, head
     yield head, len(a) - tail, head, len(b) - tail
     yield len(a) - tail, len(a), len(b) - tail, len(b)

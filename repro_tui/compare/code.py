@@ -1,15 +1,15 @@
-"""Compares two sides' code: the commits between them, and the files that changed with their line diffs."""
+"""Compares the code of two sides: the commits between them, and the changed files with their line diffs."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
 from repro_tui.clients.git import Commit, Repository
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.lines import hunks
 from repro_tui.compare.live import is_live
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.finding import Area, Finding, Severity, area_of
+from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
@@ -18,10 +18,14 @@ MOST_DIFFED = 500
 
 
 def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
-    """The code's area. Files that another area compares (parameters, data) are left to it, and that is said."""
+    """The code's area: a finding about the commits, and one for each file that differs.
+
+    Files that another area compares (parameters, data) are left to that area, and the finding about the commits names
+    them. A side without code makes the area unknown; uncommitted changes are an unknown finding.
+    """
     unknown = _unknown(a, b)
     if unknown or a is None or b is None or a.code is None or b.code is None:
-        return area_of(kept(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
     elsewhere = _elsewhere(a) | _elsewhere(b)
     files = _Files(a.code, b.code, elsewhere, context)
     changed = files.findings()
@@ -30,25 +34,25 @@ def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> 
         findings = (_commits(a.code, b.code, files, bool(changed), context), *findings)
     if context.settings.all_findings:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
-        return area_of(kept((*findings, *same), "code", context.settings.ignore), 0)
-    return area_of(kept(findings, "code", context.settings.ignore), len(files.same))
+        return area_of(without_ignored((*findings, *same), "code", context.settings.ignore), 0)
+    return area_of(without_ignored(findings, "code", context.settings.ignore), len(files.same))
 
 
 def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
-    found = []
+    findings = []
     for side, workspace in (("A", a), ("B", b)):
         if workspace is None:
-            found.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
+            findings.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
         elif workspace.code is None:
-            found.append(Finding((), "unknown", note=f"{side}: {_why_unknown(workspace)}"))
-    if found and a and b and a.code_commit and b.code_commit:
-        found.insert(0, _recorded_commits(a, b))
-    return tuple(found)
+            findings.append(Finding((), "unknown", note=f"{side}: {_why_unknown(workspace)}"))
+    if findings and a and b and a.code_commit and b.code_commit:
+        findings.insert(0, _recorded_commits(a, b))
+    return tuple(findings)
 
 
 def _dirty(a: Workspace, b: Workspace) -> tuple[Finding, ...]:
-    """Sides of which more ran than their commit: that more is not recorded, so it is never taken for the same."""
-    note = "the recorded tree had uncommitted changes, which are not in its commit"
+    """An unknown finding for each side that ran uncommitted changes: these were not recorded, so they may differ."""
+    note = "the recorded tree had uncommitted changes, which its commit does not contain"
     dirty = [side for side, workspace in (("A", a), ("B", b)) if workspace.code_dirty]
     return tuple(Finding(("uncommitted changes",), "unknown", note=f"{side}: {note}") for side in dirty)
 
@@ -59,13 +63,13 @@ def _why_unknown(workspace: Workspace) -> str:
     if workspace.code_unknown:
         return workspace.code_unknown
     inside = workspace.environment.kind in ("image", "sif")
-    return "the code is inside the image" if inside else "no commit that can be had was recorded"
+    return "the code is inside the image" if inside else "no commit that can be fetched was recorded"
 
 
 def _recorded_commits(a: Workspace, b: Workspace) -> Finding:
-    """What the records name, where the commits themselves cannot be had: told, and never taken for a comparison."""
-    word = "one commit" if a.code_commit == b.code_commit else "two commits"
-    note = f"the records name {word}: the files could not be compared"
+    """The commits that the records name, where the code of a side is not available: shown, but not compared."""
+    commits = "the same commit" if a.code_commit == b.code_commit else "two commits"
+    note = f"the records name {commits}, but the files could not be compared"
     return Finding(("commit",), "unknown", a.code_commit, b.code_commit, "notice", note)
 
 
@@ -73,22 +77,22 @@ def _elsewhere(workspace: Workspace) -> set[str]:
     """The files of the tree that are compared as parameters or data."""
     assert workspace.code is not None
     root = PurePosixPath(workspace.code.subdirectory)
-    found = {str(root / item.path / name) for item in workspace.data for name in item.files}
+    paths = {str(root / item.path / name) for item in workspace.data for name in item.files}
     file = Path(workspace.parameters.file)
     if workspace.parameters.overlay:
-        found.add(workspace.parameters.overlay)
+        paths.add(workspace.parameters.overlay)
     elif workspace.parameters.file and file.is_relative_to(workspace.code.folder):
-        found.add(str(file.relative_to(workspace.code.folder)))
-    return found
+        paths.add(str(file.relative_to(workspace.code.folder)))
+    return paths
 
 
 def _commits(a: CodeTree, b: CodeTree, files: _Files, differ: bool, context: Context) -> Finding:
-    """What lies between the two commits; `same` where no file of the code differs."""
+    """The commits between the two; `same` where no file of the code differs."""
     children, note = _log(a, b, context)
     if files.left_out:
         note += f"; compared in another area: {', '.join(show(name, 100) for name in sorted(files.left_out)[:10])}"
     if a.subdirectory != b.subdirectory:
-        note += f"; run in {show(a.subdirectory, 100)} and in {show(b.subdirectory, 100)}"
+        note += f"; A runs in {show(a.subdirectory, 100)}, B in {show(b.subdirectory, 100)}"
         differ = True
     if not differ:
         note += "; no file of the code differs"
@@ -109,11 +113,11 @@ def _log(a: CodeTree, b: CodeTree, context: Context) -> tuple[tuple[Finding, ...
 
 
 def _commit(commit: Commit, change: str) -> Finding:
-    told = f"{commit.date} {commit.author}: {commit.subject}"
+    summary = f"{commit.date} {commit.author}: {commit.subject}"
     path = ("commit", commit.id)
     if change == "added":
-        return Finding(path, "added", None, told, "info")
-    return Finding(path, "removed", told, None, "info")
+        return Finding(path, "added", None, summary, "info")
+    return Finding(path, "removed", summary, None, "info")
 
 
 class _Files:
@@ -127,55 +131,54 @@ class _Files:
         self.same = sorted({*a.files, *b.files} - differing)
 
     def findings(self) -> tuple[Finding, ...]:
-        """One finding a file; a file that moved is one, not two."""
-        moved = self._moved()
-        sources = set(moved.values())
-        found = []
+        """One finding for each file; a renamed file is one, not two."""
+        old_names = self._old_names()
+        renamed = set(old_names.values())
+        findings = []
         for number, name in enumerate(self.differing):
             self.context.cancel.check()
-            if name in moved:
-                found.append(_renamed(moved[name], name))
-            elif name not in sources:
-                found.append(self._file(name, diffed=number < MOST_DIFFED))
-        return tuple(found)
+            if name in old_names:
+                findings.append(_renamed(old_names[name], name))
+            elif name not in renamed:
+                findings.append(self._file(name, diffed=number < MOST_DIFFED))
+        return tuple(findings)
 
-    def _moved(self) -> dict[str, str]:
-        """New name to old name, by equal blob; an empty file is never taken for a moved one."""
-        gone = {
+    def _old_names(self) -> dict[str, str]:
+        """New name to old name of renamed files, by equal blob; an empty file never counts as renamed."""
+        removed = {
             file.blob: name
             for name in self.differing
             if (file := self.a.files.get(name)) and file.size and name not in self.b.files
         }
-        new = [name for name in self.differing if name not in self.a.files]
-        moved: dict[str, str] = {}
-        for name in new:
-            if source := gone.pop(self.b.files[name].blob, None):
-                moved[name] = source
-        return moved
+        old_names: dict[str, str] = {}
+        for name in self.differing:
+            if name not in self.a.files and (old := removed.pop(self.b.files[name].blob, None)):
+                old_names[name] = old
+        return old_names
 
     def _file(self, name: str, diffed: bool) -> Finding:
-        one, two = self.a.files.get(name), self.b.files.get(name)
+        a, b = self.a.files.get(name), self.b.files.get(name)
         path = (show(name, 300),)
-        if one is None or two is None:
-            change = "added" if one is None else "removed"
-            return Finding(path, "added" if one is None else "removed", _told(one), _told(two), _weight(name), change)
-        if one.blob == two.blob:
-            return Finding(path, "changed", one.mode, two.mode, "notice", "only the mode differs")
+        if a is None or b is None:
+            change: Change = "added" if a is None else "removed"
+            return Finding(path, change, _blob(a), _blob(b), _severity(name), change)
+        if a.blob == b.blob:
+            return Finding(path, "changed", a.mode, b.mode, "notice", "only the mode differs")
         note, children = hunks(path, Path(self.a.folder) / name, Path(self.b.folder) / name, diffed)
-        return Finding(path, "changed", _told(one), _told(two), _weight(name), note, children)
+        return Finding(path, "changed", _blob(a), _blob(b), _severity(name), note, children)
 
 
 def _equal(a: TreeFile | None, b: TreeFile | None) -> bool:
     return a is not None and b is not None and (a.mode, a.blob) == (b.mode, b.blob)
 
 
-def _renamed(source: str, name: str) -> Finding:
-    return Finding((show(name, 300),), "changed", show(source, 300), show(name, 300), "notice", "renamed, same content")
+def _renamed(old: str, new: str) -> Finding:
+    return Finding((show(new, 300),), "changed", show(old, 300), show(new, 300), "notice", "renamed, same content")
 
 
-def _told(file: TreeFile | None) -> str | None:
+def _blob(file: TreeFile | None) -> str | None:
     return f"blob {file.blob} ({file.size:,} bytes)" if file else None
 
 
-def _weight(name: str) -> Severity:
+def _severity(name: str) -> Severity:
     return "important" if name.endswith((".py", ".pyx", ".r", ".R", ".jl", ".sql", ".sh", ".ipynb")) else "notice"

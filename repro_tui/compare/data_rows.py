@@ -1,8 +1,8 @@
-"""Tables among the data that changed: which rows and columns differ, by the engine that compares predictions."""
+"""Changed tables in the data: which rows and columns differ, found by the engine that compares predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,59 +20,59 @@ from repro_tui.support.text import show
 ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson", ".arrow", ".feather", ".npy")
 MOST_TABLES = 20
 MOST_BYTES = 2 << 30
-Place = tuple[str, ...]
+FindingPath = tuple[str, ...]
 
 
 def with_rows(area: Area, a: Workspace | None, b: Workspace | None, folder: Path, context: Context) -> Area:
-    """The data's area, with the columns that differ below every table that changed.
+    """The data's area, with the columns that differ below each table that changed (the first 20 of them).
 
-    By the key of the validation inputs where both tables have it, else by position. Every differing cell is written
-    below `folder`, at `support.paths.data_rows`.
+    Rows are matched by the key of the validation inputs where both tables have it, otherwise by position. The differing
+    cells are written below `folder`, at `support.paths.data_rows`.
     """
     if a is None or b is None:
         return area
-    known = {finding.path for finding in _all(area.findings) if finding.change == "changed"}
-    tables = [table for table in _tables(a, b) if table[0] in known][:MOST_TABLES]
-    below = {place: _compared(place, one, other, a, folder, context) for place, one, other in tables}
-    return replace(area, findings=tuple(_laid(finding, below) for finding in area.findings))
+    changed = {finding.path for finding in _descendants(area.findings) if finding.change == "changed"}
+    tables = [table for table in _changed_tables(a, b) if table[0] in changed][:MOST_TABLES]
+    columns = {path: _compared(path, file_a, file_b, a, folder, context) for path, file_a, file_b in tables}
+    return replace(area, findings=tuple(_with_columns(finding, columns) for finding in area.findings))
 
 
-def _all(findings: Iterable[Finding]) -> Iterator[Finding]:
+def _descendants(findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         yield finding
-        yield from _all(finding.children)
+        yield from _descendants(finding.children)
 
 
-def _laid(finding: Finding, below: dict[Place, tuple[Finding, ...]]) -> Finding:
-    children = tuple(_laid(child, below) for child in finding.children)
-    return replace(finding, children=children + below.get(finding.path, ()))
+def _with_columns(finding: Finding, columns: Mapping[FindingPath, tuple[Finding, ...]]) -> Finding:
+    children = tuple(_with_columns(child, columns) for child in finding.children)
+    return replace(finding, children=children + columns.get(finding.path, ()))
 
 
-def _tables(a: Workspace, b: Workspace) -> Iterator[tuple[Place, FetchedFile, FetchedFile]]:
-    """The files that both sides have, with other bytes, and that are tables by their name."""
-    items = {item.path: item for item in b.data}
-    for item in a.data:
-        other = items.get(item.path)
-        for name, file in item.files.items() if other else ():
-            new = other.files.get(name) if other else None
-            if new and new.sha256 != file.sha256 and (name or item.path).lower().endswith(ENDINGS):
-                path = (show(item.path, 300), *([show(name, 300)] if name else []))
-                yield path, file, new
+def _changed_tables(a: Workspace, b: Workspace) -> Iterator[tuple[FindingPath, FetchedFile, FetchedFile]]:
+    """The files that both sides have with different contents, and whose ending is that of a table."""
+    items_b = {item.path: item for item in b.data}
+    for item_a in a.data:
+        item_b = items_b.get(item_a.path)
+        for name, file_a in item_a.files.items() if item_b else ():
+            file_b = item_b.files.get(name) if item_b else None
+            is_table = (name or item_a.path).lower().endswith(ENDINGS)
+            if file_b and file_b.sha256 != file_a.sha256 and is_table:
+                yield (show(item_a.path, 300), *([show(name, 300)] if name else [])), file_a, file_b
 
 
 def _compared(
-    place: Place, a: FetchedFile, b: FetchedFile, workspace: Workspace, folder: Path, context: Context
+    path: FindingPath, a: FetchedFile, b: FetchedFile, workspace: Workspace, folder: Path, context: Context
 ) -> tuple[Finding, ...]:
     if max(a.size, b.size) > MOST_BYTES:
-        return (Finding((*place, "rows"), "unknown", note=f"a table above {MOST_BYTES >> 30} GiB is not opened"),)
-    target = data_rows(folder, place)
+        return (Finding((*path, "rows"), "unknown", note=f"not opened: a table of more than {MOST_BYTES >> 30} GiB"),)
+    target = data_rows(folder, path)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     sides = [target / f"{side}.parquet" for side in "ab"]
     try:
         runs = [_run(file, side, context) for side, file in zip(sides, (a, b), strict=True)]
-        return tuple(_findings(place, _area(runs, workspace, target, context)))
+        return tuple(_findings(path, _area(runs, workspace, target, context)))
     except Inconclusive as error:
-        return (Finding((*place, "rows"), "unknown", note=f"not read as a table: {show(error.what, 300)}"),)
+        return (Finding((*path, "rows"), "unknown", note=f"cannot be read as a table: {show(error.what, 300)}"),)
     finally:
         for side in sides:
             side.unlink(missing_ok=True)
@@ -87,29 +87,32 @@ def _run(file: FetchedFile, target: Path, context: Context) -> Run:
 def _area(runs: list[Run], workspace: Workspace, target: Path, context: Context) -> PredictionsArea:
     import pyarrow.parquet as pq
 
-    from repro_tui.compare.noise.verdict import STILL
+    from repro_tui.compare.noise.verdict import RUNS_FOR_DRIFT
     from repro_tui.compare.predictions import compare_predictions
 
-    wanted = context.settings.key or workspace.validation.key
-    keyed = wanted and all(set(wanted) <= set(pq.read_schema(run.predictions).names) for run in runs)
+    key = context.settings.key or workspace.validation.key
+    keyed = key and all(set(key) <= set(pq.read_schema(run.predictions).names) for run in runs)
     settings = replace(context.settings, tolerance=Tolerance(), column_tolerances={}, key=(), ignore=())
-    validation = Validation(key=wanted if keyed else ())
-    return compare_predictions([runs[0]] * STILL, [runs[1]] * STILL, validation, settings, target, context)
+    validation = Validation(key=key if keyed else ())
+    # A table is never run again: as many equal runs as show drift.
+    sides = [[run] * RUNS_FOR_DRIFT for run in runs]
+    return compare_predictions(sides[0], sides[1], validation, settings, target, context)
 
 
-def _findings(place: Place, area: PredictionsArea) -> Iterator[Finding]:
+def _findings(path: FindingPath, area: PredictionsArea) -> Iterator[Finding]:
     rows = area.rows
     if area.what or rows.a != rows.b:
-        yield Finding((*place, "rows"), "changed", rows.a, rows.b, "notice", show(area.what, 300))
+        yield Finding((*path, "rows"), "changed", rows.a, rows.b, "notice", show(area.what, 300))
     for column in area.columns:
         if column.verdict == "not-comparable" and (column.note or not rows.matched):
-            yield Finding((*place, column.name), "unknown", column.type_a, column.type_b, "notice", column.note)
+            yield Finding((*path, column.name), "unknown", column.type_a, column.type_b, "notice", column.note)
         elif column.equal < rows.matched or column.type_a != column.type_b:
-            how = f"by {', '.join(area.key)}" if area.key else "by position"
-            yield Finding((*place, column.name), "changed", None, None, "notice", _told(column, rows.matched, how))
+            matching = f"by {', '.join(area.key)}" if area.key else "by position"
+            note = _note(column, rows.matched, matching)
+            yield Finding((*path, column.name), "changed", None, None, "notice", note)
 
 
-def _told(column: Column, rows: int, how: str) -> str:
+def _note(column: Column, rows: int, matching: str) -> str:
     largest = f", by up to {column.max_abs:.4g}" if column.max_abs is not None else ""
     types = f"; {column.type_a} became {column.type_b}" if column.type_a != column.type_b else ""
-    return f"{rows - column.equal:,} of {rows:,} rows differ ({how}){largest}{types}"
+    return f"{rows - column.equal:,} of {rows:,} rows differ ({matching}){largest}{types}"

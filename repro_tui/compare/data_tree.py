@@ -16,8 +16,12 @@ SHORT = 16
 
 
 def data_tree(name: tuple[str, ...], leaves: Sequence[Finding], sides: tuple[Files, Files]) -> tuple[Finding, ...]:
-    """The findings of an item's files, each below the folder that it lies in. A leaf's path stays what it is."""
-    return _below(name, "", leaves, (_TreeSide.of(sides[0]), _TreeSide.of(sides[1])))
+    """The findings of an item's files, each below the folder that holds it.
+
+    `name` is the path of the item's finding, `leaves` the findings of its differing files, whose own paths do not
+    change, and `sides` are A's and B's files by name.
+    """
+    return _findings_in(name, "", leaves, (_TreeSide.of_files(sides[0]), _TreeSide.of_files(sides[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,11 @@ class _TreeSide:
     names: list[str]
 
     @classmethod
-    def of(cls, files: Files) -> _TreeSide:
+    def of_files(cls, files: Files) -> _TreeSide:
         return cls(files, sorted(files))
 
-    def told(self, folder: str) -> str | None:
-        """The digest of everything below a folder, and how much that is; None where nothing is."""
+    def digest(self, folder: str) -> str | None:
+        """The digest of everything below a folder, with the number of files; None where there is no file."""
         names = self.names[bisect_left(self.names, folder) : bisect_left(self.names, folder + "\U0010ffff")]
         if not names:
             return None
@@ -38,14 +42,14 @@ class _TreeSide:
         return f"tree:{digest[:SHORT]} ({plural(len(names), 'file')})"
 
 
-def _below(
+def _findings_in(
     name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_TreeSide, _TreeSide]
 ) -> tuple[Finding, ...]:
-    """What lies in one folder: its own files, and the folders in it."""
+    """The findings of one folder: its own files, and the folders in it."""
     groups: dict[str, list[Finding]] = {}
     for leaf in leaves:
-        first, mark, _ = leaf.path[-1][len(folder) :].partition("/")
-        groups.setdefault(first + mark, []).append(leaf)
+        first, slash, _ = leaf.path[-1][len(folder) :].partition("/")
+        groups.setdefault(first + slash, []).append(leaf)
     return tuple(
         finding
         for part, inside in groups.items()
@@ -57,7 +61,9 @@ def _folder(
     name: tuple[str, ...], folder: str, leaves: Sequence[Finding], sides: tuple[_TreeSide, _TreeSide]
 ) -> Finding:
     changes: set[Change] = {leaf.change for leaf in leaves}
-    a, b = (side.told(folder) for side in sides)
+    a, b = (side.digest(folder) for side in sides)
     change: Change = changes.pop() if len(changes) == 1 and not (a and b) else "changed"
     note = f"{plural(len(leaves), 'file')} {'differ' if len(leaves) > 1 else 'differs'}"
-    return Finding((*name, show(folder, 300)), change, a, b, "important", note, _below(name, folder, leaves, sides))
+    return Finding(
+        (*name, show(folder, 300)), change, a, b, "important", note, _findings_in(name, folder, leaves, sides)
+    )

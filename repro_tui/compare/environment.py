@@ -1,4 +1,4 @@
-"""The environment's area: two inventories, package by package and fact by fact."""
+"""Compares the environments of two sides by their inventories: package by package and fact by fact."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from repro_tui.compare.ignore import kept
-from repro_tui.compare.live import of_live
+from repro_tui.compare.ignore import without_ignored
+from repro_tui.compare.live import unknown_of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.inventory import IDENTITY, Inventory, PythonPackage, is_label
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 # Packages whose release can change numerical results.
 NUMERICAL = frozenset(
@@ -22,23 +22,28 @@ NUMERICAL = frozenset(
 )
 TOOLS = frozenset({"pip", "setuptools", "wheel", "uv"})
 _LIBRARIES = re.compile(r"^(libc6|libc-bin|musl|glibc|libopenblas|libblas|liblapack|libgomp|libstdc\+\+|python3)")
-_OTHER_BUILD = "another build: what it holds is compared item by item"
-_OTHER_LABEL = "a label does not affect a run"
+_OTHER_BUILD = "a different build: its contents are compared item by item"
+_LABEL = "a label does not affect a run"
 LEFT_OUT = "files left out"
 MOST_FILES = 1_000
 _IMPORTANT_FACTS = frozenset({"implementation", "version", "libc", "architecture", "blas", "os"})
 
 
 def compare_environment(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
-    """What differs between two environments. A side that was not rebuilt makes the area unknown."""
+    """The environment's area: what differs between the interpreters, packages, systems, images, files and variables.
+
+    A side that was not rebuilt, or is a live endpoint, makes the area unknown. Nothing of an environment is executed
+    here.
+    """
     if a is None or b is None:
-        lost = " and ".join(side for side, workspace in (("A", a), ("B", b)) if workspace is None)
-        return area_of((Finding(("environment",), "unknown", note=f"{lost} was not rebuilt"),), 0)
-    live = of_live(a, b, "environment")
+        lost = [side for side, workspace in (("A", a), ("B", b)) if workspace is None]
+        note = f"{' and '.join(lost)} {'was' if len(lost) == 1 else 'were'} not rebuilt"
+        return area_of((Finding(("environment",), "unknown", note=note),), 0)
+    live = unknown_of_live(a, b, "environment")
     if live:
-        return area_of(kept(live, "environment", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(live, "environment", context.settings.ignore), 0, unknown_reason=True)
     pair = _Pair(a.environment.inventory, b.environment.inventory, context)
-    findings = kept(tuple(pair.findings()), "environment", context.settings.ignore)
+    findings = without_ignored(tuple(pair.findings()), "environment", context.settings.ignore)
     every = context.settings.all_findings
     shown = tuple(
         finding
@@ -50,7 +55,7 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
 
 
 class _Pair:
-    """Two inventories under comparison; what is the same is counted."""
+    """Two inventories under comparison; `same` counts the items that do not differ."""
 
     def __init__(self, a: Inventory, b: Inventory, context: Context) -> None:
         self.a, self.b, self.context, self.same = a, b, context, 0
@@ -64,25 +69,24 @@ class _Pair:
         yield from self._facts("system packages", self.a.system_packages, self.b.system_packages)
         yield from self._variables()
         for field in sorted(self.a.unknown.keys() | self.b.unknown.keys()):
-            one, other = self.a.unknown.get(field), self.b.unknown.get(field)
-            told = "; ".join(f"{side}: {why}" for side, why in (("A", one), ("B", other)) if why)
-            yield Finding(tuple(field.split(".", 1)), "unknown", note=show(told))
+            reasons = (("A", self.a.unknown.get(field)), ("B", self.b.unknown.get(field)))
+            note = "; ".join(f"{side}: {reason}" for side, reason in reasons if reason)
+            yield Finding(tuple(field.split(".", 1)), "unknown", note=show(note))
 
     def _facts(self, section: str, a: dict[str, str], b: dict[str, str]) -> Iterable[Finding]:
         for name in sorted(a.keys() | b.keys()):
-            one, other = a.get(name), b.get(name)
-            yield self._finding((section, name), one, other, _weight(section, name))
+            yield self._finding((section, name), a.get(name), b.get(name), _severity(section, name))
 
     def _finding(self, path: tuple[str, ...], a: str | None, b: str | None, severity: Severity) -> Finding:
         both = path[0] == "image" and self.a.image and self.b.image
-        note = "" if not both else _OTHER_LABEL if is_label(path[1]) else _OTHER_BUILD if path[1] in IDENTITY else ""
+        note = "" if not both else _LABEL if is_label(path[1]) else _OTHER_BUILD if path[1] in IDENTITY else ""
         if a == b or note:
             self.same += 1
             return Finding(path, "same", a, b, "info", note if a != b else "")
         return Finding(path, _change(a, b), a, b, severity)
 
     def _files(self, a: dict[str, str] | None, b: dict[str, str] | None) -> Iterable[Finding]:
-        """The files that no package accounts for. Of a side that cannot have them read, nothing is said but that."""
+        """The files that no package accounts for; a single unknown finding where a side's files could not be read."""
         if a is None and b is None:
             return
         if a is None or b is None:
@@ -98,25 +102,24 @@ class _Pair:
         yield from self._left_out()
 
     def _file(self, name: str, a: str | None, b: str | None) -> Finding:
-        found = self._finding(("files", name), a, b, "notice")
+        finding = self._finding(("files", name), a, b, "notice")
         if a and b and not a.startswith("link to ") and a.split()[0] == b.split()[0]:
-            return replace(found, note="the same content with another mode or owner")
-        return found
+            return replace(finding, note="the same content with another mode or owner")
+        return finding
 
     def _left_out(self) -> Iterable[Finding]:
-        """What was not compared, by kind, with the counts of both sides."""
+        """The files that were not compared, by kind, with the counts of both sides."""
         a, b = self.a.left_out, self.b.left_out
         for kind in sorted(a.keys() | b.keys()):
-            one, other = (f"{side.get(kind, 0):,}" for side in (a, b))
-            yield Finding(
-                (LEFT_OUT, kind), "same", one, other, "info", "written anew by every build or run: not compared"
-            )
+            count_a, count_b = (f"{side.get(kind, 0):,}" for side in (a, b))
+            note = "rewritten by every build or run: not compared"
+            yield Finding((LEFT_OUT, kind), "same", count_a, count_b, "info", note)
 
     def _variables(self) -> Iterable[Finding]:
         hide = self.context.redactor.variable
         for name in sorted(self.a.variables.keys() | self.b.variables.keys()):
-            one, other = self.a.variables.get(name), self.b.variables.get(name)
-            a, b = (None if value is None else hide(name, value) for value in (one, other))
+            values = self.a.variables.get(name), self.b.variables.get(name)
+            a, b = (None if value is None else hide(name, value) for value in values)
             yield self._finding(("variables", name), a, b, "notice")
 
     def _packages(self) -> Iterable[Finding]:
@@ -132,19 +135,19 @@ class _Pair:
         if a.version != b.version:
             return Finding(path, "changed", a.version, b.version, severity, step_of(a.version, b.version))
         if a.digest != b.digest:
-            return self._other_files(path, a, b, severity)
+            return self._changed_files(path, a, b, severity)
         if a.source != b.source:
             return Finding(path, "changed", a.version, b.version, "info", f"from {show(a.source)} and {show(b.source)}")
         self.same += 1
         return Finding(path, "same", a.version, b.version, "info")
 
-    def _other_files(self, path: tuple[str, ...], a: PythonPackage, b: PythonPackage, severity: Severity) -> Finding:
+    def _changed_files(self, path: tuple[str, ...], a: PythonPackage, b: PythonPackage, severity: Severity) -> Finding:
         names = sorted(name for name in a.files.keys() | b.files.keys() if a.files.get(name) != b.files.get(name))
         children = tuple(
             Finding((*path, name), _change(a.files.get(name), b.files.get(name)), a.files.get(name), b.files.get(name))
-            for name in names[:1000]
+            for name in names[:MOST_FILES]
         )
-        note = f"the same version with other files: {len(names)} differ"
+        note = f"the same version, but {plural(len(names), 'file')} {'differs' if len(names) == 1 else 'differ'}"
         return Finding(path, "changed", a.version, b.version, severity, note, children)
 
 
@@ -152,7 +155,7 @@ def _change(a: object, b: object) -> Change:
     return "added" if a is None else "removed" if b is None else "changed"
 
 
-def _weight(section: str, name: str) -> Severity:
+def _severity(section: str, name: str) -> Severity:
     if section == "system packages":
         return "notice" if _LIBRARIES.match(name) else "info"
     if section == "image":
@@ -161,17 +164,22 @@ def _weight(section: str, name: str) -> Severity:
 
 
 def step_of(a: str, b: str) -> str:
-    """How far apart two versions are: a major, minor or patch release, up or down."""
+    """How far apart two versions are: a major, minor or patch release, and whether down; "" where one is not a version.
+
+    `step_of("1.4.2", "1.3.9")` is "minor release, downgrade".
+    """
     from packaging.version import InvalidVersion, Version
 
     try:
-        one, other = Version(a), Version(b)
+        old, new = Version(a), Version(b)
     except InvalidVersion:
         return ""
-    depth = next((n for n, pair in enumerate(zip(_parts(one), _parts(other), strict=True)) if pair[0] != pair[1]), 3)
-    size = ("major release", "minor release", "patch release", "other build of one release")[min(depth, 3)]
-    return f"{size}, downgrade" if other < one else size
-
-
-def _parts(version: object) -> tuple[int, int, int]:
-    return (version.major, version.minor, version.micro)  # type: ignore[attr-defined]
+    if old.major != new.major:
+        step = "major release"
+    elif old.minor != new.minor:
+        step = "minor release"
+    elif old.micro != new.micro:
+        step = "patch release"
+    else:
+        step = "other build of one release"
+    return f"{step}, downgrade" if new < old else step

@@ -1,4 +1,4 @@
-"""Leaves out the findings that the user does not want: patterns over `area.path.joined.by.dots`."""
+"""Leaves out the findings that the user ignores, by patterns over `area.path.joined.by.dots`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from fnmatch import fnmatchcase
 from repro_tui.model.finding import AreaName, Finding
 
 
-def kept(findings: tuple[Finding, ...], area: AreaName, patterns: tuple[str, ...]) -> tuple[Finding, ...]:
-    """The findings that no pattern names, for example `environment.packages.pip` or `code.docs/*`.
+def without_ignored(findings: tuple[Finding, ...], area: AreaName, patterns: tuple[str, ...]) -> tuple[Finding, ...]:
+    """The findings that no pattern matches. Patterns are, for example, `environment.packages.pip` or `code.docs/*`.
 
-    A finding all of whose children are left out goes with them.
+    A finding whose children are all left out is left out too.
     """
     if not patterns:
         return findings
-    found = []
+    remaining = []
     for finding in findings:
         name = ".".join((area, *finding.path))
         if any(fnmatchcase(name, pattern) for pattern in patterns):
             continue
-        children = kept(finding.children, area, patterns)
+        children = without_ignored(finding.children, area, patterns)
         if children or not finding.children:
-            found.append(replace(finding, children=children))
-    return tuple(found)
+            remaining.append(replace(finding, children=children))
+    return tuple(remaining)

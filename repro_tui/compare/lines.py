@@ -1,4 +1,4 @@
-"""The line diff of two small text files, as unified hunks."""
+"""The line diff of two text files of at most 512 KiB, as unified hunks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ CONTEXT = 3
 
 
 def hunks(path: tuple[str, ...], a: Path, b: Path, diffed: bool) -> tuple[str, tuple[Finding, ...]]:
-    """A note, and one finding a hunk: `a` and `b` are its lines on either side, the note is the hunk, unified."""
+    """The line diff of the files `a` and `b`: a note on the whole, and one finding for each hunk, below `path`.
+
+    A finding's `a` and `b` are the hunk's lines on either side, its note is the unified hunk. Without `diffed` nothing
+    is read. Where there is no line diff (a link, a binary or very large file), the note says why.
+    """
     if not diffed:
         return "not compared by line: too many files differ", ()
     if a.is_symlink() or b.is_symlink():
-        return "a link: not compared by line", ()
+        return "a symbolic link: not compared by line", ()
     try:
         if max(a.stat().st_size, b.stat().st_size) > LARGEST:
             return f"larger than {LARGEST:,} bytes: not compared by line", ()
@@ -42,13 +46,13 @@ def _lines(raw: bytes) -> list[str]:
 def _diff(path: tuple[str, ...], a: list[str], b: list[str]) -> tuple[str, tuple[Finding, ...]]:
     matcher = SequenceMatcher(None, a, b, autojunk=len(a) > 2_000)
     added = removed = 0
-    found: list[Finding] = []
+    hunk_findings: list[Finding] = []
     for group in matcher.get_grouped_opcodes(CONTEXT):
         added += sum(to_b - from_b for tag, _, _, from_b, to_b in group if tag != "equal")
         removed += sum(to_a - from_a for tag, from_a, to_a, _, _ in group if tag != "equal")
-        if len(found) < MOST_HUNKS:
-            found.append(_hunk(path, group, a, b))
-    return f"+{added:,} -{removed:,} lines", tuple(found)
+        if len(hunk_findings) < MOST_HUNKS:
+            hunk_findings.append(_hunk(path, group, a, b))
+    return f"+{added:,} -{removed:,} lines", tuple(hunk_findings)
 
 
 Opcode = tuple[str, int, int, int, int]

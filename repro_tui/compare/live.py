@@ -1,4 +1,4 @@
-"""Live endpoints in a comparison: nothing is known of them but what they answer."""
+"""Live endpoints in a comparison: only their answers are known."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from repro_tui.model.workspace import Workspace
 
 
 def is_live(workspace: Workspace) -> bool:
-    """Whether the side was only asked."""
+    """Whether the side is a live endpoint, which was only queried."""
     return workspace.environment.kind == "endpoint"
 
 
-def of_live(a: Workspace, b: Workspace, *path: str) -> tuple[Finding, ...]:
-    """What is not known of the sides that were only asked: what the other side has is no difference to them."""
+def unknown_of_live(a: Workspace, b: Workspace, *path: str) -> tuple[Finding, ...]:
+    """An unknown finding at `path` for each side that is a live endpoint: it cannot be compared with the other side."""
     sides = ((side, workspace) for side, workspace in (("A", a), ("B", b)) if is_live(workspace))
     return tuple(
         Finding(path, "unknown", note=f"{side}: {workspace.environment.inventory.unknown['environment']}")

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from repro_tui.compare.aligned import At, differing, leaves
-from repro_tui.compare.ignore import kept
+from repro_tui.compare.aligned import ListIndex, Nested, ParameterPath, differing, leaves
+from repro_tui.compare.ignore import without_ignored
 from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import BuiltParameters
 from repro_tui.support.context import Context
@@ -16,115 +16,114 @@ from repro_tui.support.text import show
 
 MOST_FOR_DEEPDIFF = 1_000
 LONGEST_VALUE = 10_000
-Pair = tuple[tuple[Any, ...], Change, Any, Any]
+ParameterChange = tuple[ParameterPath, Change, object, object]  # where, how, and the values of A and B
 
 
 def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, context: Context) -> Area:
-    """The parameters' area. A side that was not rebuilt, or whose values are not known, makes it unknown."""
+    """The parameters' area: one finding for each path whose value differs. Secrets are hidden, but still compared.
+
+    A side that was not rebuilt, or whose values are not known, makes the area unknown.
+    """
     unknown = _unknown(a, b)
     if unknown or a is None or b is None:
-        return area_of(kept(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
+        return area_of(without_ignored(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
     if not a.values and not b.values:
         return not_recorded()
     pruned_a, pruned_b, same = differing(a.values, b.values)
-    findings = tuple(_finding(pair, context) for pair in _pairs(pruned_a, pruned_b))
+    findings = tuple(_finding(change, context) for change in _changes(pruned_a, pruned_b))
     if context.settings.all_findings:
         findings += tuple(_same(path, value, context) for path, value in same)
-        return area_of(kept(findings, "parameters", context.settings.ignore), 0)
-    return area_of(kept(findings, "parameters", context.settings.ignore), len(same))
+        return area_of(without_ignored(findings, "parameters", context.settings.ignore), 0)
+    return area_of(without_ignored(findings, "parameters", context.settings.ignore), len(same))
 
 
 def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Finding, ...]:
-    found = []
+    findings = []
     for side, built in (("A", a), ("B", b)):
-        reason = f"{side} was not rebuilt" if built is None else built.unknown
-        if reason:
-            found.append(Finding((), "unknown", note=f"{side}: {reason}" if built else reason))
-    return tuple(found)
+        if built is None:
+            findings.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
+        elif built.unknown:
+            findings.append(Finding((), "unknown", note=f"{side}: {built.unknown}"))
+    return tuple(findings)
 
 
-def _pairs(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
+def _changes(a: Nested, b: Nested) -> list[ParameterChange]:
     if not a and not b:
         return []
     if len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
         return list(_by_key(a, b, ()))
-    found = _by_deepdiff(a, b) if _has_list(a) or _has_list(b) else []
-    told = {path[:end] for path, *_ in found for end in range(1, len(path) + 1)}
-    # What is left differs by its content, whatever DeepDiff takes for the same.
-    found += [pair for pair in _by_key(a, b, ()) if pair[0] not in told]
-    return sorted(found, key=_place)
+    changes = _by_deepdiff(a, b) if _has_list(a) or _has_list(b) else []
+    covered = {path[:end] for path, *_ in changes for end in range(1, len(path) + 1)}
+    # The rest differs by its content, even where DeepDiff considers it equal.
+    changes += [change for change in _by_key(a, b, ()) if change[0] not in covered]
+    return sorted(changes, key=lambda change: [str(part) for part in change[0]])
 
 
-def _has_list(value: Any) -> bool:
-    """Whether there is a list in what is left of a side: as it is, or as the table that it was aligned to."""
+def _has_list(value: object) -> bool:
+    """Whether what is left of a side contains a list, or a table that a list was aligned to."""
     if isinstance(value, dict):
-        return any(isinstance(key, At) or _has_list(item) for key, item in value.items())
+        return any(isinstance(key, ListIndex) or _has_list(item) for key, item in value.items())
     return isinstance(value, list | tuple)
 
 
-def _place(pair: Pair) -> list[str]:
-    return [str(part) for part in pair[0]]
-
-
-def _by_key(a: dict[Any, Any], b: dict[Any, Any], path: tuple[Any, ...]) -> Iterator[Pair]:
-    """Tables of tables are compared by key, as importing DeepDiff takes longer than the rest of a small comparison; and
-    so is what DeepDiff would take minutes for."""
+def _by_key(a: Nested, b: Nested, path: ParameterPath) -> Iterator[ParameterChange]:
+    """Compares tables key by key: where there are no lists, as importing DeepDiff takes longer than the rest of a small
+    comparison, and where there are too many values for DeepDiff."""
     for key in dict.fromkeys((*a, *b)):
         here = (*path, key)
         if key not in b:
             yield here, "removed", a[key], None
         elif key not in a:
             yield here, "added", None, b[key]
-        elif isinstance(a[key], dict) and isinstance(b[key], dict):
-            yield from _by_key(a[key], b[key], here)
+        elif isinstance(inner_a := a[key], dict) and isinstance(inner_b := b[key], dict):
+            yield from _by_key(inner_a, inner_b, here)
         else:
             yield here, "changed", a[key], b[key]
 
 
-def _by_deepdiff(a: dict[Any, Any], b: dict[Any, Any]) -> list[Pair]:
+def _by_deepdiff(a: Nested, b: Nested) -> list[ParameterChange]:
     from deepdiff import DeepDiff
 
-    changes: dict[str, Change] = {"dictionary_item_added": "added", "dictionary_item_removed": "removed"}
+    kinds: dict[str, Change] = {"dictionary_item_added": "added", "dictionary_item_removed": "removed"}
     tree = DeepDiff(
         a,
         b,
         view="tree",
         ignore_nan_inequality=True,
-        ignore_private_variables=False,  # else names that begin with two underscores are left out without a word
+        ignore_private_variables=False,  # names that begin with two underscores are parameters too
         threshold_to_diff_deeper=0,
         verbose_level=2,
     )
-    pairs: list[Pair] = []
-    for kind, levels in tree.items():
+    changes: list[ParameterChange] = []
+    for category, levels in tree.items():
         for level in levels:
-            change = changes.get(kind, "changed")
+            kind = kinds.get(category, "changed")
             path = tuple(level.path(output_format="list"))
-            pairs.append(
-                (path, change, None if change == "added" else level.t1, None if change == "removed" else level.t2)
-            )
-    return pairs
+            old, new = None if kind == "added" else level.t1, None if kind == "removed" else level.t2
+            changes.append((path, kind, old, new))
+    return changes
 
 
-def _finding(pair: Pair, context: Context) -> Finding:
-    path, change, a, b = pair
+def _finding(change: ParameterChange, context: Context) -> Finding:
+    path, kind, a, b = change
     names = tuple(map(_name, path))
-    note = ""
-    if change == "changed" and type(a) is not type(b):
-        equal = _same_value(a, b)
-        types = f"{_type(a)} became {_type(b)}"
-        note = f"same value, other type: {types}" if equal else f"other type: {types}"
     shown_a, shown_b = _shown(names, a, context), _shown(names, b, context)
-    return Finding(names, change, shown_a, shown_b, "notice" if note.startswith("same") else "important", note)
+    if kind != "changed" or type(a) is type(b):
+        return Finding(names, kind, shown_a, shown_b, "important")
+    types = f"{_type(a)} became {_type(b)}"
+    if _same_value(a, b):
+        return Finding(names, kind, shown_a, shown_b, "notice", f"same value, other type: {types}")
+    return Finding(names, kind, shown_a, shown_b, "important", f"other type: {types}")
 
 
-def _same(path: tuple[Any, ...], value: Any, context: Context) -> Finding:
+def _same(path: ParameterPath, value: object, context: Context) -> Finding:
     names = tuple(map(_name, path))
     shown = _shown(names, value, context)
     return Finding(names, "same", shown, shown, "info")
 
 
-def _name(part: Any) -> str:
-    return str(part.index) if isinstance(part, At) else show(str(part), 200)
+def _name(part: object) -> str:
+    return str(part.index) if isinstance(part, ListIndex) else show(str(part), 200)
 
 
 def _same_value(a: Any, b: Any) -> bool:
@@ -136,18 +135,18 @@ def _same_value(a: Any, b: Any) -> bool:
         return str(a) == str(b)
 
 
-def _type(value: Any) -> str:
+def _type(value: object) -> str:
     names = {"NoneType": "null", "str": "text", "int": "integer", "bool": "boolean", "dict": "table"}
     return names.get(type(value).__name__, type(value).__name__)
 
 
-def _shown(path: tuple[str, ...], value: Any, context: Context) -> Any:
-    """A plain JSON value; hidden where any name of its path speaks of a secret."""
+def _shown(path: tuple[str, ...], value: object, context: Context) -> object:
+    """The value as plain JSON; hidden where a name in its path is that of a secret."""
     secret = next((name for name in path if is_secret_name(name)), path[-1] if path else "")
     return context.redactor.value(secret, _plain(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {_name(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

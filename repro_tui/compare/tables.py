@@ -1,4 +1,4 @@
-"""Compares two tables of predictions from Python: files or frames, without a record, and nothing is run."""
+"""Compares two tables of predictions from Python: files or frames, without a record and without running anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 DIFFERENCES = "differences.parquet"
 Table: TypeAlias = "str | Path | DataFrame | pa.Table"
@@ -28,10 +28,10 @@ Table: TypeAlias = "str | Path | DataFrame | pa.Table"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two tables of predictions compare, or the runs of two sides.
+    """The comparison of two tables of predictions, or of the runs of two sides.
 
-    `predictions` is as in a report; `folder` holds every differing cell. `more` is how many runs a side the rule wants
-    before it decides (None: it has decided, or no more runs would help).
+    `predictions` is the area as a report has it; `folder` holds differences.parquet with every differing cell. `more`
+    is how many runs a side the noise rule needs next (None: it has decided, or more runs would not help).
     """
 
     predictions: PredictionsArea
@@ -44,7 +44,7 @@ class Comparison:
         return self.predictions.verdict
 
     def to_pandas(self) -> DataFrame:
-        """Every differing cell as a row: the columns of differences.parquet."""
+        """Every differing cell as a row, with the columns of differences.parquet."""
         import pandas as pd
 
         return pd.read_parquet(self.folder / DIFFERENCES)
@@ -57,60 +57,59 @@ def compare_tables(
     key: str | Sequence[str] = (),
     atol: float | None = None,
     rtol: float | None = None,
-    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    columns: Mapping[str, Mapping[str, object]] | None = None,
     truth: str | None = None,
     memory_limit: int = MEMORY_LIMIT,
     folder: str | Path | None = None,
 ) -> Comparison:
-    """What `repro_tui.compare` does."""
-    place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
-    place.mkdir(parents=True, exist_ok=True)
+    """Implements `repro_tui.compare`, which describes the parameters.
+
+    A side is one table, or a sequence of tables, one for each run. Raises Refused where a table cannot be read.
+    """
+    target = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="repro-tui-"))
+    target.mkdir(parents=True, exist_ok=True)
     settings = Settings(tolerance=Tolerance(atol, rtol), memory_limit=memory_limit)
-    context = Context(cache=Cache(place / "cache"), settings=settings, folder=place)
+    context = Context(cache=Cache(target / "cache"), settings=settings, folder=target)
     validation = _validation([key] if isinstance(key, str) else list(key), columns or {}, truth)
-    from repro_tui.compare.noise.verdict import STILL, next_repeat
+    from repro_tui.compare.noise.verdict import RUNS_FOR_DRIFT, next_repeat
     from repro_tui.compare.predictions import compare_predictions
 
-    given = [list(side) if isinstance(side, list | tuple) else [side] for side in (a, b)]
-    if not all(given):
-        raise Refused("a side has no tables")
-    named = [
-        (table, letter, number)
-        for letter, side in zip("ab", given, strict=True)
-        for number, table in enumerate(side, 1)
-    ]
+    sides = [list(side) if isinstance(side, list | tuple) else [side] for side in (a, b)]
+    for letter, side in zip("AB", sides, strict=True):
+        if not side:
+            raise Refused(f"side {letter} has no tables: pass at least one")
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(_run, *one, place, context) for one in named]
-        read = [one.result() for one in waiting]
-    runs_a, runs_b = (
-        [replace(run, number=number) for number, run in enumerate(side, 1)]
-        for side in (read[: len(given[0])], read[len(given[0]) :])
-    )
+        reading = [
+            [pool.submit(_run, table, letter, number, target, context) for number, table in enumerate(side, 1)]
+            for letter, side in zip("ab", sides, strict=True)
+        ]
+        runs_a, runs_b = ([future.result() for future in side] for side in reading)
     if isinstance(a, list | tuple) or isinstance(b, list | tuple):
-        area = compare_predictions(runs_a, runs_b, validation, settings, place, context)
-        return Comparison(area, place, next_repeat(runs_a, runs_b, area, settings))
-    area = compare_predictions(runs_a * STILL, runs_b * STILL, validation, settings, place, context)
-    return Comparison(_as_given(area), place)
+        area = compare_predictions(runs_a, runs_b, validation, settings, target, context)
+        return Comparison(area, target, next_repeat(runs_a, runs_b, area, settings))
+    # A table does not vary: as many equal runs as show drift.
+    area = compare_predictions(runs_a * RUNS_FOR_DRIFT, runs_b * RUNS_FOR_DRIFT, validation, settings, target, context)
+    return Comparison(_without_noise(area), target)
 
 
-def _as_given(area: PredictionsArea) -> PredictionsArea:
-    """Tables are what they are: nothing was run, so nothing is said of noise."""
+def _without_noise(area: PredictionsArea) -> PredictionsArea:
+    """The area of two tables: nothing was run, so nothing is known about noise."""
     columns = tuple(replace(column, noise_abs=None) for column in area.columns)
-    return replace(area, columns=columns, noise=Noise(sentence="the tables are compared as they are: nothing was run"))
+    return replace(area, columns=columns, noise=Noise(sentence="two tables were compared: nothing was run"))
 
 
-def _validation(key: list[str], columns: Mapping[str, Mapping[str, Any]], truth: str | None) -> Validation:
-    """The rules, held to the shape that they have in a record."""
+def _validation(key: list[str], columns: Mapping[str, Mapping[str, object]], truth: str | None) -> Validation:
+    """The rules, checked like those of a record."""
     from repro_tui.formats.wire.record import check_validation
 
-    rules = {name: dict(told) for name, told in columns.items()}
-    found = check_validation({"key": key, "columns": rules, "truth": truth}, "compare")
-    told = {name: ColumnRule(**rule.model_dump()) for name, rule in found.columns.items()}
-    return Validation(key=tuple(key), columns=told, truth=truth)
+    rules = {name: dict(rule) for name, rule in columns.items()}
+    checked = check_validation({"key": key, "columns": rules, "truth": truth}, "compare")
+    column_rules = {name: ColumnRule(**rule.model_dump()) for name, rule in checked.columns.items()}
+    return Validation(key=tuple(key), columns=column_rules, truth=truth)
 
 
 def _run(table: Table, side: str, number: int, folder: Path, context: Context) -> Run:
-    """A table as a run that is over: the ordinary way of the engine, from the file on."""
+    """A table as a finished run: from here on, the engine treats it as the output of a deployment."""
     import pyarrow as pa
 
     from repro_tui.formats import normalise, tables
@@ -120,34 +119,34 @@ def _run(table: Table, side: str, number: int, folder: Path, context: Context) -
     if isinstance(table, str | Path):
         path = Path(table)
         if not path.is_file():
-            raise Refused(f"there is no file {path}")
+            raise Refused(f"there is no file {path}: check the path")
         try:
-            return normalise.recorded_run(path, target, context)
+            return replace(normalise.recorded_run(path, target, context), number=number)
         except Inconclusive as error:
             raise Refused(f"{path} cannot be read: {error}") from error
     path = target.with_suffix(".given.arrow")
     try:
         _write(table, path)
-        rows, form = tables.normalise(path, target)  # what is in memory already is not kept away from this process
+        rows, form = tables.normalise(path, target)  # in this process: the table is in its memory already
     except (TableError, pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise Refused(f"table {number} of {side.upper()} cannot be read: {show(str(error), 300)}") from error
     digest = context.cache.hashes.digests(path).sha256
-    return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
+    return Run(number, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
 
 
 def _write(table: DataFrame | pa.Table, path: Path) -> None:
-    """Writes an Arrow file, in which every type and every NaN stays what it is."""
+    """Writes an Arrow file, which keeps every type and every NaN."""
     import pyarrow as pa
 
     if not isinstance(table, pa.Table):
         if not hasattr(table, "columns") or not hasattr(table, "dtypes"):
-            raise TypeError(f"a {type(table).__name__} is not a file, a frame or an Arrow table")
+            raise TypeError(f"a {type(table).__name__} is not a path, a DataFrame or an Arrow table")
         table = pa.table({str(name): _array(table[name], str(name)) for name in table.columns})
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table)
 
 
-def _array(column: Any, name: str) -> pa.Array:
+def _array(column: Series[Any], name: str) -> pa.Array:
     import pyarrow as pa
 
     try:
@@ -156,6 +155,6 @@ def _array(column: Any, name: str) -> pa.Array:
         raise TypeError(f"column {name}: {error}") from error
 
 
-def _has_missing(column: Any) -> bool:
-    """Whether NaN stands for what is missing: in a column of plain floats it is a number like any other."""
+def _has_missing(column: Series[Any]) -> bool:
+    """Whether NaN stands for a missing value: in a column of plain floats it is a value like any other."""
     return getattr(column.dtype, "kind", "") != "f"

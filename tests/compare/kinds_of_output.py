@@ -34,15 +34,15 @@ BINARY = ("parquet", "jsonl", "arrow", "npy")
 
 @dataclass(frozen=True)
 class OutputCase:
-    """A kind of output: `values` are drawn, and `other` makes of one what is over every tolerance (and flips).
+    """A kind of output: `values` are drawn, and `moved` turns a value into one over every tolerance (and `flips` it).
 
-    `split` are the columns that a value is laid over, where it is more than one.
+    `split` are the columns that one value is spread over, where it is more than one.
     """
 
     name: str
     kind: str
     values: st.SearchStrategy[Any]
-    other: Callable[[Any], Any]
+    moved: Callable[[Any], Any]
     formats: tuple[str, ...]
     type: Any
     flips: bool = False
@@ -60,7 +60,7 @@ class OutputCase:
     def table(self, values: list[Any]) -> Table:
         if not self.split:
             return {self.column: values}
-        return {name: [value[place] for value in values] for place, name in enumerate(self.split)}
+        return {name: [value[index] for value in values] for index, name in enumerate(self.split)}
 
     @property
     def rules(self) -> dict[str, ColumnRule]:
@@ -75,7 +75,7 @@ def swapped(values: list[Any]) -> list[Any]:
     return [values[1], values[0], *values[2:]]
 
 
-def moved(value: float) -> float:
+def shifted(value: float) -> float:
     return value + max(1.0, abs(value))
 
 
@@ -114,11 +114,11 @@ CASES = [
         True,
         ColumnRule("probability"),
     ),
-    OutputCase("value", "value", NUMBER, moved, FLAT, pa.float64(), False, ColumnRule("value")),
+    OutputCase("value", "value", NUMBER, shifted, FLAT, pa.float64(), False, ColumnRule("value")),
     OutputCase("count", "value", st.integers(-(2**62), 2**62), lambda v: v + 1, FLAT, pa.int64(), False,
          ColumnRule("value")),
     OutputCase("ranking", "ranking", RANKINGS, swapped, BINARY, pa.list_(pa.int64()), True, ColumnRule("ranking")),
-    OutputCase("score", "ranking", st.integers(0, 4).map(float), moved, FLAT, pa.float64(), False,
+    OutputCase("score", "ranking", st.integers(0, 4).map(float), shifted, FLAT, pa.float64(), False,
          ColumnRule("ranking")),
     OutputCase("top_k", "ranking", RANKINGS.map(lambda v: json.dumps([f"i{n}" for n in v])),
          lambda v: json.dumps(swapped(json.loads(v))), FLAT, pa.string(), True),
@@ -129,16 +129,16 @@ CASES = [
     OutputCase("p_*", "probability", VECTORS, rotated, FLAT, pa.float64(), True, split=("p_0", "p_1", "p_2")),
     OutputCase("*_prob", "probability", VECTORS, rotated, FLAT, pa.float64(), True,
          split=("cat_prob", "dog_prob", "x_prob")),
-    OutputCase("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [moved(v[0]), *v[1:]],
+    OutputCase("embedding", "embedding", st.lists(NUMBER, min_size=3, max_size=3), lambda v: [shifted(v[0]), *v[1:]],
          BINARY, pa.list_(pa.float64()), False, ColumnRule("embedding")),
     OutputCase("tensor", "embedding", st.lists(st.lists(NUMBER, min_size=2, max_size=2), min_size=2, max_size=2),
-         lambda v: [v[0], [v[1][0], moved(v[1][1])]], BINARY, pa.list_(pa.list_(pa.float64()))),
+         lambda v: [v[0], [v[1][0], shifted(v[1][1])]], BINARY, pa.list_(pa.list_(pa.float64()))),
     OutputCase("json", "json", DOCUMENTS.map(json.dumps), lambda v: json.dumps({**json.loads(v), "planted": 1}), FLAT,
          pa.string()),
 ]  # fmt: skip
 PAIRS = [(case, form) for case in CASES for form in case.formats]
 IDS = [f"{case.name}-{form}" for case, form in PAIRS]
-# A few values of every kind, where one table is as good as another.
+# A few values of every kind, for tests that need no more than one table.
 VALUES: dict[str, list[Any]] = {
     "label": ["yes", "no", "NA", "007"],
     "class": [0, 1, 1, 0],
@@ -158,7 +158,7 @@ VALUES |= dict.fromkeys(("p_*", "*_prob"), VALUES["vector"])
 
 
 def as_read(folder: Path, table: Table, form: str, types: dict[str, Any]) -> tuple[Path, int, str]:
-    """A table written in a format, and read back as the engine reads it: where it is, its rows and its format."""
+    """A table written in a format, and read as the engine reads it: its path as Parquet, its rows and its format."""
     number = next(NUMBERS)
     raw, read = folder / f"{number}.{form}", folder / f"{number}.read.parquet"
     WRITERS[form](raw, table, types)
@@ -166,10 +166,10 @@ def as_read(folder: Path, table: Table, form: str, types: dict[str, Any]) -> tup
 
 
 def run_of(folder: Path, table: Table, form: str, types: dict[str, Any]) -> Run:
-    """A table that was written in a format as a run. No two runs are taken for the same bytes."""
-    read, rows, told = as_read(folder, table, form, types)
+    """A table written in a format, as a run. No two runs have the same digest."""
+    read, rows, format_name = as_read(folder, table, form, types)
     number = next(NUMBERS)
-    return Run(1, "succeeded", 0.0, 0, str(read), hashlib.sha256(str(number).encode()).hexdigest(), told, rows)
+    return Run(1, "succeeded", 0.0, 0, str(read), hashlib.sha256(str(number).encode()).hexdigest(), format_name, rows)
 
 
 def _arrow_table(table: Table, types: dict[str, Any]) -> pa.Table:
@@ -188,9 +188,9 @@ def _parquet(path: Path, table: Table, types: dict[str, Any]) -> None:
 
 
 def _arrow(path: Path, table: Table, types: dict[str, Any]) -> None:
-    found = _arrow_table(table, types)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, found.schema) as writer:
-        writer.write_table(found)
+    arrow = _arrow_table(table, types)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
 
 
 def _json_lines(path: Path, table: Table, types: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ def _json_lines(path: Path, table: Table, types: dict[str, Any]) -> None:
 
 
 def _npy(path: Path, table: Table, types: dict[str, Any]) -> None:
-    """One column as an array; of several, an array of records."""
+    """A single column as an array; several as an array of records."""
     arrays = {name: _array(values, types.get(name)) for name, values in table.items()}
     first = next(iter(arrays.values()))
     if len(arrays) > 1:
@@ -217,9 +217,9 @@ def _array(values: list[Any], kind: Any) -> Any:
 
 
 def _stream(path: Path, table: Table, types: dict[str, Any]) -> None:
-    found = _arrow_table(table, types)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, found.schema) as writer:
-        writer.write_table(found)
+    arrow = _arrow_table(table, types)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
 
 
 WRITERS: dict[str, Callable[[Path, Table, dict[str, Any]], None]] = {

@@ -1,4 +1,4 @@
-"""The code of two sides, compared, from real repositories."""
+"""The code of two sides is compared, from real repositories."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Make = Callable[[str], GitRepository]
 FIRST = {"predict.py": "".join(f"line {n}\n" for n in range(40)), "doc.md": "hello\n", "bin": b"\0\1", "same": "s"}
 
 
-def workspace(made: GitRepository, commit: str, context: Context, **fields: object) -> Workspace:
-    record = replace(Record("x", "x", code=Code(str(made.folder), commit)), **fields)  # type: ignore[arg-type]
+def workspace(repository: GitRepository, commit: str, context: Context, **fields: object) -> Workspace:
+    record = replace(Record("x", "x", code=Code(str(repository.folder), commit)), **fields)  # type: ignore[arg-type]
     code, _ = rebuild_code(record, context)
     return Workspace(
         key="k",
@@ -35,17 +35,17 @@ def workspace(made: GitRepository, commit: str, context: Context, **fields: obje
 
 
 def test_one_commit_is_the_same(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    side = workspace(made, made.commit(FIRST), context)  # type: ignore[arg-type]
+    repository = git_repository("project")
+    side = workspace(repository, repository.commit(FIRST), context)  # type: ignore[arg-type]
     area = compare_code(side, side, context)
     assert (area.status, area.counts["same"], area.findings) == ("same", 4, ())
 
 
 def test_files_and_commits_between(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    a = made.commit(FIRST)  # type: ignore[arg-type]
-    made.git("mv", "doc.md", "readme.md")
-    b = made.commit(
+    repository = git_repository("project")
+    a = repository.commit(FIRST)  # type: ignore[arg-type]
+    repository.git("mv", "doc.md", "readme.md")
+    b = repository.commit(
         {
             "predict.py": str(FIRST["predict.py"]).replace("line 20\n", "line twenty\x1b[2J\n"),
             "bin": b"\0\2",
@@ -53,17 +53,17 @@ def test_files_and_commits_between(git_repository: Make, context: Context) -> No
         },
         "a second",
     )
-    area = compare_code(workspace(made, a, context), workspace(made, b, context), context)
+    area = compare_code(workspace(repository, a, context), workspace(repository, b, context), context)
     assert area.status == "different"
-    found = {finding.path[0]: finding for finding in area.findings}
-    assert set(found) == {"commit", "predict.py", "bin", "new.py", "readme.md"}
-    assert found["commit"].note == "1 commit only in B, 0 only in A"
-    assert "a second" in str(found["commit"].children[0].b)
-    assert (found["readme.md"].a, found["readme.md"].note) == ("doc.md", "renamed, same content")
-    assert found["bin"].note == "binary"
-    assert found["new.py"].change == "added"
-    assert found["predict.py"].note == "+1 -1 lines"
-    [hunk] = found["predict.py"].children
+    findings = {finding.path[0]: finding for finding in area.findings}
+    assert set(findings) == {"commit", "predict.py", "bin", "new.py", "readme.md"}
+    assert findings["commit"].note == "1 commit only in B, 0 only in A"
+    assert "a second" in str(findings["commit"].children[0].b)
+    assert (findings["readme.md"].a, findings["readme.md"].note) == ("doc.md", "renamed, same content")
+    assert findings["bin"].note == "binary"
+    assert findings["new.py"].change == "added"
+    assert findings["predict.py"].note == "+1 -1 lines"
+    [hunk] = findings["predict.py"].children
     assert hunk.path == ("predict.py", "@@ -18,7 +18,7 @@")
     assert "-line 20\n+line twenty\\u{1b}[2J" in hunk.note
     assert "line 20" in hunk.a
@@ -71,20 +71,22 @@ def test_files_and_commits_between(git_repository: Make, context: Context) -> No
 
 
 def test_a_mode_is_a_difference(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    a = made.commit({"run": "x"})
-    (made.folder / "run").chmod(0o755)
-    b = made.commit({})
-    area = compare_code(workspace(made, a, context), workspace(made, b, context), context)
+    repository = git_repository("project")
+    a = repository.commit({"run": "x"})
+    (repository.folder / "run").chmod(0o755)
+    b = repository.commit({})
+    area = compare_code(workspace(repository, a, context), workspace(repository, b, context), context)
     assert area.findings[1].note == "only the mode differs"
 
 
 def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    a = made.commit({"params.yaml": "x: 1\n", "model": "1", "predict.py": "p"})
-    b = made.commit({"params.yaml": "x: 2\n", "model": "2"})
+    repository = git_repository("project")
+    a = repository.commit({"params.yaml": "x: 1\n", "model": "1", "predict.py": "p"})
+    b = repository.commit({"params.yaml": "x: 2\n", "model": "2"})
     fields = {"parameters": Parameters("params.yaml"), "data": (DataItem("model", "git"),)}
-    area = compare_code(workspace(made, a, context, **fields), workspace(made, b, context, **fields), context)
+    area = compare_code(
+        workspace(repository, a, context, **fields), workspace(repository, b, context, **fields), context
+    )
     assert area.status == "same"
     [finding] = area.findings
     assert (finding.path, finding.change) == (("commit",), "same")
@@ -92,26 +94,26 @@ def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, conte
 
 
 def test_repositories_without_common_history(git_repository: Make, context: Context) -> None:
-    one, two = git_repository("one"), git_repository("two")
-    a, b = one.commit({"p.py": "1\n", "q": "same"}, "one"), two.commit({"p.py": "2\n", "q": "same"}, "two")
-    area = compare_code(workspace(one, a, context), workspace(two, b, context), context)
+    left, right = git_repository("left"), git_repository("right")
+    a, b = left.commit({"p.py": "1\n", "q": "same"}, "left"), right.commit({"p.py": "2\n", "q": "same"}, "right")
+    area = compare_code(workspace(left, a, context), workspace(right, b, context), context)
     assert "no history in common" in area.findings[0].note
     assert area.findings[1].path == ("p.py",)
     assert area.counts["same"] == 1
 
 
-def test_code_that_is_not_there_is_unknown(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    side = workspace(made, made.commit({"a": "1"}), context)
+def test_missing_code_is_unknown(git_repository: Make, context: Context) -> None:
+    repository = git_repository("project")
+    side = workspace(repository, repository.commit({"a": "1"}), context)
     area = compare_code(side, replace(side, code=None), context)
-    assert (area.status, area.findings[0].note) == ("unknown", "B: no commit that can be had was recorded")
+    assert (area.status, area.findings[0].note) == ("unknown", "B: no commit that can be fetched was recorded")
     assert compare_code(None, None, context).status == "unknown"
 
 
 def test_ignored_and_all(git_repository: Make, context: Context) -> None:
-    made = git_repository("project")
-    a = workspace(made, made.commit({"docs/a": "1", "p.py": "1"}), context)
-    b = workspace(made, made.commit({"docs/a": "2"}), context)
+    repository = git_repository("project")
+    a = workspace(repository, repository.commit({"docs/a": "1", "p.py": "1"}), context)
+    b = workspace(repository, repository.commit({"docs/a": "2"}), context)
     ignoring = replace(context, settings=replace(context.settings, ignore=("code.docs/*", "code.commit")))
     assert compare_code(a, b, ignoring).status == "same"
     everything = replace(context, settings=replace(context.settings, all_findings=True))

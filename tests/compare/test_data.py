@@ -1,4 +1,4 @@
-"""The data of two sides, compared."""
+"""The data of two sides is compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parameters of two sides, compared."""
+"""The parameters of two sides are compared."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_equal_parameters_are_the_same_without_deepdiff(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from repro_tui.support.cache import Cache;"
         "from repro_tui.support.context import Context; from repro_tui.model.workspace import BuiltParameters as P;"
         "from repro_tui.compare.parameters import compare_parameters as c;"
-        "one, two = (P({'a': [1, {'b': float('nan')}]}) for _ in 'ab');"
-        "area = c(one, two, Context(Cache(Path(sys.argv[1]))));"
+        "a, b = (P({'a': [1, {'b': float('nan')}]}) for _ in 'ab');"
+        "area = c(a, b, Context(Cache(Path(sys.argv[1]))));"
         "assert area.status == 'same' and area.counts['same'] == 2, area; assert 'deepdiff' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
@@ -101,18 +101,18 @@ def test_lists_of_tables_are_aligned(context: Context) -> None:
     assert (finding.path, finding.change) == (("steps", "0"), "removed")
 
 
-def test_the_work_of_large_trees_grows_with_their_size_alone(context: Context) -> None:
-    """Counted in calls a key: 430 of any size. DeepDiff makes more of a larger tree: 740 of 250, 1,220 of 1,000."""
+def test_the_work_on_large_trees_grows_linearly_with_their_size(context: Context) -> None:
+    """Calls per key: 430 at any size. DeepDiff needs more in a larger tree: 740 for 250 keys, 1,220 for 1,000."""
     fewer = _calls(2_500, context) / 2_500
     assert fewer < 700
     assert _calls(10_000, context) / 10_000 < 1.1 * fewer
 
 
 def _calls(size: int, context: Context) -> int:
-    """How many calls, of Python and of C, it takes to compare two trees of so many tables that all changed."""
+    """How many calls, of Python and C functions, it takes to compare two trees of `size` tables that all changed."""
     a = {f"k{i}": {"v": i, "w": [i, i]} for i in range(size)}
     b = {key: {"v": value["v"] + 1, "w": value["w"]} for key, value in reversed(a.items())}
-    a["k0"]["w"], b["k0"]["w"] = [1], [2]  # a list among what differs, which is DeepDiff's where there is little
+    a["k0"]["w"], b["k0"]["w"] = [1], [2]  # DeepDiff compares lists, in small trees
     assert compare(a, b, context).counts["changed"] == size + 1
     return calls(compare, a, b, context)
 
@@ -122,12 +122,12 @@ ELSEWHERE = MOMENT.astimezone(datetime.timezone(datetime.timedelta(hours=2)))
 
 
 @pytest.mark.parametrize("more", [{}, {"list": [1, 2]}], ids=["tables alone", "with a list"])
-def test_what_differs_does_not_hang_on_what_else_does(more: dict[str, Any], context: Context) -> None:
+def test_a_difference_does_not_depend_on_other_differences(more: dict[str, Any], context: Context) -> None:
     a = {"moment": MOMENT, "naive": MOMENT, "set": {0, 8}, "other": {1}, "n": {"m": 1}}
     b = {"moment": ELSEWHERE, "naive": MOMENT.replace(tzinfo=None), "set": {8, 0}, "other": {2}, "n": {"m": 2}}
     changed = {name: [value[0], 7] for name, value in more.items()}
-    found = compare(a | more, b | changed, context).findings
-    assert {finding.path[0] for finding in found} == {"naive", "other", "n", *more}
+    findings = compare(a | more, b | changed, context).findings
+    assert {finding.path[0] for finding in findings} == {"naive", "other", "n", *more}
 
 
 def test_tables_are_compared_without_loading_deepdiff() -> None:

@@ -59,8 +59,8 @@ def column(values: Any, kind: Any = None, name: str = "v") -> pa.Table:
 
 
 def only(area: PredictionsArea) -> Column:
-    (found,) = area.columns
-    return found
+    (column,) = area.columns
+    return column
 
 
 def test_the_same_bytes_are_identical(compare: Compare) -> None:
@@ -73,8 +73,8 @@ def test_the_sign_of_zero_is_equal_and_not_identical(compare: Compare) -> None:
 
 
 def test_nan_payloads_are_canonical(compare: Compare) -> None:
-    other = np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)
-    assert compare(column([float("nan"), 1.0]), column([other[0], 1.0])).verdict == "identical"
+    payload = np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)
+    assert compare(column([float("nan"), 1.0]), column([payload[0], 1.0])).verdict == "identical"
 
 
 def test_a_lossless_type_is_equal(compare: Compare) -> None:
@@ -86,7 +86,7 @@ def test_a_lossless_type_is_equal(compare: Compare) -> None:
 def test_rounding_is_measured_in_units_of_the_column(compare: Compare) -> None:
     a = np.array([1000.0, 1e-9])
     area = compare(column(a), column(a + np.array([0.0, 1e-13])), columns={"v": ColumnRule(kind="value")})
-    assert area.verdict == "equal-to-rounding"  # many ulp of 1e-9, and nothing beside the column's 707
+    assert area.verdict == "equal-to-rounding"  # many ulp of 1e-9, but nothing compared with the size of the column
 
 
 def test_the_tolerance_is_symmetric(compare: Compare) -> None:
@@ -106,9 +106,9 @@ def test_the_tolerance_is_symmetric(compare: Compare) -> None:
     ],
 )
 def test_whole_numbers_are_exact_and_do_not_wrap(compare: Compare, a: int, b: int, kind: Any, size: float) -> None:
-    found = only(compare(column([a, 7], kind), column([b, 7], kind), columns={"v": ColumnRule(kind="value")}))
-    assert (found.verdict, found.different, found.equal) == ("drift", 1, 1)
-    assert found.max_abs == pytest.approx(size)
+    result = only(compare(column([a, 7], kind), column([b, 7], kind), columns={"v": ColumnRule(kind="value")}))
+    assert (result.verdict, result.different, result.equal) == ("drift", 1, 1)
+    assert result.max_abs == pytest.approx(size)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,15 @@ def test_whole_numbers_are_exact_and_do_not_wrap(compare: Compare, a: int, b: in
 def test_types_that_differ_have_one_rule_whichever_side_is_a(
     compare: Compare, a: Any, type_a: Any, b: Any, type_b: Any, rule: str
 ) -> None:
-    one, other = column(a, type_a), column(b, type_b)
-    there, back = (only(compare(*sides)) for sides in ((one, other), (other, one)))
+    left, right = column(a, type_a), column(b, type_b)
+    there, back = (only(compare(*sides)) for sides in ((left, right), (right, left)))
     assert there.verdict == back.verdict == ("drift" if "whole" in rule else "within-tolerance")
     assert (there.rule, there.kind) == (back.rule, back.kind)
     assert rule in there.rule
 
 
 def test_decisions_and_probabilities_are_one_kind_whichever_side_is_a(compare: Compare) -> None:
-    """Whole numbers of 0 and 1 on one side alone are no labels: the other side has what is between."""
+    """Whole numbers 0 and 1 on one side alone are not labels: the other side has values between them."""
     a, b = column([0, 1, 1]), column([0.25, 0.75, 0.5])
     there, back = (only(compare(*sides)) for sides in ((a, b), (b, a)))
     assert (
@@ -152,13 +152,13 @@ def test_a_whole_number_beyond_2_53_is_not_equal_to_a_near_float(compare: Compar
 @pytest.mark.parametrize("b", [float("inf"), float("-inf"), float("nan"), None])
 def test_what_is_not_finite_never_passes(compare: Compare, b: float | None) -> None:
     largest = float(np.finfo(np.float64).max)
-    found = only(compare(column([largest, 1.0]), column([b, 1.0], pa.float64()), tolerance=Tolerance(1e300, 1.0)))
-    assert (found.verdict, found.different, found.smallest_passing) == ("drift", 1, None)
+    result = only(compare(column([largest, 1.0]), column([b, 1.0], pa.float64()), tolerance=Tolerance(1e300, 1.0)))
+    assert (result.verdict, result.different, result.smallest_passing) == ("drift", 1, None)
 
 
 def test_null_and_nan_are_not_alike(compare: Compare) -> None:
-    found = only(compare(column([None, 1.0], pa.float64()), column([float("nan"), 1.0])))
-    assert (found.verdict, found.nulls_a, found.nulls_b) == ("drift", 1, 0)
+    result = only(compare(column([None, 1.0], pa.float64()), column([float("nan"), 1.0])))
+    assert (result.verdict, result.nulls_a, result.nulls_b) == ("drift", 1, 0)
 
 
 def test_text_against_numbers_cannot_be_compared(compare: Compare) -> None:
@@ -194,7 +194,7 @@ def test_the_smallest_tolerance_that_passes_does(compare: Compare) -> None:
     assert compare(a, b, tolerance=Tolerance(passing["atol"] * 0.98, passing["rtol"])).verdict == "drift"
 
 
-def test_rules_of_the_command_line_stand_over_the_record(compare: Compare) -> None:
+def test_rules_of_the_command_line_override_the_record(compare: Compare) -> None:
     a, b, rule = column([1.0]), column([1.01]), {"v": ColumnRule(atol=1.0)}
     assert compare(a, b, columns=rule).verdict == "within-tolerance"
     assert compare(a, b, columns=rule, tolerance=Tolerance(1e-9, 0.0)).verdict == "drift"
@@ -218,31 +218,31 @@ class TestKeys:
         assert {(c.verdict, c.equal) for c in area.columns} == {("not-comparable", 47)}
         assert "000" in area.what
 
-    def test_keys_that_stand_twice_are_told(self, compare: Compare) -> None:
-        """On either side or on both: no row of such a key is matched."""
+    def test_duplicate_keys_are_reported(self, compare: Compare) -> None:
+        """On either side or on both: no row with such a key is matched."""
         twice, once, both = self.rows([1, 2, 2, 3]), self.rows([3, 2, 1]), self.rows([2, 3, 2, 1])
-        for sides, found in (((twice, once), (2, 0)), ((once, twice), (0, 2)), ((twice, both), (2, 2))):
+        for sides, duplicates in (((twice, once), (2, 0)), ((once, twice), (0, 2)), ((twice, both), (2, 2))):
             area = compare(*sides, key=("id",))
-            assert (area.verdict, area.rows.duplicate_a, area.rows.duplicate_b) == ("not-comparable", *found)
+            assert (area.verdict, area.rows.duplicate_a, area.rows.duplicate_b) == ("not-comparable", *duplicates)
             assert (area.rows.matched, area.rows.only_a, area.rows.only_b) == (2, 0, 0)
 
-    @pytest.mark.parametrize(("a", "b", "told"), [(0, 0, "both sides have"), (0, 2, "A has"), (2, 0, "B has")])
-    def test_sides_without_rows_are_named(self, compare: Compare, a: int, b: int, told: str) -> None:
-        one = self.rows([1, 2])
-        area = compare(one.slice(0, a), one.slice(0, b), key=("id",))
-        assert (area.verdict, area.what) == ("not-comparable", f"{told} no rows")
+    @pytest.mark.parametrize(("a", "b", "subject"), [(0, 0, "both sides have"), (0, 2, "A has"), (2, 0, "B has")])
+    def test_sides_without_rows_are_named(self, compare: Compare, a: int, b: int, subject: str) -> None:
+        table = self.rows([1, 2])
+        area = compare(table.slice(0, a), table.slice(0, b), key=("id",))
+        assert (area.verdict, area.what) == ("not-comparable", f"{subject} no rows")
 
-    def test_rows_without_a_key_are_told_of_their_side(self, compare: Compare) -> None:
-        one, other = (pa.table({"id": ids, "v": [1.0, 2.0]}) for ids in (["a", None], ["a", "b"]))
-        assert "A has 1 row without a key" in compare(one, other, key=("id",)).what
-        assert "B has 1 row without a key" in compare(other, one, key=("id",)).what
+    def test_rows_without_a_key_are_reported_for_their_side(self, compare: Compare) -> None:
+        gap, full = (pa.table({"id": ids, "v": [1.0, 2.0]}) for ids in (["a", None], ["a", "b"]))
+        assert "A has 1 row without a key" in compare(gap, full, key=("id",)).what
+        assert "B has 1 row without a key" in compare(full, gap, key=("id",)).what
 
     def test_composite_whole_number_keys(self, compare: Compare) -> None:
         a = pa.table({"x": [1, 1, 2], "y": [1, 2, 1], "v": [1.0, 2.0, 3.0]})
         assert compare(a, a.take([2, 0, 1]), key=("x", "y")).verdict == "identical"
 
     @pytest.mark.parametrize("key", ["absent", "v"])
-    def test_a_key_that_names_nothing_safely_is_told(self, compare: Compare, key: str) -> None:
+    def test_a_key_that_cannot_identify_rows_is_reported(self, compare: Compare, key: str) -> None:
         area = compare(self.rows([1, 2]), self.rows([2, 1]), key=(key,))
         assert area.verdict == "not-comparable"
         assert key in area.what
@@ -256,16 +256,16 @@ class TestKeys:
 def test_labels_have_their_flips_interval_and_matrix(compare: Compare) -> None:
     a = column(["x"] * 90 + ["y"] * 10, name="label")
     b = column(["x"] * 85 + ["y"] * 15, name="label")
-    found = only(compare(a, b))
-    assert (found.kind, found.flips, found.flip_matrix) == ("label", 5, (("x", "y", 5),))
-    assert found.measures["flip_rate"] == 0.05
-    assert found.measures["flip_rate_low"] < 0.05 < found.measures["flip_rate_high"]
+    label = only(compare(a, b))
+    assert (label.kind, label.flips, label.flip_matrix) == ("label", 5, (("x", "y", 5),))
+    assert label.measures["flip_rate"] == 0.05
+    assert label.measures["flip_rate_low"] < 0.05 < label.measures["flip_rate_high"]
 
 
 def test_vectors_flip_by_their_largest(compare: Compare) -> None:
     a, b = column([[0.6, 0.4], [0.2, 0.8]]), column([[0.4, 0.6], [0.2, 0.8]])
-    found = only(compare(a, b, columns={"v": ColumnRule(kind="probability")}))
-    assert (found.flips, found.different) == (1, 1)
+    vector = only(compare(a, b, columns={"v": ColumnRule(kind="probability")}))
+    assert (vector.flips, vector.different) == (1, 1)
     assert only(compare(a, column([[0.6, 0.4, 0.0], [0.2, 0.8]]))).verdict == "drift"
 
 
@@ -299,21 +299,21 @@ LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChe
 
 @LAWS
 @given(values)
-def test_anything_is_identical_to_itself(tmp_path: Path, found: list[float | None]) -> None:
-    area = compare_in(tmp_path)(column(found, pa.float64()), column(found, pa.float64()))
+def test_anything_is_identical_to_itself(tmp_path: Path, drawn: list[float | None]) -> None:
+    area = compare_in(tmp_path)(column(drawn, pa.float64()), column(drawn, pa.float64()))
     assert (area.verdict, area.differences) == ("identical", 0)
 
 
 @LAWS
 @given(values, st.randoms())
-def test_swapping_the_sides_mirrors_the_counts(tmp_path: Path, found: list[float | None], random: Any) -> None:
-    other = [random.choice([value, None, 0.0, 1e-9]) for value in found]
-    a, b = column(found, pa.float64()), column(other, pa.float64())
+def test_swapping_the_sides_mirrors_the_counts(tmp_path: Path, drawn: list[float | None], random: Any) -> None:
+    changed = [random.choice([value, None, 0.0, 1e-9]) for value in drawn]
+    a, b = column(drawn, pa.float64()), column(changed, pa.float64())
     rule = {"v": ColumnRule(kind="value")}
     compare = compare_in(tmp_path)
-    one, two = (only(compare(x, y, columns=rule)) for x, y in ((a, b), (b, a)))
-    assert (one.equal, one.within_tolerance, one.different) == (two.equal, two.within_tolerance, two.different)
-    assert (one.nulls_a, one.nulls_b, one.max_abs) == (two.nulls_b, two.nulls_a, two.max_abs)
+    there, back = (only(compare(x, y, columns=rule)) for x, y in ((a, b), (b, a)))
+    assert (there.equal, there.within_tolerance, there.different) == (back.equal, back.within_tolerance, back.different)
+    assert (there.nulls_a, there.nulls_b, there.max_abs) == (back.nulls_b, back.nulls_a, back.max_abs)
 
 
 @LAWS
@@ -324,15 +324,15 @@ def test_a_planted_difference_is_found_exactly(tmp_path: Path, rows: int, random
     moved = set(random.sample(range(rows), rows // 2))
     a = pa.table({"id": list(range(rows)), "v": [float(n) for n in range(rows)]})
     b = pa.table({"id": order, "v": [float(n) + (n in moved) for n in order]})
-    found = only(compare_in(tmp_path)(a, b, key=("id",)))
-    assert (found.different, found.equal) == (len(moved), rows - len(moved))
+    result = only(compare_in(tmp_path)(a, b, key=("id",)))
+    assert (result.different, result.equal) == (len(moved), rows - len(moved))
 
 
-def test_rows_that_moved_alike_are_told_in_their_order(compare: Compare) -> None:
+def test_rows_that_moved_equally_are_listed_in_their_order(compare: Compare) -> None:
     a = pa.table({"x": ["p", "p"], "y": ["p", "p"]})
     b = pa.table({"x": ["q", "q"], "y": ["p", "q"]})
-    found = compare(a, b).worst
-    assert [(row.column, row.key["row"]) for row in found] == [("x", 0), ("x", 1), ("y", 1)]
+    worst = compare(a, b).worst
+    assert [(row.column, row.key["row"]) for row in worst] == [("x", 0), ("x", 1), ("y", 1)]
 
 
 def test_a_key_of_lists_names_no_rows(compare: Compare) -> None:

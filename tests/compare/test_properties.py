@@ -1,8 +1,8 @@
 """Laws of the comparison, for every kind of output.
 
-What is compared with itself is identical; a planted difference is found where it is, and nowhere else; swapping the
-sides mirrors every count; and the order of keyed rows changes nothing. The laws are searched in one format: that every
-format reads as the same table is a law of its own.
+A table is identical to itself; a planted difference is found where it is, and nowhere else; swapping the sides mirrors
+every count; and the order of keyed rows changes nothing. The laws are tested in one format: that every format is read
+as the same table is a law of its own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ CLOSE = 1e-9
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shared by all examples: each writes tables of its own, and reads its own differences before the next begins."""
+    """Shared by all examples: each writes its own tables, and reads its differences before the next one begins."""
     return tmp_path_factory.mktemp("laws")
 
 
 def main_column(area: PredictionsArea, case: OutputCase, form: str) -> Column:
-    wanted = "value" if form == "npy" and not case.split else case.column
-    (found,) = (column for column in area.columns if column.name == wanted)
-    return found
+    name = "value" if form == "npy" and not case.split else case.column
+    (main,) = (column for column in area.columns if column.name == name)
+    return main
 
 
 def keyed(case: OutputCase, values: list[Any], order: list[int] | None = None) -> dict[str, list[Any]]:
@@ -47,20 +47,20 @@ def keyed(case: OutputCase, values: list[Any], order: list[int] | None = None) -
 
 
 def near(value: Any) -> Any:
-    """The same, with its fractions held to nine digits."""
-    return _each(value, lambda found: pytest.approx(found, rel=CLOSE, abs=1e-12, nan_ok=True))
+    """The value, whose fractions are compared to nine digits."""
+    return _each(value, lambda number: pytest.approx(number, rel=CLOSE, abs=1e-12, nan_ok=True))
 
 
-def agree(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Two columns say the same; told by the first thing in which they do not."""
-    expected, found = near(one), plain(other)
+def agree(left: dict[str, Any], right: dict[str, Any]) -> None:
+    """Two columns are the same; a failure names the first field in which they are not."""
+    expected, actual = near(left), plain(right)
     for name, value in expected.items():
-        assert found[name] == value, name
+        assert actual[name] == value, name
 
 
 def plain(value: Any) -> Any:
-    """Lists in place of tuples."""
-    return _each(value, lambda found: found)
+    """The value with lists in place of tuples."""
+    return _each(value, lambda number: number)
 
 
 def _each(value: Any, of_float: Callable[[float], Any]) -> Any:
@@ -88,17 +88,17 @@ def test_anything_is_identical_to_itself(folder: Path, case: OutputCase, data: A
 def test_a_planted_difference_is_found_exactly(folder: Path, case: OutputCase, data: Any) -> None:
     values = data.draw(st.lists(case.values, min_size=2, max_size=12))
     planted = data.draw(st.sets(st.sampled_from(range(len(values))), min_size=1))
-    is_found(folder, case, FORM, values, planted)
+    assert_found(folder, case, FORM, values, planted)
 
 
 @pytest.mark.parametrize(("case", "form"), PAIRS, ids=IDS)
 def test_a_planted_difference_is_found_in_every_format(tmp_path: Path, case: OutputCase, form: str) -> None:
-    is_found(tmp_path, case, form, VALUES[case.name], {1, 3})
+    assert_found(tmp_path, case, form, VALUES[case.name], {1, 3})
 
 
-def is_found(folder: Path, case: OutputCase, form: str, values: list[Any], planted: set[int]) -> None:
-    """What differs in these rows only is told of these rows only."""
-    changed = [case.other(value) if place in planted else value for place, value in enumerate(values)]
+def assert_found(folder: Path, case: OutputCase, form: str, values: list[Any], planted: set[int]) -> None:
+    """A difference in these rows is reported for these rows alone."""
+    changed = [case.moved(value) if row in planted else value for row, value in enumerate(values)]
     area = compared(folder, case, form, case.table(values), case.table(changed))
     column = main_column(area, case, form)
     assert (column.verdict, area.verdict) == ("drift", "drift")
@@ -115,7 +115,7 @@ def is_found(folder: Path, case: OutputCase, form: str, values: list[Any], plant
 @SEARCHED
 @given(data=st.data())
 def test_every_format_reads_as_the_same_table(folder: Path, case: OutputCase, data: Any) -> None:
-    """Of one type and with the same values and nulls, so that what holds of one format holds of all."""
+    """With the same type, values and nulls, so that what holds for one format holds for all."""
     values = data.draw(st.lists(case.values, min_size=1, max_size=12))
     nullable = values if case.split else [values[0], *(v if data.draw(st.booleans()) else None for v in values[1:])]
     for table in (values, nullable):
@@ -124,11 +124,11 @@ def test_every_format_reads_as_the_same_table(folder: Path, case: OutputCase, da
         expected = pq.read_table(read[FORM])
         assert expected.to_pylist() == rows_of(keyed(case, table))
         for form, path in read.items():
-            found = pq.read_table(path)
-            assert [(f.name, str(f.type)) for f in found.schema] == [(f.name, str(f.type)) for f in expected.schema], (
+            actual = pq.read_table(path)
+            assert [(f.name, str(f.type)) for f in actual.schema] == [(f.name, str(f.type)) for f in expected.schema], (
                 form
             )
-            assert repr(found.to_pylist()) == repr(expected.to_pylist()), form
+            assert repr(actual.to_pylist()) == repr(expected.to_pylist()), form
 
 
 def rows_of(table: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -146,12 +146,12 @@ OPPOSITE = {name: name[:-1] + ("b" if name[-1] == "a" else "a") for name in SIDE
 
 
 def mirrored(column: Column) -> dict[str, Any]:
-    """What a column should say where the sides are swapped."""
-    told = asdict(column)
-    told["nulls_a"], told["nulls_b"] = told["nulls_b"], told["nulls_a"]
-    told["type_a"], told["type_b"] = told["type_b"], told["type_a"]
-    told["flip_matrix"] = sorted([b, a, rows] for a, b, rows in told["flip_matrix"])
-    measures = told["measures"]
+    """The expected fields of a column where the sides are swapped."""
+    fields = asdict(column)
+    fields["nulls_a"], fields["nulls_b"] = fields["nulls_b"], fields["nulls_a"]
+    fields["type_a"], fields["type_b"] = fields["type_b"], fields["type_a"]
+    fields["flip_matrix"] = sorted([b, a, rows] for a, b, rows in fields["flip_matrix"])
+    measures = fields["measures"]
     if "bias" in measures:
         measures["bias"] = -measures["bias"]
     if "tied_a" in measures:
@@ -159,26 +159,26 @@ def mirrored(column: Column) -> dict[str, Any]:
     if "paths" in measures:
         measures["paths"] = sorted([path, changed, b, a] for path, changed, a, b in measures["paths"])
         measures["missing_paths"], measures["extra_paths"] = measures["extra_paths"], measures["missing_paths"]
-    return told
+    return fields
 
 
-# These are of A's own scale: the standard deviation of A, and distances relative to A.
+# These are relative to A: to its standard deviation, and to its size.
 OF_A = ("rmse_over_sd", "wasserstein_over_sd", "relative_l2_max")
 
 
-def told_of(column: Column) -> dict[str, Any]:
-    told = asdict(column)
-    told["flip_matrix"] = sorted(list(row) for row in told["flip_matrix"])
-    if "paths" in told["measures"]:
-        told["measures"]["paths"] = sorted(told["measures"]["paths"])
-    return told
+def fields_of(column: Column) -> dict[str, Any]:
+    fields = asdict(column)
+    fields["flip_matrix"] = sorted(list(row) for row in fields["flip_matrix"])
+    if "paths" in fields["measures"]:
+        fields["measures"]["paths"] = sorted(fields["measures"]["paths"])
+    return fields
 
 
-def without(told: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return told | {"measures": {name: value for name, value in told["measures"].items() if name not in names}}
+def without(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return fields | {"measures": {name: value for name, value in fields["measures"].items() if name not in names}}
 
 
-# Fewer rows than these have no ten neighbours.
+# With fewer rows than these, no row has ten neighbours.
 FEWEST = {"embedding": 12}
 
 
@@ -188,9 +188,9 @@ FEWEST = {"embedding": 12}
 def test_swapping_the_sides_mirrors_every_count_and_the_order_of_rows_none(
     folder: Path, case: OutputCase, data: Any
 ) -> None:
-    """Values change, and are null; and rows may be missing, and stand twice, on both sides."""
+    """Values change or are null, and rows may be missing or duplicated, on both sides."""
     values = data.draw(st.lists(case.values, min_size=FEWEST.get(case.kind, 3), max_size=15))
-    changed = [value if data.draw(st.booleans()) else case.other(value) for value in values]
+    changed = [value if data.draw(st.booleans()) else case.moved(value) for value in values]
     if not case.split and data.draw(st.booleans()):
         values, changed = _with_nulls(case, values, changed, data)
     whole, everything = data.draw(st.booleans()), range(len(values))
@@ -205,43 +205,43 @@ def test_swapping_the_sides_mirrors_every_count_and_the_order_of_rows_none(
     back = compared_in((left, right), swapped=True)
     assert there.verdict == back.verdict
     assert asdict(back.rows) == {OPPOSITE.get(name, name): n for name, n in asdict(there.rows).items()}
-    for one, other in zip(there.columns, back.columns, strict=True):
-        agree(without(mirrored(one), OF_A), without(told_of(other), OF_A))
+    for column, swapped_column in zip(there.columns, back.columns, strict=True):
+        agree(without(mirrored(column), OF_A), without(fields_of(swapped_column), OF_A))
     shuffled = compared_in((data.draw(st.permutations(left)), data.draw(st.permutations(right))))
     assert (shuffled.verdict, shuffled.rows, shuffled.differences) == (there.verdict, there.rows, there.differences)
-    for one, other in zip(there.columns, shuffled.columns, strict=True):
-        agree(asdict(one), asdict(other))
+    for column, shuffled_column in zip(there.columns, shuffled.columns, strict=True):
+        agree(asdict(column), asdict(shuffled_column))
     assert cells_of(folder) == cells
 
 
 def _some(rows: range) -> st.SearchStrategy[list[int]]:
-    """Most of these rows, a few of them twice."""
+    """Most of these rows, and a few of them twice."""
     missing, twice = (st.sets(st.sampled_from(rows), max_size=2) for _ in range(2))
     return st.tuples(missing, twice).map(lambda drawn: [n for n in rows if n not in drawn[0]] + sorted(drawn[1]))
 
 
-def _with_nulls(case: OutputCase, values: list[Any], other: list[Any], data: Any) -> tuple[list[Any], list[Any]]:
-    """Both sides with nulls, and each with a value."""
+def _with_nulls(case: OutputCase, values: list[Any], changed: list[Any], data: Any) -> tuple[list[Any], list[Any]]:
+    """Both sides with nulls, and each with at least one value."""
     blank = st.integers(0, 5).map(lambda n: n == 0)
-    values, other = ([None if data.draw(blank) else value for value in side] for side in (values, other))
+    values, changed = ([None if data.draw(blank) else value for value in side] for side in (values, changed))
     if values[0] is None:
         values[0] = data.draw(case.values)
-    if other[-1] is None:
-        other[-1] = data.draw(case.values)
-    return values, other
+    if changed[-1] is None:
+        changed[-1] = data.draw(case.values)
+    return values, changed
 
 
 def test_the_same_bytes_have_their_kinds(tmp_path: Path) -> None:
-    """Where nothing needs to be compared, the kinds are told all the same."""
+    """The kinds are reported even where nothing needs to be compared."""
     from repro_tui import compare
 
     lines = [{"id": n, "label": "yes", "p_0": 0.25, "p_1": 0.75, "doc": {"a": n}} for n in range(3)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = compare(tmp_path / "a.jsonl", tmp_path / "a.jsonl", key="id", folder=tmp_path / "out")
-    assert {column.name: column.kind for column in found.predictions.columns} == {
+    comparison = compare(tmp_path / "a.jsonl", tmp_path / "a.jsonl", key="id", folder=tmp_path / "out")
+    assert {column.name: column.kind for column in comparison.predictions.columns} == {
         "label": "label",
         "p_0": "probability",
         "p_1": "probability",
         "doc": "json",
     }
-    assert found.verdict == "identical"
+    assert comparison.verdict == "identical"

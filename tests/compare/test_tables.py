@@ -1,4 +1,4 @@
-"""Comparing tables from Python: files and frames, with the same answers as an audit's."""
+"""Comparing tables from Python: files and frames, with the same results as an audit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def frame(**changes: object) -> pd.DataFrame:
 
 
 def test_frames_are_compared_by_key(tmp_path: Path) -> None:
-    other = frame(score=[0.1, 0.2, 0.9]).iloc[::-1]
-    found = repro_tui.compare(frame(), other, key=["id"], folder=tmp_path)
-    assert found.verdict == "drift"
-    assert {column.name: column.different for column in found.predictions.columns} == {"score": 1, "label": 0}
-    cells = found.to_pandas()
+    moved = frame(score=[0.1, 0.2, 0.9]).iloc[::-1]
+    comparison = repro_tui.compare(frame(), moved, key=["id"], folder=tmp_path)
+    assert comparison.verdict == "drift"
+    assert {column.name: column.different for column in comparison.predictions.columns} == {"score": 1, "label": 0}
+    cells = comparison.to_pandas()
     assert list(cells["key"]) == ['["c"]']
     assert (cells["a_number"][0], cells["b_number"][0]) == (0.3, 0.9)
 
@@ -28,45 +28,45 @@ def test_frames_are_compared_by_key(tmp_path: Path) -> None:
 def test_files_of_two_formats_are_compared(tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "a.csv", index=False)
     frame().to_json(tmp_path / "b.jsonl", orient="records", lines=True)
-    found = repro_tui.compare(tmp_path / "a.csv", str(tmp_path / "b.jsonl"), key="id")
-    assert (found.verdict, found.predictions.rows.matched) == ("identical", 3)
+    comparison = repro_tui.compare(tmp_path / "a.csv", str(tmp_path / "b.jsonl"), key="id")
+    assert (comparison.verdict, comparison.predictions.rows.matched) == ("identical", 3)
 
 
 def test_rules_are_those_of_a_record(tmp_path: Path) -> None:
-    other = frame(score=[0.1, 0.2, 0.31])
-    assert repro_tui.compare(frame(), other, key=["id"], atol=0.05).verdict == "within-tolerance"
+    moved = frame(score=[0.1, 0.2, 0.31])
+    assert repro_tui.compare(frame(), moved, key=["id"], atol=0.05).verdict == "within-tolerance"
     rules = {"score": {"kind": "value", "atol": 0.05}}
-    assert repro_tui.compare(frame(), other, key=["id"], columns=rules).verdict == "within-tolerance"
+    assert repro_tui.compare(frame(), moved, key=["id"], columns=rules).verdict == "within-tolerance"
     with pytest.raises(Refused, match=r"columns\.score\.tolerance: is not a known key"):
-        repro_tui.compare(frame(), other, columns={"score": {"tolerance": 1}})
+        repro_tui.compare(frame(), moved, columns={"score": {"tolerance": 1}})
     with pytest.raises(Refused, match=r"columns\.score\.kind: is not one of the known words"):
-        repro_tui.compare(frame(), other, columns={"score": {"kind": "probabilty"}})
+        repro_tui.compare(frame(), moved, columns={"score": {"kind": "probabilty"}})
 
 
-def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="there is no file"):
         repro_tui.compare(tmp_path / "none.csv", frame())
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ('[{"id": 1, "v": 2}, {"id": 2, "v": 3}]', "is one JSON array: write JSON Lines, one object a line"),
         ('{\n  "id": 1,\n  "v": 2\n}\n', "line 1 is not one whole JSON object, as each line of JSON Lines is"),
         ("id,v\n1,2,3\n", "line 2 has 3 fields"),
     ],
 )
-def test_a_file_that_is_no_table_is_refused_by_its_name(tmp_path: Path, content: str, told: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_by_its_name(tmp_path: Path, content: str, message: str) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.out"
     good.write_text("id,v\n1,2\n")
     bad.write_text(content)
     with pytest.raises(Refused) as caught:
         repro_tui.compare(good, bad, key="id", folder=tmp_path / "out")
     assert str(caught.value).startswith(f"{bad} cannot be read: ")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_frame_that_is_no_table_is_refused_by_its_side_and_column(tmp_path: Path) -> None:
+def test_a_frame_that_cannot_be_read_is_refused_by_its_side_and_column(tmp_path: Path) -> None:
     good, mixed = pd.DataFrame({"id": [1], "v": [1]}), pd.DataFrame({"id": [1, 2], "v": [1, "1"]})
     with pytest.raises(Refused, match=r"table 2 of B cannot be read: .*column v"):
         repro_tui.compare(good, [good, mixed], key="id", folder=tmp_path / "out")

@@ -77,7 +77,7 @@ class DrawnDeployment:
             ]
             database = Database(self.folder, MEMORY_LIMIT)
             measured = measure(sides[0], sides[1], ("id",), [RunColumn("score")], database)
-            if exchange(measured.found, runs, runs).p <= SEQUENTIAL_LEVEL:
+            if exchange(measured.evidence, runs, runs).p <= SEQUENTIAL_LEVEL:
                 return runs
         return None
 

@@ -1,4 +1,5 @@
-"""Noise or drift: what the runs of one side do by themselves, and whether the two sides differ by more.
+"""Noise or drift: how far the runs of one side differ, and whether the two sides differ by more.
 
-`verdict` has the rule, `exchange` the statistics that it rests on, the other files what is measured of the runs.
+`verdict` applies the rule, `exchange` has the statistics behind it, and the other files measure the runs, column by
+column.
 """

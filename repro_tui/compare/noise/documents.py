@@ -1,9 +1,20 @@
-"""JSON documents over all runs: every path is a column of its own, so that a clock in one hides nothing in another."""
+"""JSON documents over all runs: every path is a column of its own, so that a clock in one hides nothing in another.
+
+A path such as `items[0].price` is measured twice: where it holds a number as numbers (`numbers.NumberNoise`), and as a
+label that says whether there is a number and otherwise what value there is. Of all rows about 5,000 are drawn for this.
+Whether a row exceeds its noise is judged on whole documents, as labels: no run of A gave what a run of B gave, where
+fractions within the relative tolerance count as equal.
+
+Limits: the first 200 paths become columns. If there are more, the whole document counts as a column in addition. Of the
+rows that differ, the first 50,000 are compared path by path, later ones by their text.
+
+Example: A wrote {"t": 17, "score": 0.5} and {"t": 21, "score": 0.5}; B wrote {"t": 30, "score": 0.9} and {"t": 35,
+"score": 0.9}. As whole documents any two runs differ; the path `score` shows that the sides do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,98 +29,101 @@ from repro_tui.compare.columns.json_paths import (
     path_words,
     same_value,
 )
-from repro_tui.compare.noise.chosen_rows import Chosen, Mask
-from repro_tui.compare.noise.columns import ExactNoise, NoiseColumn, NumberNoise, RunFiles, codes_of, word_of
-from repro_tui.compare.noise.exchange import Codes, Evidence
+from repro_tui.compare.noise.arrays import Integers, Mask
+from repro_tui.compare.noise.columns import ExactNoise, NoiseColumn, RunFiles, canonical_text, value_codes
+from repro_tui.compare.noise.exchange import Evidence
+from repro_tui.compare.noise.numbers import NumberNoise
+from repro_tui.compare.noise.row_selection import RowSelection
 
 MOST_PATHS = 200
 MOST_ROWS = 5_000  # whose paths are measured
-MOST_READ = 50_000  # rows whose documents are compared by path; of further ones by their text
-EXACT = 1 << 53  # whole numbers beyond it are not all floats: they are words
+MOST_READ = 50_000  # rows whose documents are compared by path; further ones are compared by their text
+EXACT = 1 << 53  # whole numbers beyond it are not all floats: they are labels
 
 
 class DocumentNoise:
-    """Numbers of a path are measured as numbers; whether there is one, and what else stands there, as labels.
+    """One column of JSON documents; `rtol` is the relative tolerance of the fractions in it."""
 
-    Rows moved beyond their noise as labels do. Documents of more than 200 paths are measured as they are, too.
-    """
-
-    def __init__(self, files: RunFiles, rtol: float, chosen: Chosen) -> None:
-        self.files, self.rtol, self.chosen = files, rtol, chosen
+    def __init__(self, files: RunFiles, rtol: float, selection: RowSelection) -> None:
+        self.files, self.rtol, self.selection = files, rtol, selection
         self.whole = ExactNoise(files)
-        self.apart = self.whole.apart
+        self.differences = self.whole.differences
         self.numbers: dict[str, NumberNoise] = {}
-        self.others: dict[str, ExactNoise] = {}
+        self.labels: dict[str, ExactNoise] = {}
         self.left_out = False
-        self._read = 0
-        self._draw = np.random.default_rng(chosen.rows)
+        self._documents_read = 0
+        self._draw = np.random.default_rng(selection.row_count)
 
-    def take(self, values: Sequence[pa.Array], chosen: Mask) -> Mask:
+    def add_batch(self, values: Sequence[pa.Array], selected: Mask) -> Mask:
         """See NoiseColumn."""
-        rows = np.flatnonzero(chosen)
-        rows = rows[self._draw.random(len(rows)) < MOST_ROWS / max(1, min(self.chosen.most, self.chosen.rows))]
+        rows = np.flatnonzero(selected)
+        measured = max(1, min(self.selection.capacity, self.selection.row_count))
+        rows = rows[self._draw.random(len(rows)) < MOST_ROWS / measured]
         documents = [[_leaves(array[int(row)].as_py()) for row in rows] for array in values]
-        paths = dict.fromkeys(path for column in documents for document in column for path in document)
+        paths = dict.fromkeys(path for file in documents for document in file for path in document)
         every = np.ones(len(rows), dtype=np.bool_)
         for path in paths:
-            if path_words(path) not in self.others and len(self.others) >= MOST_PATHS:
+            if path_words(path) not in self.labels and len(self.labels) >= MOST_PATHS:
                 self.left_out = True
                 continue
-            self._take(path, [[document.get(path, ABSENT) for document in column] for column in documents], every)
-        return self.whole.count(self._codes(values))
+            self._add_path(path, [[document.get(path, ABSENT) for document in file] for file in documents], every)
+        return self.whole.count_differences(self._codes(values))
 
-    def _codes(self, values: Sequence[pa.Array]) -> Codes:
-        """Numbers that stand for documents: those with the same values by path are the same, and so are those that the
-        tolerance makes no difference of."""
-        codes = codes_of(values)
-        rows = np.flatnonzero((codes != codes[0]).any(axis=0))[: max(0, MOST_READ - self._read)]
-        self._read += len(rows)
+    def _codes(self, values: Sequence[pa.Array]) -> Integers:
+        """Numbers that stand for documents (files x rows): documents with equal values by path have one code, and so do
+        those of a row in which every file is within the tolerance of the first."""
+        codes = value_codes(values)
+        rows = np.flatnonzero((codes != codes[0]).any(axis=0))[: max(0, MOST_READ - self._documents_read)]
+        self._documents_read += len(rows)
         highest = int(codes.max(initial=0))
         for row in rows:
             documents = [_leaves(array[int(row)].as_py()) for array in values]
-            if all(self._passes(documents[0], other) for other in documents[1:]):
+            if all(self._within_tolerance(documents[0], document) for document in documents[1:]):
                 codes[:, row] = codes[0, row]
                 continue
             known: dict[str, int] = {}
             for file, document in enumerate(documents):
-                word = repr(sorted((path_words(path), word_of(value)) for path, value in document.items()))
-                codes[file, row] = known.setdefault(word, highest + 1 + len(known))
+                text = repr(sorted((path_words(path), canonical_text(value)) for path, value in document.items()))
+                codes[file, row] = known.setdefault(text, highest + 1 + len(known))
         return codes
 
-    def _passes(self, a: Leaves, b: Leaves) -> bool:
+    def _within_tolerance(self, a: Leaves, b: Leaves) -> bool:
         """Whether two documents are the same by path, fractions by the relative tolerance."""
         return a.keys() == b.keys() and all(
             same_value(value, b[path]) or near(value, b[path], 0.0, self.rtol) for path, value in a.items()
         )
 
-    def _take(self, path: Path, found: list[list[Any]], every: Mask) -> None:
+    def _add_path(self, path: Path, values: list[list[object]], every: Mask) -> None:
+        """Adds the values of one path, a list for each file."""
         name = path_words(path)
-        numeric = [[_number(value) for value in column] for column in found]
-        if any(value is not None for column in numeric for value in column):
-            of_path = self.numbers.setdefault(name, NumberNoise(self.files, 0.0, 0.0, self.chosen))
-            of_path.take([pa.array(column, pa.float64()) for column in numeric], every)
-        words = [[_other(value) for value in column] for column in found]
-        self.others.setdefault(name, ExactNoise(self.files)).take([pa.array(w, pa.string()) for w in words], every)
+        numbers = [[_number(value) for value in file] for file in values]
+        if any(value is not None for file in numbers for value in file):
+            column = self.numbers.setdefault(name, NumberNoise(self.files, 0.0, 0.0, self.selection))
+            column.add_batch([pa.array(file, pa.float64()) for file in numbers], every)
+        labels = [[_label(value) for value in file] for file in values]
+        of_labels = self.labels.setdefault(name, ExactNoise(self.files))
+        of_labels.add_batch([pa.array(file, pa.string()) for file in labels], every)
 
     def evidence(self, name: str) -> tuple[Evidence, ...]:
-        """See NoiseColumn."""
-        told: list[tuple[str, NoiseColumn]] = [*self.numbers.items(), *self.others.items()]
-        found = [one for path, column in told for one in column.evidence(f"{name} {path}")]
-        whole = tuple(one for one in self.whole.evidence(name) if not one.blind)
-        return tuple(found) + (whole or self.whole.evidence(name) if self.left_out or not found else whole)
+        """See NoiseColumn. Whole documents are evidence where paths were left out, or if they are informative."""
+        columns: list[tuple[str, NoiseColumn]] = [*self.numbers.items(), *self.labels.items()]
+        by_path = tuple(part for path, column in columns for part in column.evidence(f"{name} {path}"))
+        whole = self.whole.evidence(name)
+        informative = tuple(part for part in whole if not part.is_uninformative)
+        return by_path + (informative or whole if self.left_out or not by_path else informative)
 
-    def largest_within(self) -> float | None:
+    def largest_step(self) -> float | None:
         """See NoiseColumn."""
         return None
 
 
 def _leaves(text: str | None) -> Leaves:
-    """A document's values; what is none is one value, its own text."""
-    found = leaves_of(text)
-    return {(): text} if found is None else found
+    """A document's values by path; a text that is not a document is one value."""
+    leaves = leaves_of(text)
+    return {(): text} if leaves is None else leaves
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if not is_number(value) or (isinstance(value, int) and abs(value) > EXACT):
         return None
     try:
@@ -118,6 +132,6 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _other(value: Any) -> str:
-    """What stands for a value that is no number, and for there being one."""
+def _label(value: object) -> str:
+    """What stands for a value that is not a number, and for any number."""
     return "a number" if _number(value) is not None else repr(value)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repro_tui.compare.noise.arrays import Integers
 from repro_tui.compare.rows.database import OVERHEAD, Database, identifier, literal, quoted
 from repro_tui.compare.rows.pairs import BATCH, batches
 from repro_tui.model.errors import Inconclusive
@@ -18,81 +19,93 @@ from repro_tui.model.errors import Inconclusive
 LEAST_BATCH = 1024  # rows; a multiple of 8
 BUFFER = 1 << 18
 COPIES = 6  # what a value takes while it is compared, in copies of itself
-ROW = ""  # which no column of a table is named
+ROW = ""  # no column of a table has this name
 
 
 @dataclass(frozen=True)
-class Together:
-    """The same rows of every file: their numbers in the first one (0-based), and each column as one array a file."""
+class RunBatch:
+    """The same rows of every file: their numbers in the first file (0-based), and each column as one array per file."""
 
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    rows: Integers
     columns: dict[str, list[pa.Array]]
 
 
-class OtherOrderError(Exception):
-    """The keys of two files do not stand in one order."""
+class RowOrderError(Exception):
+    """The keys of two files are not in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllRuns:
-    """The files of all runs, each content once."""
+    """The files of all runs, each content once; `columns` are those that are read in addition to the key."""
 
     files: tuple[Path, ...]
     key: tuple[str, ...]
     columns: tuple[str, ...]
     database: Database
 
-    def count(self) -> int:
-        """The rows that all have. Raises Inconclusive where they do not have the same number."""
-        counts = {pq.read_metadata(path).num_rows for path in self.files}
+    def row_count(self) -> int:
+        """The number of rows of every file. Raises Inconclusive where the files do not have the same number."""
+        counts = sorted({pq.read_metadata(path).num_rows for path in self.files})
         if len(counts) > 1:
-            raise other_rows()
-        return int(counts.pop())
+            raise Inconclusive(
+                f"the runs of one deployment write between {counts[0]:,} and {counts[-1]:,} rows",
+                "find out why the predict step sometimes omits rows",
+            )
+        return int(counts[0])
 
     def schema(self) -> pa.Schema:
-        """The first file's columns. Raises Inconclusive where another file lacks one that is wanted."""
+        """The columns of the first file. Raises Inconclusive where another file lacks one that is needed."""
         schemas = [pq.read_schema(path) for path in self.files]
-        if not all({*self.key, *self.columns} <= set(schema.names) for schema in schemas):
+        needed = {*self.key, *self.columns}
+        absent = sorted({name for schema in schemas for name in needed - set(schema.names)})
+        if absent:
             raise Inconclusive(
-                "the runs of one deployment do not write the same columns", "see what the columns hang on"
+                f"some runs do not write the column {absent[0]}",
+                "make the predict step write the same columns every time",
             )
         return schemas[0]
 
-    def as_written(self) -> Iterator[Together]:
-        """The files in their own order. Raises OtherOrderError where the keys of one stand in another."""
+    def in_file_order(self) -> Iterator[RunBatch]:
+        """The rows in the order of the files. Raises RowOrderError where the keys of a file are in another order."""
         start = 0
         names = [*self.key, *self.columns]
         for parts in self._stream(self.files, names, names):
-            if any(not part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key):
-                raise OtherOrderError
+            if not self._same_keys(parts):
+                raise RowOrderError
             rows = np.arange(start, start + parts[0].num_rows, dtype=np.int64)
             start += parts[0].num_rows
-            yield self._together(rows, parts)
+            yield self._batch(rows, parts)
 
-    def by_key(self) -> Iterator[Together]:
-        """The files sorted by key, on disk. Raises Inconclusive where they have not the same keys."""
+    def in_key_order(self) -> Iterator[RunBatch]:
+        """The rows sorted by key, on disk. Raises Inconclusive where the files do not have the same keys."""
         files = [
             self._sorted(path, self.database.scratch / f"by-key-{number}.parquet")
             for number, path in enumerate(self.files)
         ]
         names = [*self.key, *self.columns]
         for parts in self._stream(files, [*map(identifier, names), "row"], [*names, ROW]):
-            if any(not part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key):
-                raise other_rows()
-            yield self._together(parts[0].column(ROW).to_numpy(), parts)
+            if not self._same_keys(parts):
+                raise Inconclusive(
+                    "the runs of one deployment do not write the same keys",
+                    "make the predict step write the key of each input row unchanged, in every run",
+                )
+            yield self._batch(parts[0].column(ROW).to_numpy(), parts)
 
-    def _together(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]], parts: list[pa.RecordBatch]) -> Together:
-        return Together(rows, {name: [part.column(name) for part in parts] for name in self.columns})
+    def _same_keys(self, parts: list[pa.RecordBatch]) -> bool:
+        return all(part.column(name).equals(parts[0].column(name)) for part in parts[1:] for name in self.key)
+
+    def _batch(self, rows: Integers, parts: list[pa.RecordBatch]) -> RunBatch:
+        return RunBatch(rows, {name: [part.column(name) for part in parts] for name in self.columns})
 
     def _stream(self, files: Sequence[Path], stored: list[str], names: list[str]) -> Iterator[list[pa.RecordBatch]]:
-        """Batches of each file, whose columns stand under their `stored` names."""
-        size = self._batch()
+        """Batches of each file, of columns that are stored under the names `stored`."""
+        size = self._batch_rows()
         readers = [batches(path, stored, size, BUFFER) for path in files]
         with ThreadPoolExecutor(2) as pool:
             while all(parts := list(pool.map(lambda reader: next(reader, None), readers))):
                 yield [part.select(stored).rename_columns(names) for part in parts if part is not None]
 
-    def _batch(self) -> int:
+    def _batch_rows(self) -> int:
         """How many rows of all files can be held at a time."""
         room = max(64 << 20, (self.database.memory - OVERHEAD) // 2)
         rows = room // (COPIES * sum(_row_bytes(path) for path in self.files))
@@ -108,14 +121,7 @@ class AllRuns:
 
 
 def _row_bytes(path: Path) -> int:
-    """What a row of a file takes in memory, about; a text that stands often is stored once and held every time."""
-    told = pq.read_metadata(path)
-    stored = sum(told.row_group(number).total_byte_size for number in range(told.num_row_groups))
-    return int(stored // max(1, told.num_rows) + 16 * told.num_columns)
-
-
-def other_rows() -> Inconclusive:
-    """The runs of one deployment do not write the same rows."""
-    return Inconclusive(
-        "the runs of one deployment do not write the same rows", "see why the predict step leaves rows out at times"
-    )
+    """Roughly what a row of a file takes in memory; a repeated text is stored once, but held every time."""
+    metadata = pq.read_metadata(path)
+    stored = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    return int(stored // max(1, metadata.num_rows) + 16 * metadata.num_columns)

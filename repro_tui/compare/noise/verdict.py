@@ -1,6 +1,21 @@
-"""Noise or drift: what repeated runs in fresh processes say of outputs that are over their tolerance.
+"""Noise or drift: what repeated runs in fresh processes show about outputs that are over their tolerance.
 
-The unit is one run, never a row. Every run of both sides is measured, column by column; `exchange` decides.
+The unit is one run, never a row: the rows of a run are not independent of each other. Every run of both sides is
+measured, column by column (`columns`), and the measurements are judged (`exchange`):
+
+- `drift` where the permutation test is significant: p at most 0.025 where the rule may look twice (after 5 and after 10
+  runs a side), 0.05 where the number of runs was fixed;
+- `within-noise` where p is far from that (above 0.3 after 5 runs, otherwise above 0.1) and the sides are equivalent;
+- `undecided` otherwise, and always with fewer than 5 runs a side.
+
+Columns: drift of the whole is reported for the columns that show it by themselves, and at least for the one that the
+test over all columns rests on; any other verdict holds for every column.
+
+A recorded table is one run that cannot be repeated, and has a rule of its own: `judge_recorded`.
+
+Cost: one pass over all rows of all files, and one test over all columns; on drift one more test per column.
+Example: 5 runs a side with p = 1/126 = 0.008 are drift; with p = 0.4 and a distance across of at most 1.3 times that
+within they are within the noise; with p = 0.2 the rule asks for 10 runs.
 """
 
 from __future__ import annotations
@@ -15,90 +30,92 @@ import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.columns.nested import leaf_type
-from repro_tui.compare.noise.chosen_rows import Chosen
-from repro_tui.compare.noise.columns import ExactNoise, ListNoise, NoiseColumn, NumberNoise, RunFiles, is_number
+from repro_tui.compare.noise.arrays import Floats, Mask
+from repro_tui.compare.noise.columns import ExactNoise, NoiseColumn, RunFiles
 from repro_tui.compare.noise.documents import DocumentNoise
 from repro_tui.compare.noise.exchange import (
     MARGIN,
-    SCATTER,
-    Equivalence,
     Evidence,
-    ExchangeTest,
-    Floats,
     equivalence,
     exchange,
-    within,
 )
-from repro_tui.compare.noise.own import Bits
-from repro_tui.compare.noise.runs import AllRuns, OtherOrderError, Together
+from repro_tui.compare.noise.numbers import ListNoise, NumberNoise, is_number
+from repro_tui.compare.noise.row_marks import RowSet
+from repro_tui.compare.noise.row_selection import RowSelection
+from repro_tui.compare.noise.runs import AllRuns, RowOrderError, RunBatch
+from repro_tui.compare.noise.sentences import explanation
 from repro_tui.compare.noise.text import TextNoise
 from repro_tui.compare.rows.database import Database
-from repro_tui.model.predictions import Noise, PredictionsArea
+from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Run
-from repro_tui.support.text import show
 
 STEPS = (2, 5, 10)
-STILL = 3  # runs a side before what never changes from run to run is called drift: it may have two modes
-FEWEST = 5
+RUNS_FOR_DRIFT = 3  # runs a side before a difference that never changes is called drift: outputs may have two modes
+FEWEST = 5  # runs a side from which on the test can be significant
 SEQUENTIAL_LEVEL, SINGLE_LEVEL = 0.025, 0.05
-CLEARLY_NOT = {5: 0.3}  # the p above which nothing hints at drift; from 10 runs on, and at one look, the other
-NOT = 0.1
-FAR = 3.0  # times the farthest run's own distance, beyond which a recorded table is drift
-GROUPS_APART = 3.0
+NOT_SIGNIFICANT = 0.1  # the p above which nothing hints at drift …
+NOT_SIGNIFICANT_AFTER = {5: 0.3}  # … where the rule may look again after more runs
+MORE_RUNS = "run again with --repeat 10"
+LEAVE_OUT = "leave out columns that are different in every run (--ignore predictions.NAME)"
+FAR = 3.0  # a recorded table is drift where it is this many times as far as the farthest run is from the others
 
 
 def is_deterministic(runs: Sequence[Run]) -> bool:
     """Whether all runs of one side wrote the same bytes; at least two are needed to say so."""
-    return len(runs) > 1 and is_still(runs)
+    return len(runs) > 1 and wrote_same_bytes(runs)
+
+
+def wrote_same_bytes(runs: Sequence[Run]) -> bool:
+    """Whether no run of a side wrote other bytes than another; true of a single run."""
+    return len({run.output_sha256 for run in runs}) <= 1
 
 
 def next_repeat(
     a: Sequence[Run], b: Sequence[Run], area: PredictionsArea, settings: Settings, *, recorded: bool = False
 ) -> int | None:
-    """How many runs a side are wanted next, or None where what there is decides. `recorded`: A is one table, and is not
-    run."""
+    """How many runs a side the rule needs next; None where the runs so far decide, or no more would help.
+
+    `recorded`: A is one recorded table, which is not run.
+    """
     if settings.repeat is not None or area.verdict != "undecided":
         return None
     done = len(b) if recorded else min(len(a), len(b))
-    steps = (2, STILL) if done < STILL and (recorded or is_still(a)) and is_still(b) else STEPS
+    no_variation = (recorded or wrote_same_bytes(a)) and wrote_same_bytes(b)
+    steps = (2, RUNS_FOR_DRIFT) if done < RUNS_FOR_DRIFT and no_variation else STEPS
     return next((step for step in steps if step > done), None)
-
-
-def is_still(runs: Sequence[Run]) -> bool:
-    """Whether no run of a side wrote other bytes than another."""
-    return len({run.output_sha256 for run in runs}) <= 1
 
 
 @dataclass(frozen=True, slots=True)
 class RunDistances:
     """What was measured of all runs of both sides.
 
-    `found` is the evidence of each column. For every column, `largest_within` has the largest |delta| of one row
-    between two runs of one side, in the column's own unit (None: no numbers), and `beyond` the rows that moved beyond
-    their own noise; `over` says whether a run differs from A's first by more than the tolerance.
+    `evidence` is that of each column. For every column, `largest_step` has the largest |difference| of one row between
+    two runs of one side, in the column's own unit (None: it has no numbers), `exceeding` the rows that exceed their own
+    noise, and `over_tolerance` whether a run differs from A's first by more than the tolerance.
     """
 
-    found: tuple[Evidence, ...]
+    evidence: tuple[Evidence, ...]
     runs_a: int
     runs_b: int
-    largest_within: dict[str, float | None] = field(default_factory=dict)
-    beyond: dict[str, Bits] = field(default_factory=dict)
-    over: dict[str, bool] = field(default_factory=dict)
+    largest_step: dict[str, float | None] = field(default_factory=dict)
+    exceeding: dict[str, RowSet] = field(default_factory=dict)
+    over_tolerance: dict[str, bool] = field(default_factory=dict)
 
-    def of(self, names: Collection[str]) -> RunDistances:
-        """What was measured of these columns alone."""
-        return replace(self, found=tuple(one for one in self.found if one.column in names))
+    def for_columns(self, names: Collection[str]) -> RunDistances:
+        """The same with the evidence of these columns alone."""
+        return replace(self, evidence=tuple(part for part in self.evidence if part.column in names))
 
-    def rows_beyond(self) -> dict[str, Bits]:
-        """The rows that moved beyond their own noise, of the columns that have some: of ids every row would, always."""
-        blind = {one.column for one in self.found if one.blind}
-        return {name: rows for name, rows in self.beyond.items() if name not in blind}
+    def rows_exceeding_noise(self) -> dict[str, RowSet]:
+        """The rows that exceed their own noise, by column; without columns such as ids, in which every row always
+        would."""
+        uninformative = {part.column for part in self.evidence if part.is_uninformative}
+        return {name: rows for name, rows in self.exceeding.items() if name not in uninformative}
 
     @property
     def mean(self) -> Floats:
-        """The columns' distances between runs by their values, each in units of its own mean, averaged."""
-        moving = [one.values for one in self.found if one.values.any() and not one.only_tested]
+        """The distances between runs by value, each column's in units of its own mean, averaged over the columns."""
+        moving = [part.by_value for part in self.evidence if part.by_value.any() and not part.test_only]
         runs = self.runs_a + self.runs_b
         return np.asarray(
             np.mean([matrix / matrix.mean() for matrix in moving], axis=0) if moving else np.zeros((runs, runs))
@@ -107,28 +124,28 @@ class RunDistances:
 
 @dataclass(frozen=True, slots=True)
 class RunColumn:
-    """A column that is measured: its name in the files, and the tolerance that its rows may move by all the same."""
+    """A column to measure: its name in the files, its kind, and the tolerance that its rows may move by."""
 
     name: str
     kind: str = "value"
     atol: float = 0.0
     rtol: float = 0.0
 
-    def of(self, kind: pa.DataType, files: RunFiles, chosen: Chosen) -> NoiseColumn:
-        """What measures it, by the type that it has in the first file."""
-        if pa.types.is_list(kind) and is_number(leaf_type(kind)):
-            return ListNoise(files, self.atol, self.rtol, chosen)
-        if is_number(kind) and self.kind != "label":
-            return NumberNoise(files, self.atol, self.rtol, chosen)
-        if self.kind == "json" and _is_text(kind):
-            return DocumentNoise(files, self.rtol, chosen)
-        if _is_text(kind):
-            return TextNoise(files, chosen)
+    def measurement(self, data_type: pa.DataType, files: RunFiles, selection: RowSelection) -> NoiseColumn:
+        """What measures the column, by its type in the first file."""
+        if pa.types.is_list(data_type) and is_number(leaf_type(data_type)):
+            return ListNoise(files, self.atol, self.rtol, selection)
+        if is_number(data_type) and self.kind != "label":
+            return NumberNoise(files, self.atol, self.rtol, selection)
+        if self.kind == "json" and _is_text(data_type):
+            return DocumentNoise(files, self.rtol, selection)
+        if _is_text(data_type):
+            return TextNoise(files, selection)
         return ExactNoise(files)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _is_text(data_type: pa.DataType) -> bool:
+    return bool(pa.types.is_string(data_type) or pa.types.is_large_string(data_type))
 
 
 def measure(
@@ -138,128 +155,163 @@ def measure(
     columns: Sequence[RunColumn],
     database: Database,
 ) -> RunDistances:
-    """What tells drift from noise, over these columns, and the rows that moved beyond their own noise.
+    """Measures how far the runs of both sides differ in these columns, and which rows exceed their own noise.
 
-    Every row of every run is read once, in a stream; runs whose rows stand in another order are sorted by their key
-    on disk. Raises Inconclusive where runs have other rows.
+    Every row of every run is read once, in a stream; runs whose rows are in another order are sorted by `key` on disk
+    first. Raises Inconclusive where the runs do not have the same rows or columns.
     """
     contents = list(dict.fromkeys(run.output_sha256 for run in (*a, *b)))
     paths = {run.output_sha256: Path(run.predictions) for run in reversed((*a, *b))}
     files = RunFiles(*(tuple(contents.index(run.output_sha256) for run in side) for side in (a, b)))
     names = tuple(column.name for column in columns)
-    together = AllRuns(tuple(paths[content] for content in contents), key, names, database)
-    schema = together.schema()
+    runs = AllRuns(tuple(paths[content] for content in contents), key, names, database)
+    schema, row_count = runs.schema(), runs.row_count()
+    selection = RowSelection(row_count, len(files.runs), len(columns))
 
-    chosen = Chosen(together.count(), len(files.runs), len(columns))
-
-    def take(parts: Iterator[Together]) -> RunDistances:
-        found = {column.name: column.of(schema.field(column.name).type, files, chosen) for column in columns}
-        beyond = {name: Bits(together.count()) for name in found}
+    def measured(batches: Iterator[RunBatch]) -> RunDistances:
+        measurements = {
+            column.name: column.measurement(schema.field(column.name).type, files, selection) for column in columns
+        }
+        exceeding = {name: RowSet(row_count) for name in measurements}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for part in parts:
-                mask = chosen.among(part.rows)
-                moved = pool.map(lambda name, part=part, mask=mask: found[name].take(part.columns[name], mask), found)
-                for name, rows in zip(found, moved, strict=True):
-                    beyond[name].add(part.rows[rows])
-        evidence = tuple(replace(one, column=name) for name, column in found.items() for one in column.evidence(name))
-        within = {name: column.largest_within() for name, column in found.items()}
-        over = {name: column.apart.over for name, column in found.items()}
-        return RunDistances(evidence, len(a), len(b), within, beyond, over)
+            for batch in batches:
+                selected = selection.mask(batch.rows)
+
+                def add(name: str, batch: RunBatch = batch, selected: Mask = selected) -> Mask:
+                    return measurements[name].add_batch(batch.columns[name], selected)
+
+                for name, rows in zip(measurements, pool.map(add, measurements), strict=True):
+                    exceeding[name].add(batch.rows[rows])
+        return RunDistances(
+            tuple(replace(part, column=name) for name, m in measurements.items() for part in m.evidence(name)),
+            len(a),
+            len(b),
+            {name: measurement.largest_step() for name, measurement in measurements.items()},
+            exceeding,
+            {name: measurement.differences.over_tolerance for name, measurement in measurements.items()},
+        )
 
     try:
-        return take(together.as_written())
-    except OtherOrderError:
-        return take(together.by_key())
+        return measured(runs.in_file_order())
+    except RowOrderError:
+        return measured(runs.in_key_order())
 
 
-def judge(measured: RunDistances, deterministic: tuple[bool, bool], fixed: bool) -> tuple[str, Noise]:
-    """The verdict of outputs that are over their tolerance (drift, within-noise or undecided), and the numbers."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on outputs that are over their tolerance (drift, within-noise or undecided) and the numbers behind
+    it; the column that it rests on most ("": none), and what to do where it is undecided."""
+
+    verdict: Verdict
+    noise: Noise
+    column: str = ""
+    remedy: str = ""
+
+
+def judge(measured: RunDistances, deterministic: tuple[bool, bool], *, fixed: bool) -> Judgement:
+    """Judges two sides that were both run.
+
+    `deterministic` says of each side whether its runs wrote the same bytes, `fixed` whether the user fixed the number
+    of runs, so that the test is made once.
+    """
     runs = min(measured.runs_a, measured.runs_b)
     level = SINGLE_LEVEL if fixed else SEQUENTIAL_LEVEL
-    across, upper = _distances(measured.mean, measured.runs_a)
-    noise = Noise(runs, *deterministic, None, level, None, across, upper)
+    across, largest_within = _distances(measured.mean, measured.runs_a)
+    noise = Noise(runs, *deterministic, None, level, None, across, largest_within)
     if runs < FEWEST:
-        few = f"the outputs change from run to run, and {runs} runs a side are too few to tell noise from drift"
-        return "undecided", replace(noise, sentence=few)
-    test = exchange(measured.found, measured.runs_a, measured.runs_b)
-    claim = equivalence(measured.found, measured.runs_a, measured.runs_b)
-    enough = NOT if fixed else CLEARLY_NOT.get(runs, NOT)
-    verdict = "drift" if test.p <= level else "within-noise" if claim.shown and test.p > enough else "undecided"
-    told = _sentence(verdict, measured, test, claim, f"{runs} runs a side, permutation test p = {test.p:.3g}")
-    return verdict, replace(
-        noise, p=test.p, statistic=test.statistic, ratio=claim.ratio, ratio_upper=claim.upper, sentence=told
+        sentence = f"the outputs change from run to run, and {runs} runs a side are too few to tell noise from drift"
+        return Judgement("undecided", replace(noise, sentence=sentence), remedy=MORE_RUNS)
+    test = exchange(measured.evidence, measured.runs_a, measured.runs_b)
+    claim = equivalence(measured.evidence, measured.runs_a, measured.runs_b)
+    not_significant = NOT_SIGNIFICANT if fixed else NOT_SIGNIFICANT_AFTER.get(runs, NOT_SIGNIFICANT)
+    verdict: Verdict = "undecided"
+    if test.p <= level:
+        verdict = "drift"
+    elif claim.is_shown and test.p > not_significant:
+        verdict = "within-noise"
+    basis = f"{runs} runs a side, permutation test p = {test.p:.3g}"
+    noise = replace(
+        noise,
+        p=test.p,
+        statistic=test.statistic,
+        ratio=claim.ratio,
+        ratio_upper=claim.upper,
+        sentence=explanation(verdict, measured.mean, measured.runs_a, test, claim, basis),
     )
+    return Judgement(verdict, noise, test.column, LEAVE_OUT if claim.uninformative else _run_more_often(runs))
 
 
 def judge_columns(
-    measured: RunDistances, verdict: str, deterministic: tuple[bool, bool], fixed: bool, recorded: bool
-) -> dict[str, str]:
-    """The verdict of each column of which a run is over its tolerance, where the whole has this one.
+    measured: RunDistances, whole: Judgement, deterministic: tuple[bool, bool], *, fixed: bool, recorded: bool
+) -> dict[str, Verdict]:
+    """The verdict of each column in which a run is over its tolerance, given the judgement of the whole.
 
-    What is said of all holds of each, but for drift: that is said of the columns that show it by themselves, and of the
-    one that shows it most.
+    Drift is reported for the columns that show it by themselves, or else for the one that the judgement of the whole
+    rests on. Any other verdict of the whole holds for every column.
     """
-    over = [name for name, moved in measured.over.items() if moved]
-    if verdict != "drift" or len(over) < 2:
-        return dict.fromkeys(over, verdict)
-    found = {}
+    over = [name for name, is_over in measured.over_tolerance.items() if is_over]
+    if whole.verdict != "drift" or len(over) < 2:
+        return dict.fromkeys(over, whole.verdict)
+    verdicts: dict[str, Verdict] = {}
     for name in over:
-        alone = measured.of({name})
+        alone = measured.for_columns({name})
         if recorded:
-            found[name] = judge_recorded(alone, measured.runs_b, deterministic[1])[0]
+            verdicts[name] = judge_recorded(alone, deterministic[1]).verdict
         else:
-            found[name] = judge(alone, deterministic, fixed)[0]
-    if "drift" not in found.values():
-        found[_most(measured, over)] = "drift"
-    return found
+            verdicts[name] = judge(alone, deterministic, fixed=fixed).verdict
+    if "drift" not in verdicts.values():
+        verdicts[whole.column if whole.column in over else over[0]] = "drift"
+    return verdicts
 
 
-def _most(measured: RunDistances, names: Sequence[str]) -> str:
-    """The column that the test over all rests on; of one recorded table the one that is farthest from the runs."""
-    told = exchange(measured.found, measured.runs_a, measured.runs_b).column
-    column = next((one.column for one in measured.found if one.name == told), "")
-    return column if column in names else names[0]
+def judge_recorded(measured: RunDistances, deterministic: bool) -> Judgement:
+    """Judges one recorded table (A) against the runs of the rebuilt side (B).
 
-
-def judge_recorded(measured: RunDistances, runs: int, deterministic: bool) -> tuple[str, Noise]:
-    """The same for one recorded table (A) against the runs of the rebuilt side.
-
-    One table cannot be permuted against runs with any power. It is within the noise where it is no farther from the
-    runs, on average, than the run that is farthest from the others, and no column is more than 1.5 times as far; drift
-    where it is three times as far, on average or in one column (of more columns, farther: one may be far by chance).
-    By the values, by the ranks and by the words.
+    One table cannot be permuted against runs with any power. Its mean distance to the runs is compared with that of the
+    farthest run to the others, by value, by rank and by word. It is within the noise where it is no farther on average
+    over the columns, and in no column more than 1.5 times as far; it is drift where it is more than three times as far,
+    on average or in one column (with more columns the limit is higher: one may be far by chance).
     """
-    far, own, each = 0.0, 0.0, []
-    shares = []
-    for view in zip(*(one.views for one in measured.found if not one.only_tested), strict=True):
+    runs = measured.runs_b
+    means, single = [], []
+    for view in zip(*(part.matrices for part in measured.evidence if not part.test_only), strict=True):
         moving = [matrix for matrix in view if matrix is not None and matrix.any()]
-        each += [_from_runs(matrix) for matrix in moving]
+        single += [_from_runs(matrix) for matrix in moving]
         if moving:
-            shares.append(_from_runs(np.mean([matrix / matrix.mean() for matrix in moving], axis=0)))
-    if shares:
-        far, own = shares[0]
-    noise = Noise(runs, None, deterministic, None, None, None, far, own)
+            means.append(_from_runs(np.mean([matrix / matrix.mean() for matrix in moving], axis=0)))
+    distance, farthest = means[0] if means else (0.0, 0.0)
+    noise = Noise(runs, None, deterministic, None, None, None, distance, farthest)
     if runs < FEWEST:
-        few = f"the outputs change from run to run, and {runs} runs are too few to tell noise from drift"
-        return "undecided", replace(noise, sentence=few)
-    blind = [evidence.name for evidence in measured.found if evidence.blind]
-    limit = FAR * (1.0 + np.log2(max(1, len(measured.found))))
-    if any(one > FAR * other for one, other in shares) or any(one > limit * other for one, other in each):
-        verdict, words = "drift", "is far outside the spread of {} runs"
-    elif blind or not shares:
-        verdict, words = (
+        sentence = f"the outputs change from run to run, and {runs} runs are too few to tell noise from drift"
+        return Judgement("undecided", replace(noise, sentence=sentence), remedy=MORE_RUNS)
+    verdict: Verdict
+    uninformative = not means or any(part.is_uninformative for part in measured.evidence)
+    limit = FAR * (1.0 + np.log2(max(1, len(measured.evidence))))
+    if any(far > FAR * own for far, own in means) or any(far > limit * own for far, own in single):
+        verdict, sentence = "drift", f"the recorded table is far outside the spread of {runs} runs"
+    elif uninformative:
+        verdict, sentence = (
             "undecided",
-            "differs from {} runs as they differ from each other, as ids would: leave such columns out",
+            f"the recorded table differs from {runs} runs as much as they differ from each other, as ids would: "
+            "leave such columns out (--ignore predictions.NAME)",
         )
-    elif all(one <= other for one, other in shares) and all(one <= MARGIN * other for one, other in each):
-        verdict, words = "within-noise", "lies within the spread of {} runs"
+    elif all(far <= own for far, own in means) and all(far <= MARGIN * own for far, own in single):
+        verdict, sentence = "within-noise", f"the recorded table lies within the spread of {runs} runs"
     else:
-        verdict, words = "undecided", "is somewhat outside the spread of {} runs, too little to call drift"
-    return verdict, replace(noise, sentence="what was recorded " + words.format(runs))
+        verdict, sentence = (
+            "undecided",
+            f"the recorded table is slightly outside the spread of {runs} runs, too little to call it drift",
+        )
+    remedy = LEAVE_OUT if uninformative else _run_more_often(runs)
+    return Judgement(verdict, replace(noise, sentence=sentence), _farthest_column(measured), remedy)
+
+
+def _run_more_often(runs: int) -> str:
+    return f"run again with --repeat {min(100, max(20, 2 * runs))}, or make the predict step deterministic"
 
 
 def _from_runs(matrix: Floats) -> tuple[float, float]:
-    """The mean distance of what was recorded (the first) to the runs, and that of the run farthest from the others."""
+    """The mean distance of the recorded table (the first) to the runs, and that of the farthest run to the others."""
     return float(matrix[0, 1:].mean()), _farthest(matrix[1:, 1:])
 
 
@@ -268,77 +320,17 @@ def _farthest(matrix: Floats) -> float:
     return float((matrix.sum(axis=1) / max(1, len(matrix) - 1)).max())
 
 
+def _farthest_column(measured: RunDistances) -> str:
+    """The column in which the recorded table is farthest from the runs, in units of the farthest run's own distance."""
+    ratios = []
+    for part in measured.evidence:
+        for matrix in part.matrices:
+            if not part.test_only and matrix is not None and matrix.any():
+                far, own = _from_runs(matrix)
+                ratios.append((far / own if own else np.inf, part.column))
+    return max(ratios, key=lambda ratio: ratio[0], default=(0.0, ""))[1]
+
+
 def _distances(mean: Floats, runs_a: int) -> tuple[float, float]:
-    """The mean distance across the sides, and the largest within one."""
+    """The mean distance across the sides, and the largest distance within one of them."""
     return float(mean[:runs_a, runs_a:].mean()), float(max(mean[:runs_a, :runs_a].max(), mean[runs_a:, runs_a:].max()))
-
-
-def _sentence(verdict: str, measured: RunDistances, test: ExchangeTest, claim: Equivalence, told: str) -> str:
-    if verdict == "within-noise":
-        words = (
-            f"the sides are about as close as the runs of one side are ({told}; "
-            f"the distance between sides is at most {claim.upper:.2f} times that within, with 95 % confidence)"
-        )
-    elif verdict == "drift":
-        words = f"{_seen(measured, test)} ({told})"
-    elif claim.blind:
-        words = (
-            f"in {', '.join(show(name, 80) for name in claim.blind[:3])} any two runs differ equally, as ids would "
-            f"({told}): this cannot tell noise from drift, so leave it out (--ignore predictions.NAME)"
-        )
-    elif claim.scatter > SCATTER:
-        wide, other = _wider(measured)
-        words = f"{wide}'s runs scatter far more than {other}'s: some runs of {wide} may be wrong ({told})"
-    elif claim.shown:
-        words = f"the test hints at drift but does not show it ({told})"
-    else:
-        far = (
-            "" if not np.isfinite(claim.upper) else f": up to {claim.upper:.1f} times as far apart as runs of one side"
-        )
-        words = f"the test shows neither drift nor that the sides are equivalent ({told}){far}"
-    groups = two_groups(measured.mean, measured.runs_a)
-    return f"{words}; runs fall into two groups: {groups}" if groups else words
-
-
-def _wider(measured: RunDistances) -> tuple[str, str]:
-    of_a, of_b = within(measured.mean, measured.runs_a)
-    return ("A", "B") if of_a > of_b else ("B", "A")
-
-
-def _seen(measured: RunDistances, test: ExchangeTest) -> str:
-    """What differs: the sides, or how far their runs scatter."""
-    matrix = test.matrix
-    if matrix is None:
-        return "single rows of the two sides are farther apart than the runs of one side"
-    across = float(matrix[: measured.runs_a, measured.runs_a :].mean())
-    of_a, of_b = within(matrix, measured.runs_a)
-    if across <= max(of_a, of_b):
-        wide, (more, less) = ("A", (of_a, of_b)) if of_a > of_b else ("B", (of_b, of_a))
-        other = "B" if wide == "A" else "A"
-        times = f"{more / less:.1f} times as far as" if less else "while"
-        return f"{wide}'s runs scatter {times} {other}'s" + ("" if less else " do not")
-    return "the sides differ by more than the runs of one side do"
-
-
-def two_groups(matrix: Floats, runs_a: int) -> str:
-    """The runs in two groups, where each run is far nearer to every run of its own than to any of the other."""
-    runs = len(matrix)
-    if runs < 2 * FEWEST:
-        return ""
-    far = np.unravel_index(int(matrix.argmax()), matrix.shape)
-    first = matrix[far[0]] < matrix[far[1]]
-    if min(first.sum(), (~first).sum()) < 2:
-        return ""
-    inside = max(float(matrix[np.ix_(group, group)].max()) for group in (np.flatnonzero(first), np.flatnonzero(~first)))
-    apart = float(matrix[np.ix_(first, ~first)].min())
-    sides = np.arange(runs) < runs_a
-    if apart < GROUPS_APART * inside or (first == sides).all() or (first != sides).all():
-        return ""
-    groups = sorted(([*np.flatnonzero(group)] for group in (first, ~first)), key=min)
-    return " | ".join(_named(group, runs_a) for group in groups)
-
-
-def _named(group: Sequence[int], runs_a: int) -> str:
-    a = [str(run + 1) for run in group if run < runs_a]
-    b = [str(run - runs_a + 1) for run in group if run >= runs_a]
-    return ", ".join(f"{side}'s {', '.join(runs)}" for side, runs in (("A", a), ("B", b)) if runs)

@@ -143,7 +143,7 @@ def test_a_declared_vector_may_be_of_scores(tmp_path: Path) -> None:
     assert {column.verdict for column in area.columns[1:]} == {"identical", "within-tolerance"}
     assert not [name for name in vector.measures if "shannon" in name]
     (note,) = (finding.note for finding in area.findings if finding.path == ("animal",))
-    assert note == "drift: 0 different, 1 within tolerance, 1 flips; the rows do not sum to one"
+    assert note == "drift: 0 different, 1 within tolerance, 1 flip; the rows do not sum to one"
     truth = repro_tui.compare(a.assign(y="x"), b.assign(y="x"), columns=rules, truth="y", folder=tmp_path)
     assert truth.predictions.columns[0].measures["truth"] == "not measured: the rows do not sum to one"
 

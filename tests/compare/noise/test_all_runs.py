@@ -1,4 +1,4 @@
-"""Same is said of all runs and of every input row, or of none."""
+"""Predictions are called the same only if all runs, and all input rows, are."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SAME, OFF = table([1.0, 2.0, 3.0]), table([100.0, 2.0, 3.0])
 @pytest.mark.parametrize("runs", [2, 3, 5, 10])
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_one_run_that_is_off_is_never_the_same(tmp_path: Path, runs: int, side: str) -> None:
-    for place in range(runs):
+    for number in range(runs):
         odd = [SAME] * runs
-        odd[place] = OFF
+        odd[number] = OFF
         a, b = ([SAME] * runs, odd) if side == "b" else (odd, [SAME] * runs)
         area = compare_in(tmp_path)(a, b, key=("id",))
-        assert area.verdict == "undecided", (place, area.noise)
+        assert area.verdict == "undecided", (number, area.noise)
         assert area.differences == 1
 
 
@@ -44,16 +44,16 @@ def test_nine_of_ten_runs_that_are_off_are_drift(tmp_path: Path) -> None:
     assert "run" in area.compared
 
 
-def test_a_run_that_loses_a_row_is_told(tmp_path: Path) -> None:
+def test_a_run_that_loses_a_row_is_reported(tmp_path: Path) -> None:
     short = table([1.0, 2.0])
     area = compare_in(tmp_path)([SAME] * 5, [SAME, SAME, short, SAME, SAME], key=("id",))
     assert (area.verdict, area.status) == ("not-comparable", "unknown")
     assert "wrote 2 rows" in area.what
 
 
-def test_a_run_with_other_rows_is_told(tmp_path: Path) -> None:
-    other = table([1.0, 2.0, 3.0], ["r1", "r2", "r4"])
-    area = compare_in(tmp_path)([SAME] * 2, [SAME, other], key=("id",))
+def test_a_run_with_other_rows_is_reported(tmp_path: Path) -> None:
+    other_keys = table([1.0, 2.0, 3.0], ["r1", "r2", "r4"])
+    area = compare_in(tmp_path)([SAME] * 2, [SAME, other_keys], key=("id",))
     assert area.verdict == "not-comparable"
     assert "r4" in area.what
 
@@ -78,11 +78,11 @@ RUNS = st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=2, max_size=3
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(a=RUNS, b=RUNS)
 def test_same_implies_that_every_two_runs_are_the_same(tmp_path: Path, a: Any, b: Any) -> None:
-    """`within-tolerance` is a claim about A's first run: two others may be twice as far apart."""
+    """`within-tolerance` is a claim about A's first run: two other runs may be twice as far apart."""
     size = min(len(a), len(b))
     runs = [[table(values) for values in side[:size]] for side in (a, b)]
     verdict = compare_in(tmp_path)(*runs, key=("id",)).verdict
-    alone = [compare_in(tmp_path)(runs[0][0], other, key=("id",)).verdict for side in runs for other in side]
+    alone = [compare_in(tmp_path)(runs[0][0], run, key=("id",)).verdict for side in runs for run in side]
     if verdict in SAME_VERDICTS:
         assert set(alone) <= SAME_VERDICTS
     if "drift" in alone:
@@ -100,16 +100,16 @@ ODD_KEYS = {
 }
 
 
-@pytest.mark.parametrize("how", ODD_KEYS)
+@pytest.mark.parametrize("mistake", ODD_KEYS)
 @pytest.mark.parametrize("side", ["a", "b", "both"])
-def test_every_input_row_has_to_be_answered_once(tmp_path: Path, how: str, side: str) -> None:
-    keys, told = ODD_KEYS[how]
+def test_every_input_row_has_to_be_answered_once(tmp_path: Path, mistake: str, side: str) -> None:
+    keys, message = ODD_KEYS[mistake]
     pq.write_table(pa.table({"id": IDS, "x": [0.0, 1.0, 2.0]}), tmp_path / "inputs.parquet")
     odd = table([1.0, 2.0, 3.0], keys)
     a, b = (odd if side in (letter, "both") else SAME for letter in "ab")
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "not-comparable"
-    assert told in area.what, area.what
+    assert message in area.what, area.what
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
@@ -117,13 +117,12 @@ def test_every_input_row_has_to_be_answered_once(tmp_path: Path, how: str, side:
 def test_answers_in_another_order_and_type_are_answers(tmp_path: Path, order: list[int], kind: Any) -> None:
     pq.write_table(pa.table({"id": pa.array([7, 8, 9], pa.int64())}), tmp_path / "inputs.parquet")
     ids = pa.array([7, 8, 9]).cast(kind).take(pa.array(order))
-    found = table([1.0, 2.0, 3.0], ids)
-    assert compare_in(tmp_path)(found, found, key=("id",)).verdict == "identical"
+    answers = table([1.0, 2.0, 3.0], ids)
+    assert compare_in(tmp_path)(answers, answers, key=("id",)).verdict == "identical"
 
 
 def test_runs_are_compared_from_python_by_the_same_rule(tmp_path: Path) -> None:
-    frames = [found.to_pandas() for found in (SAME, OFF)]
-    same, off = frames
+    same, off = SAME.to_pandas(), OFF.to_pandas()
     assert repro_tui.compare([same] * 3, [off] * 3, key="id").verdict == "drift"
     assert repro_tui.compare([same] * 2, [same, off], key="id").verdict == "undecided"
     assert repro_tui.compare([same] * 2, [same] * 2, key="id").verdict == "identical"

@@ -20,9 +20,9 @@ from repro_tui.compare.noise.exchange import (
     energy,
     equivalence,
     exchange,
+    mean_within_sides,
+    possible_splits,
     ranked,
-    ways,
-    within,
 )
 from tests.conftest import EXAMPLES
 
@@ -31,17 +31,17 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 def points(values: Any) -> Evidence:
     """Runs that are one number each."""
-    found = np.asarray(values, dtype=np.float64)
-    return Evidence("v", np.abs(found[:, None] - found[None, :]))
+    numbers = np.asarray(values, dtype=np.float64)
+    return Evidence("v", np.abs(numbers[:, None] - numbers[None, :]))
 
 
 def rows(values: Floats) -> Evidence:
     """Runs (each a row of numbers) as the engine measures them."""
-    order = ranked(values)
-    return Evidence("v", apart(values), apart(order), rows=values, order=order)
+    ranks = ranked(values)
+    return Evidence("v", distances(values), distances(ranks), row_values=values, row_ranks=ranks)
 
 
-def apart(values: Floats) -> Floats:
+def distances(values: Floats) -> Floats:
     return np.sqrt(np.square(values[:, None, :] - values[None, :, :]).sum(axis=2))
 
 
@@ -56,8 +56,8 @@ def test_few_runs_cannot_reach_the_level() -> None:
     assert exchange([points([0, 1, 2, 3, 100, 101, 102, 103])], 4, 4).p == pytest.approx(1 / 35)
 
 
-def test_of_ten_runs_two_thousand_ways_are_drawn_and_the_true_one_is_among_them() -> None:
-    assert len(ways(10, 10)) == 2_001
+def test_for_ten_runs_two_thousand_splits_are_drawn_and_the_true_one_is_among_them() -> None:
+    assert len(possible_splits(10, 10)) == 2_001
     assert exchange([points([*range(10), *range(100, 110)])], 10, 10).p == pytest.approx(1 / 2_001)
     assert exchange([points(list(range(20)) * 2)], 20, 20).p > 0.9
 
@@ -68,21 +68,22 @@ def test_runs_that_differ_nowhere_are_no_evidence() -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), [(2, 3), (5, 5), (3, 7), (7, 7)])
-def test_the_ways_are_all_there_are_and_the_true_one_is_first(a: int, b: int) -> None:
-    found = ways(a, b)
-    assert (found.sum(axis=1) == a).all()
-    assert (found[0] == np.repeat([1, 0], [a, b])).all()
-    assert len(np.unique(found, axis=0)) == len(found) == comb(a + b, a) // (2 if a == b else 1)
+def test_the_splits_are_complete_and_the_true_one_is_first(a: int, b: int) -> None:
+    splits = possible_splits(a, b)
+    assert (splits.sum(axis=1) == a).all()
+    assert (splits[0] == np.repeat([1, 0], [a, b])).all()
+    assert len(np.unique(splits, axis=0)) == len(splits) == comb(a + b, a) // (2 if a == b else 1)
 
 
 def test_energy_is_that_of_its_definition() -> None:
     draw = np.random.default_rng(1)
     values = draw.normal(size=(9, 4))
-    matrix = apart(values)
-    for way, found in zip(ways(4, 5), energy(matrix, ways(4, 5), 4, 5), strict=True):
-        a, b = np.flatnonzero(way), np.flatnonzero(1 - way)
-        told = 2 * matrix[np.ix_(a, b)].mean() - matrix[np.ix_(a, a)].mean() - matrix[np.ix_(b, b)].mean()
-        assert found == pytest.approx(told)
+    matrix = distances(values)
+    splits = possible_splits(4, 5)
+    for split, computed in zip(splits, energy(matrix, splits, 4, 5), strict=True):
+        a, b = np.flatnonzero(split), np.flatnonzero(1 - split)
+        expected = 2 * matrix[np.ix_(a, b)].mean() - matrix[np.ix_(a, a)].mean() - matrix[np.ix_(b, b)].mean()
+        assert computed == pytest.approx(expected)
 
 
 def test_ranks_are_those_of_scipy() -> None:
@@ -100,12 +101,12 @@ BLINDING = {
 }
 
 
-@pytest.mark.parametrize("how", BLINDING)
-def test_no_row_and_no_tail_hides_a_shift_of_all_others(how: str) -> None:
+@pytest.mark.parametrize("disturbance", BLINDING)
+def test_no_row_and_no_tail_hides_a_shift_of_all_others(disturbance: str) -> None:
     draw = np.random.default_rng(3)
     values = draw.normal(size=(10, 200))
     values[5:] += 2.0
-    assert exchange([rows(BLINDING[how](values))], 5, 5).p <= 0.025
+    assert exchange([rows(BLINDING[disturbance](values))], 5, 5).p <= 0.025
 
 
 def test_labels_that_one_side_alone_has_are_seen() -> None:
@@ -113,17 +114,17 @@ def test_labels_that_one_side_alone_has_are_seen() -> None:
     draw = np.random.default_rng(4)
     codes = (draw.random((10, 1_000)) < 0.01).astype(np.int64)
     codes[5:, :5] = 2
-    moved = np.asarray([[np.sqrt((one != other).mean()) for other in codes] for one in codes])
-    found = exchange([Evidence("label", moved, labels=codes)], 5, 5)
-    assert (found.p, found.way) == (pytest.approx(1 / 126), "rows apart")
+    moved = np.asarray([[np.sqrt((left != right).mean()) for right in codes] for left in codes])
+    test = exchange([Evidence("label", moved, row_labels=codes)], 5, 5)
+    assert (test.p, test.statistic_name) == (pytest.approx(1 / 126), "rows apart")
 
 
 def test_one_row_that_moves_far_is_seen_among_thousands() -> None:
     draw = np.random.default_rng(5)
     values = draw.normal(size=(20, 3_000))
     values[10:, 1_234] += 30.0
-    found = exchange([rows(values)], 10, 10)
-    assert (found.p <= 0.025, found.way) == (True, "one row")
+    test = exchange([rows(values)], 10, 10)
+    assert (test.p <= 0.025, test.statistic_name) == (True, "one row")
 
 
 def test_many_columns_raise_no_false_alarm() -> None:
@@ -137,22 +138,22 @@ def test_many_columns_raise_no_false_alarm() -> None:
 def by_hand(matrix: Floats, runs_a: int) -> float:
     """The mean distance across over the mean within, pair by pair."""
     runs = len(matrix)
-    of_a = [matrix[x, y] for x in range(runs_a) for y in range(runs_a) if x != y]
-    of_b = [matrix[x, y] for x in range(runs_a, runs) for y in range(runs_a, runs) if x != y]
+    within_a = [matrix[x, y] for x in range(runs_a) for y in range(runs_a) if x != y]
+    within_b = [matrix[x, y] for x in range(runs_a, runs) for y in range(runs_a, runs) if x != y]
     across = [matrix[x, y] for x in range(runs_a) for y in range(runs_a, runs)]
-    return float(np.mean(across) / ((np.mean(of_a) + np.mean(of_b)) / 2))
+    return float(np.mean(across) / ((np.mean(within_a) + np.mean(within_b)) / 2))
 
 
 @pytest.mark.parametrize("runs", [5, 8])
 def test_the_bound_is_that_of_a_jackknife_over_runs(runs: int) -> None:
     values = np.random.default_rng(runs).normal(size=2 * runs)
     claim = equivalence([points(values)], runs, runs)
-    matrix = points(values).values
-    left = []
+    matrix = points(values).by_value
+    logs = []
     for run in range(2 * runs):
-        kept = [one for one in range(2 * runs) if one != run]
-        left.append(np.log(by_hand(matrix[np.ix_(kept, kept)], runs - (run < runs))))
-    error = np.sqrt((2 * runs - 1) / (2 * runs) * np.sum((np.array(left) - np.mean(left)) ** 2))
+        kept = [number for number in range(2 * runs) if number != run]
+        logs.append(np.log(by_hand(matrix[np.ix_(kept, kept)], runs - (run < runs))))
+    error = np.sqrt((2 * runs - 1) / (2 * runs) * np.sum((np.array(logs) - np.mean(logs)) ** 2))
     assert claim.ratio == pytest.approx(by_hand(matrix, runs))
     assert claim.upper == pytest.approx(claim.ratio * np.exp(stats.t.ppf(0.95, 2 * runs - 2) * error))
 
@@ -318,45 +319,46 @@ def test_what_the_test_rests_on_is_told() -> None:
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_the_unit_of_one_column_among_several_does_not_matter(unit: float) -> None:
     draw = np.random.default_rng(3)
-    one, other = draw.normal(size=10), draw.normal(size=10) + np.repeat([0, 9], 5)
-    claims = [equivalence([points(one), points(other * scale)], 5, 5) for scale in (1.0, unit)]
+    same, shifted = draw.normal(size=10), draw.normal(size=10) + np.repeat([0, 9], 5)
+    claims = [equivalence([points(same), points(shifted * scale)], 5, 5) for scale in (1.0, unit)]
     assert (claims[0].ratio, claims[0].upper) == pytest.approx((claims[1].ratio, claims[1].upper))
 
 
 def test_sides_without_any_distance_within_are_infinitely_far_apart_or_the_same() -> None:
-    apart = equivalence([points([0] * 5 + [1] * 5)], 5, 5)
-    assert (apart.ratio, apart.upper, apart.shown) == (np.inf, np.inf, False)
+    claim = equivalence([points([0] * 5 + [1] * 5)], 5, 5)
+    assert (claim.ratio, claim.upper, claim.is_shown) == (np.inf, np.inf, False)
     assert equivalence([points([0] * 10)], 5, 5).ratio == 1.0
     by_one_run = equivalence([points([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])], 5, 5)  # without A's last, there is none
     assert (by_one_run.ratio, by_one_run.upper) == (pytest.approx((4 / 5) / (8 / 20 / 2)), np.inf)
 
 
-@pytest.mark.parametrize(("unlike", "blind"), [(0.0, False), (0.89, False), (0.9, True), (1.0, True)])
-def test_of_what_has_no_order_nearly_every_row_has_to_be_another_to_show_nothing(unlike: float, blind: bool) -> None:
+@pytest.mark.parametrize(("changed", "uninformative"), [(0.0, False), (0.89, False), (0.9, True), (1.0, True)])
+def test_labels_are_uninformative_only_if_nearly_every_row_changes(changed: float, uninformative: bool) -> None:
     draw = np.random.default_rng(2)
-    assert Evidence("v", points(draw.normal(size=10)).values, unlike=unlike).blind == blind
-    assert not Evidence("v", np.zeros((10, 10)), unlike=unlike).blind
-    assert Evidence("v", 1.0 - np.eye(10), unlike=unlike).blind  # any two runs differ just as much
+    drawn = points(draw.normal(size=10)).by_value
+    assert Evidence("v", drawn, least_changed=changed).is_uninformative == uninformative
+    assert not Evidence("v", np.zeros((10, 10)), least_changed=changed).is_uninformative
+    assert Evidence("v", 1.0 - np.eye(10), least_changed=changed).is_uninformative  # any two runs differ equally
 
 
 def test_not_significant_is_not_equivalent() -> None:
-    """One shift of two standard deviations that all rows of a run share: too little for the test, and for the claim."""
+    """A shift of two standard deviations, shared by all rows of a run: too small for the test, too large to be none."""
     shared = np.array([-1.0, 0.5, 0.2, 1.0, -0.6, 0.9, 1.2, -0.4, 1.4, 0.6])
-    found = [rows(np.repeat(shared[:, None], 3, axis=1))]
-    assert exchange(found, 5, 5).p > 0.025
-    assert not equivalence(found, 5, 5).shown
+    evidence = [rows(np.repeat(shared[:, None], 3, axis=1))]
+    assert exchange(evidence, 5, 5).p > 0.025
+    assert not equivalence(evidence, 5, 5).is_shown
     same = [rows(np.random.default_rng(6).normal(size=(10, 200)))]
-    assert equivalence(same, 5, 5).shown
+    assert equivalence(same, 5, 5).is_shown
     assert equivalence(same, 5, 5).upper <= MARGIN
 
 
-def test_columns_of_which_every_row_is_another_in_every_run_show_nothing() -> None:
+def test_columns_in_which_every_row_changes_in_every_run_show_nothing() -> None:
     ids = Evidence("id", 1.0 - np.eye(10))
-    still = Evidence("still", np.zeros((10, 10)))
-    quiet = rows(np.random.default_rng(7).normal(size=(10, 50)))
-    assert (ids.blind, still.blind, quiet.blind) == (True, False, False)
-    told = equivalence([ids, still, quiet], 5, 5)
-    assert (told.shown, told.blind) == (False, ("id",))
+    constant = Evidence("constant", np.zeros((10, 10)))
+    noisy = rows(np.random.default_rng(7).normal(size=(10, 50)))
+    assert (ids.is_uninformative, constant.is_uninformative, noisy.is_uninformative) == (True, False, False)
+    claim = equivalence([ids, constant, noisy], 5, 5)
+    assert (claim.is_shown, claim.uninformative) == (False, ("id",))
     assert exchange([ids], 5, 5).p == 1.0
 
 
@@ -365,15 +367,15 @@ def test_one_column_that_is_farther_apart_than_the_rest_is_not_averaged_away() -
     columns = [rows(draw.normal(size=(10, 40))) for _ in range(49)]
     moved = draw.normal(size=(10, 40))
     moved[5:] += 3.0
-    assert not equivalence([*columns, rows(moved)], 5, 5).shown
+    assert not equivalence([*columns, rows(moved)], 5, 5).is_shown
 
 
-def test_runs_that_scatter_more_are_told_by_how_much() -> None:
+def test_the_mean_distances_show_how_much_farther_runs_scatter() -> None:
     draw = np.random.default_rng(9)
     values = draw.normal(size=(10, 500))
     values[5:] *= 3.0
-    of_a, of_b = within(apart(values), 5)
-    assert of_b / of_a == pytest.approx(3.0, rel=0.1)
+    within_a, within_b = mean_within_sides(distances(values), 5)
+    assert within_b / within_a == pytest.approx(3.0, rel=0.1)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -381,10 +383,9 @@ def test_runs_that_scatter_more_are_told_by_how_much() -> None:
 def test_neither_unit_nor_origin_of_the_values_matters(seed: int, scale: float, shift: float) -> None:
     draw = np.random.default_rng(seed)
     values = draw.integers(0, 1_000, size=(10, 6)).astype(float)
-    other = values * 2.0 ** np.round(np.log2(scale))
-    one, two = exchange([rows(values)], 5, 5), exchange([rows(other)], 5, 5)
-    assert one.p == two.p
-    assert equivalence([rows(values)], 5, 5).upper == pytest.approx(equivalence([rows(other)], 5, 5).upper)
+    scaled = values * 2.0 ** np.round(np.log2(scale))
+    assert exchange([rows(values)], 5, 5).p == exchange([rows(scaled)], 5, 5).p
+    assert equivalence([rows(values)], 5, 5).upper == pytest.approx(equivalence([rows(scaled)], 5, 5).upper)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -393,5 +394,4 @@ def test_the_sides_and_the_order_of_their_runs_do_not_matter(seed: int) -> None:
     draw = np.random.default_rng(seed)
     values = draw.normal(size=(10, 6))
     order = np.concatenate([5 + draw.permutation(5), draw.permutation(5)])
-    one, two = exchange([rows(values)], 5, 5), exchange([rows(values[order])], 5, 5)
-    assert one.p == pytest.approx(two.p)
+    assert exchange([rows(values)], 5, 5).p == pytest.approx(exchange([rows(values[order])], 5, 5).p)

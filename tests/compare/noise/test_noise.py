@@ -26,13 +26,15 @@ from repro_tui.compare.noise.verdict import (
     RunDistances,
     is_deterministic,
     is_still,
+    Judgement,
+    RunDistances,
     judge,
     judge_columns,
     judge_recorded,
     next_repeat,
     two_groups,
 )
-from repro_tui.model.predictions import PredictionsArea
+from repro_tui.model.predictions import Noise, PredictionsArea
 from repro_tui.model.request import Settings
 from repro_tui.report.summary import own_noise
 from tests.compare.test_predictions import compare_in, run_of
@@ -40,11 +42,11 @@ from tests.compare.test_predictions import compare_in, run_of
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def drawn(tmp_path: Path, make: Callable[[Any, int], Any], runs: int = 5, seed: int = 1) -> list[list[pa.Table]]:
-    """The runs of both sides: `make` is given a generator and the side (0 or 1), and answers with columns."""
-    draw = np.random.default_rng(seed)
+def drawn(draw_column: Callable[[Any, int], Any], runs: int = 5, seed: int = 1) -> list[list[pa.Table]]:
+    """The runs of both sides: `draw_column` draws the values of one run from a generator, for the side 0 or 1."""
+    generator = np.random.default_rng(seed)
     return [
-        [pa.table({"id": np.arange(len(c)), "v": c}) for c in (make(draw, side) for _ in range(runs))]
+        [pa.table({"id": np.arange(len(c)), "v": c}) for c in (draw_column(generator, side) for _ in range(runs))]
         for side in (0, 1)
     ]
 
@@ -67,37 +69,40 @@ def a_year_off(draw: Any, side: int) -> pa.Array:
     return pa.array((seconds * 1e6).astype("int64"), pa.timestamp("us"))
 
 
-@pytest.mark.parametrize("make", [garbage, one_null, one_wild_row, a_year_off], ids=lambda make: make.__name__)
-def test_what_differs_far_beyond_its_noise_is_drift(make: Any, tmp_path: Path) -> None:
-    """Each was called within the noise once, for something of it moves more from run to run than the sides differ."""
-    a, b = drawn(tmp_path, make)
+COLUMNS = [garbage, one_null, one_wild_row, a_year_off]
+
+
+@pytest.mark.parametrize("draw_column", COLUMNS, ids=lambda draw_column: draw_column.__name__)
+def test_what_differs_far_beyond_its_noise_is_drift(draw_column: Any, tmp_path: Path) -> None:
+    """Each was once called within the noise, because a part of it moves more from run to run than the sides differ."""
+    a, b = drawn(draw_column)
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "drift", area.noise
     assert area.noise.p is not None
     assert area.noise.p <= 0.025
 
 
-@pytest.mark.parametrize("make", [garbage, one_null, one_wild_row, a_year_off], ids=lambda make: make.__name__)
-def test_the_same_against_itself_is_no_drift(make: Any, tmp_path: Path) -> None:
-    a, b = drawn(tmp_path, lambda draw, side: make(draw, 0), seed=5)
+@pytest.mark.parametrize("draw_column", COLUMNS, ids=lambda draw_column: draw_column.__name__)
+def test_the_same_against_itself_is_no_drift(draw_column: Any, tmp_path: Path) -> None:
+    a, b = drawn(lambda draw, side: draw_column(draw, 0), seed=5)
     assert compare_in(tmp_path)(a, b, key=("id",)).verdict in ("within-noise", "undecided")
 
 
 def test_ids_that_are_new_in_every_run_are_never_called_within_noise(tmp_path: Path) -> None:
-    a, b = drawn(tmp_path, lambda draw, side: pa.array([f"{draw.integers(2**60):x}" for _ in range(20)]))
+    a, b = drawn(lambda draw, side: pa.array([f"{draw.integers(2**60):x}" for _ in range(20)]))
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "undecided"
     assert "in v any two runs differ equally" in area.what
 
 
-def test_runs_that_scatter_more_and_do_not_shift_are_told_so(tmp_path: Path) -> None:
-    a, b = drawn(tmp_path, lambda draw, side: draw.normal(size=200) * (3.0 if side else 1.0), runs=10)
+def test_runs_that_scatter_more_without_a_shift_are_reported_as_such(tmp_path: Path) -> None:
+    a, b = drawn(lambda draw, side: draw.normal(size=200) * (3.0 if side else 1.0), runs=10)
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "drift"
     assert area.noise.sentence.startswith("B's runs scatter 3.0 times as far as A's")
 
 
-def test_runs_in_two_groups_are_told(tmp_path: Path) -> None:
+def test_runs_in_two_groups_are_reported(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
     modes = [[0, 30, 30, 0, 30], [30, 0, 0, 30, 30]]
     sides = [[pa.table({"v": draw.normal(size=100) + mode}) for mode in side] for side in modes]
@@ -107,7 +112,7 @@ def test_runs_in_two_groups_are_told(tmp_path: Path) -> None:
 
 
 def test_few_runs_are_undecided_and_not_called_equal(tmp_path: Path) -> None:
-    a, b = drawn(tmp_path, one_null, runs=4)
+    a, b = drawn(one_null, runs=4)
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "undecided"
     assert "too few to tell noise from drift" in area.noise.sentence
@@ -119,20 +124,22 @@ def test_the_sequential_rule(tmp_path: Path) -> None:
     assert next_repeat(runs[:2], runs[:2], undecided, Settings()) == 5
     assert next_repeat(runs[:5], runs[:5], undecided, Settings()) == 10
     assert next_repeat(runs, runs, undecided, Settings()) is None
-    assert next_repeat(runs[:1] * 2, runs[1:2] * 2, undecided, Settings()) == 3  # both still: a third run decides
+    assert (
+        next_repeat(runs[:1] * 2, runs[1:2] * 2, undecided, Settings()) == 3
+    )  # neither side varies: a third run decides
     assert next_repeat(runs[:1] * 3, runs[1:2] * 3, undecided, Settings()) == 5
     assert next_repeat(runs[:2], runs[:2], PredictionsArea("different", "drift"), Settings()) is None
     assert next_repeat(runs[:2], runs[:2], undecided, Settings(repeat=2)) is None
 
 
 def test_one_noisy_side_goes_on_to_more_runs(tmp_path: Path) -> None:
-    still = pa.table({"v": [1.0, 2.0]})
+    constant = pa.table({"v": [1.0, 2.0]})
     noisy = [pa.table({"v": [1.0 + n / 10, 2.0]}) for n in (1, 2)]
-    area = compare_in(tmp_path)([still, still], noisy)
+    area = compare_in(tmp_path)([constant, constant], noisy)
     assert (area.verdict, area.noise.deterministic_a, area.noise.deterministic_b) == ("undecided", True, False)
 
 
-def test_a_shift_among_quiet_columns_is_found(tmp_path: Path) -> None:
+def test_a_shift_of_one_noisy_column_among_eight_is_found(tmp_path: Path) -> None:
     generator = np.random.default_rng(3)
 
     def run(shift: float) -> pa.Table:
@@ -140,18 +147,18 @@ def test_a_shift_among_quiet_columns_is_found(tmp_path: Path) -> None:
         return pa.table({f"v{n}": np.arange(20.0) + noise[n] + (shift if n == 3 else 0.0) for n in range(8)})
 
     compare = compare_in(tmp_path)
-    quiet = compare([run(0) for _ in range(5)], [run(0) for _ in range(5)])
+    same = compare([run(0) for _ in range(5)], [run(0) for _ in range(5)])
     moved = compare([run(0) for _ in range(10)], [run(9) for _ in range(10)])
-    assert quiet.verdict in ("within-noise", "undecided")
+    assert same.verdict in ("within-noise", "undecided")
     assert moved.verdict == "drift"
     assert moved.noise.p is not None
     assert moved.noise.p <= 0.025
 
 
-@pytest.mark.parametrize(("hits", "of"), [(0, 10), (1, 10), (5, 100), (99, 100), (400, 400)])
-def test_intervals_are_those_of_scipy(hits: int, of: int) -> None:
-    found = stats.binomtest(hits, of).proportion_ci(0.95, method="wilson" if hits else "exact")
-    assert interval(hits, of) == pytest.approx((found.low, found.high))
+@pytest.mark.parametrize(("hits", "trials"), [(0, 10), (1, 10), (5, 100), (99, 100), (400, 400)])
+def test_intervals_are_those_of_scipy(hits: int, trials: int) -> None:
+    expected = stats.binomtest(hits, trials).proportion_ci(0.95, method="wilson" if hits else "exact")
+    assert interval(hits, trials) == pytest.approx((expected.low, expected.high))
 
 
 def test_distribution_measures_are_those_of_scipy() -> None:
@@ -162,7 +169,7 @@ def test_distribution_measures_are_those_of_scipy() -> None:
 
 
 def test_the_noise_of_a_column_is_the_largest_step_of_a_row_between_runs_of_one_side(tmp_path: Path) -> None:
-    """Rows come in any order; the text column has none, and the sides' own distance does not count."""
+    """Rows come in any order; a text column has no such step, and the distance between the sides does not count."""
     generator = np.random.default_rng(5)
 
     def run(values: list[float]) -> pa.Table:
@@ -173,23 +180,23 @@ def test_the_noise_of_a_column_is_the_largest_step_of_a_row_between_runs_of_one_
     a = [run([1.0, 2.0, 3.0]), run([1.0, 2.25, 3.0])]
     b = [run([9.0, 2.0, 3.0]), run([9.0, 2.0, 3.125])]
     area = compare_in(tmp_path)(a, b, key=("id",))
-    found = {column.name: column for column in area.columns}
-    assert found["score"].noise_abs == 0.25
-    assert found["name"].noise_abs is None
-    assert (found["score"].atol, found["score"].rtol) == (1e-7, 1e-7)
-    assert (found["name"].atol, found["name"].rtol) == (0.0, 0.0)
+    columns = {column.name: column for column in area.columns}
+    assert columns["score"].noise_abs == 0.25
+    assert columns["name"].noise_abs is None
+    assert (columns["score"].atol, columns["score"].rtol) == (1e-7, 1e-7)
+    assert (columns["name"].atol, columns["name"].rtol) == (0.0, 0.0)
 
 
 def test_runs_of_the_same_bytes_have_no_noise(tmp_path: Path) -> None:
     same = pa.table({"id": ["x", "y"], "score": [1.0, 2.0], "name": ["p", "q"]})
-    other = pa.table({"id": ["x", "y"], "score": [1.5, 2.0], "name": ["p", "q"]})
-    found = {column.name: column for column in compare_in(tmp_path)(same, other, key=("id",)).columns}
-    assert found["score"].noise_abs == 0.0
-    assert found["name"].noise_abs is None
+    shifted = pa.table({"id": ["x", "y"], "score": [1.5, 2.0], "name": ["p", "q"]})
+    columns = {column.name: column for column in compare_in(tmp_path)(same, shifted, key=("id",)).columns}
+    assert columns["score"].noise_abs == 0.0
+    assert columns["name"].noise_abs is None
 
 
-def test_rows_within_their_own_noise_are_told_from_rows_that_moved(tmp_path: Path) -> None:
-    """Ten rows are noisy and stay where they are; of those that are still, one number and one label moved."""
+def test_rows_within_their_own_noise_are_distinguished_from_rows_that_moved(tmp_path: Path) -> None:
+    """Ten rows are noisy and do not shift; of the rows that do not vary, one number and one label moved."""
     generator = np.random.default_rng(8)
     ids = [f"r{number:02}" for number in range(40)]
 
@@ -206,19 +213,19 @@ def test_rows_within_their_own_noise_are_told_from_rows_that_moved(tmp_path: Pat
     a = [run(0.0, "yes") for _ in range(5)]
     b = [run(5.0, "no") for _ in range(5)]
     area = compare_in(tmp_path)(a, b, key=("id",))
-    found = {column.name: column for column in area.columns}
+    columns = {column.name: column for column in area.columns}
     assert area.verdict == "drift"
     assert area.noise.by_chance == 126
-    assert found["score"].different == 11
-    assert found["score"].beyond_noise == 1
-    assert found["label"].beyond_noise == 1
+    assert columns["score"].different == 11
+    assert columns["score"].beyond_noise == 1
+    assert columns["label"].beyond_noise == 1
     cells = pq.read_table(tmp_path / "differences.parquet").to_pylist()
-    beyond = {(cell["key"], cell["column"]) for cell in cells if cell["noise"] == "beyond"}
-    assert beyond == {('["r20"]', "score"), ('["r39"]', "label")}
+    exceeding = {(cell["key"], cell["column"]) for cell in cells if cell["noise"] == "beyond"}
+    assert exceeding == {('["r20"]', "score"), ('["r39"]', "label")}
     assert {cell["noise"] for cell in cells if cell["key"] == '["r03"]'} == {"within"}
-    told = " ".join(own_noise(area))
-    assert "1 of 11 in score" in told
-    assert "1 row in 126" in told
+    summary = " ".join(own_noise(area))
+    assert "1 of 11 in score" in summary
+    assert "1 row in 126" in summary
 
 
 def test_one_unit_of_a_large_whole_number_is_a_distance(tmp_path: Path) -> None:
@@ -261,13 +268,13 @@ def test_noise_is_measured_in_bounded_memory(tmp_path: Path) -> None:
         "    pq.write_table(table, path, row_group_size=131_072)\n"
         "    runs.append(Run(n, 'succeeded', 0.1, 0, str(path), str(n)))\n"
         "database = Database(folder / 'scratch', 600 << 20)\n"
-        "found = measure(runs[:5], runs[5:], ('id',), [RunColumn('x')], database)\n"
+        "measured = measure(runs[:5], runs[5:], ('id',), [RunColumn('x')], database)\n"
         "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
-        "print(found.beyond['x'].count, int(status['VmHWM'].split()[0]) >> 10)\n"  # ru_maxrss is the parent's, too
+        "print(measured.exceeding['x'].count, int(status['VmHWM'].split()[0]) >> 10)\n"  # ru_maxrss is the parent's
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    beyond, peak = (int(word) for word in done.stdout.split())
-    assert 2_900 < beyond < 3_450  # 1 in 126 by chance
+    exceeding, peak = (int(number) for number in done.stdout.split())
+    assert 2_900 < exceeding < 3_450  # 1 in 126 by chance
     assert peak < 600
 
 
@@ -560,3 +567,36 @@ def test_rows_are_not_told_of_columns_in_which_every_row_would_be() -> None:
 def test_a_column_is_measured_by_its_type_and_kind(arrow: pa.DataType, kind: str, measures: type) -> None:
     files = RunFiles((0, 1), (2, 3))
     assert type(RunColumn("v", kind).of(arrow, files, Chosen(10, 4, 1))) is measures
+def of_columns(values: dict[str, Any], runs_a: int) -> RunDistances:
+    """Runs that are one number each in every column, A's first."""
+    parts = [Evidence(name, abs(np.subtract.outer(runs, runs)), column=name) for name, runs in values.items()]
+    runs_b = len(next(iter(values.values()))) - runs_a
+    return RunDistances(tuple(parts), runs_a, runs_b, over_tolerance=dict.fromkeys(values, True))
+
+
+def test_drift_that_no_column_shows_alone_is_reported_for_the_column_that_it_rests_on() -> None:
+    drift = Judgement("drift", Noise(10), "y")
+    generator = np.random.default_rng(1)
+    measured = of_columns({name: generator.normal(size=20) for name in "xyz"}, 10)
+    verdicts = judge_columns(measured, drift, (False, False), fixed=False, recorded=False)
+    assert [name for name, verdict in verdicts.items() if verdict == "drift"] == ["y"]
+
+
+def test_drift_of_a_recorded_table_rests_on_its_farthest_column() -> None:
+    spread = [0.0, 1.0, 2.0, 3.0, 4.0]
+    measured = of_columns({"near": [2.0, *spread], "far": [90.0, *spread], "same": [4.0, *spread]}, 1)
+    whole = judge_recorded(measured, deterministic=False)
+    assert (whole.verdict, whole.column) == ("drift", "far")
+    verdicts = judge_columns(measured, whole, (True, False), fixed=False, recorded=True)
+    assert verdicts == {"near": "within-noise", "far": "drift", "same": "within-noise"}
+
+
+def test_an_undecided_verdict_has_the_remedy_that_fits() -> None:
+    few = of_columns({"x": [0.0, 1.0, 0.5, 1.5]}, 2)
+    assert judge(few, (False, False), fixed=True).remedy == "run again with --repeat 10"
+    ids = RunDistances((Evidence("id", 1.0 - np.eye(10), column="id"),), 5, 5)
+    assert judge(ids, (False, False), fixed=False).remedy.startswith(
+        "leave out columns that are different in every run"
+    )
+    shifted = of_columns({"x": [0.0, 1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5, 5.5]}, 5)
+    assert judge(shifted, (False, False), fixed=False).remedy.startswith("run again with --repeat 20")

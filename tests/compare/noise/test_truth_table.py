@@ -1,7 +1,7 @@
 """How often the verdict on noisy deployments is right: a smaller run of `benchmarks/truth.py`, from runs to verdict.
 
-Seeded, so that a count is the same every time. The bounds are such that a rule as good as the one that was measured
-fails in less than one of a thousand.
+Seeded, so that a count is the same every time. The bounds are such that a rule as good as the measured one fails in
+less than one run of a thousand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.truth import KINDS, NONE, audited
 from tests.conftest import FAST, NIGHTLY
 
 AUDITS = 40 if NIGHTLY else 4 if FAST else 10
-# Where drift that large was found in all of 150 audits; elsewhere it is found in fewer, which the table tells.
+# Shifts that were found in all of 150 audits; smaller ones are found in fewer (see the table in docs/comparison.md).
 CERTAIN = {
     "own noise of each row": 2,
     "own noise, 5 rows": 2,
@@ -51,7 +51,7 @@ def verdicts(name: str, shift: float) -> Counter[str]:
 
 
 def at_most(rate: float, audits: int) -> int:
-    """The count that is passed in one of a thousand tries where the true rate is this."""
+    """The count that is exceeded in one of a thousand tries where this is the true rate."""
     return int(stats.binom.ppf(0.999, audits, rate))
 
 
@@ -65,19 +65,19 @@ def test_the_same_deployment_is_seldom_called_drift(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CERTAIN)
-def test_what_differs_by_far_is_found_and_never_called_noise(name: str) -> None:
-    found = verdicts(name, CERTAIN[name])
-    assert found["drift"] >= AUDITS - at_most(0.02, AUDITS)
-    assert not found["within-noise"]
+def test_a_large_difference_is_found_and_never_called_noise(name: str) -> None:
+    counts = verdicts(name, CERTAIN[name])
+    assert counts["drift"] >= AUDITS - at_most(0.02, AUDITS)
+    assert not counts["within-noise"]
 
 
 def test_noise_that_all_rows_share_hides_more() -> None:
-    """A run is one number then, and the best test of ten a side (Student's) finds two standard deviations in 99 %."""
-    found = verdicts(SHARED, 2.0)
-    assert found["drift"] >= AUDITS - at_most(0.08, AUDITS)
+    """A run is then one number; the best test of ten runs a side (Student's) finds two standard deviations in 99 %."""
+    counts = verdicts(SHARED, 2.0)
+    assert counts["drift"] >= AUDITS - at_most(0.08, AUDITS)
     assert verdicts(SHARED, 3.0)["within-noise"] == 0
 
 
 def test_runs_in_two_groups_with_noise_of_their_own_are_the_known_weakness() -> None:
-    """Whatever the groups hide is less often found; it may not be reassured of more often than was measured."""
+    """What the groups hide is found less often; it may not be called noise more often than was measured."""
     assert verdicts(GROUPED, 2.0)["within-noise"] <= at_most(0.4, AUDITS)
