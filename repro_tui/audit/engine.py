@@ -74,7 +74,7 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
         return report.exit_status
     except Exception as error:
         status = error.exit_status if isinstance(error, ReproError) else 3
-        journal.emit(Event("end", text=_words(error), detail={"exit_status": status, "verdict": None}))
+        journal.emit(Event("end", text=_error_text(error), detail={"exit_status": status, "verdict": None}))
         if isinstance(error, Cancelled):
             return status
         raise
@@ -96,7 +96,7 @@ def _stop(cancel: CancelToken, number: int, frame: FrameType | None) -> None:
     cancel.cancel(number)
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = error.filename2 or error.filename or "the audit"
         return f"there is no space left for {place}: make room and run it again"

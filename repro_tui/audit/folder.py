@@ -144,8 +144,8 @@ def list_audits() -> list[AuditSummary]:
     root = audits_root()
     if not root.is_dir():
         return []
-    found = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
-    return [summary for summary in found if summary]
+    summaries = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
+    return [summary for summary in summaries if summary]
 
 
 def _summary(path: Path) -> AuditSummary | None:

@@ -80,19 +80,27 @@ class Audit:
         from repro_tui.compare.environment import compare_environment
         from repro_tui.compare.parameters import compare_parameters
 
-        one, other = a.workspace, b.workspace
+        workspace_a, workspace_b = a.workspace, b.workspace
         areas = (
-            self._area("code", lambda: compare_code(one, other, self.context)),
-            self._area("environment", lambda: compare_environment(one, other, self.context)),
+            self._area("code", lambda: compare_code(workspace_a, workspace_b, self.context)),
+            self._area("environment", lambda: compare_environment(workspace_a, workspace_b, self.context)),
             self._area(
                 "parameters",
                 lambda: compare_parameters(
-                    one.parameters if one else None, other.parameters if other else None, self.context
+                    workspace_a.parameters if workspace_a else None,
+                    workspace_b.parameters if workspace_b else None,
+                    self.context,
                 ),
             ),
             self._area(
                 "data",
-                lambda: with_rows(compare_data(one, other, self.context), one, other, self.folder, self.context),
+                lambda: with_rows(
+                    compare_data(workspace_a, workspace_b, self.context),
+                    workspace_a,
+                    workspace_b,
+                    self.folder,
+                    self.context,
+                ),
             ),
         )
         _warm_up()
@@ -104,10 +112,10 @@ class Audit:
                 area = compare()
         except Inconclusive as error:
             area = area_of((Finding((name,), "unknown", note=str(error)),), 0)
-        self._tell(name, area)
+        self._publish(name, area)
         return area
 
-    def _tell(self, name: str, area: Area | PredictionsArea) -> None:
+    def _publish(self, name: str, area: Area | PredictionsArea) -> None:
         self.context.emit(Event("area", step=name, detail={"name": name, "area": to_plain(area)}))
 
     # -- predictions --------------------------------------------------------------------------------------------
@@ -115,15 +123,15 @@ class Audit:
     def _predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
         from repro_tui.compare.noise.verdict import next_repeat
 
-        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
-        while wanted is not None:
+        while runs_needed is not None:
             with self._stage("run"):
-                self._run_until(a, b, inputs.path, wanted)
+                self._run_until(a, b, inputs.path, runs_needed)
             with self._stage("compare"):
                 area = self._compare_predictions(a, b, inputs)
             lost = a.failed or b.failed
-            wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
+            runs_needed = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
         return self._sliced(area, a)
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
@@ -134,9 +142,9 @@ class Audit:
         from repro_tui.audit.stress import stress
 
         with self._stage("stress"):
-            found = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
-        area = replace(area, stress=found)
-        self._tell("predictions", area)
+            stresses = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
+        area = replace(area, stress=stresses)
+        self._publish("predictions", area)
         return area
 
     def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
@@ -146,17 +154,17 @@ class Audit:
         from repro_tui.compare.slices.inputs import slices_of
 
         with self._stage("slices"), self.context.step("find slices", "where in the inputs predictions moved") as step:
-            found = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
-            step.how = plural(len(found), "slice")
-        area = replace(area, slices=found)
-        self._tell("predictions", area)
+            slices = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
+            step.how = plural(len(slices), "slice")
+        area = replace(area, slices=slices)
+        self._publish("predictions", area)
         return area
 
-    def _run_until(self, a: SideState, b: SideState, inputs: Path, wanted: int) -> None:
+    def _run_until(self, a: SideState, b: SideState, inputs: Path, runs_needed: int) -> None:
         """Runs both sides, at the same time where cores and memory allow, until each has `wanted` runs."""
         tasks: list[Callable[[], object]] = [
             partial(side.run_once, number, inputs)
-            for number in range(min(len(a.runs), len(b.runs)) + 1, wanted + 1)
+            for number in range(min(len(a.runs), len(b.runs)) + 1, runs_needed + 1)
             for side in (a, b)
             if number > len(side.runs)
         ]
@@ -174,13 +182,13 @@ class Audit:
             side.runs.sort(key=lambda run: run.number)
         lost = [side for side in (a, b) if side.failed]
         if lost:
-            words = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
-            area = PredictionsArea("unknown", "not-comparable", what=words, do=lost[0].do)
+            failures = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
+            area = PredictionsArea("unknown", "not-comparable", what=failures, do=lost[0].do)
         else:
             with self.context.step("compare predictions", f"comparing {len(a.runs)} runs a side"):
                 area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
                 area = complete(area, inputs)
-        self._tell("predictions", area)
+        self._publish("predictions", area)
         return area
 
     # -- the cause ----------------------------------------------------------------------------------------------
@@ -256,9 +264,11 @@ def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
 
 def warnings_of(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
     """What the user should know of both sides, without secret values."""
-    found: list[str] = list(inputs.warnings)
+    warnings: list[str] = list(inputs.warnings)
     for side in (a, b):
         texts = [*side.record.warnings, *(text for part in side.parts for text in part.warnings)]
         texts += [text for run in side.runs if run.isolation for text in run.isolation.warnings]
-        found += [f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)]
-    return tuple(dict.fromkeys(found))
+        warnings += [
+            f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)
+        ]
+    return tuple(dict.fromkeys(warnings))

@@ -134,7 +134,7 @@ def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
 
     path = str(PurePosixPath(record.code.subdirectory) / name)
     try:
-        repository = Repository.of(record.code.repository, context)
+        repository = Repository.open(record.code.repository, context)
         repository.need(record.code.commit)
         text = repository.read(record.code.commit, path).decode("utf-8", "replace")
     except Inconclusive:

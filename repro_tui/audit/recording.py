@@ -46,14 +46,14 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
     text = record_text(document_of(record), target.suffix if target else ".toml", remarks, output or "the record")
-    told = [missing_words(item) for item in remarks.missing]
-    told += [show(context.redactor.scrub(strip_urls(warning)), 1000) for warning in record.warnings]
+    notes = [missing_words(item) for item in remarks.missing]
+    notes += [show(context.redactor.scrub(strip_urls(warning)), 1000) for warning in record.warnings]
     if target is None:
-        return Written(text, tuple(told))
+        return Written(text, tuple(notes))
     companions.write()
     write_atomically(target, text.encode("utf-8"), mode=0o644)
     copied = f", {plural(len(companions.copies), 'file')} in {companions.name}" if companions.copies else ""
-    return Written("", (*told, f"wrote {show(output, 300)}{copied}"))
+    return Written("", (*notes, f"wrote {show(output, 300)}{copied}"))
 
 
 def _check_target(target: Path, force: bool) -> None:
@@ -102,16 +102,16 @@ def _resolved(record: Record) -> Record:
     warnings = tuple(text for text in record.warnings if "named by a tag" not in text)
     try:
         with engine() as client:
-            found = find_image(client, image)
+            details = find_image(client, image)
         why = "is not on this machine"
     except Inconclusive as error:
-        found, why = None, f"cannot be asked for: {error.what}"
-    if found is None:
-        words = f"{show(image, 300)} is a tag, which can move, and the image {why}"
-        gap = Missing("environment.image", words, "pull it, and record again, or record it by its digest")
+        details, why = None, f"cannot be asked for: {error.what}"
+    if details is None:
+        reason = f"{show(image, 300)} is a tag, which can move, and the image {why}"
+        gap = Missing("environment.image", reason, "pull it, and record again, or record it by its digest")
         return replace(record, missing=(*record.missing, gap), warnings=warnings)
-    digests = found.get("RepoDigests") or []
-    environment = replace(record.environment, image=digests[0] if digests else found["Id"])
+    digests = details.get("RepoDigests") or []
+    environment = replace(record.environment, image=digests[0] if digests else details["Id"])
     provenance = record.provenance | {"environment.image": f"the image that {show(image, 200)} stood for"}
     return replace(record, environment=environment, provenance=provenance, warnings=warnings)
 
@@ -139,8 +139,8 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
     started = _command("environment.command", record.environment.command, gaps, redactor)
     predict = record.predict
     if predict:
-        words = _command("predict.command", predict.command, gaps, redactor)
-        predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps, BY_HAND))
+        clean_command = _command("predict.command", predict.command, gaps, redactor)
+        predict = replace(predict, command=clean_command, url=_source("predict.url", predict.url, gaps, BY_HAND))
     code = record.code and replace(record.code, repository=_repository(record.code.repository, gaps))
     return replace(
         record,
@@ -155,17 +155,17 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
 
 
 def _command(place: str, command: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> tuple[str, ...]:
-    words = tuple(redactor.scrub(strip_urls(word)) for word in command)
-    if words != command:
+    cleaned = tuple(redactor.scrub(strip_urls(word)) for word in command)
+    if cleaned != command:
         why = "it holds what may be a secret, which is not written"
         gaps.append(Missing(place, why, "put the value in by hand, or hand it over as a variable"))
-    return words
+    return cleaned
 
 
 def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
     """Parameters without those whose name or content speaks of a secret."""
     if isinstance(value, dict):
-        found = {}
+        kept = {}
         for key, item in value.items():
             here = (*place, str(key))
             if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
@@ -174,8 +174,8 @@ def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: R
                     Missing(".".join(here), why, "set it here by hand if it is none, or hand it over as a variable")
                 )
             else:
-                found[key] = _values(item, here, gaps, redactor)
-        return found
+                kept[key] = _values(item, here, gaps, redactor)
+        return kept
     if isinstance(value, list):
         return [_values(item, (*place, str(number)), gaps, redactor) for number, item in enumerate(value)]
     if isinstance(value, str) and (clean := redactor.scrub(strip_urls(value))) != value:

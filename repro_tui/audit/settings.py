@@ -30,14 +30,14 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
     for place, tolerance in {"": settings.tolerance, **settings.column_tolerances}.items():
         yield from _tolerance(place, tolerance)
     known = ("auto", *sorted(names("repro_tui.runners")))
-    for place, value, words in (
+    for place, value, allowed in (
         ("runner", settings.runner, known),
         ("isolation", settings.isolation, get_args(IsolationChoice)),
         ("network", settings.network, get_args(NetworkChoice)),
         *(("fail_on", word, AREA_WORDS) for word in settings.fail_on),
     ):
-        if value not in words:
-            yield Mistake(place, f"{value!r} is not one of {', '.join(words)}")
+        if value not in allowed:
+            yield Mistake(place, f"{value!r} is not one of {', '.join(allowed)}")
     if not settings.fail_on:
         yield Mistake("fail_on", f"no area is named; expected some of {', '.join(AREA_WORDS)}")
     for place, size, least in (

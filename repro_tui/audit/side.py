@@ -61,18 +61,18 @@ class SideState:
             runner = runner_for(self.workspace.environment.kind, self.context.settings, self.context)
             run = runner.run(self.workspace, inputs, number, self.context)
         except (Inconclusive, Refused, OSError) as error:
-            what = getattr(error, "what", str(error))
-            self.lose(f"run {number}", what, remedy(what, getattr(error, "do", "")))
+            reason = getattr(error, "what", str(error))
+            self.lose(f"run {number}", reason, remedy(reason, getattr(error, "do", "")))
             return None
         self.runs.append(run)
         if run.status != "succeeded":
             self.lose(f"run {number}", run.what, run.do)
         return run
 
-    def lose(self, step: str, what: str, do: str) -> None:
+    def lose(self, step: str, reason: str, do: str) -> None:
         """Marks the side as lost. The first reason stands; of runs at the same time, that of the first run."""
         if not self.failed or _run_number(step) < _run_number(self.failed):
-            self.failed, self.what, self.do = step, what, do
+            self.failed, self.what, self.do = step, reason, do
 
     def report(self) -> SideReport:
         """This side as the report has it: paths relative to the audit's folder, no secret value."""

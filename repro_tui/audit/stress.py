@@ -29,16 +29,18 @@ def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
     remove_tree(folder)
     folder.mkdir(mode=0o700)
     context = side.context.for_side(side.context.side, folder)
-    stressed = [
+    trials = [
         _Stressed(side, variation, number, context)
         for number, variation in enumerate(variations(side.workspace, inputs, folder, context), 1)
     ]
-    at_once([one.run for one in stressed if not one.variation.skipped], workers)
-    found = tuple(one.result() for one in stressed)
-    found = tuple(_joined([one for one in found if one.name == name]) for name in dict.fromkeys(f.name for f in found))
+    at_once([trial.run for trial in trials if not trial.variation.skipped], workers)
+    results = tuple(trial.result() for trial in trials)
+    results = tuple(
+        _joined([trial for trial in results if trial.name == name]) for name in dict.fromkeys(f.name for f in results)
+    )
     for leftover in ("reordered", "elsewhere", "differences.parquet"):
         remove_tree(folder / leftover)
-    return found
+    return results
 
 
 @dataclass(slots=True)
@@ -71,15 +73,15 @@ class _Stressed:
 
     def result(self) -> Stress:
         """What came of it."""
-        told = Stress(self.side.context.side, self.variation.name, self.variation.what)
+        outcome = Stress(self.side.context.side, self.variation.name, self.variation.what)
         if self.variation.skipped or self.ran is None:
-            return replace(told, note=show(self.variation.skipped or self.why, 300))
+            return replace(outcome, note=show(self.variation.skipped or self.why, 300))
         if self.ran.status != "succeeded":
-            return replace(told, moved=True, verdict="not-comparable", note=show(f"it fails: {self.ran.what}", 300))
+            return replace(outcome, moved=True, verdict="not-comparable", note=show(f"it fails: {self.ran.what}", 300))
         try:
-            return _judged(told, self._compared(self.ran))
+            return _judged(outcome, self._compared(self.ran))
         except Inconclusive as error:
-            return replace(told, note=show(error.what, 300))
+            return replace(outcome, note=show(error.what, 300))
 
     def _compared(self, run: Run) -> PredictionsArea:
         from repro_tui.compare.predictions import compare_predictions
@@ -103,8 +105,10 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     path = Path(run.predictions)
     table = pq.read_table(path)
     if len(table) != inputs:
-        what = f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
-        raise Inconclusive(what, "record validation.key")
+        reason = (
+            f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
+        )
+        raise Inconclusive(reason, "record validation.key")
     back = np.argsort(order(inputs, seed))
     target = path.with_suffix(".back.parquet")
     pq.write_table(table.take(back), target)
@@ -112,26 +116,26 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     return replace(run, output_sha256=digest_file(path).sha256)
 
 
-def _joined(found: list[Stress]) -> Stress:
+def _joined(results: list[Stress]) -> Stress:
     """One thing at several values: it matters where one of them moves the side, and not where none does."""
-    moved = [one for one in found if one.moved]
-    unknown = [one for one in found if one.moved is None]
+    moved = [result for result in results if result.moved]
+    unknown = [result for result in results if result.moved is None]
     if moved or unknown:
-        return max(moved, key=lambda one: (one.different, one.max_abs or 0.0)) if moved else unknown[0]
-    return replace(found[0], what=" / ".join(one.what for one in found))
+        return max(moved, key=lambda result: (result.different, result.max_abs or 0.0)) if moved else unknown[0]
+    return replace(results[0], what=" / ".join(result.what for result in results))
 
 
-def _judged(told: Stress, area: PredictionsArea) -> Stress:
+def _judged(outcome: Stress, area: PredictionsArea) -> Stress:
     if area.verdict == "undecided":
-        return replace(told, verdict=area.verdict, note=OWN_CHANGE)
+        return replace(outcome, verdict=area.verdict, note=OWN_CHANGE)
     if area.verdict == "not-comparable":
-        return replace(told, moved=True, verdict=area.verdict, note=show(area.what, 300))
+        return replace(outcome, moved=True, verdict=area.verdict, note=show(area.what, 300))
     moved = [column for column in area.columns if column.verdict == area.verdict]
-    told = replace(told, moved=area.status != "same", verdict=area.verdict)
+    outcome = replace(outcome, moved=area.status != "same", verdict=area.verdict)
     if area.verdict == "identical" or not moved:
-        return told
+        return outcome
     most = max(moved, key=_weight)
-    return replace(told, column=most.name, different=most.different, max_abs=most.max_abs)
+    return replace(outcome, column=most.name, different=most.different, max_abs=most.max_abs)
 
 
 def _weight(column: Column) -> tuple[int, float]:

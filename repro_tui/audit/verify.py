@@ -39,15 +39,17 @@ class Verification(Audit):
         """Runs it to its end; an incomplete record is told and nothing of it is executed."""
         a, b = self._side("a"), self._side("b")
         self.gaps = gaps_of(b.record)
-        self._take_recorded(a)
+        self._read_recorded(a)
         if self.gaps:
-            return self._told(a, b, PredictionsArea("unknown", "not-comparable", what="the record is incomplete"))
+            return self._verification_report(
+                a, b, PredictionsArea("unknown", "not-comparable", what="the record is incomplete")
+            )
         with self._stage("rebuild"):
             b.rebuild()
             self.inputs = take_inputs(b.record.validation, self.folder, self.context)
-        return self._told(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
+        return self._verification_report(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
 
-    def _take_recorded(self, a: SideState) -> None:
+    def _read_recorded(self, a: SideState) -> None:
         """The recorded predictions as A's one run; a file that is no table is a gap."""
         from repro_tui.formats.normalise import recorded_run
 
@@ -69,17 +71,17 @@ class Verification(Audit):
         """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
         from repro_tui.compare.noise.verdict import next_repeat
 
-        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
-        while wanted is not None:
+        while runs_needed is not None:
             with self._stage("run"):
-                numbers = range(len(b.runs) + 1, wanted + 1)
+                numbers = range(len(b.runs) + 1, runs_needed + 1)
                 tasks = [partial(b.run_once, number, self.inputs.path) for number in numbers]
                 at_once(list(tasks), workers=self._concurrency())
             b.runs.sort(key=lambda run: run.number)
             with self._stage("compare"):
                 area = self._against_recorded(a, b)
-            wanted = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
+            runs_needed = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
         if not b.failed:
             with self._stage("compare"):
                 self.metrics = self._judge_metrics(b)
@@ -102,7 +104,7 @@ class Verification(Audit):
                     a.runs, b.runs, validation, settings, self.folder, self.context, recorded=True
                 )
                 area = complete(area, self.inputs)
-        self._tell("predictions", area)
+        self._publish("predictions", area)
         return area
 
     def _left_out(self, b: SideState) -> str:
@@ -122,16 +124,16 @@ class Verification(Audit):
         with self.context.step("metrics", "measuring the recorded metrics again") as step:
             key = settings.key or validation.key
             outcomes = read_outcomes(Path(b.runs[0].predictions), self.folder / "inputs.parquet", validation, key)
-            found = judge_metrics(expected, outcomes, settings)
-            step.how = f"{sum(bool(metric.matches) for metric in found)} of {len(found)} recorded metrics match"
-        return found
+            judged = judge_metrics(expected, outcomes, settings)
+            step.how = f"{sum(bool(metric.matches) for metric in judged)} of {len(judged)} recorded metrics match"
+        return judged
 
     # -- the report ---------------------------------------------------------------------------------------------
 
-    def _told(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
-        found = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
+    def _verification_report(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
+        graded = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
         scrub = self.context.redactor.scrub
-        found = replace(found, sentence=scrub(found.sentence))
+        graded = replace(graded, sentence=scrub(graded.sentence))
         code, environment, parameters, data = (self._rebuilt(name, b) for name in AREA_STEPS)
         spent = self.spent()
         return Report(
@@ -139,12 +141,12 @@ class Verification(Audit):
             tool=Tool("repro-tui", __version__),
             audit=AuditInfo(self.request.id, str(self.folder), self.request.started, spent, self.stages),
             verdict=predictions.verdict,
-            exit_status=found.exit_status,
-            summary=_summary(found, predictions, b),
+            exit_status=graded.exit_status,
+            summary=_summary(graded, predictions, b),
             sides=Sides(a.report(), b.report()),
             areas=Areas(code, environment, parameters, data, predictions),
             warnings=warnings_of(a, b, self.inputs),
-            grade=found,
+            grade=graded,
         )
 
     def _rebuilt(self, name: str, b: SideState) -> Area:
@@ -157,27 +159,27 @@ class Verification(Audit):
             area = area_of((Finding((name,), "changed", "as recorded", "as rebuilt", "important", why),), 0)
         else:
             why = part.how if part else f"the {name} {'were' if name == 'parameters' else 'was'} not rebuilt"
-            told = f"{why}: the record has no digest to check it by" if part else why
-            area = area_of((Finding((name,), "unknown", severity="info", note=told),), 0)
-        self._tell(name, area)
+            note = f"{why}: the record has no digest to check it by" if part else why
+            area = area_of((Finding((name,), "unknown", severity="info", note=note),), 0)
+        self._publish(name, area)
         return area
 
 
-def _summary(found: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
+def _summary(graded: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
     from repro_tui.report.summary import compared, sentence, stressed
 
-    lines = [sentence(f"{found.level}: {found.sentence}")]
+    lines = [sentence(f"{graded.level}: {graded.sentence}")]
     if b.failed and b.do:
         lines.append(f"To do: {sentence(b.do)}")
-    if found.level == "R0":
-        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in found.gaps if gap.do]
-    for metric in found.metrics:
+    if graded.level == "R0":
+        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in graded.gaps if gap.do]
+    for metric in graded.metrics:
         if metric.matches is not True and metric.note:
             state = "does not match" if metric.matches is False else "is not known"
             lines.append(sentence(f"{metric.name} {state}: {metric.note}"))
     if area.verdict != "not-comparable":
         lines += compared(area, area.verdict)
-    elif found.level not in ("R0", "R1", "R2") and area.what:
+    elif graded.level not in ("R0", "R1", "R2") and area.what:
         lines.append(sentence(f"Predictions: {area.what}"))
     lines += stressed(area)
     return tuple(dict.fromkeys(lines))

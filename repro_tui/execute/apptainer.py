@@ -55,10 +55,10 @@ class ApptainerRunner:
 
 def program() -> str:
     """Apptainer, or Singularity where that is what there is. Raises Inconclusive."""
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if found is None:
+    path = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if path is None:
         raise Inconclusive("the environment is a SIF image, and there is no apptainer on PATH", INSTALL)
-    return found
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,9 @@ class _Container:
         Raises Inconclusive where that is more than it should be, or where it does not start.
         """
         canary = self.context.folder.parent / "audit.json"
-        words = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        probe = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
         done = process.run(
-            words,
+            probe,
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=self.context.cancel,
             timeout_s=60,
@@ -151,7 +151,7 @@ class _Container:
 
 def _mount(source: str | Path, target: str, *, writable: bool = False) -> Iterator[str]:
     """One mount, in the form that takes any path: --bind splits at colons and commas."""
-    words = io.StringIO()
+    field_text = io.StringIO()
     fields = ["type=bind", f"source={source}", f"destination={target}", *([] if writable else ["ro"])]
-    csv.writer(words, lineterminator="").writerow(fields)
-    yield from ("--mount", words.getvalue())
+    csv.writer(field_text, lineterminator="").writerow(fields)
+    yield from ("--mount", field_text.getvalue())

@@ -50,8 +50,8 @@ def check_server(predict: Predict | None, kind: EnvironmentKind) -> Mistake | No
     """What is wrong with starting the server of an environment of that kind, or None."""
     if predict is None or predict.protocol is None or kind in ("image", "dockerfile"):
         return None
-    words = f"there is no server to start in an environment recorded as {kind}: record predict.command, or an image"
-    return Mistake("predict.protocol", words)
+    reason = f"there is no server to start in an environment recorded as {kind}: record predict.command, or an image"
+    return Mistake("predict.protocol", reason)
 
 
 def runner_for(kind: str, settings: Settings, context: Context) -> Runner:

@@ -27,7 +27,7 @@ def collect(
     isolation: Isolation,
     context: Context,
     status: RunStatus = "succeeded",
-    what: str = "",
+    reason: str = "",
     do: str = "",
 ) -> Run:
     """The Run of a predict step that ended so. `raw` is where its output should be; `status` other than succeeded
@@ -39,14 +39,16 @@ def collect(
         exit_code=exit_code,
         log=str(log),
         tail=tail,
-        what=what,
+        what=reason,
         do=do,
         isolation=isolation,
     )
     if status != "succeeded":
         return run
     if exit_code != 0:
-        return _failed(run, "failed", _words(exit_code, tail), f"see {log.name}: the predict step has to exit with 0")
+        return _failed(
+            run, "failed", _exit_reason(exit_code, tail), f"see {log.name}: the predict step has to exit with 0"
+        )
     try:
         digest = _check_output(raw, context.settings.limits.output)
     except Inconclusive as error:
@@ -59,16 +61,16 @@ def collect(
     return replace(run, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
 
 
-def _failed(run: Run, status: RunStatus, what: str, do: str) -> Run:
-    return replace(run, status=status, what=what, do=do)
+def _failed(run: Run, status: RunStatus, reason: str, do: str) -> Run:
+    return replace(run, status=status, what=reason, do=do)
 
 
-def _words(exit_code: int | None, tail: tuple[str, ...]) -> str:
+def _exit_reason(exit_code: int | None, tail: tuple[str, ...]) -> str:
     if exit_code is not None and exit_code < 0:
-        how = f"predict was ended by signal {-exit_code}"
+        ending = f"predict was ended by signal {-exit_code}"
     else:
-        how = f"predict ended with exit status {exit_code}"
-    return f"{how}; its last words: {'; '.join(tail[-LAST_WORDS:])}" if tail else f"{how}, and said nothing"
+        ending = f"predict ended with exit status {exit_code}"
+    return f"{ending}; its last words: {'; '.join(tail[-LAST_WORDS:])}" if tail else f"{ending}, and said nothing"
 
 
 def _check_output(raw: Path, limit: int) -> str:

@@ -86,7 +86,7 @@ class ContainerSpec:
         from docker.types import LogConfig, Ulimit
 
         limits = self.context.settings.limits
-        found: dict[str, Any] = self.client.api.create_host_config(
+        config: dict[str, Any] = self.client.api.create_host_config(
             network_mode=self.context.settings.network,
             read_only=True,
             cap_drop=["ALL"],
@@ -103,7 +103,7 @@ class ContainerSpec:
             mounts=list(self._mounts()),
             runtime="runsc" if "runsc" in (self.client.info().get("Runtimes") or {}) else None,
         )
-        return found
+        return config
 
     def _mounts(self) -> Iterator[Any]:
         from docker.types import Mount
@@ -126,13 +126,13 @@ class ContainerSpec:
 
     def verified(self, container: str) -> Isolation:
         """What the engine says that it will do, before the container is started. Raises Inconclusive."""
-        told = self.client.api.inspect_container(container)
-        host = told["HostConfig"]
+        inspected = self.client.api.inspect_container(container)
+        host = inspected["HostConfig"]
         detail = {
             "network": str(host["NetworkMode"]),
             "root": "read-only" if host["ReadonlyRootfs"] else "writable",
             "capabilities": "none" if host["CapDrop"] == ["ALL"] and not host["CapAdd"] else "some",
-            "user": str(told["Config"]["User"]),
+            "user": str(inspected["Config"]["User"]),
             "runtime": str(host.get("Runtime") or "runc"),
         }
         wanted = {"network": self.context.settings.network, "root": "read-only", "capabilities": "none", "user": NOBODY}
@@ -176,14 +176,14 @@ class ContainerSpec:
 
     def state(self, container: str) -> dict[str, Any]:
         """The engine's word on how the container is."""
-        found: dict[str, Any] = self.client.api.inspect_container(container)["State"]
-        return found
+        state: dict[str, Any] = self.client.api.inspect_container(container)["State"]
+        return state
 
 
 def killed_for_memory(limit: int) -> tuple[str, str]:
     """What is told of a run that the kernel ended for memory, and what to do."""
-    what = f"a process of predict was killed for memory, of which it has {limit / (1 << 30):g} GiB"
-    return what, "give it more with --memory"
+    reason = f"a process of predict was killed for memory, of which it has {limit / (1 << 30):g} GiB"
+    return reason, "give it more with --memory"
 
 
 def remove(client: DockerClient, container: str) -> None:

@@ -33,7 +33,7 @@ class LogReader(threading.Thread):
 
         try:
             for chunk in self._stream:
-                self._take(chunk)
+                self._add(chunk)
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             if not self._ended.is_set():
                 self._log.line(f"(the log's stream broke: {type(error).__name__})")
@@ -46,7 +46,7 @@ class LogReader(threading.Thread):
         if self.lost is not None and time.monotonic() - self.lost > LOST_S:
             raise Inconclusive("the connection to the Docker engine was cut while predict ran: its log is lost", CUT)
 
-    def _take(self, chunk: bytes) -> None:
+    def _add(self, chunk: bytes) -> None:
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             self._line += line[: LINE_LIMIT - len(self._line)]

@@ -75,14 +75,14 @@ class _Predicted:
 
     def _ended(self, state: dict[str, Any], timed_out: bool, seconds: float, log: RunLog, isolation: Isolation) -> Run:
         status: RunStatus = "succeeded"
-        what = do = ""
+        reason = do = ""
         if state.get("OOMKilled"):
             status = "out-of-memory"
-            what, do = killed_for_memory(self.box.context.settings.limits.memory)
+            reason, do = killed_for_memory(self.box.context.settings.limits.memory)
         elif timed_out:
             status, do = "timed-out", "see why it takes so long, or record a larger predict.timeout_s"
             limit = self.box.workspace.timeout_s
-            what = f"predict had not ended after its limit of {limit:g} s, and was killed"
+            reason = f"predict had not ended after its limit of {limit:g} s, and was killed"
         return collect(
             number=self.number,
             raw=self.box.output / OUTPUT_NAME,
@@ -93,6 +93,6 @@ class _Predicted:
             isolation=isolation,
             context=self.box.context,
             status=status,
-            what=what,
+            what=reason,
             do=do,
         )

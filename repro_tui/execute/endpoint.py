@@ -85,8 +85,8 @@ class _Here:
 
 def late(limit: float) -> NotAnswered:
     """The run's end at its time limit."""
-    what = f"the server had not answered for all rows after the limit of {limit:g} s"
-    return NotAnswered(what, "see why it takes so long, or record a larger predict.timeout_s", "timed-out")
+    reason = f"the server had not answered for all rows after the limit of {limit:g} s"
+    return NotAnswered(reason, "see why it takes so long, or record a larger predict.timeout_s", "timed-out")
 
 
 def _run(transport: _Here, inputs: Path, number: int) -> Run:

@@ -93,14 +93,14 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
     isolation = box.probe()
     places = box.places
     arguments, environment = command(workspace, places, context.settings)
-    words = [
+    command_line = [
         *limited(context.settings.limits, workspace.timeout_s, memory=not box.limits_memory),
         *box.wrap(arguments, environment, places.working_dir),
     ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
     try:
         done = process.run(
-            words,
+            command_line,
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=workspace.timeout_s,
@@ -115,13 +115,13 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
 def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
     limit = box.context.settings.limits.memory
     status: RunStatus = "succeeded"
-    what = do = ""
+    reason = do = ""
     if done.timed_out:
         status, do = "timed-out", "see why it takes so long, or record a larger predict.timeout_s"
-        what = f"predict had not ended after its limit of {box.workspace.timeout_s:g} s, and was killed"
+        reason = f"predict had not ended after its limit of {box.workspace.timeout_s:g} s, and was killed"
     elif done.exit_code != 0 and _out_of_memory(log.tail):
         status, do = "out-of-memory", "give it more with --memory"
-        what = f"predict ran out of memory under its limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
+        reason = f"predict ran out of memory under its limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
     return collect(
         number=number,
         raw=box.output / OUTPUT_NAME,
@@ -132,7 +132,7 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         isolation=isolation,
         context=box.context,
         status=status,
-        what=what,
+        what=reason,
         do=do,
     )
 

@@ -50,8 +50,8 @@ def remove_containers(audit_ids: list[str], context: Context) -> bool:
         with engine() as client:
             for audit in audit_ids:
                 labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
-                for found in client.api.containers(all=True, filters={"label": labels}):
-                    remove(client, found["Id"])
+                for container in client.api.containers(all=True, filters={"label": labels}):
+                    remove(client, container["Id"])
     except Inconclusive:
         return False
     return True

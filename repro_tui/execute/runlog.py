@@ -24,16 +24,16 @@ class RunLog:
         self._written = self._left_out = 0
         self._last: deque[str] = deque(maxlen=200)
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._second, self._told = 0, 0
+        self._second, self._shown = 0, 0
         self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
         """Takes one line of the run's output, from any thread."""
         text = self._redactor.scrub(text)
         with self._lock:
-            self._take(text)
+            self._add(text)
 
-    def _take(self, text: str) -> None:
+    def _add(self, text: str) -> None:
         if text.strip():
             self._tail.append(text)
         if self._written < self._most:
@@ -41,14 +41,14 @@ class RunLog:
         else:
             self._left_out += 1
             self._last.append(text)
-        self._tell(text)
+        self._show_live(text)
 
-    def _tell(self, text: str) -> None:
+    def _show_live(self, text: str) -> None:
         second = int(time.monotonic())
         if second != self._second:
-            self._second, self._told = second, 0
-        self._told += 1
-        if self._told <= LINES_PER_SECOND:
+            self._second, self._shown = second, 0
+        self._shown += 1
+        if self._shown <= LINES_PER_SECOND:
             self._step.log(show(text, 500))
 
     @property

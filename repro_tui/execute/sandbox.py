@@ -73,30 +73,32 @@ class Sandbox:
         return [*tied, "unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *seal, *inside]
 
     def _bubblewrap(self) -> list[str]:
-        words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-        words += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
+        arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+        arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
         if self.context.settings.network == "host":
-            words += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
+            arguments += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
         for path in _SYSTEM:
             link = Path(path)
-            words += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
-        words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+            arguments += (
+                ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
+            )
+        arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
         for path in _SETTINGS_OF_THE_KERNEL:
-            words += ["--ro-bind-try", path, path]
+            arguments += ["--ro-bind-try", path, path]
         for source, target in self._mounts():
-            words += ["--ro-bind", source, target]
-        return [*words, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
+            arguments += ["--ro-bind", source, target]
+        return [*arguments, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
 
     def _mounts(self) -> list[tuple[str, str]]:
         environment, parameters = self.workspace.environment, self.workspace.parameters
-        found = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
+        mounts = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
         if not environment.interpreter_root.startswith("/usr"):
-            found.append((environment.interpreter_root, environment.interpreter_root))
+            mounts.append((environment.interpreter_root, environment.interpreter_root))
         if self.workspace.tree:
-            found.append((self.workspace.tree, self.workspace.at("code")))
+            mounts.append((self.workspace.tree, self.workspace.at("code")))
         if parameters.file:
-            found.append((parameters.file, self.places.params))
-        return found
+            mounts.append((parameters.file, self.places.params))
+        return mounts
 
     def probe(self) -> Isolation:
         """Starts a child in the very same sandbox and looks at what it can see.
@@ -107,8 +109,8 @@ class Sandbox:
         if self.kind == "none":
             return Isolation("none", "host", probed=False, warnings=(AS_YOU,))
         canary = self.context.folder.parent / "audit.json"
-        words = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
-        done = process.run(words, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
+        command = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        done = process.run(command, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
             raise Inconclusive(f"the {self.kind} sandbox does not start here: {last}", "choose another --isolation")
@@ -148,11 +150,11 @@ def choose(settings: Settings) -> IsolationKind:
     if settings.isolation == "none":
         return "none"
     tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
-    wanted = list(tools) if settings.isolation == "auto" else [settings.isolation]
-    for kind in wanted:
+    candidates = list(tools) if settings.isolation == "auto" else [settings.isolation]
+    for kind in candidates:
         if shutil.which(tools[kind]) and _works(kind):
             return kind  # type: ignore[return-value]
-    raise Refused(f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none")
+    raise Refused(f"no sandbox works here ({', '.join(candidates)}): install bubblewrap, or say --isolation none")
 
 
 _working: set[str] = set()  # of this process: what has worked once works, what has not may have been mended
@@ -163,12 +165,12 @@ def _works(kind: str) -> bool:
 
     if kind in _working:
         return True
-    words = {
+    trials = {
         "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
         "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
     }
     done = process.run(
-        words[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
+        trials[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
     )
     if done.exit_code == 0:
         _working.add(kind)

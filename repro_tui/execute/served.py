@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.clients.docker_engine import CUT, engine
-from repro_tui.clients.http import ASKER, HttpOutcome, HttpQuestion, Server, read_result
+from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_WORDS, collect
 from repro_tui.execute.command import ROOT, command, layout
 from repro_tui.execute.container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
@@ -39,17 +39,17 @@ TOO_LATE = "see why it takes so long, or record a larger predict.timeout_s"
 def run_served(workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
     """One run: the image's server is started afresh and asked for every row. Raises Inconclusive, and Cancelled."""
     if context.settings.network != "none":
-        what = "the server of an image is asked on a loopback of its own, which --network host would take away"
-        raise Inconclusive(what, "leave --network host out")
-    told = f"starting the image's server and asking it ({workspace.predict.protocol})"
+        reason = "the server of an image is asked on a loopback of its own, which --network host would take away"
+        raise Inconclusive(reason, "leave --network host out")
+    description = f"starting the image's server and asking it ({workspace.predict.protocol})"
     with (
-        context.step(f"run {number}", told) as step,
+        context.step(f"run {number}", description) as step,
         output_folder(context.folder / f"output-{number}") as output,
         engine() as client,
     ):
         shown = output.parent / "ask"
         shown.mkdir(mode=0o755)
-        shutil.copyfile(ASKER, shown / "asker.py")
+        shutil.copyfile(HTTP_CHILD, shown / "asker.py")
         places = layout(workspace, inputs)
         box = ContainerSpec(
             client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY
@@ -138,8 +138,8 @@ def _entry(box: ContainerSpec) -> tuple[dict[str, str], dict[str, Any]]:
         return environment, {"command": arguments, "entrypoint": []}
     facts = box.workspace.environment.inventory.image
     if not any(facts.get(name, "[]") != "[]" for name in ("entrypoint", "command")):
-        what = "the image has neither an entrypoint nor a command that would start its server"
-        raise Inconclusive(what, "record predict.command, which starts it")
+        reason = "the image has neither an entrypoint nor a command that would start its server"
+        raise Inconclusive(reason, "record predict.command, which starts it")
     return environment, {}
 
 
@@ -191,18 +191,18 @@ class _Inside:
     def _executed(self, python: str, path: str) -> int:
         """Runs the asker to its end; returns its exit status. Raises NotAnswered where the server or the time ends."""
         api = self.box.client.api
-        words = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
-        made = api.exec_create(self.container, words, user=NOBODY, workdir="/")["Id"]
-        with _followed(api.exec_start(made, stream=True), self.log) as reader:
+        arguments = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
+        identifier = api.exec_create(self.container, arguments, user=NOBODY, workdir="/")["Id"]
+        with _followed(api.exec_start(identifier, stream=True), self.log) as reader:
             while reader.is_alive():
                 self.box.context.cancel.wait(0.05)
                 if time.monotonic() - self.began > self.box.workspace.timeout_s:
                     raise self._late()
         self._check_server()
-        told = api.exec_inspect(made)
-        if told["Running"] and not (self.answers / "result.json").exists():
+        execution = api.exec_inspect(identifier)
+        if execution["Running"] and not (self.answers / "result.json").exists():
             raise Inconclusive("the connection to the Docker engine was cut while the server was asked", CUT)
-        return int(told["ExitCode"] or 0)
+        return int(execution["ExitCode"] or 0)
 
     def _check_server(self) -> None:
         """Raises NotAnswered where the server has ended: that ends the asker, too, a moment before it is told."""
@@ -214,14 +214,16 @@ class _Inside:
 
     def _late(self) -> NotAnswered:
         limit = self.box.workspace.timeout_s
-        words = "had not answered for all rows" if (self.answers / "found").exists() else "was not ready"
-        return NotAnswered(f"{WHERE} {words} after the limit of {limit:g} s, and was killed", TOO_LATE, "timed-out")
+        progress = "had not answered for all rows" if (self.answers / "found").exists() else "was not ready"
+        return NotAnswered(f"{WHERE} {progress} after the limit of {limit:g} s, and was killed", TOO_LATE, "timed-out")
 
     def _server_ended(self, state: dict[str, Any]) -> NotAnswered:
         time.sleep(0.2)  # its last words may still be on their way
         said = f"; its last words: {'; '.join(self.log.tail[-LAST_WORDS:])}" if self.log.tail else ""
-        what = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
-        return NotAnswered(what, f"see {self.log.path.name}: it runs as nobody, on a read-only root, without a network")
+        reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
+        return NotAnswered(
+            reason, f"see {self.log.path.name}: it runs as nobody, on a read-only root, without a network"
+        )
 
 
 @contextmanager

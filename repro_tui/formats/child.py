@@ -40,16 +40,16 @@ def python_child(
     """
     question = {
         "module": module,
-        "arguments": [_told(argument) for argument in arguments],
+        "arguments": [_as_utf8(argument) for argument in arguments],
         "memory": memory,
-        "home": _told(cache.root),
+        "home": _as_utf8(cache.root),
     }
     began = time.monotonic()
     reader = _source.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
     return process.attend(reader, began, cancel, timeout_s, KEPT)
 
 
-def _told(argument: str | Path) -> str:
+def _as_utf8(argument: str | Path) -> str:
     """An argument as readers have it, which count on UTF-8 whatever the user's locale is."""
     absolute = argument.absolute() if isinstance(argument, Path) else argument
     return os.fsencode(absolute).decode("utf-8", "surrogateescape")
@@ -58,8 +58,8 @@ def _told(argument: str | Path) -> str:
 class _Forked:
     """A reader that was forked for this program, handled like a direct child: see process.Child."""
 
-    def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
-        self.stdout, self._told, self.pid = words, told, pid
+    def __init__(self, output: FileIO, status_pipe: FileIO, pid: int) -> None:
+        self.stdout, self._status_pipe, self.pid = output, status_pipe, pid
         self._status: int | None = None
 
     def poll(self) -> int | None:
@@ -72,11 +72,11 @@ class _Forked:
         return status
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self._status is None and _readable(self._told, timeout):
-            status = _number(self._told)
+        if self._status is None and _readable(self._status_pipe, timeout):
+            status = _number(self._status_pipe)
             self._status = -signal.SIGKILL if status is None else status
         if self._status is not None:
-            self._told.close()
+            self._status_pipe.close()
         return self._status
 
 
@@ -87,9 +87,9 @@ def _readable(file: FileIO, timeout: float | None) -> bool:
     return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
-def _number(told: FileIO) -> int | None:
+def _number(pipe: FileIO) -> int | None:
     """What is told next; None where nobody is left to tell it."""
-    raw = told.read(NUMBER.size)
+    raw = pipe.read(NUMBER.size)
     return NUMBER.unpack(raw)[0] if raw and len(raw) == NUMBER.size else None
 
 
@@ -112,31 +112,35 @@ class _Source:
         """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
         for _ in range(2):  # where it was killed while it was asked, the next is a new one
             with contextlib.ExitStack() as files:
-                words, told, forker = self._asked(question, files)
-                while not _readable(told, 0.1):
+                output, status_pipe, forker = self._request(question, files)
+                while not _readable(status_pipe, 0.1):
                     cancel.check()
                     if time.monotonic() > deadline:
                         raise _not_started("it took longer than reading may take")
-                pid = _number(told)
+                pid = _number(status_pipe)
                 if pid is not None:
                     files.pop_all()
-                    return _Forked(words, told, pid)
-                why = _why(words, forker)
+                    return _Forked(output, status_pipe, pid)
+                why = _failure_reason(output, forker)
             if why:
                 break
         raise _not_started(why or "it was killed")
 
-    def _asked(self, question: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
+    def _request(self, question: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
         """The pipes of the reader's words, and of its process id and exit status; and who was asked."""
         try:
             with contextlib.ExitStack() as theirs:
-                (words, words_in), (told, told_in) = _pipe(files, theirs), _pipe(files, theirs)
+                (output, output_end), (status_pipe, status_end) = _pipe(files, theirs), _pipe(files, theirs)
                 with self.lock:
-                    return words, told, self._sent(question, [words_in.fileno(), told_in.fileno()])
+                    return (
+                        output,
+                        status_pipe,
+                        self._send_question(question, [output_end.fileno(), status_end.fileno()]),
+                    )
         except OSError as error:
             raise _not_started(error.strerror or type(error).__name__) from error
 
-    def _sent(self, question: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
+    def _send_question(self, question: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
         if self.socket is not None and self.process is not None and self.process.poll() is None:
             with contextlib.suppress(ConnectionError):
                 socket.send_fds(self.socket, [question], pipes)
@@ -183,9 +187,9 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[Fil
     return ours.enter_context(FileIO(read)), theirs.enter_context(FileIO(write, "w"))
 
 
-def _why(words: FileIO, forker: subprocess.Popen[bytes]) -> str:
+def _failure_reason(output: FileIO, forker: subprocess.Popen[bytes]) -> str:
     """Why a question was not answered, in the last words of whoever should have; "" where it was killed."""
-    said = words.read(KEPT) if _readable(words, 0.0) else b""
+    said = output.read(KEPT) if _readable(output, 0.0) else b""
     if not said:
         try:
             if forker.wait(PATIENCE_S) < 0 or forker.stderr is None:

@@ -35,8 +35,8 @@ def check_names(names: list[str]) -> None:
     seen: set[str] = set()
     shown: dict[str, str] = {}
     for number, name in enumerate(names, 1):
-        other = shown.setdefault(show(name, LONGEST_NAME), name)
-        if other != name:
+        first = shown.setdefault(show(name, LONGEST_NAME), name)
+        if first != name:
             raise TableError(f"two columns have names that cannot be told apart when they are shown: {show(name, 80)}")
         if not name.strip():
             raise TableError(f"column {number} has no name")
@@ -89,5 +89,5 @@ def extension_parameters(kind: pa.DataType) -> str:
     """What an extension type says of its values, "" for nothing."""
     if kind.extension_name in STANDARD:
         return ""
-    told = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
-    return f"({kind.extension_name} {told.decode('utf-8', 'replace')})" if told else ""
+    serialized = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
+    return f"({kind.extension_name} {serialized.decode('utf-8', 'replace')})" if serialized else ""

@@ -53,21 +53,21 @@ def has_odd_numbers(text: bytes) -> bool:
 
     `text` begins with two bytes and ends with three that are only there to see what is beside the others.
     """
-    found = np.frombuffer(text, dtype=np.uint8)
-    edge = (found == ord(",")) | (found == ord("\n"))
+    codes = np.frombuffer(text, dtype=np.uint8)
+    edge = (codes == ord(",")) | (codes == ord("\n"))
     for mark in (b'"', b"\r"):
         if mark in text:
-            edge |= found == ord(mark)
-    window = _Window(text, found, edge)
+            edge |= codes == ord(mark)
+    window = _Window(text, codes, edge)
     return window.has_zeros() or window.has_signs() or window.has_blanks()
 
 
 class _Window:
     """Some bytes, each with those beside it, and whether it begins or ends a cell."""
 
-    def __init__(self, text: bytes, found: Bytes, edge: Mask) -> None:
-        self.text, self.before, self.inner = text, found[1:-4], found[2:-3]
-        self.after, self.second, self.third = found[3:-2], found[4:-1], found[5:]
+    def __init__(self, text: bytes, codes: Bytes, edge: Mask) -> None:
+        self.text, self.before, self.inner = text, codes[1:-4], codes[2:-3]
+        self.after, self.second, self.third = codes[3:-2], codes[4:-1], codes[5:]
         self.begins, self.ends = edge[1:-4], edge[3:-2]
 
     def has_zeros(self) -> bool:
@@ -104,7 +104,7 @@ class _Window:
             if mark in self.text:
                 blank = self.inner == ord(mark)
                 beside = self.after[blank & self.begins], self.before[blank & self.ends]
-                if any(_OF_NUMBERS[found].any() for found in beside):
+                if any(_OF_NUMBERS[neighbours].any() for neighbours in beside):
                     return True
         return False
 

@@ -61,12 +61,12 @@ def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
 
 def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A table of these pairs, in their order. Raises ValueError with the key that stands there twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"the key {twice!r} stands twice")
-    return found
+    return table
 
 
 def _no_constant(name: str) -> Any:

@@ -24,11 +24,11 @@ class Tracked:
 def find_tracked(tree: Path, path: str) -> Tracked:
     """What DVC tracks at `path` of a commit's tree, or at a folder above it. Raises Inconclusive."""
     wanted = PurePosixPath(path)
-    for tracked in (wanted, *wanted.parents):
-        found = _from_pointer(tree, tracked) or _from_locks(tree, tracked)
-        if found:
-            inside = "" if tracked == wanted else str(wanted.relative_to(tracked))
-            return Tracked(found.md5, inside, found.legacy)
+    for candidate in (wanted, *wanted.parents):
+        entry = _from_pointer(tree, candidate) or _from_locks(tree, candidate)
+        if entry:
+            inside = "" if candidate == wanted else str(wanted.relative_to(candidate))
+            return Tracked(entry.md5, inside, entry.legacy)
     raise Inconclusive(
         f"neither {show(path, 200)}.dvc nor a dvc.lock tracks it at that commit", "record its md5, or the right commit"
     )
@@ -36,21 +36,21 @@ def find_tracked(tree: Path, path: str) -> Tracked:
 
 def all_tracked(tree: Path) -> dict[str, Tracked]:
     """Everything that DVC tracks in a commit's tree and git does not have: path to md5."""
-    found: dict[str, Tracked] = {}
+    entries: dict[str, Tracked] = {}
     for pointer in sorted(tree.rglob("*.dvc")):
         if pointer.is_file() and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
-            _collect(tree, pointer.parent, _outs(_load(pointer)), found)
+            _collect(tree, pointer.parent, _outs(_load(pointer)), entries)
     for lock in sorted(tree.rglob("dvc.lock")):
         for stage in _stages(_load(lock)).values():
-            _collect(tree, lock.parent, _outs(stage), found)
-    return found
+            _collect(tree, lock.parent, _outs(stage), entries)
+    return entries
 
 
-def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], found: dict[str, Tracked]) -> None:
+def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], entries: dict[str, Tracked]) -> None:
     for out in outs:
         tracked, path = _tracked(out), folder / str(out.get("path"))
         if tracked and not path.exists():
-            found[str(path.relative_to(tree))] = tracked
+            entries[str(path.relative_to(tree))] = tracked
 
 
 def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
@@ -68,8 +68,8 @@ def defined_stage(tree: Path, name: str) -> dict[str, Any]:
 
 def _stages(document: Any) -> dict[str, dict[str, Any]]:
     stages = document.get("stages") if isinstance(document, dict) else None
-    found = stages.items() if isinstance(stages, dict) else ()
-    return {str(name): stage for name, stage in found if isinstance(stage, dict)}
+    items = stages.items() if isinstance(stages, dict) else ()
+    return {str(name): stage for name, stage in items if isinstance(stage, dict)}
 
 
 def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:

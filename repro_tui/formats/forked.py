@@ -47,7 +47,7 @@ def main() -> int:
             while forker.serve():
                 pass
         finally:
-            forker.end()
+            forker.kill_readers()
     return 0
 
 
@@ -80,57 +80,57 @@ class _Forker:
     def serve(self) -> bool:
         """Waits for what comes next, and sees to it; returns whether more can come."""
         ready = dict(self.poll.poll())
-        for reader, told in self.readers.items():
-            if told in ready:  # nobody reads it any more
-                self.poll.unregister(told)
+        for reader, status_pipe in self.readers.items():
+            if status_pipe in ready:  # nobody reads it any more
+                self.poll.unregister(status_pipe)
                 _kill(reader)
         if self.woken in ready:
             os.read(self.woken, LONGEST)
             self._collect()
-        return self.asked.fileno() not in ready or self._take()
+        return self.asked.fileno() not in ready or self._accept()
 
     def _collect(self) -> None:
-        for reader, told in list(self.readers.items()):
+        for reader, status_pipe in list(self.readers.items()):
             ended, status = os.waitpid(reader, os.WNOHANG)
             if ended:
                 del self.readers[reader]
                 with contextlib.suppress(KeyError):
-                    self.poll.unregister(told)
-                _tell(told, os.waitstatus_to_exitcode(status))
-                os.close(told)
+                    self.poll.unregister(status_pipe)
+                _write_number(status_pipe, os.waitstatus_to_exitcode(status))
+                os.close(status_pipe)
 
-    def _take(self) -> bool:
+    def _accept(self) -> bool:
         message, pipes, _, _ = socket.recv_fds(self.asked, LONGEST, 2)
         if not message:
             return False
-        with _closed(pipes):
-            self._fork(json.loads(message), *_both(pipes))
+        with _closing(pipes):
+            self._fork(json.loads(message), *_two_pipes(pipes))
         return True
 
-    def _fork(self, question: dict[str, Any], words: int, told: int) -> None:
+    def _fork(self, question: dict[str, Any], output: int, status_pipe: int) -> None:
         parent = os.getpid()
         try:
             reader = os.fork()
         except OSError as error:
             with contextlib.suppress(BrokenPipeError):
-                os.write(words, str(error.strerror).encode())
+                os.write(output, str(error.strerror).encode())
             return
         if reader == 0:
-            _read(question, words, parent)
+            _read(question, output, parent)
         with contextlib.suppress(ProcessLookupError):  # before anybody knows of it, and may want to end its group
             os.setpgid(reader, reader)
-        self.readers[reader] = kept = os.dup(told)
+        self.readers[reader] = kept = os.dup(status_pipe)
         self.poll.register(kept, 0)
-        _tell(kept, reader)
+        _write_number(kept, reader)
 
-    def end(self) -> None:
+    def kill_readers(self) -> None:
         """Readers that still run are killed."""
         for reader in self.readers:
             _kill(reader)
 
 
 @contextlib.contextmanager
-def _closed(files: list[int]) -> Iterator[None]:
+def _closing(files: list[int]) -> Iterator[None]:
     """Closes files in the end; a question that cannot be understood is nobody else's fault."""
     try:
         yield
@@ -141,7 +141,7 @@ def _closed(files: list[int]) -> Iterator[None]:
             os.close(file)
 
 
-def _both(pipes: list[int]) -> tuple[int, int]:
+def _two_pipes(pipes: list[int]) -> tuple[int, int]:
     if len(pipes) != 2:
         raise ValueError("no more files can be opened")
     return pipes[0], pipes[1]
@@ -157,12 +157,12 @@ def _close(file: int) -> None:
         os.close(file)
 
 
-def _tell(pipe: int, number: int) -> None:
+def _write_number(pipe: int, number: int) -> None:
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, NUMBER.pack(number))
 
 
-def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
+def _read(question: dict[str, Any], output: int, parent: int) -> NoReturn:
     """The reader: a group of its own, its limits, and none of the others' open files."""
     status = FAILED
     try:
@@ -172,7 +172,7 @@ def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for target in (1, 2):
-            os.dup2(words, target)
+            os.dup2(output, target)
         for file in list(Path("/proc/self/fd").iterdir()):
             if int(file.name) > 2:
                 _close(int(file.name))

@@ -36,8 +36,8 @@ def locked(content: bytes, name: str, markers: Markers) -> list[str]:
         if "package" in document and "version" in document:
             return sorted(set(_uv_lock(document, name, markers)))  # once, with however many extras
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
-        what = f"{name} is not laid out as a lock file: {show(repr(error), 300)}"
-        raise Inconclusive(what, "make it anew with its tool") from error
+        reason = f"{name} is not laid out as a lock file: {show(repr(error), 300)}"
+        raise Inconclusive(reason, "make it anew with its tool") from error
     raise Inconclusive(f"{name} is neither a uv.lock nor a pylock.toml", "record one of these, or a requirements file")
 
 
@@ -79,9 +79,9 @@ def _uv_lock(document: dict[str, Any], name: str, markers: Markers) -> Iterable[
 
 
 def _find(packages: dict[str, list[dict[str, Any]]], dependency: dict[str, Any]) -> dict[str, Any]:
-    found = packages[canonicalize_name(dependency["name"])]
-    exact = [package for package in found if package.get("version") == dependency.get("version")]
-    return exact[0] if exact else found[0]
+    candidates = packages[canonicalize_name(dependency["name"])]
+    exact = [package for package in candidates if package.get("version") == dependency.get("version")]
+    return exact[0] if exact else candidates[0]
 
 
 def _uv_pin(package: dict[str, Any]) -> str:
@@ -108,5 +108,5 @@ def _holds(marker: str | None, markers: Markers) -> bool:
 
 
 def _elsewhere(name: str) -> Inconclusive:
-    what = f"the lock takes {show(name, 120)} from a folder, a repository or a URL, and not from an index"
-    return Inconclusive(what, "record a released version of it, or an image")
+    reason = f"the lock takes {show(name, 120)} from a folder, a repository or a URL, and not from an index"
+    return Inconclusive(reason, "record a released version of it, or an image")

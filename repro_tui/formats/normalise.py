@@ -33,11 +33,11 @@ def recorded_run(path: Path, target: Path, context: Context) -> Run:
 
 def normalise(raw: Path, digest: str, target: Path, context: Context) -> tuple[int, str]:
     """The table as Parquet at `target`, from the cache where the same bytes were read before: its rows and format."""
-    told: dict[str, str] = {}
+    details: dict[str, str] = {}
 
     def build(folder: Path) -> None:
-        told.update(_read_in_child(raw, folder / "table.parquet", context))
-        (folder / "info.json").write_text(json.dumps(told), "ascii")
+        details.update(_read_in_child(raw, folder / "table.parquet", context))
+        (folder / "info.json").write_text(json.dumps(details), "ascii")
 
     key = digest_text(digest, FORMAT_VERSION)
     folder, _ = context.cache.folder("tables", key, build, context.cancel)
@@ -64,12 +64,12 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     )
     last = done.text.strip().rpartition("\n")[2]
     if done.exit_code == 0:
-        found: dict[str, str] = json.loads(last)
-        return found
+        info: dict[str, str] = json.loads(last)
+        return info
     do = "the output has to be CSV, Parquet, JSON Lines, Arrow or .npy"
     if done.timed_out:
         raise Inconclusive("reading the table took more than half an hour", do)
     if last.startswith("table: "):
-        what = show(last.removeprefix("table: "), 500)
-        raise Inconclusive(what, remedy(what, do))
+        reason = show(last.removeprefix("table: "), 500)
+        raise Inconclusive(reason, remedy(reason, do))
     raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)

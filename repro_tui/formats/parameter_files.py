@@ -30,8 +30,8 @@ def parse_any(content: bytes, suffix: str, name: str) -> Any:
         value = _parse(content.decode("utf-8"), suffix)
     except (ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        told = f"{name} cannot be read as {suffix[1:].upper()}: {show(first, 300)}"
-        raise Inconclusive(told, "correct the file") from error
+        reason = f"{name} cannot be read as {suffix[1:].upper()}: {show(first, 300)}"
+        raise Inconclusive(reason, "correct the file") from error
     _check_size(value, name)
     return value
 

@@ -128,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         print(_reorder(Path(arguments[0]), Path(arguments[1]), int(arguments[2])))
     except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
-        print("table: " + told.encode("ascii", "backslashreplace").decode("ascii"))
+        message = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
+        print("table: " + message.encode("ascii", "backslashreplace").decode("ascii"))
         return 1
     return 0

@@ -56,7 +56,7 @@ def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], lis
 
 def _logical(text: str) -> list[tuple[int, str]]:
     """The lines without comments, with continued ones joined, each with the number of its first."""
-    found: list[tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     begun, first = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         first = first if begun else number
@@ -64,11 +64,11 @@ def _logical(text: str) -> list[tuple[int, str]]:
         begun += line.rstrip("\\") + " " if line.endswith("\\") else line
         if not line.endswith("\\"):
             if begun.strip():
-                found.append((first, begun.strip()))
+                lines.append((first, begun.strip()))
             begun = ""
     if begun.strip():
-        found.append((first, begun.strip()))
-    return found
+        lines.append((first, begun.strip()))
+    return lines
 
 
 def _requirement(text: str) -> Requirement:
@@ -80,8 +80,8 @@ def _requirement(text: str) -> Requirement:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        words = show(strip_urls(text), 120)
-        raise ValueError(f"{words} is not a requirement: {show(str(error).splitlines()[0], 120)}") from error
+        shown = show(strip_urls(text), 120)
+        raise ValueError(f"{shown} is not a requirement: {show(str(error).splitlines()[0], 120)}") from error
     if requirement.url:
         raise ValueError(f"{requirement.name} comes from a URL: record a released version of it")
     return requirement

@@ -45,15 +45,17 @@ class Sif:
 
     def variables(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """The environment variables that it sets literally, and the lines whose value only a shell could tell."""
-        found = dict(pair.split("=", 1) for pair in self.oci.get("Env") or () if isinstance(pair, str) and "=" in pair)
+        assigned = dict(
+            pair.split("=", 1) for pair in self.oci.get("Env") or () if isinstance(pair, str) and "=" in pair
+        )
         unclear = []
         for name in sorted(self.scripts):
             for line in self.scripts[name].splitlines():
                 if line.strip() and not line.lstrip().startswith("#"):
                     values = _literal(line.strip())
-                    found |= values or {}
+                    assigned |= values or {}
                     unclear += [line.strip()] if values is None else []
-        return found, tuple(unclear)
+        return assigned, tuple(unclear)
 
     def made_from(self) -> str:
         """How and from what it was built, as its definition tells: `docker-daemon credit:1`."""
@@ -69,10 +71,10 @@ def _literal(line: str) -> dict[str, str] | None:
     if re.search(r"[$`;&|<>()]", line):
         return None
     try:
-        words = shlex.split(line)
+        tokens = shlex.split(line)
     except ValueError:
         return None
-    pairs = [_ASSIGNED.fullmatch(word) for word in (words[1:] if words[:1] == ["export"] else words)]
+    pairs = [_ASSIGNED.fullmatch(word) for word in (tokens[1:] if tokens[:1] == ["export"] else tokens)]
     return {pair.group(1): pair.group(2) for pair in pairs if pair} if pairs and all(pairs) else None
 
 
@@ -90,8 +92,8 @@ def read_sif(path: Path, place: str) -> Sif:
 def _read(stream: BinaryIO, place: str) -> Sif:
     parts = _checked(stream, place)
     root = next(part for part in parts if part.is_root)
-    told = _json(stream, parts, "inspect-metadata.json", place)
-    attributes = _table(_table(told, "data"), "attributes")
+    metadata = _json(stream, parts, "inspect-metadata.json", place)
+    attributes = _table(_table(metadata, "data"), "attributes")
     return Sif(
         file_system=FILE_SYSTEMS.get(root.file_system, f"file system of kind {root.file_system}"),
         offset=root.offset,
@@ -101,7 +103,7 @@ def _read(stream: BinaryIO, place: str) -> Sif:
         labels=_texts(_table(attributes, "labels")),
         scripts=_texts(_table(attributes, "environment")),
         oci=_json(stream, parts, "oci-config.json", place),
-        described=bool(told),
+        described=bool(metadata),
     )
 
 
@@ -151,13 +153,13 @@ def _bytes(stream: BinaryIO, part: _Part) -> bytes:
 
 
 def _json(stream: BinaryIO, parts: list[_Part], name: str, place: str) -> dict[str, Any]:
-    found = next((part for part in parts if part.kind == JSON and part.name == name), None)
-    return parse_document(_bytes(stream, found), ".json", f"{place}: {name}") if found else {}
+    match = next((part for part in parts if part.kind == JSON and part.name == name), None)
+    return parse_document(_bytes(stream, match), ".json", f"{place}: {name}") if match else {}
 
 
 def _table(value: dict[str, Any], name: str) -> dict[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
+    entry = value.get(name)
+    return entry if isinstance(entry, dict) else {}
 
 
 def _texts(table: dict[str, Any]) -> dict[str, str]:

@@ -63,8 +63,8 @@ def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]],
         schema, batches = read(raw)
     try:
         return _write(schema, batches, out, narrow)
-    except OtherTypes as found:
-        return _write(*found.again(), out)
+    except OtherTypes as retyped:
+        return _write(*retyped.again(), out)
 
 
 def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:
@@ -122,7 +122,7 @@ def _write(
     check_names(schema.names)
     target = pa.schema(
         [
-            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held(field))
+            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held_metadata(field))
             for field in schema
         ]
     )
@@ -142,7 +142,7 @@ def _write(
     return rows
 
 
-def _held(field: pa.Field) -> dict[bytes, bytes] | None:
+def _held_metadata(field: pa.Field) -> dict[bytes, bytes] | None:
     """What the values of a column were that becomes text: documents and bytes are not the text that stands for them."""
     kind = field.type
     while isinstance(kind, pa.BaseExtensionType) or pa.types.is_dictionary(kind):
@@ -182,16 +182,16 @@ def _nested(column: pa.FixedShapeTensorArray) -> pa.Array:
     if column.null_count:
         return pa.array(
             [
-                None if one is None else np.reshape(one, column.type.shape).tolist()
-                for one in column.storage.to_pylist()
+                None if tensor is None else np.reshape(tensor, column.type.shape).tolist()
+                for tensor in column.storage.to_pylist()
             ],
             plain_type(column.type),
         )
-    found = column.storage.flatten()
+    lists = column.storage.flatten()
     for size in reversed(column.type.shape):
-        offsets = np.arange(0, len(found) + 1, size, dtype=np.int32)
-        found = pa.ListArray.from_arrays(pa.array(offsets), found)
-    return found
+        offsets = np.arange(0, len(lists) + 1, size, dtype=np.int32)
+        lists = pa.ListArray.from_arrays(pa.array(offsets), lists)
+    return lists
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -222,7 +222,7 @@ def _document(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         return {part.name: _document(value[part.name], part.type) for part in kind}
     if pa.types.is_map(kind):
-        pairs = [(_word(key), _document(item, kind.item_type)) for key, item in value]
+        pairs = [(_key_text(key), _document(item, kind.item_type)) for key, item in value]
         table = dict(pairs)
         return table if len(table) == len(pairs) else [list(pair) for pair in pairs]
     if isinstance(value, list):
@@ -230,9 +230,9 @@ def _document(value: Any, kind: pa.DataType) -> Any:
     return _plain_value(value)
 
 
-def _word(key: Any) -> str:
-    found = _plain_value(key)
-    return found if isinstance(found, str) else str(found)
+def _key_text(key: Any) -> str:
+    plain = _plain_value(key)
+    return plain if isinstance(plain, str) else str(plain)
 
 
 def _plain_value(value: Any) -> Any:
@@ -300,9 +300,9 @@ def _rows(values: Any) -> pa.Array:
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind not in "biufUMm":
         raise TableError(f"an array of {values.dtype} is not a table")
-    found = pa.array(values.ravel())
+    array = pa.array(values.ravel())
     for axis in range(values.ndim - 1, 0, -1):
         lists = int(np.prod(values.shape[:axis]))
         offsets = np.arange(lists + 1, dtype=np.int32) * np.int32(values.shape[axis])
-        found = pa.ListArray.from_arrays(pa.array(offsets), found)
-    return found
+        array = pa.ListArray.from_arrays(pa.array(offsets), array)
+    return array

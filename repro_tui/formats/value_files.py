@@ -36,8 +36,8 @@ class Array:
 
     def __str__(self) -> str:
         """A number for a scalar, else what it is: "float32, 3 x 4"."""
-        if math.prod(self.shape) == 1 and (one := _scalar(self)) is not None:
-            return repr(one)
+        if math.prod(self.shape) == 1 and (number := _scalar(self)) is not None:
+            return repr(number)
         return f"{self.kind}, {' x '.join(f'{size:,}' for size in self.shape)}"
 
 
@@ -91,7 +91,7 @@ def _text(suffix: str) -> Format:
 
 
 def _npz(content: bytes) -> dict[str, Array]:
-    found = {}
+    arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -99,10 +99,10 @@ def _npz(content: bytes) -> dict[str, Array]:
                 raise ValueError("its arrays are too large or too many")
             for member in members:
                 with archive.open(member) as stream:
-                    found[member.filename.removesuffix(".npy")] = _npy(stream.read())
+                    arrays[member.filename.removesuffix(".npy")] = _npy(stream.read())
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise ValueError(str(error)) from error
-    return found
+    return arrays
 
 
 def _npy(content: bytes) -> Array:
@@ -120,8 +120,8 @@ def _as_npz(document: dict[str, Array]) -> bytes:
     with zipfile.ZipFile(out, "w") as archive:
         for name, array in document.items():
             head = io.BytesIO()
-            told = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
-            np.lib.format.write_array_header_2_0(head, told)
+            header = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
+            np.lib.format.write_array_header_2_0(head, header)
             archive.writestr(f"{name}.npy", head.getvalue() + array.data)
     return out.getvalue()
 
@@ -139,18 +139,18 @@ def _safetensors(content: bytes) -> dict[str, Any]:
     header = _json(content[8 : 8 + size])
     body = memoryview(content)[8 + size :]
     try:
-        found: dict[str, Any] = {}
-        for name, told in header.items():
+        values: dict[str, Any] = {}
+        for name, entry in header.items():
             if name == METADATA:
-                found[name] = told
+                values[name] = entry
                 continue
-            begin, end = told["data_offsets"]
+            begin, end = entry["data_offsets"]
             if not 0 <= begin <= end <= len(body):
                 raise ValueError("an array that is not in the file")
-            found[name] = Array(str(told["dtype"]), tuple(map(int, told["shape"])), bytes(body[begin:end]))
+            values[name] = Array(str(entry["dtype"]), tuple(map(int, entry["shape"])), bytes(body[begin:end]))
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("its header is none") from error
-    return found
+    return values
 
 
 def _as_safetensors(document: dict[str, Any]) -> bytes:

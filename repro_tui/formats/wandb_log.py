@@ -84,7 +84,7 @@ def read_log(file: Path) -> WandbLog:
             raise Torn("it does not begin as a file of W&B does")
         try:
             for record in _records(stream):
-                _take(record, log)
+                _apply(record, log)
         except Torn as torn:
             log.torn = str(torn)
     return log
@@ -139,35 +139,35 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def fields(raw: bytes) -> Message:
     """A message's fields by number, each with its values in order. Raises Torn."""
-    found: Message = {}
-    at = 0
-    while at < len(raw):
-        key, at = _varint(raw, at)
-        value, at = _value(raw, at, key & 7)
-        found.setdefault(key >> 3, []).append(value)
-    return found
+    message: Message = {}
+    position = 0
+    while position < len(raw):
+        key, position = _varint(raw, position)
+        value, position = _value(raw, position, key & 7)
+        message.setdefault(key >> 3, []).append(value)
+    return message
 
 
-def _value(raw: bytes, at: int, wire: int) -> tuple[Any, int]:
+def _value(raw: bytes, position: int, wire: int) -> tuple[Any, int]:
     if wire == 0:
-        return _varint(raw, at)
+        return _varint(raw, position)
     if wire == 2:
-        size, at = _varint(raw, at)
+        size, position = _varint(raw, position)
     else:
         size = {1: 8, 5: 4}.get(wire, -1)
-    if size < 0 or at + size > len(raw):
+    if size < 0 or position + size > len(raw):
         raise Torn("a record is not protobuf")
-    return raw[at : at + size], at + size
+    return raw[position : position + size], position + size
 
 
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
+def _varint(raw: bytes, position: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(raw) and shift < 70:
-        byte = raw[at]
+    while position < len(raw) and shift < 70:
+        byte = raw[position]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        position, shift = position + 1, shift + 7
         if byte < 0x80:
-            return value, at
+            return value, position
     raise Torn("a record is not protobuf")
 
 
@@ -190,14 +190,14 @@ def _below(message: Message, number: int) -> Iterator[Message]:
 # -- records ------------------------------------------------------------------------------------------------------
 
 
-def _take(raw: bytes, log: WandbLog) -> None:
+def _apply(raw: bytes, log: WandbLog) -> None:
     record = fields(raw)
-    for number, take in _TAKERS.items():
+    for number, apply in _APPLIERS.items():
         for message in _below(record, number):
-            take(message, log)
+            apply(message, log)
 
 
-def _take_run(message: Message, log: WandbLog) -> None:
+def _apply_run(message: Message, log: WandbLog) -> None:
     names = {1: "id", 2: "entity", 3: "project", 8: "name"}
     log.run |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, _RUN_GIT):
@@ -207,28 +207,28 @@ def _take_run(message: Message, log: WandbLog) -> None:
     for telemetry in _below(message, _RUN_TELEMETRY):
         log.environment.setdefault("python", _text(telemetry, 4))
     for config in _below(message, _RUN_CONFIG):
-        _lay(config, log.config)
+        _merge_updates(config, log.config)
     for summary in _below(message, _RUN_SUMMARY):
-        _lay(summary, log.summary)
+        _merge_updates(summary, log.summary)
 
 
 def _git(message: Message) -> dict[str, str]:
-    found = {"remote": _text(message, 1), "commit": _text(message, 2)}
-    return {name: text for name, text in found.items() if text}
+    values = {"remote": _text(message, 1), "commit": _text(message, 2)}
+    return {name: text for name, text in values.items() if text}
 
 
-def _take_environment(message: Message, log: WandbLog) -> None:
+def _apply_environment(message: Message, log: WandbLog) -> None:
     names = {2: "python", 4: "docker", 6: "program", 7: "code_path", 11: "root"}
     log.environment |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, 9):
         log.environment |= _git(git)
 
 
-def _take_exit(message: Message, log: WandbLog) -> None:
+def _apply_exit(message: Message, log: WandbLog) -> None:
     log.ended, log.exit_code = not _number(message, 3), _number(message, 1)
 
 
-def _take_artifact(message: Message, log: WandbLog) -> None:
+def _apply_artifact(message: Message, log: WandbLog) -> None:
     entries: list[Entry] = []
     unlisted = ""
     for manifest in _below(message, 12):
@@ -242,16 +242,16 @@ def _entry(message: Message) -> Entry:
     return Entry(_text(message, 1), _text(message, 2), _number(message, 4), _text(message, 3), _text(message, 6))
 
 
-def _take_used(message: Message, log: WandbLog) -> None:
+def _apply_used(message: Message, log: WandbLog) -> None:
     log.used.append((_text(message, 3), _text(message, 2)))
 
 
-def _lay(message: Message, values: dict[str, Any]) -> None:
+def _merge_updates(message: Message, values: dict[str, Any]) -> None:
     """The updates and removals of a configuration or a summary, in their order."""
     for item in _below(message, 1):
-        _put(_path(item), _json(_text(item, 16)), values)
+        _set(_path(item), _json(_text(item, 16)), values)
     for item in _below(message, 2):
-        _drop(_path(item), values)
+        _remove(_path(item), values)
 
 
 def _path(item: Message) -> list[str]:
@@ -266,7 +266,7 @@ def _json(text: str) -> Any:
         return text
 
 
-def _put(path: list[str], value: Any, values: dict[str, Any]) -> None:
+def _set(path: list[str], value: Any, values: dict[str, Any]) -> None:
     for name in path[:-1]:
         below = values.get(name)
         if not isinstance(below, dict):
@@ -275,27 +275,27 @@ def _put(path: list[str], value: Any, values: dict[str, Any]) -> None:
     values[path[-1]] = value
 
 
-def _drop(path: list[str], values: Any) -> None:
+def _remove(path: list[str], values: Any) -> None:
     for name in path[:-1]:
         values = values.get(name) if isinstance(values, dict) else None
     if isinstance(values, dict):
         values.pop(path[-1], None)
 
 
-_TAKERS = {
-    _RUN: _take_run,
-    _CONFIG: lambda message, log: _lay(message, log.config),
-    _SUMMARY: lambda message, log: _lay(message, log.summary),
-    _ENVIRONMENT: _take_environment,
-    _ARTIFACT: _take_artifact,
-    _USED: _take_used,
-    _EXIT: _take_exit,
+_APPLIERS = {
+    _RUN: _apply_run,
+    _CONFIG: lambda message, log: _merge_updates(message, log.config),
+    _SUMMARY: lambda message, log: _merge_updates(message, log.summary),
+    _ENVIRONMENT: _apply_environment,
+    _ARTIFACT: _apply_artifact,
+    _USED: _apply_used,
+    _EXIT: _apply_exit,
 }
 
 
 def log_of(folder: Path) -> Path:
     """The one `.wandb` file of a run's folder. Raises Torn where there is none, or several."""
-    found = sorted(folder.glob("*.wandb"))
-    if len(found) != 1:
-        raise Torn(f"it has {len(found) or 'no'} .wandb file{'s' if len(found) > 1 else ''}")
-    return found[0]
+    logs = sorted(folder.glob("*.wandb"))
+    if len(logs) != 1:
+        raise Torn(f"it has {len(logs) or 'no'} .wandb file{'s' if len(logs) > 1 else ''}")
+    return logs[0]

@@ -51,11 +51,11 @@ class Inconclusive(ReproError):
 
     exit_status = 3
 
-    def __init__(self, what: str, do: str = "") -> None:
-        self.what, self.do = what, do
+    def __init__(self, reason: str, do: str = "") -> None:
+        self.what, self.do = reason, do
         self.step = ""
         self.parts: tuple[Part, ...] = ()
-        super().__init__(f"{what.rstrip('.')}. {do}".strip() if do else what)
+        super().__init__(f"{reason.rstrip('.')}. {do}".strip() if do else reason)
 
 
 class Cancelled(ReproError):

@@ -40,7 +40,7 @@ def revision_of(reference: str, revision: str, context: Context, *, experiments:
     if not revision or revision.startswith("-"):
         raise Refused(Mistake(show(reference, 200), "is not a revision"))
     try:
-        repository = Repository.of(str(root), context)
+        repository = Repository.open(str(root), context)
         commit = repository.resolve(revision) or (repository.resolve_experiment(revision) if experiments else None)
         if commit is None:
             raise Refused(Mistake(show(reference, 200), f"there is no such revision in {root}"))

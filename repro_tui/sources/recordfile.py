@@ -163,7 +163,7 @@ def _meaning(repository: str, commit: str, base: Path, context: Context) -> str:
     from repro_tui.clients.git import Repository
 
     try:
-        full = Repository.of(repository_location(repository, base), context).resolve(commit)
+        full = Repository.open(repository_location(repository, base), context).resolve(commit)
     except (Inconclusive, Refused):
         full = None
     return f"{mistake}; it now stands for {full}" if full else mistake

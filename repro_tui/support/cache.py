@@ -95,26 +95,26 @@ class Cache:
             return None
         file = self._object_file(sha256)
         try:
-            found = self.hashes.digests(file, md5=md5 is not None)
+            digests = self.hashes.digests(file, md5=md5 is not None)
         except OSError:
             return None
-        if found.sha256 != sha256 or (md5 and found.md5 != md5):
+        if digests.sha256 != sha256 or (md5 and digests.md5 != md5):
             file.unlink(missing_ok=True)
             return None
-        return Stored(str(file), found.size, found.sha256, found.md5)
+        return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
     def find_objects(self, wanted: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
         """The objects of these digests that are there, by sha256; those whose bytes have changed are removed."""
         root = f"{self.root.resolve()}/objects"
-        paths = {f"{root}/{found.sha256[:2]}/{found.sha256[2:]}": found.sha256 for found in wanted}
+        paths = {f"{root}/{digests.sha256[:2]}/{digests.sha256[2:]}": digests.sha256 for digests in wanted}
         there = []
         for path in paths:
             with contextlib.suppress(OSError):
                 there.append((path, os.stat(path)))  # noqa: PTH116
         stored = {}
-        for path, found in self.hashes.digests_of(there, md5=md5).items():
-            if found.sha256 == paths[path]:
-                stored[found.sha256] = Stored(path, found.size, found.sha256, found.md5)
+        for path, digests in self.hashes.digests_of(there, md5=md5).items():
+            if digests.sha256 == paths[path]:
+                stored[digests.sha256] = Stored(path, digests.size, digests.sha256, digests.md5)
             else:
                 Path(path).unlink(missing_ok=True)
         return stored
@@ -165,19 +165,19 @@ class Cache:
                 out.flush()
                 os.fsync(out.fileno())
             temporary.chmod(0o444)
-            found = self.hashes.digests(temporary, md5=True)
-            file = self._object_file(found.sha256)
+            digests = self.hashes.digests(temporary, md5=True)
+            file = self._object_file(digests.sha256)
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(file)
             sync_folder(file.parent)
         finally:
             temporary.unlink(missing_ok=True)
-        found = self.hashes.digests(file, md5=True)
-        assert found.md5 is not None
-        index = self.root / "md5" / found.md5[:2] / found.md5[2:]
+        digests = self.hashes.digests(file, md5=True)
+        assert digests.md5 is not None
+        index = self.root / "md5" / digests.md5[:2] / digests.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(index, found.sha256.encode("ascii"))
-        return Stored(str(file), found.size, found.sha256, found.md5)
+        write_atomically(index, digests.sha256.encode("ascii"))
+        return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
     def _object_file(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / sha256[2:]

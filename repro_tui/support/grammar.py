@@ -48,21 +48,23 @@ def commit(text: str) -> str | None:
 def vectors(columns: Mapping[str, Any], taken: Collection[str | None]) -> list[str]:
     """The vectors that columns' rules declare; `taken` are names of columns, which no vector may have."""
     members: dict[str, list[str]] = {}
-    found = []
+    mistakes = []
     for name, rule in columns.items():
         if rule.vector is None:
             continue
         members.setdefault(rule.vector, []).append(name)
         if rule.kind not in (None, "probability", "value"):
-            found.append(f"columns.{name} is a {rule.kind} of the vector {rule.vector}: expected numbers")
+            mistakes.append(f"columns.{name} is a {rule.kind} of the vector {rule.vector}: expected numbers")
         if rule.threshold is not None:
-            found.append(f"columns.{name} has a threshold, and of the vector {rule.vector} the likeliest class decides")
+            mistakes.append(
+                f"columns.{name} has a threshold, and of the vector {rule.vector} the likeliest class decides"
+            )
     for vector, names in members.items():
         if not vector.strip() or vector in taken:
-            found.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
+            mistakes.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
         if len(names) == 1:
-            found.append(f"columns.{names[0]} is the only one of the vector {vector}: expected two or more")
-    return found
+            mistakes.append(f"columns.{names[0]} is the only one of the vector {vector}: expected two or more")
+    return mistakes
 
 
 def repository(location: str) -> str | None:

@@ -50,10 +50,10 @@ class HashIndex:
     def digests_of(self, files: Iterable[tuple[str, os.stat_result]], *, md5: bool = False) -> dict[str, Digests]:
         """The digests of many files, given by resolved path and stat; what is not known is read, and kept at once."""
         stamps = {path: _text(_stamp(status)) for path, status in files}
-        found = self._known(stamps, md5)
-        new = {path: digest_file(path, md5=md5) for path in stamps if path not in found}
+        known = self._known(stamps, md5)
+        new = {path: digest_file(path, md5=md5) for path in stamps if path not in known}
         self._keep((path, stamps[path], digests) for path, digests in new.items())
-        return found | new
+        return known | new
 
     def keep(self, files: Iterable[tuple[str, Digests]]) -> None:
         """Remembers files, by resolved path, that were just written with these digests."""
@@ -71,7 +71,7 @@ class HashIndex:
         self._keep((p, _text(_stamp(s)), known[p]) for p, s in after.items() if same(s) == same(before[p]))
 
     def _known(self, stamps: dict[str, str], md5: bool) -> dict[str, Digests]:
-        found: dict[str, Digests] = {}
+        known: dict[str, Digests] = {}
         paths = list(stamps)
         for start in range(0, len(paths), AT_ONCE):
             part = paths[start : start + AT_ONCE]
@@ -79,8 +79,8 @@ class HashIndex:
             query = f"SELECT path, stamp, size, sha256, md5 FROM digest WHERE path IN ({marks})"  # noqa: S608
             for path, stamp, *values in self._ask(query, part):
                 if stamps[path] == stamp and (values[2] or not md5):
-                    found[path] = Digests(*values)
-        return found
+                    known[path] = Digests(*values)
+        return known
 
     def _keep(self, rows: Iterable[tuple[str, str, Digests]]) -> None:
         self._write("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?)", [(p, stamp, *d) for p, stamp, d in rows])
@@ -106,19 +106,22 @@ class HashIndex:
         files = dict(zip(names, _by_file(stamps), strict=True))
         row = self._ask("SELECT names, stamps, sha256, md5 FROM tree WHERE root = ?", [root])
         known = _before(*row[0]) if row else {}
-        found = {}
+        digests = {}
         for name, stamp in files.items():
-            told = known.get((name, stamp))
-            if told is None or (md5 and not told.md5):
+            file_digests = known.get((name, stamp))
+            if file_digests is None or (md5 and not file_digests.md5):
                 check()
-                told = digest_file(root + name, md5=md5)
-            found[name] = told
-        self._keep_tree(root, whole, files, list(found.values()))
-        return found, others
+                file_digests = digest_file(root + name, md5=md5)
+            digests[name] = file_digests
+        self._keep_tree(root, whole, files, list(digests.values()))
+        return digests, others
 
-    def _keep_tree(self, root: str, whole: bytes, files: dict[str, Stamp], found: Sequence[Digests]) -> None:
+    def _keep_tree(self, root: str, whole: bytes, files: dict[str, Stamp], digests: Sequence[Digests]) -> None:
         names, stamps = json.dumps(list(files)), json.dumps(list(files.values()))
-        sha256, md5 = "\n".join(one.sha256 for one in found), "\n".join(one.md5 or "" for one in found)
+        sha256, md5 = (
+            "\n".join(file_digests.sha256 for file_digests in digests),
+            "\n".join(file_digests.md5 or "" for file_digests in digests),
+        )
         row = (root, whole, names, stamps, sha256, md5)
         self._write("INSERT OR REPLACE INTO tree VALUES (?, ?, ?, ?, ?, ?)", [row])
 
@@ -197,7 +200,7 @@ def _before(names: str, stamps: str, sha256: str, md5: str) -> dict[tuple[str, S
     """What is remembered of a folder in which something has changed, file by file."""
     keys = [(name, tuple(stamp)) for name, stamp in zip(json.loads(names), json.loads(stamps), strict=True)]
     rows = zip(keys, *_listed(sha256, md5), strict=False)
-    return {key: Digests(key[1][0], one, two or None) for key, one, two in rows}
+    return {key: Digests(key[1][0], file_sha256, file_md5 or None) for key, file_sha256, file_md5 in rows}
 
 
 @contextmanager

@@ -46,8 +46,8 @@ def digest_file(path: Path | str, *, md5: bool = False) -> Digests:
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - of 50,000 files, a Path takes a tenth of the time
         large = md5 and os.fstat(stream.fileno()).st_size >= LARGE
         size = _read_at_once(stream, states) if large else _read(stream, states)
-    found = [state.hexdigest() for state in states]
-    return Digests(size, found[0], found[1] if md5 else None)
+    hexdigests = [state.hexdigest() for state in states]
+    return Digests(size, hexdigests[0], hexdigests[1] if md5 else None)
 
 
 def _small_file(path: Path | str) -> bytes | None:

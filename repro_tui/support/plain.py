@@ -81,10 +81,10 @@ def _finite(value: Any, plain: Any, *, is_number: bool = False) -> Any:
     if isinstance(plain, float):
         return plain if math.isfinite(plain) else None if is_number else str(plain)
     if dataclasses.is_dataclass(value):
-        numbers = {one.name for one in dataclasses.fields(value) if one.type == _NUMBER}
-        return {name: _finite(getattr(value, name), of, is_number=name in numbers) for name, of in plain.items()}
+        numbers = {field.name for field in dataclasses.fields(value) if field.type == _NUMBER}
+        return {name: _finite(getattr(value, name), item, is_number=name in numbers) for name, item in plain.items()}
     if isinstance(plain, dict):
-        return {key: _finite(of, plain[key]) for key, of in zip(plain, value.values(), strict=True)}
+        return {key: _finite(item, plain[key]) for key, item in zip(plain, value.values(), strict=True)}
     if isinstance(plain, list | tuple):
-        return [_finite(of, inner) for of, inner in zip(value, plain, strict=True)]
+        return [_finite(item, inner) for item, inner in zip(value, plain, strict=True)]
     return plain

@@ -171,9 +171,9 @@ class _PipeReader:
                     self.selector.unregister(self.stream)
                     self.open = False
                 return
-            self._take(chunk)
+            self._add(chunk)
 
-    def _take(self, chunk: bytes) -> None:
+    def _add(self, chunk: bytes) -> None:
         self.buffer += chunk
         if len(self.buffer) > 2 * self.keep:
             del self.buffer[: len(self.buffer) - self.keep]

@@ -82,10 +82,10 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
-def hide_words(words: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
+def hide_words(command: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
     """A command's words without the secrets in them: `--token=X`, `TOKEN=X`, what follows `--token`, and URLs' own."""
     follows = False
-    for word in words:
+    for word in command:
         name, mark, value = word.partition("=")
         if follows and not word.startswith("-"):
             yield hide(word)

@@ -6,6 +6,6 @@ ROOM = "make room on the disk of the cache and the audits (repro-tui cache prune
 _FULL = ("No space left on device", "no space left on device", "Out of diskspace", "Disk quota exceeded")
 
 
-def remedy(what: str, do: str) -> str:
+def remedy(reason: str, do: str) -> str:
     """What to do about an error: `do`, unless its text says that a disk is full."""
-    return ROOM if any(words in what for words in _FULL) else do
+    return ROOM if any(marker in reason for marker in _FULL) else do

@@ -51,8 +51,8 @@ def write_table(answers: Answers) -> int:
     schema = pa.schema([*keys.fields, *(pa.field(name, kind) for name, kind in types.items())])
     rows = 0
     with pa.OSFile(answers.out, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for told, found, count in _read(answers):
-            arrays = [_array(values, types[name], told) for name, values in found.items()]
+        for span, columns, count in _read(answers):
+            arrays = [_array(values, types[name], span) for name, values in columns.items()]
             writer.write_batch(pa.RecordBatch.from_arrays([*keys.next(count), *arrays], schema=schema))
             rows += count
     return rows
@@ -61,25 +61,25 @@ def write_table(answers: Answers) -> int:
 def _read(answers: Answers) -> Iterator[tuple[str, Answered, int]]:
     codec, first = codec_of(answers.protocol), 1
     for name, rows in answers.files:
-        told = f"rows {first:,} to {first + rows - 1:,}"
+        span = f"rows {first:,} to {first + rows - 1:,}"
         try:
-            found = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
+            columns = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
         except AnswerError as error:
-            raise AnswerError(f"{told}: {error}") from error
+            raise AnswerError(f"{span}: {error}") from error
         except (OSError, ValueError) as error:
-            raise AnswerError(f"{told}: there is no answer that can be read ({error})") from error
-        yield told, _named(found, answers.names, told), rows
+            raise AnswerError(f"{span}: there is no answer that can be read ({error})") from error
+        yield span, _named(columns, answers.names, span), rows
         first += rows
 
 
-def _named(found: Answered, names: dict[str, str], told: str) -> Answered:
+def _named(columns: Answered, names: dict[str, str], span: str) -> Answered:
     """The columns by the names that the record gives them. Raises AnswerError where that is no table."""
-    named = {names.get(name, name): values for name, values in found.items()}
-    if not named or len(named) < len(found):
-        raise AnswerError(f"{told}: there are {'no columns' if not named else 'two columns of one name'}")
+    named = {names.get(name, name): values for name, values in columns.items()}
+    if not named or len(named) < len(columns):
+        raise AnswerError(f"{span}: there are {'no columns' if not named else 'two columns of one name'}")
     bad = next((name for name in named if not name.strip() or not name.isprintable()), None)
     if bad is not None:
-        raise AnswerError(f"{told}: a column is named {show(bad, 80)!r}")
+        raise AnswerError(f"{span}: a column is named {show(bad, 80)!r}")
     return named
 
 
@@ -87,13 +87,13 @@ def _types(answers: Answers) -> dict[str, pa.DataType]:
     """Each column's type: as declared, which has to be the same in all answers, else the one that holds every value."""
     declared: dict[str, pa.DataType | None] = {}
     kinds: dict[str, set[str]] = {}
-    for told, found, _ in _read(answers):
-        if declared and declared.keys() != found.keys():
-            names = ", ".join(show(name, 80) for name in declared.keys() ^ found.keys())
-            raise AnswerError(f"{told}: there are other columns than before ({names})")
-        for name, values in found.items():
+    for span, columns, _ in _read(answers):
+        if declared and declared.keys() != columns.keys():
+            names = ", ".join(show(name, 80) for name in declared.keys() ^ columns.keys())
+            raise AnswerError(f"{span}: there are other columns than before ({names})")
+        for name, values in columns.items():
             if name in declared and declared[name] != values.type:
-                raise AnswerError(f"{told}: {show(name, 80)} is {values.type}, and before it was {declared[name]}")
+                raise AnswerError(f"{span}: {show(name, 80)} is {values.type}, and before it was {declared[name]}")
             declared[name] = values.type
             if values.type is None:
                 kinds.setdefault(name, set()).update(map(kind_of, values.values))
@@ -130,21 +130,21 @@ def type_of(kinds: set[str]) -> pa.DataType:
     return next((kind for fitting, kind in known if kinds <= {"null", *fitting}), pa.large_string())
 
 
-def _array(values: Values, kind: pa.DataType, told: str) -> pa.Array:
-    found = values.values
+def _array(values: Values, kind: pa.DataType, span: str) -> pa.Array:
+    cells = values.values
     if kind == pa.large_string():
-        found = [None if value is None else json.dumps(value, sort_keys=True) for value in found]
+        cells = [None if value is None else json.dumps(value, sort_keys=True) for value in cells]
     elif kind == pa.list_(pa.float64()) and values.type is None:
-        found = [value and [float(item) for item in value] for value in found]
+        cells = [value and [float(item) for item in value] for value in cells]
     elif values.type is not None:
-        _check(found, kind, told)
+        _check(cells, kind, span)
     try:
-        return pa.array(found, kind)
+        return pa.array(cells, kind)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise AnswerError(f"{told}: a value is no {kind} ({error})") from error
+        raise AnswerError(f"{span}: a value is no {kind} ({error})") from error
 
 
-def _check(values: Any, kind: pa.DataType, told: str) -> None:
+def _check(values: Any, kind: pa.DataType, span: str) -> None:
     """A declared type is held to: no gap, no truth for a number, no number for a truth."""
     listed = pa.types.is_list(kind)
     item = kind.value_type if listed else kind
@@ -152,7 +152,7 @@ def _check(values: Any, kind: pa.DataType, told: str) -> None:
     wanted = {pa.bool_(): (bool,), pa.string(): (str,), pa.binary(): (bytes,)}.get(item, wanted)
     for value in (part for row in values for part in row) if listed else values:
         if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-            raise AnswerError(f"{told}: {show(value, 80)} is no {item}")
+            raise AnswerError(f"{span}: {show(value, 80)} is no {item}")
 
 
 class _InputKeys:

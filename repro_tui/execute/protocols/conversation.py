@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, first_words
+from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, refusal_message
 from repro_tui.execute.protocols.base import Codec, RequestLayout, Tensor
 from repro_tui.execute.protocols.choose import codec_of
 from repro_tui.formats.child import python_child
@@ -34,9 +34,9 @@ OWN_LOG = "see the server's own log"
 class NotAnswered(Exception):
     """The server did not answer as it should: how the run ends."""
 
-    def __init__(self, what: str, do: str = "", status: RunStatus = "failed") -> None:
-        super().__init__(what)
-        self.what, self.do, self.status = what, do, status
+    def __init__(self, reason: str, do: str = "", status: RunStatus = "failed") -> None:
+        super().__init__(reason)
+        self.what, self.do, self.status = reason, do, status
 
 
 class Transport(Protocol):
@@ -98,8 +98,8 @@ class Conversation:
             self.context.cancel.check()
             number = len(asks) + 1
             body = self.transport.place(f"body-{number}.json", self.codec.body(table, layout, first))
-            words = f"rows {first:,} to {first + table.num_rows - 1:,}"
-            asks.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", words, body))
+            label = f"rows {first:,} to {first + table.num_rows - 1:,}"
+            asks.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", label, body))
             counts.append((f"answer-{number}.json", table.num_rows))
         self._sent(asks, layout.columns)
         return counts
@@ -116,15 +116,17 @@ class Conversation:
 
     def _not_answered(self, asked: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
         where, failed = self.transport.where, show(asked.failed, 300)
-        if not asked.words:
+        if not asked.label:
             do = f"see that it runs there, and that it speaks {self.workspace.predict.protocol}"
             return NotAnswered(f"{where} cannot be asked: {failed}", do)
-        said = first_words(self.transport.answers, asked.answer)
-        what = f"{where} did not answer {show(asked.words, 100)}: {failed}{f': {said}' if said else ''}"
+        said = refusal_message(self.transport.answers, asked.answer)
+        reason = f"{where} did not answer {show(asked.label, 100)}: {failed}{f': {said}' if said else ''}"
         if not 400 <= asked.status < 500:
-            return NotAnswered(what, OWN_LOG)
-        told = show(", ".join(columns), 200)
-        return NotAnswered(what, f"{OWN_LOG}; it was sent the columns {told} (record predict.columns for others)")
+            return NotAnswered(reason, OWN_LOG)
+        sent_columns = show(", ".join(columns), 200)
+        return NotAnswered(
+            reason, f"{OWN_LOG}; it was sent the columns {sent_columns} (record predict.columns for others)"
+        )
 
     # -- which columns, to which model ----------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Conversation:
         asked = self._sent(asks)
         statuses = dict(zip(("metadata", "ready"), asked.statuses, strict=False))
         if statuses.get("ready") not in (200, 405, 501) and statuses.get("metadata") != 200:
-            said = first_words(self.transport.answers, "model.json")
+            said = refusal_message(self.transport.answers, "model.json")
             raise NotAnswered(
                 f"{self.transport.where} has no model {show(model, 80)} that is ready "
                 f"(status {statuses.get('ready')}){f': {said}' if said else ''}",
@@ -158,8 +160,8 @@ class Conversation:
         wanted = self.workspace.predict.columns
         absent = [name for name in wanted if name not in names]
         if absent:
-            told = show(", ".join(absent), 200)
-            raise Inconclusive(f"the validation inputs have no column {told}", "correct predict.columns")
+            missing_columns = show(", ".join(absent), 200)
+            raise Inconclusive(f"the validation inputs have no column {missing_columns}", "correct predict.columns")
         held_back = {*self.keys, self.workspace.validation.truth}
         chosen = wanted or tuple(name for name in names if name not in held_back)
         if not chosen:
@@ -182,9 +184,9 @@ class Conversation:
         models = models_of(index, listed)
         if len(models) == 1:
             return models[0]
-        told = f"serves several models: {show(', '.join(models), 300)}" if models else "does not list its models"
+        problem = f"serves several models: {show(', '.join(models), 300)}" if models else "does not list its models"
         do = "name one in the URL (…/v2/models/NAME), or record predict.model"
-        raise NotAnswered(f"{self.transport.where} {told}", do)
+        raise NotAnswered(f"{self.transport.where} {problem}", do)
 
     def _fitted(
         self, tensors: tuple[Tensor, ...], chosen: tuple[str, ...], names: list[str], model: str
@@ -231,8 +233,10 @@ class Conversation:
         if done.exit_code == 0:
             return out
         known = last.startswith("answers: ")
-        told = show(last.removeprefix("answers: "), 500) if known else f"their reader ended with {done.exit_code}"
-        raise NotAnswered(f"the answers of {self.transport.where} cannot be read: {told}", OWN_LOG, "unreadable-output")
+        reason = show(last.removeprefix("answers: "), 500) if known else f"their reader ended with {done.exit_code}"
+        raise NotAnswered(
+            f"the answers of {self.transport.where} cannot be read: {reason}", OWN_LOG, "unreadable-output"
+        )
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:

@@ -34,13 +34,13 @@ class Mlflow:
 
     def answer(self, raw: bytes, rows: int) -> Answered:
         """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
-        told = parsed(raw)
-        if not isinstance(told, dict) or "predictions" not in told:
+        document = parsed(raw)
+        if not isinstance(document, dict) or "predictions" not in document:
             raise AnswerError('the answer has no "predictions"')
-        found = told["predictions"]
-        if isinstance(found, dict):
-            return {str(name): Values(_counted(value, rows, str(name))) for name, value in found.items()}
-        values = _counted(found, rows, "predictions")
+        predictions = document["predictions"]
+        if isinstance(predictions, dict):
+            return {str(name): Values(_counted(value, rows, str(name))) for name, value in predictions.items()}
+        values = _counted(predictions, rows, "predictions")
         if values and all(isinstance(value, dict) for value in values):
             return _records(values)
         return {UNNAMED: Values(values)}

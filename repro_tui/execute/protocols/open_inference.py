@@ -65,17 +65,17 @@ class OpenInference:
 
     def answer(self, raw: bytes, rows: int) -> Answered:
         """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
-        told = parsed(raw)
-        outputs = told.get("outputs") if isinstance(told, dict) else None
+        document = parsed(raw)
+        outputs = document.get("outputs") if isinstance(document, dict) else None
         if not isinstance(outputs, list) or not outputs:
             raise AnswerError('the answer has no "outputs"')
-        found: Answered = {}
+        columns: Answered = {}
         for output in outputs:
             name, values = _output(output, rows)
-            if name in found:
+            if name in columns:
                 raise AnswerError(f"two outputs are named {show(name, 80)}")
-            found[name] = values
-        return found
+            columns[name] = values
+        return columns
 
 
 def model_path(model: str) -> str:
@@ -100,15 +100,17 @@ def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: 
     if datatype == "BYTES":
         tensor["parameters"] = {"content_type": "str"}
     each = math.prod(width)
-    return tensor | {"data": [_as(datatype, value, name, first + at // each) for at, value in enumerate(values)]}
+    return tensor | {
+        "data": [_as(datatype, value, name, first + position // each) for position, value in enumerate(values)]
+    }
 
 
 def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
     """All columns as one tensor, in their order."""
     columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
     data = [
-        _as(tensor.datatype, value, name, first + at)
-        for at, row in enumerate(zip(*columns, strict=True))
+        _as(tensor.datatype, value, name, first + position)
+        for position, row in enumerate(zip(*columns, strict=True))
         for name, value in zip(rows.column_names, row, strict=True)
     ]
     shape = [rows.num_rows, len(columns)]
@@ -117,7 +119,7 @@ def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
 
 def _width(name: str, values: Sequence[Any], first: int) -> int:
     width = len(values[0] or ()) if values else 0
-    wrong = next((at for at, value in enumerate(values) if value is None or len(value) != width), None)
+    wrong = next((position for position, value in enumerate(values) if value is None or len(value) != width), None)
     if wrong is not None or not width:
         raise Inconclusive(
             f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}): "
@@ -166,45 +168,45 @@ def _output(output: Any, rows: int) -> tuple[str, Values]:
     if not isinstance(output, dict) or not isinstance(output.get("name"), str):
         raise AnswerError("an output has no name")
     name, datatype = output["name"], output.get("datatype")
-    told = f"output {show(name, 80)}"
+    label = f"output {show(name, 80)}"
     kind = TYPES.get(datatype) if isinstance(datatype, str) else None
     if kind is None:
-        raise AnswerError(f"{told} has the datatype {show(datatype, 40)}, which is not read")
-    each = _each(output.get("shape"), rows, told)
+        raise AnswerError(f"{label} has the datatype {show(datatype, 40)}, which is not read")
+    each = _each(output.get("shape"), rows, label)
     if not isinstance(output.get("data"), list):
-        raise AnswerError(f"{told} has no data in JSON")
+        raise AnswerError(f"{label} has no data in JSON")
     values = list(_flat(output["data"]))
     if len(values) != rows * math.prod(each):
-        raise AnswerError(f"{told} has {len(values):,} values, and its shape {rows * math.prod(each):,}")
-    kind, values = _decoded(output, kind, values, told)
+        raise AnswerError(f"{label} has {len(values):,} values, and its shape {rows * math.prod(each):,}")
+    kind, values = _decoded(output, kind, values, label)
     if pa.types.is_floating(kind):  # a tensor has no gaps: null is how servers write NaN
         values = [math.nan if value is None else value for value in values]
     if each in ((), (1,)):
         return name, Values(values, kind)
     width = math.prod(each)
-    lists = [values[at : at + width] for at in range(0, len(values), width)]
+    lists = [values[start : start + width] for start in range(0, len(values), width)]
     return name, Values(lists, pa.list_(kind))
 
 
-def _each(shape: Any, rows: int, told: str) -> tuple[int, ...]:
+def _each(shape: Any, rows: int, label: str) -> tuple[int, ...]:
     """The shape of one row's values."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape) or not shape:
-        raise AnswerError(f"{told} has no shape")
+        raise AnswerError(f"{label} has no shape")
     if shape[0] != rows:
-        raise AnswerError(f"{told} has {shape[0]:,} rows for {rows:,}")
+        raise AnswerError(f"{label} has {shape[0]:,} rows for {rows:,}")
     if math.prod(shape) > MOST_VALUES:
-        raise AnswerError(f"{told} claims {math.prod(shape):,} values")
+        raise AnswerError(f"{label} claims {math.prod(shape):,} values")
     return tuple(shape[1:])
 
 
-def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], told: str) -> tuple[pa.DataType, list[Any]]:
+def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], label: str) -> tuple[pa.DataType, list[Any]]:
     parameters = output.get("parameters")
     if kind != pa.string() or not isinstance(parameters, dict) or parameters.get("content_type") != "base64":
         return kind, values
     try:
         return pa.binary(), [base64.b64decode(value, validate=True) for value in values]
     except (binascii.Error, ValueError, TypeError) as error:
-        raise AnswerError(f"{told} says that it is base64, and is not") from error
+        raise AnswerError(f"{label} says that it is base64, and is not") from error
 
 
 # -- what a server says of its models ---------------------------------------------------------------------------------
@@ -212,24 +214,24 @@ def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], told:
 
 def models_of(index: Any, listed: Any) -> list[str]:
     """The models that a server lists, at /v2/repository/index (MLServer, Triton) or at /v2/models (KServe)."""
-    found = []
+    models = []
     if isinstance(index, list):
         entries = (entry for entry in index if isinstance(entry, dict) and entry.get("state", "READY") == "READY")
-        found = [entry["name"] for entry in entries if isinstance(entry.get("name"), str)]
+        models = [entry["name"] for entry in entries if isinstance(entry.get("name"), str)]
     elif isinstance(listed, dict) and isinstance(listed.get("models"), list):
-        found = [name for name in listed["models"] if isinstance(name, str)]
-    return list(dict.fromkeys(found))
+        models = [name for name in listed["models"] if isinstance(name, str)]
+    return list(dict.fromkeys(models))
 
 
 def declared_inputs(metadata: Any) -> tuple[Tensor, ...]:
     """The inputs that a model's metadata declares; none where it declares none that can be understood."""
     inputs = metadata.get("inputs") if isinstance(metadata, dict) else None
-    found = []
+    tensors = []
     for entry in inputs if isinstance(inputs, list) else ():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         if not isinstance(shape, list) or not all(type(size) is int for size in shape):
             return ()
         if not isinstance(entry.get("name"), str) or entry.get("datatype") not in TYPES:
             return ()
-        found.append(Tensor(entry["name"], entry["datatype"], tuple(shape[1:])))
-    return tuple(found)
+        tensors.append(Tensor(entry["name"], entry["datatype"], tuple(shape[1:])))
+    return tuple(tensors)

@@ -32,10 +32,10 @@ def check(shape: type[T], document: dict[str, Any], file: str) -> T:
 
 def _mistake(shape: type[Table], file: str, detail: dict[str, Any]) -> Mistake:
     place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    return Mistake(f"{file}: {place}" if place else file, _words(shape, detail))
+    return Mistake(f"{file}: {place}" if place else file, _message(shape, detail))
 
 
-def _words(shape: type[Table], detail: dict[str, Any]) -> str:
+def _message(shape: type[Table], detail: dict[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return "is not a known key" + _nearest(shape, detail["loc"])
