@@ -1,4 +1,4 @@
-"""Dataclasses to plain JSON values and back. What is written is ASCII, without NaN, and never half a file."""
+"""Dataclasses to plain JSON values and back. Files are ASCII, without NaN, and written atomically."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ _NUMBER = "float | None"  # the annotation of a field, as text
 
 
 def to_plain(value: Any) -> Any:
-    """The JSON values of a dataclass of the model. A number that JSON cannot hold becomes null in a field of numbers,
-    as the schemas have it, and elsewhere its name as text."""
+    """The JSON values of a dataclass of the model.
+
+    NaN and infinity, which JSON cannot hold, become null in a field of type `float | None`, as in the schemas, and
+    their name as text elsewhere.
+    """
     return _finite(value, _builtins(value))
 
 
@@ -27,12 +30,15 @@ def _builtins(value: Any) -> Any:
 
 
 def dumps_exactly(value: Any) -> str:
-    """JSON for this program alone, with NaN and infinities as Python reads them back: never for a file or a user."""
+    """JSON between our own processes, with NaN and infinity as Python reads them back; never for a file or a user."""
     return json.dumps(_builtins(value))
 
 
 def from_plain(kind: type[T], value: Any) -> T:
-    """The dataclass that `to_plain` made these values of; unknown keys are ignored. Raises ValueError."""
+    """The dataclass that `to_plain` made these values from; unknown keys are ignored.
+
+    Raises ValueError where a value is missing or has the wrong type.
+    """
     import msgspec
 
     try:
@@ -42,17 +48,17 @@ def from_plain(kind: type[T], value: Any) -> T:
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
-    """ASCII JSON of plain values or a dataclass, in a stable key order."""
+    """ASCII JSON of plain values or a dataclass, with a stable key order."""
     return json.dumps(to_plain(value), ensure_ascii=True, allow_nan=False, indent=indent)
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
-    """Writes JSON to `path`, whole or not at all."""
+    """Writes JSON to `path` atomically."""
     write_atomically(path, (dumps(value, indent=indent) + "\n").encode("ascii"))
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replaces `path` by `content`: a temporary file beside it, fsync, rename, fsync of the folder."""
+    """Replaces `path` with `content`: a temporary file in the same folder, fsync, rename, fsync of the folder."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -68,7 +74,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Syncs the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -77,7 +83,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _finite(value: Any, plain: Any, *, is_number: bool = False) -> Any:
-    """The plain values of `value`, with null for what is not finite in a field that holds a number or nothing."""
+    """The plain values of `value`, with null for NaN and infinity in a field that holds a number or None."""
     if isinstance(plain, float):
         return plain if math.isfinite(plain) else None if is_number else str(plain)
     if dataclasses.is_dataclass(value):
