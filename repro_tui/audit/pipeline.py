@@ -1,4 +1,10 @@
-"""The one pipeline: rebuild both sides, run them, compare the five areas, repeat while the noise rule wants more."""
+"""The pipeline of an audit: rebuild both sides, run them, compare the five areas, explain the drift.
+
+Both sides are rebuilt at the same time. The four areas that need no run are compared while the predict steps run. The
+runs are repeated until the noise rule can decide: two a side at first, then as many as `next_repeat` requests. A side
+that cannot be rebuilt or run is lost, but does not stop the audit: whatever can be compared is compared, and the
+verdict is then `not-comparable`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from repro_tui.audit.concurrency import at_once
-from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.side import SideState
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.model.errors import Inconclusive
@@ -32,7 +38,7 @@ FIRST_REPEAT = 2
 
 @dataclass(slots=True)
 class Audit:
-    """One audit under way."""
+    """One running audit."""
 
     request: Request
     context: Context
@@ -41,11 +47,11 @@ class Audit:
     stages: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Report:
-        """Runs the audit to its end. A lost side does not stop the rest: what can be compared is compared."""
+        """Runs the audit to its end and returns the report. Raises Cancelled, and Inconclusive if the disk is full."""
         a, b = self._side("a"), self._side("b")
         with self._stage("rebuild"):
             at_once([a.rebuild, b.rebuild], workers=2)
-            inputs = take_inputs(self.request.a.validation, self.folder, self.context)
+            inputs = keep_inputs(self.request.a.validation, self.folder, self.context)
         with ThreadPoolExecutor(1) as comparing:
             static = comparing.submit(self._compare_workspaces, a, b)
             predictions = self._predictions(a, b, inputs)
@@ -135,7 +141,7 @@ class Audit:
         return self._sliced(area, a)
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
-        """The area with what the sides' own predictions hang on that they should not, where that was asked for."""
+        """The area with the conditions that the predictions depend on but should not, if `--stress` was given."""
         runnable = [side for side in sides if not side.failed and side.workspace is not None]
         if not self.request.settings.stress or not runnable:
             return area
@@ -148,7 +154,7 @@ class Audit:
         return area
 
     def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
-        """The area with the parts of the inputs in which predictions moved."""
+        """The area with the slices of the inputs in which predictions moved more often."""
         if area.status == "same" or not area.differences or not a.runs:
             return area
         from repro_tui.compare.slices.inputs import slices_of
@@ -161,7 +167,7 @@ class Audit:
         return area
 
     def _run_until(self, a: SideState, b: SideState, inputs: Path, runs_needed: int) -> None:
-        """Runs both sides, at the same time where cores and memory allow, until each has `wanted` runs."""
+        """Runs both sides, in parallel if cores and memory allow, until each has `runs_needed` runs."""
         tasks: list[Callable[[], object]] = [
             partial(side.run_once, number, inputs)
             for number in range(min(len(a.runs), len(b.runs)) + 1, runs_needed + 1)
@@ -185,7 +191,7 @@ class Audit:
             failures = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
             area = PredictionsArea("unknown", "not-comparable", what=failures, do=lost[0].do)
         else:
-            with self.context.step("compare predictions", f"comparing {len(a.runs)} runs a side"):
+            with self.context.step("compare predictions", f"comparing {plural(len(a.runs), 'run')} per side"):
                 area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
                 area = complete(area, inputs)
         self._publish("predictions", area)
@@ -194,13 +200,13 @@ class Audit:
     # -- the cause ----------------------------------------------------------------------------------------------
 
     def _causes(self, a: SideState, b: SideState, area: PredictionsArea, inputs: Inputs) -> Causes:
-        """What made the predictions move, or why that is not asked."""
+        """The causes of the change in the predictions, or why they cannot be determined."""
         from repro_tui.explain.pair import AuditedPair
         from repro_tui.explain.search import find_causes
 
         folder = self.folder / "explain"
         if a.workspace is None or b.workspace is None or a.failed or b.failed:
-            return no_causes("there are no predictions of both sides: no cause can be looked for")
+            return no_causes("one side has no predictions, so no cause can be determined")
         runs, settings = (tuple(a.runs), tuple(b.runs)), self.request.settings
         pair = AuditedPair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
         context = self.context.for_side("", folder)
@@ -208,7 +214,7 @@ class Audit:
             try:
                 causes = find_causes(pair, inputs.path, context, self._concurrency())
             except Inconclusive as error:
-                causes = no_causes(f"the search for the cause ended: {self.context.redactor.scrub(str(error))}")
+                causes = no_causes(f"the search for the cause failed: {self.context.redactor.scrub(str(error))}")
             step.how = causes.sentences[0] if causes.sentences else ""
         return causes
 
@@ -242,28 +248,28 @@ class Audit:
 
 
 def _warm_up() -> None:
-    """Imports what the predictions' comparison will need while the predict steps still run: it takes a second."""
+    """Imports what the comparison of predictions needs while the predict steps are running: it takes a second."""
     for name in ("repro_tui.compare.predictions", "duckdb", "pyarrow.compute"):
         import_module(name)
 
 
 def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
-    """Same is only said where there is an output for every input row."""
+    """The area, or `not-comparable` where an output has fewer rows than the inputs: same needs every row."""
     fewest = min(area.rows.a, area.rows.b)
     if inputs.rows is None or fewest >= inputs.rows or area.verdict == "not-comparable":
         return area
-    written = f"the outputs {area.rows.a:,} (A) and {area.rows.b:,} (B)"
+    written = f"the outputs have {area.rows.a:,} (A) and {area.rows.b:,} (B)"
     return replace(
         area,
         status="unknown",
         verdict="not-comparable",
-        what=f"the validation inputs have {inputs.rows:,} rows, and {written}",
-        do="see why the predict step leaves rows out: it must write one row for every input",
+        what=f"the validation inputs have {plural(inputs.rows, 'row')}, but {written}",
+        do="correct the predict step, which leaves out rows: it must write one row for every input row",
     )
 
 
 def warnings_of(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
-    """What the user should know of both sides, without secret values."""
+    """The warnings of both sides and of the inputs, without duplicates and secret values."""
     warnings: list[str] = list(inputs.warnings)
     for side in (a, b):
         texts = [*side.record.warnings, *(text for part in side.parts for text in part.warnings)]

@@ -1,4 +1,4 @@
-"""What of a record may be written down: everything but secret values."""
+"""Records and requests without secret values, as they may be written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
 
 
 def learn_record(record: Record, redactor: Redactor) -> None:
-    """Teaches the redactor this record's secret values, so that logs and errors lose them too."""
+    """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
     for name, value in record.environment.variables.items():
         if name not in SAFE_VARIABLES:
             redactor.learn(value)
@@ -88,7 +88,9 @@ def _learn_url(location: str, redactor: Redactor) -> None:
             redactor.learn(secret)
             redactor.learn(unquote(secret))
     if parts.username:
-        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")  # as HTTP hands it over
+        redactor.learn(
+            f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        )  # as HTTP basic authorization sends it
 
 
 def _location(repository: str) -> str:

@@ -1,4 +1,4 @@
-"""Settings that did not come through the command line, held to what it holds its own to."""
+"""Checks settings that did not come from the command line by the same rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_SEED = 2**32 - 1
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises Refused with every setting that the engine could not keep to."""
+    """Raises Refused with every setting that is out of range or unknown."""
     mistakes = list(_mistakes(settings))
     if mistakes:
         raise Refused.all(mistakes)
@@ -39,13 +39,13 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
         if value not in allowed:
             yield Mistake(place, f"{value!r} is not one of {', '.join(allowed)}")
     if not settings.fail_on:
-        yield Mistake("fail_on", f"no area is named; expected some of {', '.join(AREA_WORDS)}")
+        yield Mistake("fail_on", f"no area is named: expected one or more of {', '.join(AREA_WORDS)}")
     for place, size, least in (
         ("memory", settings.limits.memory, LEAST_MEMORY),
         ("memory_limit", settings.memory_limit, LEAST_MEMORY_LIMIT),
     ):
         if size < least:
-            yield Mistake(place, f"{size:,} bytes are too few; at least {least >> 20} MiB are needed")
+            yield Mistake(place, f"{size:,} bytes are too few: at least {least >> 20} MiB are needed")
 
 
 def _tolerance(column: str, tolerance: Tolerance) -> Iterator[Mistake]:

@@ -1,4 +1,12 @@
-"""One thing that should not matter is changed at a time, on one side: which of them moves its own predictions?"""
+"""The stress test: which conditions that should not matter change a side's own predictions?
+
+Each variation (execute/variations.py) changes one condition of one side, such as the hash seed, and runs it once. The
+result is compared with the side's plain runs, by the same tolerance and noise rules as the audit itself. Several values
+of one condition are joined: the condition matters if one value moves the predictions.
+
+Trap: with the rows in another order and no key, the output is first put back into the order of the inputs; that needs
+as many output rows as inputs.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +26,15 @@ from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
-OWN_CHANGE = "its predictions change from run to run anyway: only more runs can tell (--repeat 5 or higher)"
+OWN_CHANGE = "its predictions already change from run to run: more runs are needed to decide (--repeat 5 or more)"
 
 
 def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
-    """Every variation of a side against its plain runs. What they write is in the folder `stress-a` (or b)."""
+    """Compares every variation of a side with its plain runs; returns one result per condition.
+
+    `inputs` are the validation inputs; at most `workers` variations run at the same time. Their outputs go to the
+    folder `stress-a` (or `stress-b`). Raises Cancelled.
+    """
 
     assert side.workspace is not None
     folder = side.context.folder.with_name(f"stress-{side.context.side}")
@@ -68,16 +80,18 @@ class _Stressed:
             self.why = getattr(error, "what", str(error))
 
     def _renamed(self, emit: Callable[[Event], None]) -> Callable[[Event], None]:
-        """The step has the variation's name: `run 1` is the plain run's."""
+        """An event sink under which the step has the variation's name: `run 1` is that of the plain run."""
         return lambda event: emit(replace(event, step=f"stress: {self.variation.name}") if event.step else event)
 
     def result(self) -> Stress:
-        """What came of it."""
+        """The result of the variation."""
         outcome = Stress(self.side.context.side, self.variation.name, self.variation.what)
         if self.variation.skipped or self.ran is None:
             return replace(outcome, note=show(self.variation.skipped or self.why, 300))
         if self.ran.status != "succeeded":
-            return replace(outcome, moved=True, verdict="not-comparable", note=show(f"it fails: {self.ran.what}", 300))
+            return replace(
+                outcome, moved=True, verdict="not-comparable", note=show(f"the run fails: {self.ran.what}", 300)
+            )
         try:
             return _judged(outcome, self._compared(self.ran))
         except Inconclusive as error:
@@ -95,7 +109,7 @@ class _Stressed:
 
 
 def _in_order(run: Run, inputs: int, seed: int) -> Run:
-    """A run on inputs in another order, its rows put back to where they belong. Raises Inconclusive."""
+    """A run on reordered inputs, with its rows put back into the original order. Raises Inconclusive."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -105,9 +119,7 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     path = Path(run.predictions)
     table = pq.read_table(path)
     if len(table) != inputs:
-        reason = (
-            f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
-        )
+        reason = f"its output has {len(table):,} rows for {inputs:,} inputs, so without a key they cannot be matched"
         raise Inconclusive(reason, "record validation.key")
     back = np.argsort(order(inputs, seed))
     target = path.with_suffix(".back.parquet")
@@ -117,7 +129,7 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
 
 
 def _joined(results: list[Stress]) -> Stress:
-    """One thing at several values: it matters where one of them moves the side, and not where none does."""
+    """Joins the results of one condition at several values: it matters if one of them moves the predictions."""
     moved = [result for result in results if result.moved]
     unknown = [result for result in results if result.moved is None]
     if moved or unknown:

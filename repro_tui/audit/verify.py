@@ -1,4 +1,4 @@
-"""Verification: one deployment rebuilt from its record and run, against what was recorded of its outputs."""
+"""Verification: one deployment is rebuilt from its record, run, and compared with its recorded outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
-from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
 from repro_tui.audit.redaction import hidden_record
 from repro_tui.audit.side import SideState
@@ -20,6 +20,7 @@ from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.run import Run
 from repro_tui.support.plain import write_json
+from repro_tui.support.text import plural
 from repro_tui.version import __version__
 
 AREA_STEPS = ("code", "environment", "parameters", "data")
@@ -27,7 +28,7 @@ AREA_STEPS = ("code", "environment", "parameters", "data")
 
 @dataclass(slots=True)
 class Verification(Audit):
-    """One verification under way: A is what was recorded, and B what is rebuilt and run."""
+    """One running verification: A is what was recorded, B is rebuilt and run."""
 
     gaps: tuple[Missing, ...] = ()
     recorded: Run | None = None
@@ -36,7 +37,7 @@ class Verification(Audit):
     inputs: Inputs = field(default_factory=lambda: Inputs(Path()))
 
     def run(self) -> Report:
-        """Runs it to its end; an incomplete record is told and nothing of it is executed."""
+        """Runs the verification to its end; of an incomplete record nothing is executed, only the gaps are reported."""
         a, b = self._side("a"), self._side("b")
         self.gaps = gaps_of(b.record)
         self._read_recorded(a)
@@ -46,11 +47,11 @@ class Verification(Audit):
             )
         with self._stage("rebuild"):
             b.rebuild()
-            self.inputs = take_inputs(b.record.validation, self.folder, self.context)
+            self.inputs = keep_inputs(b.record.validation, self.folder, self.context)
         return self._verification_report(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
 
     def _read_recorded(self, a: SideState) -> None:
-        """The recorded predictions as A's one run; a file that is no table is a gap."""
+        """Reads the recorded predictions as A's one run; a file that is not a table is a gap."""
         from repro_tui.formats.normalise import recorded_run
 
         write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
@@ -60,7 +61,7 @@ class Verification(Audit):
         try:
             with a.context.step("recorded", "reading the recorded predictions") as step:
                 self.recorded = recorded_run(Path(file), a.context.folder / "run-1.parquet", a.context)
-                step.how = f"{self.recorded.rows:,} recorded rows, {self.recorded.output_format}"
+                step.how = f"{plural(self.recorded.rows or 0, 'recorded row')}, {self.recorded.output_format}"
             a.runs.append(self.recorded)
         except Inconclusive as error:
             self.gaps += (Missing("expected.predictions", error.what, error.do or "record them as a table"),)
@@ -68,7 +69,7 @@ class Verification(Audit):
     # -- predictions --------------------------------------------------------------------------------------------
 
     def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
-        """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
+        """Runs the rebuilt side until the noise rule can decide, and compares it with the recorded outputs."""
         from repro_tui.compare.noise.verdict import next_repeat
 
         runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
@@ -99,7 +100,9 @@ class Verification(Audit):
         else:
             self.short = self._left_out(b)
             validation, settings = b.record.validation, self.request.settings
-            with self.context.step("compare predictions", f"comparing what was recorded with {len(b.runs)} runs"):
+            with self.context.step(
+                "compare predictions", f"comparing the recorded predictions with {plural(len(b.runs), 'run')}"
+            ):
                 area = compare_predictions(
                     a.runs, b.runs, validation, settings, self.folder, self.context, recorded=True
                 )
@@ -111,7 +114,7 @@ class Verification(Audit):
         fewest = min((run.rows or 0 for run in b.runs), default=0)
         if self.inputs.rows is None or fewest >= self.inputs.rows:
             return ""
-        return f"the validation inputs have {self.inputs.rows:,} rows, and the output {fewest:,}"
+        return f"the validation inputs have {plural(self.inputs.rows, 'row')}, but the output has {fewest:,}"
 
     def _judge_metrics(self, b: SideState) -> tuple[Metric, ...]:
         expected = b.record.expected
@@ -125,7 +128,8 @@ class Verification(Audit):
             key = settings.key or validation.key
             outcomes = read_outcomes(Path(b.runs[0].predictions), self.folder / "inputs.parquet", validation, key)
             judged = judge_metrics(expected, outcomes, settings)
-            step.how = f"{sum(bool(metric.matches) for metric in judged)} of {len(judged)} recorded metrics match"
+            count = sum(bool(metric.matches) for metric in judged)
+            step.how = f"{count} of {plural(len(judged), 'recorded metric')} {'matches' if count == 1 else 'match'}"
         return judged
 
     # -- the report ---------------------------------------------------------------------------------------------
@@ -150,7 +154,7 @@ class Verification(Audit):
         )
 
     def _rebuilt(self, name: str, b: SideState) -> Area:
-        """One area: whether what was obtained is what was recorded, as far as the record says."""
+        """The area of one step: whether what was rebuilt is what was recorded, as far as the record has a digest."""
         part = next((part for part in b.parts if part.step == name), None)
         if part is not None and part.matches == "matches":
             area = area_of((), 1)
@@ -159,7 +163,7 @@ class Verification(Audit):
             area = area_of((Finding((name,), "changed", "as recorded", "as rebuilt", "important", why),), 0)
         else:
             why = part.how if part else f"the {name} {'were' if name == 'parameters' else 'was'} not rebuilt"
-            note = f"{why}: the record has no digest to check it by" if part else why
+            note = f"{why}: the record has no digest to check it against" if part else why
             area = area_of((Finding((name,), "unknown", severity="info", note=note),), 0)
         self._publish(name, area)
         return area

@@ -1,8 +1,8 @@
-"""The local sandboxes: bubblewrap, else Linux namespaces, else none where the user asked for that.
+"""The local sandboxes: bubblewrap, else Linux namespaces; none only if the user requests it.
 
-bubblewrap shows the run nothing of the host but the system's libraries, the environment and its own inputs, all
-read-only. Namespaces cut the network and hide processes, but the host's files stay readable. Each is probed with a
-child of its own before every run.
+bubblewrap shows the run only the system's libraries, the environment and its own inputs, all read-only. Namespaces cut
+the network and hide other processes, but the host's files stay readable. Before every run, a child in an identical
+sandbox checks what it can see.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
 FILES_SEEN = "The sandbox cut the network, but this code could read your files: install bubblewrap to hide them."
-ON_NETWORK = "This code could reach the network: --network host was asked for."
+ON_NETWORK = "This code could reach the network: --network host was given."
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
-# Root outside is their owner inside, whatever it is called there, and could write to them.
+# Root outside owns these inside, whatever its name there, and could write to them.
 _SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
 # Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
 _SEAL = (
@@ -38,7 +38,7 @@ _PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """One way to run a workspace locally; `output` is the folder that it may write to."""
+    """A sandbox of one kind for a workspace; `output` is the folder that it may write to."""
 
     kind: IsolationKind
     workspace: Workspace
@@ -48,14 +48,14 @@ class Sandbox:
 
     @property
     def places(self) -> RunPaths:
-        """Where the run finds its things."""
+        """The paths of the run's files, as it sees them."""
         if self.kind == "bubblewrap":
             return layout(self.workspace, self.inputs)
         return plain_layout(self.workspace, self.inputs, self.output / OUTPUT_NAME)
 
     @property
     def limits_memory(self) -> bool:
-        """What makes the sandbox needs little memory: it starts under the run's own limit."""
+        """False: starting the sandbox needs little memory, so it can be under the run's limit."""
         return False
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
@@ -64,7 +64,7 @@ class Sandbox:
             return [*self._bubblewrap(), *_set(environment), "--chdir", folder, "--", *arguments]
         variables = [f"{name}={value}" for name, value in environment.items()]
         inside = ["env", "-i", "-C", folder, *variables, *arguments]
-        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even where that is killed
+        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even if the engine is killed
         if self.kind == "none":
             return [*tied, *inside]
         network = [] if self.context.settings.network == "host" else ["--net"]
@@ -101,9 +101,9 @@ class Sandbox:
         return mounts
 
     def probe(self) -> Isolation:
-        """Starts a child in the very same sandbox and looks at what it can see.
+        """Starts a child in an identical sandbox and checks what it can see.
 
-        Raises Inconclusive where that is more than it should be, or where it does not start.
+        Raises Inconclusive if it can see more than it should, or does not start.
         """
         settings = self.context.settings
         if self.kind == "none":
@@ -113,13 +113,18 @@ class Sandbox:
         done = process.run(command, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
-            raise Inconclusive(f"the {self.kind} sandbox does not start here: {last}", "choose another --isolation")
+            raise Inconclusive(
+                f"the {self.kind} sandbox cannot start on this machine: {last}", "choose another --isolation"
+            )
         seen = what_is_seen(done.text)
         isolation = Isolation(self.kind, settings.network, True, seen, self._warnings())
         if settings.network == "none" and seen["interfaces"] != "lo":
-            raise Inconclusive(f"the {self.kind} sandbox does not cut the network: {seen['interfaces']} are there")
+            raise Inconclusive(
+                f"the {self.kind} sandbox does not cut the network: it has the interfaces {seen['interfaces']}",
+                "choose another --isolation",
+            )
         if self.kind == "bubblewrap" and seen["host files"] == "visible":
-            raise Inconclusive("the bubblewrap sandbox does not hide the host's files")
+            raise Inconclusive("the bubblewrap sandbox does not hide the host's files", "choose another --isolation")
         return isolation
 
     def _warnings(self) -> tuple[str, ...]:
@@ -132,7 +137,7 @@ def _set(environment: dict[str, str]) -> list[str]:
 
 
 def what_is_seen(text: str) -> dict[str, str]:
-    """What a probe printed: the network interfaces, its capabilities, and whether it saw the host's files."""
+    """Parses the output of a probe: network interfaces, capabilities, and whether it saw the host's files."""
     lines = text.splitlines()
     interfaces = sorted(line.partition(":")[0].strip() for line in lines[2:] if ":" in line and "CapEff" not in line)
     capabilities = next((line.split()[-1] for line in lines if line.startswith("CapEff")), "unknown")
@@ -144,9 +149,11 @@ def what_is_seen(text: str) -> dict[str, str]:
 
 
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused where what was asked for cannot be had on this machine."""
+    """The isolation of a local run. Raises Refused if the requested one is not available on this machine."""
     if settings.isolation == "container":
-        raise Refused("--isolation container needs an image: a lock or requirements file is run by bubblewrap")
+        raise Refused(
+            "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
+        )
     if settings.isolation == "none":
         return "none"
     tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
@@ -154,10 +161,12 @@ def choose(settings: Settings) -> IsolationKind:
     for kind in candidates:
         if shutil.which(tools[kind]) and _works(kind):
             return kind  # type: ignore[return-value]
-    raise Refused(f"no sandbox works here ({', '.join(candidates)}): install bubblewrap, or say --isolation none")
+    raise Refused(
+        f"no sandbox works on this machine ({', '.join(candidates)}): install bubblewrap, or use --isolation none"
+    )
 
 
-_working: set[str] = set()  # of this process: what has worked once works, what has not may have been mended
+_working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
 
 
 def _works(kind: str) -> bool:

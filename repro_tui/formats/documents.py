@@ -1,4 +1,4 @@
-"""Loads TOML, YAML and JSON that nobody trusts: bounded in size and depth, no duplicate keys, no aliases, no tags."""
+"""Loads untrusted TOML, YAML and JSON: limited in size and depth, without duplicate keys, aliases and tags."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MOST_DIGITS = 4000
 
 
 def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The document in a file, by its ending. Raises Refused with the file and, where it is known, the line.
+    """The document in a file, in the format of its extension. Raises Refused with the file and, if known, the line.
 
-    `floats` makes a value of the text of a number with a fraction or an exponent.
+    `floats` converts the text of a number with a fraction or an exponent.
     """
     try:
         with path.open("rb") as stream:
@@ -30,7 +30,7 @@ def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str,
 
 
 def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json. Raises Refused."""
+    """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json, `name` is for messages. Raises Refused."""
     if len(content) > LARGEST:
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
     try:
@@ -56,21 +56,21 @@ def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
         return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_no_constant, parse_float=floats)
     if suffix in (".yaml", ".yml"):
         return _yaml(text, floats)
-    raise ValueError("is of no known kind: expected .toml, .yaml, .yml or .json")
+    raise ValueError("has no known file extension: expected .toml, .yaml, .yml or .json")
 
 
 def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A table of these pairs, in their order. Raises ValueError with the key that stands there twice."""
+    """A dict of these pairs, in their order. Raises ValueError with the first duplicate key."""
     table = dict(pairs)
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(f"the key {twice!r} stands twice")
+        duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ValueError(f"the key {duplicate!r} occurs twice")
     return table
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number in JSON")
+    raise ValueError(f"{name} is not a valid JSON number")
 
 
 def _check_depth(value: Any) -> None:
@@ -93,7 +93,7 @@ def _one_line(error: ValueError) -> str:
 
 
 def _yaml(text: str, floats: Callable[[str], Any]) -> Any:
-    """YAML's core schema only: `no` and `1:30` are text, and there are no aliases, tags or duplicate keys."""
+    """Parses YAML's core schema only: `no` and `1:30` are text; aliases, tags and duplicate keys are mistakes."""
     import yaml
 
     try:
@@ -115,9 +115,9 @@ def _check_event(event: Any) -> None:
 
     line = event.start_mark.line + 1
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-        raise ValueError(f"line {line}: anchors and aliases are not read here: write the value out")
+        raise ValueError(f"line {line}: anchors and aliases are not supported: write out the value")
     if getattr(event, "tag", None):
-        raise ValueError(f"line {line}: the tag {event.tag} is not read here")
+        raise ValueError(f"line {line}: the tag {event.tag} is not supported")
 
 
 _NULL = re.compile(r"|~|null|Null|NULL")

@@ -1,4 +1,4 @@
-"""Reads DVC's files of a commit as data: which md5 stands for a path."""
+"""Reads the DVC files of a commit as data: the md5 that each path is tracked by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """An md5 of DVC's; `inside` is the path within the tracked folder, `legacy` whether DVC 2 wrote it."""
+    """A path that DVC tracks by md5; `inside` is the path within the tracked folder, `legacy`: written by DVC 2."""
 
     md5: str
     inside: str = ""
@@ -22,20 +22,21 @@ class Tracked:
 
 
 def find_tracked(tree: Path, path: str) -> Tracked:
-    """What DVC tracks at `path` of a commit's tree, or at a folder above it. Raises Inconclusive."""
-    wanted = PurePosixPath(path)
-    for candidate in (wanted, *wanted.parents):
+    """The entry that tracks `path` in a commit's tree, or a folder above it. Raises Inconclusive."""
+    requested = PurePosixPath(path)
+    for candidate in (requested, *requested.parents):
         entry = _from_pointer(tree, candidate) or _from_locks(tree, candidate)
         if entry:
-            inside = "" if candidate == wanted else str(wanted.relative_to(candidate))
+            inside = "" if candidate == requested else str(requested.relative_to(candidate))
             return Tracked(entry.md5, inside, entry.legacy)
     raise Inconclusive(
-        f"neither {show(path, 200)}.dvc nor a dvc.lock tracks it at that commit", "record its md5, or the right commit"
+        f"neither {show(path, 200)}.dvc nor a dvc.lock tracks {show(path, 200)} at that commit",
+        "record its md5, or the right commit",
     )
 
 
 def all_tracked(tree: Path) -> dict[str, Tracked]:
-    """Everything that DVC tracks in a commit's tree and git does not have: path to md5."""
+    """Every path that DVC tracks in a commit's tree and that is not in git, with its entry."""
     entries: dict[str, Tracked] = {}
     for pointer in sorted(tree.rglob("*.dvc")):
         if pointer.is_file() and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
@@ -59,7 +60,7 @@ def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
 
 
 def defined_stage(tree: Path, name: str) -> dict[str, Any]:
-    """What the dvc.yaml at the root says of a stage, by its name in dvc.lock (`NAME@ITEM` of a foreach or matrix)."""
+    """A stage's definition in the dvc.yaml at the root, by its name in dvc.lock (`NAME@ITEM` for foreach or matrix)."""
     stages = _stages(_load(tree / "dvc.yaml"))
     whole = stages.get(name) or stages.get(name.partition("@")[0]) or {}
     repeated = whole.get("do")
@@ -102,19 +103,22 @@ def _tracked(out: dict[str, Any]) -> Tracked | None:
 
 
 def _load(file: Path) -> Any:
-    """A small YAML file, or None where there is none. Aliases are refused: they can explode, and DVC writes none."""
+    """The content of a small YAML file, or None if it does not exist.
+
+    Aliases are refused: they can expand exponentially, and DVC writes none. Raises Inconclusive.
+    """
     if not file.is_file():
         return None
     import yaml
 
     name = show(file.name, 200)
     if file.stat().st_size > LARGEST:
-        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes")
+        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes", "record the md5 of the data instead")
     text = file.read_text("utf-8", "replace")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
-            raise Inconclusive(f"{name} has YAML aliases, which are not read", "write out what they stand for")
+            raise Inconclusive(f"{name} has YAML aliases, which are not supported", "write out the values")
         return yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Inconclusive(f"{name} is not YAML that DVC reads", "correct the file") from error
+        raise Inconclusive(f"{name} is not valid YAML", f"correct {name}") from error

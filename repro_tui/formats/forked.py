@@ -1,12 +1,13 @@
-"""A Python that has imported what readers of untrusted bytes need, and forks one for each question.
+"""The forker: a Python process that has imported everything that readers of untrusted bytes need, and forks one reader
+for each request.
 
-`python -m repro_tui.formats.forked` takes its questions from the socket that is its standard input. A reader starts in
-milliseconds, where a process of its own would spend a third of a second on imports. What one reader does to its memory
-and its open files the next does not see; the layout of that memory, though, is the same for all.
+`python -m repro_tui.formats.forked` receives its requests from the socket that is its standard input. A reader starts
+in milliseconds, where a new process would spend a third of a second on imports. Readers do not see each other's memory
+and open files; the memory layout, however, is the same for all.
 
-Each question is one message: JSON, the pipe that the reader writes its words to, and the pipe that its process id and
-then its exit status (negative: the signal that ended it) are written to. A reader is killed as soon as nobody reads
-that pipe any more, and when this process ends, however it does.
+Each request is one message: JSON, the pipe for the reader's output, and the pipe for its process id and then its exit
+status (negative: the signal that ended it). A reader is killed as soon as the second pipe has no reader left, and when
+this process ends, however that happens.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ _SIGNAL_AT_PARENTS_END = 1  # PR_SET_PDEATHSIG
 
 
 def main() -> int:
-    """Answers questions until there is nobody to ask any."""
+    """Serves requests until the socket is closed."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    warnings.filterwarnings("ignore", category=DeprecationWarning)  # of a fork beside an allocator's idle thread
+    warnings.filterwarnings("ignore", category=DeprecationWarning)  # about forking next to an allocator's idle thread
     _prepare()
     with socket.socket(fileno=os.dup(0)) as asked:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -52,20 +53,20 @@ def main() -> int:
 
 
 def _prepare() -> None:
-    """The imports. What threads they start (an allocator has one) no reader needs: a fork would lose them."""
+    """Imports what readers need. A fork loses the threads that imports start (an allocator's), which is harmless."""
     import pyarrow as pa
 
     from repro_tui.formats.arrow import without_pandas
 
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, which is limited
     without_pandas()
-    for module in ("repro_tui.formats.tables_text", "repro_tui.formats.tables"):
+    for module in ("repro_tui.formats.tables_csv", "repro_tui.formats.tables_json", "repro_tui.formats.tables"):
         importlib.import_module(module)
-    gc.freeze()  # what is shared with readers is not written to
+    gc.freeze()  # keeps the pages that are shared with readers unwritten
 
 
 class _Forker:
-    """The readers that run, by their process ids, with the pipe that each one's end is written to."""
+    """The running readers by process id, each with the pipe for its exit status."""
 
     def __init__(self, asked: socket.socket) -> None:
         self.asked, self.readers = asked, dict[int, int]()
@@ -78,10 +79,10 @@ class _Forker:
             self.poll.register(file, select.POLLIN)
 
     def serve(self) -> bool:
-        """Waits for what comes next, and sees to it; returns whether more can come."""
+        """Waits for the next event and handles it; returns whether more requests can come."""
         ready = dict(self.poll.poll())
         for reader, status_pipe in self.readers.items():
-            if status_pipe in ready:  # nobody reads it any more
+            if status_pipe in ready:  # its read end is closed
                 self.poll.unregister(status_pipe)
                 _kill(reader)
         if self.woken in ready:
@@ -107,7 +108,7 @@ class _Forker:
             self._fork(json.loads(message), *_two_pipes(pipes))
         return True
 
-    def _fork(self, question: dict[str, Any], output: int, status_pipe: int) -> None:
+    def _fork(self, request: dict[str, Any], output: int, status_pipe: int) -> None:
         parent = os.getpid()
         try:
             reader = os.fork()
@@ -116,22 +117,22 @@ class _Forker:
                 os.write(output, str(error.strerror).encode())
             return
         if reader == 0:
-            _read(question, output, parent)
-        with contextlib.suppress(ProcessLookupError):  # before anybody knows of it, and may want to end its group
+            _read(request, output, parent)
+        with contextlib.suppress(ProcessLookupError):  # before its id is sent, after which its group may be killed
             os.setpgid(reader, reader)
         self.readers[reader] = kept = os.dup(status_pipe)
         self.poll.register(kept, 0)
         _write_number(kept, reader)
 
     def kill_readers(self) -> None:
-        """Readers that still run are killed."""
+        """Kills the readers that are still running."""
         for reader in self.readers:
             _kill(reader)
 
 
 @contextlib.contextmanager
 def _closing(files: list[int]) -> Iterator[None]:
-    """Closes files in the end; a question that cannot be understood is nobody else's fault."""
+    """Closes files on leaving the block; an invalid request is ignored, and does not end the forker."""
     try:
         yield
     except ValueError:
@@ -162,8 +163,8 @@ def _write_number(pipe: int, number: int) -> None:
         os.write(pipe, NUMBER.pack(number))
 
 
-def _read(question: dict[str, Any], output: int, parent: int) -> NoReturn:
-    """The reader: a group of its own, its limits, and none of the others' open files."""
+def _read(request: dict[str, Any], output: int, parent: int) -> NoReturn:
+    """Runs a request in the forked reader: in its own group, with limits, and without the forker's open files."""
     status = FAILED
     try:
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_END, signal.SIGKILL)
@@ -176,16 +177,16 @@ def _read(question: dict[str, Any], output: int, parent: int) -> NoReturn:
         for file in list(Path("/proc/self/fd").iterdir()):
             if int(file.name) > 2:
                 _close(int(file.name))
-        os.environ["HOME"] = question["home"]
-        resource.setrlimit(resource.RLIMIT_AS, (question["memory"], question["memory"]))
-        status = importlib.import_module(question["module"]).main(question["arguments"])
+        os.environ["HOME"] = request["home"]
+        resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+        status = importlib.import_module(request["module"]).main(request["arguments"])
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001 - the process that this was forked from goes on above
+    except BaseException:  # noqa: BLE001 - the forker's own code continues above
         status = FAILED
         sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
     finally:
-        os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process
+        os._exit(status)  # a normal exit could abort while Arrow's threads are still starting
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
-"""Reads a W&B run's `.wandb` file without W&B: a LevelDB log of protobuf records, each checked by its crc32.
+"""Reads the `.wandb` file of a W&B run without W&B: a LevelDB log of protobuf records, each with a crc32.
 
-The fields' numbers are those of wandb_internal.proto, which 0.19 to 0.31 share.
+The log is a sequence of 32 KiB blocks of chunks; a chunk has a 7-byte header (crc32, length, kind) and is a whole
+record or its first, middle or last part. A chunk never crosses a block; fewer than 7 bytes at the end of a block are
+padding. A record is one protobuf message, of which only the fields that are needed are decoded.
+
+Source: the LevelDB log format (github.com/google/leveldb, doc/log_format.md), with crc32 in place of crc32c; field
+numbers as in wandb_internal.proto, the same from W&B 0.19 to 0.31. A log that was cut off is read up to the cut.
 """
 
 from __future__ import annotations
@@ -25,12 +30,12 @@ Message = dict[int, list[Any]]
 
 
 class Torn(Exception):
-    """The log cannot be read on from here."""
+    """The log cannot be read from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of an artifact: its digest (the base64 of its md5), its size, and where it lay on that machine."""
+    """One file of an artifact: its digest (md5 in base64), its size in bytes, and its path on the original machine."""
 
     path: str
     digest: str
@@ -43,8 +48,8 @@ class Entry:
 class Artifact:
     """An artifact that the run logged; `digest` is the hash of its entries' names and digests.
 
-    `algorithm` is what all of these are made with ("" is md5, which older versions do not name); `unlisted` the file
-    that has the entries where they are too many for the log.
+    `algorithm` is the hash algorithm ("" is md5, which older versions do not name); `unlisted` is the file with the
+    entries if they are too many for the log.
     """
 
     name: str
@@ -56,13 +61,13 @@ class Artifact:
 
     @property
     def md5(self) -> bool:
-        """Whether md5 is what its digests are."""
+        """Whether its digests are md5."""
         return self.algorithm in ("", "MANIFEST_MD5")
 
 
 @dataclass(slots=True)
 class WandbLog:
-    """What a log says of its run. `torn` says why the log could not be read to its end ("" where it could be)."""
+    """The content of a log. `torn` says why the log could not be read to its end ("" if it could)."""
 
     run: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -77,11 +82,11 @@ class WandbLog:
 
 
 def read_log(file: Path) -> WandbLog:
-    """The run that a `.wandb` file tells of. Raises OSError, and Torn where it is none."""
+    """The run in a `.wandb` file. Raises OSError, and Torn if it is not a W&B log."""
     log = WandbLog()
     with file.open("rb") as stream:
         if stream.read(len(HEADER)) != HEADER:
-            raise Torn("it does not begin as a file of W&B does")
+            raise Torn("it is not a W&B log")
         try:
             for record in _records(stream):
                 _apply(record, log)
@@ -94,11 +99,11 @@ def read_log(file: Path) -> WandbLog:
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
-    """The log's records; those in parts are put together."""
+    """Yields the log's records; those in several parts are joined."""
     held: list[bytes] = []
     for kind, data in _chunks(stream):
         if (kind in (_FULL, _FIRST)) == bool(held):
-            raise Torn("a record has a part too many or too few")
+            raise Torn("the parts of a record are incomplete")
         held.append(data)
         if sum(map(len, held)) > LARGEST_RECORD:
             raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes")
@@ -110,7 +115,7 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Each chunk's kind and bytes; the file's own header is a part of the first block."""
+    """Yields each chunk's kind and bytes; the header of the file is part of the first block."""
     position = len(HEADER)
     while True:
         left = BLOCK - position % BLOCK
@@ -138,7 +143,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def fields(raw: bytes) -> Message:
-    """A message's fields by number, each with its values in order. Raises Torn."""
+    """The fields of a message by number, each with its values in order. Raises Torn."""
     message: Message = {}
     position = 0
     while position < len(raw):
@@ -156,7 +161,7 @@ def _value(raw: bytes, position: int, wire: int) -> tuple[Any, int]:
     else:
         size = {1: 8, 5: 4}.get(wire, -1)
     if size < 0 or position + size > len(raw):
-        raise Torn("a record is not protobuf")
+        raise Torn("a record is not valid protobuf")
     return raw[position : position + size], position + size
 
 
@@ -168,7 +173,7 @@ def _varint(raw: bytes, position: int) -> tuple[int, int]:
         position, shift = position + 1, shift + 7
         if byte < 0x80:
             return value, position
-    raise Torn("a record is not protobuf")
+    raise Torn("a record is not valid protobuf")
 
 
 def _text(message: Message, number: int) -> str:
@@ -247,7 +252,7 @@ def _apply_used(message: Message, log: WandbLog) -> None:
 
 
 def _merge_updates(message: Message, values: dict[str, Any]) -> None:
-    """The updates and removals of a configuration or a summary, in their order."""
+    """Applies the updates and removals of a configuration or a summary, in their order."""
     for item in _below(message, 1):
         _set(_path(item), _json(_text(item, 16)), values)
     for item in _below(message, 2):
@@ -294,7 +299,7 @@ _APPLIERS = {
 
 
 def log_of(folder: Path) -> Path:
-    """The one `.wandb` file of a run's folder. Raises Torn where there is none, or several."""
+    """The `.wandb` file of a run's folder. Raises Torn if there is none, or several."""
     logs = sorted(folder.glob("*.wandb"))
     if len(logs) != 1:
         raise Torn(f"it has {len(logs) or 'no'} .wandb file{'s' if len(logs) > 1 else ''}")

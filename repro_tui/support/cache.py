@@ -157,7 +157,7 @@ class Cache:
             index.write_text(known.sha256, "ascii")
 
     def add_object(self, stream: BinaryIO, cancel: CancelToken, *, limit: int | None = None) -> Stored:
-        """Stores a stream under its sha256 (its md5 is indexed too). Raises Inconclusive above `limit` bytes, Cancelled."""
+        """Stores a stream by its sha256 (and indexes its md5). Raises Inconclusive above `limit` bytes, Cancelled."""
         temporary = self.temporary()
         try:
             with temporary.open("xb") as out:

@@ -197,7 +197,7 @@ def _by_file(stamps: Iterable[int]) -> Iterator[Stamp]:
 
 
 def _unchanged(names: list[str], stamps: list[int], sha256: str, md5: str) -> dict[str, Digests]:
-    """The digests of an unchanged folder, built without Python calls: `Digests(...)` would take as long as all stats."""
+    """The digests of an unchanged folder. Built without Python calls: `Digests(...)` takes as long as all stats."""
     rows = zip(stamps[::4], *_listed(sha256, md5), strict=False)
     return dict(zip(names, map(tuple.__new__, repeat(Digests), rows), strict=True))
 

@@ -18,7 +18,7 @@ def names(group: Group) -> dict[str, EntryPoint]:
 
 
 def load(group: Group, name: str) -> Any:
-    """The implementation of that name. Raises Refused if there is none, or if a package that it needs is not installed."""
+    """The implementation of that name. Raises Refused if there is none, or if it needs a package that is missing."""
     known = names(group)
     kind = group.rpartition(".")[2].rstrip("s")
     if name not in known:

@@ -23,8 +23,8 @@ _HIDDEN = re.compile(
 def show(value: Any, cap: int = CAP) -> str:
     """A value as one line of safe text, cut at `cap` characters with a note of how many were left out.
 
-    Control, bidi, zero-width and tag characters and surrogates become visible as `\\u{..}`; long runs of combining marks
-    are cut. The result is plain text: a widget must still wrap it in Text or Content, since it may look like markup.
+    Control, bidi, zero-width and tag characters and surrogates become visible as `\\u{..}`; long runs of combining
+    marks are cut. The result is plain text: a widget must still wrap it in Text or Content, as it may look like markup.
     """
     text = value if isinstance(value, str) else _as_text(value)
     left_out = len(text) - cap

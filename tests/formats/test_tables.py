@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro_tui.formats import csv_bytes, tables_text
+from repro_tui.formats import csv_bytes, tables_csv
 from repro_tui.formats.columns import TableError
 from repro_tui.formats.normalise import normalise_file
 from repro_tui.formats.tables import normalise
@@ -109,7 +109,7 @@ def test_every_cell_is_read_by_the_rules(
 ) -> None:
     """In the first rows, by which types are guessed, or after them; looked at in pieces of any size."""
     monkeypatch.setattr(csv_bytes, "WINDOW", window)
-    monkeypatch.setattr(tables_text, "BLOCK", 32)
+    monkeypatch.setattr(tables_csv, "BLOCK", 32)
     values = [*texts, *[texts[0]] * 30, *later]
     out = io.StringIO()
     csv.writer(out).writerows([["x", "y"], *([text, "z"] for text in values)])

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2 (KServe, MLServer, Triton): typed tensors to a model, and typed ones back."""
+"""The Open Inference Protocol, version 2 (KServe, MLServer, Triton): typed tensors in both directions."""
 
 from __future__ import annotations
 
@@ -38,42 +38,44 @@ MOST_VALUES = 20_000_000
 
 
 class OpenInference:
-    """What KServe, MLServer, Triton and others speak."""
+    """The protocol of KServe, MLServer, Triton and others."""
 
     ready = ("/v2/health/ready",)
     strict = True
     ports = (8080, 8000)
 
     def prefix(self, path: str) -> str:
-        """What stands before the protocol's own path in a URL's path."""
+        """The part of a URL's path before the protocol's own path."""
         head, mark, _ = f"{path.rstrip('/')}/".partition("/v2/")
         return head if mark else path.rstrip("/")
 
     def path(self, layout: RequestLayout) -> str:
-        """Where rows are sent to."""
+        """The path that rows are sent to."""
         return f"{model_path(layout.model)}/infer"
 
     def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
-        """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
+        """The request body for these rows; `first` is the number of the first row (from 1). Raises Inconclusive."""
         if layout.matrix:
             inputs = [_matrix(rows, layout.tensors[0], first)]
         else:
             declared = {tensor.name: tensor for tensor in layout.tensors}
             inputs = [_tensor(name, rows.column(name), declared.get(name), first) for name in rows.column_names]
-        parameters = {} if layout.tensors else {"parameters": {"content_type": "pd"}}  # MLServer's word for columns
+        parameters = (
+            {} if layout.tensors else {"parameters": {"content_type": "pd"}}
+        )  # so that MLServer reads the tensors as columns
         return json_of({**parameters, "inputs": inputs})
 
     def answer(self, raw: bytes, rows: int) -> Answered:
-        """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
+        """The columns of one response. Raises AnswerError if it violates the protocol or has another number of rows."""
         document = parsed(raw)
         outputs = document.get("outputs") if isinstance(document, dict) else None
         if not isinstance(outputs, list) or not outputs:
-            raise AnswerError('the answer has no "outputs"')
+            raise AnswerError('the response has no "outputs"')
         columns: Answered = {}
         for output in outputs:
             name, values = _output(output, rows)
             if name in columns:
-                raise AnswerError(f"two outputs are named {show(name, 80)}")
+                raise AnswerError(f"the response has two outputs named {show(name, 80)}")
             columns[name] = values
         return columns
 
@@ -84,7 +86,7 @@ def model_path(model: str) -> str:
     return f"/v2/models/{quote(name, safe='')}" + (f"/versions/{quote(version, safe='')}" if mark else "")
 
 
-# -- what is sent -----------------------------------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------------------------------
 
 
 def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: int) -> dict[str, Any]:
@@ -122,8 +124,9 @@ def _width(name: str, values: Sequence[Any], first: int) -> int:
     wrong = next((position for position, value in enumerate(values) if value is None or len(value) != width), None)
     if wrong is not None or not width:
         raise Inconclusive(
-            f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}): "
-            "a tensor cannot carry them"
+            f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}), and "
+            "a tensor cannot hold them",
+            "give all lists of a column the same length",
         )
     return width
 
@@ -137,13 +140,13 @@ def _flat(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def _as(datatype: str, value: Any, name: str, row: int) -> Any:
-    """A value as the tensor's datatype has it. A missing number is null, which servers read as NaN."""
+    """A value in the tensor's datatype. A missing float is null, which servers read as NaN. Raises Inconclusive."""
     if value is None and datatype.startswith("FP"):
         return None
     if value is None:
         raise Inconclusive(
-            f"the inputs have no value in column {name}, row {row:,}, and a tensor of {datatype} has to have one",
-            "give inputs without gaps",
+            f"the inputs have no value in column {name}, row {row:,}, but a tensor of {datatype} needs one",
+            "fill in the missing values of that column",
         )
     fits = {
         "BOOL": isinstance(value, bool),
@@ -154,32 +157,33 @@ def _as(datatype: str, value: Any, name: str, row: int) -> Any:
     kind = datatype.removeprefix("U").rstrip("0123456789")
     if not fits.get(kind, False):
         raise Inconclusive(
-            f"the model takes {datatype} for {name}, and row {row:,} of the inputs has {show(value, 80)}"
+            f"the model expects {datatype} for {name}, but row {row:,} of the inputs has {show(value, 80)}",
+            "correct the type of that column in the inputs",
         )
     if kind == "BYTES":
         return value if isinstance(value, str) else str(value)
     return int(value) if kind == "INT" else value
 
 
-# -- what comes back --------------------------------------------------------------------------------------------------
+# -- responses --------------------------------------------------------------------------------------------------------
 
 
 def _output(output: Any, rows: int) -> tuple[str, Values]:
     if not isinstance(output, dict) or not isinstance(output.get("name"), str):
-        raise AnswerError("an output has no name")
+        raise AnswerError("an output of the response has no name")
     name, datatype = output["name"], output.get("datatype")
     label = f"output {show(name, 80)}"
     kind = TYPES.get(datatype) if isinstance(datatype, str) else None
     if kind is None:
-        raise AnswerError(f"{label} has the datatype {show(datatype, 40)}, which is not read")
+        raise AnswerError(f"{label} has the datatype {show(datatype, 40)}, which is not supported")
     each = _each(output.get("shape"), rows, label)
     if not isinstance(output.get("data"), list):
-        raise AnswerError(f"{label} has no data in JSON")
+        raise AnswerError(f"{label} has no JSON data")
     values = list(_flat(output["data"]))
     if len(values) != rows * math.prod(each):
-        raise AnswerError(f"{label} has {len(values):,} values, and its shape {rows * math.prod(each):,}")
+        raise AnswerError(f"{label} has {len(values):,} values, but its shape needs {rows * math.prod(each):,}")
     kind, values = _decoded(output, kind, values, label)
-    if pa.types.is_floating(kind):  # a tensor has no gaps: null is how servers write NaN
+    if pa.types.is_floating(kind):  # a tensor has no missing values: servers write NaN as null
         values = [math.nan if value is None else value for value in values]
     if each in ((), (1,)):
         return name, Values(values, kind)
@@ -189,13 +193,13 @@ def _output(output: Any, rows: int) -> tuple[str, Values]:
 
 
 def _each(shape: Any, rows: int, label: str) -> tuple[int, ...]:
-    """The shape of one row's values."""
+    """The shape of one row's values. Raises AnswerError if the declared shape is invalid."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape) or not shape:
-        raise AnswerError(f"{label} has no shape")
+        raise AnswerError(f"{label} has no valid shape")
     if shape[0] != rows:
-        raise AnswerError(f"{label} has {shape[0]:,} rows for {rows:,}")
+        raise AnswerError(f"{label} has {shape[0]:,} rows, but {rows:,} were requested")
     if math.prod(shape) > MOST_VALUES:
-        raise AnswerError(f"{label} claims {math.prod(shape):,} values")
+        raise AnswerError(f"{label} declares {math.prod(shape):,} values, more than the limit of {MOST_VALUES:,}")
     return tuple(shape[1:])
 
 
@@ -206,10 +210,10 @@ def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], label
     try:
         return pa.binary(), [base64.b64decode(value, validate=True) for value in values]
     except (binascii.Error, ValueError, TypeError) as error:
-        raise AnswerError(f"{label} says that it is base64, and is not") from error
+        raise AnswerError(f"{label} is declared as base64, but is not valid base64") from error
 
 
-# -- what a server says of its models ---------------------------------------------------------------------------------
+# -- a server's models ------------------------------------------------------------------------------------------------
 
 
 def models_of(index: Any, listed: Any) -> list[str]:
@@ -224,7 +228,7 @@ def models_of(index: Any, listed: Any) -> list[str]:
 
 
 def declared_inputs(metadata: Any) -> tuple[Tensor, ...]:
-    """The inputs that a model's metadata declares; none where it declares none that can be understood."""
+    """The inputs that a model's metadata declares; none if it declares none or some that are not supported."""
     inputs = metadata.get("inputs") if isinstance(metadata, dict) else None
     tensors = []
     for entry in inputs if isinstance(inputs, list) else ():
