@@ -72,12 +72,12 @@ def test_a_full_cache_is_told_as_that_and_goes_on_once_there_is_room(
     assert (first, second) == (3, 0), errors
     report = project.folder / "old.json"
     if not report.exists():  # the inputs themselves found no room
-        assert "make room" in errors
+        assert "free space" in errors
         return
     lost = [side for side in json.loads(report.read_text())["sides"].values() if side["failed"]]
     assert lost
     for side in lost:
-        assert "make room" in side["do"], side
+        assert "free space" in side["do"], side
         assert "space" in side["what"], side
 
 
@@ -88,7 +88,7 @@ def test_a_full_disk_of_audits_leaves_the_old_report(project: Project, tmp_path:
     (project.folder / "old.json").write_text("old")
     first, second, errors = on_a_small_disk(project, tmp_path, "AUDITS", size)
     assert (first, second) == (3, 0), errors
-    assert "make room" in errors
+    assert "free space" in errors
     assert (project.folder / "old.json").read_text() == "old"
 
 
@@ -99,9 +99,9 @@ def test_a_line_that_the_disk_cut_does_not_swallow_the_next(tmp_path: Path, monk
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", lambda file, content: write(file, content[: len(content) // 2]))
         journal.emit(Event("warning", text="lost"))
-    journal.emit(Event("end", text="there is no space left"))
+    journal.emit(Event("end", text="no space is left"))
     journal.close()
-    assert [event.text for event in AuditFolder(tmp_path).events()[0]] == ["there is no space left"]
+    assert [event.text for event in AuditFolder(tmp_path).events()[0]] == ["no space is left"]
 
 
 def test_an_engine_killed_anywhere_corrupts_nothing_and_leaves_nothing(project: Project) -> None:

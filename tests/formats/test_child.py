@@ -150,7 +150,7 @@ def test_what_keeps_readers_from_being_forked_is_told(
 ) -> None:
     no_forker()
     monkeypatch.setattr(sys, "executable", script(tmp_path, f"echo '{told}' >&2; exit 1"))
-    with pytest.raises(Inconclusive, match=f"could not be started: {told or 'it ended without a word'}"):
+    with pytest.raises(Inconclusive, match=f"could not be started: {told or 'it ended without any output'}"):
         read(tmp_path, "end", "0")
     monkeypatch.undo()
     assert read(tmp_path, "end", "3").exit_code == 3
@@ -174,7 +174,7 @@ def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeyp
 def test_a_reader_that_is_not_there_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_forker()
     monkeypatch.setattr(sys, "executable", script(tmp_path, "exec sleep 600"))
-    with pytest.raises(Inconclusive, match="it took longer than reading may take"):
+    with pytest.raises(Inconclusive, match="it took longer than the time limit for reading"):
         read(tmp_path, "end", "0", timeout_s=0.5)
     for child in children_of(os.getpid()):
         if Path(f"/proc/{child.pid}/cmdline").read_bytes().startswith(b"sleep\x00600"):
@@ -274,7 +274,7 @@ def test_a_forker_kills_what_nobody_waits_for(forking: Forking, tmp_path: Path) 
         words.close()
         told.close()
         if way == "end":
-            forking.loop.end()
+            forking.loop.kill_readers()
         while forking.loop.readers:
             forking.loop.serve()
         assert not reader.alive

@@ -145,7 +145,7 @@ def test_types_are_those_of_all_rows_and_not_of_the_first(
 
 def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
     rows = b"x,y\n" + b"a,1\n" * 3_000_000
-    for mistake, words in ((b"a,\0\n", "line 3000002 holds a NUL byte"), (b'"a,1\n', "is on line 3000002")):
+    for mistake, words in ((b"a,\0\n", "line 3000002 contains a NUL byte"), (b'"a,1\n', "is on line 3000002")):
         with pytest.raises(TableError, match=words):
             read(tmp_path, rows + mistake + b"b,2\n")
 
@@ -157,12 +157,12 @@ def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
         (b"a,b\n1,2\n3\n", "line 3 has 1 fields"),
         (b"a,b\n1,2,3\n", "line 2 has 3 fields"),
         (b'a,b\n1,"x\n', "line 2"),
-        (b"a,b\n1,\0\n", "line 2 holds a NUL"),
+        (b"a,b\n1,\0\n", "line 2 contains a NUL"),
         (b"a\n\xff\n", "byte 2 is not UTF-8"),
         (b"a,a\n1,2\n", "two columns are named 'a'"),
         (b"a,\n1,2\n", "column 2 has no name"),
-        (b'{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: the key 'a' stands twice"),
-        (b'{"a": 1}\n[1]\n', "line 2 is not an object"),
+        (b'{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: the key 'a' occurs twice"),
+        (b'{"a": 1}\n[1]\n', "line 2 is not a JSON object"),
         (b'{"a": 1}\n{"a": \n', "line 2"),
         (b"PAR1 and nothing else", "Parquet"),
         (b"\x93NUMPY\x01\x00", ".npy"),
@@ -217,7 +217,7 @@ def test_whole_numbers_in_lists_keep_their_digits(tmp_path: Path) -> None:
         "list<element: int64>",
         "list<element: list<element: int64>>",
     ]
-    with pytest.raises(TableError, match="9007199254740993 loses digits among floats"):
+    with pytest.raises(TableError, match="9007199254740993 loses digits in a column of floats"):
         read(tmp_path, b'{"v": [0.5, 9007199254740993]}\n')
 
 
@@ -270,7 +270,7 @@ def test_a_truncated_parquet_is_told(tmp_path: Path) -> None:
 def test_a_table_that_claims_too_many_rows_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("repro_tui.formats.tables.MOST_CELLS", 1000)
     pq.write_table(pa.table({"a": range(1001)}), tmp_path / "p")
-    with pytest.raises(TableError, match="claims 1,001 rows"):
+    with pytest.raises(TableError, match="declares 1,001 rows"):
         read(tmp_path, (tmp_path / "p").read_bytes())
 
 

@@ -117,7 +117,7 @@ def test_names_that_do_not(name: str) -> None:
     [
         ("https://ada:pw@example.org:8443/a/b?token=x#y", "https://example.org:8443/a/b"),
         ("ssh://git@example.org/x.git", "ssh://example.org/x.git"),
-        ("https://[half", "(an unreadable URL)"),
+        ("https://[half", "(an invalid URL)"),
         ("s3://bucket/key", "s3://bucket/key"),
     ],
 )

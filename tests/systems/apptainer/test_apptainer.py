@@ -276,7 +276,7 @@ def test_no_apptainer_is_told(
     project.record(a=side(project, images("1.0"), "a"), b=side(project, images("1.0"), "b"))
     result = project.audit(PATH=":".join(kept))
     assert result.status == 3
-    assert "no apptainer on PATH" in json.dumps(result.report["sides"])
+    assert "apptainer is not on PATH" in json.dumps(result.report["sides"])
 
 
 def test_a_damaged_file_system_is_inconclusive(images: Images, tmp_path: Path, context: Context) -> None:

@@ -93,7 +93,7 @@ def test_the_columns_that_are_sent_are_the_records_where_it_says(inputs: Path, c
         run = ask(server, inputs, context, columns=("x", "id"), names={"score": "value"})
         assert server.batches()[0]["dataframe_split"]["columns"] == ["x", "id"]
         assert list(table(run)[0]) == ["id", "value", "label"]
-        with pytest.raises(Inconclusive, match="have no column y"):
+        with pytest.raises(Inconclusive, match="lack the columns y"):
             ask(server, inputs, context, columns=("y",))
 
 
@@ -122,7 +122,7 @@ def test_a_refusal_is_not_asked_again(inputs: Path, context: Context) -> None:
     assert run.status == "failed"
     assert len(server.batches()) <= 4
     assert r"status 400: column z is missing \u{1b}[31m" in run.what
-    assert "it was sent the columns x, town" in run.do
+    assert "it received the columns x, town" in run.do
 
 
 def test_a_server_that_hangs_is_timed_out(inputs: Path, context: Context) -> None:
@@ -130,7 +130,7 @@ def test_a_server_that_hangs_is_timed_out(inputs: Path, context: Context) -> Non
         run = ask(server, inputs, context, timeout_s=2)
     assert run.status == "timed-out"
     assert run.seconds >= 2
-    assert "after the limit of 2 s" in run.what
+    assert "within the time limit of 2 s" in run.what
     assert "predict.timeout_s" in run.do
 
 
@@ -160,7 +160,7 @@ def test_a_server_that_dies_midway_is_told(inputs: Path, context: Context) -> No
     with stub(once) as server:
         run = ask(server, inputs, context)
     assert run.status == "failed"
-    assert "it ended the connection before it had answered, in 5 attempts" in run.what
+    assert "it closed the connection before it had responded, in 5 attempts" in run.what
     assert run.predictions == ""
 
 
@@ -168,16 +168,16 @@ def test_nobody_there_is_told_without_waiting_for_the_limit(inputs: Path, contex
     with closed_port() as port:
         url = f"http://127.0.0.1:{port}"
         run = ask(url, inputs, context)  # which would time out, were it asked for as long as a run may take
-    assert (run.status, run.what) == ("failed", f"{url} cannot be asked: the connection is refused")
-    assert "see that it runs there" in run.do
+    assert (run.status, run.what) == ("failed", f"{url} cannot be queried: the connection was refused")
+    assert "check that the server is running there" in run.do
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, b"<html><body>Sign in</body></html>"), "the answer is not JSON; it begins with: <html><body>Sign in"),
+        ((200, b"<html><body>Sign in</body></html>"), "the response is not JSON; it begins with: <html><body>Sign in"),
         ({"predictions": [1, 2, 3]}, "predictions has 3 values for 500 rows"),
-        ({"outputs": []}, 'the answer has no "predictions"'),
+        ({"outputs": []}, 'the response has no "predictions"'),
     ],
 )
 def test_an_answer_that_is_none_is_told_with_its_rows(inputs: Path, context: Context, answer: Any, words: str) -> None:
@@ -209,7 +209,7 @@ def test_an_endless_answer_takes_no_memory_of_ours(inputs: Path, context: Contex
     with stub(lambda *_: endless) as server:
         run = ask(server, inputs, context)
     assert run.status == "failed"
-    assert "the answer has more than 67,108,864 bytes" in run.what
+    assert "the response is larger than 67,108,864 bytes" in run.what
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
     assert not list(context.folder.glob("output-*"))
 
@@ -242,7 +242,7 @@ def test_a_compressed_answer_is_refused(inputs: Path, context: Context) -> None:
         handler.reply((200, b"\x1f\x8b"), Content_Encoding="gzip")
 
     with stub(lambda *_: zipped) as server:
-        assert "compressed form that was not asked for" in ask(server, inputs, context).what
+        assert "compressed, although no compression was requested" in ask(server, inputs, context).what
 
 
 def test_no_proxy_of_the_environment_is_used(inputs: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +294,7 @@ def test_what_a_server_speaks_is_never_guessed(context: Context) -> None:
             predict = settled(load_record(url, context)).predict
             assert predict is not None
             assert (predict.protocol, predict.model) == (protocol, model)
-    with closed_port() as port, pytest.raises(Refused, match="the connection is refused"):
+    with closed_port() as port, pytest.raises(Refused, match="the connection was refused"):
         settled(load_record(f"http://127.0.0.1:{port}", context))
 
 

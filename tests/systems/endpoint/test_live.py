@@ -147,7 +147,7 @@ def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -
         result = project.audit()
     assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
     told = " ".join(result.report["summary"])
-    assert "after the limit of 2 s" in told
+    assert "within the time limit of 2 s" in told
     assert "predict.timeout_s" in told
 
 

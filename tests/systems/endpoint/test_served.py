@@ -91,7 +91,7 @@ def test_the_server_of_an_image_is_started_asked_and_stopped(project: Project, b
     )
     log = (project.audits()[-1] / "a" / "run-1.log").read_text()
     assert "serving at 9107 as 65534" in log
-    assert "the server at port 9107 is ready" in log
+    assert "the server on port 9107 is ready" in log
     assert "rows 501 to 1,000: status 200" in log
 
 
@@ -161,9 +161,9 @@ def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Buil
             "ended with exit status 1 before it had answered; its last words: the model",
         ),
         ("die", "failed", "ended with exit status 7 before it had answered; its last words: "),
-        ("hang", "timed-out", "had not answered for all rows after the limit of 40 s, and was killed"),
-        ("unready", "timed-out", "was not ready after the limit of 8 s"),
-        ("link", "unreadable-output", "there is no answer that can be read"),
+        ("hang", "timed-out", "did not answer for all rows within the time limit of 40 s and was killed"),
+        ("unready", "timed-out", "was not ready within the time limit of 8 s"),
+        ("link", "unreadable-output", "the response cannot be read"),
     ],
 )
 def test_a_server_that_fails_is_told(project: Project, build: Build, behaviour: str, status: str, words: str) -> None:
@@ -182,7 +182,7 @@ def test_an_image_without_python_is_told(project: Project, build: Build) -> None
     image = build(lines="RUN rm /usr/bin/python3*", entry='ENTRYPOINT ["sleep", "60"]')
     result = audit(project, f"image:{image}", f"image:{image}")
     assert result.status == 3
-    assert "the image has no python3, with which its server would be asked" in result.report["sides"]["a"]["what"]
+    assert "the image has no python3, which is needed to query its server" in result.report["sides"]["a"]["what"]
 
 
 def test_an_image_that_starts_nothing_is_told(project: Project) -> None:
@@ -196,13 +196,13 @@ def test_the_hosts_network_is_refused(project: Project, build: Build) -> None:
     image = build("9107")
     result = audit(project, f"image:{image}", f"image:{image}", "--network", "host")
     assert result.status == 3
-    assert "leave --network host out" in result.report["sides"]["a"]["do"]
+    assert "run without --network host" in result.report["sides"]["a"]["do"]
 
 
 def test_a_lock_has_no_server(project: Project) -> None:
     mistake = check_server(Predict(protocol="mlflow"), "lock")
     assert mistake is not None
-    assert "no server to start" in str(mistake)
+    assert "has no server to start" in str(mistake)
 
 
 SERVE = ["mlflow", "models", "serve", "--model-uri", "/opt/model", "--env-manager", "local", "--host", "127.0.0.1"]

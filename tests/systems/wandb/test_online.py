@@ -123,7 +123,7 @@ def test_a_server_that_is_not_there_is_told_at_once(project: WandbProject, monke
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with closed_port() as port:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
-        with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1:\d+: nothing answers there") as refused:
+        with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1:\d+: the connection failed") as refused:
             project.load("wandb:acme/credit/abc123")
     assert "WANDB_BASE_URL" in str(refused.value)
 
