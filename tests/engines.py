@@ -215,10 +215,10 @@ def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
     tag = f"repro-tui-test-sif:{uuid.uuid4().hex[:12]}"
     docker("tag", image, tag)
     try:
-        words = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
+        options = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
         target = folder / name
         done = subprocess.run(
-            ["apptainer", *words, str(target), f"docker-daemon:{tag}"], capture_output=True, text=True, check=False
+            ["apptainer", *options, str(target), f"docker-daemon:{tag}"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return target

@@ -86,22 +86,22 @@ def unique_sleep() -> str:
 
 def sleepers(duration: str) -> list[str]:
     """The processes that sleep for that long."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().split(b"\0")
+            arguments = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[:2] == [b"sleep", duration.encode()]:
-            found.append(path.parent.name)
-    return found
+        if arguments[:2] == [b"sleep", duration.encode()]:
+            pids.append(path.parent.name)
+    return pids
 
 
-def wait_until(condition: Callable[[], object], what: str, bound_s: float = BOUND_S) -> None:
+def wait_until(condition: Callable[[], object], event: str, bound_s: float = BOUND_S) -> None:
     """Waits for an event; only one that does not come at all meets the bound."""
     deadline = time.monotonic() + bound_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {bound_s:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {bound_s:g} s: {event}"
         time.sleep(0.05)
 
 

@@ -35,19 +35,19 @@ def project(tmp_path: Path) -> Project:
 @cache
 def can_mount() -> bool:
     """Whether a small disk can be mounted that only one process sees."""
-    words = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    command = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def on_a_small_disk(project: Project, tmp_path: Path, name: str, size: str) -> tuple[int, int, str]:
     """An audit whose cache or audits are on a disk of that size, then once more with room: both statuses, errors."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    words = " ".join([sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--quiet"])
-    words += " ".join(["", *project.options()])
+    command = " ".join([sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--quiet"])
+    command += " ".join(["", *project.options()])
     script = (
-        f"mount -t tmpfs -o size={size} tmpfs {disk} || exit 99\n{words} --report old.json; first=$?\n"
-        f"mount -o remount,size=512m {disk}; {words} --report new.json; echo $first $?"
+        f"mount -t tmpfs -o size={size} tmpfs {disk} || exit 99\n{command} --report old.json; first=$?\n"
+        f"mount -o remount,size=512m {disk}; {command} --report new.json; echo $first $?"
     )
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script],
@@ -140,11 +140,11 @@ def killed(project: Project, after_s: float) -> list[Process]:
 
 
 def test_hostile_last_words_are_inert_wherever_they_are_told(project: Project) -> None:
-    words = [
+    lines = [
         text.encode("utf-8", "surrogateescape" if "\udfff" not in text else "surrogatepass")
         for text in HOSTILE.values()
     ]
-    program = f"import sys\nfor words in {words!r}:\n    sys.stdout.buffer.write(words + b'\\n')\nsys.exit(5)\n"
+    program = f"import sys\nfor words in {lines!r}:\n    sys.stdout.buffer.write(words + b'\\n')\nsys.exit(5)\n"
     commit = project.repository.commit({"predict.py": program + PREDICT})
     bad = project.deployment(code={"repository": "code", "commit": commit}, description="[/red]\x1b]52;c;aGk=\x07")
     project.record(a=project.deployment(), b=bad)

@@ -100,8 +100,8 @@ def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
     view.kill()
     view.communicate()
     assert folder.state() == "running"
-    words = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+    command = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
         while shown.poll() is None:
             for child in children_of(engine):
                 child.send(signal.SIGCONT)
@@ -162,7 +162,7 @@ def test_an_engine_imports_nothing_large_that_it_does_not_use(project: Project) 
 
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
-    views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
+    views = [project.start("record.json#a", f"record.json#{side}", "--report") for side in ("a", "b")]
     reports = [json.loads(view.communicate(timeout=BOUND_S)[0]) for view in views]
     assert [report["verdict"] for report in reports] == ["identical", "drift"]
 

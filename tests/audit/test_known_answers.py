@@ -56,8 +56,8 @@ def test_a_changed_parameter_drifts_and_is_the_one_finding(project: Project) -> 
 
 
 def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> None:
-    other = project.model("other.json", 2.5)
-    data = [{"path": "model.json", "source": "file:other.json", "sha256": other}]
+    changed = project.model("other.json", 2.5)
+    data = [{"path": "model.json", "source": "file:other.json", "sha256": changed}]
     project.record(a=project.deployment(), b=project.deployment(data=data))
     result = project.audit()
     assert result.status == 1, result.stderr
@@ -65,7 +65,7 @@ def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> Non
     assert statuses(report) == SAME | {"data": "different"}
     (finding,) = report["areas"]["data"]["findings"]
     assert finding["path"][0] == "model.json"
-    assert other[:8] in str(finding)
+    assert changed[:8] in str(finding)
 
 
 def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) -> None:
@@ -80,9 +80,9 @@ def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) ->
     project.record(a=sides[0], b=sides[1])
     report = project.audit().report
     (finding,) = report["areas"]["data"]["findings"]
-    told = {child["path"][-1]: child["note"] for child in finding["children"]}
-    assert told["region"] == "1 of 50 rows differ (by id)"
-    assert told["income"].startswith("1 of 50 rows differ (by id), by up to 2.5")
+    notes = {child["path"][-1]: child["note"] for child in finding["children"]}
+    assert notes["region"] == "1 of 50 rows differ (by id)"
+    assert notes["income"].startswith("1 of 50 rows differ (by id), by up to 2.5")
     folder = Path(report["audit"]["folder"])
     cells = pq.read_table(data_rows(folder, ["t.csv"]) / "differences.parquet").to_pylist()
     assert {(cell["key"], cell["column"], cell["a"], cell["b"]) for cell in cells} >= {('["r008"]', "region", "S", "W")}

@@ -121,7 +121,7 @@ def test_what_is_written_reads_again_as_the_same(tmp_path: Path, context: Contex
     target = folder / f"out{suffix}"
     target.write_text(text, "utf-8")
     companions.write()
-    found = load_record(str(target), context)
+    reread = load_record(str(target), context)
     moved = {str(kept / "outside.csv"): str(folder / "out.files" / "outside.csv")}
     inputs, expected = record.validation.inputs, record.expected.predictions
     wanted = replace(
@@ -129,7 +129,7 @@ def test_what_is_written_reads_again_as_the_same(tmp_path: Path, context: Contex
         validation=replace(record.validation, inputs=moved.get(inputs or "", inputs)),
         expected=replace(record.expected, predictions=moved.get(expected or "", expected)),
     )
-    assert bare(found) == bare(wanted)
+    assert bare(reread) == bare(wanted)
     shutil.rmtree(folder)
 
 
@@ -269,8 +269,8 @@ def test_a_dirty_run_is_never_the_same_code(project: Project) -> None:
     result = project.audit("--repeat", "1")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["areas"]["code"]["status"] == "unknown"
-    told = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
-    assert told in " ".join(result.report["summary"])
+    sentence = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
+    assert sentence in " ".join(result.report["summary"])
     assert project.audit("--repeat", "1", "--fail-on", "any").status == 3
 
 
@@ -302,7 +302,7 @@ def test_folders_without_a_commit_are_told(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written(project: Project) -> None:
-    other = "an0ther-c4n4ry-word"
+    password = "an0ther-c4n4ry-word"
     url = f"https://ada:{CANARY}@example.org/model.json?sig={CANARY}"
     deployment = project.deployment(
         environment={
@@ -312,7 +312,7 @@ def test_no_secret_is_written(project: Project) -> None:
         parameters={"values": {"threshold": 5.0, "db": {"password": CANARY, "url": url}}},
         data=[{"path": "model.json", "source": url}],
         predict={
-            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", other, "{inputs}", "{output}"]
+            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", password, "{inputs}", "{output}"]
         },
         description=f"asks {url}",
     )
@@ -322,7 +322,7 @@ def test_no_secret_is_written(project: Project) -> None:
         result = record(project, "record.json#a", "-o", f"out.{suffix}")
         text = (project.folder / f"out.{suffix}").read_text()
         assert CANARY not in text + result.stderr + result.stdout
-        assert other not in text + result.stderr + result.stdout
+        assert password not in text + result.stderr + result.stdout
         assert "environment.variables.MY_TOKEN: is set" in result.stderr
         assert "TZ" in text
     text = (project.folder / "out.toml").read_text()

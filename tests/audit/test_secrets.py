@@ -49,12 +49,12 @@ def outputs(project: Project) -> dict[str, bytes]:
 
 
 def hits(content: bytes) -> list[str]:
-    found = []
+    canaries = []
     for canary in CANARIES:
         raw = canary.encode()
         forms = [raw, quote(canary, safe="").encode(), quote(canary).encode(), base64.b64encode(raw).rstrip(b"=")]
-        found += [canary for form in forms if form in content]
-    return found
+        canaries += [canary for form in forms if form in content]
+    return canaries
 
 
 def test_no_secret_is_written_or_shown(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,8 @@ def test_no_secret_is_written_or_shown(tmp_path: Path, server: str, monkeypatch:
         data=[{"path": "model.json", "source": source}],
     )
     assert list(give) == []
-    other = side | {"environment": project.environment | {"variables": variables | {"API_KEY": "another-value"}}}
-    project.record(a=side, b=other)
+    changed = side | {"environment": project.environment | {"variables": variables | {"API_KEY": "another-value"}}}
+    project.record(a=side, b=changed)
     reports = ("--junit", "out.xml", "--markdown", "out.md", "--html", "out.html", "--all")
     result = project.audit(*reports)
     assert result.status == 0, result.stderr

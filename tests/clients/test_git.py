@@ -34,10 +34,10 @@ def test_files_are_written_out_as_committed(git_repository: Make, context: Conte
     (made.folder / "link").symlink_to("sub/a.txt")
     commit = made.commit({"sub/a.txt": b"one\r\ntwo\n", "empty": b"", "name with\ttab\n": b"x", "é.txt": b"y"})
     repository = Repository.open(str(made.folder), context)
-    found = written(repository, commit, tmp_path / "out")
-    assert found["sub/a.txt"] == found["link"] == b"one\r\ntwo\n"
-    assert found["name with\ttab\n"] == b"x"
-    assert found["é.txt"] == b"y"
+    files = written(repository, commit, tmp_path / "out")
+    assert files["sub/a.txt"] == files["link"] == b"one\r\ntwo\n"
+    assert files["name with\ttab\n"] == b"x"
+    assert files["é.txt"] == b"y"
     assert (tmp_path / "out/link").is_symlink()
     assert (tmp_path / "out/run.sh").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "out/sub/a.txt").stat().st_mode & 0o777 == 0o644
@@ -150,8 +150,8 @@ def test_an_embedded_bare_repository_is_only_files(git_repository: Make, context
     config = f"[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsmonitor = touch {tmp_path}/marker\n"
     inner = {"inner/HEAD": "ref: refs/heads/main\n", "inner/config": config, "inner/objects/x": "", "inner/refs/x": ""}
     commit = made.commit(inner)  # type: ignore[arg-type]
-    found = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
-    assert found["inner/config"] == config.encode()
+    files = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
+    assert files["inner/config"] == config.encode()
     assert not (tmp_path / "marker").exists()
 
 
@@ -209,8 +209,8 @@ def test_conversions_are_told_and_not_done(git_repository: Make, context: Contex
         ".gitattributes: u.csv working-tree-encoding=UTF-16",
         "sub/.gitattributes: * text",
     )
-    found = written(repository, commit, tmp_path / "out")
-    assert (found["a.txt"], found["v.py"]) == (b"a\nb\n", b"$Format:%H$ $Id$\n")
+    checkout = written(repository, commit, tmp_path / "out")
+    assert (checkout["a.txt"], checkout["v.py"]) == (b"a\nb\n", b"$Format:%H$ $Id$\n")
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "sub/../../outside", "dot/../../outside"])
@@ -248,8 +248,8 @@ def test_a_damaged_clone_is_made_anew(git_repository: Make, context: Context, tm
         raw = bytearray(pack.read_bytes())
         raw[-2000:-1000] = bytes(1000)
         pack.write_bytes(bytes(raw)) if damage == "pack" else pack.unlink()
-    found = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
-    assert found["b"] == (made.folder / "b").read_bytes()
+    files = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
+    assert files["b"] == (made.folder / "b").read_bytes()
 
 
 def test_a_repository_of_sha256(context: Context, tmp_path: Path) -> None:

@@ -74,11 +74,11 @@ def test_a_pylock_is_read_for_its_platform() -> None:
     ids=range(14),
 )
 def test_what_is_no_plain_lock_is_told_in_one_line(content: bytes) -> None:
-    with pytest.raises(Inconclusive) as told:
+    with pytest.raises(Inconclusive) as caught:
         locked(content, "some.lock", MARKERS)
-    assert "some.lock" in told.value.what
-    assert "\n" not in told.value.what
-    assert told.value.do
+    assert "some.lock" in caught.value.what
+    assert "\n" not in caught.value.what
+    assert caught.value.do
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def read(folder: Path, content: bytes) -> tuple[str, pa.Table]:
 
 
 def cells(folder: Path, content: bytes) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = read(folder, content)[1].to_pydict()
-    return found
+    columns: dict[str, list[Any]] = read(folder, content)[1].to_pydict()
+    return columns
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_every_cell_is_read_by_the_rules(
     values = [*texts, *[texts[0]] * 30, *later]
     out = io.StringIO()
     csv.writer(out).writerows([["x", "y"], *([text, "z"] for text in values)])
-    found = cells(tmp_path, out.getvalue().encode())["x"]
-    assert [repr(one) for one in found] == [repr(one) for one in as_read(values)]
+    values_read = cells(tmp_path, out.getvalue().encode())["x"]
+    assert [repr(cell) for cell in values_read] == [repr(cell) for cell in as_read(values)]
 
 
 def test_a_column_is_typed_over_all_of_its_rows(tmp_path: Path) -> None:
@@ -145,13 +145,13 @@ def test_types_are_those_of_all_rows_and_not_of_the_first(
 
 def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
     rows = b"x,y\n" + b"a,1\n" * 3_000_000
-    for mistake, words in ((b"a,\0\n", "line 3000002 contains a NUL byte"), (b'"a,1\n', "is on line 3000002")):
-        with pytest.raises(TableError, match=words):
+    for mistake, message in ((b"a,\0\n", "line 3000002 contains a NUL byte"), (b'"a,1\n', "is on line 3000002")):
+        with pytest.raises(TableError, match=message):
             read(tmp_path, rows + mistake + b"b,2\n")
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"a,b\n1,2\n3\n", "line 3 has 1 fields"),
@@ -168,10 +168,10 @@ def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
         (b"\x93NUMPY\x01\x00", ".npy"),
     ],
 )
-def test_what_is_no_table_is_told_with_its_place(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_table_is_told_with_its_place(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(TableError) as caught:
         read(tmp_path, content)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_arrow_and_parquet_keep_their_types(tmp_path: Path) -> None:
         stream.write_table(table)
     pq.write_table(table, tmp_path / "p")
     for name, form in (("f", "Arrow"), ("s", "Arrow"), ("p", "Parquet")):
-        found, read_back = read(tmp_path, (tmp_path / name).read_bytes())
-        assert found == form
+        recognised, read_back = read(tmp_path, (tmp_path / name).read_bytes())
+        assert recognised == form
         assert [str(field.type) for field in read_back.schema] == ["halffloat", "string", "string"]
         assert read_back.to_pydict() == {"f": [1.0, 2.0], "d": ["x", "y"], "b": ["0x01", None]}
 
@@ -276,8 +276,8 @@ def test_a_table_that_claims_too_many_rows_is_not_begun(tmp_path: Path, monkeypa
 
 def test_a_parquet_bomb_is_stopped_in_its_child(tmp_path: Path, context: Context) -> None:
     """One text of 4 MB that stands a million times: a few kilobytes on disk, and 4 TB when they are written out."""
-    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
-    pq.write_table(pa.table({"a": words}), tmp_path / "bomb", compression="zstd")
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
+    pq.write_table(pa.table({"a": column}), tmp_path / "bomb", compression="zstd")
     assert (tmp_path / "bomb").stat().st_size < 100_000
     with pytest.raises(Inconclusive):
         normalise_file(tmp_path / "bomb", tmp_path / "out", context)

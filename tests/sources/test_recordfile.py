@@ -151,7 +151,10 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"data": [{"path": "x", "source": "file:../x"}]}, "leaves"),
         ({"data": [{"path": "x", "source": "nothing"}]}, "is no source"),
         ({"environment": {"lock": "/etc/passwd"}}, "leaves its folder"),
-        ({"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}}, "not a valid name for an environment variable"),
+        (
+            {"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}},
+            "not a valid name for an environment variable",
+        ),
         (
             {"predict": {"command": ["x", "{output}"], "protocol": "mlflow"}},
             "has a protocol and a command that writes {output}",

@@ -44,7 +44,7 @@ def test_what_json_cannot_hold_becomes_text() -> None:
         (Metric("auc", 0.5), "rebuilt"),
         (Hybrid(("a",), 0.5, None, "A"), "rows_as_b"),
     ],
-    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+    ids=lambda case: case if isinstance(case, str) else type(case).__name__,
 )
 def test_a_number_that_json_cannot_hold_is_null_where_there_may_be_none(made: Any, name: str, value: float) -> None:
     """A report with such a number could not be read again."""

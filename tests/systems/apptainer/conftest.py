@@ -37,7 +37,7 @@ def images(templates: Templates) -> Images:
         "ENV GREETING=hello",
     )
 
-    def make(version: str) -> Path:
+    def sif_image(version: str) -> Path:
         lines = labels if version == "1.0" else labels[2:]
 
         def build(folder: Path) -> None:
@@ -47,7 +47,7 @@ def images(templates: Templates) -> Images:
 
         return templates.folder(f"sif-scoring-{version}", build) / "credit.sif"
 
-    return make
+    return sif_image
 
 
 def apptainer(*arguments: str) -> str:

@@ -66,8 +66,8 @@ def built(session_images: Images) -> Build:
                 (context / name).parent.mkdir(parents=True, exist_ok=True)
                 (context / name).write_text(content)
             (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image holds its own
-            words = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
-            text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *words, *lines, ""]
+            labelled = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
+            text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *labelled, *lines, ""]
             (context / "Dockerfile").write_text("\n".join(text))
 
         recipe = json.dumps([weight, lines, labels, files, uuid.uuid4().hex if alone else ""])

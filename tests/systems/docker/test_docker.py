@@ -54,8 +54,8 @@ def run_of(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def containers(*filters: str) -> list[str]:
-    words = [word for f in filters for word in ("--filter", f)]
-    return docker("ps", "--all", "--quiet", *words).split()
+    options = [word for f in filters for word in ("--filter", f)]
+    return docker("ps", "--all", "--quiet", *options).split()
 
 
 def test_an_image_is_pulled_by_digest(project: Project, context: Context) -> None:
@@ -70,13 +70,13 @@ def test_an_image_is_pulled_by_digest(project: Project, context: Context) -> Non
         assert result.status == 0, result.stderr
         environment = next(p for p in result.report["sides"]["a"]["rebuild"] if p["step"] == "environment")
         assert environment["matches"] == "matches"
-        how = {
+        origins = {
             part["how"].split()[-1]
             for s in "ab"
             for part in result.report["sides"][s]["rebuild"]
             if part["step"] == "environment"
         }
-        assert how <= {"registry", "machine"}
+        assert origins <= {"registry", "machine"}
         assert reference.partition("@")[2][7:19] in str(find(reference))
         docker("rmi", "--force", reference)
 
@@ -143,11 +143,11 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
     status = "Package: {}\\nStatus: install ok installed\\nVersion: 1\\n"
     same = repository.commit({"Dockerfile": f"FROM {base}\nLABEL x=1\n"})
     settings = repository.commit({"Dockerfile": f"FROM {base}\nENV X=1\nUSER 7\nENTRYPOINT ['x']\n"})
-    other = repository.commit(
+    content = repository.commit(
         {"Dockerfile": f"FROM {base}\nRUN printf '\\n{status.format('extra')}' >> /var/lib/dpkg/status\n"}
     )
-    found = {}
-    for commit in (same, settings, other):
+    parts = {}
+    for commit in (same, settings, content):
         record = Record(
             "a",
             "a",
@@ -156,11 +156,11 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
         )
         code, _ = rebuild_code(record, context)
         _, part = rebuild_image(record, code, context)
-        found[commit] = part
-    assert found[same].matches == "matches"
-    assert {found[commit].matches for commit in (settings, other)} == {"differs"}
-    assert "3 settings: entrypoint, user, variable X" in " ".join(found[settings].warnings)
-    assert "extra" in " ".join(found[other].warnings)
+        parts[commit] = part
+    assert parts[same].matches == "matches"
+    assert {parts[commit].matches for commit in (settings, content)} == {"differs"}
+    assert "3 settings: entrypoint, user, variable X" in " ".join(parts[settings].warnings)
+    assert "extra" in " ".join(parts[content].warnings)
 
 
 @pytest.mark.parametrize("name", ["../containers/0123456789ab", "--privileged", "Upper/Case", "a b", "x@sha256:short"])
@@ -314,9 +314,9 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     side["predict"]["timeout_s"] = 600
     project.record(a=side, b=side)
     through = DockerCut(tmp_path / "docker.sock")
-    words = ["record.json#a", "record.json#b", "--report", "out.json", "--quiet", "--repeat", "1"]
+    arguments = ["record.json#a", "record.json#b", "--report", "out.json", "--quiet", "--repeat", "1"]
     view = subprocess.Popen(
-        [sys.executable, "-m", "repro_tui", *words],
+        [sys.executable, "-m", "repro_tui", *arguments],
         cwd=project.folder,
         env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"},
         stdin=subprocess.DEVNULL,

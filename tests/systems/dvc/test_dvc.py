@@ -85,8 +85,8 @@ def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProjec
 def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) -> None:
     rows = [line.split(",") for line in (project.folder / "inputs.csv").read_text().splitlines()[1:]]
     scored = "".join(f"{name},{2.0 * float(x)}\n" for name, x in rows)
-    told = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
-    text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + told
+    expected = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
+    text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + expected
     project.commit("recorded", {"scores.csv": f"id,score\n{scored}", "repro.toml": text})
     project.git.git("tag", "good")
     project.second_model()
@@ -103,9 +103,9 @@ def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProjec
         weights.write_text('{"weight": 9.0}')
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 3
-    words = " ".join(result.report["summary"])
-    assert "recorded md5" in words
-    assert "fetched md5" in words
+    summary = " ".join(result.report["summary"])
+    assert "recorded md5" in summary
+    assert "fetched md5" in summary
 
 
 def test_data_that_was_never_pushed_is_told(project: DvcProject) -> None:
@@ -151,7 +151,7 @@ def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("dvc:nowhere", "no such revision"),
         ("dvc:", "is not a revision"),
@@ -159,8 +159,8 @@ def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
         ("dvc:main#none", "no deployment"),
     ],
 )
-def test_bad_references_are_refused(project: DvcProject, reference: str, words: str) -> None:
-    with pytest.raises(Refused, match=words):
+def test_bad_references_are_refused(project: DvcProject, reference: str, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
         project.load(reference)
 
 
@@ -200,16 +200,16 @@ def test_the_remote_is_the_one_that_the_revision_names(project: DvcProject, tmp_
 
 
 def _holding(folder: Path, content: bytes) -> list[Path]:
-    found = [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]
-    assert found
-    return found
+    copies = [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]
+    assert copies
+    return copies
 
 
-@pytest.mark.parametrize("how", ["file", "http"])
-def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, scheme: str) -> None:
     elsewhere = project.remote.rename(tmp_path / "elsewhere")
     with served(elsewhere) as address:
-        url = address if how == "http" else elsewhere.as_uri()
+        url = address if scheme == "http" else elsewhere.as_uri()
         (project.folder / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n    url = {url}\n")
         project.forget()
         result = project.audit("dvc:main", "dvc:main")

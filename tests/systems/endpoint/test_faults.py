@@ -173,18 +173,18 @@ def test_nobody_there_is_told_without_waiting_for_the_limit(inputs: Path, contex
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "reason"),
     [
         ((200, b"<html><body>Sign in</body></html>"), "the response is not JSON; it begins with: <html><body>Sign in"),
         ({"predictions": [1, 2, 3]}, "predictions has 3 values for 500 rows"),
         ({"outputs": []}, 'the response has no "predictions"'),
     ],
 )
-def test_an_answer_that_is_none_is_told_with_its_rows(inputs: Path, context: Context, answer: Any, words: str) -> None:
+def test_an_answer_that_is_none_is_told_with_its_rows(inputs: Path, context: Context, answer: Any, reason: str) -> None:
     with stub(lambda *_: answer) as server:
         run = ask(server, inputs, context)
     assert run.status == "unreadable-output"
-    assert f"rows 1 to 500: {words}" in run.what
+    assert f"rows 1 to 500: {reason}" in run.what
 
 
 def test_nan_is_a_value_and_no_failure(inputs: Path, context: Context) -> None:
@@ -194,9 +194,9 @@ def test_nan_is_a_value_and_no_failure(inputs: Path, context: Context) -> None:
 
     with stub(gaps) as server:
         run = ask(server, inputs, context)
-    found = [row["prediction"] for row in table(run)]
-    assert found[0] is None
-    assert str(found[1]) == "nan"
+    predictions = [row["prediction"] for row in table(run)]
+    assert predictions[0] is None
+    assert str(predictions[1]) == "nan"
 
 
 def test_an_endless_answer_takes_no_memory_of_ours(inputs: Path, context: Context) -> None:
@@ -225,16 +225,16 @@ def test_an_answer_that_unfolds_in_memory_ends_its_reader_and_not_us(inputs: Pat
 
 
 def test_a_redirect_is_not_followed(inputs: Path, context: Context) -> None:
-    with stub(triple) as other:
+    with stub(triple) as target:
 
         def away(handler: Any) -> None:
-            handler.reply((307, b""), Location=f"{other.url}/invocations")
+            handler.reply((307, b""), Location=f"{target.url}/invocations")
 
         with stub(lambda *_: away) as server:
             run = ask(server, inputs, context)
     assert run.status == "failed"
     assert "status 307" in run.what
-    assert other.asked == []
+    assert target.asked == []
 
 
 def test_a_compressed_answer_is_refused(inputs: Path, context: Context) -> None:
@@ -261,10 +261,10 @@ def test_a_cancelled_run_stops_while_the_server_is_silent(inputs: Path, context:
 def test_credentials_are_handed_over_and_written_nowhere(inputs: Path, context: Context) -> None:
     context = replace(context, redactor=Redactor())
 
-    def told(path: str, document: dict[str, Any], number: int) -> Any:
+    def echo_credentials(path: str, document: dict[str, Any], number: int) -> Any:
         return 401, b"who is ada c4n4ry:passw0rd, YWRhOmM0bjRyeTpwYXNzdzByZA=="
 
-    with stub(told) as server:
+    with stub(echo_credentials) as server:
         url = server.url.replace("//", "//ada:c4n4ry%3Apassw0rd@") + "/base/invocations?token=c4n4ry-t0ken"
         run = ask(url, inputs, context)
     paths = [path for path, _, _ in server.asked]

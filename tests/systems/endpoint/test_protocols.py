@@ -174,7 +174,7 @@ def test_keys_come_along_from_the_inputs_and_columns_are_renamed(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "reason"),
     [
         (b"<html>Bad gateway</html>", "not JSON; it begins with: <html>Bad gateway"),
         (b"", "not JSON"),
@@ -190,15 +190,15 @@ def test_keys_come_along_from_the_inputs_and_columns_are_renamed(tmp_path: Path)
         ({"predictions": [{"a": 1}, {"b": 1}]}, "record 2 of the response has other fields than the first"),
     ],
 )
-def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, words: str) -> None:
-    told = wrong(tmp_path, "mlflow", answer)
-    assert told.startswith("rows 1 to 2: ")
-    assert words in told
+def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, reason: str) -> None:
+    message = wrong(tmp_path, "mlflow", answer)
+    assert message.startswith("rows 1 to 2: ")
+    assert reason in message
 
 
 def test_batches_have_the_same_columns(tmp_path: Path) -> None:
-    told = wrong(tmp_path, "mlflow", {"predictions": [{"a": 1}, {"a": 2}]}, {"predictions": [1, 2]})
-    assert told.startswith("rows 3 to 4: the response has other columns than the previous ones")
+    message = wrong(tmp_path, "mlflow", {"predictions": [{"a": 1}, {"a": 2}]}, {"predictions": [1, 2]})
+    assert message.startswith("rows 3 to 4: the response has other columns than the previous ones")
     first, second = ({"outputs": [tensor("a", kind, [2], [1, 2])]} for kind in ("FP32", "FP64"))
     assert "a is double, but was float in previous responses" in wrong(tmp_path, "open-inference", first, second)
 
@@ -249,7 +249,7 @@ def test_tensors_keep_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "words"),
+    ("outputs", "reason"),
     [
         ([], 'no "outputs"'),
         ([{"datatype": "FP64"}], "has no name"),
@@ -267,13 +267,16 @@ def test_tensors_keep_their_types(tmp_path: Path) -> None:
         ([tensor("a", "FP64", [2], ["1", 1])], "is not of the declared type double"),
         ([tensor("a", "BYTES", [2], ["x", 1])], "is not of the declared type string"),
         ([tensor("a", "FP64", [2], [1, 2]), tensor("a", "FP64", [2], [1, 2])], "two outputs named a"),
-        ([tensor("a", "BYTES", [2], ["x", "y"], parameters={"content_type": "base64"})], "is declared as base64, but is not"),
+        (
+            [tensor("a", "BYTES", [2], ["x", "y"], parameters={"content_type": "base64"})],
+            "declared as base64, but is not",
+        ),
     ],
 )
-def test_what_is_no_answer_of_open_inference_is_told(tmp_path: Path, outputs: list[Any], words: str) -> None:
-    told = wrong(tmp_path, "open-inference", {"outputs": outputs})
-    assert told.startswith("rows 1 to 2: ")
-    assert words in told
+def test_what_is_no_answer_of_open_inference_is_told(tmp_path: Path, outputs: list[Any], reason: str) -> None:
+    message = wrong(tmp_path, "open-inference", {"outputs": outputs})
+    assert message.startswith("rows 1 to 2: ")
+    assert reason in message
 
 
 WORDS = st.text(st.characters(), max_size=5) | st.sampled_from(["\ud800", "", "a\0b"])
@@ -288,11 +291,11 @@ TENSOR = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(raw=st.binary(max_size=40) | ANY_JSON.map(lambda told: json.dumps(told).encode()))
+@given(raw=st.binary(max_size=40) | ANY_JSON.map(lambda error: json.dumps(error).encode()))
 def test_any_bytes_are_an_answer_or_told(raw: bytes) -> None:
     for codec in (Mlflow(), OpenInference()):
         with contextlib.suppress(AnswerError):
-            assert all(len(found.values) == 2 for found in codec.answer(raw, 2).values())  # type: ignore[attr-defined]
+            assert all(len(column.values) == 2 for column in codec.answer(raw, 2).values())  # type: ignore[attr-defined]
 
 
 @given(predictions=ANY_JSON, outputs=st.lists(TENSOR, max_size=2) | ANY_JSON)

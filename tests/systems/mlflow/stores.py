@@ -223,5 +223,5 @@ def _first_audit(folder: Path, store: MlflowStore) -> None:
     places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}
     options = ("--repeat", "3", "--report", *(() if sandbox_works() else ("--isolation", "none")))
     references = ("models:/house@prod", "models:/house/2")
-    status, report, words = program(store, folder / "here", *references, *options, **places)
-    (folder / "outcome.json").write_text(json.dumps({"status": status, "report": report, "words": words}))
+    status, report, stderr = program(store, folder / "here", *references, *options, **places)
+    (folder / "outcome.json").write_text(json.dumps({"status": status, "report": report, "words": stderr}))

@@ -65,13 +65,13 @@ def empty_environment(templates: Templates) -> None:
 def server(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real tracking server over the database."""
     store, folder = stores.database(templates), tmp_path_factory.mktemp("server")
-    words = [
+    command = [
         *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0"),
         *("--backend-store-uri", store.uri, "--workers", "1"),
         *("--artifacts-destination", str(store.folder / "mlartifacts")),
     ]
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with process(words, folder, "/health", environment) as url:
+    with process(command, folder, "/health", environment) as url:
         yield url
 
 
@@ -86,8 +86,8 @@ def test_two_versions_are_audited_row_by_row(database: MlflowStore, audited: Mlf
     assert audited.status == 1, audited.words
     newest = AuditFolder(max(audited.audits.iterdir()))
     for side, made in zip("ab", database.made, strict=False):
-        found = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
-        assert found == pytest.approx(made["predictions"], rel=1e-12)
+        predictions = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
+        assert predictions == pytest.approx(made["predictions"], rel=1e-12)
     assert report["verdict"] == "drift"
     names = {finding["path"][-1] for finding in report["areas"]["parameters"]["findings"]}
     assert names == {"alpha"}
@@ -103,16 +103,16 @@ def test_a_written_record_is_audited_and_a_run_is_verified(database: MlflowStore
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
     rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
     (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
-    status, _, words = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
-    assert status == 0, words
-    assert "missing: " in words
+    status, _, stderr = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
+    assert status == 0, stderr
+    assert "missing: " in stderr
     text = (tmp_path / "house.toml").read_text()
     assert 'inputs = "house.files/input_example.jsonl"' in text
     assert f'source = "mlflow:{database.made[0]["model"]}"' in text
-    status, report, words = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
-    assert (status, report["verdict"]) == (0, "identical"), words
+    status, report, stderr = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
+    assert (status, report["verdict"]) == (0, "identical"), stderr
     given = ("--inputs", "rows.csv", "--truth", "y", "--repeat", "1")
-    status, report, words = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
+    status, report, stderr = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
     assert (status, report["grade"]["level"]) == (1, "R4"), report["grade"]  # MLflow kept no predictions
     assert [(metric["name"], metric["matches"]) for metric in report["grade"]["metrics"]] == [("r2", True)]
 
@@ -137,8 +137,8 @@ def test_a_run_is_read_with_what_it_does_not_record(
     assert "first 10,000 rows only" in gaps["data.datasets"]
     assert "no hash" in gaps["data.0.sha256"]
     assert all(item.do for item in record.missing)
-    other = database.load("models:/house/2", tmp_path)
-    assert "code.commit" in {item.field for item in other.missing}
+    registered = database.load("models:/house/2", tmp_path)
+    assert "code.commit" in {item.field for item in registered.missing}
 
 
 def test_the_same_over_http(
@@ -169,12 +169,12 @@ def test_a_run_without_a_model_says_so(database: MlflowStore, tmp_path: Path, mo
     record = database.load(f"runs:/{database.made[2]['run']}", tmp_path)
     assert record.predict is None
     assert any("no logged model" in item.why for item in record.missing)
-    status, _, words = audit(database, tmp_path, f"runs:/{database.made[2]['run']}", "models:/house/1")
-    assert status == 3, words
+    status, _, stderr = audit(database, tmp_path, f"runs:/{database.made[2]['run']}", "models:/house/1")
+    assert status == 3, stderr
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("runs:/nothex", "is not a run or a model"),
         ("models:/house", "is not a run or a model"),
@@ -185,10 +185,10 @@ def test_a_run_without_a_model_says_so(database: MlflowStore, tmp_path: Path, mo
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(
-    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, words: str
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, reason: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
-    with pytest.raises(Refused, match=words) as error:
+    with pytest.raises(Refused, match=reason) as error:
         database.load(reference, tmp_path)
     assert "\n" not in str(error.value)
 
@@ -269,9 +269,9 @@ def test_the_helper_reads_inputs_in_the_types_of_the_signature(
         output = tmp_path / f"{inputs.stem}.parquet"
         helper = [str(Path(record.base) / "predict_pyfunc.py"), str(inputs), str(output), str(told_location(record))]
         subprocess.run([sys.executable, "-W", "ignore", *helper], check=True, cwd=tmp_path, capture_output=True)
-        found = pq.read_table(output).to_pydict()
-        assert found["code"] == ["<007>", "<>", "<NA>", "<1e5>"]
-        assert found["score"] == wanted
+        columns = pq.read_table(output).to_pydict()
+        assert columns["code"] == ["<007>", "<>", "<NA>", "<1e5>"]
+        assert columns["score"] == wanted
 
 
 def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,16 +327,16 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStor
     with closed_port() as port:
         uri = f"http://ada:{SECRET}@127.0.0.1:{port}"
         gone = MlflowStore(uri, tmp_path, [])
-        status, report, words = audit(gone, tmp_path, "x.json", "x.json")
-        assert status == 3, words
+        status, report, stderr = audit(gone, tmp_path, "x.json", "x.json")
+        assert status == 3, stderr
         assert "the connection failed" in " ".join(report["summary"])
         newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
         written = [path.read_bytes() for path in newest.rglob("*") if path.is_file()]
-        assert not any(SECRET.encode() in text for text in (words.encode(), json.dumps(report).encode(), *written))
-        status, _, words = audit(gone, tmp_path, "models:/house/1", "models:/house/2")
-        assert status == 2, words
-        assert all("the connection failed" in line for line in words.splitlines())
-        assert SECRET not in words
+        assert not any(SECRET.encode() in text for text in (stderr.encode(), json.dumps(report).encode(), *written))
+        status, _, stderr = audit(gone, tmp_path, "models:/house/1", "models:/house/2")
+        assert status == 2, stderr
+        assert all("the connection failed" in line for line in stderr.splitlines())
+        assert SECRET not in stderr
 
 
 @pytest.mark.usefixtures("empty_environment")
@@ -357,8 +357,8 @@ def test_a_tampered_artifact_is_refused_with_both_hashes(database: MlflowStore, 
     }
     (here / "requirements.txt").write_text("")
     (here / "x.json").write_text(json.dumps(document))
-    status, report, words = audit(database, here, "x.json", "x.json")
-    assert status == 3, words
-    told = " ".join(report["summary"])
-    assert "recorded sha256 " + "0" * 64 in told
-    assert "fetched sha256" in told
+    status, report, stderr = audit(database, here, "x.json", "x.json")
+    assert status == 3, stderr
+    summary = " ".join(report["summary"])
+    assert "recorded sha256 " + "0" * 64 in summary
+    assert "fetched sha256" in summary

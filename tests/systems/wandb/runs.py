@@ -121,8 +121,8 @@ class WandbProject:
 
 
 def log_file(run: Path) -> Path:
-    (found,) = run.glob("*.wandb")
-    return found
+    (log,) = run.glob("*.wandb")
+    return log
 
 
 # -- what is made once a test run ---------------------------------------------------------------------------------
@@ -151,8 +151,8 @@ def lean_python(templates: Templates, *packages: str) -> str:
 
 def _installed(folder: Path, packages: tuple[str, ...]) -> None:
     install = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages]
-    for words in (["venv", "--quiet", "--allow-existing", str(folder)], install):
-        done = subprocess.run([uv_binary(), *words], capture_output=True, text=True, check=False)
+    for arguments in (["venv", "--quiet", "--allow-existing", str(folder)], install):
+        done = subprocess.run([uv_binary(), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 

@@ -183,8 +183,8 @@ def serving(server: WandbServer) -> Iterator[WandbServer]:
                 return self._reply(b"{}")
             server.headers.append(self.headers.get("authorization", ""))
             body = json.loads(raw)
-            found = re.search(r"\b(?:query|mutation)\s+(\w+)", body["query"])
-            name = found.group(1) if found else "?"
+            operation = re.search(r"\b(?:query|mutation)\s+(\w+)", body["query"])
+            name = operation.group(1) if operation else "?"
             server.asked.append(name)
             data = server.answer(name, body.get("variables") or {})
             if data is None:
