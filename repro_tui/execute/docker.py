@@ -91,6 +91,6 @@ class _Predicted:
             isolation=isolation,
             context=self.box.context,
             status=status,
-            what=reason,
+            reason=reason,
             do=do,
         )

@@ -106,6 +106,6 @@ def _run(transport: _Here, inputs: Path, number: int) -> Run:
         isolation=Isolation("remote", "host", False, {"asked": transport.where}),
         context=transport.context,
         status=ended.status if ended else "succeeded",
-        what=ended.what if ended else "",
+        reason=ended.what if ended else "",
         do=ended.do if ended else "",
     )

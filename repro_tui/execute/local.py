@@ -131,7 +131,7 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         isolation=isolation,
         context=box.context,
         status=status,
-        what=reason,
+        reason=reason,
         do=do,
     )
 

@@ -124,7 +124,7 @@ class _Served:
             isolation=isolation,
             context=self.box.context,
             status=ended.status if ended else "succeeded",
-            what=ended.what if ended else "",
+            reason=ended.what if ended else "",
             do=ended.do if ended else "",
         )
 

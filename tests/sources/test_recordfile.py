@@ -89,10 +89,10 @@ def test_a_vector_is_two_columns_or_more_under_a_name_of_its_own(folder: Path, c
     assert {name for name, rule in record.validation.columns.items() if rule.vector == "animal"} == {"p_cat", "p_dog"}
     columns["p_dog"] = {"vector": "score", "kind": "text"}
     assert refused(folder, document, context).splitlines() == [
-        "record.json: validation: columns.p_dog is a text of the vector score: expected numbers; "
-        "columns.p_cat is the only one of the vector animal: expected two or more; "
+        "record.json: validation: columns.p_dog is a text in the vector score: expected numbers; "
+        "columns.p_cat is the only column of the vector animal: expected two or more; "
         "columns.p_dog.vector is 'score': expected a name that no column has; "
-        "columns.p_dog is the only one of the vector score: expected two or more"
+        "columns.p_dog is the only column of the vector score: expected two or more"
     ]
 
 

@@ -95,7 +95,7 @@ def test_what_a_model_declares_is_held_to() -> None:
     (tensor,) = sent(OpenInference(), matrix, ROWS.select(["x", "n"]).slice(0, 2))["inputs"]
     assert (tensor["name"], tensor["shape"], tensor["data"]) == ("input-0", [2, 2], [1.5, 1, None, 2])
     for column, kind in (("x", "INT64"), ("town", "FP64"), ("n", "BOOL")):
-        with pytest.raises(Inconclusive, match=f"takes {kind} for {column}, and row 1"):
+        with pytest.raises(Inconclusive, match=f"expects {kind} for {column}, but row 1"):
             sent(OpenInference(), RequestLayout((column,), "m", (Tensor(column, kind),)), ROWS.select([column]))
 
 
@@ -261,7 +261,7 @@ def test_tensors_keep_their_types(tmp_path: Path) -> None:
         ([{"name": "a", "datatype": "FP64", "shape": [2], "parameters": {"binary_data_size": 16}}], "no JSON data"),
         ([tensor("a", "INT64", [2], [1, None])], "is not of the declared type int64"),
         ([tensor("a", "INT64", [2], [1, 2.5])], "is not of the declared type int64"),
-        ([tensor("a", "INT8", [2], [1, 300])], "is not of the declared type int8"),
+        ([tensor("a", "INT8", [2], [1, 300])], "does not fit the type int8"),
         ([tensor("a", "BOOL", [2], [True, 1])], "is not of the declared type bool"),
         ([tensor("a", "FP64", [2], [True, 1])], "true is not of the declared type double"),
         ([tensor("a", "FP64", [2], ["1", 1])], "is not of the declared type double"),
