@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
@@ -108,7 +108,7 @@ class AuditFolder:
             raise Refused(f"{path} cannot be read as an audit's {name}: {reason}") from error
 
 
-def _known_schema(value: Any) -> Any:
+def _known_schema(value: object) -> object:
     if isinstance(value, dict) and value.get("schema", 1) != 1:
         raise ValueError(f"its schema is {value['schema']!r}, but this version only reads schema 1")
     return value

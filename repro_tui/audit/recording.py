@@ -169,7 +169,7 @@ def _command(place: str, command: tuple[str, ...], gaps: list[Missing], redactor
     return cleaned
 
 
-def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
+def _values(value: object, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
     """The parameters without those whose name or content suggests a secret."""
     if isinstance(value, dict):
         kept = {}

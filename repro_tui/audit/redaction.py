@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.record import Record
@@ -63,7 +62,7 @@ def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:
         pass
 
 
-def _learn_values(value: Any, redactor: Redactor, name: str = "") -> None:
+def _learn_values(value: object, redactor: Redactor, name: str = "") -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _learn_values(item, redactor, str(key) if not is_secret_name(name) else name)

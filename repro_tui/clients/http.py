@@ -14,7 +14,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from repro_tui.clients import http_child
@@ -171,7 +170,7 @@ def read_result(folder: Path, output: str = "") -> HttpOutcome:
         ) from error
 
 
-def _plain_name(name: Any) -> str:
+def _plain_name(name: object) -> str:
     text = str(name)
     return text if "/" not in text and text not in (".", "..") else ""
 
@@ -191,12 +190,13 @@ def read_regular(path: Path, most: int) -> bytes:
     return content
 
 
-def answer_of(folder: Path, name: str) -> Any:
+def answer_of(folder: Path, name: str) -> object:
     """A small response parsed as JSON; None where it is absent or cannot be read."""
     try:
-        return json.loads(read_regular(folder / name, MOST_RESULT))
+        document: object = json.loads(read_regular(folder / name, MOST_RESULT))
     except (OSError, ValueError, RecursionError):
         return None
+    return document
 
 
 def refusal_message(folder: Path, name: str) -> str:

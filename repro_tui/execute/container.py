@@ -25,6 +25,7 @@ from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.types import Mount
 
 NOBODY = "65534:65534"
 TEMPORARY_BYTES = 2 << 30
@@ -67,8 +68,11 @@ class ContainerSpec:
     temporary: tuple[str, ...] = ()
 
     @contextmanager
-    def created(self, environment: dict[str, str], **entry: Any) -> Iterator[str]:
-        """Creates a container without starting it and yields its id; it is removed on leaving the block."""
+    def created(self, environment: dict[str, str], command: list[str] | None) -> Iterator[str]:
+        """Creates a container without starting it and yields its id; it is removed on leaving the block.
+
+        `command` None: the image's own entrypoint and command.
+        """
         identifier = self.client.api.create_container(
             self.workspace.environment.image_id,
             environment=environment,
@@ -78,7 +82,8 @@ class ContainerSpec:
             labels=audit_labels(self.context),
             host_config=self._host_config(),
             use_config_proxy=False,
-            **entry,
+            command=command,
+            entrypoint=None if command is None else [],
         )["Id"]
         try:
             yield identifier
@@ -108,10 +113,10 @@ class ContainerSpec:
         )
         return config
 
-    def _mounts(self) -> Iterator[Any]:
+    def _mounts(self) -> Iterator[Mount]:
         from docker.types import Mount
 
-        def read_only(target: str, source: str | Path) -> Any:
+        def read_only(target: str, source: str | Path) -> Mount:
             return Mount(target, str(source), type="bind", read_only=True)
 
         yield read_only(self.places.inputs, self.inputs)

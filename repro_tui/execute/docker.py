@@ -48,7 +48,7 @@ class _Predicted:
     def run(self) -> Run:
         context = self.box.context
         arguments, environment = command(self.box.workspace, self.box.places, context.settings)
-        with self.box.created(environment, command=arguments, entrypoint=[]) as container:
+        with self.box.created(environment, arguments) as container:
             isolation = self.box.verified(container)
             limits = context.settings.limits
             log = RunLog(context.folder / f"run-{self.number}.log", limits.log, context.redactor, self.step)

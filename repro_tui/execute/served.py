@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,7 +67,7 @@ class _Served:
 
     def run(self) -> Run:
         box, context = self.box, self.box.context
-        environment, entry = _entry(box)
+        environment, arguments = _entry(box)
         log = RunLog(
             context.folder / f"run-{self.number}.log", context.settings.limits.log, context.redactor, self.step
         )
@@ -75,7 +75,7 @@ class _Served:
         own.mkdir(mode=0o700)
         began = time.monotonic()
         try:
-            with box.created(environment, **entry) as container:
+            with box.created(environment, arguments) as container:
                 isolation = box.verified(container)
                 talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began), own, context)
                 counts, ended = self._held(talk, container, log)
@@ -129,16 +129,16 @@ class _Served:
         )
 
 
-def _entry(box: ContainerSpec) -> tuple[dict[str, str], dict[str, Any]]:
-    """The server's environment and its command: the recorded one, else (no entry) the image's own."""
+def _entry(box: ContainerSpec) -> tuple[dict[str, str], list[str] | None]:
+    """The server's environment and its command: the recorded one, else None for the image's own."""
     arguments, environment = command(box.workspace, box.places, box.context.settings)
     if arguments:
-        return environment, {"command": arguments, "entrypoint": []}
+        return environment, arguments
     facts = box.workspace.environment.inventory.image
     if not any(facts.get(name, "[]") != "[]" for name in ("entrypoint", "command")):
         reason = "the image has neither an entrypoint nor a command to start its server"
         raise Inconclusive(reason, "record predict.command, which starts the server")
-    return environment, {}
+    return environment, None
 
 
 @dataclass(slots=True)
@@ -230,7 +230,7 @@ class _Inside:
 
 
 @contextmanager
-def _followed(stream: Any, log: RunLog) -> Iterator[LogReader]:
+def _followed(stream: Iterable[bytes], log: RunLog) -> Iterator[LogReader]:
     """A reader that copies the HTTP child's output to the log."""
     reader = LogReader(stream, log)
     reader.start()

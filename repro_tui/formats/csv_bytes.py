@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from repro_tui.formats.columns import TableError
 
@@ -27,8 +27,8 @@ _LOWER = 0x20  # the bit that turns an upper-case letter into lower case
 _ZEROS = b"0" * 64  # a number with this many zeros may be nearer to 0 than a float can be
 _OF_NUMBERS = np.isin(np.arange(256), list(b"0123456789.+-infINFatyATY \t"))
 
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]  # unsigned: a difference below 0 wraps around to 255
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Bytes = npt.NDArray[np.uint8]  # unsigned: a difference below 0 wraps around to 255
+Mask = npt.NDArray[np.bool_]
 
 
 def check_bytes(raw: Path) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
 
@@ -16,7 +16,7 @@ DEEPEST = 64
 MOST_DIGITS = 4000
 
 
-def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str, Any]:
+def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[str, Any]:
     """The document in a file, in the format of its extension. Raises Refused with the file and, if known, the line.
 
     `floats` converts the text of a number with a fraction or an exponent.
@@ -29,7 +29,7 @@ def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str,
     return parse_document(content, path.suffix, str(path), floats)
 
 
-def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], Any] = float) -> dict[str, Any]:
+def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], object] = float) -> dict[str, Any]:
     """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json, `name` is for messages. Raises Refused."""
     if len(content) > LARGEST:
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
@@ -47,7 +47,7 @@ def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str
     return value
 
 
-def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
+def _parse(text: str, suffix: str, floats: Callable[[str], object]) -> object:
     if re.search(rf"[0-9_]{{{MOST_DIGITS}}}", text):
         raise ValueError(f"a number has more than {MOST_DIGITS} digits")
     if suffix == ".toml":
@@ -59,7 +59,7 @@ def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
     raise ValueError("has no known file extension: expected .toml, .yaml, .yml or .json")
 
 
-def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
     """A dict of these pairs, in their order. Raises ValueError with the first duplicate key."""
     table = dict(pairs)
     if len(table) < len(pairs):
@@ -69,11 +69,11 @@ def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a valid JSON number")
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     level, depth = [value], 0
     while level:
         depth += 1
@@ -92,7 +92,7 @@ def _one_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _yaml(text: str, floats: Callable[[str], Any]) -> Any:
+def _yaml(text: str, floats: Callable[[str], object]) -> Any:
     """Parses YAML's core schema only: `no` and `1:30` are text; aliases, tags and duplicate keys are mistakes."""
     import yaml
 
@@ -126,7 +126,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
-def _value(node: Any, floats: Callable[[str], Any]) -> Any:
+def _value(node: Any, floats: Callable[[str], object]) -> Any:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -148,7 +148,7 @@ def _key(node: Any) -> str:
     return str(node.value)
 
 
-def _scalar(node: Any, floats: Callable[[str], Any]) -> Any:
+def _scalar(node: Any, floats: Callable[[str], object]) -> Any:
     text: str = node.value
     if node.style is not None:  # quoted, or a block
         return text

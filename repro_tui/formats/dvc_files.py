@@ -67,7 +67,7 @@ def defined_stage(tree: Path, name: str) -> dict[str, Any]:
     return repeated if isinstance(repeated, dict) else whole
 
 
-def _stages(document: Any) -> dict[str, dict[str, Any]]:
+def _stages(document: object) -> dict[str, dict[str, Any]]:
     stages = document.get("stages") if isinstance(document, dict) else None
     items = stages.items() if isinstance(stages, dict) else ()
     return {str(name): stage for name, stage in items if isinstance(stage, dict)}
@@ -92,7 +92,7 @@ def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     return None
 
 
-def _outs(document: Any) -> list[dict[str, Any]]:
+def _outs(document: object) -> list[dict[str, Any]]:
     outs = document.get("outs") if isinstance(document, dict) else None
     return [out for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
 
@@ -102,7 +102,7 @@ def _tracked(out: dict[str, Any]) -> Tracked | None:
     return Tracked(str(md5).lower(), legacy=out.get("hash") != "md5") if md5 else None
 
 
-def _load(file: Path) -> Any:
+def _load(file: Path) -> object:
     """The content of a small YAML file, or None if it does not exist.
 
     Aliases are refused: they can expand exponentially, and DVC writes none. Raises Inconclusive.
@@ -119,6 +119,7 @@ def _load(file: Path) -> Any:
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
             raise Inconclusive(f"{name} has YAML aliases, which are not supported", "write out the values")
-        return yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
+        document: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Inconclusive(f"{name} is not valid YAML", f"correct {name}") from error
+    return document

@@ -6,6 +6,7 @@ import json
 import tomllib
 from typing import Any
 
+from repro_tui.formats.documents import no_duplicates
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.text import show
 
@@ -41,17 +42,10 @@ def parse_any(content: bytes, suffix: str, name: str) -> Any:
 
 def _parse(text: str, suffix: str) -> Any:
     if suffix == ".json":
-        return json.loads(text, object_pairs_hook=_without_duplicates)
+        return json.loads(text, object_pairs_hook=no_duplicates)
     if suffix == ".toml":
         return tomllib.loads(text)
     return _parse_yaml(text)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return table
 
 
 def _parse_yaml(text: str) -> Any:
@@ -67,7 +61,7 @@ def _parse_yaml(text: str) -> Any:
         raise ValueError(type(error).__name__) from error
 
 
-def _check_size(value: Any, name: str) -> None:
+def _check_size(value: object, name: str) -> None:
     """Limits the depth and the number of values as they would be written out: YAML aliases can expand to billions."""
     seen, level = 0, [value]
     for _ in range(DEEPEST + 1):
@@ -80,7 +74,7 @@ def _check_size(value: Any, name: str) -> None:
     raise Inconclusive(f"{name} is nested deeper than {DEEPEST} levels", f"reduce the nesting of {name}")
 
 
-def _below(node: Any) -> list[Any]:
+def _below(node: object) -> list[object]:
     if isinstance(node, dict):
         return list(node.values())
     return node if isinstance(node, list) else []

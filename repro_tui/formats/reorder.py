@@ -6,9 +6,9 @@ Runs in a child process, since the bytes are untrusted. Prints the number of row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.formats.child import python_child
 from repro_tui.model.errors import Inconclusive
@@ -17,13 +17,14 @@ from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 MOST_BYTES = 512 << 20
 MEMORY = 6 << 30
 TIMEOUT_S = 600.0
 
 
-def order(rows: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
+def order(rows: int, seed: int = 0) -> npt.NDArray[np.int64]:
     """A permutation of the rows: the old row number at each new position. It depends only on `rows` and `seed`."""
     import numpy as np
 
@@ -67,7 +68,7 @@ def _csv(raw: Path, out: Path, seed: int) -> int:
     return _lines(records[1:], out, records[0], seed)
 
 
-def _records(stream: Any) -> Iterator[bytes]:
+def _records(stream: Iterable[bytes]) -> Iterator[bytes]:
     """Yields records: lines, joined if a quoted field spans several."""
     pending = b""
     for line in stream:

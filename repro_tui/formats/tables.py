@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -204,7 +205,7 @@ def _hexadecimal(value: bytes) -> str:
     return f"0x{value.hex()}"
 
 
-def _json(value: Any, kind: pa.DataType) -> str | None:
+def _json(value: object, kind: pa.DataType) -> str | None:
     import json
 
     return (
@@ -231,12 +232,12 @@ def _document(value: Any, kind: pa.DataType) -> Any:
     return _plain_value(value)
 
 
-def _key_text(key: Any) -> str:
+def _key_text(key: object) -> str:
     plain = _plain_value(key)
     return plain if isinstance(plain, str) else str(plain)
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: object) -> object:
     if isinstance(value, bytes):
         return f"{_hexadecimal(value)} (bytes)"
     if isinstance(value, Decimal):
@@ -297,7 +298,7 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     return schema, batches()
 
 
-def _rows(values: Any) -> pa.Array:
+def _rows(values: npt.NDArray[Any]) -> pa.Array:
     """One row per entry of the first axis; further axes become nested lists, so that the shape is kept."""
 
     values = np.ascontiguousarray(values)

@@ -87,7 +87,7 @@ def _exact_float(text: str) -> float | _OutOfRange:
     return _OutOfRange(text + NUMBER) if is_beyond(text) else float(text)
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

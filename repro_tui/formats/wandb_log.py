@@ -26,7 +26,7 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _USED, _ENVIRONMENT = 3, 5, 8, 17, 18, 25, 26
 _RUN_CONFIG, _RUN_SUMMARY, _RUN_STARTED, _RUN_TELEMETRY, _RUN_GIT = 4, 5, 17, 19, 21
 
-Message = dict[int, list[Any]]
+Message = dict[int, list[int | bytes]]
 
 
 class Torn(Exception):
@@ -153,7 +153,7 @@ def fields(raw: bytes) -> Message:
     return message
 
 
-def _value(raw: bytes, position: int, wire: int) -> tuple[Any, int]:
+def _value(raw: bytes, position: int, wire: int) -> tuple[int | bytes, int]:
     if wire == 0:
         return _varint(raw, position)
     if wire == 2:
@@ -264,14 +264,15 @@ def _path(item: Message) -> list[str]:
     return (nested or [_text(item, 1)])[:DEEPEST]
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
-        return json.loads(text)
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return value
 
 
-def _set(path: list[str], value: Any, values: dict[str, Any]) -> None:
+def _set(path: list[str], value: object, values: dict[str, Any]) -> None:
     for name in path[:-1]:
         below = values.get(name)
         if not isinstance(below, dict):
@@ -280,7 +281,7 @@ def _set(path: list[str], value: Any, values: dict[str, Any]) -> None:
     values[path[-1]] = value
 
 
-def _remove(path: list[str], values: Any) -> None:
+def _remove(path: list[str], values: object) -> None:
     for name in path[:-1]:
         values = values.get(name) if isinstance(values, dict) else None
     if isinstance(values, dict):

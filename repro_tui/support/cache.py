@@ -199,7 +199,7 @@ class Cache:
         except (OSError, ValueError):
             return None
 
-    def write_note(self, kind: str, key: str, value: Any) -> None:
+    def write_note(self, kind: str, key: str, value: object) -> None:
         """Stores a small JSON value under that kind and key."""
         path = self.root / "notes" / kind / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

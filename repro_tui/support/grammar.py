@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from repro_tui.support.paths import is_inside
@@ -48,7 +48,26 @@ def commit(text: str) -> str | None:
     return None if _COMMIT.fullmatch(text) else "is not a full commit id: expected 40 or 64 hex digits"
 
 
-def vectors(columns: Mapping[str, Any], taken: Collection[str | None]) -> list[str]:
+class VectorRule(Protocol):
+    """The rule of a column that may belong to a vector."""
+
+    @property
+    def vector(self) -> str | None:
+        """The name of its vector."""
+        ...
+
+    @property
+    def kind(self) -> str | None:
+        """Its declared kind."""
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Its threshold."""
+        ...
+
+
+def vectors(columns: Mapping[str, VectorRule], taken: Collection[str | None]) -> list[str]:
     """Checks the vectors that the rules of columns declare; returns all mistakes.
 
     `taken` are the names of columns, which a vector must not have.

@@ -138,7 +138,7 @@ class HashIndex:
 
     # -- the file -----------------------------------------------------------------------------------------------
 
-    def _ask(self, query: str, values: Sequence[Any]) -> list[Any]:
+    def _ask(self, query: str, values: Sequence[object]) -> list[Any]:
         """The rows of a query; none if the index cannot be read."""
         with self._lock:
             try:
@@ -149,7 +149,7 @@ class HashIndex:
                 self._drop()
                 return []
 
-    def _write(self, statement: str, rows: Sequence[Any]) -> None:
+    def _write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """Writes all rows in one transaction: a transaction each would cost more than reading a small file."""
         if not rows:
             return

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _NUMBER = "float | None"  # the annotation of a field, as text
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: object) -> Any:
     """The JSON values of a dataclass of the model.
 
     NaN and infinity, which JSON cannot hold, become null in a field of type `float | None`, as in the schemas, and
@@ -23,18 +23,18 @@ def to_plain(value: Any) -> Any:
     return _finite(value, _builtins(value))
 
 
-def _builtins(value: Any) -> Any:
+def _builtins(value: object) -> Any:
     import msgspec
 
     return msgspec.to_builtins(value, str_keys=True)
 
 
-def dumps_exactly(value: Any) -> str:
+def dumps_exactly(value: object) -> str:
     """JSON between our own processes, with NaN and infinity as Python reads them back; never for a file or a user."""
     return json.dumps(_builtins(value))
 
 
-def from_plain(kind: type[T], value: Any) -> T:
+def from_plain(kind: type[T], value: object) -> T:
     """The dataclass that `to_plain` made these values from; unknown keys are ignored.
 
     Raises ValueError where a value is missing or has the wrong type.
@@ -47,12 +47,12 @@ def from_plain(kind: type[T], value: Any) -> T:
         raise ValueError(str(error)) from error
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
+def dumps(value: object, *, indent: int | None = None) -> str:
     """ASCII JSON of plain values or a dataclass, with a stable key order."""
     return json.dumps(to_plain(value), ensure_ascii=True, allow_nan=False, indent=indent)
 
 
-def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
+def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
     """Writes JSON to `path` atomically."""
     write_atomically(path, (dumps(value, indent=indent) + "\n").encode("ascii"))
 

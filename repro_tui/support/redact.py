@@ -71,7 +71,7 @@ class Redactor:
         """An environment variable's value if its name is allow-listed, else its digest."""
         return strip_urls(value) if name in SAFE_VARIABLES else self.digest(value)
 
-    def value(self, name: str, value: Any) -> Any:
+    def value(self, name: str, value: object) -> Any:
         """A parameter or other value: hidden if its name suggests a secret; URLs lose their credentials."""
         if isinstance(value, dict):
             return {key: self.value(str(key), item) for key, item in value.items()}

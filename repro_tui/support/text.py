@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import Any
 
 CAP = 2000
 LEAST_PART = 1e-4
@@ -20,7 +19,7 @@ _HIDDEN = re.compile(
 )
 
 
-def show(value: Any, cap: int = CAP) -> str:
+def show(value: object, cap: int = CAP) -> str:
     """A value as one line of safe text, cut at `cap` characters with a note of how many were left out.
 
     Control, bidi, zero-width and tag characters and surrogates become visible as `\\u{..}`; long runs of combining
@@ -75,7 +74,7 @@ def signed_part(share: float) -> str:
     return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if value is None:
         return "—"
     if isinstance(value, bool):

@@ -102,7 +102,7 @@ def _types(answers: Answers) -> dict[str, pa.DataType]:
     return {name: kind if kind is not None else type_of(kinds[name]) for name, kind in declared.items()}
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """The kind of a JSON value, as far as it determines the type of its column."""
     if value is None:
         return "null"
@@ -146,7 +146,7 @@ def _array(values: Values, kind: pa.DataType, span: str) -> pa.Array:
         raise AnswerError(f"{span}: a value does not fit the type {kind} ({error})") from error
 
 
-def _check(values: Any, kind: pa.DataType, span: str) -> None:
+def _check(values: Sequence[Any], kind: pa.DataType, span: str) -> None:
     """Raises AnswerError for a value that is not of the declared type: null, a boolean for a number, or the reverse."""
     listed = pa.types.is_list(kind)
     item = kind.value_type if listed else kind

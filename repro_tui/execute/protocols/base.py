@@ -82,21 +82,22 @@ class Codec(Protocol):
         ...
 
 
-def parsed(raw: bytes) -> Any:
+def parsed(raw: bytes) -> object:
     """A response parsed as JSON. NaN and Infinity, which are not JSON but written by Python servers, are accepted.
 
     Raises AnswerError.
     """
     try:
-        return json.loads(raw)
+        document: object = json.loads(raw)
     except UnicodeDecodeError as error:
         raise AnswerError("the response is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         begins = " ".join(raw[:80].decode("utf-8", "replace").split())
         raise AnswerError(f"the response is not JSON; it begins with: {begins}") from error
+    return document
 
 
-def json_of(document: Any) -> bytes:
+def json_of(document: object) -> bytes:
     """A request body: compact ASCII JSON."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 
@@ -115,7 +116,7 @@ def plain_values(name: str, column: pa.ChunkedArray, first: int) -> list[Any]:
     return values
 
 
-def _number(name: str, value: Any, row: int) -> Any:
+def _number(name: str, value: object, row: int) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None

@@ -46,7 +46,7 @@ class Mlflow:
         return {UNNAMED: Values(values)}
 
 
-def _counted(values: Any, rows: int, name: str) -> list[Any]:
+def _counted(values: object, rows: int, name: str) -> list[Any]:
     if not isinstance(values, list):
         raise AnswerError(f"{name} is not a list with one value per row")
     if len(values) != rows:

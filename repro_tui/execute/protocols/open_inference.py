@@ -168,7 +168,7 @@ def _as(datatype: str, value: Any, name: str, row: int) -> Any:
 # -- responses --------------------------------------------------------------------------------------------------------
 
 
-def _output(output: Any, rows: int) -> tuple[str, Values]:
+def _output(output: object, rows: int) -> tuple[str, Values]:
     if not isinstance(output, dict) or not isinstance(output.get("name"), str):
         raise AnswerError("an output of the response has no name")
     name, datatype = output["name"], output.get("datatype")
@@ -192,7 +192,7 @@ def _output(output: Any, rows: int) -> tuple[str, Values]:
     return name, Values(lists, pa.list_(kind))
 
 
-def _each(shape: Any, rows: int, label: str) -> tuple[int, ...]:
+def _each(shape: object, rows: int, label: str) -> tuple[int, ...]:
     """The shape of one row's values. Raises AnswerError if the declared shape is invalid."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape) or not shape:
         raise AnswerError(f"{label} has no valid shape")
@@ -216,7 +216,7 @@ def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], label
 # -- a server's models ------------------------------------------------------------------------------------------------
 
 
-def models_of(index: Any, listed: Any) -> list[str]:
+def models_of(index: object, listed: object) -> list[str]:
     """The models that a server lists, at /v2/repository/index (MLServer, Triton) or at /v2/models (KServe)."""
     models = []
     if isinstance(index, list):
@@ -227,7 +227,7 @@ def models_of(index: Any, listed: Any) -> list[str]:
     return list(dict.fromkeys(models))
 
 
-def declared_inputs(metadata: Any) -> tuple[Tensor, ...]:
+def declared_inputs(metadata: object) -> tuple[Tensor, ...]:
     """The inputs that a model's metadata declares; none if it declares none or some that are not supported."""
     inputs = metadata.get("inputs") if isinstance(metadata, dict) else None
     tensors = []

@@ -74,5 +74,5 @@ def _inner(model: Any, part: str | int) -> Any:
     return kinds[0] if kinds else None
 
 
-def _is_table(kind: Any) -> bool:
+def _is_table(kind: object) -> bool:
     return get_origin(kind) in (dict, list) or (isinstance(kind, type) and issubclass(kind, Table))
