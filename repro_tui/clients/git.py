@@ -113,7 +113,7 @@ class Repository:
         self._there.add(commit)
 
     def resolve(self, name: str) -> str | None:
-        """The full id of the commit that a branch, tag, short or full id stands for now; None where it is unknown."""
+        """The full id of the commit that a branch, tag, short or full id names now; None if it is unknown."""
         if not name or name.startswith("-") or "\0" in name or len(name) > 1000:
             return None
         if _FULL_ID.fullmatch(name) and self.has(name):

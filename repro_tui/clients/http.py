@@ -104,7 +104,7 @@ class Job:
     """What the child does: it waits until the server is ready (at most `wait_s` seconds), then sends the requests."""
 
     server: Server
-    asks: tuple[HttpQuestion, ...] = ()
+    requests: tuple[HttpQuestion, ...] = ()
     ready: tuple[str, ...] = ()
     strict: bool = True
     wait_s: float = 10.0
@@ -114,11 +114,11 @@ class Job:
     def document(self, folder: str) -> str:
         """The job as JSON for the child; `folder` is where responses go, as the child sees it."""
         server = self.server
-        asks = [asdict(ask) | {"path": server.path(ask.path)} for ask in self.asks]
+        requests = [asdict(request) | {"path": server.path(request.path)} for request in self.requests]
         document = {name: getattr(server, name) for name in ("host", "port", "scheme", "headers", "ports")}
         document |= {name: getattr(self, name) for name in ("strict", "wait_s", "timeout_s", "attempts")}
         ready = [server.path(path) for path in self.ready]
-        own = {"asks": asks, "ready": ready, "folder": folder, "most": MOST_ANSWER, "concurrency": CONCURRENCY}
+        own = {"requests": requests, "ready": ready, "folder": folder, "most": MOST_ANSWER, "concurrency": CONCURRENCY}
         return json.dumps(document | own)
 
 

@@ -42,13 +42,13 @@ class Connection:
         self.job, self.host, self.port = job, host, port
         self.open: Optional[http.client.HTTPConnection] = None
 
-    def ask(self, ask: Job, target: Path) -> Tuple[int, int, str]:
+    def send(self, request: Job, target: Path) -> Tuple[int, int, str]:
         """Makes one attempt; returns the status, the bytes written to `target`, and the server's Retry-After header.
 
         Raises Broken where another attempt may succeed, and Failed where none can.
         """
         try:
-            return self._ask(ask, target)
+            return self._send(request, target)
         except ssl.SSLCertVerificationError as error:
             raise Failed(f"the certificate cannot be verified ({error.verify_message})") from error
         except ssl.SSLError as error:
@@ -57,14 +57,14 @@ class Connection:
             self.close()
             raise Broken(_fault_text(error)) from error
 
-    def _ask(self, ask: Job, target: Path) -> Tuple[int, int, str]:
+    def _send(self, request: Job, target: Path) -> Tuple[int, int, str]:
         connection = self._opened()
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "repro-tui"}
         headers.update(self.job["headers"])
-        body = Path(ask["body"]).read_bytes() if ask["body"] else None
+        body = Path(request["body"]).read_bytes() if request["body"] else None
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection.request(ask["method"], ask["path"], body=body, headers=headers)
+        connection.request(request["method"], request["path"], body=body, headers=headers)
         answer = connection.getresponse()
         size = self._read(answer, target)
         if answer.will_close:
@@ -130,7 +130,7 @@ class JobRunner:
     def __init__(self, job: Job) -> None:
         self.job, self.host, self.port = job, job["host"], job["port"]
         self.folder = Path(job["folder"])
-        self.statuses = [0] * len(job["asks"])
+        self.statuses = [0] * len(job["requests"])
         self.next, self.lock = 0, threading.Lock()
         self.failed: Optional[Job] = None
         self.silence = ""
@@ -139,7 +139,7 @@ class JobRunner:
         """Runs the whole job; the first failure is recorded in `failed`."""
         try:
             self.find()
-            most = min(self.job["concurrency"], len(self.job["asks"]))
+            most = min(self.job["concurrency"], len(self.job["requests"]))
             workers = [threading.Thread(target=self.work, daemon=True) for _ in range(most)]
             for worker in workers:
                 worker.start()
@@ -194,7 +194,9 @@ class JobRunner:
         seen = ""
         try:
             for path in self.job["ready"]:
-                statuses.append(connection.ask({"method": "GET", "path": path, "body": None}, self.folder / "ready")[0])
+                statuses.append(
+                    connection.send({"method": "GET", "path": path, "body": None}, self.folder / "ready")[0]
+                )
                 seen = f"its readiness check ({path.partition('?')[0]}) returned status {statuses[-1]}"
                 if statuses[-1] == 200:
                     break
@@ -214,41 +216,43 @@ class JobRunner:
                 with self.lock:
                     number = self.next
                     self.next += 1
-                if number >= len(self.job["asks"]) or self.failed:
+                if number >= len(self.job["requests"]) or self.failed:
                     return
-                self.ask_one(number, self.job["asks"][number], connection)
+                self.send_request(number, self.job["requests"][number], connection)
         except Exception as error:  # noqa: BLE001
             self.fail("", f"{type(error).__name__}: {error}", 0)
         finally:
             connection.close()
 
-    def ask_one(self, number: int, ask: Job, connection: Connection) -> None:
+    def send_request(self, number: int, request: Job, connection: Connection) -> None:
         """Sends one request, and retries it where that may help."""
         status, outcome = 0, ""
         for attempt in range(1, self.job["attempts"] + 1):
             began, after = time.monotonic(), ""
             try:
-                status, size, after = connection.ask(ask, self.folder / ask["answer"])
+                status, size, after = connection.send(request, self.folder / request["answer"])
                 outcome = f"status {status}"
-                if status not in RETRIED or ask["optional"]:
+                if status not in RETRIED or request["optional"]:
                     self.statuses[number] = status
-                    print(f"{ask['label']}: {outcome}, {size:,} bytes, {time.monotonic() - began:.3f} s", flush=True)
-                    if status != 200 and not ask["optional"]:
-                        self.fail(ask["label"], outcome, status, ask["answer"])
+                    print(
+                        f"{request['label']}: {outcome}, {size:,} bytes, {time.monotonic() - began:.3f} s", flush=True
+                    )
+                    if status != 200 and not request["optional"]:
+                        self.fail(request["label"], outcome, status, request["answer"])
                     return
             except Broken as error:
                 status, outcome = 0, str(error)
             except Failed as error:
-                self.fail(ask["label"], str(error), 0)
+                self.fail(request["label"], str(error), 0)
                 return
-            print(f"{ask['label']}: {outcome} (attempt {attempt} of {self.job['attempts']})", flush=True)
+            print(f"{request['label']}: {outcome} (attempt {attempt} of {self.job['attempts']})", flush=True)
             if attempt < self.job["attempts"]:
                 time.sleep(pause_of(attempt, after))
         tried = f"{outcome}, in {self.job['attempts']} attempts"
-        if ask["optional"]:
+        if request["optional"]:
             self.silence = outcome
             return
-        self.fail(ask["label"], tried, status, ask["answer"] if status else "")
+        self.fail(request["label"], tried, status, request["answer"] if status else "")
 
     def fail(self, label: str, reason: str, status: int, answer: str = "") -> None:
         """Records the first failure; later ones are ignored, and the other workers stop."""

@@ -69,17 +69,17 @@ class _Here:
         path.write_bytes(body)
         return str(path)
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Sends the requests once the server is ready. Raises NotAnswered at the run's time limit, Cancelled."""
         limit = self.workspace.timeout_s
         left = limit - (time.monotonic() - self.began)
         url = self.workspace.predict.url
         server = server_of(url, codec.prefix(urlsplit(url).path))
-        job = job_of(asks, codec, server=server, wait_s=WAIT_S, timeout_s=limit)
-        asked = ask_from_here(job, self.answers, self.context.cancel, left, self.log.line)
-        if asked.timed_out:
+        job = job_of(requests, codec, server=server, wait_s=WAIT_S, timeout_s=limit)
+        outcome = ask_from_here(job, self.answers, self.context.cancel, left, self.log.line)
+        if outcome.timed_out:
             raise late(limit)
-        return asked
+        return outcome
 
 
 def late(limit: float) -> NotAnswered:

@@ -165,11 +165,11 @@ class _Inside:
         (self.shown / name).write_bytes(body)
         return str(ROOT / "ask" / name)
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Sends the requests once the server is ready. Raises NotAnswered, Inconclusive, and Cancelled."""
         limit = self.box.workspace.timeout_s
         server = self.server if self.sent else Server(port=self.box.workspace.predict.port, ports=codec.ports)
-        job = job_of(asks, codec, server=server, wait_s=limit, timeout_s=limit)
+        job = job_of(requests, codec, server=server, wait_s=limit, timeout_s=limit)
         self.sent += 1
         path = self.place(f"job-{self.sent}.json", job.document(str(ROOT / "output")).encode("ascii"))
         (self.answers / "result.json").unlink(missing_ok=True)
@@ -182,9 +182,9 @@ class _Inside:
                 "the image has no python3, which is needed to query its server from inside",
                 "add Python to the image, or record predict.command",
             )
-        asked = read_result(self.answers, "; ".join(self.log.tail[-1:]))
-        self.server = replace(server, port=asked.port, host=asked.host)
-        return asked
+        outcome = read_result(self.answers, "; ".join(self.log.tail[-1:]))
+        self.server = replace(server, port=outcome.port, host=outcome.host)
+        return outcome
 
     def _executed(self, python: str, path: str) -> int:
         """Runs the HTTP child to its end; returns its exit status.

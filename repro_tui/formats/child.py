@@ -53,7 +53,7 @@ def python_child(
         "home": _as_utf8(cache.root),
     }
     began = time.monotonic()
-    reader = _source.ask(json.dumps(request).encode("ascii"), cancel, began + timeout_s)
+    reader = _source.start_reader(json.dumps(request).encode("ascii"), cancel, began + timeout_s)
     return process.attend(reader, began, cancel, timeout_s, KEPT)
 
 
@@ -116,7 +116,7 @@ class _Source:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
 
-    def ask(self, request: bytes, cancel: CancelToken, deadline: float) -> _Forked:
+    def start_reader(self, request: bytes, cancel: CancelToken, deadline: float) -> _Forked:
         """The reader that handles this request. Raises Inconclusive if it cannot be started, and Cancelled."""
         for _ in range(2):  # if the forker was killed during the request, it is started again
             with contextlib.ExitStack() as files:

@@ -109,8 +109,8 @@ class _Window:
         for mark in (b" ", b"\t"):
             if mark in self.text:
                 blank = self.inner == ord(mark)
-                beside = self.after[blank & self.begins], self.before[blank & self.ends]
-                if any(_OF_NUMBERS[neighbours].any() for neighbours in beside):
+                adjacent = self.after[blank & self.begins], self.before[blank & self.ends]
+                if any(_OF_NUMBERS[neighbours].any() for neighbours in adjacent):
                     return True
         return False
 

@@ -41,9 +41,9 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     warnings.filterwarnings("ignore", category=DeprecationWarning)  # about forking next to an allocator's idle thread
     _prepare()
-    with socket.socket(fileno=os.dup(0)) as asked:
+    with socket.socket(fileno=os.dup(0)) as requests:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        forker = _Forker(asked)
+        forker = _Forker(requests)
         try:
             while forker.serve():
                 pass
@@ -68,14 +68,14 @@ def _prepare() -> None:
 class _Forker:
     """The running readers by process id, each with the pipe for its exit status."""
 
-    def __init__(self, asked: socket.socket) -> None:
-        self.asked, self.readers = asked, dict[int, int]()
+    def __init__(self, requests: socket.socket) -> None:
+        self.requests, self.readers = requests, dict[int, int]()
         self.woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.poll = select.poll()
-        for file in (asked.fileno(), self.woken):
+        for file in (requests.fileno(), self.woken):
             self.poll.register(file, select.POLLIN)
 
     def serve(self) -> bool:
@@ -88,7 +88,7 @@ class _Forker:
         if self.woken in ready:
             os.read(self.woken, LONGEST)
             self._collect()
-        return self.asked.fileno() not in ready or self._accept()
+        return self.requests.fileno() not in ready or self._accept()
 
     def _collect(self) -> None:
         for reader, status_pipe in list(self.readers.items()):
@@ -101,7 +101,7 @@ class _Forker:
                 os.close(status_pipe)
 
     def _accept(self) -> bool:
-        message, pipes, _, _ = socket.recv_fds(self.asked, LONGEST, 2)
+        message, pipes, _, _ = socket.recv_fds(self.requests, LONGEST, 2)
         if not message:
             return False
         with _closing(pipes):

@@ -85,13 +85,13 @@ class DataItem:
 
 @dataclass(frozen=True, slots=True)
 class Predict:
-    """The predict step: a command with placeholders, or the protocol of a server to ask.
+    """The predict step: a command with placeholders, or the protocol of a server to query.
 
     `url` is a live endpoint, which is only queried, not rebuilt; without it the image's own server is started.
-    `port` is where that server listens (0: it is found), `model` the name that the protocol asks for. Beside a
-    protocol, `command` is what starts the image's server (none: its own entrypoint and command). `columns` of the
-    inputs are sent (none: those that the model declares, else all but the key and the truth), and a column of the
-    answer is called what `names` says of it.
+    `port` is the port that this server listens on (0: it is found), `model` the name of the model in the protocol. With
+    a protocol, `command` starts the image's server (none: its own entrypoint and command). `columns` are the columns of
+    the inputs to send (none: those that the model declares, else all but the key and the truth); `names` maps columns
+    of the response to new names.
     """
 
     command: tuple[str, ...] = ()

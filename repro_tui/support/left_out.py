@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-BYTECODE = "bytecode beside its source"
+BYTECODE = "bytecode next to its source"
 # Kinds and their paths, relative to the root, whatever the file's extension.
 _WHATEVER = (
     ("files that the engine writes", r"etc/(hostname|hosts|resolv\.conf|mtab)|\.dockerenv"),

@@ -103,7 +103,7 @@ def told_of_both(project: Project, hangs_on: tuple[str, str]) -> None:
         (sentence,) = [text for text in report["summary"] if f"{letter.upper()}'s own predictions" in text]
         moving = sentence.partition("; ")[0].partition("move with the ")[2]
         assert all(f"{thing} (" in moving for thing in things if thing != "nothing")
-        assert ("batch size (it asks for none" in sentence) is bool(untold)
+        assert ("batch size (predict takes no batch size" in sentence) is bool(untold)
 
 
 @pytest.mark.parametrize("hangs_on", PAIRS, ids=" and ".join)

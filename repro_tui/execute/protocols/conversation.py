@@ -57,7 +57,7 @@ class Transport(Protocol):
         """Stores a request body where the HTTP child can read it; returns its path there."""
         ...
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
         """Sends requests once the server is ready. Raises NotAnswered at the time limit, Inconclusive, Cancelled."""
         ...
 
@@ -94,36 +94,36 @@ class Conversation:
                 "record fewer inputs" if rows else "record inputs with at least one row",
             )
         layout = self._layout(pq.read_schema(self._inputs).names)
-        asks: list[HttpQuestion] = []
+        requests: list[HttpQuestion] = []
         counts: list[tuple[str, int]] = []
         for table, first in batches(self._inputs, layout.columns):
             self.context.cancel.check()
-            number = len(asks) + 1
+            number = len(requests) + 1
             body = self.transport.place(f"body-{number}.json", self.codec.body(table, layout, first))
             label = f"rows {first:,} to {first + table.num_rows - 1:,}"
-            asks.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", label, body))
+            requests.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", label, body))
             counts.append((f"answer-{number}.json", table.num_rows))
-        self._sent(asks, layout.columns)
+        self._sent(requests, layout.columns)
         return counts
 
     @property
     def _inputs(self) -> Path:
         return self.folder / "inputs.parquet"
 
-    def _sent(self, asks: Sequence[HttpQuestion], columns: Sequence[str] = ()) -> HttpOutcome:
-        asked = self.transport.send(asks, self.codec)
-        if asked.failed:
-            raise self._not_answered(asked, columns)
-        return asked
+    def _sent(self, requests: Sequence[HttpQuestion], columns: Sequence[str] = ()) -> HttpOutcome:
+        outcome = self.transport.send(requests, self.codec)
+        if outcome.failed:
+            raise self._not_answered(outcome, columns)
+        return outcome
 
-    def _not_answered(self, asked: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
-        where, failed = self.transport.where, show(asked.failed, 300)
-        if not asked.label:
+    def _not_answered(self, outcome: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
+        where, failed = self.transport.where, show(outcome.failed, 300)
+        if not outcome.label:
             do = f"check that the server is running there and supports the protocol {self.workspace.predict.protocol}"
             return NotAnswered(f"{where} cannot be queried: {failed}", do)
-        said = refusal_message(self.transport.answers, asked.answer)
-        reason = f"{where} did not answer {show(asked.label, 100)}: {failed}{f': {said}' if said else ''}"
-        if not 400 <= asked.status < 500:
+        said = refusal_message(self.transport.answers, outcome.answer)
+        reason = f"{where} did not answer {show(outcome.label, 100)}: {failed}{f': {said}' if said else ''}"
+        if not 400 <= outcome.status < 500:
             return NotAnswered(reason, OWN_LOG)
         sent_columns = show(", ".join(columns), 200)
         return NotAnswered(
@@ -139,7 +139,7 @@ class Conversation:
         from repro_tui.execute.protocols.open_inference import declared_inputs, model_path
 
         model = self.workspace.predict.model or self._only_model()
-        asks = [
+        requests = [
             HttpQuestion(
                 model_path(model), "metadata.json", f"the metadata of {show(model, 80)}", method="GET", optional=True
             ),
@@ -147,8 +147,8 @@ class Conversation:
                 f"{model_path(model)}/ready", "model.json", "whether the model is ready", method="GET", optional=True
             ),
         ]
-        asked = self._sent(asks)
-        statuses = dict(zip(("metadata", "ready"), asked.statuses, strict=False))
+        outcome = self._sent(requests)
+        statuses = dict(zip(("metadata", "ready"), outcome.statuses, strict=False))
         if statuses.get("ready") not in (200, 405, 501) and statuses.get("metadata") != 200:
             said = refusal_message(self.transport.answers, "model.json")
             raise NotAnswered(
@@ -176,14 +176,14 @@ class Conversation:
         from repro_tui.execute.protocols.open_inference import models_of
 
         empty = self.transport.place("empty.json", b"{}")
-        asks = [
+        requests = [
             HttpQuestion("/v2/repository/index", "index.json", "the list of models", empty, optional=True),
             HttpQuestion("/v2/models", "models.json", "the list of models", method="GET", optional=True),
         ]
-        statuses = self._sent(asks).statuses
+        statuses = self._sent(requests).statuses
         index, listed = (
-            answer_of(self.transport.answers, ask.answer) if status == 200 else None
-            for ask, status in zip(asks, statuses, strict=True)
+            answer_of(self.transport.answers, request.answer) if status == 200 else None
+            for request, status in zip(requests, statuses, strict=True)
         )
         models = models_of(index, listed)
         if len(models) == 1:
@@ -262,6 +262,6 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]
         first += table.num_rows
 
 
-def job_of(asks: Sequence[HttpQuestion], codec: Codec, **given: object) -> Job:
+def job_of(requests: Sequence[HttpQuestion], codec: Codec, **given: object) -> Job:
     """The job that sends these requests after the protocol's readiness check."""
-    return Job(asks=tuple(asks), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]
+    return Job(requests=tuple(requests), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]

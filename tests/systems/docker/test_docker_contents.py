@@ -103,7 +103,7 @@ def test_what_is_left_out_is_counted(project: Project, built: Build) -> None:
     result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS, "--repeat", "1")
     assert result.report["areas"]["environment"]["status"] == "same"
     findings = environment_of(result.report)
-    for kind in ("bytecode beside its source", "logs"):
+    for kind in ("bytecode next to its source", "logs"):
         finding = findings[("files left out", kind)]
         counts = [int(finding[side].replace(",", "")) for side in "ab"]
         assert counts[1] == counts[0] + 1
