@@ -33,7 +33,7 @@ def project(tmp_path: Path, warm_cache: None) -> Project:
 
 
 def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """A headless audit of that predict step with itself, once its engine is at work."""
+    """Starts a headless audit of that predict step with itself; returns when its engine is running."""
     slow = project.deployment(code={"repository": "code", "commit": project.repository.commit({"predict.py": program})})
     slow["predict"]["timeout_s"] = 900
     project.record(a=slow, b=slow)
@@ -46,7 +46,7 @@ def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], Au
 
 
 def asleep(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """A headless audit whose predict step sleeps for ten minutes, once it has said so."""
+    """A headless audit whose predict step prints a line and then sleeps for ten minutes."""
     view, folder = started(project, SLOW)
 
     def said() -> bool:
@@ -92,7 +92,7 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
 
 
 def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
-    """Each run stops itself, and goes on when another view is open."""
+    """Each run stops itself, and continues when another view is open."""
     view, folder = started(project, STOPPED + (project.folder / "code/predict.py").read_text())
     engine = folder.engine_pid()
     assert engine is not None

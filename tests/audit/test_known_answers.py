@@ -1,4 +1,4 @@
-"""The main job, end to end, with answers that are known beforehand: on the local runner and on Docker."""
+"""The main task, end to end, with known answers: on the local runner and on Docker."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> Non
 
 
 def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) -> None:
-    """Keyed, in another order, two cells changed; the file that is no table is only compared by its digest."""
+    """Rows with a key in another order and two changed cells; a file that is not a table is only compared by digest."""
     a, b = project.folder / "a.csv", project.folder / "b.csv"
     rows = [f"r{number:03},{number},{'N' if number % 2 else 'S'}" for number in range(50)]
     a.write_text("\n".join(["id,income,region", *rows]) + "\n")
@@ -173,7 +173,7 @@ def test_a_repeated_audit_rebuilds_nothing(project: Project, tmp_path: Path, mon
 
 
 class TestRefused:
-    """Bad records: exit status 2, one line each, and nothing executed or written."""
+    """Invalid records: exit status 2, one line each, and nothing executed or written."""
 
     @pytest.fixture
     def project(self, tmp_path: Path) -> Project:

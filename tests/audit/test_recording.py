@@ -1,4 +1,4 @@
-"""`record`: what is written reads again as the same record, holds no secret, and tells what is missing."""
+"""`record`: a written record reads back as the same record, contains no secret, and lists what is missing."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def records(draw: Any, folder: Path) -> Record:
 
 
 def bare(record: Record) -> Record:
-    """The record without what belongs to the place it was read from."""
+    """The record without the fields that depend on where it was read from."""
     return replace(record, reference="", base="", provenance={}, missing=(), warnings=())
 
 
@@ -275,7 +275,7 @@ def test_a_dirty_run_is_never_the_same_code(project: Project) -> None:
 
 
 def test_no_program_of_the_repository_runs(project: Project, tmp_path: Path) -> None:
-    """fsmonitor, hooks and filters of the user's repository would leave a marker."""
+    """fsmonitor, hooks and filters of the user's repository would leave a marker if they were run."""
     marker = tmp_path / "marker"
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {marker}\ncat\n")
@@ -349,7 +349,7 @@ def test_a_bare_word_is_a_deployment_and_not_a_folder(project: Project) -> None:
 
 @pytest.mark.docker
 def test_what_is_deployed_in_a_container(project: Project) -> None:
-    """`repro-tui record docker:prod -o prod.toml`, as on-call runs it: by content, without the secret it was given."""
+    """`repro-tui record docker:prod -o prod.toml`: the image by its digest, without the container's secret."""
     image = base_image()
     name = f"repro-tui-test-record-{project.folder.parent.name}".lower()
     subprocess.run(

@@ -26,7 +26,7 @@ print(open(params).read())
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
-        """Says nothing."""
+        """Discards output."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def outputs(project: Project) -> dict[str, bytes]:
-    """Everything that the audits wrote and every report beside the record."""
+    """Everything that the audits wrote, and every report next to the record."""
     files = [path for audit in project.audits() for path in audit.rglob("*") if path.is_file()]
     return {str(path): path.read_bytes() for path in [*files, *project.folder.glob("out.*")]}
 

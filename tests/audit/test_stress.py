@@ -1,4 +1,4 @@
-"""What should not matter and does: real predict steps that hang on such things, found by --stress."""
+"""--stress finds conditions that should not matter but do, in real predict steps that depend on them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ENVIRONMENTS = [
     pytest.param("apptainer", marks=pytest.mark.apptainer),
 ]
 PAIRS = [("nothing", "hash seed"), ("threads", "row order"), ("time zone", "locale"), ("path", "batch size")]
-# Every thing moves one side and not the other, and any two that are set in one way are once on different sides.
+# Every condition affects one side and not the other; any two that are set by the same means differ once.
 SPLITS = [
     ("hash seed, batch size, threads, path", "locale, row order, time zone"),
     ("hash seed, batch size, locale, row order", "threads, path, time zone"),
@@ -92,7 +92,7 @@ def moved(report: dict[str, Any], letter: str) -> dict[str, bool | None]:
 
 
 def told_of_both(project: Project, hangs_on: tuple[str, str]) -> None:
-    """Each side is told what moves it and nothing else."""
+    """Checks that each side is reported with the conditions that move it, and no others."""
     sides = {letter: thing.split(", ") for letter, thing in zip("ab", hangs_on, strict=True)}
     arguments = {letter: ["{batch_size}"] if "batch size" in things else [] for letter, things in sides.items()}
     project.record(**{letter: side(project, ", ".join(things), *arguments[letter]) for letter, things in sides.items()})
@@ -126,7 +126,7 @@ def test_rows_without_a_key_are_put_back_to_where_they_belong(local: Project) ->
 
 
 def test_a_side_that_is_random_anyway(local: Project) -> None:
-    """With two runs nothing can be told; with five its own noise is no finding."""
+    """With two runs nothing can be decided; with five, its own noise is not a finding."""
     values = {"threshold": 5.0, "noise": 0.5}
     noisy = local.deployment(code={"repository": "code", "commit": local.repository.git("rev-parse", "HEAD~1")})
     local.record(a=noisy | {"parameters": {"values": values}}, b=side(local, "nothing"))
@@ -136,7 +136,7 @@ def test_a_side_that_is_random_anyway(local: Project) -> None:
 
 
 def agreeing_word() -> str:
-    """A word whose hash has the same parity under the first two seeds that are tried, and another under a third."""
+    """A word whose hash has the same parity under the first two tried seeds, and the other under the third."""
     code = "import sys; print(*(hash(f'w{n}') % 2 for n in range(40)))"
     parities = [
         subprocess.run(

@@ -1,4 +1,4 @@
-"""Answers that must not reassure, through the command line: all runs, all rows, and what was not recorded."""
+"""Cases in which the verdict must not reassure, through the command line: noisy runs, missing rows, gaps in records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def project(tmp_path: Path, warm_cache: None) -> Project:
 
 
 def side(project: Project, values: str = WHOLE, header: str = HEADER, before: str = "") -> dict[str, Any]:
-    """A deployment that writes these values for each row, and nothing besides."""
+    """A deployment that writes these values for each row, and nothing else."""
     program = SCORE.format(before=before, header=header, values=values)
     return project.deployment(
         code={"repository": "code", "commit": project.repository.commit({"predict.py": program})},
@@ -48,7 +48,7 @@ def predictions(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
-    """Half of the runs of B are 100 away in one row: which of them is chance."""
+    """Half of the runs of B differ by 100 in one row, at random."""
     odd = '[row["id"], repr(2.0 * x + (100 if off and number == 0 else 0))]'
     project.record(a=side(project), b=side(project, odd, before="off = random.random() < 0.5"))
     result = project.audit("--repeat", "10")
@@ -133,7 +133,7 @@ THREE = '["id", "label", "noisy", "request_id"]'
 
 
 def test_drift_beside_noise_is_reported_and_the_report_is_read_again(project: Project) -> None:
-    """Of a column that is one value in each side the distance within is 0: what is across is infinitely more."""
+    """A column with one constant value per side has no distance within, so the ratio across would be infinite."""
     sides = [side(project, NOISY.format(times=times), header=THREE) for times in (2, 3)]
     project.record(a=sides[0], b=sides[1])
     result = project.audit("--ignore", "predictions.request_id")

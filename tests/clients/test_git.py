@@ -1,4 +1,4 @@
-"""The bare clone: true bytes, nothing of the user's executed or changed, and clear words where something is absent."""
+"""The bare clone: exact bytes, nothing of the user's executed or changed, and clear messages if something is absent."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_locations_lose_their_credentials() -> None:
 def test_nothing_of_the_user_runs(
     git_repository: Make, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bad input 26: fsmonitor, hooks, filters, packObjectsHook, the environment and the global configuration."""
+    """No program of fsmonitor, hooks, filters, packObjectsHook, the environment or the global configuration runs."""
     made = git_repository("project")
     commit = made.commit({"a.txt": "text", ".gitattributes": "*.txt filter=evil\n"})
     marker = tmp_path / "marker"
@@ -145,7 +145,7 @@ def test_the_marker_of_the_test_above_can_appear(git_repository: Make, tmp_path:
 
 
 def test_an_embedded_bare_repository_is_only_files(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 27."""
+    """A bare repository inside a commit is written as plain files; its configuration is not used."""
     made = git_repository("project")
     config = f"[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsmonitor = touch {tmp_path}/marker\n"
     inner = {"inner/HEAD": "ref: refs/heads/main\n", "inner/config": config, "inner/objects/x": "", "inner/refs/x": ""}
@@ -156,7 +156,7 @@ def test_an_embedded_bare_repository_is_only_files(git_repository: Make, context
 
 
 def test_replaced_objects_are_not_served(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 28."""
+    """Replacement refs (`git replace`) are ignored."""
     made = git_repository("project")
     commit = made.commit({"a": "true"})
     evil = made.commit({"a": "evil"})
@@ -178,7 +178,7 @@ def test_a_branch_named_like_a_commit_does_not_win(git_repository: Make, context
 
 @pytest.mark.parametrize("kind", ["submodule", "pointer"])
 def test_what_was_not_fetched_is_said(git_repository: Make, context: Context, tmp_path: Path, kind: str) -> None:
-    """Bad input 29."""
+    """Submodules and LFS pointers are reported, not fetched."""
     made = git_repository("project")
     commit = made.commit({"model.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
     if kind == "submodule":
@@ -192,7 +192,7 @@ def test_what_was_not_fetched_is_said(git_repository: Make, context: Context, tm
 
 
 def test_conversions_are_told_and_not_done(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 30."""
+    """Line endings, keywords and encodings are reported, not converted."""
     made = git_repository("project")
     attributes = "# text\n*.txt eol=crlf\nv.py export-subst ident\n*.png -diff\nu.csv working-tree-encoding=UTF-16\n"
     files = {
@@ -230,7 +230,7 @@ def test_links_out_of_the_tree_are_left_out(
 
 
 def test_a_stale_lock_is_harmless(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Fault 16."""
+    """A damaged clone is detected and cloned again."""
     made = git_repository("project")
     commit = made.commit({"a": "1"})
     (made.folder / ".git/index.lock").touch()

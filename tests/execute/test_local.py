@@ -1,4 +1,4 @@
-"""The local runner: what a run can see, reach and use, in a real sandbox."""
+"""The local runner: what a run can see, reach and use in a real sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers for test_child: each is a module's `main`, which a test names with the word that it begins with."""
+"""Readers for test_child, selected by the first argument of `main`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of untrusted bytes: forked from a process that is ready, limited, and without traces of one another."""
+"""Readers of untrusted bytes: forked from a prepared process, limited, and isolated from each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read(folder: Path, *arguments: str, cancel: CancelToken | None = None, timeo
 
 
 def forkers() -> list[Process]:
-    """The processes that this one's readers are forked from: one, once a question was asked."""
+    """The forkers of this process: one, after the first request."""
     return [child for child in children_of(os.getpid()) if child.alive and _is_forker(child.pid)]
 
 
@@ -55,7 +55,7 @@ def _is_forker(pid: int) -> bool:
 
 
 def waiting(folder: Path) -> Process:
-    """The reader that was told to wait, once it does."""
+    """The reader that was told to wait, as soon as it waits."""
     place = folder / "reader"
     wait_until(lambda: place.is_file() and place.read_text() != "", "a reader that waits")
     return process(int(place.read_text()))
@@ -118,14 +118,14 @@ def test_a_reader_whose_forker_is_killed_is_lost_and_the_next_is_not(tmp_path: P
 
 
 def no_forker() -> None:
-    """The next question starts one."""
+    """Kills the forker; the next request starts a new one."""
     for forker in forkers():
         forker.send(signal.SIGKILL)
         wait_until_gone([forker])
 
 
 def script(folder: Path, lines: str) -> str:
-    """A shell script to stand in place of Python."""
+    """A shell script in place of Python."""
     path = folder / "python"
     path.write_text(f"#!/bin/sh\n{lines}\n")
     path.chmod(0o755)
@@ -133,12 +133,12 @@ def script(folder: Path, lines: str) -> str:
 
 
 def late(go: Path) -> str:
-    """Python, once a file is there."""
+    """A Python that starts as soon as a file exists."""
     return f'while ! test -e {go}; do sleep 0.02; done; exec {sys.executable} "$@"'
 
 
 def asking(folder: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
-    """A program that asks for a reader that waits; its readers come from this Python."""
+    """A program that starts a waiting reader, with this Python as its forker."""
     code = "import sys, pathlib; from tests.formats.test_child import read; here, sys.executable = sys.argv[1:]; "
     code += "read(pathlib.Path(here), 'wait', f'{here}/reader')"
     return subprocess.Popen([sys.executable, "-c", code, str(folder), python])
@@ -157,7 +157,7 @@ def test_what_keeps_readers_from_being_forked_is_told(
 
 
 def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its question is waiting to be taken: it is killed as soon as it is forked, for nobody asks any more."""
+    """Its request is pending: the reader is killed as soon as it is forked, since its caller is gone."""
     no_forker()
     go = tmp_path / "go"
     monkeypatch.setattr(sys, "executable", script(tmp_path, late(go)))
@@ -218,7 +218,7 @@ def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:
 
 
 class Forking:
-    """The forker's own loop in this process, asked over a socket as the program asks it."""
+    """The forker's loop in this process, with requests sent over a socket as the program sends them."""
 
     def __init__(self) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,4 +1,4 @@
-"""Lock files as data: what holds for a platform is taken, and what could redirect the installer never gets through."""
+"""Lock files as data: the packages of a platform are read, and nothing that could redirect the installer passes."""
 
 from __future__ import annotations
 

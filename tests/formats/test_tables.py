@@ -1,4 +1,4 @@
-"""Tables are read exactly or not at all, and in a child that cannot take the engine with it."""
+"""Tables are read exactly or not at all, in a child process that cannot crash the engine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ODD = re.compile(r"[+-]?([nN]a[nN]|NAN|inf|Inf|INF|[iI]nfinity)")
 
 
 def as_read(texts: list[str]) -> list[Any]:
-    """The column by the rules: what is not written as we would write it, or would lose a digit, stays text."""
+    """The expected column: a number that is not written canonically, or would lose a digit, stays text."""
     filled = [text for text in texts if text]
     numbers: Any = None
     if any(filled and set(filled) <= pair for pair in ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})):
@@ -107,7 +107,7 @@ def as_read(texts: list[str]) -> list[Any]:
 def test_every_cell_is_read_by_the_rules(
     tmp_path: Path, texts: list[str], later: list[str], window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the first rows, by which types are guessed, or after them; looked at in pieces of any size."""
+    """Odd cells in the first rows, which decide the types, or after them, with windows of any size."""
     monkeypatch.setattr(csv_bytes, "WINDOW", window)
     monkeypatch.setattr(tables_csv, "BLOCK", 32)
     values = [*texts, *[texts[0]] * 30, *later]
@@ -187,7 +187,7 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_lists_of_any_depth(tmp_path: Path) -> None:
-    """Empty lists could be of any; lists that are not all numbers are JSON."""
+    """Empty lists fit any type; lists that are not all numbers become JSON."""
     content = b'{"t": [[1, 2.5], []], "e": [], "m": [1, "x"]}\n{"t": [], "e": [3], "m": [[1], 2]}\n'
     table = read(tmp_path, content)[1]
     assert table.to_pydict() == {
@@ -201,7 +201,7 @@ def test_lists_of_any_depth(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_in_lists_keep_their_digits(tmp_path: Path) -> None:
-    """As floats, 2^53 and 2^53 + 1 are one number; what int64 cannot hold is JSON."""
+    """As floats, 2^53 and 2^53 + 1 are one number; numbers that int64 cannot hold become JSON."""
     content = (
         b'{"w": [9007199254740993, null], "n": [[1], null], "b": [18446744073709551615], "h": [1]}\n'
         b'{"w": [1], "n": [[2, null], [3]], "b": [1], "h": [2.5]}\n'
@@ -275,7 +275,7 @@ def test_a_table_that_claims_too_many_rows_is_not_begun(tmp_path: Path, monkeypa
 
 
 def test_a_parquet_bomb_is_stopped_in_its_child(tmp_path: Path, context: Context) -> None:
-    """One text of 4 MB that stands a million times: a few kilobytes on disk, and 4 TB when they are written out."""
+    """One text of 4 MB, repeated a million times: a few kilobytes on disk, and 4 TB when expanded."""
     column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
     pq.write_table(pa.table({"a": column}), tmp_path / "bomb", compression="zstd")
     assert (tmp_path / "bomb").stat().st_size < 100_000

@@ -1,4 +1,4 @@
-"""What is inside files of values and arrays: read, mixed and written so that their own libraries read them."""
+"""Files of values and arrays are read, mixed and written so that their own libraries can read them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def opened(tmp_path: Path, suffix: str, a: bytes, b: bytes) -> tuple[Inside | No
 
 
 def mixed(tmp_path: Path, inside: Inside, suffix: str, file: FetchedFile, chosen: set[str]) -> bytes:
-    """The file that a hybrid with these things from B is run with."""
+    """The file of a hybrid that takes these values from B."""
     item = FetchedData(f"model{suffix}", "", "", {"": file})
     nothing: Any = None
     parts = Parts(nothing, nothing, {}, nothing, (item,), nothing)

@@ -1,4 +1,4 @@
-"""The cache: whole or not there, verified, shared by several processes, and unharmed by kill -9."""
+"""The cache: entries are complete or absent, verified, shared by processes, and survive kill -9."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.cancel import CancelToken
 
-# Forks two writers for each line that it reads, which say after each step that they have made it.
+# Forks two writers for each line that it reads; they report each step that they have made.
 WRITERS = """
 import io, itertools, os, signal, sys
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 
 
 def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
-    """Fault 1 of the design, forty times here: wherever in their work two writers of the same are."""
+    """Kills two writers of the same entry at forty different moments."""
     root, generator, written = tmp_path / "cache", random.Random(7), 0
     command = [sys.executable, "-c", WRITERS, str(root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as starter:

@@ -1,4 +1,4 @@
-"""Digests are right, and are read anew exactly where a file has changed."""
+"""Digests are right, and are computed again exactly when a file has changed."""
 
 from __future__ import annotations
 
