@@ -230,7 +230,7 @@ def test_links_out_of_the_tree_are_left_out(
 
 
 def test_a_stale_lock_is_harmless(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """A damaged clone is detected and cloned again."""
+    """An index.lock that a crash left in the user's repository does not matter."""
     made = git_repository("project")
     commit = made.commit({"a": "1"})
     (made.folder / ".git/index.lock").touch()

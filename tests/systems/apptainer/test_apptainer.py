@@ -1,4 +1,4 @@
-"""Real SIF images: read as data, run cut off from everything, and compared by what they hold."""
+"""Real SIF images: read as data, run in isolation, and compared by their contents."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def execute(images: Images, tmp_path: Path, context: Context) -> Any:
         (tree / "predict.py").write_text(HEAD + program)
         environment = BuiltEnvironment("sif", "k", Inventory(), str(image), variables={"OWN": 'a,b $(id) "c"'})
         command = ("python3", "/repro/code/predict.py", "{inputs}", "{output}")
-        code: Any = object()  # only whether there is some
+        code: Any = object()  # only its presence matters
         workspace = Workspace("k", "a", command, timeout_s, environment, BuiltParameters({}), code, tree=str(tree))
         settings = Settings(limits=Limits(memory=2 << 30), **options)
         return ApptainerRunner().run(workspace, inputs, 1, replace(context, settings=settings))

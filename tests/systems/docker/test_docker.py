@@ -1,4 +1,4 @@
-"""Real images and containers: pulled by digest, built at a commit, limited, cut off, and never left behind."""
+"""Real images and containers: pulled by digest, built at a commit, limited, isolated, and never left behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def audited(project: Project, program: str, *options: str, timeout_s: float = 240) -> tuple[int, dict[str, Any]]:
-    """One deployment with this predict step on both sides, audited once a side."""
+    """One deployment with this predict step on both sides, run once per side."""
     commit = project.repository.commit({"predict.py": program})
     side = project.deployment(code={"repository": "code", "commit": commit})
     side["predict"]["timeout_s"] = timeout_s
@@ -102,7 +102,7 @@ def test_a_dead_registry_is_told_within_its_limit(project: Project) -> None:
     with closed_port() as port:
         side = project.deployment(environment={"image": f"127.0.0.1:{port}/credit@{digest}"})
         project.record(a=side, b=side)
-        result = project.audit()  # which ends the program, and with it the test, where it waits for minutes
+        result = project.audit()  # ends the program, and with it the test, if it waits for minutes
     assert result.status == 3
     assert result.report["sides"]["a"]["failed"] == "environment"
     assert "cannot be pulled" in result.report["sides"]["a"]["what"]
@@ -331,14 +331,14 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     report = json.loads((project.folder / "out.json").read_text())
     assert "connection to the Docker engine" in report["sides"]["a"]["what"]
     label = f"label={AUDIT_LABEL}={folder.name}"
-    assert bool(containers(label)) == gone  # what could not be removed then is removed by the next start
+    assert bool(containers(label)) == gone  # containers that could not be removed then are removed at the next start
     project.record(a=project.deployment(), b=project.deployment())
     assert project.audit().status == 0
     assert containers(label) == []
 
 
 def started(project: Project, known: set[Path]) -> Path:
-    """The new audit, once it has running containers."""
+    """Waits for the new audit's containers and returns the audit."""
 
     def running() -> list[Path]:
         new = set(project.audits()) - known
@@ -349,7 +349,7 @@ def started(project: Project, known: set[Path]) -> Path:
 
 
 def has_said(folder: Path, side: str, line: str) -> bool:
-    """Whether the audit's journal has this line of a side's run."""
+    """Whether the audit's journal has this line in a side's run."""
     events, _ = AuditFolder(folder).events()
     return any(event.side == side and event.text == line for event in events)
 

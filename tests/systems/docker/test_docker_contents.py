@@ -1,4 +1,4 @@
-"""What images hold, compared: other builds of one content are the same, what differs is named, secrets stay hidden."""
+"""Contents of images compared: two builds of one content are the same, differences are named, secrets stay hidden."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def environment_of(report: dict[str, Any]) -> dict[tuple[str, ...], dict[str, An
 
 
 def installed(content: str) -> dict[str, Any]:
-    """A Python package that is installed in the image, and the line that puts it there."""
+    """A Python package for the image, and the Dockerfile line that installs it."""
     files = {
         "site/credit/__init__.py": content,
         "site/credit-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: credit\nVersion: 1.0\n",

@@ -1,4 +1,4 @@
-"""What is mounted into a container: data outside of its image, and the machine's own, which is never read."""
+"""Mounts of a container: data outside its image, and system folders of the machine, which are never read."""
 
 from __future__ import annotations
 

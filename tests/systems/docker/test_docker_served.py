@@ -1,4 +1,4 @@
-"""Images and containers that serve an MLflow model: found by its MLmodel file, which is read and never loaded."""
+"""Images and containers that serve an MLflow model, recognised by its MLmodel file; the model is never loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real containers and images as sources: what is deployed, read without changing it, and audited end to end."""
+"""Real containers and images as sources: read without changing them, and audited end to end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_on_call_records_what_is_deployed_and_audits_that_file(
     text = (project.folder / "prod.toml").read_text()
     assert "# missing: code.dirty: " in text
     digest = hashlib.sha256(b'{"weight": 7.0}').hexdigest()
-    assert f'sha256 = "{digest}"' in text  # nothing had recorded it: it is measured
+    assert f'sha256 = "{digest}"' in text  # it was not recorded, so it is measured
     assert 'TZ = "CET"' in text
     result = project.run("prod.toml", f"docker:{container}", *AS_INPUTS, "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), (result.stderr, result.report["areas"])

@@ -1,4 +1,4 @@
-"""Real DVC projects as sources: data, parameters, folders, stages and experiments, with a remote that may lie."""
+"""Real DVC projects as sources: data, parameters, folders, stages and experiments, with a remote that may be wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.warm import lend_empty_environment
 
 @pytest.fixture(autouse=True)
 def warm(templates: Templates, own_folders: Path) -> None:
-    """No test here is about how an environment is made."""
+    """Starts with built environments: no test here is about building them."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
@@ -38,7 +38,7 @@ def project(templates: Templates, tmp_path: Path) -> DvcProject:
 
 @pytest.fixture
 def both(templates: Templates, tmp_path: Path) -> DvcProject:
-    """A project with two models, the commits tagged `first` and `second`, of which the second is the newest."""
+    """A project with two models, in the commits tagged `first` and `second` (the newest)."""
     return project_at("second", tmp_path / "dvc", templates)
 
 
@@ -66,7 +66,7 @@ def test_two_revisions_are_audited_with_the_data_of_each(both: DvcProject) -> No
     assert {
         part["matches"] for side in "ab" for part in report["sides"][side]["rebuild"] if part["step"] == "data"
     } == {"matches"}
-    assert sorted(str(path) for path in both.folder.rglob("*")) == before  # nothing of DVC ran in it
+    assert sorted(str(path) for path in both.folder.rglob("*")) == before  # DVC did not run in it
 
 
 def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProject) -> None:
@@ -76,7 +76,7 @@ def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProjec
     text = (project.folder.parent / "old.toml").read_text()
     assert 'inputs = "old.files/inputs.csv"' in text
     assert "md5 = " in text
-    project.second_model()  # the record stands for what it was written of
+    project.second_model()  # the record describes the state that it was written for
     result = project.audit("../old.toml", "dvc:main~1", "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert scores("a") == project.expected(2.0)
@@ -265,7 +265,7 @@ def test_a_commit_that_is_nowhere_is_refused(project: DvcProject) -> None:
 
 
 def test_data_of_dvc_2_is_told_and_restored(templates: Templates, tmp_path: Path) -> None:
-    """DVC 2 wrote no `hash: md5`, kept objects without files/md5, and hashed text without its carriage returns."""
+    """DVC 2 wrote no `hash: md5`, stored objects without files/md5, and hashed text without carriage returns."""
     project = project_at("start", tmp_path / "dvc", templates)
     content = b'{"weight":\r\n2.0}\r\n'
     md5 = hashlib.md5(content.replace(b"\r\n", b"\n")).hexdigest()

@@ -45,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(7)
         if behaviour == "link" and len(document["dataframe_split"]["data"]) < 500:
             while not os.path.exists("/repro/output/answer-1.json"):
-                time.sleep(0.05)  # until the first rows are answered; then the host would read a file of its own
+                time.sleep(
+                    0.05
+                )  # until the first rows are answered; a host that follows links would then read its own file
             os.symlink("/etc/shadow", "/repro/output/answer-1.json.new")
             os.replace("/repro/output/answer-1.json.new", "/repro/output/answer-1.json")
         if self.path == "/invocations":
@@ -69,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 if behaviour == "crash":
     sys.exit("the model cannot be loaded: weights are missing")
 for path in ("/tmp/scratch", "/run/server.pid", os.path.expanduser("~/.cache")):
-    with open(path, "w") as stream:  # a server writes where servers do
+    with open(path, "w") as stream:  # servers write to such folders
         stream.write("x")
 print("serving at", port, "as", os.getuid(), flush=True)
 ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

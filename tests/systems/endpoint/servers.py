@@ -1,4 +1,4 @@
-"""Servers for the tests: real ones of MLflow and MLServer, and an honest small one whose answers a test decides."""
+"""Servers for the tests: real ones of MLflow and MLServer, and a small HTTP server whose answers a test decides."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from typing import Any
 
 from tests.templates import Templates
 
-READY_S = 270  # an import takes minutes where the machine is busy; the test's own limit is 300
+READY_S = 270  # an import takes minutes on a busy machine; the limit of a test is 300
 LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
 
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A real server, the folder with its inputs.csv, and what it has to answer."""
+    """A real server, the folder with its inputs.csv, and the expected answers."""
 
     url: str
     folder: Path
@@ -43,10 +43,10 @@ def mlflow_server(models: Path, folder: Path) -> Iterator[RunningServer]:
 
 @contextlib.contextmanager
 def serving(folder: Path, model: str) -> Iterator[str]:
-    """`mlflow models serve` in this environment."""
+    """Runs `mlflow models serve` in this environment."""
     arguments = ["models", "serve", "--model-uri", model, "--env-manager", "local"]
     arguments += ["--host", "127.0.0.1", "--port", "0"]
-    # It leaves a port of 0 out of what it tells uvicorn.
+    # It does not pass a port of 0 on to uvicorn.
     with process(
         [sys.executable, "-m", "mlflow", *arguments], folder, "/ping", quiet_environment() | {"UVICORN_PORT": "0"}
     ) as url:
@@ -61,7 +61,7 @@ def quiet_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def process(command: list[str], folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
-    """A server of uvicorn that was told to take any port, in a process group of its own, once it is ready."""
+    """A uvicorn server on any free port, in its own process group, as soon as it is ready."""
     log = folder / "server.log"
     with log.open("wb") as stream:
         served = subprocess.Popen(
@@ -80,7 +80,7 @@ def process(command: list[str], folder: Path, ready: str, environment: dict[str,
 
 
 def _address(served: subprocess.Popen[bytes], log: Path, ready: str) -> str:
-    """Where the server says that it listens, once it answers there that it is ready."""
+    """The address that the server logs, as soon as its readiness route answers there."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and served.poll() is None:
         address = LISTENING.search(log.read_text("utf-8", "replace"))
@@ -146,7 +146,7 @@ Decide = Callable[[str, dict[str, Any], int], Any]
 
 @dataclass
 class Stub:
-    """What was asked of a stub, and how many at the same time. `decide(path, document, n)` answers the n-th question:
+    """The requests to a stub, and how many were concurrent. `decide(path, document, n)` answers the n-th request:
     a document (status 200), or (status, bytes); it may also write to the connection itself and return None."""
 
     decide: Decide
@@ -162,7 +162,7 @@ class Stub:
 
 @contextlib.contextmanager
 def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
-    """A small server of the test's own on loopback, which keeps to HTTP as far as the test lets it."""
+    """A small HTTP server on loopback; the test may make it violate the protocol."""
     double = Stub(decide)
 
     class Handler(BaseHTTPRequestHandler):
@@ -216,7 +216,7 @@ def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
 
 @contextlib.contextmanager
 def hanging(asked: Callable[[], object] = lambda: None) -> Iterator[Stub]:
-    """A stub that never answers, and says when it was asked."""
+    """A stub that never answers, but calls `asked` for every request."""
     release = threading.Event()
 
     def silent(path: str, document: dict[str, Any], number: int) -> Any:

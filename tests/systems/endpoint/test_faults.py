@@ -1,4 +1,4 @@
-"""Servers that misbehave, on real sockets: each ends the run in time, with a sentence, and without a value guessed."""
+"""Misbehaving servers on real sockets: each ends the run in time, with a message, and without any guessed value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.ports import closed_port
 from tests.systems.endpoint.servers import Stub, hanging, rows_of, stub, triple
 
 ROWS = 1_700
-LONG_S = 240  # longer than anything takes here, and shorter than a test may
+LONG_S = 240  # longer than anything takes here, and shorter than a test's limit
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def written_inputs(folder: Path, rows: int) -> Path:
 
 
 def ask(server: Stub | str, inputs: Path, context: Context, timeout_s: float = LONG_S, **predict: Any) -> Run:
-    """One run of a live endpoint, as the audit does it."""
+    """One run of a live endpoint, as in an audit."""
     url = server if isinstance(server, str) else server.url
     record = Record(
         "live", url, predict=Predict(protocol="mlflow", url=url, timeout_s=timeout_s, **predict),
@@ -60,14 +60,14 @@ def table(run: Run) -> list[dict[str, Any]]:
 
 
 def test_every_row_is_asked_for_once_and_at_most_four_at_a_time(tmp_path: Path, context: Context) -> None:
-    rows = 3_500  # of which each question takes 500
+    rows = 3_500  # 500 per request
     together = threading.Event()
 
     def held(path: str, document: dict[str, Any], number: int) -> Any:
         if number == 4:
             together.set()
-        together.wait(LONG_S)  # the first four are in work at the same time,
-        time.sleep(0.5)  # and a fifth, were it sent, would be counted meanwhile
+        together.wait(LONG_S)  # the first four are handled at the same time,
+        time.sleep(0.5)  # and a fifth would be counted during this time, if it were sent
         return triple(path, document, number)
 
     with stub(held) as server:
@@ -75,7 +75,7 @@ def test_every_row_is_asked_for_once_and_at_most_four_at_a_time(tmp_path: Path, 
     assert (run.status, run.rows) == ("succeeded", rows), run.what
     asked = [row for document in server.batches() for row in rows_of(document)]
     assert sorted(row["x"] for row in asked) == [number / 8 for number in range(rows)]
-    assert set(asked[0]) == {"x", "town"}  # the key names a row, and is no feature
+    assert set(asked[0]) == {"x", "town"}  # the key identifies a row, and is not a feature
     assert server.most == 4
     for number, row in enumerate(table(run)):
         x = number / 8
@@ -135,7 +135,7 @@ def test_a_server_that_hangs_is_timed_out(inputs: Path, context: Context) -> Non
 
 
 def test_a_server_that_drips_is_timed_out(inputs: Path, context: Context) -> None:
-    """Each byte comes in time, and the answer never."""
+    """Each byte arrives in time, but the response never ends."""
     stop = threading.Event()
 
     def drip(handler: Any) -> None:
@@ -167,7 +167,7 @@ def test_a_server_that_dies_midway_is_told(inputs: Path, context: Context) -> No
 def test_nobody_there_is_told_without_waiting_for_the_limit(inputs: Path, context: Context) -> None:
     with closed_port() as port:
         url = f"http://127.0.0.1:{port}"
-        run = ask(url, inputs, context)  # which would time out, were it asked for as long as a run may take
+        run = ask(url, inputs, context)  # would time out if it were retried for the whole time limit
     assert (run.status, run.what) == ("failed", f"{url} cannot be queried: the connection was refused")
     assert "check that the server is running there" in run.do
 
@@ -254,7 +254,7 @@ def test_no_proxy_of_the_environment_is_used(inputs: Path, context: Context, mon
 
 def test_a_cancelled_run_stops_while_the_server_is_silent(inputs: Path, context: Context) -> None:
     with hanging(lambda: context.cancel.cancel(15)) as server, pytest.raises(Cancelled):
-        ask(server, inputs, context)  # it would time out, and fail, were it not cancelled
+        ask(server, inputs, context)  # would time out and fail if it were not cancelled
     assert not list(context.folder.glob("output-*"))
 
 

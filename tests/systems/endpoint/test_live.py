@@ -48,7 +48,7 @@ def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(autouse=True)
 def warm(templates: Templates, own_folders: Path) -> None:
-    """No test here is about how an environment is made."""
+    """Starts with built environments: no test here is about building them."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
@@ -103,7 +103,9 @@ def test_live_against_rebuilt_is_an_ordinary_audit(served: RunningServer, rebuil
         "rows 1,001 to 1,250",
         "rows 501 to 1,000",
     ]
-    assert audit(rebuilt, served, served.url, "record.json#b", "--fail-on", "any").status == 3  # unknown is never same
+    assert (
+        audit(rebuilt, served, served.url, "record.json#b", "--fail-on", "any").status == 3
+    )  # unknown never counts as same
 
 
 def test_another_model_is_drift_in_the_rows_that_move(served: RunningServer, rebuilt: Project) -> None:
@@ -157,7 +159,7 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: R
     document["deployments"]["a"] = document["deployments"]["b"] | {"predict": live}
     (rebuilt.folder / "record.json").write_text(json.dumps(document))
     result = audit(rebuilt, served, "record.json#a", served.url)
-    assert result.status == 3, result.stderr  # score is not prediction: columns are never guessed to be the same
+    assert result.status == 3, result.stderr  # score is not prediction: columns with different names are never paired
     assert result.report["areas"]["code"]["status"] == "unknown"
     assert "its recorded code, environment, data are not rebuilt" in " ".join(result.report["warnings"])
     assert "score" in predictions(rebuilt, "a")[0]
@@ -174,7 +176,7 @@ def store(templates: Templates) -> MlflowStore:
 def test_is_production_what_its_record_says(
     store: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A registered model, served live, against the version that should be there, and against another."""
+    """A registered model, served live, against the version that should be deployed, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     with serving(tmp_path, "models:/house/1") as url:
@@ -219,7 +221,7 @@ def test_a_real_server_of_open_inference(environment: Path, tmp_path: Path) -> N
     for number, row in enumerate(table.to_pylist()):
         score = number / 7 * 2.0 + number % 3
         if number == 5:
-            assert row["score"] != row["score"]  # what is missing is sent and comes back as NaN
+            assert row["score"] != row["score"]  # missing values are sent, and come back as NaN
             score = 0.0
         else:
             assert row["score"] == score

@@ -1,4 +1,4 @@
-"""Both protocols against known answers: what is sent, what is read, and every answer that is not one."""
+"""Both protocols with known answers: requests, responses, and every invalid response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sent(codec: Any, layout: RequestLayout, table: pa.Table = ROWS) -> dict[str,
 
 
 def written(tmp_path: Path, protocol: str, *answers: Any, rows: int = 2, **options: Any) -> pa.Table:
-    """The table of these answers, each of so many rows."""
+    """The table of these responses, each with so many rows."""
     files = []
     for number, answer in enumerate(answers):
         raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

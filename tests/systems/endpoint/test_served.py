@@ -1,4 +1,4 @@
-"""Images that serve: the server is started in its container, asked from inside, and gone afterwards."""
+"""Images that serve: the server is started in its container, queried from inside, and removed."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_recorded_command_starts_the_server_on_recorded_data(project: Project,
 
 
 def test_a_container_is_started_as_it_was_deployed(project: Project, build: Build) -> None:
-    """By what it was started with and with its variables, and not by what its image would do."""
+    """With its own command and variables, not with its image's."""
     image = build("9107", "crash")
     made = docker("create", "--env", "FACTOR=7", image, "9110", "well")
     try:
@@ -133,7 +133,7 @@ def test_a_container_is_started_as_it_was_deployed(project: Project, build: Buil
 
 
 def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Build) -> None:
-    """Nobody names a protocol: the MLmodel beside the server does, and so does the record that is written."""
+    """No protocol is given: it is read from the MLmodel file in the image, and written to the record."""
     mlmodel = "flavors: {python_function: {loader_module: mlflow.sklearn}}\\nrun_id: 0123456789abcdef\\n"
     made = docker(
         "create", build("9107", lines=f"RUN mkdir -p /opt/ml/model && printf '{mlmodel}' > /opt/ml/model/MLmodel")
@@ -168,7 +168,7 @@ def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Buil
 )
 def test_a_server_that_fails_is_told(project: Project, build: Build, behaviour: str, status: str, reason: str) -> None:
     good, bad = build("9107"), build("9107", behaviour)
-    limit = {"hang": 40, "unready": 8}.get(behaviour, 240)  # it is ready within 40 s where the machine is busy
+    limit = {"hang": 40, "unready": 8}.get(behaviour, 240)  # it is ready within 40 s even on a busy machine
     result = audit(project, record(project, bad, timeout_s=limit), f"image:{good}")
     assert result.status == 3
     side = result.report["sides"]["a"]
@@ -219,7 +219,7 @@ def test_a_real_image_of_mlflow(project: Project, templates: Templates, tmp_path
     subprocess.run([uv, "pip", "install", *options, *packages], cwd=context, check=True)
     command = ", ".join(f'"{word}"' for word in ["python3", "-m", *SERVE, "--port", "5000"])
     lines = ["COPY packages /opt/packages", "COPY model /opt/model", "ENV PYTHONPATH=/opt/packages"]
-    # Its own script names the Python of the machine that it was installed on.
+    # Its own script names the Python on the machine that installed it.
     script = r"""printf '#!/bin/sh\nexec python3 -m uvicorn "$@"\n' > /usr/bin/uvicorn"""
     lines += [f"RUN {script} && chmod +x /usr/bin/uvicorn"]
     lines += [f"CMD [{command}]"]

@@ -45,25 +45,25 @@ def database(templates: Templates) -> MlflowStore:
 
 @pytest.fixture
 def audited(templates: Templates) -> MlflowAudit:
-    """Both versions of the house model, audited with nothing in the cache."""
+    """Both versions of the house model, audited with an empty cache."""
     return stores.first_audit(templates)
 
 
 @pytest.fixture
 def warm(audited: MlflowAudit) -> None:
-    """The environment of the house model is in the test's cache."""
+    """Adds the environment of the house model to the test's cache."""
     lend_environments(audited.cache, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture
 def empty_environment(templates: Templates) -> None:
-    """An environment without packages is in the test's cache."""
+    """Adds an environment without packages to the test's cache."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture(scope="module")
 def server(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real tracking server over the database."""
+    """A real tracking server on top of the database."""
     store, folder = stores.database(templates), tmp_path_factory.mktemp("server")
     command = [
         *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0"),
@@ -76,7 +76,7 @@ def server(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def told_location(record: Record) -> Path:
-    """Where the files of a record's model lie."""
+    """The folder with the files of a record's model."""
     return Path(json.loads((Path(record.base) / "mlflow.json").read_text())["location"])
 
 
@@ -94,7 +94,7 @@ def test_two_versions_are_audited_row_by_row(database: MlflowStore, audited: Mlf
     assert report["areas"]["data"]["status"] == "different"
     assert report["areas"]["environment"]["status"] == "same"
     assert report["sides"]["a"]["isolation"]["network"] == "none" or not sandbox_works()
-    assert not list(audited.here.iterdir())  # no stray store beside the user
+    assert not list(audited.here.iterdir())  # no stray store in the user's folder
 
 
 @pytest.mark.network
@@ -158,7 +158,7 @@ def test_the_older_file_store(templates: Templates, monkeypatch: pytest.MonkeyPa
     store = stores.file_store(templates)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     context = Context(cache=cache, here=store.folder)
-    record = load_record(f"runs:/{store.made[1]['run']}", context)  # found beside the user, as MLflow does
+    record = load_record(f"runs:/{store.made[1]['run']}", context)  # found in the user's folder, as MLflow does
     assert record.parameters.values["alpha"] == 5.0
     assert record.predict is not None
 
@@ -213,7 +213,7 @@ def test_a_dead_server_and_no_server_are_told(
 def test_a_server_that_hangs_is_given_up(
     database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # its kernel takes connections, and nothing answers them
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # the kernel accepts connections, but nothing answers
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
         monkeypatch.setitem(repro_tui.clients.mlflow.TIMEOUT_S, "describe", 8.0)  # MLflow's own limits are longer
         with pytest.raises(Refused, match="did not answer within 8 s"):
@@ -234,7 +234,7 @@ def test_parameters_are_typed_as_far_as_it_is_known(
         "version": "1.10",
         "api_key": "123456",
     }
-    assert isinstance(values["threshold"], float)  # it was logged as 1, and the signature says double
+    assert isinstance(values["threshold"], float)  # it was logged as 1, but the signature says double
     assert "threshold typed by the model's signature" in record.provenance["parameters.values"]
     assert record.expected.metrics == {"good": 0.5}
     assert any("bad was recorded as nan" in item.why for item in record.missing)
@@ -254,7 +254,7 @@ def test_a_validation_dataset_in_a_file_gives_the_inputs(
 def test_the_helper_reads_inputs_in_the_types_of_the_signature(
     database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CSV text that looks like numbers, an empty text, one that pandas takes for missing, and a number beyond 2**53."""
+    """CSV text that looks like numbers, an empty text, one that pandas reads as missing, and a number above 2**53."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(database.made[3]["model"], tmp_path)
     csv = Path(database.made[3]["inputs"])
@@ -275,7 +275,7 @@ def test_the_helper_reads_inputs_in_the_types_of_the_signature(
 
 
 def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow's client makes its tables in any database that has none."""
+    """MLflow's client creates its tables in any database that has none."""
     database = tmp_path / "other.db"
     database.touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
@@ -287,7 +287,7 @@ def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytes
 
 def test_a_registry_of_its_own_is_asked(database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # from where the user stands
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # relative to the user's folder
     record = load_record("models:/house@prod", Context(cache=Cache(tmp_path / "cache"), here=database.folder))
     assert record.name == "house 1"
     with pytest.raises(Refused, match=r"MLFLOW_REGISTRY_URI names .* does not exist"):
@@ -302,7 +302,7 @@ def test_a_link_among_the_artifacts_is_never_followed(
     record = store.load(store.made[1]["model"], tmp_path)
     assert told_location(record).is_relative_to(store.folder)
     (told_location(record) / "leak").symlink_to("/etc/passwd")
-    for cache in ("cache", "other"):  # the first knows where the files lie, the second asks MLflow
+    for cache in ("cache", "other"):  # the first knows where the files are, the second queries MLflow
         context = Context(cache=Cache(tmp_path / cache), here=tmp_path)
         with pytest.raises(Inconclusive, match="is a link"):
             rebuild_data(record, None, context)

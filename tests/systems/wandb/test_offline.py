@@ -1,4 +1,4 @@
-"""Offline runs of the real W&B client as sources: what is read, audits end to end, and folders that are damaged."""
+"""Offline runs of the real W&B client as sources: their records, audits end to end, and damaged folders."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def trained(templates: Templates, tmp_path: Path) -> tuple[WandbProject, Path]:
 
 @pytest.fixture
 def first(templates: Templates) -> WandbAudit:
-    """Two lean runs, audited with nothing in the cache."""
+    """Two lean runs, audited with an empty cache."""
     return first_audit(templates)
 
 
 @pytest.fixture
 def lean(first: WandbAudit, templates: Templates, tmp_path: Path) -> WandbProject:
-    """A project whose runs have the environment that is in the cache already."""
+    """A project whose runs have an environment that is already in the cache."""
     lend_environments(first.cache, Path(os.environ["REPRO_TUI_CACHE"]))
     return lean_project(tmp_path / "lean", templates)
 
@@ -172,7 +172,7 @@ def test_older_clients_folders_are_read(templates: Templates, tmp_path: Path, ve
 
 
 def audited(project: WandbProject, run: Path, *arguments: str) -> tuple[int, str]:
-    """The status of a run audited against itself, and what its report says in plain words."""
+    """Audits a run against itself; returns the exit status and the summary."""
     options = ("--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND, *arguments)
     result = project.audit(f"wandb:{run}", f"wandb:{run}", *options)
     assert result.stdout, result.stderr
@@ -232,7 +232,7 @@ def test_files_that_have_left_the_staging_are_told(lean: WandbProject) -> None:
 
 
 def test_a_file_is_found_in_the_clients_cache(project: WandbProject) -> None:
-    """Where wandb artifact downloads and uploads keep files: artifacts/obj/md5, by their md5."""
+    """The folder in which wandb keeps downloaded and uploaded files: artifacts/obj/md5, by their md5."""
     run = project.train(weight=2.0)
     md5 = hashlib.md5(b'{"weight": 2.0}').hexdigest()
     target = project.folder / "cache" / "artifacts" / "obj" / "md5" / md5[:2] / md5[2:]

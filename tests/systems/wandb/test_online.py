@@ -76,7 +76,7 @@ def test_two_runs_are_audited_row_by_row(project: WandbProject, server: WandbSer
     assert (scores("a"), scores("b")) == (project.expected(2.0), project.expected(3.0))
     asked = len(server.asked)
     assert audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc124")[0] == 1
-    assert "FetchArtifactManifest" not in server.asked[asked:]  # what was fetched and checked is not asked for again
+    assert "FetchArtifactManifest" not in server.asked[asked:]  # a fetched and verified file is not requested again
     assert any(b64encode(f"api:{KEY}".encode()).decode() in header for header in server.headers)
     audits = Path(os.environ["REPRO_TUI_AUDITS"])
     written = b"".join(path.read_bytes() for path in audits.rglob("*") if path.is_file())
@@ -119,7 +119,7 @@ def test_a_server_that_hangs_is_given_up(
 
 
 def test_a_server_that_is_not_there_is_told_at_once(project: WandbProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repro_tui.clients.wandb, "TIMEOUT_S", 1.0)  # the client alone would try for longer
+    monkeypatch.setattr(repro_tui.clients.wandb, "TIMEOUT_S", 1.0)  # the client itself would retry for longer
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with closed_port() as port:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
