@@ -55,7 +55,7 @@ class Inconclusive(ReproError):
         self.what, self.do = reason, do
         self.step = ""
         self.parts: tuple[Part, ...] = ()
-        super().__init__(f"{reason.rstrip('.')}. {do}".strip() if do else reason)
+        super().__init__(f"{reason.rstrip('.')}. {do[0].upper()}{do[1:]}" if do else reason)
 
 
 class Cancelled(ReproError):

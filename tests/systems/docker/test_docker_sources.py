@@ -201,7 +201,7 @@ def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
     assert (result.status, result.stdout, project.audits()) == (2, "", [])
     (line,) = result.stderr.strip().splitlines()
     assert "cannot be pulled" in line
-    assert "check that its registry is reachable" in line
+    assert "Check that its registry is reachable" in line
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_without_the_client_it_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["do"] == "pip install 'repro-tui[wandb]'"
+    assert json.loads(done.stdout)["do"] == "install it with  pip install 'repro-tui[wandb]'"
 
 
 @pytest.mark.parametrize(
