@@ -33,7 +33,7 @@ class Journal:
         with self._lock:
             content = line.encode("ascii")
             content = b"\n" + content if self._torn else content
-            self._torn = True  # until the whole line is written: on a full disk, only a part of it or nothing is
+            self._torn = True  # until the whole line is written: a full disk takes only a part of it
             self._torn = os.write(self._file, content) < len(content)
 
     def close(self) -> None:

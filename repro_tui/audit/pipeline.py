@@ -1,7 +1,7 @@
 """The pipeline of an audit: rebuild both sides, run them, compare the five areas, explain the drift.
 
 Both sides are rebuilt at the same time. The four areas that need no run are compared while the predict steps run. The
-runs are repeated until the noise rule can decide: two a side at first, then as many as `next_repeat` requests. A side
+runs are repeated until the noise rule can decide: two per side at first, then as many as `next_repeat` requests. A side
 that cannot be rebuilt or run is lost, but does not stop the audit: whatever can be compared is compared, and the
 verdict is then `not-comparable`.
 """

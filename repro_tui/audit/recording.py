@@ -212,9 +212,8 @@ def _repository(location: str, gaps: list[Missing]) -> str:
     clean = strip_url(location)
     parts = urlsplit(location)
     if parts.scheme == "ssh" and parts.username and not parts.password:
-        return urlunsplit(
-            (parts.scheme, parts.netloc, parts.path, "", "")
-        )  # the user name is not a secret, and ssh needs it
+        # The user name is not a secret, and ssh needs it.
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     if clean != location:
         gaps.append(
             Missing("code.repository", "the URL's user and password are not written", "use a git credential helper")

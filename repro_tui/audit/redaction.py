@@ -87,9 +87,8 @@ def _learn_url(location: str, redactor: Redactor) -> None:
             redactor.learn(secret)
             redactor.learn(unquote(secret))
     if parts.username:
-        redactor.learn(
-            f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        )  # as HTTP basic authorization sends it
+        # HTTP basic authorization sends both together, in base64.
+        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
 def _location(repository: str) -> str:

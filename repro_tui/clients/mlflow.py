@@ -15,10 +15,8 @@ from repro_tui.support.paths import import_root
 from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
 
-TIMEOUT_S = {
-    "describe": 120.0,
-    "fetch": 6 * 3600.0,
-}  # downloading a large model may take hours; a server that hangs is detected sooner
+# Downloading a large model may take hours; a server that hangs is detected sooner.
+TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}
 SECRETS = ("MLFLOW_TRACKING_USERNAME",)
 STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
 DO = "check the address in MLFLOW_TRACKING_URI, that its server is running, and that it has this run or model"

@@ -25,9 +25,8 @@ def hold_lease(context: Context) -> Iterator[None]:
             yield
         finally:
             if not path.read_bytes() or remove_containers([context.audit_id], context):
-                path.unlink(
-                    missing_ok=True
-                )  # else the next start removes its containers, when a Docker engine is running again
+                path.unlink(missing_ok=True)
+            # Otherwise the lease stays, and the next start removes the containers, once a Docker engine is running.
 
 
 def reap(context: Context) -> None:

@@ -155,9 +155,8 @@ class _Source:
                 return self.process
         self.close()
         ours, forker = self._start()
-        with contextlib.suppress(
-            ConnectionError
-        ):  # then it has ended, and has written the reason to its standard error
+        # If the connection is lost, the forker has ended, and has written the reason to its standard error.
+        with contextlib.suppress(ConnectionError):
             socket.send_fds(ours, [request], pipes)
         return forker
 

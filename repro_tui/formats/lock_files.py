@@ -34,7 +34,7 @@ def locked(content: bytes, name: str, markers: Markers) -> list[str]:
         if "lock-version" in document:
             return sorted(_pylock(document, markers))
         if "package" in document and "version" in document:
-            return sorted(set(_uv_lock(document, name, markers)))  # once, with however many extras
+            return sorted(set(_uv_lock(document, name, markers)))  # each package once, whatever its extras
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
         reason = f"{name} is not a valid lock file: {show(repr(error), 300)}"
         raise Inconclusive(reason, "create it again with its tool") from error

@@ -32,7 +32,7 @@ from repro_tui.formats.tables_text import Table, keeps
 LONGEST_LINE = 64 << 20
 Spelling = tuple[str, str]  # of true and false
 _NOT_FINITE = r"^[+-]?([nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
-_ZERO = r"^[+-]?[0.]+([eE][+-]?[0-9]+)?$"  # a zero as it is written: a number nearer to 0 than a float can be is not
+_ZERO = r"^[+-]?[0.]+([eE][+-]?[0-9]+)?$"  # a written zero; a number that a float would round to 0 does not match
 _FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[nN]a[nN]|nan|NAN|inf|Inf|INF|[iI]nfinity)$"
 # Whole numbers of more than 15 digits would lose some as float64, however they are written: a column with one that does
 # is text, not float.

@@ -60,9 +60,8 @@ class OpenInference:
         else:
             declared = {tensor.name: tensor for tensor in layout.tensors}
             inputs = [_tensor(name, rows.column(name), declared.get(name), first) for name in rows.column_names]
-        parameters = (
-            {} if layout.tensors else {"parameters": {"content_type": "pd"}}
-        )  # so that MLServer reads the tensors as columns
+        # With content type pd, MLServer reads the tensors as columns.
+        parameters = {} if layout.tensors else {"parameters": {"content_type": "pd"}}
         return json_of({**parameters, "inputs": inputs})
 
     def answer(self, raw: bytes, rows: int) -> Answered:
