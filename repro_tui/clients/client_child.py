@@ -36,7 +36,7 @@ def standing_folder(context: Context) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class ClientChild:
-    """An external system: its name for messages, the remedy where it does not answer, and the time limit in seconds."""
+    """An external system: its name for messages, the remedy if it does not answer, and the time limit in seconds."""
 
     name: str
     do: str
@@ -47,7 +47,7 @@ class ClientChild:
     ) -> dict[str, Any]:
         """The JSON object on the last line of `python -m ARGUMENTS`, run in the folder `standing`.
 
-        Raises Inconclusive where the client does not answer in time, answers with an error, or crashes.
+        Raises Inconclusive if the client does not answer in time, answers with an error, or crashes.
         """
         done = process.run(
             [sys.executable, "-m", *arguments],

@@ -30,7 +30,7 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 def engine() -> Iterator[DockerClient]:
     """A client of the engine; an error of the engine inside the block becomes Inconclusive, on one line.
 
-    Raises Inconclusive where the engine is on another machine or does not answer.
+    Raises Inconclusive if the engine is on another machine or does not answer.
     """
     import docker
     import requests
@@ -67,7 +67,7 @@ def _error_text(error: Exception) -> str:
 
 
 def find_image(client: DockerClient, reference: str) -> dict[str, Any] | None:
-    """The engine's description of a local image, or None where it is absent. Raises Refused for an invalid name."""
+    """The engine's description of a local image, or None if it is absent. Raises Refused for an invalid name."""
     from docker.errors import ImageNotFound, NotFound
 
     _check(reference)
@@ -81,7 +81,7 @@ def find_image(client: DockerClient, reference: str) -> dict[str, Any] | None:
 def pull_image(client: DockerClient, reference: str) -> dict[str, Any]:
     """Pulls an image from its registry and returns its description.
 
-    Raises Inconclusive where the registry does not answer or does not have the image, Refused for an invalid name.
+    Raises Inconclusive if the registry does not answer or does not have the image, Refused for an invalid name.
     """
     from docker.errors import DockerException
 

@@ -56,7 +56,7 @@ class Repository:
     """A repository's objects, read from its bare clone. Commits are given as 40 or 64 hex digits.
 
     `location` is an absolute path or a URL (empty: there is only the clone, and nothing is fetched). Every method that
-    reads raises Inconclusive where the commit or path does not exist, and Cancelled.
+    reads raises Inconclusive if the commit or path does not exist, and Cancelled.
     """
 
     git_dir: Path
@@ -69,9 +69,9 @@ class Repository:
 
     @classmethod
     def open(cls, location: str, context: Context) -> Repository:
-        """Opens the repository at a path or URL; clones it into the cache where there is no clone yet.
+        """Opens the repository at a path or URL; clones it into the cache if there is no clone yet.
 
-        Raises Refused where `location` is neither a path nor a URL, Inconclusive where it cannot be cloned, Cancelled.
+        Raises Refused where `location` is neither a path nor a URL, Inconclusive if it cannot be cloned, Cancelled.
         """
         place = check_location(location)
         repository = cls(clone_folder(place, context), place, context)
@@ -97,7 +97,7 @@ class Repository:
         return bool(_FULL_ID.fullmatch(commit)) and self._resolve(commit) is not None
 
     def need(self, commit: str) -> None:
-        """Ensures that the clone has the commit, and fetches it where it is absent."""
+        """Ensures that the clone has the commit, and fetches it if it is absent."""
         if not _FULL_ID.fullmatch(commit):
             raise Refused(f"{show(commit, 80)!r} is not a full commit id of 40 or 64 hex digits")
         if commit in self._there:
@@ -124,7 +124,7 @@ class Repository:
         return self._resolve(name) or self._resolve_after_all_refs(name)
 
     def resolve_experiment(self, name: str) -> str | None:
-        """The commit of a DVC experiment by name (`refs/exps/…/NAME`); None where none or several have that name."""
+        """The commit of a DVC experiment by name (`refs/exps/…/NAME`); None if none or several have that name."""
         if not self.location or not name or name.startswith("-"):
             return None
         self._refresh("+refs/*:refs/*")
@@ -206,7 +206,7 @@ class Repository:
     # -- history ------------------------------------------------------------------------------------------------
 
     def log(self, a: str, b: str) -> Log | None:
-        """The commits that only one of the two has; None where they share no history."""
+        """The commits that only one of the two has; None if they share no history."""
         self.need(a)
         self.need(b)
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
@@ -217,7 +217,7 @@ class Repository:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.
 
         Merges are followed along their first parent. Where `a` is not an ancestor of `b`, the path leads back to their
-        merge base and forward from there. It is empty where the two share no history.
+        merge base and forward from there. It is empty if the two share no history.
         """
         self.need(a)
         self.need(b)
@@ -349,7 +349,7 @@ class Repository:
 def check_location(location: str) -> str:
     """The absolute path of a repository, or its URL.
 
-    Raises Refused where `location` is neither, and Inconclusive where the path does not exist.
+    Raises Refused where `location` is neither, and Inconclusive if the path does not exist.
     """
     shown = show(show_location(location), 200)
     if not location or location.startswith("-") or "::" in location or any(ord(c) < 32 for c in location):

@@ -102,7 +102,7 @@ class GitProcess:
     def run(self, *arguments: str, git_dir: Path | None = None, remote: bool = False) -> GitResult:
         """Runs git to its end; the caller judges its exit status.
 
-        Raises Cancelled, and Inconclusive where git is not installed or takes longer than an hour.
+        Raises Cancelled, and Inconclusive if git is not installed or takes longer than an hour.
         """
         with self.started(*arguments, git_dir=git_dir, remote=remote) as process:
             began = time.monotonic()

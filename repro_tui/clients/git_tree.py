@@ -50,7 +50,7 @@ def write_tree(
 ) -> tuple[str, ...]:
     """Writes the files below `folder` from a running `git cat-file --batch`; links come last. Returns warnings.
 
-    Raises BrokenClone where git does not return a blob's own bytes, and Inconclusive where the commit has a forbidden
+    Raises BrokenClone if git does not return a blob's own bytes, and Inconclusive if the commit has a forbidden
     path, a submodule or a Git LFS pointer.
     """
     _check_names(files)

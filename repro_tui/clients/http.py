@@ -83,7 +83,7 @@ class HttpQuestion:
 class HttpOutcome:
     """How a job ended.
 
-    `statuses` has one HTTP status per request, 0 where there was no response. `failed` is the reason that the job
+    `statuses` has one HTTP status per request, 0 if there was no response. `failed` is the reason that the job
     stopped ("" if it did not), `label` the request that failed, `status` its HTTP status and `answer` the file with its
     response; `silence` says why an optional request has no response.
     """
@@ -147,7 +147,7 @@ def ask_from_here(
 def read_result(folder: Path, output: str = "") -> HttpOutcome:
     """The outcome that a child left in `folder`, which is untrusted if it ran inside a container.
 
-    `output` is what the child printed, for the message. Raises Inconclusive where there is no valid result.
+    `output` is what the child printed, for the message. Raises Inconclusive if there is no valid result.
     """
     try:
         result = json.loads(read_regular(folder / "result.json", MOST_RESULT))
@@ -178,7 +178,7 @@ def _plain_name(name: object) -> str:
 def read_regular(path: Path, most: int) -> bytes:
     """The bytes of a regular file; links are not followed.
 
-    Raises OSError, and ValueError where it is not a regular file or is larger than `most` bytes.
+    Raises OSError, and ValueError if it is not a regular file or is larger than `most` bytes.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as stream:
@@ -191,7 +191,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def answer_of(folder: Path, name: str) -> object:
-    """A small response parsed as JSON; None where it is absent or cannot be read."""
+    """A small response parsed as JSON; None if it is absent or cannot be read."""
     try:
         document: object = json.loads(read_regular(folder / name, MOST_RESULT))
     except (OSError, ValueError, RecursionError):

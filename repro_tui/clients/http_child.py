@@ -45,7 +45,7 @@ class Connection:
     def send(self, request: Job, target: Path) -> Tuple[int, int, str]:
         """Makes one attempt; returns the status, the bytes written to `target`, and the server's Retry-After header.
 
-        Raises Broken where another attempt may succeed, and Failed where none can.
+        Raises Broken if another attempt may succeed, and Failed if none can.
         """
         try:
             return self._send(request, target)
@@ -225,7 +225,7 @@ class JobRunner:
             connection.close()
 
     def send_request(self, number: int, request: Job, connection: Connection) -> None:
-        """Sends one request, and retries it where that may help."""
+        """Sends one request, and retries it if that may help."""
         status, outcome = 0, ""
         for attempt in range(1, self.job["attempts"] + 1):
             began, after = time.monotonic(), ""

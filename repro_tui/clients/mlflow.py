@@ -25,7 +25,7 @@ DO = "check the address in MLFLOW_TRACKING_URI, that its server is running, and 
 def ask_mlflow(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of clients.mlflow_child to a command (`describe` or `fetch`).
 
-    Raises Inconclusive where MLflow does not answer or reports an error.
+    Raises Inconclusive if MLflow does not answer or reports an error.
     """
     _learn_secrets(context)
     client = ClientChild(f"MLflow at {where(context)}", DO, TIMEOUT_S[command])

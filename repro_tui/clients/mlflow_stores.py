@@ -17,7 +17,7 @@ _SQLITE = re.compile(r"sqlite:///([^?]+)")
 def tracking_uri(context: Context) -> str:
     """MLFLOW_TRACKING_URI, else the store in the current folder, with an absolute path.
 
-    Raises Inconclusive where there is none: MLflow itself would create an empty one.
+    Raises Inconclusive if there is none: MLflow itself would create an empty one.
     """
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     here = context.here.absolute()
@@ -32,7 +32,7 @@ def tracking_uri(context: Context) -> str:
 
 
 def registry_uri(context: Context) -> str:
-    """MLFLOW_REGISTRY_URI with an absolute path; "" where models are registered in the tracking store."""
+    """MLFLOW_REGISTRY_URI with an absolute path; "" if models are registered in the tracking store."""
     given = os.environ.get("MLFLOW_REGISTRY_URI", "")
     return _absolute(given, context.here.absolute(), "MLFLOW_REGISTRY_URI") if given else ""
 

@@ -21,7 +21,7 @@ DO = "check WANDB_BASE_URL and WANDB_API_KEY (or run wandb login), and that you 
 def ask_wandb(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
     """The answer of clients.wandb_child to a command (`describe` or `fetch`).
 
-    Raises Inconclusive where W&B does not answer or reports an error.
+    Raises Inconclusive if W&B does not answer or reports an error.
     """
     context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
     client = ClientChild(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if command == "fetch" else TIMEOUT_S)
@@ -38,7 +38,7 @@ def server() -> str:
 
 
 def _address() -> str:
-    """The server that the client certainly uses; "" where its settings file or a proxy may decide otherwise."""
+    """The server that the client certainly uses; "" if its settings file or a proxy may decide otherwise."""
     own_proxy = any(name.startswith("WANDB") and "PROX" in name for name in os.environ)
     return "" if own_proxy else os.environ.get("WANDB_BASE_URL", "")
 

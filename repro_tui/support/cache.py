@@ -128,7 +128,7 @@ class Cache:
         """Stores many small files by path, whose digests are known; returns the objects by sha256.
 
         They are synced to disk together, and their digests are only indexed after that: an object that a crash left
-        incomplete is read again when it is requested, and removed. Raises Inconclusive where a file has changed since
+        incomplete is read again when it is requested, and removed. Raises Inconclusive if a file has changed since
         its digest was taken.
         """
         root = f"{self.root.resolve()}/objects"

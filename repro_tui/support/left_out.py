@@ -40,7 +40,7 @@ _PLACES = tuple(
 
 
 def left_out(path: str, exists: Callable[[str], bool]) -> str:
-    """The kind of file as which a path is left out; "" where it is compared.
+    """The kind of file as which a path is left out; "" if it is compared.
 
     `path` is relative to the root; `exists` says whether there is a file at another such path.
     """

@@ -54,7 +54,7 @@ def _configured(own: str, xdg: str, default: str) -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """Creates a folder that only this user can enter. Raises Refused where it cannot be created or written to."""
+    """Creates a folder that only this user can enter. Raises Refused if it cannot be created or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

@@ -37,7 +37,7 @@ def dumps_exactly(value: object) -> str:
 def from_plain(kind: type[T], value: object) -> T:
     """The dataclass that `to_plain` made these values from; unknown keys are ignored.
 
-    Raises ValueError where a value is missing or has the wrong type.
+    Raises ValueError if a value is missing or has the wrong type.
     """
     import msgspec
 

@@ -55,7 +55,7 @@ def run(
 
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
     4 KiB) is passed to `on_line`. At the time limit, or when cancelled, the whole process group receives TERM and after
-    5 seconds KILL. Raises Inconclusive where it cannot be started, and Cancelled.
+    5 seconds KILL. Raises Inconclusive if it cannot be started, and Cancelled.
     """
     began = time.monotonic()
     try:
