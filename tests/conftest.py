@@ -1,4 +1,4 @@
-"""Fixtures that every test module may use: a private cache and context, real git repositories, and engine gates."""
+"""Fixtures for all test modules: a private cache and context, real git repositories, and checks for engines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GIT_ENVIRONMENT = {
 
 
 def need(engine: str, present: bool, reason: str) -> None:
-    """Skips where an engine is absent, unless REPRO_TUI_REQUIRE names it: then its absence is a failure."""
+    """Skips the test if an engine is absent; fails if REPRO_TUI_REQUIRE names that engine."""
     assert engine in ENGINES, engine
     if not present:
         if engine in REQUIRED:
@@ -45,30 +45,30 @@ def need(engine: str, present: bool, reason: str) -> None:
 
 
 def pytest_configure() -> None:
-    """A name that no test asks for would require nothing."""
+    """Rejects unknown names in REPRO_TUI_REQUIRE, which would have no effect."""
     if unknown := REQUIRED - ENGINES:
         raise pytest.UsageError(f"REPRO_TUI_REQUIRE names no engine of these tests: {', '.join(sorted(unknown))}")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for workers and marks for lanes: before pytest-xdist reads the groups and `-m` the marks."""
+    """Adds groups for workers and marks for lanes, before pytest-xdist reads the groups and `-m` the marks."""
     arrange(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What takes minutes to make is made before any test's own time begins to run."""
+    """Builds what takes minutes before the time limit of any test starts."""
     needed = any(item.get_closest_marker(name) for item in session.items for name in ("docker", "apptainer"))
     if needed and not session.config.getoption("collectonly"):
         from tests.engines import prepare_base_image
 
         prepare_base_image()
-    gc.freeze()  # what was collected stays until the end: no collector of garbage goes through it again and again
+    gc.freeze()  # the collected tests stay until the end: the garbage collector need not scan them again and again
 
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the user's own cache, audits or configuration."""
+    """Keeps tests away from the user's own cache, audits and configuration."""
     root = tmp_path_factory.mktemp("home")
     for name in ("CACHE", "AUDITS", "CONFIG"):
         monkeypatch.setenv(f"REPRO_TUI_{name}", str(root / name.lower()))
@@ -77,13 +77,13 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    """What is made once a test run and copied by each test: repositories, stores, environments."""
+    """Repositories, stores and environments that are built once per test run and copied by each test."""
     return Templates(shared_root(tmp_path_factory))
 
 
 @pytest.fixture(autouse=True)
 def read_images(request: pytest.FixtureRequest, own_folders: Path, templates: Templates) -> Iterator[None]:
-    """Each image is read once a test run."""
+    """Reads each image only once per test run."""
     if not any(request.node.get_closest_marker(name) for name in ("docker", "apptainer")):
         yield
         return
@@ -106,7 +106,7 @@ def context(cache: Cache, tmp_path: Path) -> Context:
 
 
 class GitRepository:
-    """A real repository that a test fills."""
+    """Creates a real, empty repository."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

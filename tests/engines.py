@@ -1,4 +1,4 @@
-"""Real engines for tests: a base image with Python, and a registry of the tests' own."""
+"""Real engines for tests: a base image with Python, and our own registry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAG = "repro-tui-test-base:small"
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """The Docker client's output."""
+    """The output of the Docker client."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr}")
@@ -48,7 +48,7 @@ def _present() -> str:
 
 @cache
 def _base() -> str:
-    """Its id; it is made by one process of the machine while the others wait."""
+    """The id of the base image, which one process builds while the others wait."""
     with FileLock(Path(tempfile.gettempdir()) / f"repro-tui-test-base-{os.getuid()}.lock"):
         present = _present()
         if present:
@@ -59,21 +59,21 @@ def _base() -> str:
 
 
 def prepare_base_image() -> None:
-    """Makes the base image where it can be made, which takes minutes: before the time of any test runs."""
+    """Builds the base image if possible, which takes minutes, before the time limit of any test starts."""
     if _engine() and shutil.which("debootstrap") is not None:
         with contextlib.suppress(subprocess.CalledProcessError):  # the tests that need it say so
             _base()
 
 
 def base_image() -> str:
-    """The id of an image that has python3 and nothing else of note; made by debootstrap where there is none."""
+    """The id of a minimal image with python3, built by debootstrap if it does not exist."""
     need("docker", _engine(), "no Docker engine answers")
     need("docker", shutil.which("debootstrap") is not None or bool(_present()), "debootstrap is not installed")
     return _base()
 
 
 class Images:
-    """Images that are built once a session for all tests that ask for the same; removed in the end.
+    """Images that are built once per session for all tests with the same recipe; removed at the end.
 
     Every one is built without the engine's cache: no two share a layer but the base's, not even of one content.
     """
@@ -82,7 +82,7 @@ class Images:
         self._made = dict[str, str]()
 
     def get(self, recipe: str, fill: Callable[[Path], object]) -> str:
-        """The id of the image of that recipe, whose build context `fill` puts into an empty folder."""
+        """The id of the image of that recipe; `fill` writes its build context into an empty folder."""
         if recipe not in self._made:
             with tempfile.TemporaryDirectory() as folder:
                 fill(Path(folder))
@@ -90,14 +90,14 @@ class Images:
         return self._made[recipe]
 
     def remove(self) -> None:
-        """Removes them all."""
+        """Removes all of them."""
         if self._made:
             docker("rmi", "--force", *self._made.values(), check=False)
 
 
 @contextlib.contextmanager
 def read_once(cache: Path, templates: Templates) -> Iterator[None]:
-    """Lets a test's cache begin with what others of this run have read from images, and keeps what it reads.
+    """Starts a test's cache with what other tests of this run have read from images, and keeps what it reads.
 
     What an image holds is kept by the digest of its content, so that none is taken for another.
     """
@@ -123,7 +123,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def registry() -> Iterator[str]:
-    """A registry of this test's own on loopback: its address."""
+    """The address of this test's own registry on loopback."""
     program = shutil.which("docker-registry")
     need("docker", program is not None, "docker-registry is not installed")
     assert program is not None
@@ -137,7 +137,7 @@ def registry() -> Iterator[str]:
 
 
 def _serve_registry(program: str, folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
-    """A registry that answers, and its address; another port where somebody else was given the first meanwhile."""
+    """A running registry and its address; tries another port if the first one was taken."""
     for _ in range(5):
         address = f"127.0.0.1:{free_port()}"
         config = folder / "config.yml"
@@ -153,7 +153,7 @@ def _serve_registry(program: str, folder: Path) -> tuple[str, subprocess.Popen[b
 
 
 class DockerCut:
-    """The engine's socket through one of our own, whose connections can be cut; with `gone`, for good."""
+    """A proxy for the engine's socket whose connections can be cut; with `gone`, permanently."""
 
     def __init__(self, path: Path) -> None:
         self.listener, self.ends = socket.socket(socket.AF_UNIX), list[socket.socket]()
@@ -179,7 +179,7 @@ class DockerCut:
             target.shutdown(socket.SHUT_WR)
 
     def cut(self, *, gone: bool) -> None:
-        """Ends every connection; with `gone`, no other is taken."""
+        """Ends every connection; with `gone`, accepts no new ones."""
         if gone:
             self.listener.shutdown(socket.SHUT_RDWR)
             self.listener.close()
@@ -188,7 +188,7 @@ class DockerCut:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Closes all sockets."""
         self.cut(gone=self.listener.fileno() >= 0)
         for end in self.ends:
             end.close()
@@ -210,15 +210,15 @@ def push(image: str, name: str) -> str:
 
 
 def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
-    """A SIF image made of a Docker image, in the folder; its file system is compressed fast and not well."""
+    """Converts a Docker image to a SIF image in the folder, with fast compression."""
     need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
     tag = f"repro-tui-test-sif:{uuid.uuid4().hex[:12]}"
     docker("tag", image, tag)
     try:
-        words = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
+        options = ["--silent", "build", "--mksquashfs-args", "-comp gzip -Xcompression-level 1"]
         target = folder / name
         done = subprocess.run(
-            ["apptainer", *words, str(target), f"docker-daemon:{tag}"], capture_output=True, text=True, check=False
+            ["apptainer", *options, str(target), f"docker-daemon:{tag}"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return target
@@ -227,7 +227,7 @@ def sif(folder: Path, image: str, name: str = "image.sif") -> Path:
 
 
 def base_sif(templates: Templates) -> Path:
-    """The base image as a SIF image, made once a test run."""
+    """The base image as a SIF image, built once per test run."""
     need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
     image = base_image()
     return templates.folder("sif-of-the-base-image", lambda folder: sif(folder, image)) / "image.sif"

@@ -1,4 +1,4 @@
-"""Which tests may run beside which, and which of them need more than Python, git and a sandbox.
+"""Which tests may run in parallel, and which of them need more than Python, git and a sandbox.
 
 With `--dist loadgroup`, the tests of a group run one after another on one worker. A module is a group, so that its
 fixtures are made once; those that share an engine or a server are one together. Long groups are begun first, so that no
@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 SYSTEMS = "systems"
 SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
-# Modules whose every test audits a project from its record to its report, or walks through every screen of one.
+# Modules in which every test runs a whole audit, or visits every screen of one.
 WHOLE = frozenset(
     {
         *(
@@ -45,7 +45,7 @@ FIRST = (
 
 
 def group_of(item: pytest.Item) -> str:
-    """The group that a test runs in."""
+    """The xdist group of a test."""
     for engine in ("docker", "apptainer"):
         if item.get_closest_marker(engine):
             return engine
@@ -54,14 +54,14 @@ def group_of(item: pytest.Item) -> str:
 
 
 def needs_system(item: pytest.Item) -> bool:
-    """Whether a test needs an engine, a foreign system, a server or an index of packages."""
+    """Whether a test needs an engine, a foreign system, a server or a package index."""
     folder, module = _place(item.path)
     marked = any(item.get_closest_marker(mark) for mark in SYSTEM_MARKS)
     return marked or folder.startswith(f"{SYSTEMS}/") or module in SYSTEM_MODULES
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Marks each test with its group and lane, and puts those first that take longest."""
+    """Marks each test with its group and lane, and moves the slowest ones to the front."""
     groups = {item.nodeid: group_of(item) for item in items}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item.nodeid]))

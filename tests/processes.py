@@ -17,8 +17,8 @@ from pathlib import Path
 from repro_tui.model.run import Run
 from repro_tui.support.cancel import CancelToken
 
-BOUND_S = 240.0  # no machine is so busy: what has not happened by then does not happen
-# A predict step that takes no notice of TERM but to say so. `{sleep}` is a child's, which outlives it if it can.
+BOUND_S = 240.0  # generous: what has not happened by then, even on a busy machine, does not happen
+# A predict step that reports TERM but ignores it. `{sleep}` is the duration of a child that outlives it if it can.
 STUBBORN = """\
 import os, signal, subprocess, time
 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'TERM was sent\\n'))
@@ -31,7 +31,7 @@ print('it was waited for')
 
 @dataclass(frozen=True)
 class Process:
-    """A process by its number and start, for numbers are given again."""
+    """A process by its id and start time, since ids are reused."""
 
     pid: int
     start: str
@@ -66,7 +66,7 @@ def process(pid: int) -> Process:
 
 
 def children_of(pid: int) -> list[Process]:
-    """All descendants."""
+    """All of its descendants."""
     parents: dict[int, list[Process]] = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and (fields := _stat(int(path.name))):
@@ -80,45 +80,45 @@ def children_of(pid: int) -> list[Process]:
 
 
 def unique_sleep() -> str:
-    """Ten minutes in words of `sleep`, with a fraction by which this test's process is known from any other's."""
+    """A `sleep` argument of ten minutes with a unique fraction, which identifies this test's process."""
     return f"600.{uuid.uuid4().int % 10**12:012}"
 
 
 def sleepers(duration: str) -> list[str]:
-    """The processes that sleep for that long."""
-    found = []
+    """The processes that sleep for this duration."""
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().split(b"\0")
+            arguments = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[:2] == [b"sleep", duration.encode()]:
-            found.append(path.parent.name)
-    return found
+        if arguments[:2] == [b"sleep", duration.encode()]:
+            pids.append(path.parent.name)
+    return pids
 
 
-def wait_until(condition: Callable[[], object], what: str, bound_s: float = BOUND_S) -> None:
-    """Waits for an event; only one that does not come at all meets the bound."""
+def wait_until(condition: Callable[[], object], event: str, bound_s: float = BOUND_S) -> None:
+    """Waits until the condition holds; `event` names it in the failure at the generous time limit."""
     deadline = time.monotonic() + bound_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {bound_s:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {bound_s:g} s: {event}"
         time.sleep(0.05)
 
 
 def wait_until_nobody_sleeps(duration: str) -> None:
-    """Waits until nothing sleeps for that long any more: it would for ten minutes if it were left."""
+    """Waits until no process sleeps for this duration any more."""
     wait_until(lambda: not sleepers(duration), f"the end of  sleep {duration}")
 
 
 def wait_until_gone(family: Iterable[Process]) -> None:
-    """The kernel ends what it was told to end in its own time."""
+    """Waits until processes are gone: the kernel ends them asynchronously."""
     family = list(family)
     wait_until(lambda: not any(member.alive for member in family), f"the end of {family}")
 
 
 @contextlib.contextmanager
 def cancelled_once(condition: Callable[[], object], cancel: CancelToken) -> Iterator[None]:
-    """Cancels what happens inside as soon as the condition holds."""
+    """Cancels the work in the block as soon as the condition holds."""
     held = []
 
     def watch() -> None:

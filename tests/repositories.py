@@ -1,4 +1,4 @@
-"""Repositories that were not made by the test that uses them."""
+"""Repositories that already exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.conftest import GitRepository
 
 
 class ExistingRepository(GitRepository):
-    """A repository that is there already, such as a copy."""
+    """An existing repository, such as a copy."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

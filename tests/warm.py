@@ -1,4 +1,4 @@
-"""Environments made once a test run: an audit that does not test how they are made starts with them in its cache."""
+"""Environments that are built once per test run: audits that do not test building them start with them in the cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTES = ("interpreters", "inventory", "resolutions")
 
 
 def lend_environments(source: Path, target: Path) -> None:
-    """Puts the environments of one cache into another, and what is known of them, but nothing else: no data.
+    """Copies the environments of one cache to another, with their notes, but no data.
 
     The folders are links, so that no environment is copied; their manifests are checked as those of any other.
     """
@@ -43,7 +43,7 @@ def share_downloads(cache: Path) -> None:
 
 
 def lend_empty_environment(templates: Templates, target: Path) -> None:
-    """Puts the environment without packages of this machine's Python into a cache."""
+    """Adds the empty environment of this machine's Python to a cache."""
     lend_environments(templates.folder("environment-without-packages", _without_packages) / "cache", target)
 
 

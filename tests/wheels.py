@@ -1,4 +1,4 @@
-"""Wheels of the tests' own, as a build leaves them."""
+"""Our own wheels, as a build creates them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def wheel(
     code: str = "",
     more: Mapping[str, str] | None = None,
 ) -> str:
-    """A wheel of one module, and of `more` files, in the folder; returns its pin."""
+    """Writes a wheel with one module and `more` files into the folder; returns its pin."""
     info = f"{name}-{version}.dist-info"
     needed = "".join(f"Requires-Dist: {text}\n" for text in requires)
     files = {

@@ -1,4 +1,4 @@
-"""How much work something is, counted: a clock would measure the machine and what else it does."""
+"""Counts work in calls: a clock would measure the machine's load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def calls(function: Callable[..., Any], *arguments: Any) -> int:
-    """How many calls, of Python and of C, this one comes to."""
+    """The number of Python and C calls that a call makes."""
     profile = cProfile.Profile()
     profile.runcall(function, *arguments)
     return int(sum(entry.callcount for entry in profile.getstats()))

@@ -1,4 +1,4 @@
-"""From two references to an engine at work."""
+"""Plans an audit from its references and starts its engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The engine's process: `python -m repro_tui.audit.engine FOLDER`, with the request on standard input.
+"""The engine process: `python -m repro_tui.audit.engine FOLDER`, with the request on standard input.
 
-It writes the folder and nothing else; its standard output and error are the folder's engine.log.
+It writes only to the audit's folder and the cache; its standard output and error go to the folder's engine.log.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from repro_tui.support.redact import Redactor
 
 
 def main() -> int:
-    """Runs the audit of one folder; returns its exit status."""
+    """Runs the audit of the folder in the first argument; returns its exit status."""
     folder = Path(sys.argv[1])
     os.umask(0o022)
     with engine_lock(folder):
@@ -74,7 +74,7 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
         return report.exit_status
     except Exception as error:
         status = error.exit_status if isinstance(error, ReproError) else 3
-        journal.emit(Event("end", text=_words(error), detail={"exit_status": status, "verdict": None}))
+        journal.emit(Event("end", text=_error_text(error), detail={"exit_status": status, "verdict": None}))
         if isinstance(error, Cancelled):
             return status
         raise
@@ -96,10 +96,10 @@ def _stop(cancel: CancelToken, number: int, frame: FrameType | None) -> None:
     cancel.cancel(number)
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = error.filename2 or error.filename or "the audit"
-        return f"there is no space left for {place}: make room and run it again"
+        return f"no space is left for {place}: free space on the disk and run the audit again"
     return str(error) if isinstance(error, ReproError) else f"{type(error).__name__}: {error}"
 
 

@@ -1,4 +1,4 @@
-"""The audit's folder: what the engine writes and every view reads. It is portable, and it is all there is."""
+"""The audit's folder, which the engine writes and every view reads. It is portable and self-contained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
@@ -41,34 +41,37 @@ class AuditSummary:
 
 
 class AuditFolder:
-    """One audit as it stands on disk; reading it changes nothing."""
+    """One audit on disk; reading it changes nothing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def differences(self) -> Path:
-        """The file of every differing cell."""
+        """The file with every differing cell."""
         return self.path / "differences.parquet"
 
     def to_pandas(self) -> DataFrame:
-        """Every differing cell, a row each: the columns of differences.parquet, as docs/report.md has them."""
+        """Every differing cell, one row each, with the columns of differences.parquet (see docs/report.md)."""
         import pandas as pd
 
         return pd.read_parquet(self.differences)
 
     def request(self) -> Request:
-        """What was asked for, without secret values. Raises Refused where the folder has none."""
+        """The request of the audit, without secret values. Raises Refused if it cannot be read."""
         return self._read("audit.json", Request)
 
     def report(self) -> Report | None:
-        """The finished report, or None while there is none. Raises Refused where it cannot be read."""
+        """The finished report, or None while there is none. Raises Refused if it cannot be read."""
         if not (self.path / "report.json").exists():
             return None
         return self._read("report.json", Report)
 
     def events(self, after: int = 0) -> tuple[list[Event], int]:
-        """The journal's events from the byte `after` on, and where to read on. A torn last line is left for later."""
+        """The journal's events from byte `after` on, and the byte to continue at.
+
+        An incomplete last line is left for the next call.
+        """
         try:
             with (self.path / "journal.jsonl").open("rb") as stream:
                 stream.seek(after)
@@ -79,7 +82,7 @@ class AuditFolder:
         return list(_events(whole)), after + len(whole)
 
     def state(self) -> State:
-        """Whether its engine is at work, has finished, or ended without a report."""
+        """Whether its engine is running, has finished, or died without a report."""
         if (self.path / "report.json").exists():
             return "finished"
         return "running" if self.engine_alive() else "died"
@@ -89,7 +92,7 @@ class AuditFolder:
         return is_locked(self.path / "engine.lock") is True
 
     def engine_pid(self) -> int | None:
-        """The engine's process, as far as one is alive."""
+        """The process id of the engine, if it is running."""
         if not self.engine_alive():
             return None
         with contextlib.suppress(OSError, ValueError):
@@ -102,24 +105,24 @@ class AuditFolder:
             return from_plain(kind, _known_schema(json.loads(path.read_text("utf-8"))))
         except (OSError, ValueError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise Refused(f"{path}: cannot be read as an audit's {name}: {reason}") from error
+            raise Refused(f"{path} cannot be read as an audit's {name}: {reason}") from error
 
 
-def _known_schema(value: Any) -> Any:
+def _known_schema(value: object) -> object:
     if isinstance(value, dict) and value.get("schema", 1) != 1:
-        raise ValueError(f"its schema is {value['schema']!r}, and this version reads schema 1")
+        raise ValueError(f"its schema is {value['schema']!r}, but this version only reads schema 1")
     return value
 
 
 def _events(lines: bytes) -> Iterator[Event]:
     for line in lines.splitlines():
-        with contextlib.suppress(ValueError):  # a line torn by a crash is passed over, the next ones still count
+        with contextlib.suppress(ValueError):  # a line that a crash left incomplete is skipped
             yield from_plain(Event, json.loads(line))
 
 
 @contextlib.contextmanager
 def engine_lock(folder: Path) -> Iterator[None]:
-    """Held by the engine for as long as it lives, so that any view can tell whether it does."""
+    """Held by the engine while it runs, so that any view can check whether it is alive."""
     with (folder / "engine.lock").open("a+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.truncate(0)
@@ -129,23 +132,23 @@ def engine_lock(folder: Path) -> Iterator[None]:
 
 
 def open_folder(path: str | Path) -> AuditFolder:
-    """The audit in a folder, or whose report.json is given. Raises Refused where there is none."""
+    """The audit in a folder, or with the given report.json. Raises Refused if there is none."""
     path = Path(path)
     folder = path.parent if path.name == "report.json" and path.is_file() else path
     if not folder.is_dir():
-        raise Refused(f"{path}: is neither an audit's folder nor a report.json")
+        raise Refused(f"{path} is neither an audit's folder nor a report.json")
     if not (folder / "audit.json").is_file() and not (folder / "report.json").is_file():
-        raise Refused(f"{path}: has no audit.json and no report.json, so it is not an audit's folder")
+        raise Refused(f"{path} has no audit.json and no report.json, so it is not an audit's folder")
     return AuditFolder(folder)
 
 
 def list_audits() -> list[AuditSummary]:
-    """The audits of this user, the newest first. A folder that cannot be read is left out."""
+    """The audits of this user, newest first. A folder that cannot be read is left out."""
     root = audits_root()
     if not root.is_dir():
         return []
-    found = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
-    return [summary for summary in found if summary]
+    summaries = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
+    return [summary for summary in summaries if summary]
 
 
 def _summary(path: Path) -> AuditSummary | None:

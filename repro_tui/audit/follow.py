@@ -1,4 +1,4 @@
-"""Waits for an audit under way, batch by batch of its journal."""
+"""Follows a running audit by its journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLL_S = 0.02
 
 
 def follow_events(folder: AuditFolder) -> Iterator[list[Event]]:
-    """The journal's events as they are written, some of them empty lists, until the engine has ended."""
+    """Yields the journal's events in batches as they are written (some are empty), until the engine has ended."""
     offset, last = 0, False
     while True:
         events, offset = folder.events(offset)
@@ -24,16 +24,16 @@ def follow_events(folder: AuditFolder) -> Iterator[list[Event]]:
         if last:
             return
         if any(event.kind == "end" for event in events):
-            while folder.engine_alive():  # its last words are written: it is about to be gone
+            while folder.engine_alive():  # its last event is written: it is about to exit
                 time.sleep(POLL_S / 4)
             return
-        last = not folder.engine_alive()  # then read once more what it wrote before it went
+        last = not folder.engine_alive()  # then read once more what it wrote before it ended
         if not last:
             time.sleep(POLL_S)
 
 
 def report_of(folder: AuditFolder) -> Report:
-    """Waits for the report. Raises Inconclusive where the engine ends without one; an interrupt stops the engine."""
+    """Waits for the report. Raises Inconclusive if the engine ends without one; an interrupt stops the engine."""
     try:
         for _ in follow_events(folder):
             pass
@@ -48,7 +48,7 @@ def report_of(folder: AuditFolder) -> Report:
 
 
 def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
-    """At which step an engine ended without a report, and why as far as it says; what to do then; its exit status."""
+    """The message, remedy and exit status for an engine that ended without a report: its step, and why if known."""
     events, _ = folder.events()
     end = next((event for event in events if event.kind == "end"), None)
     steps = [event for event in events if event.kind == "step"]
@@ -56,4 +56,4 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     why = f": {end.text}" if end and end.text else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
     status = int(end.detail.get("exit_status", 3)) if end else 3
-    return message, f"see {folder.path}/engine.log; run it again to go on from what is cached", status
+    return message, f"see {folder.path}/engine.log; run the audit again to continue from the cache", status

@@ -1,4 +1,4 @@
-"""The validation inputs, kept in the audit's folder so that a row can be opened with what was asked."""
+"""The validation inputs, kept in the audit's folder so that a row can be shown with its inputs."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ KEEP_BELOW = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The file both sides are run on, and its number of rows (None where it is not a table that we read)."""
+    """The file that both sides are run on, and its number of rows (None if it is not a table in a known format)."""
 
     path: Path
     rows: int | None = None
     warnings: tuple[str, ...] = ()
 
 
-def take_inputs(validation: Validation, folder: Path, context: Context) -> Inputs:
-    """Copies the inputs as a table into `folder` (inputs.parquet), as far as they are one of the known formats.
+def keep_inputs(validation: Validation, folder: Path, context: Context) -> Inputs:
+    """Copies the inputs as a table into `folder` (inputs.parquet), if they are in a known format and not too large.
 
-    Raises Inconclusive or OSError where the disk is full.
+    Raises Inconclusive or OSError if the disk is full.
     """
     from repro_tui.formats.normalise import normalise_file
 
     assert validation.inputs is not None
     path = Path(validation.inputs)
     if path.stat().st_size > KEEP_BELOW:
-        return Inputs(path, warnings=(f"{path.name} is too large to be kept in the audit's folder",))
+        return Inputs(
+            path, warnings=(f"{path.name} is larger than {KEEP_BELOW >> 20} MiB and is not kept in the audit's folder",)
+        )
     try:
         rows = normalise_file(path, folder / "inputs.parquet", context)
     except Inconclusive as error:
         if remedy(error.what, "") == ROOM:
-            raise  # they may well be a table: without their rows nobody could tell that an output lacks some
-        return Inputs(path, warnings=(f"the validation inputs are not a table that can be shown: {error.what}",))
+            raise  # it may be a table: without its rows, missing output rows would go unnoticed
+        return Inputs(path, warnings=(f"the validation inputs cannot be shown as a table: {error.what}",))
     return Inputs(path, rows)

@@ -27,16 +27,16 @@ class Journal:
         return time.monotonic() - self._began
 
     def emit(self, event: Event) -> None:
-        """Stamps an event with its time, hides secrets in it, and appends it."""
+        """Adds the time to an event, hides secrets in it, and appends it."""
         text = self._redactor.scrub(event.text)
         line = dumps(replace(event, seconds=round(self.seconds, 4), text=text)) + "\n"
         with self._lock:
             content = line.encode("ascii")
             content = b"\n" + content if self._torn else content
-            self._torn = True  # until the whole line is written: a full disk takes a part of it, or nothing
+            self._torn = True  # until the whole line is written: a full disk takes only a part of it
             self._torn = os.write(self._file, content) < len(content)
 
     def close(self) -> None:
-        """Makes the journal durable and closes it."""
+        """Syncs the journal to disk and closes it."""
         os.fsync(self._file)
         os.close(self._file)

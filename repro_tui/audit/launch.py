@@ -1,4 +1,4 @@
-"""Starts and stops the engine: a process in a session of its own, which outlives the view that started it."""
+"""Starts and stops the engine: a process in its own session, which outlives the view that started it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ STOP_S = 30.0
 
 
 def start(request: Request) -> AuditFolder:
-    """Makes the audit's folder and starts its engine. The request goes through a pipe: it may hold secret values.
+    """Creates the audit's folder and starts its engine. The request goes through a pipe: it may hold secret values.
 
-    Raises Refused where the folder cannot be made or the engine does not come up.
+    Raises Refused if the folder cannot be created or the engine does not start within START_S seconds.
     """
     path = make_private(audits_root()) / request.id
     path.mkdir(mode=0o700)
@@ -57,7 +57,7 @@ def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None
 
 
 def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:
-    """Asks an audit's engine to stop and waits until it has; one that does not listen is killed."""
+    """Signals an audit's engine to stop and waits until it has; after STOP_S seconds it is killed."""
     deadline = time.monotonic() + STOP_S
     pid = folder.engine_pid()
     _send(folder, signal_number)
@@ -68,7 +68,7 @@ def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:
 
 
 def _is_there(pid: int) -> bool:
-    """Whether a process still runs: one that waits to be collected by its parent does not."""
+    """Whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] != "Z"
     except OSError:

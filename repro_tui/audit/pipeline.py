@@ -1,4 +1,10 @@
-"""The one pipeline: rebuild both sides, run them, compare the five areas, repeat while the noise rule wants more."""
+"""The pipeline of an audit: rebuild both sides, run them, compare the five areas, explain the drift.
+
+Both sides are rebuilt at the same time. The four areas that need no run are compared while the predict steps run. The
+runs are repeated until the noise rule can decide: two per side at first, then as many as `next_repeat` requests. A side
+that cannot be rebuilt or run is lost, but does not stop the audit: whatever can be compared is compared, and the
+verdict is then `not-comparable`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from repro_tui.audit.concurrency import at_once
-from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.side import SideState
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.model.errors import Inconclusive
@@ -32,7 +38,7 @@ FIRST_REPEAT = 2
 
 @dataclass(slots=True)
 class Audit:
-    """One audit under way."""
+    """One running audit."""
 
     request: Request
     context: Context
@@ -41,11 +47,11 @@ class Audit:
     stages: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Report:
-        """Runs the audit to its end. A lost side does not stop the rest: what can be compared is compared."""
+        """Runs the audit to its end and returns the report. Raises Cancelled, and Inconclusive if the disk is full."""
         a, b = self._side("a"), self._side("b")
         with self._stage("rebuild"):
             at_once([a.rebuild, b.rebuild], workers=2)
-            inputs = take_inputs(self.request.a.validation, self.folder, self.context)
+            inputs = keep_inputs(self.request.a.validation, self.folder, self.context)
         with ThreadPoolExecutor(1) as comparing:
             static = comparing.submit(self._compare_workspaces, a, b)
             predictions = self._predictions(a, b, inputs)
@@ -80,19 +86,27 @@ class Audit:
         from repro_tui.compare.environment import compare_environment
         from repro_tui.compare.parameters import compare_parameters
 
-        one, other = a.workspace, b.workspace
+        workspace_a, workspace_b = a.workspace, b.workspace
         areas = (
-            self._area("code", lambda: compare_code(one, other, self.context)),
-            self._area("environment", lambda: compare_environment(one, other, self.context)),
+            self._area("code", lambda: compare_code(workspace_a, workspace_b, self.context)),
+            self._area("environment", lambda: compare_environment(workspace_a, workspace_b, self.context)),
             self._area(
                 "parameters",
                 lambda: compare_parameters(
-                    one.parameters if one else None, other.parameters if other else None, self.context
+                    workspace_a.parameters if workspace_a else None,
+                    workspace_b.parameters if workspace_b else None,
+                    self.context,
                 ),
             ),
             self._area(
                 "data",
-                lambda: with_rows(compare_data(one, other, self.context), one, other, self.folder, self.context),
+                lambda: with_rows(
+                    compare_data(workspace_a, workspace_b, self.context),
+                    workspace_a,
+                    workspace_b,
+                    self.folder,
+                    self.context,
+                ),
             ),
         )
         _warm_up()
@@ -104,10 +118,10 @@ class Audit:
                 area = compare()
         except Inconclusive as error:
             area = area_of((Finding((name,), "unknown", note=str(error)),), 0)
-        self._tell(name, area)
+        self._publish(name, area)
         return area
 
-    def _tell(self, name: str, area: Area | PredictionsArea) -> None:
+    def _publish(self, name: str, area: Area | PredictionsArea) -> None:
         self.context.emit(Event("area", step=name, detail={"name": name, "area": to_plain(area)}))
 
     # -- predictions --------------------------------------------------------------------------------------------
@@ -115,48 +129,48 @@ class Audit:
     def _predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
         from repro_tui.compare.noise.verdict import next_repeat
 
-        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
-        while wanted is not None:
+        while runs_needed is not None:
             with self._stage("run"):
-                self._run_until(a, b, inputs.path, wanted)
+                self._run_until(a, b, inputs.path, runs_needed)
             with self._stage("compare"):
                 area = self._compare_predictions(a, b, inputs)
             lost = a.failed or b.failed
-            wanted = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
+            runs_needed = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
         return self._sliced(area, a)
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
-        """The area with what the sides' own predictions hang on that they should not, where that was asked for."""
+        """The area with the conditions that the predictions depend on but should not, if `--stress` was given."""
         runnable = [side for side in sides if not side.failed and side.workspace is not None]
         if not self.request.settings.stress or not runnable:
             return area
         from repro_tui.audit.stress import stress
 
         with self._stage("stress"):
-            found = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
-        area = replace(area, stress=found)
-        self._tell("predictions", area)
+            stresses = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
+        area = replace(area, stress=stresses)
+        self._publish("predictions", area)
         return area
 
     def _sliced(self, area: PredictionsArea, a: SideState) -> PredictionsArea:
-        """The area with the parts of the inputs in which predictions moved."""
+        """The area with the slices of the inputs in which predictions moved more often."""
         if area.status == "same" or not area.differences or not a.runs:
             return area
         from repro_tui.compare.slices.inputs import slices_of
 
         with self._stage("slices"), self.context.step("find slices", "where in the inputs predictions moved") as step:
-            found = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
-            step.how = plural(len(found), "slice")
-        area = replace(area, slices=found)
-        self._tell("predictions", area)
+            slices = slices_of(area, self.folder, Path(a.runs[0].predictions), self.context)
+            step.how = plural(len(slices), "slice")
+        area = replace(area, slices=slices)
+        self._publish("predictions", area)
         return area
 
-    def _run_until(self, a: SideState, b: SideState, inputs: Path, wanted: int) -> None:
-        """Runs both sides, at the same time where cores and memory allow, until each has `wanted` runs."""
+    def _run_until(self, a: SideState, b: SideState, inputs: Path, runs_needed: int) -> None:
+        """Runs both sides, in parallel if cores and memory allow, until each has `runs_needed` runs."""
         tasks: list[Callable[[], object]] = [
             partial(side.run_once, number, inputs)
-            for number in range(min(len(a.runs), len(b.runs)) + 1, wanted + 1)
+            for number in range(min(len(a.runs), len(b.runs)) + 1, runs_needed + 1)
             for side in (a, b)
             if number > len(side.runs)
         ]
@@ -174,25 +188,25 @@ class Audit:
             side.runs.sort(key=lambda run: run.number)
         lost = [side for side in (a, b) if side.failed]
         if lost:
-            words = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
-            area = PredictionsArea("unknown", "not-comparable", what=words, do=lost[0].do)
+            failures = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
+            area = PredictionsArea("unknown", "not-comparable", what=failures, do=lost[0].do)
         else:
-            with self.context.step("compare predictions", f"comparing {len(a.runs)} runs a side"):
+            with self.context.step("compare predictions", f"comparing {plural(len(a.runs), 'run')} per side"):
                 area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
                 area = complete(area, inputs)
-        self._tell("predictions", area)
+        self._publish("predictions", area)
         return area
 
     # -- the cause ----------------------------------------------------------------------------------------------
 
     def _causes(self, a: SideState, b: SideState, area: PredictionsArea, inputs: Inputs) -> Causes:
-        """What made the predictions move, or why that is not asked."""
+        """The causes of the change in the predictions, or why they cannot be determined."""
         from repro_tui.explain.pair import AuditedPair
         from repro_tui.explain.search import find_causes
 
         folder = self.folder / "explain"
         if a.workspace is None or b.workspace is None or a.failed or b.failed:
-            return no_causes("there are no predictions of both sides: no cause can be looked for")
+            return no_causes("one side has no predictions, so no cause can be determined")
         runs, settings = (tuple(a.runs), tuple(b.runs)), self.request.settings
         pair = AuditedPair((a.record, b.record), (a.workspace, b.workspace), runs, area, settings)
         context = self.context.for_side("", folder)
@@ -200,7 +214,7 @@ class Audit:
             try:
                 causes = find_causes(pair, inputs.path, context, self._concurrency())
             except Inconclusive as error:
-                causes = no_causes(f"the search for the cause ended: {self.context.redactor.scrub(str(error))}")
+                causes = no_causes(f"the search for the cause failed: {self.context.redactor.scrub(str(error))}")
             step.how = causes.sentences[0] if causes.sentences else ""
         return causes
 
@@ -234,31 +248,33 @@ class Audit:
 
 
 def _warm_up() -> None:
-    """Imports what the predictions' comparison will need while the predict steps still run: it takes a second."""
+    """Imports what the comparison of predictions needs while the predict steps are running: it takes a second."""
     for name in ("repro_tui.compare.predictions", "duckdb", "pyarrow.compute"):
         import_module(name)
 
 
 def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
-    """Same is only said where there is an output for every input row."""
+    """The area, or `not-comparable` where an output has fewer rows than the inputs: same needs every row."""
     fewest = min(area.rows.a, area.rows.b)
     if inputs.rows is None or fewest >= inputs.rows or area.verdict == "not-comparable":
         return area
-    written = f"the outputs {area.rows.a:,} (A) and {area.rows.b:,} (B)"
+    written = f"the outputs have {area.rows.a:,} (A) and {area.rows.b:,} (B)"
     return replace(
         area,
         status="unknown",
         verdict="not-comparable",
-        what=f"the validation inputs have {inputs.rows:,} rows, and {written}",
-        do="see why the predict step leaves rows out: it must write one row for every input",
+        what=f"the validation inputs have {plural(inputs.rows, 'row')}, but {written}",
+        do="correct the predict step, which leaves out rows: it must write one row for every input row",
     )
 
 
 def warnings_of(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
-    """What the user should know of both sides, without secret values."""
-    found: list[str] = list(inputs.warnings)
+    """The warnings of both sides and of the inputs, without duplicates and secret values."""
+    warnings: list[str] = list(inputs.warnings)
     for side in (a, b):
         texts = [*side.record.warnings, *(text for part in side.parts for text in part.warnings)]
         texts += [text for run in side.runs if run.isolation for text in run.isolation.warnings]
-        found += [f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)]
-    return tuple(dict.fromkeys(found))
+        warnings += [
+            f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)
+        ]
+    return tuple(dict.fromkeys(warnings))

@@ -1,4 +1,4 @@
-"""From two references to a request: everything that can be refused is refused here, before anything is executed."""
+"""Plans an audit: from references to a request. Everything that can be refused is refused before anything runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a reference does not carry: the same for both sides, laid over their records."""
+    """Options that a reference does not contain; they override the records of both sides."""
 
     inputs: str | None = None
     predict: str | None = None
@@ -43,7 +43,7 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
 
 
 def plan_verification(reference: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
-    """The verification of one record: A is what was recorded of its outputs, B what is rebuilt. Raises Refused."""
+    """The verification of one record: A is its recorded outputs, B is rebuilt. Raises Refused with every mistake."""
     record = _record(reference, overrides, context)
     mistakes = _unrunnable(record, settings, context)
     if mistakes:
@@ -70,7 +70,7 @@ def _request(
 
 
 def plan_again(request: Request) -> Request:
-    """The same audit planned anew, from its references: what they stand for may have changed."""
+    """The same audit, planned again from its references: what they name may have changed."""
     cache = Cache(cache_root())
     context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
     overrides = Overrides(**request.overrides)
@@ -80,7 +80,7 @@ def plan_again(request: Request) -> Request:
 
 
 def _both(read: Callable[[str], T], a: str, b: str) -> tuple[T, T]:
-    """Reads both sides at the same time, and tells the mistakes of both."""
+    """Reads both sides at the same time; raises Refused with the mistakes of both."""
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(read, reference) for reference in (a, b)]
     errors = [error for future in futures if (error := future.exception()) is not None]
@@ -134,9 +134,9 @@ def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
 
     path = str(PurePosixPath(record.code.subdirectory) / name)
     try:
-        repository = Repository.of(record.code.repository, context)
+        repository = Repository.open(record.code.repository, context)
         repository.need(record.code.commit)
         text = repository.read(record.code.commit, path).decode("utf-8", "replace")
     except Inconclusive:
-        return []  # what is missing is the rebuild's to tell: the side is inconclusive, not the request wrong
+        return []  # the rebuild reports what is missing: the side is inconclusive, the request is not wrong
     return check_requirements(text, name)

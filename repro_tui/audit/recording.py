@@ -1,4 +1,4 @@
-"""`record`: from a reference to a record file that reads again to the same record, without a secret in it."""
+"""`record`: writes a reference as a record file that reads back as the same record, without secrets."""
 
 from __future__ import annotations
 
@@ -22,19 +22,23 @@ from repro_tui.support.plain import write_atomically
 from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
 from repro_tui.support.text import plural, show
 
-BY_HAND = "audit the URL itself, or put them in by hand where nobody else reads the record"
+BY_HAND = "audit the URL itself, or add them by hand if nobody else can read the record"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The record's text ("" where it went to a file), and what there is to tell of it, a line each."""
+    """The record's text ("" if it was written to a file), and the messages about it, one line each."""
 
     text: str
     told: tuple[str, ...] = ()
 
 
 def write_record(reference: str, output: str | None, force: bool, overrides: Overrides, context: Context) -> Written:
-    """Writes the record of a reference to `output` (None: to the text). Raises Refused before anything is written."""
+    """Writes the record of a reference to the file `output` (None: returns it as text).
+
+    `force` allows overwriting; `overrides` are the options that override the record. Raises Refused before anything is
+    written, and Inconclusive if the reference cannot be read.
+    """
     target = (context.here / output).absolute() if output else None
     if target:
         _check_target(target, force)
@@ -46,14 +50,14 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
     text = record_text(document_of(record), target.suffix if target else ".toml", remarks, output or "the record")
-    told = [missing_words(item) for item in remarks.missing]
-    told += [show(context.redactor.scrub(strip_urls(warning)), 1000) for warning in record.warnings]
+    notes = [missing_words(item) for item in remarks.missing]
+    notes += [show(context.redactor.scrub(strip_urls(warning)), 1000) for warning in record.warnings]
     if target is None:
-        return Written(text, tuple(told))
+        return Written(text, tuple(notes))
     companions.write()
     write_atomically(target, text.encode("utf-8"), mode=0o644)
     copied = f", {plural(len(companions.copies), 'file')} in {companions.name}" if companions.copies else ""
-    return Written("", (*told, f"wrote {show(output, 300)}{copied}"))
+    return Written("", (*notes, f"wrote {show(output, 300)}{copied}"))
 
 
 def _check_target(target: Path, force: bool) -> None:
@@ -61,13 +65,13 @@ def _check_target(target: Path, force: bool) -> None:
 
     shown = show(str(target), 300)
     if target.suffix not in ENDINGS:
-        raise Refused(Mistake("-o", f"{shown} has no ending that names a format: expected {', '.join(ENDINGS)}"))
+        raise Refused(Mistake("-o", f"{shown} has no known file extension: expected {', '.join(ENDINGS)}"))
     problem = target_problem(str(target))
     if problem:
         raise Refused(Mistake("-o", problem))
     for path in (target, target.parent / f"{target.stem}.files"):
         if (path.exists() or path.is_symlink()) and not force:
-            raise Refused(Mistake("-o", f"{show(str(path), 300)} is there already: --force writes over it"))
+            raise Refused(Mistake("-o", f"{show(str(path), 300)} already exists: use --force to overwrite it"))
 
 
 def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
@@ -93,7 +97,10 @@ def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
 
 
 def _resolved(record: Record) -> Record:
-    """The record with its image named by content: a tag can move. Where no engine answers, the tag is told."""
+    """The record with its image named by content, since a tag can move.
+
+    If the image cannot be resolved, the record lists it as missing, with the reason.
+    """
     image = record.environment.image
     if image is None or grammar.has_digest(image):
         return record
@@ -102,17 +109,17 @@ def _resolved(record: Record) -> Record:
     warnings = tuple(text for text in record.warnings if "named by a tag" not in text)
     try:
         with engine() as client:
-            found = find_image(client, image)
+            details = find_image(client, image)
         why = "is not on this machine"
     except Inconclusive as error:
-        found, why = None, f"cannot be asked for: {error.what}"
-    if found is None:
-        words = f"{show(image, 300)} is a tag, which can move, and the image {why}"
-        gap = Missing("environment.image", words, "pull it, and record again, or record it by its digest")
+        details, why = None, f"cannot be resolved: {error.what}"
+    if details is None:
+        reason = f"{show(image, 300)} is a tag, which can move, and the image {why}"
+        gap = Missing("environment.image", reason, "pull the image and record again, or record it by its digest")
         return replace(record, missing=(*record.missing, gap), warnings=warnings)
-    digests = found.get("RepoDigests") or []
-    environment = replace(record.environment, image=digests[0] if digests else found["Id"])
-    provenance = record.provenance | {"environment.image": f"the image that {show(image, 200)} stood for"}
+    digests = details.get("RepoDigests") or []
+    environment = replace(record.environment, image=digests[0] if digests else details["Id"])
+    provenance = record.provenance | {"environment.image": f"the image that {show(image, 200)} named at the time"}
     return replace(record, environment=environment, provenance=provenance, warnings=warnings)
 
 
@@ -120,7 +127,7 @@ def _resolved(record: Record) -> Record:
 
 
 def _without_secrets(record: Record, redactor: Redactor) -> Record:
-    """The record without a value that may be a secret; each is missing, with how to set it."""
+    """The record without values that may be secrets; each is listed as missing, with how to set it."""
     learn_record(record, redactor)
     gaps: list[Missing] = []
     variables = {}
@@ -128,7 +135,7 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
         if name in SAFE_VARIABLES and strip_urls(value) == value:
             variables[name] = value
         else:
-            why = "is set, and its value is not written: it may be a secret"
+            why = "is set, but its value is not written: it may be a secret"
             gaps.append(
                 Missing(f"environment.variables.{name}", why, "set it here by hand if the predict step needs it")
             )
@@ -139,8 +146,8 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
     started = _command("environment.command", record.environment.command, gaps, redactor)
     predict = record.predict
     if predict:
-        words = _command("predict.command", predict.command, gaps, redactor)
-        predict = replace(predict, command=words, url=_source("predict.url", predict.url, gaps, BY_HAND))
+        clean_command = _command("predict.command", predict.command, gaps, redactor)
+        predict = replace(predict, command=clean_command, url=_source("predict.url", predict.url, gaps, BY_HAND))
     code = record.code and replace(record.code, repository=_repository(record.code.repository, gaps))
     return replace(
         record,
@@ -155,36 +162,44 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
 
 
 def _command(place: str, command: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> tuple[str, ...]:
-    words = tuple(redactor.scrub(strip_urls(word)) for word in command)
-    if words != command:
-        why = "it holds what may be a secret, which is not written"
-        gaps.append(Missing(place, why, "put the value in by hand, or hand it over as a variable"))
-    return words
+    cleaned = tuple(redactor.scrub(strip_urls(word)) for word in command)
+    if cleaned != command:
+        why = "it contains a value that may be a secret, which is not written"
+        gaps.append(Missing(place, why, "add the value by hand, or pass it as an environment variable"))
+    return cleaned
 
 
-def _values(value: Any, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
-    """Parameters without those whose name or content speaks of a secret."""
+def _values(value: object, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
+    """The parameters without those whose name or content suggests a secret."""
     if isinstance(value, dict):
-        found = {}
+        kept = {}
         for key, item in value.items():
             here = (*place, str(key))
             if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
-                why = "its name speaks of a secret: its value is not written"
+                why = "its name suggests a secret, so its value is not written"
                 gaps.append(
-                    Missing(".".join(here), why, "set it here by hand if it is none, or hand it over as a variable")
+                    Missing(
+                        ".".join(here),
+                        why,
+                        "set it here by hand if it is not secret, or pass it as an environment variable",
+                    )
                 )
             else:
-                found[key] = _values(item, here, gaps, redactor)
-        return found
+                kept[key] = _values(item, here, gaps, redactor)
+        return kept
     if isinstance(value, list):
         return [_values(item, (*place, str(number)), gaps, redactor) for number, item in enumerate(value)]
     if isinstance(value, str) and (clean := redactor.scrub(strip_urls(value))) != value:
-        gaps.append(Missing(".".join(place), "it held what may be a secret, which is not written", "put it in by hand"))
+        gaps.append(
+            Missing(".".join(place), "it contains a value that may be a secret, which is not written", "add it by hand")
+        )
         return clean
     return value
 
 
-def _source(place: str, source: str, gaps: list[Missing], do: str = "give them by the store's own variables") -> str:
+def _source(
+    place: str, source: str, gaps: list[Missing], do: str = "set them in the store's own environment variables"
+) -> str:
     clean = strip_urls(source)
     if clean != source:
         gaps.append(Missing(place, "the URL's user, password and query are not written", do))
@@ -197,10 +212,11 @@ def _repository(location: str, gaps: list[Missing]) -> str:
     clean = strip_url(location)
     parts = urlsplit(location)
     if parts.scheme == "ssh" and parts.username and not parts.password:
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))  # who asks is no secret, and ssh needs it
+        # The user name is not a secret, and ssh needs it.
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     if clean != location:
         gaps.append(
-            Missing("code.repository", "the URL's user and password are not written", "let git's own means give them")
+            Missing("code.repository", "the URL's user and password are not written", "use a git credential helper")
         )
     return clean
 

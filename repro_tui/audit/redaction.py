@@ -1,9 +1,8 @@
-"""What of a record may be written down: everything but secret values."""
+"""Records and requests without secret values, as they may be written."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.record import Record
@@ -42,7 +41,7 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
 
 
 def learn_record(record: Record, redactor: Redactor) -> None:
-    """Teaches the redactor this record's secret values, so that logs and errors lose them too."""
+    """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
     for name, value in record.environment.variables.items():
         if name not in SAFE_VARIABLES:
             redactor.learn(value)
@@ -63,7 +62,7 @@ def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:
         pass
 
 
-def _learn_values(value: Any, redactor: Redactor, name: str = "") -> None:
+def _learn_values(value: object, redactor: Redactor, name: str = "") -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _learn_values(item, redactor, str(key) if not is_secret_name(name) else name)
@@ -88,7 +87,8 @@ def _learn_url(location: str, redactor: Redactor) -> None:
             redactor.learn(secret)
             redactor.learn(unquote(secret))
     if parts.username:
-        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")  # as HTTP hands it over
+        # HTTP basic authorization sends both together, in base64.
+        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
 def _location(repository: str) -> str:

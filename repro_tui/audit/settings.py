@@ -1,4 +1,4 @@
-"""Settings that did not come through the command line, held to what it holds its own to."""
+"""Checks settings that did not come from the command line by the same rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_SEED = 2**32 - 1
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises Refused with every setting that the engine could not keep to."""
+    """Raises Refused with every setting that is out of range or unknown."""
     mistakes = list(_mistakes(settings))
     if mistakes:
         raise Refused.all(mistakes)
@@ -30,22 +30,22 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
     for place, tolerance in {"": settings.tolerance, **settings.column_tolerances}.items():
         yield from _tolerance(place, tolerance)
     known = ("auto", *sorted(names("repro_tui.runners")))
-    for place, value, words in (
+    for place, value, allowed in (
         ("runner", settings.runner, known),
         ("isolation", settings.isolation, get_args(IsolationChoice)),
         ("network", settings.network, get_args(NetworkChoice)),
         *(("fail_on", word, AREA_WORDS) for word in settings.fail_on),
     ):
-        if value not in words:
-            yield Mistake(place, f"{value!r} is not one of {', '.join(words)}")
+        if value not in allowed:
+            yield Mistake(place, f"{value!r} is not one of {', '.join(allowed)}")
     if not settings.fail_on:
-        yield Mistake("fail_on", f"no area is named; expected some of {', '.join(AREA_WORDS)}")
+        yield Mistake("fail_on", f"no area is named: expected one or more of {', '.join(AREA_WORDS)}")
     for place, size, least in (
         ("memory", settings.limits.memory, LEAST_MEMORY),
         ("memory_limit", settings.memory_limit, LEAST_MEMORY_LIMIT),
     ):
         if size < least:
-            yield Mistake(place, f"{size:,} bytes are too few; at least {least >> 20} MiB are needed")
+            yield Mistake(place, f"{size:,} bytes are too few: at least {least >> 20} MiB are needed")
 
 
 def _tolerance(column: str, tolerance: Tolerance) -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""One side of an audit under way: rebuilt, then run as often as the comparison wants."""
+"""One side of a running audit: rebuilt once, then run as often as the comparison needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from repro_tui.support.text import show
 
 @dataclass(slots=True)
 class SideState:
-    """What is known of one side so far. `failed` names the step at which it was lost."""
+    """The state of one side. `failed` names the step at which it was lost ("": it was not), with reason and remedy."""
 
     record: Record
     context: Context
@@ -32,7 +32,7 @@ class SideState:
     do: str = ""
 
     def rebuild(self) -> None:
-        """Rebuilds the workspace; a side that cannot be rebuilt is lost, and says why."""
+        """Rebuilds the workspace; a side that cannot be rebuilt is lost, with the reason."""
         from repro_tui.rebuild.workspace import rebuild
 
         write_json(self.context.folder / "record.json", hidden_record(self.record, self.context.redactor))
@@ -52,7 +52,7 @@ class SideState:
         write_json(self.context.folder / "inventory.json", replace(inventory, variables=variables))
 
     def run_once(self, number: int, inputs: Path) -> Run | None:
-        """Executes the predict step once; None where the side is lost already or now."""
+        """Runs the predict step once; None if the side was lost before or cannot be run. Raises Cancelled."""
         from repro_tui.execute.choose import runner_for
 
         if self.failed or self.workspace is None:
@@ -61,21 +61,21 @@ class SideState:
             runner = runner_for(self.workspace.environment.kind, self.context.settings, self.context)
             run = runner.run(self.workspace, inputs, number, self.context)
         except (Inconclusive, Refused, OSError) as error:
-            what = getattr(error, "what", str(error))
-            self.lose(f"run {number}", what, remedy(what, getattr(error, "do", "")))
+            reason = getattr(error, "what", str(error))
+            self.lose(f"run {number}", reason, remedy(reason, getattr(error, "do", "")))
             return None
         self.runs.append(run)
         if run.status != "succeeded":
             self.lose(f"run {number}", run.what, run.do)
         return run
 
-    def lose(self, step: str, what: str, do: str) -> None:
-        """Marks the side as lost. The first reason stands; of runs at the same time, that of the first run."""
+    def lose(self, step: str, reason: str, do: str) -> None:
+        """Marks the side as lost. The first reason is kept; of parallel runs, that of the lowest run number."""
         if not self.failed or _run_number(step) < _run_number(self.failed):
-            self.failed, self.what, self.do = step, what, do
+            self.failed, self.what, self.do = step, reason, do
 
     def report(self) -> SideReport:
-        """This side as the report has it: paths relative to the audit's folder, no secret value."""
+        """This side for the report: with paths relative to the audit's folder and without secret values."""
         hidden = hidden_record(self.record, self.context.redactor)
         plain = to_plain(hidden)
         for key in ("missing", "warnings", "reference", "name"):
@@ -97,7 +97,7 @@ class SideState:
 
 
 def _run_number(step: str) -> int:
-    """The number of a run's step; other steps come before any run."""
+    """The number of a run's step; 0 for the other steps, which come before any run."""
     return int(step.removeprefix("run ")) if step.startswith("run ") else 0
 
 

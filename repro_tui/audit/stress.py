@@ -1,4 +1,12 @@
-"""One thing that should not matter is changed at a time, on one side: which of them moves its own predictions?"""
+"""The stress test: which conditions that should not matter change a side's own predictions?
+
+Each variation (execute/variations.py) changes one condition of one side, such as the hash seed, and runs it once. The
+result is compared with the side's plain runs, by the same tolerance and noise rules as the audit itself. Several values
+of one condition are joined: the condition matters if one value moves the predictions.
+
+Trap: with the rows in another order and no key, the output is first put back into the order of the inputs; that needs
+as many output rows as inputs.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +26,33 @@ from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
-OWN_CHANGE = "its predictions change from run to run anyway: only more runs can tell (--repeat 5 or higher)"
+OWN_CHANGE = "its predictions already change from run to run: more runs are needed to decide (--repeat 5 or more)"
 
 
 def stress(side: SideState, inputs: Path, workers: int) -> tuple[Stress, ...]:
-    """Every variation of a side against its plain runs. What they write is in the folder `stress-a` (or b)."""
+    """Compares every variation of a side with its plain runs; returns one result per condition.
+
+    `inputs` are the validation inputs; at most `workers` variations run at the same time. Their outputs go to the
+    folder `stress-a` (or `stress-b`). Raises Cancelled.
+    """
 
     assert side.workspace is not None
     folder = side.context.folder.with_name(f"stress-{side.context.side}")
     remove_tree(folder)
     folder.mkdir(mode=0o700)
     context = side.context.for_side(side.context.side, folder)
-    stressed = [
+    trials = [
         _Stressed(side, variation, number, context)
         for number, variation in enumerate(variations(side.workspace, inputs, folder, context), 1)
     ]
-    at_once([one.run for one in stressed if not one.variation.skipped], workers)
-    found = tuple(one.result() for one in stressed)
-    found = tuple(_joined([one for one in found if one.name == name]) for name in dict.fromkeys(f.name for f in found))
+    at_once([trial.run for trial in trials if not trial.variation.skipped], workers)
+    results = tuple(trial.result() for trial in trials)
+    results = tuple(
+        _joined([trial for trial in results if trial.name == name]) for name in dict.fromkeys(f.name for f in results)
+    )
     for leftover in ("reordered", "elsewhere", "differences.parquet"):
         remove_tree(folder / leftover)
-    return found
+    return results
 
 
 @dataclass(slots=True)
@@ -66,20 +80,22 @@ class _Stressed:
             self.why = getattr(error, "what", str(error))
 
     def _renamed(self, emit: Callable[[Event], None]) -> Callable[[Event], None]:
-        """The step has the variation's name: `run 1` is the plain run's."""
+        """An event sink under which the step has the variation's name: `run 1` is that of the plain run."""
         return lambda event: emit(replace(event, step=f"stress: {self.variation.name}") if event.step else event)
 
     def result(self) -> Stress:
-        """What came of it."""
-        told = Stress(self.side.context.side, self.variation.name, self.variation.what)
+        """The result of the variation."""
+        outcome = Stress(self.side.context.side, self.variation.name, self.variation.what)
         if self.variation.skipped or self.ran is None:
-            return replace(told, note=show(self.variation.skipped or self.why, 300))
+            return replace(outcome, note=show(self.variation.skipped or self.why, 300))
         if self.ran.status != "succeeded":
-            return replace(told, moved=True, verdict="not-comparable", note=show(f"it fails: {self.ran.what}", 300))
+            return replace(
+                outcome, moved=True, verdict="not-comparable", note=show(f"the run fails: {self.ran.what}", 300)
+            )
         try:
-            return _judged(told, self._compared(self.ran))
+            return _judged(outcome, self._compared(self.ran))
         except Inconclusive as error:
-            return replace(told, note=show(error.what, 300))
+            return replace(outcome, note=show(error.what, 300))
 
     def _compared(self, run: Run) -> PredictionsArea:
         from repro_tui.compare.predictions import compare_predictions
@@ -93,7 +109,7 @@ class _Stressed:
 
 
 def _in_order(run: Run, inputs: int, seed: int) -> Run:
-    """A run on inputs in another order, its rows put back to where they belong. Raises Inconclusive."""
+    """A run on reordered inputs, with its rows put back into the original order. Raises Inconclusive."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -103,8 +119,8 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     path = Path(run.predictions)
     table = pq.read_table(path)
     if len(table) != inputs:
-        what = f"its output has {len(table):,} rows for {inputs:,} inputs: without a key it is not known which is whose"
-        raise Inconclusive(what, "record validation.key")
+        reason = f"its output has {len(table):,} rows for {inputs:,} inputs, so without a key they cannot be matched"
+        raise Inconclusive(reason, "record validation.key")
     back = np.argsort(order(inputs, seed))
     target = path.with_suffix(".back.parquet")
     pq.write_table(table.take(back), target)
@@ -112,26 +128,26 @@ def _in_order(run: Run, inputs: int, seed: int) -> Run:
     return replace(run, output_sha256=digest_file(path).sha256)
 
 
-def _joined(found: list[Stress]) -> Stress:
-    """One thing at several values: it matters where one of them moves the side, and not where none does."""
-    moved = [one for one in found if one.moved]
-    unknown = [one for one in found if one.moved is None]
+def _joined(results: list[Stress]) -> Stress:
+    """Joins the results of one condition at several values: it matters if one of them moves the predictions."""
+    moved = [result for result in results if result.moved]
+    unknown = [result for result in results if result.moved is None]
     if moved or unknown:
-        return max(moved, key=lambda one: (one.different, one.max_abs or 0.0)) if moved else unknown[0]
-    return replace(found[0], what=" / ".join(one.what for one in found))
+        return max(moved, key=lambda result: (result.different, result.max_abs or 0.0)) if moved else unknown[0]
+    return replace(results[0], what=" / ".join(result.what for result in results))
 
 
-def _judged(told: Stress, area: PredictionsArea) -> Stress:
+def _judged(outcome: Stress, area: PredictionsArea) -> Stress:
     if area.verdict == "undecided":
-        return replace(told, verdict=area.verdict, note=OWN_CHANGE)
+        return replace(outcome, verdict=area.verdict, note=OWN_CHANGE)
     if area.verdict == "not-comparable":
-        return replace(told, moved=True, verdict=area.verdict, note=show(area.what, 300))
+        return replace(outcome, moved=True, verdict=area.verdict, note=show(area.what, 300))
     moved = [column for column in area.columns if column.verdict == area.verdict]
-    told = replace(told, moved=area.status != "same", verdict=area.verdict)
+    outcome = replace(outcome, moved=area.status != "same", verdict=area.verdict)
     if area.verdict == "identical" or not moved:
-        return told
+        return outcome
     most = max(moved, key=_weight)
-    return replace(told, column=most.name, different=most.different, max_abs=most.max_abs)
+    return replace(outcome, column=most.name, different=most.different, max_abs=most.max_abs)
 
 
 def _weight(column: Column) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""Verification: one deployment rebuilt from its record and run, against what was recorded of its outputs."""
+"""Verification: one deployment is rebuilt from its record, run, and compared with its recorded outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
-from repro_tui.audit.inputs import Inputs, take_inputs
+from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
 from repro_tui.audit.redaction import hidden_record
 from repro_tui.audit.side import SideState
@@ -20,6 +20,7 @@ from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.run import Run
 from repro_tui.support.plain import write_json
+from repro_tui.support.text import plural
 from repro_tui.version import __version__
 
 AREA_STEPS = ("code", "environment", "parameters", "data")
@@ -27,7 +28,7 @@ AREA_STEPS = ("code", "environment", "parameters", "data")
 
 @dataclass(slots=True)
 class Verification(Audit):
-    """One verification under way: A is what was recorded, and B what is rebuilt and run."""
+    """One running verification: A is what was recorded, B is rebuilt and run."""
 
     gaps: tuple[Missing, ...] = ()
     recorded: Run | None = None
@@ -36,19 +37,21 @@ class Verification(Audit):
     inputs: Inputs = field(default_factory=lambda: Inputs(Path()))
 
     def run(self) -> Report:
-        """Runs it to its end; an incomplete record is told and nothing of it is executed."""
+        """Runs the verification to its end; of an incomplete record nothing is executed, only the gaps are reported."""
         a, b = self._side("a"), self._side("b")
         self.gaps = gaps_of(b.record)
-        self._take_recorded(a)
+        self._read_recorded(a)
         if self.gaps:
-            return self._told(a, b, PredictionsArea("unknown", "not-comparable", what="the record is incomplete"))
+            return self._verification_report(
+                a, b, PredictionsArea("unknown", "not-comparable", what="the record is incomplete")
+            )
         with self._stage("rebuild"):
             b.rebuild()
-            self.inputs = take_inputs(b.record.validation, self.folder, self.context)
-        return self._told(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
+            self.inputs = keep_inputs(b.record.validation, self.folder, self.context)
+        return self._verification_report(a, b, self._stressed(self._verified(a, b), (b,), self.inputs.path))
 
-    def _take_recorded(self, a: SideState) -> None:
-        """The recorded predictions as A's one run; a file that is no table is a gap."""
+    def _read_recorded(self, a: SideState) -> None:
+        """Reads the recorded predictions as A's one run; a file that is not a table is a gap."""
         from repro_tui.formats.normalise import recorded_run
 
         write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
@@ -58,7 +61,7 @@ class Verification(Audit):
         try:
             with a.context.step("recorded", "reading the recorded predictions") as step:
                 self.recorded = recorded_run(Path(file), a.context.folder / "run-1.parquet", a.context)
-                step.how = f"{self.recorded.rows:,} recorded rows, {self.recorded.output_format}"
+                step.how = f"{plural(self.recorded.rows or 0, 'recorded row')}, {self.recorded.output_format}"
             a.runs.append(self.recorded)
         except Inconclusive as error:
             self.gaps += (Missing("expected.predictions", error.what, error.do or "record them as a table"),)
@@ -66,20 +69,20 @@ class Verification(Audit):
     # -- predictions --------------------------------------------------------------------------------------------
 
     def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
-        """Runs the rebuilt side by the sequential rule, and compares it with what was recorded."""
+        """Runs the rebuilt side until the noise rule can decide, and compares it with the recorded outputs."""
         from repro_tui.compare.noise.verdict import next_repeat
 
-        wanted: int | None = self.request.settings.repeat or FIRST_REPEAT
+        runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
-        while wanted is not None:
+        while runs_needed is not None:
             with self._stage("run"):
-                numbers = range(len(b.runs) + 1, wanted + 1)
+                numbers = range(len(b.runs) + 1, runs_needed + 1)
                 tasks = [partial(b.run_once, number, self.inputs.path) for number in numbers]
                 at_once(list(tasks), workers=self._concurrency())
             b.runs.sort(key=lambda run: run.number)
             with self._stage("compare"):
                 area = self._against_recorded(a, b)
-            wanted = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
+            runs_needed = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
         if not b.failed:
             with self._stage("compare"):
                 self.metrics = self._judge_metrics(b)
@@ -97,19 +100,21 @@ class Verification(Audit):
         else:
             self.short = self._left_out(b)
             validation, settings = b.record.validation, self.request.settings
-            with self.context.step("compare predictions", f"comparing what was recorded with {len(b.runs)} runs"):
+            with self.context.step(
+                "compare predictions", f"comparing the recorded predictions with {plural(len(b.runs), 'run')}"
+            ):
                 area = compare_predictions(
                     a.runs, b.runs, validation, settings, self.folder, self.context, recorded=True
                 )
                 area = complete(area, self.inputs)
-        self._tell("predictions", area)
+        self._publish("predictions", area)
         return area
 
     def _left_out(self, b: SideState) -> str:
         fewest = min((run.rows or 0 for run in b.runs), default=0)
         if self.inputs.rows is None or fewest >= self.inputs.rows:
             return ""
-        return f"the validation inputs have {self.inputs.rows:,} rows, and the output {fewest:,}"
+        return f"the validation inputs have {plural(self.inputs.rows, 'row')}, but the output has {fewest:,}"
 
     def _judge_metrics(self, b: SideState) -> tuple[Metric, ...]:
         expected = b.record.expected
@@ -122,16 +127,17 @@ class Verification(Audit):
         with self.context.step("metrics", "measuring the recorded metrics again") as step:
             key = settings.key or validation.key
             outcomes = read_outcomes(Path(b.runs[0].predictions), self.folder / "inputs.parquet", validation, key)
-            found = judge_metrics(expected, outcomes, settings)
-            step.how = f"{sum(bool(metric.matches) for metric in found)} of {len(found)} recorded metrics match"
-        return found
+            judged = judge_metrics(expected, outcomes, settings)
+            count = sum(bool(metric.matches) for metric in judged)
+            step.how = f"{count} of {plural(len(judged), 'recorded metric')} {'matches' if count == 1 else 'match'}"
+        return judged
 
     # -- the report ---------------------------------------------------------------------------------------------
 
-    def _told(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
-        found = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
+    def _verification_report(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
+        graded = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
         scrub = self.context.redactor.scrub
-        found = replace(found, sentence=scrub(found.sentence))
+        graded = replace(graded, sentence=scrub(graded.sentence))
         code, environment, parameters, data = (self._rebuilt(name, b) for name in AREA_STEPS)
         spent = self.spent()
         return Report(
@@ -139,16 +145,16 @@ class Verification(Audit):
             tool=Tool("repro-tui", __version__),
             audit=AuditInfo(self.request.id, str(self.folder), self.request.started, spent, self.stages),
             verdict=predictions.verdict,
-            exit_status=found.exit_status,
-            summary=_summary(found, predictions, b),
+            exit_status=graded.exit_status,
+            summary=_summary(graded, predictions, b),
             sides=Sides(a.report(), b.report()),
             areas=Areas(code, environment, parameters, data, predictions),
             warnings=warnings_of(a, b, self.inputs),
-            grade=found,
+            grade=graded,
         )
 
     def _rebuilt(self, name: str, b: SideState) -> Area:
-        """One area: whether what was obtained is what was recorded, as far as the record says."""
+        """The area of one step: whether what was rebuilt is what was recorded, as far as the record has a digest."""
         part = next((part for part in b.parts if part.step == name), None)
         if part is not None and part.matches == "matches":
             area = area_of((), 1)
@@ -157,27 +163,27 @@ class Verification(Audit):
             area = area_of((Finding((name,), "changed", "as recorded", "as rebuilt", "important", why),), 0)
         else:
             why = part.how if part else f"the {name} {'were' if name == 'parameters' else 'was'} not rebuilt"
-            told = f"{why}: the record has no digest to check it by" if part else why
-            area = area_of((Finding((name,), "unknown", severity="info", note=told),), 0)
-        self._tell(name, area)
+            note = f"{why}: the record has no digest to check it against" if part else why
+            area = area_of((Finding((name,), "unknown", severity="info", note=note),), 0)
+        self._publish(name, area)
         return area
 
 
-def _summary(found: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
+def _summary(graded: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
     from repro_tui.report.summary import compared, sentence, stressed
 
-    lines = [sentence(f"{found.level}: {found.sentence}")]
+    lines = [sentence(f"{graded.level}: {graded.sentence}")]
     if b.failed and b.do:
         lines.append(f"To do: {sentence(b.do)}")
-    if found.level == "R0":
-        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in found.gaps if gap.do]
-    for metric in found.metrics:
+    if graded.level == "R0":
+        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in graded.gaps if gap.do]
+    for metric in graded.metrics:
         if metric.matches is not True and metric.note:
             state = "does not match" if metric.matches is False else "is not known"
             lines.append(sentence(f"{metric.name} {state}: {metric.note}"))
     if area.verdict != "not-comparable":
         lines += compared(area, area.verdict)
-    elif found.level not in ("R0", "R1", "R2") and area.what:
+    elif graded.level not in ("R0", "R1", "R2") and area.what:
         lines.append(sentence(f"Predictions: {area.what}"))
     lines += stressed(area)
     return tuple(dict.fromkeys(lines))

@@ -1,5 +1,5 @@
-"""Other programs and services, as far as the project asks them: git, Docker, MLflow, W&B, HTTP servers.
+"""Clients of other programs and services: git, Docker, MLflow, W&B and HTTP servers.
 
-Each runs in a process of its own or behind a client with limits of time and size. Nothing here knows what the answers
-are for.
+Each runs in a child process or behind a client with time and size limits. Nothing here knows what the responses are
+used for.
 """

@@ -1,4 +1,4 @@
-"""Another system's own client behind a process of its own, with a limit of time: one line of JSON comes back."""
+"""Runs another system's own client library in a child process with a time limit; it answers with one line of JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONNECT_S = 10.0
 
 @contextmanager
 def standing_folder(context: Context) -> Iterator[Path]:
-    """An empty folder for a client to stand in and to leave things in; it is removed afterwards."""
+    """An empty working directory for a client, which may leave files in it; it is removed afterwards."""
     folder = context.cache.temporary()
     folder.mkdir(parents=True)
     try:
@@ -36,18 +36,21 @@ def standing_folder(context: Context) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class ClientChild:
-    """A system that is asked: its name as it is said, what to do where it does not answer, and the time in seconds."""
+    """An external system: its name for messages, the remedy if it does not answer, and the time limit in seconds."""
 
     name: str
     do: str
     timeout_s: float
 
     def answer(
-        self, words: tuple[str, ...], environment: Mapping[str, str], standing: Path, context: Context
+        self, arguments: tuple[str, ...], environment: Mapping[str, str], standing: Path, context: Context
     ) -> dict[str, Any]:
-        """The last line of `python -m WORDS`. Raises Inconclusive where there is no answer, or it is an error."""
+        """The JSON object on the last line of `python -m ARGUMENTS`, run in the folder `standing`.
+
+        Raises Inconclusive if the client does not answer in time, answers with an error, or crashes.
+        """
         done = process.run(
-            [sys.executable, "-m", *words],
+            [sys.executable, "-m", *arguments],
             environment=environment,
             cancel=context.cancel,
             folder=standing,
@@ -58,19 +61,21 @@ class ClientChild:
             raise Inconclusive(f"{self.name} did not answer within {self.timeout_s:g} s", self.do)
         answer = _parsed(done.text)
         if "error" in answer:
-            said = show(context.redactor.scrub(strip_urls(str(answer["error"]))), 400)
-            raise Inconclusive(f"{self.name}: {said}", str(answer.get("do") or self.do))
+            error = show(context.redactor.scrub(strip_urls(str(answer["error"]))), 400)
+            raise Inconclusive(f"{self.name}: {error}", str(answer.get("do") or self.do))
         return answer
 
 
-def must_answer(uri: str, variable: str, asked: ClientChild) -> None:
-    """Raises Inconclusive at once where nothing listens at a server's address, which the variable names; what a proxy
-    leads to is not tried."""
+def must_answer(uri: str, variable: str, client: ClientChild) -> None:
+    """Raises Inconclusive at once where nothing is listening at the address of a server, which `variable` holds.
+
+    An address that is reached through a proxy is not tried.
+    """
     try:
         parts = urlsplit(uri)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise Inconclusive(f"{variable} is not a readable URL", "correct it") from error
+        raise Inconclusive(f"{variable} is not a valid URL", f"correct {variable}") from error
     host = parts.hostname or ""
     proxied = {parts.scheme, "all"} & getproxies().keys() and not proxy_bypass(host)
     if parts.scheme not in ("http", "https") or proxied:
@@ -78,9 +83,9 @@ def must_answer(uri: str, variable: str, asked: ClientChild) -> None:
     try:
         socket.create_connection((host, port), timeout=CONNECT_S).close()
     except OSError as error:
-        raise Inconclusive(f"{asked.name}: nothing answers there ({error.strerror or error})", asked.do) from error
+        raise Inconclusive(f"{client.name}: the connection failed ({error.strerror or error})", client.do) from error
     except UnicodeError as error:
-        raise Inconclusive(f"{variable} names no host that can be looked up", "correct it") from error
+        raise Inconclusive(f"the host name in {variable} is not valid", f"correct {variable}") from error
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -89,4 +94,8 @@ def _parsed(text: str) -> dict[str, Any]:
         answer = json.loads(last)
     except ValueError:
         answer = None
-    return answer if isinstance(answer, dict) else {"error": f"its client ended with: {last}"}
+    return (
+        answer
+        if isinstance(answer, dict)
+        else {"error": f"its client ended without an answer; its last line was: {last}"}
+    )

@@ -1,4 +1,7 @@
-"""The Docker engine of this machine. A name is checked before any call, and resolved to content before it is used."""
+"""The Docker engine of this machine.
+
+Every image reference is checked against the grammar before any call, and resolved to content before it is used.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 AUDIT_LABEL, CACHE_LABEL, BUILD_LABEL = "repro-tui.audit", "repro-tui.cache", "repro-tui.build"
-CUT = "see that the engine is up, and run it again"
+CUT = "check that the Docker engine is running, and run the audit again"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 @contextmanager
 def engine() -> Iterator[DockerClient]:
-    """A client of the engine; what the engine says wrong in between becomes Inconclusive, in one line."""
+    """A client of the engine; an error of the engine inside the block becomes Inconclusive, on one line.
+
+    Raises Inconclusive if the engine is on another machine or does not answer.
+    """
     import docker
     import requests
     from docker.errors import DockerException
@@ -33,10 +39,10 @@ def engine() -> Iterator[DockerClient]:
     address = os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
     if not address.startswith("unix://"):
         raise Inconclusive(
-            f"the Docker engine is at {show(address, 100)}, and not on this machine: it cannot see our files",
-            "unset DOCKER_HOST, or run repro-tui where the engine is",
+            f"the Docker engine at {show(address, 100)} is not on this machine, so it cannot mount files from it",
+            "unset DOCKER_HOST, or run repro-tui on the engine's machine",
         )
-    do = "start it, or install it (repro-tui doctor says how)"
+    do = "start it, or install it (repro-tui doctor shows how)"
     try:
         with socket.socket(socket.AF_UNIX) as probe:  # a client that fails to connect leaves its socket open
             probe.connect(address.removeprefix("unix://"))
@@ -49,42 +55,47 @@ def engine() -> Iterator[DockerClient]:
     except requests.ConnectionError as error:
         raise Inconclusive(f"the connection to the Docker engine at {address} was lost", CUT) from error
     except (DockerException, requests.RequestException) as error:
-        raise Inconclusive(f"the Docker engine refused: {_words(error)}", "see the engine's own log") from error
+        raise Inconclusive(
+            f"the Docker engine reported an error: {_error_text(error)}", "check the engine's log"
+        ) from error
     finally:
         client.close()
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return show(" ".join(str(getattr(error, "explanation", None) or error).split()), 400)
 
 
 def find_image(client: DockerClient, reference: str) -> dict[str, Any] | None:
-    """What the engine says of a local image, or None. Raises Refused where the name is none."""
+    """The engine's description of a local image, or None if it is absent. Raises Refused for an invalid name."""
     from docker.errors import ImageNotFound, NotFound
 
     _check(reference)
     try:
-        found: dict[str, Any] = client.api.inspect_image(reference)
+        details: dict[str, Any] = client.api.inspect_image(reference)
     except (ImageNotFound, NotFound):
         return None
-    return found
+    return details
 
 
 def pull_image(client: DockerClient, reference: str) -> dict[str, Any]:
-    """Pulls an image from its registry. Raises Inconclusive where that does not answer, or does not have it."""
+    """Pulls an image from its registry and returns its description.
+
+    Raises Inconclusive if the registry does not answer or does not have the image, Refused for an invalid name.
+    """
     from docker.errors import DockerException
 
     _check(reference)
     repository, tag = _parts(reference)
     try:
         client.api.pull(repository, tag=tag)
-        found: dict[str, Any] = client.api.inspect_image(reference)
+        details: dict[str, Any] = client.api.inspect_image(reference)
     except DockerException as error:
         raise Inconclusive(
-            f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {_words(error)}",
-            "see that its registry answers and still has it, or record another image",
+            f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {_error_text(error)}",
+            "check that its registry is reachable and still has it, or record another image",
         ) from error
-    return found
+    return details
 
 
 def _check(reference: str) -> None:
@@ -102,7 +113,10 @@ def _parts(reference: str) -> tuple[str, str]:
 
 
 def audit_labels(context: Context) -> dict[str, str]:
-    """The labels of a container of this audit. Its lease is marked first: whoever finds that dead looks for them."""
+    """The labels of this audit's containers.
+
+    The audit's lease is marked first, so that whoever finds the lease dead looks for containers.
+    """
     lease = context.cache.root / "leases" / context.audit_id
     if lease.is_file():
         lease.write_text("docker", "ascii")
@@ -110,7 +124,7 @@ def audit_labels(context: Context) -> dict[str, str]:
 
 
 def cache_digest(root: Path) -> str:
-    """What tells the containers of one cache from those of another."""
+    """A digest that distinguishes the containers of one cache from those of another."""
     from repro_tui.support.hashes import digest_text
 
     return digest_text(str(root.resolve()))[:16]

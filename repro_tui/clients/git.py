@@ -1,4 +1,4 @@
-"""One git repository, by way of an own bare clone in the cache: the user's repository is only ever served from."""
+"""Reads one git repository through our own bare clone in the cache; the user's repository is never changed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The commits that only `a` and only `b` have, newest first, at most MOST_COMMITS each; the counts are whole."""
+    """The commits that only `a` and only `b` have, newest first, at most MOST_COMMITS each; the counts are complete."""
 
     only_a: tuple[Commit, ...] = ()
     only_b: tuple[Commit, ...] = ()
@@ -55,8 +55,8 @@ class Log:
 class Repository:
     """A repository's objects, read from its bare clone. Commits are given as 40 or 64 hex digits.
 
-    `location` is an absolute path or a URL (empty: the clone is all there is, and nothing is fetched). Every method
-    that reads raises Inconclusive where the commit or path is not there, and Cancelled.
+    `location` is an absolute path or a URL (empty: there is only the clone, and nothing is fetched). Every method that
+    reads raises Inconclusive if the commit or path does not exist, and Cancelled.
     """
 
     git_dir: Path
@@ -64,12 +64,15 @@ class Repository:
     context: Context
     _fresh: bool = False
     _remade: bool = False
-    _there: set[str] = field(default_factory=set)  # commits that the clone was seen to have: none is ever pruned
+    _there: set[str] = field(default_factory=set)  # commits known to be in the clone, which never prunes any
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def of(cls, location: str, context: Context) -> Repository:
-        """The repository at a path or URL; its clone is made where there is none. Raises Refused, Inconclusive."""
+    def open(cls, location: str, context: Context) -> Repository:
+        """Opens the repository at a path or URL; clones it into the cache if there is no clone yet.
+
+        Raises Refused where `location` is neither a path nor a URL, Inconclusive if it cannot be cloned, Cancelled.
+        """
         place = check_location(location)
         repository = cls(clone_folder(place, context), place, context)
         with context.cache.lock(f"git-{repository.git_dir.stem}", context.cancel):
@@ -79,7 +82,7 @@ class Repository:
 
     @classmethod
     def cloned(cls, git_dir: Path, context: Context) -> Repository:
-        """A clone that is there already, for reading only."""
+        """An existing clone, for reading only."""
         return cls(git_dir, "", context)
 
     @property
@@ -90,11 +93,11 @@ class Repository:
     # -- commits and names --------------------------------------------------------------------------------------
 
     def has(self, commit: str) -> bool:
-        """Whether the clone has that commit now; nothing is fetched."""
+        """Whether the clone already has that commit; nothing is fetched."""
         return bool(_FULL_ID.fullmatch(commit)) and self._resolve(commit) is not None
 
     def need(self, commit: str) -> None:
-        """Sees that the clone has the commit, fetching it where it is absent."""
+        """Ensures that the clone has the commit, and fetches it if it is absent."""
         if not _FULL_ID.fullmatch(commit):
             raise Refused(f"{show(commit, 80)!r} is not a full commit id of 40 or 64 hex digits")
         if commit in self._there:
@@ -110,7 +113,7 @@ class Repository:
         self._there.add(commit)
 
     def resolve(self, name: str) -> str | None:
-        """The full id of the commit that a branch, tag, short or full id stands for now; None where it is unknown."""
+        """The full id of the commit that a branch, tag, short or full id names now; None if it is unknown."""
         if not name or name.startswith("-") or "\0" in name or len(name) > 1000:
             return None
         if _FULL_ID.fullmatch(name) and self.has(name):
@@ -121,14 +124,14 @@ class Repository:
         return self._resolve(name) or self._resolve_after_all_refs(name)
 
     def resolve_experiment(self, name: str) -> str | None:
-        """The commit of an experiment of DVC by its name (`refs/exps/…/NAME`); None where none or several have it."""
+        """The commit of a DVC experiment by name (`refs/exps/…/NAME`); None if none or several have that name."""
         if not self.location or not name or name.startswith("-"):
             return None
         self._refresh("+refs/*:refs/*")
         done = self._git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
         lines = [line.split(" ", 1) for line in done.output.decode("utf-8", "replace").splitlines()]
-        found = {commit for commit, ref in lines if ref.rpartition("/")[2] == name}
-        return found.pop() if len(found) == 1 else None
+        commits = {commit for commit, ref in lines if ref.rpartition("/")[2] == name}
+        return commits.pop() if len(commits) == 1 else None
 
     def _resolve(self, name: str) -> str | None:
         done = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -146,7 +149,7 @@ class Repository:
     # -- trees and blobs ----------------------------------------------------------------------------------------
 
     def files(self, commit: str, subdirectory: str = ".") -> dict[str, TreeFile]:
-        """Every file of the commit below `subdirectory`; the paths are the repository's own, not the folder's."""
+        """Every file of the commit below `subdirectory`, by its path in the repository (not in the folder)."""
 
         def read() -> dict[str, TreeFile]:
             done = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
@@ -165,7 +168,9 @@ class Repository:
                 "record a path that is in the commit's tree",
             )
         if known.size > limit:
-            raise Inconclusive(f"{show(path, 200)} is larger than {limit:,} bytes at commit {commit[:12]}")
+            raise Inconclusive(
+                f"{show(path, 200)} is larger than {limit:,} bytes at commit {commit[:12]}", "record a smaller file"
+            )
 
         def read() -> bytes:
             done = self._git("cat-file", "blob", known.blob)
@@ -176,9 +181,9 @@ class Repository:
         return self._reading(commit, read)
 
     def write_out(self, commit: str, folder: Path, cancel: CancelToken) -> tuple[str, ...]:
-        """Writes every file of the commit below `folder` (empty), each hashed against its blob; returns warnings.
+        """Writes every file of the commit into the empty `folder`, verified against its blob id; returns warnings.
 
-        Nothing is converted, filtered or executed. Submodules and LFS pointers raise Inconclusive: "was not fetched".
+        Nothing is converted, filtered or executed. A submodule or a Git LFS pointer raises Inconclusive.
         """
         files = self.files(commit)
 
@@ -191,17 +196,17 @@ class Repository:
         return self._reading(commit, write)
 
     def attributes(self, commit: str) -> tuple[str, ...]:
-        """What a checkout would have converted, that `write_out` leaves as it is: one plain line each."""
-        told: list[str] = []
+        """The conversions that a checkout would apply and `write_out` does not, one line each."""
+        converted: list[str] = []
         for path in self.files(commit):
             if path.rpartition("/")[2] == ".gitattributes":
-                told += conversions(path, self.read(commit, path, limit=1 << 20))
-        return tuple(told)
+                converted += conversions(path, self.read(commit, path, limit=1 << 20))
+        return tuple(converted)
 
     # -- history ------------------------------------------------------------------------------------------------
 
     def log(self, a: str, b: str) -> Log | None:
-        """The commits that each of the two has and the other has not; None where they share no history."""
+        """The commits that only one of the two has; None if they share no history."""
         self.need(a)
         self.need(b)
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
@@ -209,9 +214,11 @@ class Repository:
         return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
-        """The commits from `a` to `b` in the order in which one walks there, both ends with it, and how many steps of
-        the way lead back; nothing where the two share no history. Merges are followed by their first parent; where `a`
-        is no ancestor of `b`, the way leads back to where the two parted and on from there."""
+        """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.
+
+        Merges are followed along their first parent. Where `a` is not an ancestor of `b`, the path leads back to their
+        merge base and forward from there. It is empty if the two share no history.
+        """
         self.need(a)
         self.need(b)
         base = self._git("merge-base", "--end-of-options", a, b).output.decode("ascii", "replace").strip()
@@ -250,7 +257,7 @@ class Repository:
         return self._process.run(*arguments, git_dir=self.git_dir)
 
     def _reading(self, commit: str, operation: Callable[[], T]) -> T:
-        """Reads from the clone; one that turns out to be damaged is made anew, once."""
+        """Reads from the clone; a clone that turns out to be damaged is cloned again, once."""
         self.need(commit)
         try:
             return operation()
@@ -294,7 +301,7 @@ class Repository:
             remove_tree(temporary)
 
     def _fetch_commit(self, commit: str) -> None:
-        """By its id (any server of protocol 2 gives it), else with all names, else into a clone made anew."""
+        """Fetches the commit by its id (which any protocol-2 server allows), else all refs, else into a fresh clone."""
         with self._lock:
             if self._fetch(commit).exit_code == 0 and self.has(commit):
                 return
@@ -306,7 +313,7 @@ class Repository:
                 self._fetch(commit)
 
     def _refresh(self, *refspecs: str) -> None:
-        """Brings the clone's names up to date; objects are never pruned from it, deleted names are."""
+        """Updates the clone's refs: deleted refs are pruned, objects never are."""
         with self._lock:
             done = self._fetch("--prune", *refspecs)
             if done.exit_code != 0 and not self._remade:
@@ -322,12 +329,12 @@ class Repository:
 
     def _fetch(self, *arguments: str) -> GitResult:
         options = [part for part in arguments if part.startswith("--")]
-        wanted = [part for part in arguments if not part.startswith("--")]
+        refspecs = [part for part in arguments if not part.startswith("--")]
         with self.context.cache.lock(f"git-{self.git_dir.stem}", self.context.cancel):
             return self._process.run(
                 "fetch",
                 *("--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--update-head-ok", *options),
-                *("--", self.location, *wanted),
+                *("--", self.location, *refspecs),
                 git_dir=self.git_dir,
                 remote=True,
             )
@@ -340,24 +347,27 @@ class Repository:
 
 
 def check_location(location: str) -> str:
-    """A repository's path made absolute, or its URL. Raises Refused where it is neither, Inconclusive where absent."""
-    told = show(show_location(location), 200)
+    """The absolute path of a repository, or its URL.
+
+    Raises Refused where `location` is neither, and Inconclusive if the path does not exist.
+    """
+    shown = show(show_location(location), 200)
     if not location or location.startswith("-") or "::" in location or any(ord(c) < 32 for c in location):
-        raise Refused(f"repository {told!r} is neither a path nor a URL that git may use (https, ssh or file)")
+        raise Refused(f"repository {shown!r} is neither a path nor a URL that git may use (https, ssh or file)")
     if "://" in location:
         if not _URL.fullmatch(location):
-            raise Refused(f"repository {told}: only https, ssh and file URLs are read")
+            raise Refused(f"repository {shown}: only https, ssh and file URLs are supported")
         return location
     path = Path(location)
     if path.exists():
         return str(path.absolute())
     if _SCP.fullmatch(location):
         return location
-    raise Inconclusive(f"the repository {told} does not exist", "record the path or URL of a git repository")
+    raise Inconclusive(f"the repository {shown} does not exist", "record the path or URL of a git repository")
 
 
 def clone_folder(location: str, context: Context) -> Path:
-    """Where the bare clone of a repository is, or would be; nothing is read."""
+    """The folder of a repository's bare clone, whether it exists or not; nothing is read."""
     remote = "://" in location or (_SCP.fullmatch(location) and not Path(location).exists())
     return context.cache.root / "git" / f"{digest_text(location if remote else str(Path(location).absolute()))}.git"
 

@@ -1,4 +1,4 @@
-"""What .gitattributes would have a checkout convert: told, never applied."""
+"""The conversions that .gitattributes asks of a checkout: they are reported, never applied."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _CONVERTING = re.compile(
 
 
 def conversions(path: str, content: bytes) -> list[str]:
-    """One line for each pattern of an attributes file that would convert files on checkout."""
-    told = []
+    """One line for each pattern of an attributes file that would convert files on checkout (at most MOST lines)."""
+    converted = []
     for line in content.decode("utf-8", "replace").splitlines():
         pattern, *attributes = line.split()[:50] or [""]
         converting = [name for name in attributes if _CONVERTING.fullmatch(name)]
         if converting and not pattern.startswith("#"):
-            told.append(f"{show(path, 200)}: {show(pattern, 200)} {show(' '.join(converting), 200)}")
-    return told[:MOST]
+            converted.append(f"{show(path, 200)}: {show(pattern, 200)} {show(' '.join(converting), 200)}")
+    return converted[:MOST]

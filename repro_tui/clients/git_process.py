@@ -1,4 +1,4 @@
-"""Runs git through GitPython: fixed argument lists, an environment built from empty, no configuration but our own."""
+"""Runs git through GitPython: with fixed argument lists, a minimal environment and only our own configuration."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from git.cmd import Git
 
 TIMEOUT_S = 3600.0
-NO_GIT = ("git is not installed", "install git 2.30 or later, and see that it is on PATH")
-# What a git process may see of the user's environment; nothing else of it reaches git.
+NO_GIT = ("git is not installed", "install git 2.30 or later, and check that it is on PATH")
+# The user's variables that a git process may see; no others reach git.
 _KEPT = frozenset(
     "PATH TMPDIR LANGUAGE LC_ALL SSH_AUTH_SOCK SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO CURL_CA_BUNDLE "
     "http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY".split()
@@ -42,8 +42,8 @@ _FIXED = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
 }
-# `directory = *`: git only ever serves from a foreign repository here (upload-pack), it never works in it.
-# The fsck exceptions are old and harmless flaws that well-known repositories have.
+# `directory = *`: git only serves from a foreign repository here (upload-pack), and never works in one.
+# The fsck exceptions are old, harmless flaws of well-known repositories.
 _CONFIGURATION = b"""\
 [safe]
 \tdirectory = *
@@ -78,7 +78,7 @@ _CONFIGURATION = b"""\
 
 @dataclass(frozen=True, slots=True)
 class GitResult:
-    """How a git process ended."""
+    """The exit status and output of a git process."""
 
     exit_code: int
     output: bytes
@@ -86,21 +86,24 @@ class GitResult:
 
     @property
     def reason(self) -> str:
-        """The last thing git said, safe to show."""
+        """git's first fatal or error message, else its first line of output, safe to show."""
         lines = [line for line in self.errors.splitlines() if line.strip()]
-        told = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-        return show(strip_urls(told[0]), 300) if told else f"git ended with status {self.exit_code}"
+        messages = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+        return show(strip_urls(messages[0]), 300) if messages else f"git ended with status {self.exit_code}"
 
 
 @dataclass(frozen=True, slots=True)
 class GitProcess:
-    """Where git processes find their only configuration, a file in `folder` (inside the cache)."""
+    """Runs git processes; their only configuration is a file in `folder` (inside the cache)."""
 
     folder: Path
     cancel: CancelToken
 
     def run(self, *arguments: str, git_dir: Path | None = None, remote: bool = False) -> GitResult:
-        """Runs git to its end; its exit status is the caller's to judge. Raises Cancelled, and Inconclusive."""
+        """Runs git to its end; the caller judges its exit status.
+
+        Raises Cancelled, and Inconclusive if git is not installed or takes longer than an hour.
+        """
         with self.started(*arguments, git_dir=git_dir, remote=remote) as process:
             began = time.monotonic()
             while True:
@@ -120,7 +123,7 @@ class GitProcess:
     def started(
         self, *arguments: str, git_dir: Path | None = None, remote: bool = False, stdin: bool = False
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """A git process in a session of its own, with its pipes; what is left of it is ended on the way out."""
+        """A git process in its own session, with its pipes; on leaving the block, it is ended where it still runs."""
         place = [f"--git-dir={git_dir}"] if git_dir else []
         wrapper: Any = _git().execute(
             [*_without(remote), "git", *place, *arguments],
@@ -164,7 +167,7 @@ def _git() -> Git:
 
 
 def _without(remote: bool) -> list[str]:
-    """`env -u` for every variable of the user's: GitPython always adds its own copy of the environment."""
+    """`env -u` for every other variable of the user: GitPython always passes on its own copy of the environment."""
     kept = {*_KEPT, *_FIXED, "GIT_CONFIG_GLOBAL", "HOME"}
     if remote:
         kept |= {"USER", "LOGNAME"}

@@ -1,4 +1,4 @@
-"""A commit's files, listed and written out blob by blob: no checkout, no attributes, no filters."""
+"""Lists a commit's files and writes them blob by blob: no checkout, no attributes, no filters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 64
 
 
 class BrokenClone(Exception):
-    """The clone does not give what it should: it is damaged or was never whole."""
+    """The clone does not return what it should: it is damaged or incomplete."""
 
 
 def parse_tree(listing: bytes) -> dict[str, TreeFile]:
@@ -38,7 +38,7 @@ def parse_tree(listing: bytes) -> dict[str, TreeFile]:
 
 
 def in_folder(files: dict[str, TreeFile], folder: str) -> dict[str, TreeFile]:
-    """Those at or below a folder; the paths stay whole."""
+    """The files at or below a folder; their paths stay relative to the repository."""
     prefix = "" if folder in ("", ".") else folder.strip("/").removeprefix("./")
     if not prefix:
         return files
@@ -48,7 +48,11 @@ def in_folder(files: dict[str, TreeFile], folder: str) -> dict[str, TreeFile]:
 def write_tree(
     process: subprocess.Popen[bytes], files: dict[str, TreeFile], folder: Path, cancel: CancelToken
 ) -> tuple[str, ...]:
-    """Writes the files below `folder` from a running `cat-file --batch`; links last. Returns warnings."""
+    """Writes the files below `folder` from a running `git cat-file --batch`; links come last. Returns warnings.
+
+    Raises BrokenClone if git does not return a blob's own bytes, and Inconclusive if the commit has a forbidden
+    path, a submodule or a Git LFS pointer.
+    """
     _check_names(files)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -59,7 +63,7 @@ def write_tree(
     targets = {}
     links = [item for item in files.items() if item[1].mode == LINK]
     for path, file in _received(process.stdin, process.stdout, links):
-        targets[path] = os.fsdecode(_take(process.stdout, file))
+        targets[path] = os.fsdecode(_read_blob(process.stdout, file))
     return _link(folder, targets)
 
 
@@ -67,7 +71,7 @@ def _check_names(files: dict[str, TreeFile]) -> None:
     for path, file in files.items():
         parts = path.split("/")
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
-            raise Inconclusive(f"the commit holds the forbidden path {show(path, 200)}", "record another commit")
+            raise Inconclusive(f"the commit contains the forbidden path {show(path, 200)}", "record another commit")
         if file.mode == SUBMODULE:
             raise Inconclusive(
                 f"{show(path, 200)} is a submodule and was not fetched",
@@ -78,10 +82,10 @@ def _check_names(files: dict[str, TreeFile]) -> None:
 
 
 def _received(
-    stdin: IO[bytes], stdout: IO[bytes], wanted: list[tuple[str, TreeFile]]
+    stdin: IO[bytes], stdout: IO[bytes], requested: list[tuple[str, TreeFile]]
 ) -> Iterator[tuple[str, TreeFile]]:
-    """Each file as its header has been read; the consumer must take its bytes and the newline after them."""
-    source = iter(wanted)
+    """Yields each file after its header was read; the consumer must read its bytes and the newline after them."""
+    source = iter(requested)
     while batch := list(islice(source, BATCH)):
         try:
             stdin.write(b"".join(file.blob.encode("ascii") + b"\n" for _, file in batch))
@@ -108,10 +112,10 @@ def _chunks(stdout: IO[bytes], file: TreeFile) -> Iterator[bytes]:
         state.update(chunk)
         yield chunk
     if stdout.read(1) != b"\n" or state.hexdigest() != file.blob:
-        raise BrokenClone(f"the bytes of blob {file.blob} are not its own")
+        raise BrokenClone(f"blob {file.blob} does not match its id")
 
 
-def _take(stdout: IO[bytes], file: TreeFile) -> bytes:
+def _read_blob(stdout: IO[bytes], file: TreeFile) -> bytes:
     return b"".join(_chunks(stdout, file))
 
 
@@ -133,7 +137,7 @@ def _write(stdout: IO[bytes], target: Path, path: str, file: TreeFile) -> None:
 
 
 def _link(folder: Path, targets: dict[str, str]) -> tuple[str, ...]:
-    """Makes the links, then takes back those that lead out of the tree."""
+    """Creates the links, then removes those that lead out of the tree; returns a warning for each of these."""
     warnings, top = [], os.path.realpath(folder)
     for path, target in targets.items():
         place = folder / path

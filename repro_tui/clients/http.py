@@ -1,4 +1,8 @@
-"""Asking a server: what is asked of which address, by a process of its own, and what came of it."""
+"""HTTP requests to a served model: the job that is handed to a child process, and the outcome that it reports.
+
+The child is `http_child`: a script without dependencies, so that it also runs inside a container with the image's own
+Python. It exchanges two files with this side: the job (JSON) and `result.json`, next to the responses.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +14,31 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from repro_tui.clients import http_child as asker
+from repro_tui.clients import http_child
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.text import show
 
-ASKER = Path(asker.__file__)
+HTTP_CHILD = Path(http_child.__file__)
 MOST_ANSWER = 64 << 20
 MOST_RESULT = 8 << 20
 MEMORY = 1 << 30
 ATTEMPTS = 5
 CONCURRENCY = 4
-# Where the host keeps the certificates that it trusts, which an asker on this machine may know.
+# Where the host keeps its trusted certificates: only a child on this machine may use them.
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server is. `port` 0: it is found among those that are listened at, `ports` first. `prefix` is the path
-    before the protocol's own, `query` and `headers` go with every question."""
+    """The address of a server.
+
+    `port` 0 means: find it among the listening ports, trying `ports` first. `prefix` is the path in front of the
+    protocol's own; `query` and `headers` are sent with every request.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -43,12 +49,12 @@ class Server:
     ports: tuple[int, ...] = ()
 
     def path(self, path: str) -> str:
-        """A path of the protocol as this server is asked for it."""
+        """A path of the protocol as this server expects it, with prefix and query."""
         return f"{self.prefix}{path}{'?' if self.query else ''}{self.query}"
 
 
 def server_of(url: str, prefix: str) -> Server:
-    """The server of a URL, whose user and password are handed over as HTTP's basic authorization."""
+    """The server of a URL; its user and password become an HTTP basic Authorization header."""
     parts = urlsplit(url)
     headers = {}
     if parts.username is not None:
@@ -60,14 +66,14 @@ def server_of(url: str, prefix: str) -> Server:
 
 @dataclass(frozen=True, slots=True)
 class HttpQuestion:
-    """One question: `body` is the file that is sent, `answer` the name of the file that takes what comes back.
+    """One request: `body` is the file that is sent, `answer` the name of the file that the response is written to.
 
-    `words` say in the log what is asked. Of an optional question any status is an answer.
+    `label` names the request in the log. For an optional request, any status counts as a response.
     """
 
     path: str
     answer: str
-    words: str
+    label: str
     body: str = ""
     method: str = "POST"
     optional: bool = False
@@ -75,15 +81,18 @@ class HttpQuestion:
 
 @dataclass(frozen=True, slots=True)
 class HttpOutcome:
-    """How it ended. `statuses` are HTTP's, one a question, 0 where there was no answer. `failed` says what stopped it
-    ("" where nothing did), `words` at which question, and `status` with which status of HTTP; `silence` why an optional
-    question has no answer."""
+    """How a job ended.
+
+    `statuses` has one HTTP status per request, 0 if there was no response. `failed` is the reason that the job
+    stopped ("" if it did not), `label` the request that failed, `status` its HTTP status and `answer` the file with its
+    response; `silence` says why an optional request has no response.
+    """
 
     host: str = ""
     port: int = 0
     statuses: tuple[int, ...] = ()
     failed: str = ""
-    words: str = ""
+    label: str = ""
     status: int = 0
     answer: str = ""
     silence: str = ""
@@ -92,10 +101,10 @@ class HttpOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an asker does: waits until the server is ready (at most `wait_s`), then asks."""
+    """What the child does: it waits until the server is ready (at most `wait_s` seconds), then sends the requests."""
 
     server: Server
-    asks: tuple[HttpQuestion, ...] = ()
+    requests: tuple[HttpQuestion, ...] = ()
     ready: tuple[str, ...] = ()
     strict: bool = True
     wait_s: float = 10.0
@@ -103,27 +112,27 @@ class Job:
     attempts: int = ATTEMPTS
 
     def document(self, folder: str) -> str:
-        """The job as the asker reads it; `folder` is where answers go, as it sees it."""
+        """The job as JSON for the child; `folder` is where responses go, as the child sees it."""
         server = self.server
-        asks = [asdict(ask) | {"path": server.path(ask.path)} for ask in self.asks]
-        told = {name: getattr(server, name) for name in ("host", "port", "scheme", "headers", "ports")}
-        told |= {name: getattr(self, name) for name in ("strict", "wait_s", "timeout_s", "attempts")}
+        requests = [asdict(request) | {"path": server.path(request.path)} for request in self.requests]
+        document = {name: getattr(server, name) for name in ("host", "port", "scheme", "headers", "ports")}
+        document |= {name: getattr(self, name) for name in ("strict", "wait_s", "timeout_s", "attempts")}
         ready = [server.path(path) for path in self.ready]
-        own = {"asks": asks, "ready": ready, "folder": folder, "most": MOST_ANSWER, "concurrency": CONCURRENCY}
-        return json.dumps(told | own)
+        own = {"requests": requests, "ready": ready, "folder": folder, "most": MOST_ANSWER, "concurrency": CONCURRENCY}
+        return json.dumps(document | own)
 
 
 def ask_from_here(
     job: Job, folder: Path, cancel: CancelToken, timeout_s: float, on_line: Callable[[str], None] | None = None
 ) -> HttpOutcome:
-    """Asks from this machine, in a child that may take 1 GiB; job and answers are files of `folder`, which is ours."""
+    """Runs a job from this machine, in a child limited to 1 GiB; job and responses are files in our own `folder`."""
     (folder / "result.json").unlink(missing_ok=True)
     path = folder / "job.json"
     path.touch(mode=0o600)
     path.write_text(job.document(str(folder)), "ascii")
     environment = {name: os.environ[name] for name in _CERTIFICATES if name in os.environ}
     done = process.run(
-        [*process.limited(MEMORY), sys.executable, "-I", str(ASKER), str(path)],
+        [*process.limited(MEMORY), sys.executable, "-I", str(HTTP_CHILD), str(path)],
         environment={"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | environment,
         cancel=cancel,
         timeout_s=max(0.1, timeout_s),
@@ -131,69 +140,77 @@ def ask_from_here(
         on_line=on_line,
     )
     if done.timed_out:
-        return HttpOutcome(failed="it had not answered everything in time", timed_out=True)
+        return HttpOutcome(failed="it had not answered every request in time", timed_out=True)
     return read_result(folder, done.text)
 
 
-def read_result(folder: Path, said: str = "") -> HttpOutcome:
-    """What an asker left in `folder`; nobody trusts one that ran inside a container. `said` are its last words."""
+def read_result(folder: Path, output: str = "") -> HttpOutcome:
+    """The outcome that a child left in `folder`, which is untrusted if it ran inside a container.
+
+    `output` is what the child printed, for the message. Raises Inconclusive if there is no valid result.
+    """
     try:
-        told = json.loads(read_regular(folder / "result.json", MOST_RESULT))
-        failed = told["failed"] or {}
+        result = json.loads(read_regular(folder / "result.json", MOST_RESULT))
+        failed = result["failed"] or {}
         return HttpOutcome(
-            host=str(told["host"]),
-            port=int(told["port"]),
-            statuses=tuple(int(status) for status in told["statuses"]),
-            failed=str(failed.get("what", "")),
-            words=str(failed.get("words", "")),
+            host=str(result["host"]),
+            port=int(result["port"]),
+            statuses=tuple(int(status) for status in result["statuses"]),
+            failed=str(failed.get("reason", "")),
+            label=str(failed.get("label", "")),
             status=int(failed.get("status", 0)),
             answer=_plain_name(failed.get("answer", "")),
-            silence=str(told["silence"]),
+            silence=str(result["silence"]),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        last = show(said.strip().rpartition("\n")[2], 300)
+        last = show(output.strip().rpartition("\n")[2], 300)
         raise Inconclusive(
-            f"what asks the server ended without a result{f': {last}' if last else ''}", "see the run's log"
+            f"the process that queries the server ended without a result{f': {last}' if last else ''}",
+            "see the run's log",
         ) from error
 
 
-def _plain_name(name: Any) -> str:
+def _plain_name(name: object) -> str:
     text = str(name)
     return text if "/" not in text and text not in (".", "..") else ""
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """A regular file's bytes, never through a link. Raises OSError, ValueError where it holds more than `most`."""
+    """The bytes of a regular file; links are not followed.
+
+    Raises OSError, and ValueError if it is not a regular file or is larger than `most` bytes.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ValueError("it is not a regular file")
         content = stream.read(most + 1)
     if len(content) > most:
-        raise ValueError(f"it has more than {most:,} bytes")
+        raise ValueError(f"it is larger than {most:,} bytes")
     return content
 
 
-def answer_of(folder: Path, name: str) -> Any:
-    """A small answer as JSON; None where there is none that can be read."""
+def answer_of(folder: Path, name: str) -> object:
+    """A small response parsed as JSON; None if it is absent or cannot be read."""
     try:
-        return json.loads(read_regular(folder / name, MOST_RESULT))
+        document: object = json.loads(read_regular(folder / name, MOST_RESULT))
     except (OSError, ValueError, RecursionError):
         return None
+    return document
 
 
-def first_words(folder: Path, name: str) -> str:
-    """What a server said when it refused: the message of its JSON, else its first words."""
+def refusal_message(folder: Path, name: str) -> str:
+    """The server's own message when it refused a request: from its JSON, else the beginning of its text."""
     try:
         raw = read_regular(folder / name, MOST_RESULT) if name else b""
     except (OSError, ValueError):
         return ""
     try:
-        told = json.loads(raw)
+        refusal = json.loads(raw)
     except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict):
-        told = next((told[key] for key in ("message", "error", "detail") if told.get(key)), None)
-        if told is not None:
-            return show(told, 400)
+        refusal = None
+    if isinstance(refusal, dict):
+        refusal = next((refusal[key] for key in ("message", "error", "detail") if refusal.get(key)), None)
+        if refusal is not None:
+            return show(refusal, 400)
     return show(" ".join(raw[:2000].decode("utf-8", "replace").split()), 300)

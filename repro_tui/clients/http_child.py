@@ -1,8 +1,9 @@
-"""Asks a server over HTTP: asker.py JOB.json. Written by repro-tui; needs a Python of 3.7 or later and nothing else.
+"""Sends HTTP requests to a server: `asker.py JOB.json`. Part of repro-tui; needs only Python 3.7 or later.
 
-It runs on this machine to ask a live endpoint, and inside a container to ask the server of an image. The job says
-where to ask, what, and into which files answers go; `result.json` beside them tells how it ended. No redirect is
-followed, no proxy is used, and no answer is read further than the job allows.
+It runs on this machine to query a live endpoint, and inside a container (where it is copied as asker.py) to query the
+server of an image. The job file names the server, the requests, and the files that the responses are written to;
+`result.json` in the same folder records how the job ended. Redirects are not followed, no proxy is used, and no
+response is read beyond the size that the job allows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 Job = Dict[str, Any]
-Place = Tuple[str, int]
+Address = Tuple[str, int]
 RETRIED = (429, 502, 503, 504)
 CONNECT_S = 10.0
 LONGEST_WAIT_S = 30.0
@@ -27,40 +28,43 @@ LISTENING = "0A"
 
 
 class Failed(Exception):
-    """The job cannot go on: the message says why."""
+    """The job cannot continue; the message gives the reason."""
 
 
 class Broken(Exception):
-    """One attempt failed in a way that another may not."""
+    """One attempt failed, but another attempt may succeed."""
 
 
 class Connection:
-    """One connection to the server, made when it is first used and anew after a fault."""
+    """One connection to the server, opened on first use and reopened after a fault."""
 
     def __init__(self, job: Job, host: str, port: int) -> None:
         self.job, self.host, self.port = job, host, port
         self.open: Optional[http.client.HTTPConnection] = None
 
-    def ask(self, ask: Job, target: Path) -> Tuple[int, int, str]:
-        """One attempt: status, bytes written to `target`, and when to ask again. Raises Broken or Failed."""
+    def send(self, request: Job, target: Path) -> Tuple[int, int, str]:
+        """Makes one attempt; returns the status, the bytes written to `target`, and the server's Retry-After header.
+
+        Raises Broken if another attempt may succeed, and Failed if none can.
+        """
         try:
-            return self._ask(ask, target)
+            return self._send(request, target)
         except ssl.SSLCertVerificationError as error:
             raise Failed(f"the certificate cannot be verified ({error.verify_message})") from error
         except ssl.SSLError as error:
-            raise Failed(f"it does not speak TLS as it should ({error.reason})") from error
+            raise Failed(f"the TLS handshake failed ({error.reason})") from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Broken(_words(error)) from error
+            raise Broken(_fault_text(error)) from error
 
-    def _ask(self, ask: Job, target: Path) -> Tuple[int, int, str]:
+    def _send(self, request: Job, target: Path) -> Tuple[int, int, str]:
         connection = self._opened()
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "repro-tui"}
         headers.update(self.job["headers"])
-        body = Path(ask["body"]).read_bytes() if ask["body"] else None
+        body = Path(request["body"]).read_bytes() if request["body"] else None
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection.request(ask["method"], ask["path"], body=body, headers=headers)
+        connection.request(request["method"], request["path"], body=body, headers=headers)
         answer = connection.getresponse()
         size = self._read(answer, target)
         if answer.will_close:
@@ -69,7 +73,7 @@ class Connection:
 
     def _read(self, answer: http.client.HTTPResponse, target: Path) -> int:
         if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise Failed("it answers in a compressed form that was not asked for")
+            raise Failed("the response is compressed, although no compression was requested")
         size, most = 0, self.job["most"] if answer.status == 200 else ERROR_BYTES
         with target.open("wb") as stream:
             while True:
@@ -81,7 +85,7 @@ class Connection:
                     self.close()
                     if answer.status != 200:
                         return size
-                    raise Failed(f"the answer has more than {most:,} bytes")
+                    raise Failed(f"the response is larger than {most:,} bytes")
                 stream.write(chunk)
         if answer.length:  # the server promised more than it sent
             raise http.client.IncompleteRead(b"", answer.length)
@@ -91,169 +95,173 @@ class Connection:
         if self.open is None:
             if self.job["scheme"] == "https":
                 context = ssl.create_default_context()
-                made: http.client.HTTPConnection = http.client.HTTPSConnection(
+                connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                     self.host, self.port, timeout=CONNECT_S, context=context
                 )
             else:
-                made = http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_S)
-            self.open = made
-            made.connect()
-            made.sock.settimeout(self.job["timeout_s"])
+                connection = http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_S)
+            self.open = connection
+            connection.connect()
+            connection.sock.settimeout(self.job["timeout_s"])
         return self.open
 
     def close(self) -> None:
-        """Gives the connection up."""
+        """Closes the connection; the next request opens a new one."""
         if self.open is not None:
             self.open.close()
             self.open = None
 
 
-def _words(error: Exception) -> str:
+def _fault_text(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "the connection is refused"
+        return "the connection was refused"
     if isinstance(error, socket.gaierror):
-        return "there is no such host"
+        return "the host name cannot be resolved"
     if isinstance(error, (socket.timeout, TimeoutError)):
-        return "it does not answer in time"
+        return "it did not respond in time"
     if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead, ConnectionError)):
-        return "it ended the connection before it had answered"
+        return "it closed the connection before it had responded"
     return f"the connection failed ({getattr(error, 'strerror', None) or type(error).__name__})"
 
 
-class Asker:
-    """Works through a job."""
+class JobRunner:
+    """Works through the requests of one job, several at a time; the first failure stops the rest."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.host, self.port = job, job["host"], job["port"]
         self.folder = Path(job["folder"])
-        self.statuses = [0] * len(job["asks"])
+        self.statuses = [0] * len(job["requests"])
         self.next, self.lock = 0, threading.Lock()
         self.failed: Optional[Job] = None
         self.silence = ""
 
     def run(self) -> None:
-        """The whole job; what failed is in `failed`."""
+        """Runs the whole job; the first failure is recorded in `failed`."""
         try:
             self.find()
-            most = min(self.job["concurrency"], len(self.job["asks"]))
+            most = min(self.job["concurrency"], len(self.job["requests"]))
             workers = [threading.Thread(target=self.work, daemon=True) for _ in range(most)]
             for worker in workers:
                 worker.start()
             for worker in workers:
                 worker.join()
         except Failed as error:
-            self.failed = {"words": "", "what": str(error), "status": 0}
+            self.failed = {"label": "", "reason": str(error), "status": 0}
 
     # -- the server -------------------------------------------------------------------------------------------------
 
     def find(self) -> None:
-        """Waits until the server is ready; where no port was given, finds the one that it listens at."""
+        """Waits until the server is ready. Without a given port, it also finds the port that the server listens on."""
         deadline, pause = time.monotonic() + self.job["wait_s"], 0.05
         while self.job["ready"]:
-            seen, place = self.look()
-            if place:
-                self.host, self.port = place
+            seen, address = self.look()
+            if address:
+                self.host, self.port = address
                 (self.folder / "found").touch()
-                print(f"the server at port {self.port} is ready", flush=True)
+                print(f"the server on port {self.port} is ready", flush=True)
                 return
             if time.monotonic() > deadline:
                 raise Failed(seen)
             time.sleep(pause)
             pause = min(1.0, pause * 1.5)
 
-    def look(self) -> Tuple[str, Optional[Place]]:
-        """What is seen of the server now, and its place where it is ready."""
-        seen, silent = "nothing listens there", None
-        for place in self.places():
-            statuses, seen = self.statuses_of(*place)
+    def look(self) -> Tuple[str, Optional[Address]]:
+        """The server's state now as text, and its address if it is ready (else None)."""
+        seen, undecided = "nothing is listening", None
+        for address in self.places():
+            statuses, seen = self.statuses_of(*address)
             if 200 in statuses:
-                return "", place
+                return "", address
             if statuses and all(status in (404, 405) for status in statuses):
-                silent = silent or place  # it speaks HTTP, and has no word for ready
+                undecided = undecided or address  # it speaks HTTP, but has no readiness route
             elif statuses and self.job["port"] and statuses[-1] not in RETRIED:
                 raise Failed(seen)
-        if silent and self.job["strict"] and self.job["port"]:
+        if undecided and self.job["strict"] and self.job["port"]:
             raise Failed(seen)
-        return seen, (None if self.job["strict"] else silent)
+        return seen, (None if self.job["strict"] else undecided)
 
-    def places(self) -> List[Place]:
-        """Where it may listen: the given port, else every port that something listens at, the usual ones first."""
+    def places(self) -> List[Address]:
+        """The addresses to try: the given port, else every listening port, with the usual ports first."""
         if self.job["port"]:
             return [(self.host, self.job["port"])]
         usual = self.job["ports"]
         return sorted(listening(), key=lambda at: (usual.index(at[1]) if at[1] in usual else len(usual), at))
 
     def statuses_of(self, host: str, port: int) -> Tuple[List[int], str]:
-        """What the server there answers when it is asked whether it is ready, also in words."""
+        """The statuses of the readiness routes at this address, and the last one as text."""
         connection = Connection(self.job, host, port)
-        found: List[int] = []
-        words = ""
+        statuses: List[int] = []
+        seen = ""
         try:
             for path in self.job["ready"]:
-                found.append(connection.ask({"method": "GET", "path": path, "body": None}, self.folder / "ready")[0])
-                words = f"asked whether it is ready ({path.partition('?')[0]}), it answers with status {found[-1]}"
-                if found[-1] == 200:
+                statuses.append(
+                    connection.send({"method": "GET", "path": path, "body": None}, self.folder / "ready")[0]
+                )
+                seen = f"its readiness check ({path.partition('?')[0]}) returned status {statuses[-1]}"
+                if statuses[-1] == 200:
                     break
         except Broken as error:
-            words = str(error)
+            seen = str(error)
         finally:
             connection.close()
-        return found, words
+        return statuses, seen
 
-    # -- the questions ----------------------------------------------------------------------------------------------
+    # -- the requests -----------------------------------------------------------------------------------------------
 
     def work(self) -> None:
-        """One worker: takes the next question until there is none, or one has failed."""
+        """One worker thread: sends the next request until none is left or one has failed."""
         connection = Connection(self.job, self.host, self.port)
         try:
             while True:
                 with self.lock:
                     number = self.next
                     self.next += 1
-                if number >= len(self.job["asks"]) or self.failed:
+                if number >= len(self.job["requests"]) or self.failed:
                     return
-                self.one(number, self.job["asks"][number], connection)
+                self.send_request(number, self.job["requests"][number], connection)
         except Exception as error:  # noqa: BLE001
             self.fail("", f"{type(error).__name__}: {error}", 0)
         finally:
             connection.close()
 
-    def one(self, number: int, ask: Job, connection: Connection) -> None:
-        """One question, asked again where that may help."""
-        status, told = 0, ""
+    def send_request(self, number: int, request: Job, connection: Connection) -> None:
+        """Sends one request, and retries it if that may help."""
+        status, outcome = 0, ""
         for attempt in range(1, self.job["attempts"] + 1):
             began, after = time.monotonic(), ""
             try:
-                status, size, after = connection.ask(ask, self.folder / ask["answer"])
-                told = f"status {status}"
-                if status not in RETRIED or ask["optional"]:
+                status, size, after = connection.send(request, self.folder / request["answer"])
+                outcome = f"status {status}"
+                if status not in RETRIED or request["optional"]:
                     self.statuses[number] = status
-                    print(f"{ask['words']}: {told}, {size:,} bytes, {time.monotonic() - began:.3f} s", flush=True)
-                    if status != 200 and not ask["optional"]:
-                        self.fail(ask["words"], told, status, ask["answer"])
+                    print(
+                        f"{request['label']}: {outcome}, {size:,} bytes, {time.monotonic() - began:.3f} s", flush=True
+                    )
+                    if status != 200 and not request["optional"]:
+                        self.fail(request["label"], outcome, status, request["answer"])
                     return
             except Broken as error:
-                status, told = 0, str(error)
+                status, outcome = 0, str(error)
             except Failed as error:
-                self.fail(ask["words"], str(error), 0)
+                self.fail(request["label"], str(error), 0)
                 return
-            print(f"{ask['words']}: {told} (attempt {attempt} of {self.job['attempts']})", flush=True)
+            print(f"{request['label']}: {outcome} (attempt {attempt} of {self.job['attempts']})", flush=True)
             if attempt < self.job["attempts"]:
                 time.sleep(pause_of(attempt, after))
-        tried = f"{told}, in {self.job['attempts']} attempts"
-        if ask["optional"]:
-            self.silence = told
+        tried = f"{outcome}, in {self.job['attempts']} attempts"
+        if request["optional"]:
+            self.silence = outcome
             return
-        self.fail(ask["words"], tried, status, ask["answer"] if status else "")
+        self.fail(request["label"], tried, status, request["answer"] if status else "")
 
-    def fail(self, words: str, what: str, status: int, answer: str = "") -> None:
-        """The first failure is what is told; the others stop."""
+    def fail(self, label: str, reason: str, status: int, answer: str = "") -> None:
+        """Records the first failure; later ones are ignored, and the other workers stop."""
         with self.lock:
             if self.failed is None:
-                self.failed = {"words": words, "what": what, "status": status, "answer": answer}
+                self.failed = {"label": label, "reason": reason, "status": status, "answer": answer}
 
     def result(self) -> Job:
-        """How it ended."""
+        """The content of result.json: the server's address, the statuses, and the first failure."""
         return {
             "host": self.host,
             "port": self.port,
@@ -264,15 +272,15 @@ class Asker:
 
 
 def pause_of(attempt: int, after: str) -> float:
-    """Seconds until the next attempt: what the server asks for, else twice as long each time."""
+    """Seconds until the next attempt: the server's Retry-After, else an exponential backoff from 0.25 s."""
     if after.isdigit():
         return min(LONGEST_WAIT_S, float(after))
     return min(LONGEST_WAIT_S, 0.25 * 2.0 ** (attempt - 1))
 
 
-def listening(root: Path = Path("/proc/net")) -> Set[Place]:
-    """Where something listens on this machine's loopback, from the kernel's own tables."""
-    found: Set[Place] = set()
+def listening(root: Path = Path("/proc/net")) -> Set[Address]:
+    """The loopback addresses with a listening socket, from the kernel's own tables."""
+    addresses: Set[Address] = set()
     for name, here in (("tcp", "127.0.0.1"), ("tcp6", "::1")):
         try:
             lines = (root / name).read_text("ascii").splitlines()[1:]
@@ -283,16 +291,16 @@ def listening(root: Path = Path("/proc/net")) -> Set[Place]:
             if len(fields) > 3 and fields[3] == LISTENING:
                 address, _, port = fields[1].partition(":")
                 both = name == "tcp6" and not address.strip("0")
-                found.update({(here, int(port, 16))} | ({("127.0.0.1", int(port, 16))} if both else set()))
-    return found
+                addresses.update({(here, int(port, 16))} | ({("127.0.0.1", int(port, 16))} if both else set()))
+    return addresses
 
 
 def main() -> int:
-    """Works through the job that the first argument names."""
-    asker = Asker(json.loads(Path(sys.argv[1]).read_text("ascii")))
-    asker.run()
-    (asker.folder / "result.json").write_text(json.dumps(asker.result()), "ascii")
-    return 1 if asker.failed else 0
+    """Runs the job file named by the first argument."""
+    runner = JobRunner(json.loads(Path(sys.argv[1]).read_text("ascii")))
+    runner.run()
+    (runner.folder / "result.json").write_text(json.dumps(runner.result()), "ascii")
+    return 1 if runner.failed else 0
 
 
 if __name__ == "__main__":

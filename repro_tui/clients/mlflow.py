@@ -1,4 +1,4 @@
-"""MLflow's client behind a process of its own, with the user's own variables and a limit of time."""
+"""MLflow's client in a child process, with the user's own variables and a time limit."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from repro_tui.support.paths import import_root
 from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
 
-TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}  # a large model may take long: a server that hangs ends sooner
+# Downloading a large model may take hours; a server that hangs is detected sooner.
+TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}
 SECRETS = ("MLFLOW_TRACKING_USERNAME",)
 STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
-DO = "check the address in MLFLOW_TRACKING_URI, that its server runs, and that it has what you ask for"
+DO = "check the address in MLFLOW_TRACKING_URI, that its server is running, and that it has this run or model"
 
 
-def ask_mlflow(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
-    """The answer of clients.mlflow_child. Raises Inconclusive where MLflow does not answer, or says no."""
+def ask_mlflow(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+    """The answer of clients.mlflow_child to a command (`describe` or `fetch`).
+
+    Raises Inconclusive if MLflow does not answer or reports an error.
+    """
     _learn_secrets(context)
-    asked = ClientChild(f"MLflow at {where(context)}", DO, TIMEOUT_S[what])
-    must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", asked)
+    client = ClientChild(f"MLflow at {where(context)}", DO, TIMEOUT_S[command])
+    must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", client)
     with standing_folder(context) as standing:
-        words = ("repro_tui.clients.mlflow_child", what, subject, str(folder))
-        return asked.answer(words, _environment(context, standing), standing, context)
+        arguments = ("repro_tui.clients.mlflow_child", command, subject, str(folder))
+        return client.answer(arguments, _environment(context, standing), standing, context)
 
 
 def _learn_secrets(context: Context) -> None:
-    """What must not show: tokens and passwords of the stores' variables, and those inside of their URIs."""
+    """Registers what must be hidden: tokens and passwords in the stores' variables and inside their URIs."""
     for name, value in os.environ.items():
         if name in SECRETS or (name.startswith(STORES_OF_SECRETS) and is_secret_name(name)):
             context.redactor.learn(value)
@@ -42,19 +46,22 @@ def _learn_secrets(context: Context) -> None:
 
 
 def where(context: Context) -> str:
-    """The tracking store as it may be shown."""
+    """The tracking store, safe to show."""
     uri = tracking_uri(context)
     return show(strip_url(uri) if "@" in uri or uri.startswith("http") else uri, 200)
 
 
 def remember_artifact(uri: str, location: str, context: Context) -> None:
-    """Keeps where a model's files lie, which MLflow never moves. What a server says of this machine is not kept."""
+    """Remembers where a model's files are, which MLflow never moves.
+
+    A local path that a server claims is not remembered: it would be a path on the server's machine.
+    """
     if location.startswith(("/", "file:///")) and not tracking_uri(context).startswith("http"):
         context.cache.write_note("mlflow", _artifact_key(uri, context), {"location": location})
 
 
 def local_artifact(uri: str, context: Context) -> Path | None:
-    """The folder of this machine that holds an artifact, where that is known: no client is needed to read it."""
+    """The local path of an artifact, where it is known, so that no client is needed to read it; else None."""
     note = context.cache.read_note("mlflow", _artifact_key(uri, context))
     if not isinstance(note, dict):
         return None
@@ -68,7 +75,8 @@ def _artifact_key(uri: str, context: Context) -> str:
 
 
 def _environment(context: Context, standing: Path) -> dict[str, str]:
-    """The user's own, which the client may need for its stores, and what keeps it quiet and quick to give up."""
+    """The user's own variables, which the client may need for its stores, plus settings for little output and short
+    timeouts."""
     registry = registry_uri(context)
     return (
         os.environ

@@ -1,8 +1,8 @@
-"""Asks MLflow in a process of its own: `python -m repro_tui.clients.mlflow_child describe REFERENCE FOLDER` or
+"""Queries MLflow in a child process: `python -m repro_tui.clients.mlflow_child describe REFERENCE FOLDER` or
 `… fetch URI FOLDER`.
 
-The client keeps global state, reads many variables and may leave files where it stands: here it can do all that. What
-it says is one line of JSON; a model is never loaded, its files are only copied.
+The client keeps global state, reads many variables and may leave files in its working directory, which is harmless in
+a child process. The answer is one line of JSON. A model is never loaded: its files are only copied.
 """
 
 from __future__ import annotations
@@ -22,51 +22,54 @@ LARGEST = 16 << 20
 
 
 def main() -> int:
-    """Answers one question."""
-    what, subject, folder = sys.argv[1:4]
+    """Runs one command and prints its answer."""
+    command, subject, folder = sys.argv[1:4]
     try:
-        answer = describe(subject, Path(folder)) if what == "describe" else fetch(subject, Path(folder))
+        answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
-        answer = {"error": f"{error.name} is not installed", "do": "pip install 'repro-tui[mlflow]'"}
+        answer = {"error": f"{error.name} is not installed", "do": "install it with  pip install 'repro-tui[mlflow]'"}
     except Exception as error:  # noqa: BLE001 - the client raises whatever its back ends do
-        answer = _told(error)
+        answer = _error_answer(error)
     print(json.dumps(answer, default=str))
     return 1 if "error" in answer else 0
 
 
-def _told(error: Exception) -> dict[str, str]:
-    words = " ".join(str(error).split())[:500] or type(error).__name__
-    if "readonly database" in words:
-        what = "the database is not one of MLflow's, or not whole: it was opened read-only, and nothing was written"
-        return {"error": what, "do": "correct MLFLOW_TRACKING_URI"}
-    return {"error": words}
+def _error_answer(error: Exception) -> dict[str, str]:
+    text = " ".join(str(error).split())[:500] or type(error).__name__
+    if "readonly database" in text:
+        reason = (
+            "the database has no MLflow tables, or those of an older version: it was opened read-only and not changed"
+        )
+        do = "if it is an older MLflow database, run  mlflow db upgrade  on it; else correct MLFLOW_TRACKING_URI"
+        return {"error": reason, "do": do}
+    return {"error": text}
 
 
 def describe(reference: str, folder: Path) -> dict[str, Any]:
-    """What MLflow knows of a run or a model; the model's small files are copied into `folder`."""
+    """What MLflow records about a run or a model; the model's small files are copied into `folder`."""
     from mlflow import MlflowClient
 
     client = MlflowClient()
-    told: dict[str, Any] = {"model": "", "registered": {}}
-    run_id = _resolve(client, reference, told)
+    description: dict[str, Any] = {"model": "", "registered": {}}
+    run_id = _resolve(client, reference, description)
     if run_id:
-        told["run"] = _run(client, run_id)
-    told["model"] = told["model"] or _model_of(client, told.get("run"), reference)
-    told["location"] = _location(client, told["model"]) if told["model"] else ""
-    told["files"] = _small_files(told["location"], folder) if told["model"] else []
-    return told
+        description["run"] = _run(client, run_id)
+    description["model"] = description["model"] or _model_of(client, description.get("run"), reference)
+    description["location"] = _location(client, description["model"]) if description["model"] else ""
+    description["files"] = _small_files(description["location"], folder) if description["model"] else []
+    return description
 
 
-def _resolve(client: Any, reference: str, told: dict[str, Any]) -> str:
-    """The run of a reference; its model goes to `told`."""
+def _resolve(client: Any, reference: str, description: dict[str, Any]) -> str:
+    """The id of the run that a reference names ("" for none); its model is added to `description`."""
     kind, _, rest = reference.partition(":/")
     rest = rest.lstrip("/")
     if kind == "runs":
         run_id, _, path = rest.partition("/")
-        told["model"] = f"runs:/{run_id}/{path}" if path else ""
+        description["model"] = f"runs:/{run_id}/{path}" if path else ""
         return run_id
     if rest.startswith("m-") and "/" not in rest:
-        told["model"] = f"models:/{rest}"
+        description["model"] = f"models:/{rest}"
         return str(client.get_logged_model(rest).source_run_id or "")
     name, at, alias = rest.partition("@")
     if at:
@@ -74,9 +77,13 @@ def _resolve(client: Any, reference: str, told: dict[str, Any]) -> str:
     else:
         name, _, number = rest.rpartition("/")
         version = client.get_model_version(name, number)
-    told["registered"] = {"name": version.name, "version": str(version.version), "aliases": list(version.aliases)}
+    description["registered"] = {
+        "name": version.name,
+        "version": str(version.version),
+        "aliases": list(version.aliases),
+    }
     logged = str(version.source).startswith("models:/m-")
-    told["model"] = str(version.source) if logged else f"models:/{version.name}/{version.version}"
+    description["model"] = str(version.source) if logged else f"models:/{version.name}/{version.version}"
     return str(version.run_id or "")
 
 
@@ -112,20 +119,20 @@ def _run(client: Any, run_id: str) -> dict[str, Any]:
 
 
 def _model_of(client: Any, run: dict[str, Any] | None, reference: str) -> str:
-    """The one model of a run: of MLflow 3 a logged model, before it an artifact folder that the run names."""
+    """The one model of a run: a logged model (MLflow 3), else an artifact folder that the run names (MLflow 2)."""
     if run is None:
         return ""
-    found = [f"models:/{model}" for model in run["models"]]
-    if not found:
+    models = [f"models:/{model}" for model in run["models"]]
+    if not models:
         history = json.loads(run["tags"].get("mlflow.log-model.history", "[]"))
-        found = [f"runs:/{run['id']}/{entry['artifact_path']}" for entry in history]
-    if len(set(found)) > 1:
-        raise ValueError(f"the run has {len(set(found))} models: name one of {', '.join(sorted(set(found)))}")
-    return found[0] if found else ""
+        models = [f"runs:/{run['id']}/{entry['artifact_path']}" for entry in history]
+    if len(set(models)) > 1:
+        raise ValueError(f"the run has {len(set(models))} models: name one of {', '.join(sorted(set(models)))}")
+    return models[0] if models else ""
 
 
 def _location(client: Any, model: str) -> str:
-    """Where the model's files lie: a model's own URI cannot name one of them."""
+    """Where the model's files are: a model's own URI cannot name a single file."""
     rest = model.removeprefix("models:/")
     if rest == model:
         return model
@@ -145,11 +152,11 @@ def _small_files(model: str, folder: Path) -> list[str]:
     return kept
 
 
-def _copy_file(place: Path, target: Path) -> None:
-    """Copies a plain file: a link among the artifacts could lead to any file of this machine."""
-    if place.is_symlink() or not place.is_file():
-        raise ValueError(f"{place.name} is a link or a special file")
-    shutil.copyfile(place, target)
+def _copy_file(path: Path, target: Path) -> None:
+    """Copies a regular file: a link among the artifacts could point to any file on this machine."""
+    if path.is_symlink() or not path.is_file():
+        raise ValueError(f"{path.name} is a link or a special file")
+    shutil.copyfile(path, target)
 
 
 def fetch(uri: str, folder: Path) -> dict[str, Any]:
@@ -157,13 +164,13 @@ def fetch(uri: str, folder: Path) -> dict[str, Any]:
     from mlflow.artifacts import download_artifacts
 
     if not re.match(r"(runs|models|mlflow-artifacts):/", uri):
-        raise ValueError(f"{uri[:100]} is not an artifact of MLflow")
-    place = Path(download_artifacts(artifact_uri=uri))
+        raise ValueError(f"{uri[:100]} is not the URI of an MLflow artifact")
+    downloaded = Path(download_artifacts(artifact_uri=uri))
     target = folder / "content"
-    if place.is_dir() and not place.is_symlink():
-        shutil.copytree(place, target, symlinks=True)  # links are kept as links, and refused by who asked
+    if downloaded.is_dir() and not downloaded.is_symlink():
+        shutil.copytree(downloaded, target, symlinks=True)  # links are kept as links, and refused by the caller
     else:
-        _copy_file(place, target)
+        _copy_file(downloaded, target)
     return {"content": str(target)}
 
 

@@ -1,4 +1,4 @@
-"""Which of MLflow's stores is meant, and how to open it without changing it."""
+"""Finds the MLflow stores that are meant, and opens them without changing them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SQLITE = re.compile(r"sqlite:///([^?]+)")
 
 
 def tracking_uri(context: Context) -> str:
-    """MLFLOW_TRACKING_URI, or the store beside the user, with its path made absolute.
+    """MLFLOW_TRACKING_URI, else the store in the current folder, with an absolute path.
 
-    Raises Inconclusive where there is none: MLflow itself would make an empty one.
+    Raises Inconclusive if there is none: MLflow itself would create an empty one.
     """
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     here = context.here.absolute()
@@ -26,36 +26,38 @@ def tracking_uri(context: Context) -> str:
     for name, uri in (("mlflow.db", f"sqlite:///{here}/mlflow.db"), ("mlruns", str(here / "mlruns"))):
         if (here / name).exists():
             return uri
-    raise Inconclusive(f"MLFLOW_TRACKING_URI is not set, and {here} has no mlflow.db and no mlruns", "set it")
+    raise Inconclusive(
+        f"MLFLOW_TRACKING_URI is not set, and {here} has neither mlflow.db nor mlruns", "set MLFLOW_TRACKING_URI"
+    )
 
 
 def registry_uri(context: Context) -> str:
-    """MLFLOW_REGISTRY_URI with its path made absolute; "" where models are registered in the tracking store."""
+    """MLFLOW_REGISTRY_URI with an absolute path; "" if models are registered in the tracking store."""
     given = os.environ.get("MLFLOW_REGISTRY_URI", "")
     return _absolute(given, context.here.absolute(), "MLFLOW_REGISTRY_URI") if given else ""
 
 
 def _absolute(given: str, here: Path, variable: str) -> str:
-    if found := _SQLITE.fullmatch(given):
-        return f"sqlite:///{_there(here / found[1], variable)}"
-    return given if "://" in given else str(_there(here / given.removeprefix("file:"), variable))
+    if match := _SQLITE.fullmatch(given):
+        return f"sqlite:///{_existing(here / match[1], variable)}"
+    return given if "://" in given else str(_existing(here / given.removeprefix("file:"), variable))
 
 
-def _there(path: Path, variable: str) -> Path:
+def _existing(path: Path, variable: str) -> Path:
     if not path.exists():
-        raise Inconclusive(f"{variable} names {show(str(path), 200)}, which does not exist", "correct it")
+        raise Inconclusive(f"{variable} names {show(str(path), 200)}, which does not exist", f"correct {variable}")
     return path
 
 
 def opened(uri: str) -> str:
-    """The URI as the client gets it: a database file read-only, since the client makes tables where it finds none.
+    """The URI for the client: a SQLite file is opened read-only, since the client creates missing tables.
 
-    One in write-ahead mode is left as it is: that cannot be read without its side files.
+    A database in write-ahead mode is not: it cannot be read without its side files.
     """
-    found = _SQLITE.fullmatch(uri)
-    if not found or _writes_ahead(Path(found[1])):
+    match = _SQLITE.fullmatch(uri)
+    if not match or _writes_ahead(Path(match[1])):
         return uri
-    return f"sqlite:///file:{quote(found[1])}?mode=ro&uri=true"
+    return f"sqlite:///file:{quote(match[1])}?mode=ro&uri=true"
 
 
 def _writes_ahead(database: Path) -> bool:

@@ -1,4 +1,4 @@
-"""W&B's client behind a process of its own, with the user's own variables and a limit of time."""
+"""W&B's client in a child process, with the user's own variables and a time limit."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from repro_tui.support.text import show
 TIMEOUT_S = 120.0
 FETCH_TIMEOUT_S = 3600.0
 DEFAULT_URL = "https://api.wandb.ai"
-DO = "check WANDB_BASE_URL, WANDB_API_KEY (or run wandb login), and that you may read it"
+DO = "check WANDB_BASE_URL and WANDB_API_KEY (or run wandb login), and that you have read access"
 
 
-def ask_wandb(what: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
-    """The answer of clients.wandb_child. Raises Inconclusive where W&B does not answer, or says no."""
+def ask_wandb(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+    """The answer of clients.wandb_child to a command (`describe` or `fetch`).
+
+    Raises Inconclusive if W&B does not answer or reports an error.
+    """
     context.redactor.learn(os.environ.get("WANDB_API_KEY", ""))
-    asked = ClientChild(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if what == "fetch" else TIMEOUT_S)
+    client = ClientChild(f"W&B at {server()}", DO, FETCH_TIMEOUT_S if command == "fetch" else TIMEOUT_S)
     if address := _address():
-        must_answer(address, "WANDB_BASE_URL", asked)
+        must_answer(address, "WANDB_BASE_URL", client)
     with standing_folder(context) as standing:
-        words = ("repro_tui.clients.wandb_child", what, subject, str(folder))
-        return asked.answer(words, _environment(standing), standing, context)
+        arguments = ("repro_tui.clients.wandb_child", command, subject, str(folder))
+        return client.answer(arguments, _environment(standing), standing, context)
 
 
 def server() -> str:
-    """The server as it may be shown."""
+    """The server, safe to show."""
     return show(strip_url(os.environ.get("WANDB_BASE_URL") or DEFAULT_URL), 200)
 
 
 def _address() -> str:
-    """The server that the client asks without doubt: its settings file may name another, or a proxy ("": not known)."""
+    """The server that the client certainly uses; "" if its settings file or a proxy may decide otherwise."""
     own_proxy = any(name.startswith("WANDB") and "PROX" in name for name in os.environ)
     return "" if own_proxy else os.environ.get("WANDB_BASE_URL", "")
 
 
 def _environment(standing: Path) -> dict[str, str]:
-    """The user's own, which names server and key, with every folder that W&B writes in put elsewhere."""
+    """The user's own variables, which name server and key, with every folder that W&B writes to redirected."""
     folders = {f"WANDB_{name}": str(standing) for name in ("DIR", "CACHE_DIR", "DATA_DIR")}
     return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_RUN")} | {
         **folders,

@@ -1,8 +1,8 @@
-"""Asks W&B in a process of its own: `python -m repro_tui.clients.wandb_child describe ENTITY/PROJECT/ID FOLDER` or
+"""Queries W&B in a child process: `python -m repro_tui.clients.wandb_child describe ENTITY/PROJECT/ID FOLDER` or
 `… fetch ENTITY/PROJECT/NAME:VERSION FOLDER`.
 
-The client starts a service, keeps global state and leaves files where it stands: here it can do all that. What it says
-is one line of JSON.
+The client starts a service, keeps global state and leaves files in its working directory, which is harmless in a child
+process. The answer is one line of JSON.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MOST_ARTIFACTS = 200
 
 
 def main() -> int:
-    """Answers one question."""
-    what, subject, folder = sys.argv[1:4]
+    """Runs one command and prints its answer."""
+    command, subject, folder = sys.argv[1:4]
     try:
-        answer = describe(subject, Path(folder)) if what == "describe" else fetch(subject, Path(folder))
+        answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
-        answer = {"error": f"{error.name} is not installed", "do": "pip install 'repro-tui[wandb]'"}
+        answer = {"error": f"{error.name} is not installed", "do": "install it with  pip install 'repro-tui[wandb]'"}
     except Exception as error:  # noqa: BLE001 - the client raises whatever its service does
         answer = {"error": " ".join(str(error).split())[:500] or type(error).__name__}
     print()
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def describe(path: str, folder: Path) -> dict[str, Any]:
-    """What W&B knows of a run; its small files are copied into `folder`."""
+    """What W&B records about a run; its small files are copied into `folder`."""
     import wandb
 
     run = wandb.Api(timeout=20).run(path)
@@ -53,18 +53,18 @@ def describe(path: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _artifacts(found: Any) -> list[dict[str, str]]:
+def _artifacts(artifacts: Any) -> list[dict[str, str]]:
     names = ("qualified_name", "type", "digest")
     listed = []
-    for artifact in found:
+    for artifact in artifacts:
         listed.append({name: str(getattr(artifact, name)) for name in names} | {"algorithm": _algorithm(artifact)})
         if len(listed) > MOST_ARTIFACTS:
-            raise ValueError(f"the run has more than {MOST_ARTIFACTS} artifacts: record the ones that are meant")
+            raise ValueError(f"the run has more than {MOST_ARTIFACTS} artifacts: record the ones that it needs")
     return listed
 
 
 def _algorithm(artifact: Any) -> str:
-    """What the digests are made with; older clients only know md5."""
+    """The algorithm of an artifact's digests; "" from older clients, which only use md5."""
     algorithm = getattr(artifact, "digest_algorithm", None)
     return str(getattr(algorithm, "value", algorithm) or "")
 

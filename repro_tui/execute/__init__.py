@@ -1,1 +1,1 @@
-"""Workspace and inputs to run: every execution of audited code happens here, inside a sandbox."""
+"""Runs a workspace on its inputs: all execution of audited code happens here, inside a sandbox."""

@@ -1,6 +1,6 @@
-"""The Apptainer runner: a SIF image in namespaces of its own, without network, capabilities or anything of the host's.
+"""The Apptainer runner: a SIF image in its own namespaces, without network, capabilities or access to the host's files.
 
-Where the user is root, the run is nobody: root without capabilities could still write to /proc/sys.
+If the user is root, the run is `nobody`: root without capabilities could still write to /proc/sys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from repro_tui.support.context import Context
 PROGRAMS = ("apptainer", "singularity")
 INSTALL = "install Apptainer (apptainer.org), or record the image that the SIF was made from"
 _SETTINGS = ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME", "NO_EVAL")
-# What Apptainer adds to the environment: places on this machine, and settings of a shell.
+# The variables that Apptainer adds to the environment: paths on this machine, and shell settings.
 _ADDED = (
     "PS1",
     "PROMPT_COMMAND",
@@ -54,11 +54,11 @@ class ApptainerRunner:
 
 
 def program() -> str:
-    """Apptainer, or Singularity where that is what there is. Raises Inconclusive."""
-    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if found is None:
-        raise Inconclusive("the environment is a SIF image, and there is no apptainer on PATH", INSTALL)
-    return found
+    """The path of Apptainer, else of Singularity. Raises Inconclusive if neither is installed."""
+    path = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if path is None:
+        raise Inconclusive("the environment is a SIF image, but apptainer is not on PATH", INSTALL)
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +76,20 @@ class _Container:
 
     @property
     def places(self) -> RunPaths:
-        """Where the run finds its things."""
+        """The paths of the run's files, as it sees them."""
         return layout(self.workspace, self.inputs)
 
     @property
     def limits_memory(self) -> bool:
-        """Apptainer needs 1.8 GiB of address space to start (measured, 1.4.5): it is not under the run's limit."""
+        """True: Apptainer itself must not be limited, since it needs 1.8 GiB of address space to start (1.4.5)."""
         return True
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
-        """The command that runs `arguments` in the container, in `folder`, with this environment over the image's."""
+        """The command that runs `arguments` in the container, in `folder`; `environment` overrides the image's."""
         variables = [f"{name}={value}" for name, value in environment.items()]
         dropped = [word for name in _ADDED for word in ("-u", name)]
         own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
-        # The run ends with the engine, even where that is killed.
+        # The run ends with the engine, even if the engine is killed.
         tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
         inside = [*memory_limited(self.context.settings.limits), "env", *dropped, *variables, *arguments]
@@ -116,21 +116,23 @@ class _Container:
         yield from _mount(self.output, self.workspace.at("output"), writable=True)
 
     def probe(self) -> Isolation:
-        """Starts a child in the very same container and looks at what it can see.
+        """Starts a child in an identical container and checks what it can see.
 
-        Raises Inconclusive where that is more than it should be, or where it does not start.
+        Raises Inconclusive if it can see more than it should, or does not start.
         """
         canary = self.context.folder.parent / "audit.json"
-        words = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        probe = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
         done = process.run(
-            words,
+            probe,
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=self.context.cancel,
             timeout_s=60,
         )
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
-            raise Inconclusive(f"apptainer does not start the image: {last}", "see that  apptainer exec  runs it here")
+            raise Inconclusive(
+                f"apptainer cannot start the image: {last}", "check that  apptainer exec  can run it on this machine"
+            )
         return self._judged(done.text)
 
     def _judged(self, text: str) -> Isolation:
@@ -145,13 +147,16 @@ class _Container:
         if user == "0":
             wrong.append("the user is root")
         if wrong:
-            raise Inconclusive(f"apptainer does not isolate the run as asked ({', '.join(wrong)})", "see its version")
+            raise Inconclusive(
+                f"apptainer does not isolate the run as requested ({', '.join(wrong)})",
+                "check the version and the configuration of apptainer",
+            )
         return Isolation("container", network, True, seen, (ON_NETWORK,) if network == "host" else ())
 
 
 def _mount(source: str | Path, target: str, *, writable: bool = False) -> Iterator[str]:
-    """One mount, in the form that takes any path: --bind splits at colons and commas."""
-    words = io.StringIO()
+    """The options of one mount, in the form that allows any path: --bind splits at colons and commas."""
+    field_text = io.StringIO()
     fields = ["type=bind", f"source={source}", f"destination={target}", *([] if writable else ["ro"])]
-    csv.writer(words, lineterminator="").writerow(fields)
-    yield from ("--mount", words.getvalue())
+    csv.writer(field_text, lineterminator="").writerow(fields)
+    yield from ("--mount", field_text.getvalue())

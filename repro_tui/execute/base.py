@@ -1,4 +1,4 @@
-"""What a runner is."""
+"""The interface of a runner."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from repro_tui.support.context import Context
 class Runner(Protocol):
     """Executes a workspace's predict step once, in a fresh process or container.
 
-    A runner of a third party also says, in a class attribute `environments`, which kinds of
-    model.workspace.BuiltEnvironment it runs ("venv", "image", "sif"); it is used where `--runner` names it.
+    A third-party runner also has a class attribute `environments` with the kinds of model.workspace.BuiltEnvironment
+    that it runs ("venv", "image", "sif"); it is used if `--runner` names it.
     """
 
     def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
-        """One run on the file `inputs`. Its log and normalised predictions go to `context.folder`.
+        """Runs the predict step on the file `inputs`; its log and normalised predictions go to `context.folder`.
 
-        A predict step that fails is a Run with its status and reason. Raises Inconclusive where the engine itself
-        fails, Refused where the isolation asked for cannot be had, and Cancelled.
+        A predict step that fails is a Run with its status and reason. Raises Inconclusive if the engine itself fails,
+        Refused if the requested isolation is not available, and Cancelled.
         """
         ...

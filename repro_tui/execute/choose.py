@@ -12,29 +12,29 @@ from repro_tui.support.context import Context
 from repro_tui.support.registry import load
 
 RUNNERS = {"image": "docker", "dockerfile": "docker", "lock": "local", "requirements": "local", "sif": "apptainer"}
-# What an environment that was recorded so is rebuilt as.
+# The kind of environment that each recorded kind is rebuilt as.
 REBUILT = {"lock": "venv", "requirements": "venv", "dockerfile": "image"}
 
 
-def _of_a_third_party(runner: str, kind: str) -> bool:
-    """Whether the runner that was asked for is none of ours, and says that it runs such environments."""
+def _is_third_party(runner: str, kind: str) -> bool:
+    """Whether the requested runner is a third party's, and runs environments of this kind."""
     if runner in ("auto", "endpoint", *RUNNERS.values()):
         return False
     return kind in getattr(load("repro_tui.runners", runner), "environments", ())
 
 
 def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
-    """What is wrong with executing an environment of that kind under these settings, or None."""
+    """The mistake in the settings that prevents running an environment of that kind, or None."""
     fitting = RUNNERS.get(kind)
     if fitting is None:
         return None
-    if _of_a_third_party(settings.runner, REBUILT.get(kind, kind)):
+    if _is_third_party(settings.runner, REBUILT.get(kind, kind)):
         return None
     if settings.runner not in ("auto", fitting):
-        return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: {fitting} does")
+        return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: use {fitting}")
     if fitting in ("docker", "apptainer"):
         if settings.isolation not in ("auto", "container"):
-            return Mistake("--isolation", f"{settings.isolation} is for local runs: an image runs in a container")
+            return Mistake("--isolation", f"{settings.isolation} is only for local runs: an image runs in a container")
         return None
     if fitting == "local":
         from repro_tui.execute.sandbox import choose
@@ -47,18 +47,18 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
 
 
 def check_server(predict: Predict | None, kind: EnvironmentKind) -> Mistake | None:
-    """What is wrong with starting the server of an environment of that kind, or None."""
+    """The mistake if the predict step needs a server that an environment of that kind cannot start, or None."""
     if predict is None or predict.protocol is None or kind in ("image", "dockerfile"):
         return None
-    words = f"there is no server to start in an environment recorded as {kind}: record predict.command, or an image"
-    return Mistake("predict.protocol", words)
+    reason = f"an environment recorded as {kind} has no server to start: record predict.command, or an image"
+    return Mistake("predict.protocol", reason)
 
 
 def runner_for(kind: str, settings: Settings, context: Context) -> Runner:
-    """The runner of an environment that was rebuilt: a `venv`, an `image`, a `sif` or an `endpoint`. Raises Refused."""
+    """The runner for a rebuilt environment of this kind: `venv`, `image`, `sif` or `endpoint`. Raises Refused."""
     fitting = {"venv": "local", "image": "docker", "sif": "apptainer", "endpoint": "endpoint"}[kind]
-    if _of_a_third_party(settings.runner, kind):
+    if _is_third_party(settings.runner, kind):
         return cast(Runner, load("repro_tui.runners", settings.runner)())
     if fitting != "endpoint" and settings.runner not in ("auto", fitting):
-        raise Refused(f"the {settings.runner} runner cannot run this environment: {fitting} does")
+        raise Refused(f"the runner {settings.runner} cannot run this environment: use {fitting}")
     return cast(Runner, load("repro_tui.runners", fitting)())

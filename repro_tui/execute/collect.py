@@ -1,4 +1,4 @@
-"""From what a predict step left behind to a Run: its output is opened with care, hashed and normalised."""
+"""Turns the result of a predict step into a Run: its untrusted output is checked, hashed and normalised."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from repro_tui.formats.normalise import normalise
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run, RunStatus
-from repro_tui.support.context import Context
+from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.text import plural
 
-LAST_WORDS = 3  # one line is not enough: standard output is often flushed after the error
+TIMEOUT_REMEDY = "find out why it takes so long, or record a larger predict.timeout_s"
+LAST_LINES = 3  # one line is not enough: standard output is often flushed after the error
 
 
 def collect(
@@ -27,11 +29,15 @@ def collect(
     isolation: Isolation,
     context: Context,
     status: RunStatus = "succeeded",
-    what: str = "",
+    reason: str = "",
     do: str = "",
 ) -> Run:
-    """The Run of a predict step that ended so. `raw` is where its output should be; `status` other than succeeded
-    says that the runner knows better (timed out, out of memory)."""
+    """The Run of a predict step that has ended.
+
+    `raw` is the path where its output should be, `exit_code` None if it did not end by itself, `seconds` its duration,
+    `tail` the last lines of its log. A `status` other than succeeded, with `reason` and `do`, is the runner's own
+    finding (timed out, out of memory) and outweighs the exit code. Raises Cancelled.
+    """
     run = Run(
         number=number,
         status=status,
@@ -39,14 +45,16 @@ def collect(
         exit_code=exit_code,
         log=str(log),
         tail=tail,
-        what=what,
+        what=reason,
         do=do,
         isolation=isolation,
     )
     if status != "succeeded":
         return run
     if exit_code != 0:
-        return _failed(run, "failed", _words(exit_code, tail), f"see {log.name}: the predict step has to exit with 0")
+        return _failed(
+            run, "failed", _exit_reason(exit_code, tail), f"see {log.name}: the predict step must exit with status 0"
+        )
     try:
         digest = _check_output(raw, context.settings.limits.output)
     except Inconclusive as error:
@@ -59,27 +67,39 @@ def collect(
     return replace(run, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
 
 
-def _failed(run: Run, status: RunStatus, what: str, do: str) -> Run:
-    return replace(run, status=status, what=what, do=do)
+def timed_out_after(limit: float) -> tuple[str, str]:
+    """The reason and the remedy for a predict step that was killed at its time limit, in seconds."""
+    reason = f"predict did not finish within its time limit of {limit:g} s and was killed"
+    return reason, TIMEOUT_REMEDY
 
 
-def _words(exit_code: int | None, tail: tuple[str, ...]) -> str:
+def end_step(step: Step, run: Run) -> None:
+    """Describes a run in its step: its duration and rows, or why it failed."""
+    step.how = f"{run.seconds:.2f} s, {plural(run.rows, 'row')}" if run.rows is not None else run.what
+    step.failed = run.status != "succeeded"
+
+
+def _failed(run: Run, status: RunStatus, reason: str, do: str) -> Run:
+    return replace(run, status=status, what=reason, do=do)
+
+
+def _exit_reason(exit_code: int | None, tail: tuple[str, ...]) -> str:
     if exit_code is not None and exit_code < 0:
-        how = f"predict was ended by signal {-exit_code}"
+        ending = f"predict was ended by signal {-exit_code}"
     else:
-        how = f"predict ended with exit status {exit_code}"
-    return f"{how}; its last words: {'; '.join(tail[-LAST_WORDS:])}" if tail else f"{how}, and said nothing"
+        ending = f"predict ended with exit status {exit_code}"
+    return f"{ending}; its last words: {'; '.join(tail[-LAST_LINES:])}" if tail else f"{ending} without any output"
 
 
 def _check_output(raw: Path, limit: int) -> str:
-    """The digest of the output, which must be one regular file within the limit. Links are never followed."""
-    do = "the predict step has to write one file to {output} (or $REPRO_OUTPUT)"
+    """The sha256 of the output, which must be one regular file of at most `limit` bytes. Links are not followed."""
+    do = "the predict step must write one file to {output} (or $REPRO_OUTPUT)"
     try:
         handle = os.open(raw, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise Inconclusive("predict exited with 0, but wrote no output", do) from error
+        raise Inconclusive("predict exited with status 0, but wrote no output", do) from error
     except OSError as error:
-        raise Inconclusive(f"the output cannot be opened ({error.strerror}): a link is not followed", do) from error
+        raise Inconclusive(f"the output cannot be opened ({error.strerror}): links are not followed", do) from error
     try:
         status = os.fstat(handle)
     finally:
@@ -87,5 +107,8 @@ def _check_output(raw: Path, limit: int) -> str:
     if not stat.S_ISREG(status.st_mode):
         raise Inconclusive("the output is not a regular file", do)
     if status.st_size > limit:
-        raise Inconclusive(f"the output has {status.st_size:,} bytes, above the limit of {limit:,}")
+        raise Inconclusive(
+            f"the output has {status.st_size:,} bytes, which is above the limit of {limit:,}",
+            "raise limits.output in config.toml",
+        )
     return digest_file(raw).sha256

@@ -1,4 +1,4 @@
-"""The predict step's command and environment, the same for every sandbox."""
+"""The command, environment variables and paths of the predict step, the same for every sandbox."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Settings
 from repro_tui.model.workspace import REPRO, Workspace
+from repro_tui.support.grammar import PLACEHOLDERS
 from repro_tui.support.paths import place_in_tree
 
 ROOT = PurePosixPath(REPRO)
 OUTPUT_NAME = "predictions"
 HOST_NAME = "repro"
-PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
 BATCH_SIZE, USUAL_BATCH = "REPRO_BATCH_SIZE", "32"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]*)\}")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,7 +23,7 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class RunPaths:
-    """Where the predict step finds its things; every path is as it sees them."""
+    """The paths of the predict step's files, as it sees them."""
 
     working_dir: str
     inputs: str
@@ -33,7 +33,7 @@ class RunPaths:
 
 
 def layout(workspace: Workspace, inputs: Path) -> RunPaths:
-    """The fixed places of a sandbox that can mount, the same on both sides."""
+    """The fixed paths of a sandbox that can mount, the same on both sides."""
     working = working_dir(workspace)
     root = PurePosixPath(workspace.root)
     params = str(root / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
@@ -47,23 +47,23 @@ def layout(workspace: Workspace, inputs: Path) -> RunPaths:
 
 
 def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> RunPaths:
-    """The real places on this machine, for a run without a sandbox."""
+    """The real paths on this machine, for a sandbox that cannot mount."""
     working = str(Path(workspace.tree or output.parent) / workspace.subdirectory)
     return RunPaths(working, str(inputs), str(output), workspace.parameters.file, working)
 
 
 def working_dir(workspace: Workspace) -> str:
-    """The folder that the command starts in: the code's, or the image's own where the code is inside it."""
+    """The folder that the command starts in: the code's, or the image's own if the code is inside it."""
     if workspace.laid is None and workspace.environment.kind in ("image", "sif"):
         return workspace.environment.working_dir or "/"
     return str(PurePosixPath(workspace.root) / "code" / workspace.subdirectory)
 
 
 def data_mounts(workspace: Workspace, places: RunPaths) -> Iterator[tuple[str, str]]:
-    """What is mounted read-only for the data, source and target, outer folders first.
+    """The read-only mounts for the data as pairs of source and target, outer folders first.
 
-    An absolute path is mounted as a whole, and hides what the image has there. A relative one is laid over the code
-    inside the image file by file; where the code's own tree is mounted, it is in it already.
+    Data at an absolute path is mounted as a whole, and hides what the image has there. Data at a relative path is
+    mounted file by file over the code inside the image; if the code's own tree is mounted, it already contains it.
     """
     for item in sorted(workspace.data, key=lambda item: item.path):
         source = PurePosixPath(workspace.tree) / place_in_tree(item.path)
@@ -75,7 +75,7 @@ def data_mounts(workspace: Workspace, places: RunPaths) -> Iterator[tuple[str, s
 
 
 def fixed_variables(settings: Settings) -> dict[str, str]:
-    """What is fixed for both sides, so that it cannot make a difference."""
+    """The variables that are fixed for both sides, so that they cannot cause a difference."""
     return {
         "PYTHONHASHSEED": str(settings.seed),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -92,9 +92,9 @@ def fixed_variables(settings: Settings) -> dict[str, str]:
 
 
 def command(workspace: Workspace, places: RunPaths, settings: Settings) -> tuple[list[str], dict[str, str]]:
-    """The argument list and the whole environment of the predict step; nothing of the host's comes in.
+    """The argument list and the complete environment of the predict step; none of the host's variables are passed.
 
-    Raises Inconclusive where the command has a placeholder that the workspace has no value for.
+    Raises Inconclusive if the command has a placeholder that the workspace has no value for.
     """
     values = {name: value for name, value in asdict(places).items() if name in PLACEHOLDERS} | {
         "seed": str(settings.seed),
@@ -111,7 +111,7 @@ def command(workspace: Workspace, places: RunPaths, settings: Settings) -> tuple
 
 
 def batch_size(workspace: Workspace) -> str:
-    """The batch size that the predict step is told, by {batch_size} or the variable; "" where it asks for none."""
+    """The batch size that the predict step gets by {batch_size} or the variable; "" if it uses neither."""
     asked = any("{batch_size}" in word for word in workspace.command)
     return workspace.environment.variables.get(BATCH_SIZE, USUAL_BATCH if asked else "")
 
@@ -131,8 +131,8 @@ def _fill(word: str, values: Mapping[str, str]) -> str:
             return match.group()
         if not values[name]:
             raise Inconclusive(
-                f"the command asks for {{{name}}}, and the record has no {name}",
-                "record parameters, or take it out of the command" if name == "params" else "",
+                f"the command uses {{{name}}}, but the record has no {name}",
+                "record parameters, or remove {params} from the command" if name == "params" else "",
             )
         return values[name]
 

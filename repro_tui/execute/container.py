@@ -1,4 +1,4 @@
-"""One hardened container: no network, no capabilities, a read-only root, nothing of the host's but what is given."""
+"""One hardened container: no network, no capabilities, a read-only root, and only the mounts that it needs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts
 from repro_tui.execute.container_log import LogReader
 from repro_tui.execute.runlog import RunLog
+from repro_tui.execute.sandbox import ON_NETWORK
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation
 from repro_tui.model.workspace import Workspace
@@ -24,20 +25,20 @@ from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.types import Mount
 
 NOBODY = "65534:65534"
 TEMPORARY_BYTES = 2 << 30
 SAFE_RUNC = (1, 2, 8)
-OLD_RUNC = "runc {} has known escapes, which 1.2.8 mends"
-ON_NETWORK = "This code could reach the network: --network host was asked for."
+OLD_RUNC = "runc {} has known container escapes: update it to 1.2.8 or later"
 _ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
-# Owned by nobody: a mode would not do, since the engine takes that of the folder that is there.
+# Owned by nobody: setting a mode does not work, since the engine uses that of the existing folder.
 _TEMPORARY = f"rw,nosuid,nodev,uid=65534,gid=65534,size={TEMPORARY_BYTES}"
 
 
 @contextmanager
 def output_folder(outer: Path) -> Iterator[Path]:
-    """A fresh folder that a container may write to, in one that only its own path leads into; removed afterwards."""
+    """A fresh folder that a container may write to, inside `outer`, which nobody else can list; removed afterwards."""
     remove_tree(outer)
     output = outer / "out"
     output.mkdir(parents=True, mode=0o700)
@@ -51,8 +52,11 @@ def output_folder(outer: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """What a container is made of. `shown` are folders of ours that it sees read-only, by their path inside;
-    `temporary` the folders beside /tmp that it may write to until it ends."""
+    """The specification of a container.
+
+    `shown` are our own folders that it sees read-only, with their path inside; `temporary` are the folders besides /tmp
+    that it may write to until it ends.
+    """
 
     client: DockerClient
     workspace: Workspace
@@ -64,9 +68,12 @@ class ContainerSpec:
     temporary: tuple[str, ...] = ()
 
     @contextmanager
-    def created(self, environment: dict[str, str], **entry: Any) -> Iterator[str]:
-        """The id of a container that is made and not started; it is removed at the end, whatever happens."""
-        made = self.client.api.create_container(
+    def created(self, environment: dict[str, str], command: list[str] | None) -> Iterator[str]:
+        """Creates a container without starting it and yields its id; it is removed on leaving the block.
+
+        `command` None: the image's own entrypoint and command.
+        """
+        identifier = self.client.api.create_container(
             self.workspace.environment.image_id,
             environment=environment,
             user=NOBODY,
@@ -75,18 +82,19 @@ class ContainerSpec:
             labels=audit_labels(self.context),
             host_config=self._host_config(),
             use_config_proxy=False,
-            **entry,
-        )
+            command=command,
+            entrypoint=None if command is None else [],
+        )["Id"]
         try:
-            yield made["Id"]
+            yield identifier
         finally:
-            remove(self.client, made["Id"])
+            remove(self.client, identifier)
 
     def _host_config(self) -> dict[str, Any]:
         from docker.types import LogConfig, Ulimit
 
         limits = self.context.settings.limits
-        found: dict[str, Any] = self.client.api.create_host_config(
+        config: dict[str, Any] = self.client.api.create_host_config(
             network_mode=self.context.settings.network,
             read_only=True,
             cap_drop=["ALL"],
@@ -103,12 +111,12 @@ class ContainerSpec:
             mounts=list(self._mounts()),
             runtime="runsc" if "runsc" in (self.client.info().get("Runtimes") or {}) else None,
         )
-        return found
+        return config
 
-    def _mounts(self) -> Iterator[Any]:
+    def _mounts(self) -> Iterator[Mount]:
         from docker.types import Mount
 
-        def read_only(target: str, source: str | Path) -> Any:
+        def read_only(target: str, source: str | Path) -> Mount:
             return Mount(target, str(source), type="bind", read_only=True)
 
         yield read_only(self.places.inputs, self.inputs)
@@ -125,21 +133,27 @@ class ContainerSpec:
         yield Mount(self.workspace.at("output"), str(self.output), type="bind")
 
     def verified(self, container: str) -> Isolation:
-        """What the engine says that it will do, before the container is started. Raises Inconclusive."""
-        told = self.client.api.inspect_container(container)
-        host = told["HostConfig"]
+        """The isolation that the engine reports before the start. Raises Inconclusive if it is not as requested."""
+        inspected = self.client.api.inspect_container(container)
+        host = inspected["HostConfig"]
         detail = {
             "network": str(host["NetworkMode"]),
             "root": "read-only" if host["ReadonlyRootfs"] else "writable",
             "capabilities": "none" if host["CapDrop"] == ["ALL"] and not host["CapAdd"] else "some",
-            "user": str(told["Config"]["User"]),
+            "user": str(inspected["Config"]["User"]),
             "runtime": str(host.get("Runtime") or "runc"),
         }
-        wanted = {"network": self.context.settings.network, "root": "read-only", "capabilities": "none", "user": NOBODY}
-        wrong = [name for name, value in wanted.items() if detail[name] != value]
+        required = {
+            "network": self.context.settings.network,
+            "root": "read-only",
+            "capabilities": "none",
+            "user": NOBODY,
+        }
+        wrong = [name for name, value in required.items() if detail[name] != value]
         if wrong:
             raise Inconclusive(
-                f"the engine does not isolate the container as asked: {', '.join(wrong)}", "see its version"
+                f"the Docker engine does not isolate the container as requested: {', '.join(wrong)}",
+                "check the version and the configuration of the engine",
             )
         warnings = (ON_NETWORK,) if self.context.settings.network == "host" else ()
         return Isolation("container", self.context.settings.network, True, detail, (*warnings, *self._old_runc(detail)))
@@ -156,7 +170,7 @@ class ContainerSpec:
 
     @contextmanager
     def started(self, container: str, log: RunLog) -> Iterator[LogReader]:
-        """Starts the container, and gives what it says to the log until the end; an error removes it at once."""
+        """Starts the container and copies its output to the log until it ends; an error removes it at once."""
         from docker.errors import NotFound
 
         reader = LogReader(self.client.api.attach(container, stdout=True, stderr=True, stream=True), log)
@@ -169,25 +183,25 @@ class ContainerSpec:
             raise
         finally:
             reader.finish()
-        if not log.tail:  # a run of a few milliseconds can be over before the engine has attached the stream
+        if not log.tail:  # a run of a few milliseconds can end before the engine has attached the stream
             with contextlib.suppress(NotFound):
                 for line in self.client.api.logs(container, tail=100).splitlines():
                     log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
 
     def state(self, container: str) -> dict[str, Any]:
-        """The engine's word on how the container is."""
-        found: dict[str, Any] = self.client.api.inspect_container(container)["State"]
-        return found
+        """The state of the container as the engine reports it."""
+        state: dict[str, Any] = self.client.api.inspect_container(container)["State"]
+        return state
 
 
 def killed_for_memory(limit: int) -> tuple[str, str]:
-    """What is told of a run that the kernel ended for memory, and what to do."""
-    what = f"a process of predict was killed for memory, of which it has {limit / (1 << 30):g} GiB"
-    return what, "give it more with --memory"
+    """The reason and the remedy for a run that the kernel killed for lack of memory; `limit` in bytes."""
+    reason = f"a process of predict exceeded the memory limit of {limit / (1 << 30):g} GiB and was killed"
+    return reason, "raise the limit with --memory"
 
 
 def remove(client: DockerClient, container: str) -> None:
-    """Ends and removes a container with its volumes; one that is gone already is no error."""
+    """Ends and removes a container with its volumes; one that no longer exists is not an error."""
     from docker.errors import APIError, NotFound
 
     for _ in range(50):

@@ -12,14 +12,14 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.process import LINE_LIMIT
 
 FINISH_S = 10.0
-LOST_S = 2.0  # the stream of a container that ends is over a little before the engine says so
+LOST_S = 2.0  # when a container ends, its stream ends a little before the engine reports the end
 
 
 class LogReader(threading.Thread):
-    """A thread that gives a container's lines to its log, each cut at 4 KiB, until the container has ended."""
+    """A thread that copies a container's lines to its log, each cut at 4 KiB, until the container has ended."""
 
     def __init__(self, stream: Iterable[bytes], log: RunLog) -> None:
-        """`stream` has to be opened before the container is started: one that is opened after its end never ends."""
+        """`stream` must be opened before the container is started: a stream opened after its end never ends."""
         super().__init__(daemon=True, name="container-log")
         self._log, self._stream = log, stream
         self._line = bytearray()
@@ -27,26 +27,26 @@ class LogReader(threading.Thread):
         self.lost: float | None = None
 
     def run(self) -> None:
-        """Follows the log; whatever breaks the stream, the container's own end is what counts."""
+        """Copies the stream; if it breaks, the run goes on, since only the end of the container counts."""
         import requests
         from docker.errors import DockerException
 
         try:
             for chunk in self._stream:
-                self._take(chunk)
+                self._add(chunk)
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             if not self._ended.is_set():
-                self._log.line(f"(the log's stream broke: {type(error).__name__})")
+                self._log.line(f"(the log stream broke: {type(error).__name__})")
         if self._line:
             self._log.line(self._line.decode("utf-8", "replace"))
         self.lost = time.monotonic()
 
     def check(self) -> None:
-        """Raises Inconclusive where the stream has ended some time ago, and the container that it is of still runs."""
+        """Raises Inconclusive if the stream ended some time ago; called only while its container is running."""
         if self.lost is not None and time.monotonic() - self.lost > LOST_S:
-            raise Inconclusive("the connection to the Docker engine was cut while predict ran: its log is lost", CUT)
+            raise Inconclusive("the connection to the Docker engine was lost during the run, and with it the log", CUT)
 
-    def _take(self, chunk: bytes) -> None:
+    def _add(self, chunk: bytes) -> None:
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             self._line += line[: LINE_LIMIT - len(self._line)]

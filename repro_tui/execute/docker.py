@@ -1,4 +1,4 @@
-"""The Docker runner: a fresh container for every run, in which a command predicts or the image's server is asked."""
+"""The Docker runner: a fresh container for every run, which runs a command or the image's server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.clients.docker_engine import engine
-from repro_tui.execute.collect import collect
+from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
 from repro_tui.execute.container import ContainerSpec, killed_for_memory, output_folder
 from repro_tui.execute.runlog import RunLog
@@ -35,8 +35,7 @@ class DockerRunner:
         ):
             box = ContainerSpec(client, workspace, inputs, output, context, layout(workspace, inputs))
             run = _Predicted(box, number, step).run()
-            step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
-            step.failed = run.status != "succeeded"
+            end_step(step, run)
             return run
 
 
@@ -49,7 +48,7 @@ class _Predicted:
     def run(self) -> Run:
         context = self.box.context
         arguments, environment = command(self.box.workspace, self.box.places, context.settings)
-        with self.box.created(environment, command=arguments, entrypoint=[]) as container:
+        with self.box.created(environment, arguments) as container:
             isolation = self.box.verified(container)
             limits = context.settings.limits
             log = RunLog(context.folder / f"run-{self.number}.log", limits.log, context.redactor, self.step)
@@ -62,7 +61,7 @@ class _Predicted:
             return self._ended(self.box.state(container), timed_out, seconds, log, isolation)
 
     def _until_end(self, container: str, log: RunLog, began: float) -> bool:
-        """Starts it and waits; returns whether it was ended at its time limit."""
+        """Starts the container and waits for its end; returns whether it timed out. Raises Cancelled."""
         timed_out = False
         with self.box.started(container, log) as reader:
             while self.box.state(container)["Running"]:
@@ -75,14 +74,13 @@ class _Predicted:
 
     def _ended(self, state: dict[str, Any], timed_out: bool, seconds: float, log: RunLog, isolation: Isolation) -> Run:
         status: RunStatus = "succeeded"
-        what = do = ""
+        reason = do = ""
         if state.get("OOMKilled"):
             status = "out-of-memory"
-            what, do = killed_for_memory(self.box.context.settings.limits.memory)
+            reason, do = killed_for_memory(self.box.context.settings.limits.memory)
         elif timed_out:
-            status, do = "timed-out", "see why it takes so long, or record a larger predict.timeout_s"
-            limit = self.box.workspace.timeout_s
-            what = f"predict had not ended after its limit of {limit:g} s, and was killed"
+            status = "timed-out"
+            reason, do = timed_out_after(self.box.workspace.timeout_s)
         return collect(
             number=self.number,
             raw=self.box.output / OUTPUT_NAME,
@@ -93,6 +91,6 @@ class _Predicted:
             isolation=isolation,
             context=self.box.context,
             status=status,
-            what=what,
+            reason=reason,
             do=do,
         )

@@ -1,4 +1,4 @@
-"""The runner of live endpoints: nothing of the deployment is executed here, a server somewhere is asked."""
+"""The runner for live endpoints: nothing of the deployment is executed here, a running server is queried."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from repro_tui.clients.http import HttpOutcome, HttpQuestion, ask_from_here, server_of
-from repro_tui.execute.collect import collect
+from repro_tui.execute.collect import TIMEOUT_REMEDY, collect, end_step
 from repro_tui.execute.local import fresh_folder
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
@@ -24,29 +24,28 @@ WAIT_S = 3.0
 
 
 class EndpointRunner:
-    """Asks a live server for its predictions."""
+    """Queries a live server for its predictions."""
 
     def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
-        """One run: every row of the inputs is asked for; see execute.base.Runner."""
+        """One run: requests predictions for every row of the inputs; see execute.base.Runner."""
         folder = context.folder / f"output-{number}"
         where = show(strip_url(workspace.predict.url), 200)
         with (
             fresh_folder(folder),
-            context.step(f"run {number}", f"asking {where} ({workspace.predict.protocol})") as step,
+            context.step(f"run {number}", f"querying {where} ({workspace.predict.protocol})") as step,
         ):
             log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
             try:
                 run = _run(_Here(workspace, folder, context, log, where), inputs, number)
             finally:
                 log.close()
-            step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
-            step.failed = run.status != "succeeded"
+            end_step(step, run)
             return run
 
 
 @dataclass(slots=True)
 class _Here:
-    """Asks from this machine."""
+    """A Transport that sends requests from this machine."""
 
     workspace: Workspace
     folder: Path
@@ -61,32 +60,32 @@ class _Here:
 
     @property
     def answers(self) -> Path:
-        """The folder that answers are written to."""
+        """The folder that responses are written to."""
         return self.folder / "answers"
 
     def place(self, name: str, body: bytes) -> str:
-        """Puts a body where the asker can read it."""
+        """Stores a request body where the HTTP child can read it; returns its path."""
         path = self.folder / "ask" / name
         path.write_bytes(body)
         return str(path)
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
-        """Asks, once the server is ready."""
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+        """Sends the requests once the server is ready. Raises NotAnswered at the run's time limit, Cancelled."""
         limit = self.workspace.timeout_s
         left = limit - (time.monotonic() - self.began)
         url = self.workspace.predict.url
         server = server_of(url, codec.prefix(urlsplit(url).path))
-        job = job_of(asks, codec, server=server, wait_s=WAIT_S, timeout_s=limit)
-        asked = ask_from_here(job, self.answers, self.context.cancel, left, self.log.line)
-        if asked.timed_out:
+        job = job_of(requests, codec, server=server, wait_s=WAIT_S, timeout_s=limit)
+        outcome = ask_from_here(job, self.answers, self.context.cancel, left, self.log.line)
+        if outcome.timed_out:
             raise late(limit)
-        return asked
+        return outcome
 
 
 def late(limit: float) -> NotAnswered:
-    """The run's end at its time limit."""
-    what = f"the server had not answered for all rows after the limit of {limit:g} s"
-    return NotAnswered(what, "see why it takes so long, or record a larger predict.timeout_s", "timed-out")
+    """The end of a run at its time limit, in seconds."""
+    reason = f"the server did not answer for all rows within the time limit of {limit:g} s"
+    return NotAnswered(reason, TIMEOUT_REMEDY, "timed-out")
 
 
 def _run(transport: _Here, inputs: Path, number: int) -> Run:
@@ -107,6 +106,6 @@ def _run(transport: _Here, inputs: Path, number: int) -> Run:
         isolation=Isolation("remote", "host", False, {"asked": transport.where}),
         context=transport.context,
         status=ended.status if ended else "succeeded",
-        what=ended.what if ended else "",
+        reason=ended.what if ended else "",
         do=ended.do if ended else "",
     )

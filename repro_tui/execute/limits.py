@@ -1,4 +1,4 @@
-"""What one local run may use: resource limits, set by util-linux's prlimit before anything of the run starts."""
+"""The resource limits of one local run, set by prlimit (util-linux) before the run starts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ OPEN_FILES = 4096
 
 
 def limited(limits: Limits, timeout_s: float, *, memory: bool = True) -> list[str]:
-    """The prefix of a command that sets its limits: address space, processor time, file size, open files, no core.
+    """The command prefix that sets the limits: address space, CPU time, file size, open files, no core dumps.
 
-    Without `memory`, the address space is left to memory_limited, inside a container that is started by a program which
-    needs much of it itself.
+    Without `memory`, the address space is not limited: use `memory_limited` inside a container whose own starter needs
+    much address space.
     """
     processor_s = int(timeout_s * (limits.cpus or os.cpu_count() or 1)) + 10
     return [
@@ -28,5 +28,5 @@ def limited(limits: Limits, timeout_s: float, *, memory: bool = True) -> list[st
 
 
 def memory_limited(limits: Limits) -> list[str]:
-    """The prefix of a command that bounds its address space, by the `sh` of the image that it runs in."""
+    """The command prefix that limits the address space, by the `sh` of the image that it runs in."""
     return ["sh", "-c", f'ulimit -v {limits.memory >> 10} && exec "$@"', "sh"]

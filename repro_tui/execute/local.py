@@ -1,4 +1,4 @@
-"""The local runner, the embedded default: a Python environment in a sandbox of this machine."""
+"""The local runner, the default: a Python environment in a sandbox on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from repro_tui.execute.collect import collect
+from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, RunPaths, command
 from repro_tui.execute.limits import limited
 from repro_tui.execute.runlog import RunLog
@@ -32,11 +32,11 @@ class LocalRunner:
 
 
 class RunBox(Protocol):
-    """What a run is executed in."""
+    """The box that a run is executed in: a sandbox or a container."""
 
     @property
     def workspace(self) -> Workspace:
-        """What is run."""
+        """The workspace that is run."""
         ...
 
     @property
@@ -51,26 +51,26 @@ class RunBox(Protocol):
 
     @property
     def places(self) -> RunPaths:
-        """Where the run finds its things."""
+        """The paths of the run's files, as it sees them."""
         ...
 
     @property
     def limits_memory(self) -> bool:
-        """Whether `wrap` bounds the memory itself; else the whole command is bounded, what starts the box included."""
+        """Whether `wrap` limits the memory itself; else the whole command is limited, including what starts the box."""
         ...
 
     def probe(self) -> Isolation:
-        """What a child in the very same box can see. Raises Inconclusive where that is too much."""
+        """Checks what a child in an identical box can see. Raises Inconclusive if that is too much."""
         ...
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
-        """The command that runs `arguments` in it, in `folder`, with this environment."""
+        """The command that runs `arguments` in the box, in `folder`, with this environment."""
         ...
 
 
 @contextlib.contextmanager
 def fresh_folder(folder: Path) -> Iterator[None]:
-    """An empty folder that only this user can enter, removed afterwards."""
+    """Creates an empty folder that only this user can enter; it is removed on leaving the block."""
     remove_tree(folder)
     folder.mkdir(mode=0o700)
     try:
@@ -83,8 +83,7 @@ def run_once(box: RunBox, number: int) -> Run:
     """One run of the box's workspace, as a step."""
     with box.context.step(f"run {number}", " ".join(box.workspace.command)) as step:
         run = _run(box, number, step)
-        step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
-        step.failed = run.status != "succeeded"
+        end_step(step, run)
         return run
 
 
@@ -93,14 +92,14 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
     isolation = box.probe()
     places = box.places
     arguments, environment = command(workspace, places, context.settings)
-    words = [
+    command_line = [
         *limited(context.settings.limits, workspace.timeout_s, memory=not box.limits_memory),
         *box.wrap(arguments, environment, places.working_dir),
     ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
     try:
         done = process.run(
-            words,
+            command_line,
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=workspace.timeout_s,
@@ -115,13 +114,13 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
 def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
     limit = box.context.settings.limits.memory
     status: RunStatus = "succeeded"
-    what = do = ""
+    reason = do = ""
     if done.timed_out:
-        status, do = "timed-out", "see why it takes so long, or record a larger predict.timeout_s"
-        what = f"predict had not ended after its limit of {box.workspace.timeout_s:g} s, and was killed"
+        status = "timed-out"
+        reason, do = timed_out_after(box.workspace.timeout_s)
     elif done.exit_code != 0 and _out_of_memory(log.tail):
-        status, do = "out-of-memory", "give it more with --memory"
-        what = f"predict ran out of memory under its limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
+        status, do = "out-of-memory", "raise the limit with --memory"
+        reason = f"predict exceeded its memory limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
     return collect(
         number=number,
         raw=box.output / OUTPUT_NAME,
@@ -132,12 +131,12 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         isolation=isolation,
         context=box.context,
         status=status,
-        what=what,
+        reason=reason,
         do=do,
     )
 
 
 def _out_of_memory(tail: tuple[str, ...]) -> bool:
-    """Only what the run itself said: under a limit of address space nothing is killed from outside."""
+    """Whether the run's own last line reports it: a limit of the address space kills nothing from outside."""
     last = tail[-1] if tail else ""
     return last.startswith("MemoryError") or "std::bad_alloc" in last or "Cannot allocate memory" in last

@@ -1,4 +1,4 @@
-"""Leases: every engine holds one while it lives, and what a dead one has left behind is removed at the next start."""
+"""Leases: every engine holds one while it is alive; what a dead engine left behind is removed at the next start."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from repro_tui.support.file_lock import is_locked
 
 @contextlib.contextmanager
 def hold_lease(context: Context) -> Iterator[None]:
-    """Holds this audit's lease, a locked file in the cache, which the system releases whatever happens."""
+    """Holds this audit's lease, a locked file in the cache; the kernel unlocks it even if the engine is killed."""
     folder = _folder(context.cache)
     path, unlocked = folder / context.audit_id, folder / f".{context.audit_id}"
     with unlocked.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        unlocked.replace(path)  # it is seen only when it is locked, so that nobody takes it for a dead one's
+        unlocked.replace(path)  # it only becomes visible locked, so that no other audit takes it for a dead lease
         try:
             yield
         finally:
             if not path.read_bytes() or remove_containers([context.audit_id], context):
-                path.unlink(missing_ok=True)  # else the next start removes what an engine that is gone still holds
+                path.unlink(missing_ok=True)
+            # Otherwise the lease stays, and the next start removes the containers, once a Docker engine is running.
 
 
 def reap(context: Context) -> None:
-    """Removes what audits that died have left: their containers, leases, and old temporaries of the cache.
+    """Removes what dead audits have left behind: containers, leases, and old temporary files of the cache.
 
-    Local runs need no reaping: the kernel ends them with their engine.
+    Local runs need no cleanup: the kernel ends them with their engine.
     """
     dead = [path for path in _leases(context.cache) if _is_dead(path)]
     marked = [path for path in dead if path.read_bytes()]
@@ -42,7 +43,7 @@ def reap(context: Context) -> None:
 
 
 def remove_containers(audit_ids: list[str], context: Context) -> bool:
-    """Removes what is left of these audits' containers, of this cache; False where no engine does that now."""
+    """Removes the remaining containers of these audits of this cache; False if the Docker engine cannot do so now."""
     from repro_tui.clients.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
     from repro_tui.execute.container import remove
 
@@ -50,15 +51,15 @@ def remove_containers(audit_ids: list[str], context: Context) -> bool:
         with engine() as client:
             for audit in audit_ids:
                 labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
-                for found in client.api.containers(all=True, filters={"label": labels}):
-                    remove(client, found["Id"])
+                for container in client.api.containers(all=True, filters={"label": labels}):
+                    remove(client, container["Id"])
     except Inconclusive:
         return False
     return True
 
 
 def living(cache: Cache) -> list[str]:
-    """The audits whose engines are at work with this cache."""
+    """The ids of the audits whose engines are running on this cache."""
     return [path.name for path in _leases(cache) if not _is_dead(path)]
 
 

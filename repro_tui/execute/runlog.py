@@ -1,4 +1,4 @@
-"""The log of one run: everything that it said, as far as the bound allows, and its last words."""
+"""The log of one run: its output up to a bound, and its last lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINES_PER_SECOND = 20
 
 
 class RunLog:
-    """Keeps the first half of the bound as it comes and the last lines of the rest; secrets are hidden."""
+    """Writes the output up to `most` characters, then keeps only the last lines; secrets are hidden."""
 
     def __init__(self, path: Path, most: int, redactor: Redactor, step: Step) -> None:
         self.path, self._most, self._redactor, self._step = path, most, redactor, step
@@ -24,16 +24,16 @@ class RunLog:
         self._written = self._left_out = 0
         self._last: deque[str] = deque(maxlen=200)
         self._tail: deque[str] = deque(maxlen=TAIL)
-        self._second, self._told = 0, 0
+        self._second, self._shown = 0, 0
         self._lock = threading.Lock()
 
     def line(self, text: str) -> None:
-        """Takes one line of the run's output, from any thread."""
+        """Adds one line of the run's output, from any thread."""
         text = self._redactor.scrub(text)
         with self._lock:
-            self._take(text)
+            self._add(text)
 
-    def _take(self, text: str) -> None:
+    def _add(self, text: str) -> None:
         if text.strip():
             self._tail.append(text)
         if self._written < self._most:
@@ -41,23 +41,23 @@ class RunLog:
         else:
             self._left_out += 1
             self._last.append(text)
-        self._tell(text)
+        self._show_live(text)
 
-    def _tell(self, text: str) -> None:
+    def _show_live(self, text: str) -> None:
         second = int(time.monotonic())
         if second != self._second:
-            self._second, self._told = second, 0
-        self._told += 1
-        if self._told <= LINES_PER_SECOND:
+            self._second, self._shown = second, 0
+        self._shown += 1
+        if self._shown <= LINES_PER_SECOND:
             self._step.log(show(text, 500))
 
     @property
     def tail(self) -> tuple[str, ...]:
-        """The last lines that said something, safe to show."""
+        """The last lines that are not blank, safe to show."""
         return tuple(show(line, 500) for line in self._tail)
 
     def close(self) -> None:
-        """Writes what is left of the end."""
+        """Writes the last lines, with a note of how many were left out, and closes the log."""
         if self._left_out:
             self._file.write(f"… ({self._left_out - len(self._last):,} lines left out)\n")
             self._file.writelines(line + "\n" for line in self._last)

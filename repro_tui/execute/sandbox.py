@@ -1,8 +1,8 @@
-"""The local sandboxes: bubblewrap, else Linux namespaces, else none where the user asked for that.
+"""The local sandboxes: bubblewrap, else Linux namespaces; none only if the user requests it.
 
-bubblewrap shows the run nothing of the host but the system's libraries, the environment and its own inputs, all
-read-only. Namespaces cut the network and hide processes, but the host's files stay readable. Each is probed with a
-child of its own before every run.
+bubblewrap shows the run only the system's libraries, the environment and its own inputs, all read-only. Namespaces cut
+the network and hide other processes, but the host's files stay readable. Before every run, a child in an identical
+sandbox checks what it can see.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
 FILES_SEEN = "The sandbox cut the network, but this code could read your files: install bubblewrap to hide them."
-ON_NETWORK = "This code could reach the network: --network host was asked for."
+ON_NETWORK = "This code could reach the network: --network host was given."
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
-# Root outside is their owner inside, whatever it is called there, and could write to them.
+# Root outside owns these inside, whatever its name there, and could write to them.
 _SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
 # Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
 _SEAL = (
@@ -38,7 +38,7 @@ _PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """One way to run a workspace locally; `output` is the folder that it may write to."""
+    """A sandbox of one kind for a workspace; `output` is the folder that it may write to."""
 
     kind: IsolationKind
     workspace: Workspace
@@ -48,14 +48,14 @@ class Sandbox:
 
     @property
     def places(self) -> RunPaths:
-        """Where the run finds its things."""
+        """The paths of the run's files, as it sees them."""
         if self.kind == "bubblewrap":
             return layout(self.workspace, self.inputs)
         return plain_layout(self.workspace, self.inputs, self.output / OUTPUT_NAME)
 
     @property
     def limits_memory(self) -> bool:
-        """What makes the sandbox needs little memory: it starts under the run's own limit."""
+        """False: starting the sandbox needs little memory, so it can be under the run's limit."""
         return False
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
@@ -64,7 +64,7 @@ class Sandbox:
             return [*self._bubblewrap(), *_set(environment), "--chdir", folder, "--", *arguments]
         variables = [f"{name}={value}" for name, value in environment.items()]
         inside = ["env", "-i", "-C", folder, *variables, *arguments]
-        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even where that is killed
+        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even if the engine is killed
         if self.kind == "none":
             return [*tied, *inside]
         network = [] if self.context.settings.network == "host" else ["--net"]
@@ -73,51 +73,58 @@ class Sandbox:
         return [*tied, "unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *seal, *inside]
 
     def _bubblewrap(self) -> list[str]:
-        words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-        words += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
+        arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+        arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
         if self.context.settings.network == "host":
-            words += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
+            arguments += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
         for path in _SYSTEM:
             link = Path(path)
-            words += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
-        words += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+            arguments += (
+                ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
+            )
+        arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
         for path in _SETTINGS_OF_THE_KERNEL:
-            words += ["--ro-bind-try", path, path]
+            arguments += ["--ro-bind-try", path, path]
         for source, target in self._mounts():
-            words += ["--ro-bind", source, target]
-        return [*words, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
+            arguments += ["--ro-bind", source, target]
+        return [*arguments, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
 
     def _mounts(self) -> list[tuple[str, str]]:
         environment, parameters = self.workspace.environment, self.workspace.parameters
-        found = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
+        mounts = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
         if not environment.interpreter_root.startswith("/usr"):
-            found.append((environment.interpreter_root, environment.interpreter_root))
+            mounts.append((environment.interpreter_root, environment.interpreter_root))
         if self.workspace.tree:
-            found.append((self.workspace.tree, self.workspace.at("code")))
+            mounts.append((self.workspace.tree, self.workspace.at("code")))
         if parameters.file:
-            found.append((parameters.file, self.places.params))
-        return found
+            mounts.append((parameters.file, self.places.params))
+        return mounts
 
     def probe(self) -> Isolation:
-        """Starts a child in the very same sandbox and looks at what it can see.
+        """Starts a child in an identical sandbox and checks what it can see.
 
-        Raises Inconclusive where that is more than it should be, or where it does not start.
+        Raises Inconclusive if it can see more than it should, or does not start.
         """
         settings = self.context.settings
         if self.kind == "none":
             return Isolation("none", "host", probed=False, warnings=(AS_YOU,))
         canary = self.context.folder.parent / "audit.json"
-        words = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
-        done = process.run(words, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
+        command = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        done = process.run(command, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
-            raise Inconclusive(f"the {self.kind} sandbox does not start here: {last}", "choose another --isolation")
+            raise Inconclusive(
+                f"the {self.kind} sandbox cannot start on this machine: {last}", "choose another --isolation"
+            )
         seen = what_is_seen(done.text)
         isolation = Isolation(self.kind, settings.network, True, seen, self._warnings())
         if settings.network == "none" and seen["interfaces"] != "lo":
-            raise Inconclusive(f"the {self.kind} sandbox does not cut the network: {seen['interfaces']} are there")
+            raise Inconclusive(
+                f"the {self.kind} sandbox does not cut the network: it has the interfaces {seen['interfaces']}",
+                "choose another --isolation",
+            )
         if self.kind == "bubblewrap" and seen["host files"] == "visible":
-            raise Inconclusive("the bubblewrap sandbox does not hide the host's files")
+            raise Inconclusive("the bubblewrap sandbox does not hide the host's files", "choose another --isolation")
         return isolation
 
     def _warnings(self) -> tuple[str, ...]:
@@ -130,7 +137,7 @@ def _set(environment: dict[str, str]) -> list[str]:
 
 
 def what_is_seen(text: str) -> dict[str, str]:
-    """What a probe printed: the network interfaces, its capabilities, and whether it saw the host's files."""
+    """Parses the output of a probe: network interfaces, capabilities, and whether it saw the host's files."""
     lines = text.splitlines()
     interfaces = sorted(line.partition(":")[0].strip() for line in lines[2:] if ":" in line and "CapEff" not in line)
     capabilities = next((line.split()[-1] for line in lines if line.startswith("CapEff")), "unknown")
@@ -142,20 +149,24 @@ def what_is_seen(text: str) -> dict[str, str]:
 
 
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused where what was asked for cannot be had on this machine."""
+    """The isolation of a local run. Raises Refused if the requested one is not available on this machine."""
     if settings.isolation == "container":
-        raise Refused("--isolation container needs an image: a lock or requirements file is run by bubblewrap")
+        raise Refused(
+            "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
+        )
     if settings.isolation == "none":
         return "none"
     tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
-    wanted = list(tools) if settings.isolation == "auto" else [settings.isolation]
-    for kind in wanted:
+    candidates = list(tools) if settings.isolation == "auto" else [settings.isolation]
+    for kind in candidates:
         if shutil.which(tools[kind]) and _works(kind):
             return kind  # type: ignore[return-value]
-    raise Refused(f"no sandbox works here ({', '.join(wanted)}): install bubblewrap, or say --isolation none")
+    raise Refused(
+        f"no sandbox works on this machine ({', '.join(candidates)}): install bubblewrap, or use --isolation none"
+    )
 
 
-_working: set[str] = set()  # of this process: what has worked once works, what has not may have been mended
+_working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
 
 
 def _works(kind: str) -> bool:
@@ -163,12 +174,12 @@ def _works(kind: str) -> bool:
 
     if kind in _working:
         return True
-    words = {
+    trials = {
         "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
         "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
     }
     done = process.run(
-        words[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
+        trials[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
     )
     if done.exit_code == 0:
         _working.add(kind)

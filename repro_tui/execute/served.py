@@ -1,22 +1,22 @@
-"""The servers of images: started in a container with a loopback of its own, waited for, asked from inside, and removed.
+"""Runs the server of an image: starts it in a container, waits for it, queries it from inside, and removes it.
 
-The container has no network, so the asker runs in it, with the image's own Python; what it asks lies in a read-only
-folder, and what it leaves behind is trusted no more than any other output.
+The container has only its own loopback, so the HTTP child (clients/http_child.py, as asker.py) runs inside it, with the
+image's own Python. It reads its requests from a read-only folder; its results are as untrusted as any other output.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from repro_tui.clients.docker_engine import CUT, engine
-from repro_tui.clients.http import ASKER, HttpOutcome, HttpQuestion, Server, read_result
-from repro_tui.execute.collect import LAST_WORDS, collect
+from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
+from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
 from repro_tui.execute.command import ROOT, command, layout
 from repro_tui.execute.container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.container_log import LogReader
@@ -31,32 +31,30 @@ from repro_tui.support.context import Context, Step
 WHERE = "the server of the image"
 PYTHONS = ("python3", "python")
 NOT_THERE = (126, 127)
-# Where servers keep sockets, locks and uploads beside /tmp.
+# Where servers keep sockets, locks and uploads, besides /tmp.
 TEMPORARY = ("/run", "/var/tmp")  # noqa: S108
-TOO_LATE = "see why it takes so long, or record a larger predict.timeout_s"
 
 
 def run_served(workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
-    """One run: the image's server is started afresh and asked for every row. Raises Inconclusive, and Cancelled."""
+    """One run: starts the image's server and requests every row from it. Raises Inconclusive, and Cancelled."""
     if context.settings.network != "none":
-        what = "the server of an image is asked on a loopback of its own, which --network host would take away"
-        raise Inconclusive(what, "leave --network host out")
-    told = f"starting the image's server and asking it ({workspace.predict.protocol})"
+        reason = "the server of an image is queried on its container's own loopback, which --network host removes"
+        raise Inconclusive(reason, "run without --network host")
+    description = f"starting the image's server and querying it ({workspace.predict.protocol})"
     with (
-        context.step(f"run {number}", told) as step,
+        context.step(f"run {number}", description) as step,
         output_folder(context.folder / f"output-{number}") as output,
         engine() as client,
     ):
         shown = output.parent / "ask"
         shown.mkdir(mode=0o755)
-        shutil.copyfile(ASKER, shown / "asker.py")
+        shutil.copyfile(HTTP_CHILD, shown / "asker.py")
         places = layout(workspace, inputs)
         box = ContainerSpec(
             client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY
         )
         run = _Served(box, shown, number, step).run()
-        step.how = f"{run.seconds:.2f} s, {run.rows:,} rows" if run.rows is not None else run.what
-        step.failed = run.status != "succeeded"
+        end_step(step, run)
         return run
 
 
@@ -69,7 +67,7 @@ class _Served:
 
     def run(self) -> Run:
         box, context = self.box, self.box.context
-        environment, entry = _entry(box)
+        environment, arguments = _entry(box)
         log = RunLog(
             context.folder / f"run-{self.number}.log", context.settings.limits.log, context.redactor, self.step
         )
@@ -77,7 +75,7 @@ class _Served:
         own.mkdir(mode=0o700)
         began = time.monotonic()
         try:
-            with box.created(environment, **entry) as container:
+            with box.created(environment, arguments) as container:
                 isolation = box.verified(container)
                 talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began), own, context)
                 counts, ended = self._held(talk, container, log)
@@ -88,7 +86,7 @@ class _Served:
     def _held(
         self, talk: Conversation, container: str, log: RunLog
     ) -> tuple[list[tuple[str, int]], NotAnswered | None]:
-        """The conversation from the server's start to its end."""
+        """Holds the conversation from the server's start to its end; returns the row counts and any failure."""
         counts: list[tuple[str, int]] = []
         ended = None
         with self.box.started(container, log):
@@ -126,26 +124,26 @@ class _Served:
             isolation=isolation,
             context=self.box.context,
             status=ended.status if ended else "succeeded",
-            what=ended.what if ended else "",
+            reason=ended.what if ended else "",
             do=ended.do if ended else "",
         )
 
 
-def _entry(box: ContainerSpec) -> tuple[dict[str, str], dict[str, Any]]:
-    """The server's environment, and what starts it: the recorded command, else the image's own."""
+def _entry(box: ContainerSpec) -> tuple[dict[str, str], list[str] | None]:
+    """The server's environment and its command: the recorded one, else None for the image's own."""
     arguments, environment = command(box.workspace, box.places, box.context.settings)
     if arguments:
-        return environment, {"command": arguments, "entrypoint": []}
+        return environment, arguments
     facts = box.workspace.environment.inventory.image
     if not any(facts.get(name, "[]") != "[]" for name in ("entrypoint", "command")):
-        what = "the image has neither an entrypoint nor a command that would start its server"
-        raise Inconclusive(what, "record predict.command, which starts it")
-    return environment, {}
+        reason = "the image has neither an entrypoint nor a command to start its server"
+        raise Inconclusive(reason, "record predict.command, which starts the server")
+    return environment, None
 
 
 @dataclass(slots=True)
 class _Inside:
-    """Asks from inside the container."""
+    """A Transport that sends requests from inside the container."""
 
     box: ContainerSpec
     container: str
@@ -159,19 +157,19 @@ class _Inside:
 
     @property
     def answers(self) -> Path:
-        """The folder that answers are written to, as it is on this machine."""
+        """The folder that responses are written to, on this machine."""
         return self.box.output
 
     def place(self, name: str, body: bytes) -> str:
-        """Puts a body where the asker can read it."""
+        """Stores a request body where the HTTP child can read it; returns its path in the container."""
         (self.shown / name).write_bytes(body)
         return str(ROOT / "ask" / name)
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
-        """Asks, once the server is ready."""
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+        """Sends the requests once the server is ready. Raises NotAnswered, Inconclusive, and Cancelled."""
         limit = self.box.workspace.timeout_s
         server = self.server if self.sent else Server(port=self.box.workspace.predict.port, ports=codec.ports)
-        job = job_of(asks, codec, server=server, wait_s=limit, timeout_s=limit)
+        job = job_of(requests, codec, server=server, wait_s=limit, timeout_s=limit)
         self.sent += 1
         path = self.place(f"job-{self.sent}.json", job.document(str(ROOT / "output")).encode("ascii"))
         (self.answers / "result.json").unlink(missing_ok=True)
@@ -181,31 +179,34 @@ class _Inside:
                 break
         else:
             raise Inconclusive(
-                "the image has no python3, with which its server would be asked from inside",
-                "put one into the image, or record predict.command",
+                "the image has no python3, which is needed to query its server from inside",
+                "add Python to the image, or record predict.command",
             )
-        asked = read_result(self.answers, "; ".join(self.log.tail[-1:]))
-        self.server = replace(server, port=asked.port, host=asked.host)
-        return asked
+        outcome = read_result(self.answers, "; ".join(self.log.tail[-1:]))
+        self.server = replace(server, port=outcome.port, host=outcome.host)
+        return outcome
 
     def _executed(self, python: str, path: str) -> int:
-        """Runs the asker to its end; returns its exit status. Raises NotAnswered where the server or the time ends."""
+        """Runs the HTTP child to its end; returns its exit status.
+
+        Raises NotAnswered if the server ends or the time limit is reached, Inconclusive if the engine is lost.
+        """
         api = self.box.client.api
-        words = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
-        made = api.exec_create(self.container, words, user=NOBODY, workdir="/")["Id"]
-        with _followed(api.exec_start(made, stream=True), self.log) as reader:
+        arguments = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
+        identifier = api.exec_create(self.container, arguments, user=NOBODY, workdir="/")["Id"]
+        with _followed(api.exec_start(identifier, stream=True), self.log) as reader:
             while reader.is_alive():
                 self.box.context.cancel.wait(0.05)
                 if time.monotonic() - self.began > self.box.workspace.timeout_s:
                     raise self._late()
         self._check_server()
-        told = api.exec_inspect(made)
-        if told["Running"] and not (self.answers / "result.json").exists():
-            raise Inconclusive("the connection to the Docker engine was cut while the server was asked", CUT)
-        return int(told["ExitCode"] or 0)
+        execution = api.exec_inspect(identifier)
+        if execution["Running"] and not (self.answers / "result.json").exists():
+            raise Inconclusive("the connection to the Docker engine was lost while the server was queried", CUT)
+        return int(execution["ExitCode"] or 0)
 
     def _check_server(self) -> None:
-        """Raises NotAnswered where the server has ended: that ends the asker, too, a moment before it is told."""
+        """Raises NotAnswered if the server has ended, which also ends the HTTP child a moment before it is reported."""
         for _ in range(1 if (self.answers / "result.json").exists() else 20):
             state = self.box.state(self.container)
             if not state["Running"]:
@@ -214,19 +215,23 @@ class _Inside:
 
     def _late(self) -> NotAnswered:
         limit = self.box.workspace.timeout_s
-        words = "had not answered for all rows" if (self.answers / "found").exists() else "was not ready"
-        return NotAnswered(f"{WHERE} {words} after the limit of {limit:g} s, and was killed", TOO_LATE, "timed-out")
+        progress = "did not answer for all rows" if (self.answers / "found").exists() else "was not ready"
+        return NotAnswered(
+            f"{WHERE} {progress} within the time limit of {limit:g} s and was killed", TIMEOUT_REMEDY, "timed-out"
+        )
 
     def _server_ended(self, state: dict[str, Any]) -> NotAnswered:
-        time.sleep(0.2)  # its last words may still be on their way
-        said = f"; its last words: {'; '.join(self.log.tail[-LAST_WORDS:])}" if self.log.tail else ""
-        what = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
-        return NotAnswered(what, f"see {self.log.path.name}: it runs as nobody, on a read-only root, without a network")
+        time.sleep(0.2)  # its last output may still be on its way
+        said = f"; its last words: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
+        reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
+        return NotAnswered(
+            reason, f"see {self.log.path.name}: the server runs as nobody, on a read-only root, without a network"
+        )
 
 
 @contextmanager
-def _followed(stream: Any, log: RunLog) -> Iterator[LogReader]:
-    """A reader of what the asker says."""
+def _followed(stream: Iterable[bytes], log: RunLog) -> Iterator[LogReader]:
+    """A reader that copies the HTTP child's output to the log."""
     reader = LogReader(stream, log)
     reader.start()
     yield reader

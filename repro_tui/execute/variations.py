@@ -1,4 +1,4 @@
-"""What should not matter, varied one thing at a time: the same workspace in another locale, path and so on."""
+"""The variations of the stress test: one condition that should not matter is changed at a time, such as the locale."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ELSEWHERE = "/elsewhere/repro"
 OWN_RUNNERS = ("local", "docker", "apptainer")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 Choices = tuple[str, ...]
-TRIED = 3  # values of each, where there are as many: two may agree by chance
+TRIED = 3  # values of each condition, if there are as many: two may agree by chance
 SEEDS, COUNTS = ("1", "2", "3", "4"), ("2", "3", "4", "1")
 BATCHES = ("7", "5", "1", "3")
 LOCALES = ("C", "C.UTF-8")
-ZONES = ("NPT-5:45", "EST5", "NZST-12", "UTC")  # as POSIX writes it, which needs no database of time zones
+ZONES = ("NPT-5:45", "EST5", "NZST-12", "UTC")  # in POSIX notation, which needs no time zone database
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """One thing that is varied: `what` says how, `skipped` why it is not tried ("" where it is).
+    """One varied condition: `what` says how, `skipped` why it is not tried ("" if it is).
 
-    `rows` is how many rows of the inputs stand in another order, that of `seed` (None: in their own).
+    `rows` is the number of input rows if they are reordered, with `seed` (None: they keep their order).
     """
 
     name: str
@@ -42,55 +42,55 @@ class Variation:
 
 
 def variations(workspace: Workspace, inputs: Path, folder: Path, context: Context) -> Iterator[Variation]:
-    """The variations of one side; what they need is put in `folder`."""
-    ways: dict[str, Callable[[], Iterable[Variation]]] = {
-        "hash seed": lambda: _others("hash seed", workspace, context, SEEDS, "PYTHONHASHSEED"),
-        "threads": lambda: _others("threads", workspace, context, COUNTS, *THREADS),
+    """Yields the variations of one side; the files that they need are put in `folder`. Raises Cancelled."""
+    builders: dict[str, Callable[[], Iterable[Variation]]] = {
+        "hash seed": lambda: _one_per_choice("hash seed", workspace, context, SEEDS, "PYTHONHASHSEED"),
+        "threads": lambda: _one_per_choice("threads", workspace, context, COUNTS, *THREADS),
         "batch size": lambda: _batch_size(workspace),
         "row order": lambda: _row_order(workspace, inputs, folder, context),
-        "locale": lambda: _others("locale", workspace, context, LOCALES, "LC_ALL"),
-        "time zone": lambda: _others("time zone", workspace, context, ZONES, "TZ"),
+        "locale": lambda: _one_per_choice("locale", workspace, context, LOCALES, "LC_ALL"),
+        "time zone": lambda: _one_per_choice("time zone", workspace, context, ZONES, "TZ"),
         "path": lambda: _path(workspace, folder, context),
     }
-    for name, way in ways.items():
+    for name, build in builders.items():
         if workspace.predict.url and name != "row order":
-            yield Variation(name, skipped="of a live endpoint only the row order can be varied")
+            yield Variation(name, skipped="only the row order can be varied for a live endpoint")
             continue
         try:
-            for found in way():
-                yield found if found.skipped or found.inputs else replace(found, inputs=inputs)
+            for variation in build():
+                yield variation if variation.skipped or variation.inputs else replace(variation, inputs=inputs)
         except (Inconclusive, OSError) as error:
             yield Variation(name, skipped=getattr(error, "what", str(error)))
 
 
 def _variables(name: str, workspace: Workspace, values: dict[str, str]) -> Variation:
-    """Variables of the environment, which come before those that are fixed for both sides."""
+    """A variation with other environment variables, which override those that are fixed for both sides."""
     environment = replace(workspace.environment, variables=workspace.environment.variables | values)
-    told = ", ".join(f"{key}={value}" for key, value in values.items())
-    return Variation(name, told, replace(workspace, environment=environment))
+    assignments = ", ".join(f"{key}={value}" for key, value in values.items())
+    return Variation(name, assignments, replace(workspace, environment=environment))
 
 
-def _others(
+def _one_per_choice(
     name: str, workspace: Workspace, context: Context, choices: Choices, *variables: str
 ) -> Iterator[Variation]:
-    """All of the variables at each of the choices that the first one does not have already."""
-    now = (fixed_variables(context.settings) | workspace.environment.variables)[variables[0]]
-    for other in _other(choices, now):
-        yield _variables(name, workspace, dict.fromkeys(variables, other))
+    """Sets all of the variables to each choice, except the current value of the first one."""
+    current = (fixed_variables(context.settings) | workspace.environment.variables)[variables[0]]
+    for choice in _choices_except(choices, current):
+        yield _variables(name, workspace, dict.fromkeys(variables, choice))
 
 
-def _other(choices: Choices, now: str) -> list[str]:
-    return [choice for choice in choices if choice != now][:TRIED]
+def _choices_except(choices: Choices, current: str) -> list[str]:
+    return [choice for choice in choices if choice != current][:TRIED]
 
 
 def _batch_size(workspace: Workspace) -> Iterator[Variation]:
-    now = batch_size(workspace)
-    if not now:
-        why = f"it asks for none: put {{batch_size}} in the command, or record the variable {BATCH_SIZE}"
+    current = batch_size(workspace)
+    if not current:
+        why = f"predict takes no batch size: use {{batch_size}} in the command, or record the variable {BATCH_SIZE}"
         yield Variation("batch size", skipped=why)
         return
-    for other in _other(BATCHES, now):
-        yield _variables("batch size", workspace, {BATCH_SIZE: other})
+    for size in _choices_except(BATCHES, current):
+        yield _variables("batch size", workspace, {BATCH_SIZE: size})
 
 
 def _row_order(workspace: Workspace, inputs: Path, folder: Path, context: Context) -> Iterator[Variation]:
@@ -99,8 +99,8 @@ def _row_order(workspace: Workspace, inputs: Path, folder: Path, context: Contex
         place.mkdir(exist_ok=True, mode=0o755, parents=True)
         rows = reordered(inputs, place / inputs.name, context, seed)
         (place / inputs.name).chmod(0o644)
-        told = f"the rows of the inputs in another order (seed {seed})"
-        yield Variation("row order", told, workspace, place / inputs.name, rows, seed=seed)
+        description = f"the rows of the inputs in another order (seed {seed})"
+        yield Variation("row order", description, workspace, place / inputs.name, rows, seed=seed)
 
 
 def _path(workspace: Workspace, folder: Path, context: Context) -> Iterator[Variation]:
@@ -114,5 +114,5 @@ def _path(workspace: Workspace, folder: Path, context: Context) -> Iterator[Vari
     if workspace.environment.kind == "venv" and choose(context.settings) != "bubblewrap" and workspace.tree:
         shutil.copytree(workspace.tree, folder / "elsewhere", symlinks=True, dirs_exist_ok=True)
         moved = replace(moved, tree=str(folder / "elsewhere"))
-    what = "inputs and output" if workspace.laid is None else "code, inputs and output"
-    yield Variation("path", f"{what} below another folder", moved)
+    contents = "inputs and output" if workspace.laid is None else "code, inputs and output"
+    yield Variation("path", f"{contents} in another folder", moved)

@@ -1,4 +1,4 @@
-"""Files as data: tables, documents, lock files, SIF images, DVC's and W&B's files, and the published shapes (`wire`).
+"""Readers of files: tables, documents, lock files, SIF images, DVC and W&B files, and the schemas (`wire`).
 
-Whatever nobody has checked is read in a child process with limits (`child`). Nothing read here is ever executed.
+Untrusted tables are read in a child process with limits (`child`). Nothing that is read here is ever executed.
 """

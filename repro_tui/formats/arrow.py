@@ -1,4 +1,4 @@
-"""Arrow in processes of our own, where nothing hands it a frame of pandas."""
+"""Makes Arrow start without pandas, in our own child processes that never pass it a pandas frame."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from typing import Any
 
 
 def without_pandas() -> None:
-    """Spares this process the import of pandas (half a second), by which Arrow sees whether it was handed a frame.
+    """Saves this process the import of pandas (half a second), which Arrow uses to check whether it was given a frame.
 
-    Arrow looks once, before the first array is made: here it sees classes that nothing is an instance of. The rest of
-    pandas (its timestamps, for nanoseconds) is imported where Arrow asks for it. It cannot make frames afterwards.
+    Arrow checks once, before it creates its first array: here it finds classes that have no instances. Other parts of
+    pandas (such as its timestamps, for nanoseconds) are imported when Arrow needs them. Trap: this process cannot
+    create pandas frames from Arrow tables afterwards.
     """
     import pyarrow as pa
 
     if "pandas" in sys.modules:
         return
-    sys.modules["pandas"] = _Stand()
+    sys.modules["pandas"] = _PandasStub()
     try:
         pa.array([], pa.null())
     finally:
         del sys.modules["pandas"]
 
 
-class _Stand(ModuleType):
-    """What Arrow takes from pandas when it looks."""
+class _PandasStub(ModuleType):
+    """The parts of pandas that Arrow imports for its check."""
 
     def __init__(self) -> None:
         super().__init__("pandas")
-        nothing = {name: type(name, (), {}) for name in ("DataFrame", "Index", "Categorical", "Series")}
-        self.__dict__.update(nothing, __version__=_version())
-        of_types = SimpleNamespace(is_extension_array_dtype=lambda kind: False, DatetimeTZDtype=type("Zoned", (), {}))
-        of_extensions = SimpleNamespace(ExtensionArray=type("Array", (), {}), ExtensionDtype=type("Type", (), {}))
-        self.api = SimpleNamespace(types=of_types, extensions=of_extensions)
+        classes = {name: type(name, (), {}) for name in ("DataFrame", "Index", "Categorical", "Series")}
+        self.__dict__.update(classes, __version__=_version())
+        types = SimpleNamespace(is_extension_array_dtype=lambda kind: False, DatetimeTZDtype=type("Zoned", (), {}))
+        extensions = SimpleNamespace(ExtensionArray=type("Array", (), {}), ExtensionDtype=type("Type", (), {}))
+        self.api = SimpleNamespace(types=types, extensions=extensions)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or sys.modules.get("pandas") is self:

@@ -1,4 +1,13 @@
-"""A Python process of our own for bytes that nobody trusts: it is limited in memory and time, and may crash."""
+"""Runs readers of untrusted bytes in child processes, which are limited in memory and time and may crash.
+
+Idea: starting a Python process that imports Arrow takes a third of a second. So one process, the forker
+(formats.forked), imports everything once and forks a reader for each request, in milliseconds. This module starts the
+forker at the first request, sends it requests, and handles each reader like a direct child process.
+
+Protocol: a request is one message (JSON) on a SOCK_SEQPACKET socket, with two pipes attached: one for the reader's
+output, one for its process id and later its exit status. Whoever closes the second pipe ends the reader. If the forker
+dies while it serves a request, a new one is started, once.
+"""
 
 from __future__ import annotations
 
@@ -26,40 +35,39 @@ from repro_tui.support.paths import import_root
 from repro_tui.support.text import show
 
 KEPT = 1 << 16
-PATIENCE_S = 10.0  # for a process that has nothing to do but to take a message, or to end
+PATIENCE_S = 10.0  # for a process that only has to receive a message, or to end
 
 
 def python_child(
     module: str, arguments: Sequence[str | Path], *, cache: Cache, cancel: CancelToken, memory: int, timeout_s: float
 ) -> process.Completed:
-    """Runs the module's `main` with at most `memory` bytes of address space; the last 64 KiB that it says are kept.
+    """Runs the module's `main` in a child process and returns its exit status and the last 64 KiB of its output.
 
-    It stands in the root folder, and is given paths as absolute ones. It is forked from a process that has already
-    imported what readers need (formats.forked), which this program starts at its first question and which ends with
-    it. Raises Inconclusive where it cannot be started, and Cancelled.
+    `arguments` are passed as text, with paths made absolute, since the child's working directory is `/`. It may use
+    `memory` bytes of address space and `timeout_s` seconds. Raises Inconclusive if it cannot be started, and Cancelled.
     """
-    question = {
+    request = {
         "module": module,
-        "arguments": [_told(argument) for argument in arguments],
+        "arguments": [_as_utf8(argument) for argument in arguments],
         "memory": memory,
-        "home": _told(cache.root),
+        "home": _as_utf8(cache.root),
     }
     began = time.monotonic()
-    reader = _source.ask(json.dumps(question).encode("ascii"), cancel, began + timeout_s)
+    reader = _source.start_reader(json.dumps(request).encode("ascii"), cancel, began + timeout_s)
     return process.attend(reader, began, cancel, timeout_s, KEPT)
 
 
-def _told(argument: str | Path) -> str:
-    """An argument as readers have it, which count on UTF-8 whatever the user's locale is."""
+def _as_utf8(argument: str | Path) -> str:
+    """An argument for a reader, which uses UTF-8 whatever the user's locale is."""
     absolute = argument.absolute() if isinstance(argument, Path) else argument
     return os.fsencode(absolute).decode("utf-8", "surrogateescape")
 
 
 class _Forked:
-    """A reader that was forked for this program, handled like a direct child: see process.Child."""
+    """A reader that was forked for this program; it can be used like a direct child (process.Child)."""
 
-    def __init__(self, words: FileIO, told: FileIO, pid: int) -> None:
-        self.stdout, self._told, self.pid = words, told, pid
+    def __init__(self, output: FileIO, status_pipe: FileIO, pid: int) -> None:
+        self.stdout, self._status_pipe, self.pid = output, status_pipe, pid
         self._status: int | None = None
 
     def poll(self) -> int | None:
@@ -72,24 +80,24 @@ class _Forked:
         return status
 
     def _wait(self, timeout: float | None) -> int | None:
-        if self._status is None and _readable(self._told, timeout):
-            status = _number(self._told)
+        if self._status is None and _readable(self._status_pipe, timeout):
+            status = _number(self._status_pipe)
             self._status = -signal.SIGKILL if status is None else status
         if self._status is not None:
-            self._told.close()
+            self._status_pipe.close()
         return self._status
 
 
 def _readable(file: FileIO, timeout: float | None) -> bool:
-    """Whether something can be read within so many seconds, or the end be seen; whatever the file's number is."""
+    """Whether data or the end of the file can be read within `timeout` seconds (poll works for any file number)."""
     poll = select.poll()
     poll.register(file, select.POLLIN)
     return bool(poll.poll(None if timeout is None else timeout * 1000))
 
 
-def _number(told: FileIO) -> int | None:
-    """What is told next; None where nobody is left to tell it."""
-    raw = told.read(NUMBER.size)
+def _number(pipe: FileIO) -> int | None:
+    """The next number from a pipe; None if its writers are gone."""
+    raw = pipe.read(NUMBER.size)
     return NUMBER.unpack(raw)[0] if raw and len(raw) == NUMBER.size else None
 
 
@@ -101,50 +109,55 @@ def _not_started(why: str) -> Inconclusive:
 
 
 class _Source:
-    """The process that readers are forked from: started at the first question, and again where it has ended."""
+    """The forker process: started at the first request, and again if it has ended."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.socket: socket.socket | None = None
 
-    def ask(self, question: bytes, cancel: CancelToken, deadline: float) -> _Forked:
-        """The reader that works at this question. Raises Inconclusive where there is none, and Cancelled."""
-        for _ in range(2):  # where it was killed while it was asked, the next is a new one
+    def start_reader(self, request: bytes, cancel: CancelToken, deadline: float) -> _Forked:
+        """The reader that handles this request. Raises Inconclusive if it cannot be started, and Cancelled."""
+        for _ in range(2):  # if the forker was killed during the request, it is started again
             with contextlib.ExitStack() as files:
-                words, told, forker = self._asked(question, files)
-                while not _readable(told, 0.1):
+                output, status_pipe, forker = self._request(request, files)
+                while not _readable(status_pipe, 0.1):
                     cancel.check()
                     if time.monotonic() > deadline:
-                        raise _not_started("it took longer than reading may take")
-                pid = _number(told)
+                        raise _not_started("it took longer than the time limit for reading")
+                pid = _number(status_pipe)
                 if pid is not None:
                     files.pop_all()
-                    return _Forked(words, told, pid)
-                why = _why(words, forker)
+                    return _Forked(output, status_pipe, pid)
+                why = _failure_reason(output, forker)
             if why:
                 break
         raise _not_started(why or "it was killed")
 
-    def _asked(self, question: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
-        """The pipes of the reader's words, and of its process id and exit status; and who was asked."""
+    def _request(self, request: bytes, files: contextlib.ExitStack) -> tuple[FileIO, FileIO, subprocess.Popen[bytes]]:
+        """Sends a request; returns the pipes for the reader's output and status, and the forker that received it."""
         try:
             with contextlib.ExitStack() as theirs:
-                (words, words_in), (told, told_in) = _pipe(files, theirs), _pipe(files, theirs)
+                (output, output_end), (status_pipe, status_end) = _pipe(files, theirs), _pipe(files, theirs)
                 with self.lock:
-                    return words, told, self._sent(question, [words_in.fileno(), told_in.fileno()])
+                    return (
+                        output,
+                        status_pipe,
+                        self._send(request, [output_end.fileno(), status_end.fileno()]),
+                    )
         except OSError as error:
             raise _not_started(error.strerror or type(error).__name__) from error
 
-    def _sent(self, question: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
+    def _send(self, request: bytes, pipes: list[int]) -> subprocess.Popen[bytes]:
         if self.socket is not None and self.process is not None and self.process.poll() is None:
             with contextlib.suppress(ConnectionError):
-                socket.send_fds(self.socket, [question], pipes)
+                socket.send_fds(self.socket, [request], pipes)
                 return self.process
         self.close()
         ours, forker = self._start()
-        with contextlib.suppress(ConnectionError):  # then it has ended, and has said why
-            socket.send_fds(ours, [question], pipes)
+        # If the connection is lost, the forker has ended, and has written the reason to its standard error.
+        with contextlib.suppress(ConnectionError):
+            socket.send_fds(ours, [request], pipes)
         return forker
 
     def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
@@ -164,7 +177,7 @@ class _Source:
         return ours, self.process
 
     def close(self) -> None:
-        """Ends it, and its readers with it."""
+        """Ends the forker, and its readers with it."""
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -178,22 +191,24 @@ class _Source:
 
 
 def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
-    """A pipe: the end that is read here, and the end that is handed over."""
+    """A pipe: the end that is read here, and the end that is passed on."""
     read, write = os.pipe()
     return ours.enter_context(FileIO(read)), theirs.enter_context(FileIO(write, "w"))
 
 
-def _why(words: FileIO, forker: subprocess.Popen[bytes]) -> str:
-    """Why a question was not answered, in the last words of whoever should have; "" where it was killed."""
-    said = words.read(KEPT) if _readable(words, 0.0) else b""
-    if not said:
+def _failure_reason(output: FileIO, forker: subprocess.Popen[bytes]) -> str:
+    """Why a request failed: the last output of the reader or the forker; "" if the forker was killed."""
+    text = output.read(KEPT) if _readable(output, 0.0) else b""
+    if not text:
         try:
             if forker.wait(PATIENCE_S) < 0 or forker.stderr is None:
                 return ""
-            said = forker.stderr.read(KEPT)
+            text = forker.stderr.read(KEPT)
         except (subprocess.TimeoutExpired, ValueError):  # another thread may have closed it
-            said = b""
-    return show((said or b"").decode("utf-8", "replace").strip().rpartition("\n")[2], 300) or "it ended without a word"
+            text = b""
+    return (
+        show((text or b"").decode("utf-8", "replace").strip().rpartition("\n")[2], 300) or "it ended without any output"
+    )
 
 
 _source = _Source()

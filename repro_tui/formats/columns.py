@@ -1,7 +1,7 @@
-"""What a table is, whatever file it was read from: which names and types its columns have, and what a text stands for.
+"""The columns of a normalised table, whatever file it was read from: their names, their types, and what a text means.
 
-Columns are bool, int64, uint64, float64, text, dates and the like, or lists of numbers. Whatever else a file declares
-becomes text, and the field says what it was: documents, bytes and wide decimals are not the text that stands for them.
+Columns are bool, int64, uint64, float64, text, dates and times, or lists of numbers. All other types become text, and
+the metadata of the field says what the values were: a document, bytes or a wide decimal differs from equal text.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ KEPT = (
 )
 LONGEST_NAME = 200
 STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
-# Of a field of text, where its values were no text.
+# The metadata of a text field whose values were not text.
 DOCUMENTS, BYTES, DECIMALS = ({b"holds": kind} for kind in (b"documents", b"bytes", b"decimals"))
-NUMBER = " (number)"  # behind one, in a document, that only a text has all digits of
+NUMBER = " (number)"  # suffix of a number in a document that only text can hold with all of its digits
 
 
 class TableError(Exception):
-    """The file is not a table that can be read; the message says where and why."""
+    """The file cannot be read as a table; the message says where and why."""
 
 
 def check_names(names: list[str]) -> None:
-    """Raises TableError where a column has no name, or two have the same."""
+    """Raises TableError if a column has no name, or two columns have the same name or look the same when shown."""
     if not names:
         raise TableError("the table has no columns")
     seen: set[str] = set()
     shown: dict[str, str] = {}
     for number, name in enumerate(names, 1):
-        other = shown.setdefault(show(name, LONGEST_NAME), name)
-        if other != name:
-            raise TableError(f"two columns have names that cannot be told apart when they are shown: {show(name, 80)}")
+        first = shown.setdefault(show(name, LONGEST_NAME), name)
+        if first != name:
+            raise TableError(f"two columns have names that look the same when shown: {show(name, 80)}")
         if not name.strip():
             raise TableError(f"column {number} has no name")
         if name in seen:
@@ -46,7 +46,7 @@ def check_names(names: list[str]) -> None:
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a column of this type is written as."""
+    """The type that a column of this type is normalised to."""
     if isinstance(kind, pa.FixedShapeTensorType):
         nested = plain_type(kind.value_type)
         for _ in kind.shape:
@@ -73,7 +73,7 @@ def is_number_list(kind: pa.DataType) -> bool:
 
 
 def decimal_text(value: Decimal | int | None) -> str | None:
-    """A decimal by its value, whatever its scale: in as many digits as it takes."""
+    """The text of a decimal's value, whatever its scale, without trailing zeros."""
     if value is None:
         return None
     text = f"{value:f}"
@@ -86,8 +86,8 @@ def is_wide(kind: pa.DataType) -> bool:
 
 
 def extension_parameters(kind: pa.DataType) -> str:
-    """What an extension type says of its values, "" for nothing."""
+    """The parameters of an extension type as text; "" if it has none that change its values' meaning."""
     if kind.extension_name in STANDARD:
         return ""
-    told = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
-    return f"({kind.extension_name} {told.decode('utf-8', 'replace')})" if told else ""
+    serialized = kind.__arrow_ext_serialize__() if hasattr(kind, "__arrow_ext_serialize__") else b""
+    return f"({kind.extension_name} {serialized.decode('utf-8', 'replace')})" if serialized else ""

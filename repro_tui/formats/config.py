@@ -17,7 +17,7 @@ MOST_MEMORY = 8 << 30
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the user set. `keys` are by an action's name, each a list of keys; `limits` are complete."""
+    """The user's configuration. `keys` maps the name of an action to its keys; `limits` are complete."""
 
     theme: str = "auto"
     mouse: bool = True
@@ -27,13 +27,13 @@ class Config:
 
 
 def default_limits() -> Limits:
-    """The limits where nothing is set: at most half of this machine's memory."""
+    """The default limits: at most half of this machine's memory."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Limits(memory=min(MOST_MEMORY, whole // 2))
 
 
 def load_config() -> Config:
-    """The configuration file's settings, or the defaults. Raises Refused with every mistake in it."""
+    """The settings of the configuration file, else the defaults. Raises Refused with every mistake in the file."""
     file = config_root() / FILE_NAME
     if not file.is_file():
         return Config()

@@ -1,13 +1,13 @@
-"""Loads TOML, YAML and JSON that nobody trusts: bounded in size and depth, no duplicate keys, no aliases, no tags."""
+"""Loads untrusted TOML, YAML and JSON: limited in size and depth, without duplicate keys, aliases and tags."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
 
@@ -16,10 +16,10 @@ DEEPEST = 64
 MOST_DIGITS = 4000
 
 
-def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The document in a file, by its ending. Raises Refused with the file and, where it is known, the line.
+def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[str, Any]:
+    """The document in a file, in the format of its extension. Raises Refused with the file and, if known, the line.
 
-    `floats` makes a value of the text of a number with a fraction or an exponent.
+    `floats` converts the text of a number with a fraction or an exponent.
     """
     try:
         with path.open("rb") as stream:
@@ -29,8 +29,8 @@ def load_document(path: Path, floats: Callable[[str], Any] = float) -> dict[str,
     return parse_document(content, path.suffix, str(path), floats)
 
 
-def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json. Raises Refused."""
+def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], object] = float) -> dict[str, Any]:
+    """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json, `name` is for messages. Raises Refused."""
     if len(content) > LARGEST:
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
     try:
@@ -47,7 +47,7 @@ def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str
     return value
 
 
-def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
+def _parse(text: str, suffix: str, floats: Callable[[str], object]) -> object:
     if re.search(rf"[0-9_]{{{MOST_DIGITS}}}", text):
         raise ValueError(f"a number has more than {MOST_DIGITS} digits")
     if suffix == ".toml":
@@ -56,24 +56,24 @@ def _parse(text: str, suffix: str, floats: Callable[[str], Any]) -> Any:
         return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_no_constant, parse_float=floats)
     if suffix in (".yaml", ".yml"):
         return _yaml(text, floats)
-    raise ValueError("is of no known kind: expected .toml, .yaml, .yml or .json")
+    raise ValueError("has no known file extension: expected .toml, .yaml, .yml or .json")
 
 
-def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A table of these pairs, in their order. Raises ValueError with the key that stands there twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
+    """A dict of these pairs, in their order. Raises ValueError with the first duplicate key."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(f"the key {twice!r} stands twice")
-    return found
+        duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ValueError(f"the key {duplicate!r} occurs twice")
+    return table
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number in JSON")
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a valid JSON number")
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     level, depth = [value], 0
     while level:
         depth += 1
@@ -92,8 +92,8 @@ def _one_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _yaml(text: str, floats: Callable[[str], Any]) -> Any:
-    """YAML's core schema only: `no` and `1:30` are text, and there are no aliases, tags or duplicate keys."""
+def _yaml(text: str, floats: Callable[[str], object]) -> Any:
+    """Parses YAML's core schema only: `no` and `1:30` are text; aliases, tags and duplicate keys are mistakes."""
     import yaml
 
     try:
@@ -115,9 +115,9 @@ def _check_event(event: Any) -> None:
 
     line = event.start_mark.line + 1
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-        raise ValueError(f"line {line}: anchors and aliases are not read here: write the value out")
+        raise ValueError(f"line {line}: anchors and aliases are not supported: write out the value")
     if getattr(event, "tag", None):
-        raise ValueError(f"line {line}: the tag {event.tag} is not read here")
+        raise ValueError(f"line {line}: the tag {event.tag} is not supported")
 
 
 _NULL = re.compile(r"|~|null|Null|NULL")
@@ -126,7 +126,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
-def _value(node: Any, floats: Callable[[str], Any]) -> Any:
+def _value(node: Any, floats: Callable[[str], object]) -> Any:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -148,7 +148,7 @@ def _key(node: Any) -> str:
     return str(node.value)
 
 
-def _scalar(node: Any, floats: Callable[[str], Any]) -> Any:
+def _scalar(node: Any, floats: Callable[[str], object]) -> Any:
     text: str = node.value
     if node.style is not None:  # quoted, or a block
         return text

@@ -1,4 +1,4 @@
-"""Reads DVC's files of a commit as data: which md5 stands for a path."""
+"""Reads the DVC files of a commit as data: the md5 that each path is tracked by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """An md5 of DVC's; `inside` is the path within the tracked folder, `legacy` whether DVC 2 wrote it."""
+    """A path that DVC tracks by md5; `inside` is the path within the tracked folder, `legacy`: written by DVC 2."""
 
     md5: str
     inside: str = ""
@@ -22,35 +22,36 @@ class Tracked:
 
 
 def find_tracked(tree: Path, path: str) -> Tracked:
-    """What DVC tracks at `path` of a commit's tree, or at a folder above it. Raises Inconclusive."""
-    wanted = PurePosixPath(path)
-    for tracked in (wanted, *wanted.parents):
-        found = _from_pointer(tree, tracked) or _from_locks(tree, tracked)
-        if found:
-            inside = "" if tracked == wanted else str(wanted.relative_to(tracked))
-            return Tracked(found.md5, inside, found.legacy)
+    """The entry that tracks `path` in a commit's tree, or a folder above it. Raises Inconclusive."""
+    requested = PurePosixPath(path)
+    for candidate in (requested, *requested.parents):
+        entry = _from_pointer(tree, candidate) or _from_locks(tree, candidate)
+        if entry:
+            inside = "" if candidate == requested else str(requested.relative_to(candidate))
+            return Tracked(entry.md5, inside, entry.legacy)
     raise Inconclusive(
-        f"neither {show(path, 200)}.dvc nor a dvc.lock tracks it at that commit", "record its md5, or the right commit"
+        f"neither {show(path, 200)}.dvc nor a dvc.lock tracks {show(path, 200)} at that commit",
+        "record its md5, or the right commit",
     )
 
 
 def all_tracked(tree: Path) -> dict[str, Tracked]:
-    """Everything that DVC tracks in a commit's tree and git does not have: path to md5."""
-    found: dict[str, Tracked] = {}
+    """Every path that DVC tracks in a commit's tree and that is not in git, with its entry."""
+    entries: dict[str, Tracked] = {}
     for pointer in sorted(tree.rglob("*.dvc")):
         if pointer.is_file() and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
-            _collect(tree, pointer.parent, _outs(_load(pointer)), found)
+            _collect(tree, pointer.parent, _outs(_load(pointer)), entries)
     for lock in sorted(tree.rglob("dvc.lock")):
         for stage in _stages(_load(lock)).values():
-            _collect(tree, lock.parent, _outs(stage), found)
-    return found
+            _collect(tree, lock.parent, _outs(stage), entries)
+    return entries
 
 
-def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], found: dict[str, Tracked]) -> None:
+def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], entries: dict[str, Tracked]) -> None:
     for out in outs:
         tracked, path = _tracked(out), folder / str(out.get("path"))
         if tracked and not path.exists():
-            found[str(path.relative_to(tree))] = tracked
+            entries[str(path.relative_to(tree))] = tracked
 
 
 def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
@@ -59,17 +60,17 @@ def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
 
 
 def defined_stage(tree: Path, name: str) -> dict[str, Any]:
-    """What the dvc.yaml at the root says of a stage, by its name in dvc.lock (`NAME@ITEM` of a foreach or matrix)."""
+    """A stage's definition in the dvc.yaml at the root, by its name in dvc.lock (`NAME@ITEM` for foreach or matrix)."""
     stages = _stages(_load(tree / "dvc.yaml"))
     whole = stages.get(name) or stages.get(name.partition("@")[0]) or {}
     repeated = whole.get("do")
     return repeated if isinstance(repeated, dict) else whole
 
 
-def _stages(document: Any) -> dict[str, dict[str, Any]]:
+def _stages(document: object) -> dict[str, dict[str, Any]]:
     stages = document.get("stages") if isinstance(document, dict) else None
-    found = stages.items() if isinstance(stages, dict) else ()
-    return {str(name): stage for name, stage in found if isinstance(stage, dict)}
+    items = stages.items() if isinstance(stages, dict) else ()
+    return {str(name): stage for name, stage in items if isinstance(stage, dict)}
 
 
 def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:
@@ -91,7 +92,7 @@ def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     return None
 
 
-def _outs(document: Any) -> list[dict[str, Any]]:
+def _outs(document: object) -> list[dict[str, Any]]:
     outs = document.get("outs") if isinstance(document, dict) else None
     return [out for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
 
@@ -101,20 +102,24 @@ def _tracked(out: dict[str, Any]) -> Tracked | None:
     return Tracked(str(md5).lower(), legacy=out.get("hash") != "md5") if md5 else None
 
 
-def _load(file: Path) -> Any:
-    """A small YAML file, or None where there is none. Aliases are refused: they can explode, and DVC writes none."""
+def _load(file: Path) -> object:
+    """The content of a small YAML file, or None if it does not exist.
+
+    Aliases are refused: they can expand exponentially, and DVC writes none. Raises Inconclusive.
+    """
     if not file.is_file():
         return None
     import yaml
 
     name = show(file.name, 200)
     if file.stat().st_size > LARGEST:
-        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes")
+        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes", "record the md5 of the data instead")
     text = file.read_text("utf-8", "replace")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
-            raise Inconclusive(f"{name} has YAML aliases, which are not read", "write out what they stand for")
-        return yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
+            raise Inconclusive(f"{name} has YAML aliases, which are not supported", "write out the values")
+        document: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Inconclusive(f"{name} is not YAML that DVC reads", "correct the file") from error
+        raise Inconclusive(f"{name} is not valid YAML", f"correct {name}") from error
+    return document

@@ -1,12 +1,13 @@
-"""A Python that has imported what readers of untrusted bytes need, and forks one for each question.
+"""The forker: a Python process that has imported everything that readers of untrusted bytes need, and forks one reader
+for each request.
 
-`python -m repro_tui.formats.forked` takes its questions from the socket that is its standard input. A reader starts in
-milliseconds, where a process of its own would spend a third of a second on imports. What one reader does to its memory
-and its open files the next does not see; the layout of that memory, though, is the same for all.
+`python -m repro_tui.formats.forked` receives its requests from the socket that is its standard input. A reader starts
+in milliseconds, where a new process would spend a third of a second on imports. Readers do not see each other's memory
+and open files; the memory layout, however, is the same for all.
 
-Each question is one message: JSON, the pipe that the reader writes its words to, and the pipe that its process id and
-then its exit status (negative: the signal that ended it) are written to. A reader is killed as soon as nobody reads
-that pipe any more, and when this process ends, however it does.
+Each request is one message: JSON, the pipe for the reader's output, and the pipe for its process id and then its exit
+status (negative: the signal that ended it). A reader is killed as soon as the second pipe has no reader left, and when
+this process ends, however that happens.
 """
 
 from __future__ import annotations
@@ -35,103 +36,103 @@ _SIGNAL_AT_PARENTS_END = 1  # PR_SET_PDEATHSIG
 
 
 def main() -> int:
-    """Answers questions until there is nobody to ask any."""
+    """Serves requests until the socket is closed."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    warnings.filterwarnings("ignore", category=DeprecationWarning)  # of a fork beside an allocator's idle thread
+    warnings.filterwarnings("ignore", category=DeprecationWarning)  # about forking next to an allocator's idle thread
     _prepare()
-    with socket.socket(fileno=os.dup(0)) as asked:
+    with socket.socket(fileno=os.dup(0)) as requests:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        forker = _Forker(asked)
+        forker = _Forker(requests)
         try:
             while forker.serve():
                 pass
         finally:
-            forker.end()
+            forker.kill_readers()
     return 0
 
 
 def _prepare() -> None:
-    """The imports. What threads they start (an allocator has one) no reader needs: a fork would lose them."""
+    """Imports what readers need. A fork loses the threads that imports start (an allocator's), which is harmless."""
     import pyarrow as pa
 
     from repro_tui.formats.arrow import without_pandas
 
-    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, of which there is a limit
+    pa.set_memory_pool(pa.system_memory_pool())  # the others reserve address space, which is limited
     without_pandas()
-    for module in ("repro_tui.formats.tables_text", "repro_tui.formats.tables"):
+    for module in ("repro_tui.formats.tables_csv", "repro_tui.formats.tables_json", "repro_tui.formats.tables"):
         importlib.import_module(module)
-    gc.freeze()  # what is shared with readers is not written to
+    gc.freeze()  # keeps the pages that are shared with readers unwritten
 
 
 class _Forker:
-    """The readers that run, by their process ids, with the pipe that each one's end is written to."""
+    """The running readers by process id, each with the pipe for its exit status."""
 
-    def __init__(self, asked: socket.socket) -> None:
-        self.asked, self.readers = asked, dict[int, int]()
+    def __init__(self, requests: socket.socket) -> None:
+        self.requests, self.readers = requests, dict[int, int]()
         self.woken, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.poll = select.poll()
-        for file in (asked.fileno(), self.woken):
+        for file in (requests.fileno(), self.woken):
             self.poll.register(file, select.POLLIN)
 
     def serve(self) -> bool:
-        """Waits for what comes next, and sees to it; returns whether more can come."""
+        """Waits for the next event and handles it; returns whether more requests can come."""
         ready = dict(self.poll.poll())
-        for reader, told in self.readers.items():
-            if told in ready:  # nobody reads it any more
-                self.poll.unregister(told)
+        for reader, status_pipe in self.readers.items():
+            if status_pipe in ready:  # its read end is closed
+                self.poll.unregister(status_pipe)
                 _kill(reader)
         if self.woken in ready:
             os.read(self.woken, LONGEST)
             self._collect()
-        return self.asked.fileno() not in ready or self._take()
+        return self.requests.fileno() not in ready or self._accept()
 
     def _collect(self) -> None:
-        for reader, told in list(self.readers.items()):
+        for reader, status_pipe in list(self.readers.items()):
             ended, status = os.waitpid(reader, os.WNOHANG)
             if ended:
                 del self.readers[reader]
                 with contextlib.suppress(KeyError):
-                    self.poll.unregister(told)
-                _tell(told, os.waitstatus_to_exitcode(status))
-                os.close(told)
+                    self.poll.unregister(status_pipe)
+                _write_number(status_pipe, os.waitstatus_to_exitcode(status))
+                os.close(status_pipe)
 
-    def _take(self) -> bool:
-        message, pipes, _, _ = socket.recv_fds(self.asked, LONGEST, 2)
+    def _accept(self) -> bool:
+        message, pipes, _, _ = socket.recv_fds(self.requests, LONGEST, 2)
         if not message:
             return False
-        with _closed(pipes):
-            self._fork(json.loads(message), *_both(pipes))
+        with _closing(pipes):
+            self._fork(json.loads(message), *_two_pipes(pipes))
         return True
 
-    def _fork(self, question: dict[str, Any], words: int, told: int) -> None:
+    def _fork(self, request: dict[str, Any], output: int, status_pipe: int) -> None:
         parent = os.getpid()
         try:
             reader = os.fork()
         except OSError as error:
             with contextlib.suppress(BrokenPipeError):
-                os.write(words, str(error.strerror).encode())
+                os.write(output, str(error.strerror).encode())
             return
         if reader == 0:
-            _read(question, words, parent)
-        with contextlib.suppress(ProcessLookupError):  # before anybody knows of it, and may want to end its group
+            _read(request, output, parent)
+        with contextlib.suppress(ProcessLookupError):  # before its id is sent, after which its group may be killed
             os.setpgid(reader, reader)
-        self.readers[reader] = kept = os.dup(told)
+        self.readers[reader] = kept = os.dup(status_pipe)
         self.poll.register(kept, 0)
-        _tell(kept, reader)
+        _write_number(kept, reader)
 
-    def end(self) -> None:
-        """Readers that still run are killed."""
+    def kill_readers(self) -> None:
+        """Kills the readers that are still running."""
         for reader in self.readers:
             _kill(reader)
 
 
 @contextlib.contextmanager
-def _closed(files: list[int]) -> Iterator[None]:
-    """Closes files in the end; a question that cannot be understood is nobody else's fault."""
+def _closing(files: list[int]) -> Iterator[None]:
+    """Closes files on leaving the block; an invalid request is ignored, and does not end the forker."""
     try:
         yield
     except ValueError:
@@ -141,7 +142,7 @@ def _closed(files: list[int]) -> Iterator[None]:
             os.close(file)
 
 
-def _both(pipes: list[int]) -> tuple[int, int]:
+def _two_pipes(pipes: list[int]) -> tuple[int, int]:
     if len(pipes) != 2:
         raise ValueError("no more files can be opened")
     return pipes[0], pipes[1]
@@ -157,13 +158,13 @@ def _close(file: int) -> None:
         os.close(file)
 
 
-def _tell(pipe: int, number: int) -> None:
+def _write_number(pipe: int, number: int) -> None:
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, NUMBER.pack(number))
 
 
-def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
-    """The reader: a group of its own, its limits, and none of the others' open files."""
+def _read(request: dict[str, Any], output: int, parent: int) -> NoReturn:
+    """Runs a request in the forked reader: in its own group, with limits, and without the forker's open files."""
     status = FAILED
     try:
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_END, signal.SIGKILL)
@@ -172,20 +173,20 @@ def _read(question: dict[str, Any], words: int, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for target in (1, 2):
-            os.dup2(words, target)
+            os.dup2(output, target)
         for file in list(Path("/proc/self/fd").iterdir()):
             if int(file.name) > 2:
                 _close(int(file.name))
-        os.environ["HOME"] = question["home"]
-        resource.setrlimit(resource.RLIMIT_AS, (question["memory"], question["memory"]))
-        status = importlib.import_module(question["module"]).main(question["arguments"])
+        os.environ["HOME"] = request["home"]
+        resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+        status = importlib.import_module(request["module"]).main(request["arguments"])
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001 - the process that this was forked from goes on above
+    except BaseException:  # noqa: BLE001 - the forker's own code continues above
         status = FAILED
         sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
     finally:
-        os._exit(status)  # threads of Arrow that are still starting would have its teardown abort the process
+        os._exit(status)  # a normal exit could abort while Arrow's threads are still starting
 
 
 if __name__ == "__main__":

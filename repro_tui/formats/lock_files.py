@@ -1,4 +1,4 @@
-"""Lock files, read as data: the pinned requirements that hold for one Python and platform."""
+"""Reads lock files as data: the pinned requirements that apply to one Python version and platform."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from repro_tui.support.text import show
 
 Markers = dict[str, str]
 
-# What is read here goes into a file of an installer, where a line break and an option could redirect its index.
+# These values go into an installer's requirements file, where a line break and an option could redirect its index.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _HASH = re.compile(r"[a-z0-9]+:[0-9a-f]+")
 
 
 def locked(content: bytes, name: str, markers: Markers) -> list[str]:
-    """The requirements (`NAME==VERSION --hash=…`) of uv.lock or pylock.toml for an environment's markers.
+    """The requirements (`NAME==VERSION --hash=…`) of uv.lock or pylock.toml for an environment's markers, sorted.
 
-    Raises Inconclusive where the file cannot be read, or a package comes from somewhere else than an index.
+    Raises Inconclusive if the file cannot be read, or if a package does not come from an index.
     """
     try:
         document = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Inconclusive(f"{name} cannot be read: {show(error, 300)}", "commit a whole lock file") from error
+        raise Inconclusive(f"{name} cannot be read: {show(error, 300)}", "commit a complete lock file") from error
     try:
         if "lock-version" in document:
             return sorted(_pylock(document, markers))
         if "package" in document and "version" in document:
-            return sorted(set(_uv_lock(document, name, markers)))  # once, with however many extras
+            return sorted(set(_uv_lock(document, name, markers)))  # each package once, whatever its extras
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
-        what = f"{name} is not laid out as a lock file: {show(repr(error), 300)}"
-        raise Inconclusive(what, "make it anew with its tool") from error
+        reason = f"{name} is not a valid lock file: {show(repr(error), 300)}"
+        raise Inconclusive(reason, "create it again with its tool") from error
     raise Inconclusive(f"{name} is neither a uv.lock nor a pylock.toml", "record one of these, or a requirements file")
 
 
@@ -53,13 +53,13 @@ def _pylock(document: dict[str, Any], markers: Markers) -> Iterable[str]:
 
 
 def _uv_lock(document: dict[str, Any], name: str, markers: Markers) -> Iterable[str]:
-    """Walks from the project itself through what it needs, extras and markers taken into account."""
+    """Walks from the project itself through its dependencies, for the extras and markers that apply."""
     packages: dict[str, list[dict[str, Any]]] = {}
     for package in document["package"]:
         packages.setdefault(canonicalize_name(package["name"]), []).append(package)
     roots = [p for p in document["package"] if {"editable", "virtual", "directory"} & set(p.get("source", {}))]
     if not roots:
-        raise Inconclusive(f"{name} names no project of its own", "make it anew with uv lock")
+        raise Inconclusive(f"{name} does not contain its own project", "create it again with  uv lock")
     pending: list[tuple[dict[str, Any], tuple[str, ...]]] = [(root, ()) for root in roots]
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     while pending:
@@ -79,9 +79,9 @@ def _uv_lock(document: dict[str, Any], name: str, markers: Markers) -> Iterable[
 
 
 def _find(packages: dict[str, list[dict[str, Any]]], dependency: dict[str, Any]) -> dict[str, Any]:
-    found = packages[canonicalize_name(dependency["name"])]
-    exact = [package for package in found if package.get("version") == dependency.get("version")]
-    return exact[0] if exact else found[0]
+    candidates = packages[canonicalize_name(dependency["name"])]
+    exact = [package for package in candidates if package.get("version") == dependency.get("version")]
+    return exact[0] if exact else candidates[0]
 
 
 def _uv_pin(package: dict[str, Any]) -> str:
@@ -93,10 +93,10 @@ def _uv_pin(package: dict[str, Any]) -> str:
 
 def _pin(name: str, version: str, hashes: list[str]) -> str:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a package")
+        raise ValueError(f"{name!r} is not a valid package name")
     for value in hashes:
         if not _HASH.fullmatch(value):
-            raise ValueError(f"{value!r} is no hash of {name}")
+            raise ValueError(f"{value!r} is not a valid hash (of {name})")
     Version(version)
     return " ".join(
         [f"{canonicalize_name(name)}=={version.strip()}", *(f"--hash={value}" for value in sorted(set(hashes)))]
@@ -108,5 +108,5 @@ def _holds(marker: str | None, markers: Markers) -> bool:
 
 
 def _elsewhere(name: str) -> Inconclusive:
-    what = f"the lock takes {show(name, 120)} from a folder, a repository or a URL, and not from an index"
-    return Inconclusive(what, "record a released version of it, or an image")
+    reason = f"the lock file takes {show(name, 120)} from a folder, a repository or a URL instead of an index"
+    return Inconclusive(reason, f"lock a released version of {show(name, 120)}, or record an image")

@@ -1,4 +1,4 @@
-"""Untrusted tables as Parquet: read in a process of their own, and kept by the content of what was read."""
+"""Converts untrusted tables to Parquet, in a child process; the result is cached by the content of the file."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ FORMAT_VERSION = "4"
 
 
 def normalise_file(path: Path, target: Path, context: Context) -> int:
-    """Writes a table in any known format as Parquet to `target`; returns its rows. Raises Inconclusive."""
+    """Writes a table in any known format as Parquet to `target`; returns its number of rows. Raises Inconclusive."""
     return normalise(path, context.cache.hashes.digests(path).sha256, target, context)[0]
 
 
 def recorded_run(path: Path, target: Path, context: Context) -> Run:
-    """Predictions that are at hand, as the one run of their side. Raises Inconclusive where they are no table."""
+    """Existing predictions as the one run of their side. Raises Inconclusive if they are not a table."""
     digest = context.cache.hashes.digests(path).sha256
     rows, form = normalise(path, digest, target, context)
     return Run(1, "succeeded", 0.0, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
 
 
 def normalise(raw: Path, digest: str, target: Path, context: Context) -> tuple[int, str]:
-    """The table as Parquet at `target`, from the cache where the same bytes were read before: its rows and format."""
-    told: dict[str, str] = {}
+    """Writes the table in `raw`, whose sha256 is `digest`, as Parquet to `target`; returns its rows and format.
+
+    It comes from the cache if the same bytes were read before. Raises Inconclusive.
+    """
+    details: dict[str, str] = {}
 
     def build(folder: Path) -> None:
-        told.update(_read_in_child(raw, folder / "table.parquet", context))
-        (folder / "info.json").write_text(json.dumps(told), "ascii")
+        details.update(_read_in_child(raw, folder / "table.parquet", context))
+        (folder / "info.json").write_text(json.dumps(details), "ascii")
 
     key = digest_text(digest, FORMAT_VERSION)
     folder, _ = context.cache.folder("tables", key, build, context.cancel)
@@ -53,7 +56,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
-    """Untrusted bytes are parsed in a process of their own, which may take 4 GiB and half an hour, and may crash."""
+    """Converts the table in a child process that may use 4 GiB and half an hour, and may crash. Raises Inconclusive."""
     done = python_child(
         "repro_tui.formats.table_child",
         [raw, out],
@@ -64,12 +67,14 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
     )
     last = done.text.strip().rpartition("\n")[2]
     if done.exit_code == 0:
-        found: dict[str, str] = json.loads(last)
-        return found
-    do = "the output has to be CSV, Parquet, JSON Lines, Arrow or .npy"
+        info: dict[str, str] = json.loads(last)
+        return info
     if done.timed_out:
-        raise Inconclusive("reading the table took more than half an hour", do)
+        raise Inconclusive("reading the table took more than half an hour", "use a smaller table, or Parquet")
+    do = "correct the file: it must be valid CSV, Parquet, JSON Lines, Arrow or .npy"
     if last.startswith("table: "):
-        what = show(last.removeprefix("table: "), 500)
-        raise Inconclusive(what, remedy(what, do))
-    raise Inconclusive(f"the table could not be read: its reader ended with {done.exit_code} ({show(last, 200)})", do)
+        reason = show(last.removeprefix("table: "), 500)
+        raise Inconclusive(reason, remedy(reason, do))
+    raise Inconclusive(
+        f"the table could not be read: its reader ended with exit status {done.exit_code} ({show(last, 200)})", do
+    )

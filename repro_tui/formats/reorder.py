@@ -1,14 +1,14 @@
-"""The same table with its rows in another order, in the same format: from RAW to OUT.
+"""Writes a table again with its rows in another order, in the same format: from RAW to OUT.
 
-Runs in a child process, for the bytes are not trusted. Prints the number of rows, or one line that begins with
-`table: ` and says what is wrong. Rows of text are moved as the bytes that they are.
+Runs in a child process, since the bytes are untrusted. Prints the number of rows, or one line that begins with
+`table: ` and says what is wrong. Rows of text are moved as raw bytes, so that their cells stay unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.formats.child import python_child
 from repro_tui.model.errors import Inconclusive
@@ -17,23 +17,24 @@ from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 MOST_BYTES = 512 << 20
 MEMORY = 6 << 30
 TIMEOUT_S = 600.0
 
 
-def order(rows: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Which row stands at each place of the other order; always the same for a number of rows and a seed."""
+def order(rows: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """A permutation of the rows: the old row number at each new position. It depends only on `rows` and `seed`."""
     import numpy as np
 
     return np.random.default_rng(seed).permutation(rows)
 
 
 def reordered(raw: Path, target: Path, context: Context, seed: int = 0) -> int:
-    """Writes the table in `raw` to `target`, in another order; returns its rows. Raises Inconclusive."""
+    """Writes the table in `raw` to `target` in another order; returns its number of rows. Raises Inconclusive."""
     if raw.stat().st_size > MOST_BYTES:
-        raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB")
+        raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB", "use smaller inputs")
     done = python_child(
         "repro_tui.formats.reorder",
         [raw, target, str(seed)],
@@ -67,17 +68,17 @@ def _csv(raw: Path, out: Path, seed: int) -> int:
     return _lines(records[1:], out, records[0], seed)
 
 
-def _records(stream: Any) -> Iterator[bytes]:
-    """Lines, joined where a quoted field goes over several."""
-    waiting = b""
+def _records(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields records: lines, joined if a quoted field spans several."""
+    pending = b""
     for line in stream:
-        waiting += line
-        if waiting.count(b'"') % 2 == 0:
-            if waiting.strip():
-                yield waiting
-            waiting = b""
-    if waiting:
-        yield waiting
+        pending += line
+        if pending.count(b'"') % 2 == 0:
+            if pending.strip():
+                yield pending
+            pending = b""
+    if pending:
+        yield pending
 
 
 def _json_lines(raw: Path, out: Path, seed: int) -> int:
@@ -88,8 +89,8 @@ def _json_lines(raw: Path, out: Path, seed: int) -> int:
 def _lines(rows: list[bytes], out: Path, head: bytes, seed: int) -> int:
     with out.open("xb") as target:
         target.write(head)
-        for place in order(len(rows), seed).tolist():
-            target.write(rows[place] if rows[place].endswith(b"\n") else rows[place] + b"\n")
+        for row in (rows[number] for number in order(len(rows), seed).tolist()):
+            target.write(row if row.endswith(b"\n") else row + b"\n")
     return len(rows)
 
 
@@ -124,11 +125,11 @@ def _npy(raw: Path, out: Path, seed: int) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the first argument, writes the second; the third is the seed."""
+    """Reads the file of the first argument and writes that of the second; the third argument is the seed."""
     try:
         print(_reorder(Path(arguments[0]), Path(arguments[1]), int(arguments[2])))
-    except Exception as error:  # noqa: BLE001 - whatever a reader says of bytes that are not a table
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
-        print("table: " + told.encode("ascii", "backslashreplace").decode("ascii"))
+    except Exception as error:  # noqa: BLE001 - readers raise many types for bytes that are not a table
+        message = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
+        print("table: " + message.encode("ascii", "backslashreplace").decode("ascii"))
         return 1
     return 0

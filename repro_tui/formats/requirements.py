@@ -1,4 +1,4 @@
-"""Requirements files, read by us and not by an installer: what could redirect or execute something is a mistake."""
+"""Reads requirements files as data: options that could redirect the installer or execute code are mistakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HASH = re.compile(r"\s--hash[= ](?P<hash>sha(256|384|512):[0-9a-f]+)(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class RequirementLine:
-    """One requirement of a file: its number, the requirement, and the hashes recorded for it."""
+    """One requirement of a file: its line number, the requirement, and its hashes."""
 
     number: int
     requirement: Requirement
@@ -31,17 +31,17 @@ class RequirementLine:
 
     @property
     def text(self) -> str:
-        """The line as it is handed to the installer."""
+        """The line as it is passed to the installer."""
         return " ".join([str(self.requirement), *(f"--hash={value}" for value in self.hashes)])
 
 
 def check_requirements(text: str, name: str) -> list[Mistake]:
-    """What is wrong with a requirements file, each with its line."""
+    """The mistakes in a requirements file, each with its line."""
     return parse_requirements(text, name)[1]
 
 
 def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], list[Mistake]]:
-    """The requirements of a file, and its mistakes. `name` is said in them."""
+    """The requirements of a file and its mistakes, which include the file's `name` and the line."""
     lines: list[RequirementLine] = []
     mistakes: list[Mistake] = []
     for number, line in _logical(text):
@@ -55,8 +55,8 @@ def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], lis
 
 
 def _logical(text: str) -> list[tuple[int, str]]:
-    """The lines without comments, with continued ones joined, each with the number of its first."""
-    found: list[tuple[int, str]] = []
+    """The logical lines: without comments, with continuation lines joined, each with the number of its first line."""
+    lines: list[tuple[int, str]] = []
     begun, first = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         first = first if begun else number
@@ -64,24 +64,24 @@ def _logical(text: str) -> list[tuple[int, str]]:
         begun += line.rstrip("\\") + " " if line.endswith("\\") else line
         if not line.endswith("\\"):
             if begun.strip():
-                found.append((first, begun.strip()))
+                lines.append((first, begun.strip()))
             begun = ""
     if begun.strip():
-        found.append((first, begun.strip()))
-    return found
+        lines.append((first, begun.strip()))
+    return lines
 
 
 def _requirement(text: str) -> Requirement:
     option = _OPTION.match(text)
     if option:
         raise ValueError(
-            f"the option {option.group(1)} is not read from a requirements file: {_advice(option.group(1))}"
+            f"the option {option.group(1)} is not allowed in a requirements file: {_advice(option.group(1))}"
         )
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        words = show(strip_urls(text), 120)
-        raise ValueError(f"{words} is not a requirement: {show(str(error).splitlines()[0], 120)}") from error
+        shown = show(strip_urls(text), 120)
+        raise ValueError(f"{shown} is not a requirement: {show(str(error).splitlines()[0], 120)}") from error
     if requirement.url:
         raise ValueError(f"{requirement.name} comes from a URL: record a released version of it")
     return requirement
@@ -94,4 +94,4 @@ def _advice(option: str) -> str:
         return "record one complete file"
     if option in ("-e", "--editable"):
         return "record a released version"
-    return "take it out"
+    return "remove it"

@@ -1,7 +1,7 @@
-"""SIF files (Apptainer, Singularity) read as data: the header, what it describes, and where its file system lies.
+"""Reads SIF files (Apptainer, Singularity) as data: the header, its descriptors, and the offset of the file system.
 
-`apptainer inspect` of a file without its JSON descriptor starts the image's own shell, with the user's home in it, so
-nothing is asked of Apptainer here. Source: the format of github.com/apptainer/sif, version 01, little-endian.
+`apptainer inspect` of a file without a JSON descriptor starts the image's own shell with the user's home mounted, so
+Apptainer is not used here. Source: the format of github.com/apptainer/sif, version 01, little-endian.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Sif:
-    """What a SIF file says of itself.
+    """The content of a SIF file's descriptors.
 
-    `offset` (bytes) is where its root file system begins, of the kind `file_system`. `labels`, `scripts` (name to text,
-    those that set its environment) and `oci` (the configuration of the image that it was made from) are empty where the
-    file has none, and `described` says whether it has the JSON that they stand in.
+    `offset` is the byte at which its root file system begins, `file_system` the kind of that. `labels`, `scripts` (name
+    to text: those that set the environment) and `oci` (the configuration of the image that it was built from) are empty
+    if the file has none; `described` says whether it has the JSON descriptor that contains them.
     """
 
     file_system: str
@@ -44,54 +44,56 @@ class Sif:
     described: bool = False
 
     def variables(self) -> tuple[dict[str, str], tuple[str, ...]]:
-        """The environment variables that it sets literally, and the lines whose value only a shell could tell."""
-        found = dict(pair.split("=", 1) for pair in self.oci.get("Env") or () if isinstance(pair, str) and "=" in pair)
+        """The environment variables with literal values, and the lines whose value only a shell could determine."""
+        assigned = dict(
+            pair.split("=", 1) for pair in self.oci.get("Env") or () if isinstance(pair, str) and "=" in pair
+        )
         unclear = []
         for name in sorted(self.scripts):
             for line in self.scripts[name].splitlines():
                 if line.strip() and not line.lstrip().startswith("#"):
                     values = _literal(line.strip())
-                    found |= values or {}
+                    assigned |= values or {}
                     unclear += [line.strip()] if values is None else []
-        return found, tuple(unclear)
+        return assigned, tuple(unclear)
 
     def made_from(self) -> str:
-        """How and from what it was built, as its definition tells: `docker-daemon credit:1`."""
+        """What it was built from, according to its definition, such as `docker-daemon credit:1`."""
         lines = (line.partition(":") for line in self.definition.splitlines())
         fields = {name.strip().lower(): value.strip() for name, mark, value in lines if mark}
         return " ".join(fields[name] for name in ("bootstrap", "from") if fields.get(name))
 
 
 def _literal(line: str) -> dict[str, str] | None:
-    """What a line of shell assigns, where that can be told without a shell."""
+    """The variables that a line of shell assigns; None if only a shell could determine that."""
     if match := _DEFAULTED.fullmatch(line):
         return None if re.search(r"[$`]", match.group(2)) else {match.group(1): match.group(2)}
     if re.search(r"[$`;&|<>()]", line):
         return None
     try:
-        words = shlex.split(line)
+        tokens = shlex.split(line)
     except ValueError:
         return None
-    pairs = [_ASSIGNED.fullmatch(word) for word in (words[1:] if words[:1] == ["export"] else words)]
+    pairs = [_ASSIGNED.fullmatch(word) for word in (tokens[1:] if tokens[:1] == ["export"] else tokens)]
     return {pair.group(1): pair.group(2) for pair in pairs if pair} if pairs and all(pairs) else None
 
 
 def read_sif(path: Path, place: str) -> Sif:
-    """What the SIF file at `path` says of itself. Raises Refused, with `place` first, where it is none."""
+    """Reads the SIF file at `path`. Raises Refused if it is not a valid SIF image; `place` is the mistake's place."""
     try:
         with path.open("rb") as stream:
             return _read(stream, place)
     except OSError as error:
         raise Refused(Mistake(place, f"{path} cannot be read: {error.strerror or error}")) from error
     except (struct.error, OverflowError) as error:
-        raise Refused(Mistake(place, f"{path} is a SIF image that ends too early: copy it again")) from error
+        raise Refused(Mistake(place, f"{path} is a truncated SIF image: copy it again")) from error
 
 
 def _read(stream: BinaryIO, place: str) -> Sif:
     parts = _checked(stream, place)
     root = next(part for part in parts if part.is_root)
-    told = _json(stream, parts, "inspect-metadata.json", place)
-    attributes = _table(_table(told, "data"), "attributes")
+    metadata = _json(stream, parts, "inspect-metadata.json", place)
+    attributes = _table(_table(metadata, "data"), "attributes")
     return Sif(
         file_system=FILE_SYSTEMS.get(root.file_system, f"file system of kind {root.file_system}"),
         offset=root.offset,
@@ -101,13 +103,13 @@ def _read(stream: BinaryIO, place: str) -> Sif:
         labels=_texts(_table(attributes, "labels")),
         scripts=_texts(_table(attributes, "environment")),
         oci=_json(stream, parts, "oci-config.json", place),
-        described=bool(told),
+        described=bool(metadata),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One thing that the file holds; `offset` and `size` in bytes, the last two of a partition only."""
+    """One object in the file; `offset` and `size` in bytes, the last two fields only for a partition."""
 
     kind: int
     name: str
@@ -124,14 +126,14 @@ class _Part:
 def _checked(stream: BinaryIO, place: str) -> list[_Part]:
     header = stream.read(HEADER_BYTES)
     if header[32:42] != b"SIF_MAGIC\0":
-        raise Refused(Mistake(place, f"{stream.name} is not a SIF image: apptainer build makes one"))
+        raise Refused(Mistake(place, f"{stream.name} is not a SIF image: create one with  apptainer build"))
     total, start = struct.unpack_from("<2q", header, 88)
     if not 0 < total <= MOST_DESCRIPTORS or start < HEADER_BYTES:
         raise Refused(Mistake(place, f"{stream.name} is a damaged SIF image: {total} descriptors at byte {start}"))
     end = stream.seek(0, 2)
     parts = list(_parts(stream, start, total))
     if any(part.offset < 0 or part.size < 0 or part.offset + part.size > end for part in parts):
-        raise Refused(Mistake(place, f"{stream.name} is a SIF image that ends too early: copy it again"))
+        raise Refused(Mistake(place, f"{stream.name} is a truncated SIF image: copy it again"))
     if (roots := sum(part.is_root for part in parts)) != 1:
         raise Refused(Mistake(place, f"{stream.name} is a SIF image with {roots} root file systems: expected one"))
     return parts
@@ -151,13 +153,13 @@ def _bytes(stream: BinaryIO, part: _Part) -> bytes:
 
 
 def _json(stream: BinaryIO, parts: list[_Part], name: str, place: str) -> dict[str, Any]:
-    found = next((part for part in parts if part.kind == JSON and part.name == name), None)
-    return parse_document(_bytes(stream, found), ".json", f"{place}: {name}") if found else {}
+    match = next((part for part in parts if part.kind == JSON and part.name == name), None)
+    return parse_document(_bytes(stream, match), ".json", f"{place}: {name}") if match else {}
 
 
 def _table(value: dict[str, Any], name: str) -> dict[str, Any]:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
+    entry = value.get(name)
+    return entry if isinstance(entry, dict) else {}
 
 
 def _texts(table: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The child that reads an untrusted table RAW, and writes it as Parquet to OUT (see formats.child).
+"""The child process that reads an untrusted table RAW and writes it as Parquet to OUT (see formats.child).
 
 Prints one line of JSON (rows, format), or one line that begins with `table: ` and says what is wrong.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the first argument, writes the second."""
+    """Reads the file of the first argument and writes that of the second."""
     import pyarrow as pa
 
     pa.set_cpu_count(2)
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         print("table: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
         return 1
     except (MemoryError, pa.ArrowMemoryError):
-        print("table: reading it takes more memory than the limit of its reader")
+        print("table: reading the table takes more memory than its reader is allowed")
         return 1
     print(json.dumps({"rows": rows, "format": form}))
     return 0

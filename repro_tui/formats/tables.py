@@ -1,9 +1,9 @@
-"""Reads a table in any known format, recognised by content, and writes it as Parquet. Runs in a child process.
+"""Reads a table in any known format, recognised by its content, and writes it as Parquet. Runs in a child process.
 
-Nothing is guessed away: "NA" stays text, 007 stays text, an identifier keeps all of its digits, floats are read
-exactly, and a row of the wrong width is an error with its line. Columns become bool, int64, uint64, float64, text,
-or what the file itself declares; nested values become JSON text, lists of numbers stay lists, and bytes become 0x and
-hexadecimal digits.
+No information is lost by guessing: "NA" and 007 stay text, an identifier keeps all of its digits, floats are read
+exactly, and a row of the wrong width is an error with its line. Columns become bool, int64, uint64, float64, text, or
+the type that the file itself declares; nested values become JSON text, lists of numbers stay lists, and bytes become
+0x and hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -37,11 +38,11 @@ from repro_tui.formats.columns import (
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
 MOST_BYTES = 32 << 30
-NUMBERS_AT_ONCE = 1 << 23  # of an array, so that its rows may be of any size
+NUMBERS_AT_ONCE = 1 << 23  # numbers of an array per batch, so that its rows may have any size
 
 
 def normalise(raw: Path, out: Path) -> tuple[int, str]:
-    """Writes the table in `raw` to `out` as Parquet; returns its rows and format. Raises TableError."""
+    """Writes the table in `raw` to `out` as Parquet; returns its number of rows and its format. Raises TableError."""
     form, read = recognise(raw)
     try:
         return _written(read, raw, out), form
@@ -49,12 +50,12 @@ def normalise(raw: Path, out: Path) -> tuple[int, str]:
         raise TableError(f"this is not valid {form}: {error}") from error
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise TableError("the table was not kept: No space left on device") from error
+            raise TableError("the table could not be written: No space left on device") from error
         raise TableError(f"this {form} cannot be read: {error}") from error
 
 
 def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]], raw: Path, out: Path) -> int:
-    from repro_tui.formats.tables_text import OtherTypes
+    from repro_tui.formats.tables_csv import OtherTypes
 
     schema, batches = read(raw)
     narrow = None
@@ -63,13 +64,14 @@ def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]],
         schema, batches = read(raw)
     try:
         return _write(schema, batches, out, narrow)
-    except OtherTypes as found:
-        return _write(*found.again(), out)
+    except OtherTypes as retyped:
+        return _write(*retyped.again(), out)
 
 
 def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:
-    """The format of a file by its first bytes, and its reader."""
-    from repro_tui.formats import tables_text
+    """The format of a file by its first bytes, and its reader. Raises TableError if it is empty or a JSON array."""
+    from repro_tui.formats.tables_csv import read_csv
+    from repro_tui.formats.tables_json import read_json_lines
 
     with raw.open("rb") as stream:
         head = stream.read(4096)
@@ -86,19 +88,19 @@ def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterato
         return "Arrow", _arrow_stream
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] == b"{":
-        return "JSON Lines", tables_text.json_lines
+        return "JSON Lines", read_json_lines
     if _is_array(text):
-        raise TableError("the file is one JSON array: write JSON Lines, one object a line")
-    return "CSV", tables_text.csv
+        raise TableError("the file is one JSON array: write JSON Lines, one object per line")
+    return "CSV", read_csv
 
 
 def _is_array(text: bytes) -> bool:
-    """Whether a text begins as a JSON array of objects or lists does, and not as a header of CSV."""
+    """Whether a text begins like a JSON array of objects or lists, rather than like a CSV header."""
     return text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"[")
 
 
 def _narrowed(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> dict[str, pa.DataType]:
-    """Decimals that the database could not hold, whose values would fit in 38 digits; the others become text."""
+    """The narrower types of wide decimal columns whose values fit in 38 digits; the other wide columns become text."""
     wide = {
         f.name: pa.decimal128(WIDEST_128, f.type.scale)
         for f in schema
@@ -122,17 +124,17 @@ def _write(
     check_names(schema.names)
     target = pa.schema(
         [
-            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held(field))
+            pa.field(field.name, (narrow or {}).get(field.name, plain_type(field.type)), metadata=_held_metadata(field))
             for field in schema
         ]
     )
     rows = size = 0
-    # Of numbers a dictionary costs more time than it saves space.
+    # For numbers, a dictionary costs more time than it saves space.
     texts = [field.name for field in target if pa.types.is_string(field.type)]
     ranged = [field.name for field in target if not pa.types.is_string(field.type)]
     with pq.ParquetWriter(out, target, compression="lz4", use_dictionary=texts, write_statistics=ranged) as writer:
         for batch in batches:
-            batch.validate(full=True)  # offsets that point elsewhere, text that is not UTF-8
+            batch.validate(full=True)  # finds offsets out of range, and text that is not UTF-8
             columns = [_plain(column, field.type) for column, field in zip(batch.columns, target, strict=True)]
             table = pa.Table.from_arrays(columns, schema=target)
             rows, size = rows + table.num_rows, size + table.nbytes
@@ -142,8 +144,8 @@ def _write(
     return rows
 
 
-def _held(field: pa.Field) -> dict[bytes, bytes] | None:
-    """What the values of a column were that becomes text: documents and bytes are not the text that stands for them."""
+def _held_metadata(field: pa.Field) -> dict[bytes, bytes] | None:
+    """The metadata of a column that becomes text: whether its values were documents, bytes or decimals."""
     kind = field.type
     while isinstance(kind, pa.BaseExtensionType) or pa.types.is_dictionary(kind):
         if getattr(kind, "extension_name", "") == "arrow.json":
@@ -162,7 +164,7 @@ def _plain(column: pa.Array, target: pa.DataType) -> pa.Array:
     elif isinstance(column, pa.ExtensionArray):
         parameters = extension_parameters(column.type)
         column = column.storage
-        if parameters:  # such as the frequency of a period, which its values mean nothing without
+        if parameters:  # such as the frequency of a period, without which its values have no meaning
             return pa.array([None if v is None else f"{v} {parameters}" for v in column.to_pylist()], pa.string())
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -178,20 +180,20 @@ def _plain(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 
 def _nested(column: pa.FixedShapeTensorArray) -> pa.Array:
-    """Tensors as lists within lists."""
+    """Tensors as nested lists."""
     if column.null_count:
         return pa.array(
             [
-                None if one is None else np.reshape(one, column.type.shape).tolist()
-                for one in column.storage.to_pylist()
+                None if tensor is None else np.reshape(tensor, column.type.shape).tolist()
+                for tensor in column.storage.to_pylist()
             ],
             plain_type(column.type),
         )
-    found = column.storage.flatten()
+    lists = column.storage.flatten()
     for size in reversed(column.type.shape):
-        offsets = np.arange(0, len(found) + 1, size, dtype=np.int32)
-        found = pa.ListArray.from_arrays(pa.array(offsets), found)
-    return found
+        offsets = np.arange(0, len(lists) + 1, size, dtype=np.int32)
+        lists = pa.ListArray.from_arrays(pa.array(offsets), lists)
+    return lists
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -203,7 +205,7 @@ def _hexadecimal(value: bytes) -> str:
     return f"0x{value.hex()}"
 
 
-def _json(value: Any, kind: pa.DataType) -> str | None:
+def _json(value: object, kind: pa.DataType) -> str | None:
     import json
 
     return (
@@ -212,7 +214,7 @@ def _json(value: Any, kind: pa.DataType) -> str | None:
 
 
 def _document(value: Any, kind: pa.DataType) -> Any:
-    """A nested value as JSON has it: a map as a table by its keys, a number of any type as a number."""
+    """A nested value as a JSON value: a map becomes an object, a number of any type a number."""
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     if pa.types.is_dictionary(kind):
@@ -222,7 +224,7 @@ def _document(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         return {part.name: _document(value[part.name], part.type) for part in kind}
     if pa.types.is_map(kind):
-        pairs = [(_word(key), _document(item, kind.item_type)) for key, item in value]
+        pairs = [(_key_text(key), _document(item, kind.item_type)) for key, item in value]
         table = dict(pairs)
         return table if len(table) == len(pairs) else [list(pair) for pair in pairs]
     if isinstance(value, list):
@@ -230,12 +232,12 @@ def _document(value: Any, kind: pa.DataType) -> Any:
     return _plain_value(value)
 
 
-def _word(key: Any) -> str:
-    found = _plain_value(key)
-    return found if isinstance(found, str) else str(found)
+def _key_text(key: object) -> str:
+    plain = _plain_value(key)
+    return plain if isinstance(plain, str) else str(plain)
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: object) -> object:
     if isinstance(value, bytes):
         return f"{_hexadecimal(value)} (bytes)"
     if isinstance(value, Decimal):
@@ -251,7 +253,10 @@ def _parquet(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     file = pq.ParquetFile(raw)
     metadata = file.metadata
     if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
-        raise TableError(f"the table claims {metadata.num_rows:,} rows of {metadata.num_columns} columns")
+        raise TableError(
+            f"the table declares {metadata.num_rows:,} rows of {metadata.num_columns} columns, "
+            f"more than {MOST_CELLS:,} cells"
+        )
     return file.schema_arrow, file.iter_batches(batch_size=65_536)
 
 
@@ -270,11 +275,11 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     try:
         array = np.load(raw, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        raise TableError(f"this .npy cannot be read: {error}") from error
+        raise TableError(f"this .npy file cannot be read: {error}") from error
     if array.ndim == 0:
-        raise TableError("this .npy holds one value and no rows")
+        raise TableError("this .npy file has a single value and no rows")
     if array.size > MOST_CELLS:
-        raise TableError(f"the array has {array.size:,} cells")
+        raise TableError(f"the array has {array.size:,} cells, more than {MOST_CELLS:,}")
     fields = array.dtype.names or ("value",)
     columns = {name: array[name] if array.dtype.names else array for name in fields}
     if any(column.dtype.kind == "c" for column in columns.values()):
@@ -293,16 +298,16 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     return schema, batches()
 
 
-def _rows(values: Any) -> pa.Array:
-    """One row for each entry of the first axis; further axes become lists within lists, so that the shape is kept."""
+def _rows(values: npt.NDArray[Any]) -> pa.Array:
+    """One row per entry of the first axis; further axes become nested lists, so that the shape is kept."""
 
     values = np.ascontiguousarray(values)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind not in "biufUMm":
-        raise TableError(f"an array of {values.dtype} is not a table")
-    found = pa.array(values.ravel())
+        raise TableError(f"an array of type {values.dtype} cannot be read as a table")
+    array = pa.array(values.ravel())
     for axis in range(values.ndim - 1, 0, -1):
         lists = int(np.prod(values.shape[:axis]))
         offsets = np.arange(lists + 1, dtype=np.int32) * np.int32(values.shape[axis])
-        found = pa.ListArray.from_arrays(pa.array(offsets), found)
-    return found
+        array = pa.ListArray.from_arrays(pa.array(offsets), array)
+    return array

@@ -1,4 +1,4 @@
-"""Files that hold named values: JSON, YAML, TOML, .npz and safetensors, read as data and written back.
+"""Files of named values: JSON, YAML, TOML, .npz and safetensors are read as data and written back.
 
 Nothing in them is executed: arrays are bytes with a type and a shape, and are never unpickled.
 """
@@ -28,16 +28,16 @@ METADATA = "__metadata__"
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """An array as its file holds it: the name of its type, its shape and its bytes."""
+    """An array as stored in its file: the name of its type, its shape and its bytes."""
 
     kind: str
     shape: tuple[int, ...]
     data: bytes
 
     def __str__(self) -> str:
-        """A number for a scalar, else what it is: "float32, 3 x 4"."""
-        if math.prod(self.shape) == 1 and (one := _scalar(self)) is not None:
-            return repr(one)
+        """The number for a scalar, else type and shape: "float32, 3 x 4"."""
+        if math.prod(self.shape) == 1 and (number := _scalar(self)) is not None:
+            return repr(number)
         return f"{self.kind}, {' x '.join(f'{size:,}' for size in self.shape)}"
 
 
@@ -51,7 +51,7 @@ def _scalar(array: Array) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a file of at most `largest` bytes is read as nested values, and such values are written.
+    """A reader of files of at most `largest` bytes as nested values, and the writer for such values.
 
     Reading raises ValueError.
     """
@@ -62,7 +62,7 @@ class Format:
 
 
 def format_of(suffix: str) -> Format | None:
-    """The format of files with this ending (".json"), None where there is none that is opened."""
+    """The format of files with this extension (".json"), or None if it is not supported."""
     return FORMATS.get(suffix)
 
 
@@ -70,7 +70,7 @@ def _json(content: bytes) -> Any:
     try:
         return json.loads(content.decode("utf-8"))
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def _as_json(document: Any) -> bytes:
@@ -91,18 +91,18 @@ def _text(suffix: str) -> Format:
 
 
 def _npz(content: bytes) -> dict[str, Array]:
-    found = {}
+    arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > LARGEST_ARRAYS:
-                raise ValueError("its arrays are too large or too many")
+                raise ValueError("it has too many arrays, or they are too large")
             for member in members:
                 with archive.open(member) as stream:
-                    found[member.filename.removesuffix(".npy")] = _npy(stream.read())
+                    arrays[member.filename.removesuffix(".npy")] = _npy(stream.read())
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise ValueError(str(error)) from error
-    return found
+    return arrays
 
 
 def _npy(content: bytes) -> Array:
@@ -111,7 +111,7 @@ def _npy(content: bytes) -> Array:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, in_columns, kind = read(stream)
     if kind.hasobject or in_columns:
-        raise ValueError("an array of objects, or one in columns")
+        raise ValueError("it has an array of objects or in column-major order")
     return Array(kind.str, shape, content[stream.tell() :])
 
 
@@ -120,43 +120,43 @@ def _as_npz(document: dict[str, Array]) -> bytes:
     with zipfile.ZipFile(out, "w") as archive:
         for name, array in document.items():
             head = io.BytesIO()
-            told = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
-            np.lib.format.write_array_header_2_0(head, told)
+            header = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
+            np.lib.format.write_array_header_2_0(head, header)
             archive.writestr(f"{name}.npy", head.getvalue() + array.data)
     return out.getvalue()
 
 
-# What safetensors calls its types, as numpy calls them: https://huggingface.co/docs/safetensors
+# The types of safetensors and their names in numpy: https://huggingface.co/docs/safetensors
 _NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 
 
 def _safetensors(content: bytes) -> dict[str, Any]:
     if len(content) < 8:
-        raise ValueError("too short")
+        raise ValueError("it is too short")
     (size,) = struct.unpack("<Q", content[:8])
     if size > min(LONGEST_HEADER, len(content) - 8):
         raise ValueError("its header is longer than the file")
     header = _json(content[8 : 8 + size])
     body = memoryview(content)[8 + size :]
     try:
-        found: dict[str, Any] = {}
-        for name, told in header.items():
+        values: dict[str, Any] = {}
+        for name, entry in header.items():
             if name == METADATA:
-                found[name] = told
+                values[name] = entry
                 continue
-            begin, end = told["data_offsets"]
+            begin, end = entry["data_offsets"]
             if not 0 <= begin <= end <= len(body):
-                raise ValueError("an array that is not in the file")
-            found[name] = Array(str(told["dtype"]), tuple(map(int, told["shape"])), bytes(body[begin:end]))
+                raise ValueError("an array lies outside the file")
+            values[name] = Array(str(entry["dtype"]), tuple(map(int, entry["shape"])), bytes(body[begin:end]))
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("its header is none") from error
-    return found
+        raise ValueError("its header is not valid") from error
+    return values
 
 
 def _as_safetensors(document: dict[str, Any]) -> bytes:
     header: dict[str, Any] = {}
     parts: list[bytes] = []
-    place = 0
+    offset = 0
     for name, value in document.items():
         if not isinstance(value, Array):
             header[name] = value
@@ -164,10 +164,10 @@ def _as_safetensors(document: dict[str, Any]) -> bytes:
         header[name] = {
             "dtype": value.kind,
             "shape": list(value.shape),
-            "data_offsets": [place, place + len(value.data)],
+            "data_offsets": [offset, offset + len(value.data)],
         }
         parts.append(value.data)
-        place += len(value.data)
+        offset += len(value.data)
     head = _as_json(header)
     head += b" " * (-len(head) % 8)  # arrays begin at a multiple of eight
     return struct.pack("<Q", len(head)) + head + b"".join(parts)

@@ -1,6 +1,11 @@
-"""Reads a W&B run's `.wandb` file without W&B: a LevelDB log of protobuf records, each checked by its crc32.
+"""Reads the `.wandb` file of a W&B run without W&B: a LevelDB log of protobuf records, each with a crc32.
 
-The fields' numbers are those of wandb_internal.proto, which 0.19 to 0.31 share.
+The log is a sequence of 32 KiB blocks of chunks; a chunk has a 7-byte header (crc32, length, kind) and is a whole
+record or its first, middle or last part. A chunk never crosses a block; fewer than 7 bytes at the end of a block are
+padding. A record is one protobuf message, of which only the fields that are needed are decoded.
+
+Source: the LevelDB log format (github.com/google/leveldb, doc/log_format.md), with crc32 in place of crc32c; field
+numbers as in wandb_internal.proto, the same from W&B 0.19 to 0.31. A log that was cut off is read up to the cut.
 """
 
 from __future__ import annotations
@@ -21,16 +26,16 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _SUMMARY, _CONFIG, _ARTIFACT, _RUN, _EXIT, _USED, _ENVIRONMENT = 3, 5, 8, 17, 18, 25, 26
 _RUN_CONFIG, _RUN_SUMMARY, _RUN_STARTED, _RUN_TELEMETRY, _RUN_GIT = 4, 5, 17, 19, 21
 
-Message = dict[int, list[Any]]
+Message = dict[int, list[int | bytes]]
 
 
 class Torn(Exception):
-    """The log cannot be read on from here."""
+    """The log cannot be read from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of an artifact: its digest (the base64 of its md5), its size, and where it lay on that machine."""
+    """One file of an artifact: its digest (md5 in base64), its size in bytes, and its path on the original machine."""
 
     path: str
     digest: str
@@ -43,8 +48,8 @@ class Entry:
 class Artifact:
     """An artifact that the run logged; `digest` is the hash of its entries' names and digests.
 
-    `algorithm` is what all of these are made with ("" is md5, which older versions do not name); `unlisted` the file
-    that has the entries where they are too many for the log.
+    `algorithm` is the hash algorithm ("" is md5, which older versions do not name); `unlisted` is the file with the
+    entries if they are too many for the log.
     """
 
     name: str
@@ -56,13 +61,13 @@ class Artifact:
 
     @property
     def md5(self) -> bool:
-        """Whether md5 is what its digests are."""
+        """Whether its digests are md5."""
         return self.algorithm in ("", "MANIFEST_MD5")
 
 
 @dataclass(slots=True)
 class WandbLog:
-    """What a log says of its run. `torn` says why the log could not be read to its end ("" where it could be)."""
+    """The content of a log. `torn` says why the log could not be read to its end ("" if it could)."""
 
     run: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -77,14 +82,14 @@ class WandbLog:
 
 
 def read_log(file: Path) -> WandbLog:
-    """The run that a `.wandb` file tells of. Raises OSError, and Torn where it is none."""
+    """The run in a `.wandb` file. Raises OSError, and Torn if it is not a W&B log."""
     log = WandbLog()
     with file.open("rb") as stream:
         if stream.read(len(HEADER)) != HEADER:
-            raise Torn("it does not begin as a file of W&B does")
+            raise Torn("it is not a W&B log")
         try:
             for record in _records(stream):
-                _take(record, log)
+                _apply(record, log)
         except Torn as torn:
             log.torn = str(torn)
     return log
@@ -94,11 +99,11 @@ def read_log(file: Path) -> WandbLog:
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
-    """The log's records; those in parts are put together."""
+    """Yields the log's records; those in several parts are joined."""
     held: list[bytes] = []
     for kind, data in _chunks(stream):
         if (kind in (_FULL, _FIRST)) == bool(held):
-            raise Torn("a record has a part too many or too few")
+            raise Torn("the parts of a record are incomplete")
         held.append(data)
         if sum(map(len, held)) > LARGEST_RECORD:
             raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes")
@@ -110,7 +115,7 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Each chunk's kind and bytes; the file's own header is a part of the first block."""
+    """Yields each chunk's kind and bytes; the header of the file is part of the first block."""
     position = len(HEADER)
     while True:
         left = BLOCK - position % BLOCK
@@ -138,37 +143,37 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def fields(raw: bytes) -> Message:
-    """A message's fields by number, each with its values in order. Raises Torn."""
-    found: Message = {}
-    at = 0
-    while at < len(raw):
-        key, at = _varint(raw, at)
-        value, at = _value(raw, at, key & 7)
-        found.setdefault(key >> 3, []).append(value)
-    return found
+    """The fields of a message by number, each with its values in order. Raises Torn."""
+    message: Message = {}
+    position = 0
+    while position < len(raw):
+        key, position = _varint(raw, position)
+        value, position = _value(raw, position, key & 7)
+        message.setdefault(key >> 3, []).append(value)
+    return message
 
 
-def _value(raw: bytes, at: int, wire: int) -> tuple[Any, int]:
+def _value(raw: bytes, position: int, wire: int) -> tuple[int | bytes, int]:
     if wire == 0:
-        return _varint(raw, at)
+        return _varint(raw, position)
     if wire == 2:
-        size, at = _varint(raw, at)
+        size, position = _varint(raw, position)
     else:
         size = {1: 8, 5: 4}.get(wire, -1)
-    if size < 0 or at + size > len(raw):
-        raise Torn("a record is not protobuf")
-    return raw[at : at + size], at + size
+    if size < 0 or position + size > len(raw):
+        raise Torn("a record is not valid protobuf")
+    return raw[position : position + size], position + size
 
 
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
+def _varint(raw: bytes, position: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(raw) and shift < 70:
-        byte = raw[at]
+    while position < len(raw) and shift < 70:
+        byte = raw[position]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        position, shift = position + 1, shift + 7
         if byte < 0x80:
-            return value, at
-    raise Torn("a record is not protobuf")
+            return value, position
+    raise Torn("a record is not valid protobuf")
 
 
 def _text(message: Message, number: int) -> str:
@@ -190,14 +195,14 @@ def _below(message: Message, number: int) -> Iterator[Message]:
 # -- records ------------------------------------------------------------------------------------------------------
 
 
-def _take(raw: bytes, log: WandbLog) -> None:
+def _apply(raw: bytes, log: WandbLog) -> None:
     record = fields(raw)
-    for number, take in _TAKERS.items():
+    for number, apply in _APPLIERS.items():
         for message in _below(record, number):
-            take(message, log)
+            apply(message, log)
 
 
-def _take_run(message: Message, log: WandbLog) -> None:
+def _apply_run(message: Message, log: WandbLog) -> None:
     names = {1: "id", 2: "entity", 3: "project", 8: "name"}
     log.run |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, _RUN_GIT):
@@ -207,28 +212,28 @@ def _take_run(message: Message, log: WandbLog) -> None:
     for telemetry in _below(message, _RUN_TELEMETRY):
         log.environment.setdefault("python", _text(telemetry, 4))
     for config in _below(message, _RUN_CONFIG):
-        _lay(config, log.config)
+        _merge_updates(config, log.config)
     for summary in _below(message, _RUN_SUMMARY):
-        _lay(summary, log.summary)
+        _merge_updates(summary, log.summary)
 
 
 def _git(message: Message) -> dict[str, str]:
-    found = {"remote": _text(message, 1), "commit": _text(message, 2)}
-    return {name: text for name, text in found.items() if text}
+    values = {"remote": _text(message, 1), "commit": _text(message, 2)}
+    return {name: text for name, text in values.items() if text}
 
 
-def _take_environment(message: Message, log: WandbLog) -> None:
+def _apply_environment(message: Message, log: WandbLog) -> None:
     names = {2: "python", 4: "docker", 6: "program", 7: "code_path", 11: "root"}
     log.environment |= {name: text for number, name in names.items() if (text := _text(message, number))}
     for git in _below(message, 9):
         log.environment |= _git(git)
 
 
-def _take_exit(message: Message, log: WandbLog) -> None:
+def _apply_exit(message: Message, log: WandbLog) -> None:
     log.ended, log.exit_code = not _number(message, 3), _number(message, 1)
 
 
-def _take_artifact(message: Message, log: WandbLog) -> None:
+def _apply_artifact(message: Message, log: WandbLog) -> None:
     entries: list[Entry] = []
     unlisted = ""
     for manifest in _below(message, 12):
@@ -242,16 +247,16 @@ def _entry(message: Message) -> Entry:
     return Entry(_text(message, 1), _text(message, 2), _number(message, 4), _text(message, 3), _text(message, 6))
 
 
-def _take_used(message: Message, log: WandbLog) -> None:
+def _apply_used(message: Message, log: WandbLog) -> None:
     log.used.append((_text(message, 3), _text(message, 2)))
 
 
-def _lay(message: Message, values: dict[str, Any]) -> None:
-    """The updates and removals of a configuration or a summary, in their order."""
+def _merge_updates(message: Message, values: dict[str, Any]) -> None:
+    """Applies the updates and removals of a configuration or a summary, in their order."""
     for item in _below(message, 1):
-        _put(_path(item), _json(_text(item, 16)), values)
+        _set(_path(item), _json(_text(item, 16)), values)
     for item in _below(message, 2):
-        _drop(_path(item), values)
+        _remove(_path(item), values)
 
 
 def _path(item: Message) -> list[str]:
@@ -259,14 +264,15 @@ def _path(item: Message) -> list[str]:
     return (nested or [_text(item, 1)])[:DEEPEST]
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> object:
     try:
-        return json.loads(text)
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return value
 
 
-def _put(path: list[str], value: Any, values: dict[str, Any]) -> None:
+def _set(path: list[str], value: object, values: dict[str, Any]) -> None:
     for name in path[:-1]:
         below = values.get(name)
         if not isinstance(below, dict):
@@ -275,27 +281,27 @@ def _put(path: list[str], value: Any, values: dict[str, Any]) -> None:
     values[path[-1]] = value
 
 
-def _drop(path: list[str], values: Any) -> None:
+def _remove(path: list[str], values: object) -> None:
     for name in path[:-1]:
         values = values.get(name) if isinstance(values, dict) else None
     if isinstance(values, dict):
         values.pop(path[-1], None)
 
 
-_TAKERS = {
-    _RUN: _take_run,
-    _CONFIG: lambda message, log: _lay(message, log.config),
-    _SUMMARY: lambda message, log: _lay(message, log.summary),
-    _ENVIRONMENT: _take_environment,
-    _ARTIFACT: _take_artifact,
-    _USED: _take_used,
-    _EXIT: _take_exit,
+_APPLIERS = {
+    _RUN: _apply_run,
+    _CONFIG: lambda message, log: _merge_updates(message, log.config),
+    _SUMMARY: lambda message, log: _merge_updates(message, log.summary),
+    _ENVIRONMENT: _apply_environment,
+    _ARTIFACT: _apply_artifact,
+    _USED: _apply_used,
+    _EXIT: _apply_exit,
 }
 
 
 def log_of(folder: Path) -> Path:
-    """The one `.wandb` file of a run's folder. Raises Torn where there is none, or several."""
-    found = sorted(folder.glob("*.wandb"))
-    if len(found) != 1:
-        raise Torn(f"it has {len(found) or 'no'} .wandb file{'s' if len(found) > 1 else ''}")
-    return found[0]
+    """The `.wandb` file of a run's folder. Raises Torn if there is none, or several."""
+    logs = sorted(folder.glob("*.wandb"))
+    if len(logs) != 1:
+        raise Torn(f"it has {len(logs) or 'no'} .wandb file{'s' if len(logs) > 1 else ''}")
+    return logs[0]

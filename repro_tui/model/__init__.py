@@ -1,1 +1,1 @@
-"""The nouns: frozen dataclasses that every other folder speaks in. Nothing heavy is imported here."""
+"""The data model: frozen dataclasses that all other packages share. Nothing heavy is imported here."""

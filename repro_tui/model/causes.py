@@ -1,4 +1,4 @@
-"""What made the predictions move, as the report tells it under `causes`."""
+"""The causes of a change in the predictions, as in the report under `causes`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """What these factors change only together: `dividend` is the part of the whole change, 1.0 for all of it."""
+    """The part of the change that these factors cause only together: `dividend` is a share of the whole (1.0)."""
 
     factors: tuple[str, ...]
     dividend: float
@@ -16,10 +16,10 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """One thing inside a factor: a package, a parameter, a commit, a file.
+    """One cause inside a factor: a package, a parameter, a commit or a file.
 
-    `a` and `b` are what each side has of it (None: nothing); `sufficient` whether it alone, of all things inside its
-    factor, makes the change; `alone` whether setting it back, and nothing else, restores A.
+    `a` and `b` are its values on each side (None: absent); `sufficient` says whether it alone, of everything inside its
+    factor, causes the change; `alone` whether reverting it, and nothing else, restores A.
     """
 
     factor: str
@@ -32,11 +32,11 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class Hybrid:
-    """A mixture of whole factors that was run: what was taken from B in it, and what came of it.
+    """A mixture of whole factors that was run: which factors it takes from B, and its result.
 
-    `score` is the part of the change that it makes; `rows_as_b` the share of the rows that moved from A to B which are
-    as in B, by the tolerances (None: not counted, as runs of one deployment differ); `outputs` whether all of its rows
-    are as in `A`, in `B`, or `neither`.
+    `score` is the part of the change that it reproduces; `rows_as_b` the share of the rows that moved between A and B
+    whose value equals B's within the tolerances (None: not counted, since runs of one deployment differ); `outputs`
+    whether all of its rows are as in `A`, as in `B`, or `neither`.
     """
 
     from_b: tuple[str, ...]
@@ -47,7 +47,7 @@ class Hybrid:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A mixture that could not be built, run or compared: what was taken from B in it, and why it failed."""
+    """A mixture that could not be built, run or compared: which factors it takes from B, and why it failed."""
 
     from_b: tuple[str, ...]
     why: str
@@ -55,13 +55,13 @@ class Unresolved:
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """The answer of `--explain`: factors, what they do together, and what inside them is guilty.
+    """The result of `--explain`: the factors, their interactions, and the culprits inside them.
 
     `factors` are those in which the sides differ; `shares` their Shapley shares of the change, which add up to 1.0;
-    `smallest` the smallest set of factors that reproduces B; `restores` the sets whose reverting from B restores A;
-    `hybrids` the mixtures of whole factors that were run.
-    `separable` is False where guilty things could not be told apart; `runs` counts the predict runs that were needed,
-    `cached` those that an earlier search had made. `note` says why there is no answer, where there is none.
+    `smallest` is the smallest set of factors that reproduces B; `restores` are the sets that restore A when they are
+    reverted in B; `hybrids` the mixtures of whole factors that were run. `separable` is False if culprits could not be
+    distinguished; `runs` counts the predict runs that were needed, `cached` those reused from an earlier search.
+    `note` says why there is no result, if there is none.
     """
 
     factors: tuple[str, ...] = ()
@@ -81,5 +81,5 @@ class Causes:
 
 
 def no_causes(note: str) -> Causes:
-    """The answer where there is none, and why."""
+    """The result if no cause can be determined, with the reason."""
     return Causes(note=note, sentences=(f"{note[0].upper()}{note[1:]}.",))

@@ -1,4 +1,4 @@
-"""The errors that a person sees. Each says what happened, to which thing, and what to do."""
+"""The errors that users see. Each says what happened, to which thing, and what to do."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class ReproError(Exception):
-    """The root of every error that is told to the user in plain words."""
+    """The base class of every error that is shown to the user as a plain message."""
 
     exit_status = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing wrong in what the user gave: where it stands, and what is wrong with it."""
+    """One mistake in the user's input: its place, and what is wrong there."""
 
     place: str
     message: str
@@ -38,28 +38,28 @@ class Refused(ReproError):
 
     @classmethod
     def all(cls, mistakes: Sequence[Mistake]) -> Refused:
-        """All mistakes of one input at once, each with its place."""
+        """Reports all mistakes of one input at once, each with its place."""
         return cls(*mistakes)
 
 
 class Inconclusive(ReproError):
     """A side could not be rebuilt, run or compared (exit status 3).
 
-    `what` says what happened and to which thing; `do` what the user can do about it. A rebuild that fails sets `step`
-    to the step that was lost and `parts` to the model.workspace.Part of those that were finished.
+    `what` says what happened and to which thing; `do` is the remedy. A failed rebuild sets `step` to the step that
+    failed and `parts` to the finished steps (model.workspace.Part).
     """
 
     exit_status = 3
 
-    def __init__(self, what: str, do: str = "") -> None:
-        self.what, self.do = what, do
+    def __init__(self, reason: str, do: str = "") -> None:
+        self.what, self.do = reason, do
         self.step = ""
         self.parts: tuple[Part, ...] = ()
-        super().__init__(f"{what.rstrip('.')}. {do}".strip() if do else what)
+        super().__init__(f"{reason.rstrip('.')}. {do[0].upper()}{do[1:]}" if do else reason)
 
 
 class Cancelled(ReproError):
-    """The audit was told to stop (exit status 128 + signal)."""
+    """The audit was stopped by a signal (exit status 128 + signal)."""
 
     def __init__(self, signal_number: int = 2) -> None:
         self.signal_number = signal_number

@@ -1,4 +1,4 @@
-"""What happened during an audit, one line of the journal each."""
+"""The events of an audit, one line of the journal each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Event:
     """One event. `seconds` is the monotonic time since the audit began.
 
     kind `step`: `side` ("a", "b" or "" for both) and `step` ("code", "environment", "data", "parameters", "run 1",
-    "compare environment") with a `status`; kind `log`: one line of that step's own log; kind `area`: an area is
-    finished and `detail` holds it as in the report; kind `end`: `detail` has exit_status and verdict.
+    "compare environment") with a `status`; kind `log`: one line of that step's log; kind `area`: an area is finished,
+    and `detail` holds it as in the report; kind `end`: `detail` has exit_status and verdict.
     """
 
     kind: EventKind

@@ -1,4 +1,4 @@
-"""One compared thing in an area, and the area that holds it."""
+"""Findings, and the areas that hold them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AreaStatus = Literal["same", "different", "unknown", "not-recorded"]
 class Finding:
     """One compared thing: its path in the area, what changed from `a` to `b`, and the findings below it.
 
-    `a` and `b` are plain JSON values (absent: None). `change` is `same` only where all things were asked for.
+    `a` and `b` are plain JSON values (absent: None). `change` is `same` only if all findings were requested.
     """
 
     path: tuple[str, ...]
@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """What was found in one area. `counts` has at least added, removed, changed, same and unknown."""
+    """The findings of one area. `counts` has at least added, removed, changed, same and unknown."""
 
     status: AreaStatus
     counts: dict[str, int] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Area:
 
 
 def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = False) -> Area:
-    """The area of these findings: unknown is never same, and a difference outweighs an unknown."""
+    """The area of these findings: unknown never counts as same, and a difference outweighs an unknown."""
     counts = {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": same}
     for finding in findings:
         counts[finding.change] += 1
@@ -50,5 +50,5 @@ def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = 
 
 
 def not_recorded() -> Area:
-    """The area of which neither record holds anything: that is no evidence of being the same."""
+    """The area if neither record has anything in it, which is no evidence that the sides are the same."""
     return Area("not-recorded", {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": 0}, ())

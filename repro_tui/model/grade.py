@@ -1,4 +1,4 @@
-"""How well a record reproduces what was recorded of its outputs: the grades of `verify`."""
+"""The grades of `verify`: how well a rebuilt record reproduces its recorded outputs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Level = Literal["R0", "R1", "R2", "R3", "R4", "R5", "R6"]
 LEVEL_WORDS: dict[Level, str] = {
     "R0": "the record is incomplete",
     "R1": "a part of it cannot be rebuilt",
-    "R2": "it is rebuilt, and does not run",
-    "R3": "it runs, and does not give the recorded metrics",
-    "R4": "its metrics match, and its predictions differ or were not recorded",
+    "R2": "it is rebuilt, but does not run",
+    "R3": "it runs, but does not reproduce the recorded metrics",
+    "R4": "its metrics match, but its predictions differ or were not recorded",
     "R5": "its predictions are within the tolerance or the noise",
     "R6": "its predictions are byte-identical",
 }
@@ -21,9 +21,10 @@ LEVEL_WORDS: dict[Level, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One recorded metric against what the rebuilt deployment gives. `matches` None: unknown, which is no match.
+    """One recorded metric and its value for the rebuilt deployment.
 
-    `recorded` is null in a report where NaN or infinity was recorded.
+    `matches` None means unknown, which does not count as a match. `recorded` is null in a report if NaN or infinity was
+    recorded.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The grade in one sentence; `gaps` is what the record does not have."""
+    """The grade, with a sentence that gives the reason; `gaps` are the fields that the record lacks."""
 
     level: Level
     sentence: str
@@ -44,5 +45,5 @@ class Grade:
 
     @property
     def exit_status(self) -> int:
-        """0 where the predictions are reproduced, 1 where they or the metrics are not, 3 where nothing ran."""
+        """0 if the predictions are reproduced, 1 if they or the metrics are not, 3 if nothing ran."""
         return 0 if self.level in ("R5", "R6") else 1 if self.level in ("R3", "R4") else 3

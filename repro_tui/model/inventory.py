@@ -1,4 +1,4 @@
-"""What an environment holds, read as data: nothing of it is executed to list it."""
+"""The contents of an environment, read as data: nothing in it is executed to list it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PythonPackage:
-    """One installed distribution. `digest` covers the installed files; `files` maps each to its sha256. `folder` is
-    where they are, in an image ("": not known)."""
+    """One installed distribution.
+
+    `digest` covers the installed files; `files` maps each to its sha256. `folder` is their folder in an image ("": not
+    known).
+    """
 
     version: str
     source: str = ""
@@ -19,12 +22,12 @@ class PythonPackage:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """An environment's content: every field that could not be read is absent and named in `unknown` with the reason.
+    """The contents of an environment; a field that could not be read is absent and named in `unknown` with the reason.
 
     `interpreter`: implementation, version, libc ...; `system`: os-release, architecture; `image`: id, digests,
     layers, configuration; `system_packages`: dpkg, apk or rpm name to version; `variables`: name to value, as
-    recorded (redacted when reported); `files`: the files that no package accounts for, absolute path to sha256, mode
-    and owner, or None where they were not read; `left_out`: kinds of files that are not among them, and how many of
+    recorded (redacted when reported); `files`: the files that belong to no package, absolute path to sha256, mode and
+    owner, or None if they were not read; `left_out`: the kinds of files that were left out of these, and how many of
     each; `unknown`: dotted field to reason.
     """
 
@@ -39,7 +42,7 @@ class Inventory:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-# Facts of an image that differ between builds of one content, and those that say nothing to a run.
+# Facts of an image that differ between builds of the same content, or that do not affect a run.
 IDENTITY = frozenset({"id", "digests", "layers", "revision", "source"})
 LABEL = "label "
 

@@ -1,4 +1,4 @@
-"""What the comparison of two prediction tables says."""
+"""The result of comparing two prediction tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAME_VERDICTS: frozenset[Verdict] = frozenset(VERDICTS[:5])
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
-    """The worst of these verdicts; `not-comparable` of none at all."""
+    """The worst of these verdicts; `not-comparable` if there are none."""
     return max(verdicts, key=VERDICTS.index, default="not-comparable")
 
 
@@ -46,14 +46,14 @@ class Column:
 
     `equal`, `within_tolerance` and `different` are counts of matched rows that add up; `max_abs` the largest |b - a|
     of finite pairs; `non_finite` the pairs where exactly one is not finite; `flips` the rows whose decision changed;
-    `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, in words;
+    `measures` the primary and secondary measures of the kind, by name; `rule` the tolerance applied, as text;
     `smallest_passing` the smallest {"atol": x} or {"rtol": x} that would pass (None: none would);
-    `atol` and `rtol` are that tolerance in numbers; `noise_abs` is the largest |delta| of one row between two runs of
-    one side (0.0: all runs are the same bytes; None: not known, or no numbers); `beyond_noise` how many of the
-    different rows moved beyond their own noise: no run of A came near what a run of B gave (None: not known, or no side
-    is noisy);
-    `kind_why` says what the kind was inferred from ("" where it was declared); `members` are the columns that this one
-    is made of, where several are one vector of probabilities (their cells are in differences.parquet);
+    `atol` and `rtol` are the tolerance applied, as numbers; `noise_abs` is the largest |delta| of one row between two
+    runs of one side (0.0: all runs have the same bytes; None: not known, or not numbers); `beyond_noise` is the number
+    of different rows that moved by more than their own noise, so that no run of A came near a run of B (None: not
+    known, or neither side is noisy);
+    `kind_why` says what the kind was inferred from ("" if it was declared); `members` are the columns that form this
+    one, if several are one vector of probabilities (their cells are in differences.parquet);
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 
@@ -88,14 +88,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What repeated runs said of each side's own noise.
+    """The noise of each side, measured by repeated runs.
 
     `runs` is K per side; `deterministic_a/b` whether all runs of that side were byte-identical; `p` the permutation
-    test's p-value (None where not needed); `distance_across` the mean distance between the sides and
+    test's p-value (None if not needed); `distance_across` the mean distance between the sides and
     `upper_within` the largest distance within one side, both in the statistic's own unit. `ratio` is the mean distance
-    across over the mean distance within, and `ratio_upper` its upper 95 % bound: 1.5 at most where sides are called
-    equivalent. `by_chance`: of rows that
-    did not move, one in so many is told to be beyond its own noise all the same.
+    across over the mean distance within, and `ratio_upper` its upper 95 % bound: at most 1.5 if the sides are called
+    equivalent. `by_chance`: one in this many rows that did not move is reported as beyond its own noise by chance.
     """
 
     runs: int = 0
@@ -114,11 +113,12 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Stress:
-    """One side with one thing changed that should not matter (`name`; `what` says how), against its own plain runs.
+    """One side with one condition varied that should not matter (`name`; `what` says how), against its plain runs.
 
-    `moved` is whether its predictions moved by more than the tolerance, and than the side does from run to run; None:
-    not known, or not tried, and `note` says why. `verdict` is that of the comparison ("": there was none), `column` and
-    `max_abs` the column that moved most and by how much, `different` how many of its rows are over the tolerance.
+    `moved` says whether its predictions moved by more than the tolerance and than the side varies from run to run;
+    None: not known or not tried, and `note` says why. `verdict` is that of the comparison ("": there was none),
+    `column` and `max_abs` are the column that moved most and by how much, `different` is the number of its rows above
+    the tolerance.
     """
 
     side: str
@@ -134,7 +134,7 @@ class Stress:
 
 @dataclass(frozen=True, slots=True)
 class WorstRow:
-    """One of the rows that moved most: its key (or position), and the columns that differ there with both values."""
+    """One of the rows that moved most: its key (or position), and one column that differs there, with both values."""
 
     key: dict[str, Any]
     column: str
@@ -150,9 +150,9 @@ class Slice:
     """A part of the inputs in which rows moved more often than elsewhere.
 
     `kind` is `leaf` (conditions on several columns, found on one half of the rows and tested on the other) or `column`
-    (the worst part of a column on which it depends whether rows move); `name` the conditions in words; `rows` and
-    `moved` counts; `share` the part of all moved rows that lie in it; `rate` and `rate_elsewhere` how often rows
-    move in it and outside; `p` the adjusted p-value.
+    (the worst part of a single column that rows' movement depends on); `name` the conditions as text; `rows` and
+    `moved` counts; `share` the part of all moved rows that are in it; `rate` and `rate_elsewhere` the share of rows
+    that moved inside and outside; `p` the adjusted p-value.
     """
 
     kind: str
@@ -170,9 +170,9 @@ class Slice:
 class PredictionsArea:
     """The predictions' area of the report. `differences` counts the rows of differences.parquet.
 
-    `ignored` are the columns that were left out, as the record or the command line says, `unused` the rules of both
-    that fit no column. `compared`: the two runs whose
-    cells are shown, where they are not the first of each side: a later one differs more.
+    `ignored` are the columns that the record or the command line left out, `unused` their rules that match no column.
+    `compared` names the two runs whose cells are shown, if they are not the first of each side: a later one differs
+    more.
     """
 
     status: AreaStatus

@@ -1,4 +1,4 @@
-"""What is known of a deployment: the record. A missing field is missing, never guessed."""
+"""The record of a deployment. A missing field stays missing: it is never guessed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Protocol = Literal["mlflow", "open-inference"]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A field that the record does not have, and how to have it recorded next time."""
+    """A field that the record lacks: why it matters or is absent, and how to record it."""
 
     field: str
     why: str
@@ -23,7 +23,7 @@ class Missing:
 class Code:
     """Where the code was recorded. `repository` is an absolute path or a URL; `commit` 40 or 64 hex digits.
 
-    `in_image`: the image has its own copy, which is what runs; the commit is compared, and never laid over it.
+    `in_image`: the image has its own copy, which is what runs; the commit is only compared, never put into the image.
     """
 
     repository: str
@@ -35,11 +35,11 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the code ran in: at most one of the five ways (`image` beside `dockerfile` is what was recorded).
+    """The environment that the code ran in: at most one of five kinds (with `dockerfile`, `image` is only compared).
 
-    `lock` and `requirements` are paths in the commit's tree, or `file:PATH` below the record's folder. `as_of` is the
-    moment (RFC 3339) that packages which were not recorded are resolved as of; None: now. `command` is what the
-    container's server was started with, where that is not its image's own entrypoint and command.
+    `lock` and `requirements` are paths in the commit's tree, or `file:PATH` below the record's folder. Packages that
+    were not recorded are resolved as of `as_of` (RFC 3339; None: now). `command` is the command that the container's
+    server was started with, if it is not the image's own entrypoint and command.
     """
 
     image: str | None = None
@@ -54,7 +54,7 @@ class Environment:
 
     @property
     def kind(self) -> EnvironmentKind:
-        """The way in which this environment is rebuilt."""
+        """The field that this environment is rebuilt from."""
         for kind in ("dockerfile", "image", "lock", "requirements", "sif"):
             if getattr(self, kind) is not None:
                 return kind
@@ -63,7 +63,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """`file` in the commit's tree, with the recorded `values` laid over it."""
+    """`file` in the commit's tree, overridden by the recorded `values`."""
 
     file: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
@@ -85,13 +85,13 @@ class DataItem:
 
 @dataclass(frozen=True, slots=True)
 class Predict:
-    """The predict step: a command with placeholders, or the protocol of a server to ask.
+    """The predict step: a command with placeholders, or the protocol of a server to query.
 
-    `url` is a live endpoint, which is not rebuilt, only asked; without it the image's own server is started and asked.
-    `port` is where that server listens (0: it is found), `model` the name that the protocol asks for. Beside a
-    protocol, `command` is what starts the image's server (none: its own entrypoint and command). `columns` of the
-    inputs are sent (none: those that the model declares, else all but the key and the truth), and a column of the
-    answer is called what `names` says of it.
+    `url` is a live endpoint, which is only queried, not rebuilt; without it the image's own server is started.
+    `port` is the port that this server listens on (0: it is found), `model` the name of the model in the protocol. With
+    a protocol, `command` starts the image's server (none: its own entrypoint and command). `columns` are the columns of
+    the inputs to send (none: those that the model declares, else all but the key and the truth); `names` maps columns
+    of the response to new names.
     """
 
     command: tuple[str, ...] = ()
@@ -106,10 +106,10 @@ class Predict:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """What the record declares of one output column; `None` means inferred or the default.
+    """The rule that the record declares for one output column; `None` means inferred or the default.
 
-    `vector` is the name of the vector of probabilities that the column is one number of, beside others of that name.
-    `ignore`: it is left out, such as a clock or the id of a run.
+    `vector` is the name of the vector of probabilities that this column and others of the same name form.
+    `ignore`: the column is left out of the comparison, such as a timestamp or a run id.
     """
 
     kind: Kind | None = None
@@ -126,7 +126,7 @@ class ColumnRule:
 class Validation:
     """The inputs that both sides are run on. `inputs` is an absolute path; `key` names a row, else by position.
 
-    `truth` is the column that holds what is true of a row, of the inputs or else of the outputs.
+    `truth` is the column with the true value of each row, in the inputs or else in the outputs.
     """
 
     inputs: str | None = None
@@ -138,9 +138,9 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What was recorded of the deployment's outputs. `predictions` is an absolute path.
+    """The recorded outputs of the deployment. `predictions` is an absolute path.
 
-    `digits` has the metrics as they were written, as far as that is known: 0.910 says more than 0.91.
+    `digits` has the metrics as they were written, if known: 0.910 is more precise than 0.91.
     """
 
     predictions: str | None = None
@@ -150,10 +150,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of one deployment.
+    """Everything that is known about one deployment.
 
-    `reference` is what the user typed; `base` the absolute folder that the record's relative paths resolve below
-    (empty where there is none); `provenance` maps a field's dotted path to where it was read, for example
+    `reference` is what the user typed; `base` is the absolute folder that the record's relative paths are relative to
+    ("" if there is none); `provenance` maps a field's dotted path to where it was read, for example
     `code.commit` to `repro.toml, deployments.prod.code.commit`.
     """
 

@@ -1,4 +1,4 @@
-"""The report: what an audit found, exactly as it is written to report.json (schema 1)."""
+"""The report of an audit, exactly as it is written to report.json (schema 1)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class AuditInfo:
-    """Which audit this is: its folder as it was written, when it began (UTC) and how long its stages took."""
+    """The audit's id, its folder when it was written, its start (UTC) and the duration of its stages."""
 
     id: str
     folder: str
@@ -37,7 +37,7 @@ class AuditInfo:
 class SideReport:
     """One side: its record (redacted), how it was rebuilt, how its runs ended, and the isolation obtained.
 
-    `failed` names the step at which the side was lost ("" where it was not), with `what` and `do`.
+    `failed` names the step at which the side failed ("" if it did not), with `what` (the reason) and `do` (the remedy).
     """
 
     name: str
@@ -73,10 +73,10 @@ class Areas:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found. `summary` is one plain sentence after the other, the verdict first.
+    """The result of an audit. `summary` is a list of plain sentences, the verdict first.
 
-    Every path in it is relative to the audit's folder, so that the folder can be copied. `grade` is None for audits;
-    of a verification A is what was recorded and B what was rebuilt.
+    Every path is relative to the audit's folder, so that the folder can be copied. `grade` is None for audits; in a
+    verification, A is what was recorded and B what was rebuilt.
     """
 
     schema: int

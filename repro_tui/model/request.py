@@ -1,4 +1,4 @@
-"""What the user asked for: an audit's request, as it is stored in audit.json."""
+"""The request for an audit, as it is stored in audit.json."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to run and compare: the command line's options over the record's.
+    """How to run and compare: the options of the command line, which override the record's.
 
-    `memory_limit` is what the comparison of predictions may take, in bytes; what does not fit goes to disk.
-    `stress`: after the plain runs, one thing that should not matter is varied at a time, on one side each.
+    `memory_limit` is the memory of the comparison of predictions, in bytes; what does not fit goes to disk.
+    `stress`: after the plain runs, conditions that should not matter are varied one at a time, on each side.
     `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
-    limit); `explain_masked` looks for differences that cancel each other, where there is no drift.
+    limit); `explain_masked` looks for differences that cancel each other out if there is no drift.
     """
 
     repeat: int | None = None
@@ -59,10 +59,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One audit as it was asked for, complete: the engine needs nothing else.
+    """One audit as requested, complete: the engine needs nothing else.
 
-    `here` is the folder the references were given in, and `overrides` what was laid over the records, by option: with
-    both it can be planned again. `verify`: A is what was recorded of B, and is not run.
+    `here` is the folder that the references were given in, and `overrides` are the options that overrode the records:
+    with both, the audit can be planned again. `verify`: A is the recorded output of B, and is not run.
     """
 
     id: str

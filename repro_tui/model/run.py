@@ -1,4 +1,4 @@
-"""One execution of a workspace on the validation inputs, in a fresh process or container."""
+"""Runs: single executions of a workspace on the validation inputs, in a fresh process or container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IsolationKind = Literal["container", "bubblewrap", "namespace", "none", "remote"
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The isolation that was really obtained, and what the probe before the run saw."""
+    """The isolation that was actually obtained, and what the probe before the run saw."""
 
     kind: IsolationKind
     network: Literal["none", "host"]
@@ -22,7 +22,7 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use. Bytes, processes, bytes of output kept in the log."""
+    """The limits of one run: memory, output and log in bytes, cores (0: all), and processes."""
 
     memory: int = 8 << 30
     cpus: int = 0
@@ -35,9 +35,9 @@ class Limits:
 class Run:
     """How one run ended. `predictions` is the normalised Parquet (absolute; empty unless succeeded).
 
-    `output_sha256` is the digest of the raw bytes that the predict step wrote: two runs of one digest are
-    byte-identical. `log` is the file of its bounded output, `tail` its last words. `exit_code` None: never ended
-    by itself. `what` and `do` explain any status other than succeeded.
+    `output_sha256` is the digest of the raw bytes that the predict step wrote: two runs with the same digest are
+    byte-identical. `log` is the file with its bounded output, `tail` its last lines. `exit_code` is None if it did not
+    end by itself. `what` (the reason) and `do` (the remedy) explain any status other than succeeded.
     """
 
     number: int

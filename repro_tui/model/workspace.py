@@ -1,4 +1,4 @@
-"""What a rebuild yields: code, environment, data and parameters, each with how it was obtained."""
+"""The result of a rebuild: code, environment, data and parameters, and how each was obtained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Predict, Validation
 
 Match = Literal["matches", "differs", "unknown"]
-REPRO = "/repro"  # where a sandbox that can mount shows everything
+REPRO = "/repro"  # the root of all mounts in a sandbox that can mount
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Part:
     """How one part of a workspace was obtained, for the report.
 
     `step` is `code`, `environment`, `parameters` or `data`; `key` the content hash that it is cached by;
-    `matches` whether what was obtained is what the record says (`unknown` where the record has no hash).
+    `matches` whether it is what the record says (`unknown` if the record has no hash).
     """
 
     step: str
@@ -40,10 +40,10 @@ class TreeFile:
 
 @dataclass(frozen=True, slots=True)
 class CodeTree:
-    """The commit's files, written out blob by blob into the cache (`folder`, read-only by convention).
+    """The commit's files, written blob by blob into the cache (`folder`, read-only by convention).
 
-    `git_dir` is the own bare clone; `attributes` tells what a checkout would have converted
-    (crlf, ident, export-subst).
+    `git_dir` is our own bare clone; `attributes` lists what a checkout would have converted (crlf, ident,
+    export-subst).
     """
 
     folder: str
@@ -60,10 +60,10 @@ class BuiltEnvironment:
 
     kind `venv`: `folder` is the environment's root, `python` its interpreter, `interpreter_root` the folder of the
     base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file. kind
-    `endpoint`: nothing was rebuilt, a live server is asked.
-    `variables` is what the predict step sees of the environment's own (record over image), `image_variables` those of
-    the image alone. `pins` are a venv's packages, one complete pinned requirement each. `site` is a folder of packages
-    that is shown over the image's own at `site_path` ("" where the image's own are used).
+    `endpoint`: nothing was rebuilt, a live server is queried.
+    `variables` are the environment's own variables in the predict step (the record's override the image's),
+    `image_variables` those of the image alone. `pins` are a venv's packages, one complete pinned requirement each.
+    `site` is a folder of packages that is mounted over the image's own at `site_path` ("" if the image's are used).
     """
 
     kind: Literal["venv", "image", "sif", "endpoint"]
@@ -83,7 +83,7 @@ class BuiltEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class FetchedFile:
-    """One data file as it arrived: its place in the cache, size in bytes and digests."""
+    """One fetched data file: its path in the cache, size in bytes and digests."""
 
     file: str
     size: int
@@ -93,7 +93,7 @@ class FetchedFile:
 
 @dataclass(frozen=True, slots=True)
 class FetchedData:
-    """One data item of the record with the files that were fetched: relative name ("" for a single file) to file."""
+    """One data item of the record with its fetched files: relative name ("" for a single file) to file."""
 
     path: str
     source: str
@@ -105,8 +105,8 @@ class FetchedData:
 class BuiltParameters:
     """The parameters as the code will read them: the merged `values`, and the file that holds them (absolute).
 
-    `overlay` is the path in the code tree that the file replaces ("" where it is only handed over as {params}).
-    `unknown` says why the values are not known ("" where they are).
+    `overlay` is the path in the code tree that the file replaces ("" if it is only passed as {params}). `unknown` says
+    why the values are not known ("" if they are).
     """
 
     values: dict[str, Any]
@@ -119,11 +119,11 @@ class BuiltParameters:
 class Workspace:
     """One side, runnable: `tree` is the composed folder (code, parameters and data laid out as the code expects).
 
-    `key` is the content hash of everything in it: two workspaces of one key are the same. `predict` is the record's
-    predict step and `validation` its inputs' key, for servers that are asked. `code_in_image`: `code` is only compared;
-    where its commit cannot be had, `code_unknown` says why, and `code_commit` is what the record names.
-    `code_dirty`: the record says that the tree had changes that are in no commit.
-    `root` is the folder below which a sandbox shows all of it.
+    `key` is the content hash of everything in it: two workspaces with the same key are the same. `predict` is the
+    record's predict step and `validation` its inputs' key, for servers. `code_in_image`: `code` is only compared; if
+    its commit is not available, `code_unknown` says why, and `code_commit` is the commit that the record names.
+    `code_dirty`: the record says that the tree had uncommitted changes. `root` is the folder below which a sandbox
+    mounts all of it.
     """
 
     key: str
@@ -146,10 +146,10 @@ class Workspace:
     parts: tuple[Part, ...] = ()
 
     def at(self, name: str) -> str:
-        """Where a sandbox shows the folder of that name."""
+        """The path in a sandbox of the folder with that name."""
         return f"{self.root}/{name}"
 
     @property
     def laid(self) -> CodeTree | None:
-        """The code that `tree` holds: none where the image's own copy is what runs."""
+        """The code in `tree`: None if the image's own copy runs."""
         return None if self.code_in_image else self.code

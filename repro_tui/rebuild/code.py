@@ -46,14 +46,14 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
 
 def _tree(code: Code, context: Context, step: Step) -> CodeTree:
     def build(folder: Path) -> None:
-        repository = Repository.of(code.repository, context)
+        repository = Repository.open(code.repository, context)
         warnings = repository.write_out(code.commit, folder, context.cancel)
         context.cache.write_note("code", code.commit, _note(repository, code.commit, warnings))
 
     folder, step.cached = context.cache.folder("code", code.commit, build, context.cancel)
     note = context.cache.read_note("code", code.commit)
     if not isinstance(note, dict):
-        note = _note(Repository.of(code.repository, context), code.commit, ())
+        note = _note(Repository.open(code.repository, context), code.commit, ())
         context.cache.write_note("code", code.commit, note)
     for warning in note["warnings"]:
         step.warn(warning)
@@ -82,7 +82,7 @@ def _history(code: Code, context: Context, step: Step) -> Path:
     git_dir = clone_folder(code.repository, context)
     if not (git_dir / "HEAD").is_file():
         try:
-            Repository.of(code.repository, context)
+            Repository.open(code.repository, context)
         except Inconclusive as error:
             step.warn(f"the code is from the cache, and its history is not available: {error.what}")
     return git_dir

@@ -46,7 +46,7 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
     if not revision_name or revision_name.startswith("-"):
         raise Refused(Mistake(show(reference, 200), "is not a revision: expected a branch, a tag or a commit"))
     try:
-        repository = Repository.of(str(root), context)
+        repository = Repository.open(str(root), context)
         commit = repository.resolve(revision_name) or (
             repository.resolve_experiment(revision_name) if experiments else None
         )

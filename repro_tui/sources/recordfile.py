@@ -177,7 +177,7 @@ def _commit_problem(repository: str, commit: str, base: Path, context: Context) 
     from repro_tui.clients.git import Repository
 
     try:
-        full_id = Repository.of(repository_location(repository, base), context).resolve(commit)
+        full_id = Repository.open(repository_location(repository, base), context).resolve(commit)
     except (Inconclusive, Refused):
         full_id = None
     return f"{mistake}; it now refers to {full_id}" if full_id else mistake

@@ -75,7 +75,7 @@ class _WorktreeReader:
     provenance: dict[str, str] = field(default_factory=dict)
 
     def record(self) -> Record:
-        self.repository = Repository.of(str(self.root), self.context)
+        self.repository = Repository.open(str(self.root), self.context)
         commit = self.repository.resolve("HEAD")
         if commit is None:
             self.missing.append(Missing("code.commit", f"{self.root} has no commit yet", "commit, and record again"))

@@ -1,1 +1,1 @@
-"""What every stage needs: processes, cancelling, the cache, clean text, redaction, the wire and the registry."""
+"""What every stage needs: processes, cancellation, the cache, safe text, redaction and the registry of plug-ins."""

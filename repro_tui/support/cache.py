@@ -1,8 +1,12 @@
-"""The cache: folders and objects by content hash, written whole or not at all, verified before they are used.
+"""The cache: folders and objects by content hash, written atomically and verified before use.
 
-Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` beside it, `objects/ab/cdef...` (by sha256),
-`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`. An entry without a manifest
-is an interrupted one and is made anew.
+Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` next to it, `objects/ab/cdef...` (by sha256),
+`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`.
+
+Invariants: a folder counts only if its manifest exists and every file still has the recorded stat, or else the
+recorded content; a folder without a manifest was interrupted and is rebuilt. An object is only returned if its bytes
+still have its digest. Every write goes to `temporary/` first and is renamed into place, so that a crash leaves no
+partial entry. Locks are files, held across threads and processes.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 
 SWEEP_AFTER_S = 24 * 3600
-TRIES = 100  # to remove what others remove at the same time
+TRIES = 100  # attempts to remove a tree that others remove at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ class Cache:
     # -- folders ------------------------------------------------------------------------------------------------
 
     def folder(self, kind: str, key: str, build: Callable[[Path], None], cancel: CancelToken) -> tuple[Path, bool]:
-        """The folder of that kind and key, and whether it was there already, whole and unchanged.
+        """Returns the folder of that kind and key, and whether it was cached, complete and unchanged.
 
-        Otherwise `build` fills an empty folder at its final place, under a lock of this key; what it leaves is
-        recorded in a manifest, without which the entry does not count.
+        Otherwise `build` fills an empty folder at its final path, under a lock for this key; its content is then
+        recorded in a manifest, without which the entry does not count. What `build` raises is passed on, and the
+        folder is removed. Raises Cancelled while waiting for the lock.
         """
         folder = self.root / "folders" / kind / key
         manifest = folder.with_name(f"{key}.manifest")
@@ -87,7 +92,7 @@ class Cache:
     # -- objects ------------------------------------------------------------------------------------------------
 
     def find_object(self, *, sha256: str | None = None, md5: str | None = None) -> Stored | None:
-        """The object of that digest; one whose bytes have changed is removed, and is not found."""
+        """The object with that digest, or None; an object whose bytes have changed is removed and not returned."""
         if sha256 is None and md5 is not None:
             with contextlib.suppress(OSError):
                 sha256 = (self.root / "md5" / md5[:2] / md5[2:]).read_text("ascii").strip()
@@ -95,35 +100,36 @@ class Cache:
             return None
         file = self._object_file(sha256)
         try:
-            found = self.hashes.digests(file, md5=md5 is not None)
+            digests = self.hashes.digests(file, md5=md5 is not None)
         except OSError:
             return None
-        if found.sha256 != sha256 or (md5 and found.md5 != md5):
+        if digests.sha256 != sha256 or (md5 and digests.md5 != md5):
             file.unlink(missing_ok=True)
             return None
-        return Stored(str(file), found.size, found.sha256, found.md5)
+        return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
-    def find_objects(self, wanted: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
-        """The objects of these digests that are there, by sha256; those whose bytes have changed are removed."""
+    def find_objects(self, requested: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
+        """The cached objects among these digests, by sha256; objects whose bytes have changed are removed."""
         root = f"{self.root.resolve()}/objects"
-        paths = {f"{root}/{found.sha256[:2]}/{found.sha256[2:]}": found.sha256 for found in wanted}
+        paths = {f"{root}/{digests.sha256[:2]}/{digests.sha256[2:]}": digests.sha256 for digests in requested}
         there = []
         for path in paths:
             with contextlib.suppress(OSError):
                 there.append((path, os.stat(path)))  # noqa: PTH116
         stored = {}
-        for path, found in self.hashes.digests_of(there, md5=md5).items():
-            if found.sha256 == paths[path]:
-                stored[found.sha256] = Stored(path, found.size, found.sha256, found.md5)
+        for path, digests in self.hashes.digests_of(there, md5=md5).items():
+            if digests.sha256 == paths[path]:
+                stored[digests.sha256] = Stored(path, digests.size, digests.sha256, digests.md5)
             else:
                 Path(path).unlink(missing_ok=True)
         return stored
 
     def add_small_files(self, files: Mapping[str, Digests], cancel: CancelToken) -> dict[str, Stored]:
-        """Stores many files by path, each small enough to be held, whose digests are known; returns them by sha256.
+        """Stores many small files by path, whose digests are known; returns the objects by sha256.
 
-        They are made durable together, and only then remembered as what they are: an object that a crash left torn is
-        read again when it is asked for, and found out. Raises Inconclusive where a file is not what it was any more.
+        They are synced to disk together, and their digests are only indexed after that: an object that a crash left
+        incomplete is read again when it is requested, and removed. Raises Inconclusive if a file has changed since
+        its digest was taken.
         """
         root = f"{self.root.resolve()}/objects"
         made: dict[str, Digests] = {}
@@ -139,7 +145,7 @@ class Cache:
 
     def _put(self, content: bytes, known: Digests, place: Path, path: str) -> None:
         if hashlib.sha256(content).hexdigest() != known.sha256:
-            raise Inconclusive(f"{path} changed while it was read", "let nothing write to the data meanwhile")
+            raise Inconclusive(f"{path} changed while it was read", "stop writing to the data during the audit")
         temporary = self.temporary()
         temporary.write_bytes(content)
         temporary.chmod(0o444)
@@ -151,7 +157,7 @@ class Cache:
             index.write_text(known.sha256, "ascii")
 
     def add_object(self, stream: BinaryIO, cancel: CancelToken, *, limit: int | None = None) -> Stored:
-        """Stores a stream under its sha256 (its md5 is indexed too). Raises Inconclusive above `limit` bytes."""
+        """Stores a stream by its sha256 (and indexes its md5). Raises Inconclusive above `limit` bytes, Cancelled."""
         temporary = self.temporary()
         try:
             with temporary.open("xb") as out:
@@ -160,24 +166,26 @@ class Cache:
                     cancel.check()
                     size += len(chunk)
                     if limit is not None and size > limit:
-                        raise Inconclusive(f"the object is larger than the limit of {limit:,} bytes")
+                        raise Inconclusive(
+                            f"the object is larger than the limit of {limit:,} bytes", "record a smaller file"
+                        )
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
             temporary.chmod(0o444)
-            found = self.hashes.digests(temporary, md5=True)
-            file = self._object_file(found.sha256)
+            digests = self.hashes.digests(temporary, md5=True)
+            file = self._object_file(digests.sha256)
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(file)
             sync_folder(file.parent)
         finally:
             temporary.unlink(missing_ok=True)
-        found = self.hashes.digests(file, md5=True)
-        assert found.md5 is not None
-        index = self.root / "md5" / found.md5[:2] / found.md5[2:]
+        digests = self.hashes.digests(file, md5=True)
+        assert digests.md5 is not None
+        index = self.root / "md5" / digests.md5[:2] / digests.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(index, found.sha256.encode("ascii"))
-        return Stored(str(file), found.size, found.sha256, found.md5)
+        write_atomically(index, digests.sha256.encode("ascii"))
+        return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
     def _object_file(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / sha256[2:]
@@ -185,20 +193,20 @@ class Cache:
     # -- notes, locks and temporaries ---------------------------------------------------------------------------
 
     def read_note(self, kind: str, key: str) -> Any:
-        """A small JSON value kept under that kind and key, or None."""
+        """The small JSON value stored under that kind and key, or None."""
         try:
             return json.loads((self.root / "notes" / kind / f"{key}.json").read_text("ascii"))
         except (OSError, ValueError):
             return None
 
-    def write_note(self, kind: str, key: str, value: Any) -> None:
-        """Keeps a small JSON value."""
+    def write_note(self, kind: str, key: str, value: object) -> None:
+        """Stores a small JSON value under that kind and key."""
         path = self.root / "notes" / kind / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, value, indent=None)
 
     def temporary(self) -> Path:
-        """A fresh path for a file or folder on the cache's own file system; left-overs are swept after a day."""
+        """A fresh path for a file or folder on the cache's own file system; leftovers are swept after a day."""
         folder = self.root / "temporary"
         folder.mkdir(exist_ok=True)
         return folder / uuid.uuid4().hex
@@ -223,7 +231,7 @@ class Cache:
             lock.release()
 
     def sweep(self) -> None:
-        """Removes temporaries that no living process can still want."""
+        """Removes temporary files and folders that are older than a day, which no running process can still need."""
         folder = self.root / "temporary"
         if not folder.is_dir():
             return
@@ -234,9 +242,9 @@ class Cache:
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a file or a folder with everything below it, read-only folders too; a link is only unlinked.
+    """Removes a file or a folder with everything below it, including read-only folders; a link is only unlinked.
 
-    What another process removes meanwhile, such as an audit that ends, is gone all the same.
+    Files that another process removes at the same time, such as an audit that ends, are not an error.
     """
     for _ in range(TRIES):
         try:
@@ -257,7 +265,7 @@ def _remove(path: Path) -> None:
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file and link below a folder with its relative path, links not followed, in no fixed order."""
+    """Yields every file and link below a folder with its relative path, in no fixed order; links are not followed."""
     pending = [("", str(folder))]
     while pending:
         prefix, current = pending.pop()
@@ -289,7 +297,7 @@ def _write_manifest(folder: Path, manifest: Path) -> None:
 
 
 def _verify(folder: Path, manifest: Path, recorded: dict[str, Any]) -> bool:
-    """Whether the folder holds what its manifest says: by stat, and by content where the stat has changed."""
+    """Whether the folder matches its manifest: by stat, and by content where the stat has changed."""
     seen, touched = 0, False
     for name, entry in walk(folder):
         known = recorded.get(name)

@@ -1,4 +1,4 @@
-"""What every stage is handed: where to tell what happens, when to stop, what is cached, and the settings."""
+"""The context of every stage: the event sink, the cancel token, the cache and the settings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ EventSink = Callable[[Event], None]
 
 
 def ignore_events(event: Event) -> None:
-    """An event sink for work that nobody watches."""
+    """An event sink that discards events."""
 
 
 @dataclass(slots=True)
 class Step:
-    """One step under way; what it learns becomes the report's part."""
+    """One running step; its fields become a Part of the report."""
 
     name: str
     context: Context
@@ -37,28 +37,31 @@ class Step:
     failed: bool = False
 
     def log(self, line: str) -> None:
-        """One line of this step's log, as the interface shows it live."""
+        """Emits one line of this step's log, which the user interface shows live."""
         self.context.emit(Event("log", side=self.context.side, step=self.name, text=line))
 
     def progress(self, text: str) -> None:
-        """What the step is doing now."""
+        """Emits what the step is doing now."""
         self.context.emit(Event("step", side=self.context.side, step=self.name, status="progress", text=text))
 
     def warn(self, text: str) -> None:
-        """Something that the user should know, but that does not stop the step."""
+        """Records a warning that does not stop the step."""
         self.warnings.append(text)
         self.context.emit(Event("warning", side=self.context.side, step=self.name, text=text))
 
     def part(self) -> Part:
-        """This step as the report's part; its time is until now."""
+        """This step as a Part of the report; its duration ends now."""
         seconds = time.monotonic() - self.began
         return Part(self.name, self.how, self.cached, seconds, self.key, self.matches, tuple(self.warnings))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Handed down to every stage; nothing is global. `folder` is the side's own folder in the audit ("a", "b");
-    `here` is where the user stands, for sources that search upwards."""
+    """Passed down to every stage; nothing is global.
+
+    `folder` is the side's own folder in the audit ("a", "b"); `here` is the user's current folder, for sources that
+    search upwards.
+    """
 
     cache: Cache
     cancel: CancelToken = field(default_factory=CancelToken)
@@ -76,7 +79,7 @@ class Context:
 
     @contextmanager
     def step(self, name: str, text: str) -> Iterator[Step]:
-        """Tells the beginning and the end of a step; an error ends it as failed, and goes on up."""
+        """Emits the start and the end of a step; an error ends the step as failed and is raised again."""
         self.cancel.check()
         step = Step(name, self, time.monotonic())
         self.emit(Event("step", side=self.side, step=name, status="started", text=text))

@@ -1,4 +1,4 @@
-"""Files that say by a lock whether the process that made them lives: the kernel lets go of it, however that ends."""
+"""Lock files that show whether their process is alive: the kernel releases the lock, however the process ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a living process holds this file's lock; None where the file is not there."""
+    """Whether a running process holds this file's lock; None if the file does not exist."""
     try:
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)

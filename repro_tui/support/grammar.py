@@ -1,11 +1,14 @@
-"""The grammars of what users and records name: each check returns what is wrong in words, or None."""
+"""The grammars of the values in references and records: each check returns what is wrong as text, or None.
+
+The text continues a sentence that begins with the value's name: "is not a full commit id: expected …".
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from repro_tui.support.paths import is_inside
@@ -29,7 +32,7 @@ PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
 
 
 def image(reference: str) -> str | None:
-    """An image reference. What does not follow the registry's grammar never reaches the engine."""
+    """Checks an image reference. What violates the registry's grammar never reaches the engine."""
     if _IMAGE_ID.fullmatch(reference) or (len(reference) <= 512 and _IMAGE.fullmatch(reference)):
         return None
     return "is not an image reference: expected NAME@sha256:DIGEST (64 hex digits), NAME:TAG or an image's sha256: id"
@@ -41,41 +44,65 @@ def has_digest(reference: str) -> bool:
 
 
 def commit(text: str) -> str | None:
-    """A commit's full id."""
+    """Checks a full commit id."""
     return None if _COMMIT.fullmatch(text) else "is not a full commit id: expected 40 or 64 hex digits"
 
 
-def vectors(columns: Mapping[str, Any], taken: Collection[str | None]) -> list[str]:
-    """The vectors that columns' rules declare; `taken` are names of columns, which no vector may have."""
+class VectorRule(Protocol):
+    """The rule of a column that may belong to a vector."""
+
+    @property
+    def vector(self) -> str | None:
+        """The name of its vector."""
+        ...
+
+    @property
+    def kind(self) -> str | None:
+        """Its declared kind."""
+        ...
+
+    @property
+    def threshold(self) -> float | None:
+        """Its threshold."""
+        ...
+
+
+def vectors(columns: Mapping[str, VectorRule], taken: Collection[str | None]) -> list[str]:
+    """Checks the vectors that the rules of columns declare; returns all mistakes.
+
+    `taken` are the names of columns, which a vector must not have.
+    """
     members: dict[str, list[str]] = {}
-    found = []
+    mistakes = []
     for name, rule in columns.items():
         if rule.vector is None:
             continue
         members.setdefault(rule.vector, []).append(name)
         if rule.kind not in (None, "probability", "value"):
-            found.append(f"columns.{name} is a {rule.kind} of the vector {rule.vector}: expected numbers")
+            mistakes.append(f"columns.{name} is a {rule.kind} in the vector {rule.vector}: expected numbers")
         if rule.threshold is not None:
-            found.append(f"columns.{name} has a threshold, and of the vector {rule.vector} the likeliest class decides")
+            mistakes.append(
+                f"columns.{name} has a threshold, but the most likely class decides for the vector {rule.vector}"
+            )
     for vector, names in members.items():
         if not vector.strip() or vector in taken:
-            found.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
+            mistakes.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
         if len(names) == 1:
-            found.append(f"columns.{names[0]} is the only one of the vector {vector}: expected two or more")
-    return found
+            mistakes.append(f"columns.{names[0]} is the only column of the vector {vector}: expected two or more")
+    return mistakes
 
 
 def repository(location: str) -> str | None:
-    """A git repository's path or URL."""
+    """Checks the path or URL of a git repository."""
     if not location or location.startswith("-") or _CONTROL.search(location):
-        return "is not a path or URL of a repository"
+        return "is not the path or URL of a repository"
     if "::" in location.partition("/")[0]:
         return "uses a transport helper, which could execute a program: expected a path, https, ssh or file URL"
     if "://" in location:
         try:
             parts = urlsplit(location)
         except ValueError:
-            return "is not a readable URL"
+            return "is not a valid URL"
         if parts.scheme not in TRANSPORTS:
             return f"uses {parts.scheme}: expected one of {', '.join(TRANSPORTS)}"
         if (parts.hostname or "").startswith("-"):
@@ -84,42 +111,42 @@ def repository(location: str) -> str | None:
 
 
 def is_remote(location: str) -> bool:
-    """Whether a repository is named by URL or by git's HOST:PATH, and not by a path."""
+    """Whether a repository is given as a URL or as git's HOST:PATH, rather than as a path."""
     return "://" in location or bool(_SCP.fullmatch(location))
 
 
 def endpoint(url: str) -> str | None:
-    """The URL of a live endpoint."""
+    """Checks the URL of a live endpoint; "" is allowed."""
     if not url:
         return None
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "is not a readable URL"
+        return "is not a valid URL"
     if parts.scheme not in ("http", "https") or not parts.hostname or _CONTROL.search(url):
         return "is not the URL of an endpoint: expected http:// or https:// and a host"
     return None
 
 
 def moment(text: str) -> str | None:
-    """A moment with its offset (RFC 3339)."""
+    """Checks a date and time with a UTC offset (RFC 3339)."""
     try:
         if datetime.fromisoformat(text).tzinfo is not None:
             return None
     except ValueError:
         pass
-    return "is not a moment: expected one such as 2026-03-01T00:00:00Z"
+    return "is not a date and time with a UTC offset: expected, for example, 2026-03-01T00:00:00Z"
 
 
 def relative_path(path: str) -> str | None:
-    """A path that stays below its root."""
+    """Checks that a path stays below its root."""
     if _CONTROL.search(path):
-        return "holds a control character"
+        return "contains a control character"
     return None if is_inside(path) else "leaves its folder: expected a relative path without .."
 
 
 def data_path(path: str) -> str | None:
-    """Where the code expects data: below its own folder, or at an absolute path inside an image."""
+    """Checks where the code expects data: below its own folder, or at an absolute path inside an image."""
     if not path.startswith("/"):
         return relative_path(path)
     parts = path.split("/")[1:]
@@ -129,12 +156,12 @@ def data_path(path: str) -> str | None:
 
 
 def variable(name: str) -> str | None:
-    """The name of an environment variable."""
-    return None if _VARIABLE.fullmatch(name) else "is not a name for an environment variable"
+    """Checks the name of an environment variable."""
+    return None if _VARIABLE.fullmatch(name) else "is not a valid name for an environment variable"
 
 
 def hex_digest(text: str, digits: int) -> str | None:
-    """A digest in lower-case hexadecimal."""
+    """Checks a digest in lower-case hexadecimal."""
     return None if re.fullmatch(rf"[0-9a-f]{{{digits}}}", text) else f"is not a digest: expected {digits} hex digits"
 
 

@@ -1,7 +1,8 @@
-"""Which files of an image or a container are left out of a comparison: those that every build or run makes anew.
+"""Which files of an image or container are left out of a comparison: those that every build or run creates again.
 
-A file is left out only where its place and its kind are on this list, and never where its name is one of data, code or
-a model; bytecode only beside the source that it was made of. Whoever leaves files out says how many of each kind.
+A file is left out only if its path matches this list, and never if its extension is one of data, code or models.
+Bytecode is left out only next to the source that it was compiled from. Callers report how many files of each kind they
+left out.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-BYTECODE = "bytecode beside its source"
-# Kind to places, relative to the root, whatever the file's name.
+BYTECODE = "bytecode next to its source"
+# Kinds and their paths, relative to the root, whatever the file's extension.
 _WHATEVER = (
     ("files that the engine writes", r"etc/(hostname|hosts|resolv\.conf|mtab)|\.dockerenv"),
     ("ids, locks and backups of the system", r"etc/(machine-id|\.pwd\.lock|ld\.so\.cache|g?shadow-?|(passwd|group)-)"),
     ("databases of package managers", r"var/lib/dpkg/.*|var/lib/apt/.*|lib/apk/db/.*"),
     ("caches of package managers", r"var/cache/apt/(src)?pkgcache\.bin|var/cache/(debconf|ldconfig)/[^/]*"),
 )
-# The same, but for names of data, code or models.
+# The same, except for files with an extension of data, code or models.
 _UNLESS_DATA = (
     ("pseudo files", r"(proc|sys|dev)/.*|run/.*\.(pid|lock|sock)"),
     ("caches of package managers", r"var/cache/(apt|apk|dnf|yum)/.*|(.*/)?\.cache/pip/(http|http-v2|selfcheck)/.*"),
@@ -39,8 +40,10 @@ _PLACES = tuple(
 
 
 def left_out(path: str, exists: Callable[[str], bool]) -> str:
-    """The kind for which a file is left out, in words; "" where it is compared. `path` is relative to the root;
-    `exists` says of another such path whether there is a file."""
+    """The kind of file as which a path is left out; "" if it is compared.
+
+    `path` is relative to the root; `exists` says whether there is a file at another such path.
+    """
     if path.endswith(".pyc"):
         return BYTECODE if exists(_source(path)) else ""
     for kind, places, anything in _PLACES:
@@ -50,7 +53,7 @@ def left_out(path: str, exists: Callable[[str], bool]) -> str:
 
 
 def _source(path: str) -> str:
-    """The module that a file of bytecode is made of."""
+    """The path of the source that a bytecode file was compiled from."""
     place = PurePosixPath(path)
     folder = place.parent.parent if place.parent.name == "__pycache__" else place.parent
     return str(folder / f"{place.name.split('.', 1)[0]}.py")

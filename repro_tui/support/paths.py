@@ -1,4 +1,4 @@
-"""Where the program keeps its things (XDG), and paths that may not leave a root."""
+"""The program's own folders (XDG), and paths that must not leave a root."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
 
-ABSOLUTE = ".absolute"  # the folder of a composed tree for what the code expects at an absolute path
+ABSOLUTE = ".absolute"  # the folder of a composed tree for data that the code expects at an absolute path
 REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
 
 
 def import_root() -> Path:
-    """The folder that this package is imported from: what PYTHONPATH has to be in a child of ours."""
+    """The folder that this package is imported from: the PYTHONPATH of our own child processes."""
     return Path(__file__).parents[2]
 
 
@@ -29,42 +29,43 @@ def _home() -> Path:
 
 def cache_root() -> Path:
     """The cache's folder: REPRO_TUI_CACHE, else XDG_CACHE_HOME/repro-tui, else ~/.cache/repro-tui."""
-    return _chosen("REPRO_TUI_CACHE", "XDG_CACHE_HOME", ".cache")
+    return _configured("REPRO_TUI_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def audits_root() -> Path:
     """The folder of the audits: REPRO_TUI_AUDITS, else XDG_STATE_HOME/repro-tui/audits."""
-    chosen = os.environ.get("REPRO_TUI_AUDITS")
-    return Path(chosen).absolute() if chosen else _chosen("", "XDG_STATE_HOME", ".local/state") / "audits"
+    folder = os.environ.get("REPRO_TUI_AUDITS")
+    return Path(folder).absolute() if folder else _configured("", "XDG_STATE_HOME", ".local/state") / "audits"
 
 
 def config_root() -> Path:
-    """The folder of the user's configuration: XDG_CONFIG_HOME/repro-tui, else ~/.config/repro-tui."""
-    return _chosen("REPRO_TUI_CONFIG", "XDG_CONFIG_HOME", ".config")
+    """The folder of the user's configuration: REPRO_TUI_CONFIG, else XDG_CONFIG_HOME/repro-tui, else
+    ~/.config/repro-tui."""
+    return _configured("REPRO_TUI_CONFIG", "XDG_CONFIG_HOME", ".config")
 
 
-def _chosen(own: str, xdg: str, default: str) -> Path:
-    chosen = os.environ.get(own) if own else None
-    if chosen:
-        return Path(chosen).absolute()
+def _configured(own: str, xdg: str, default: str) -> Path:
+    folder = os.environ.get(own) if own else None
+    if folder:
+        return Path(folder).absolute()
     base = os.environ.get(xdg)
     root = Path(base) if base and Path(base).is_absolute() else _home() / default
     return root / "repro-tui"
 
 
 def make_private(folder: Path) -> Path:
-    """Makes a folder that only this user can enter; Refused where that is not possible."""
+    """Creates a folder that only this user can enter. Raises Refused if it cannot be created or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise Refused(f"{folder}: cannot be created ({error.strerror}): {REMEDY}") from error
+        raise Refused(f"{folder} cannot be created ({error.strerror}): {REMEDY}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(f"{folder}: is not writable: {REMEDY}")
+        raise Refused(f"{folder} is not writable: {REMEDY}")
     return folder
 
 
 def read_text(path: Path, most: int = 4 << 20) -> str:
-    """The beginning of a small text file, "" where it cannot be read."""
+    """The first `most` bytes of a text file; "" if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return stream.read(most).decode("utf-8", "replace")
@@ -79,14 +80,14 @@ def is_inside(relative: str) -> bool:
 
 
 def place_in_tree(path: str, subdirectory: str = ".") -> str:
-    """Where data lies in a composed tree: below the code's folder; what the code expects at an absolute path, apart."""
+    """The path of data in a composed tree: below the code's folder, or in a folder of its own for absolute paths."""
     if path.startswith("/"):
         return str(PurePosixPath(ABSOLUTE) / path.lstrip("/"))
     return str(PurePosixPath(subdirectory) / path)
 
 
 def resolve_inside(root: Path, relative: str) -> Path:
-    """The real path of `relative` below `root`, links followed. Raises ValueError where it leaves the root."""
+    """The real path of `relative` below `root`, with links followed. Raises ValueError if it leaves the root."""
     if not is_inside(relative):
         raise ValueError(f"{relative!r} leaves its folder")
     resolved, top = (root / relative).resolve(), root.resolve()
@@ -96,6 +97,6 @@ def resolve_inside(root: Path, relative: str) -> Path:
 
 
 def data_rows(folder: Path, place: Sequence[str]) -> Path:
-    """Where an audit's folder keeps the differing cells of a data file, which is named by its finding's path."""
+    """Where an audit's folder keeps the differing cells of the data file with this finding's path."""
     name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return folder / "data" / name

@@ -1,4 +1,4 @@
-"""Dataclasses to plain JSON values and back. What is written is ASCII, without NaN, and never half a file."""
+"""Dataclasses to plain JSON values and back. Files are ASCII, without NaN, and written atomically."""
 
 from __future__ import annotations
 
@@ -14,25 +14,31 @@ T = TypeVar("T")
 _NUMBER = "float | None"  # the annotation of a field, as text
 
 
-def to_plain(value: Any) -> Any:
-    """The JSON values of a dataclass of the model. A number that JSON cannot hold becomes null in a field of numbers,
-    as the schemas have it, and elsewhere its name as text."""
+def to_plain(value: object) -> Any:
+    """The JSON values of a dataclass of the model.
+
+    NaN and infinity, which JSON cannot hold, become null in a field of type `float | None`, as in the schemas, and
+    their name as text elsewhere.
+    """
     return _finite(value, _builtins(value))
 
 
-def _builtins(value: Any) -> Any:
+def _builtins(value: object) -> Any:
     import msgspec
 
     return msgspec.to_builtins(value, str_keys=True)
 
 
-def dumps_exactly(value: Any) -> str:
-    """JSON for this program alone, with NaN and infinities as Python reads them back: never for a file or a user."""
+def dumps_exactly(value: object) -> str:
+    """JSON between our own processes, with NaN and infinity as Python reads them back; never for a file or a user."""
     return json.dumps(_builtins(value))
 
 
-def from_plain(kind: type[T], value: Any) -> T:
-    """The dataclass that `to_plain` made these values of; unknown keys are ignored. Raises ValueError."""
+def from_plain(kind: type[T], value: object) -> T:
+    """The dataclass that `to_plain` made these values from; unknown keys are ignored.
+
+    Raises ValueError if a value is missing or has the wrong type.
+    """
     import msgspec
 
     try:
@@ -41,18 +47,18 @@ def from_plain(kind: type[T], value: Any) -> T:
         raise ValueError(str(error)) from error
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
-    """ASCII JSON of plain values or a dataclass, in a stable key order."""
+def dumps(value: object, *, indent: int | None = None) -> str:
+    """ASCII JSON of plain values or a dataclass, with a stable key order."""
     return json.dumps(to_plain(value), ensure_ascii=True, allow_nan=False, indent=indent)
 
 
-def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
-    """Writes JSON to `path`, whole or not at all."""
+def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
+    """Writes JSON to `path` atomically."""
     write_atomically(path, (dumps(value, indent=indent) + "\n").encode("ascii"))
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replaces `path` by `content`: a temporary file beside it, fsync, rename, fsync of the folder."""
+    """Replaces `path` with `content`: a temporary file in the same folder, fsync, rename, fsync of the folder."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -68,7 +74,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Syncs the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -77,14 +83,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def _finite(value: Any, plain: Any, *, is_number: bool = False) -> Any:
-    """The plain values of `value`, with null for what is not finite in a field that holds a number or nothing."""
+    """The plain values of `value`, with null for NaN and infinity in a field that holds a number or None."""
     if isinstance(plain, float):
         return plain if math.isfinite(plain) else None if is_number else str(plain)
     if dataclasses.is_dataclass(value):
-        numbers = {one.name for one in dataclasses.fields(value) if one.type == _NUMBER}
-        return {name: _finite(getattr(value, name), of, is_number=name in numbers) for name, of in plain.items()}
+        numbers = {field.name for field in dataclasses.fields(value) if field.type == _NUMBER}
+        return {name: _finite(getattr(value, name), item, is_number=name in numbers) for name, item in plain.items()}
     if isinstance(plain, dict):
-        return {key: _finite(of, plain[key]) for key, of in zip(plain, value.values(), strict=True)}
+        return {key: _finite(item, plain[key]) for key, item in zip(plain, value.values(), strict=True)}
     if isinstance(plain, list | tuple):
-        return [_finite(of, inner) for of, inner in zip(value, plain, strict=True)]
+        return [_finite(item, inner) for item, inner in zip(value, plain, strict=True)]
     return plain

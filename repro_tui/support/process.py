@@ -22,7 +22,7 @@ GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """How a child ended. `exit_code` is negative for a signal; `output` the kept bytes of both streams' end."""
+    """How a child ended. `exit_code` is negative for a signal; `output` has the last bytes of both streams."""
 
     exit_code: int
     output: bytes
@@ -31,12 +31,12 @@ class Completed:
 
     @property
     def text(self) -> str:
-        """The kept output as text; bytes that are not UTF-8 are replaced."""
+        """The output as text; bytes that are not UTF-8 are replaced."""
         return self.output.decode("utf-8", "replace")
 
 
 def limited(memory: int) -> list[str]:
-    """The words before a program's own that bound its address space, in bytes, and let it leave no core."""
+    """The command prefix that limits a program's address space (in bytes) and disables core dumps."""
     return ["prlimit", f"--as={memory}", "--core=0", "--"]
 
 
@@ -51,11 +51,11 @@ def run(
     on_line: Callable[[str], None] | None = None,
     preexec: Callable[[], None] | None = None,
 ) -> Completed:
-    """Runs a child in a session of its own and waits for it.
+    """Runs a child in its own session and waits for it.
 
-    Its standard output and error are read together, at any rate and without a limit, of which the last `keep` bytes
-    are kept; each line (cut at 4 KiB) goes to `on_line`. At the time limit, or when cancelled, the whole process
-    group is sent TERM and after 5 seconds KILL. Raises Inconclusive where it cannot be started, and Cancelled.
+    Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
+    4 KiB) is passed to `on_line`. At the time limit, or when cancelled, the whole process group receives TERM and after
+    5 seconds KILL. Raises Inconclusive if it cannot be started, and Cancelled.
     """
     began = time.monotonic()
     try:
@@ -70,26 +70,29 @@ def run(
             preexec_fn=preexec,
         )
     except OSError as error:
-        raise Inconclusive(f"{arguments[0]} could not be started: {error.strerror}") from error
+        raise Inconclusive(
+            f"{arguments[0]} could not be started: {error.strerror}",
+            "check that it is installed, and that this machine has memory and processes left",
+        ) from error
     return attend(child, began, cancel, timeout_s, keep, on_line)
 
 
 class Child(Protocol):
-    """A process in a group of its own, whose standard output and error are one pipe; such as a Popen."""
+    """A process in its own group, whose standard output and error are one pipe; such as a Popen."""
 
     pid: int
 
     @property
     def stdout(self) -> IO[bytes] | None:
-        """The end of the pipe that is read here."""
+        """The read end of the pipe."""
         ...
 
     def poll(self) -> int | None:
-        """How it ended (negative: by a signal), or None where it still runs."""
+        """Its exit status (negative: the signal that ended it), or None while it is running."""
         ...
 
     def wait(self, timeout: float | None = None) -> int:
-        """Waits for its end, for so many seconds. Raises subprocess.TimeoutExpired."""
+        """Waits for its end, at most `timeout` seconds. Raises subprocess.TimeoutExpired."""
         ...
 
 
@@ -101,7 +104,7 @@ def attend(
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
 ) -> Completed:
-    """Reads what a child says until it ends, or ends it: what `run` does once the child was started, at `began`."""
+    """Reads a child's output until it ends, or ends it: the second half of `run`, for a child started at `began`."""
     reader = _PipeReader(child, keep, on_line)
     try:
         timed_out = reader.until_end(began, timeout_s, cancel)
@@ -114,7 +117,7 @@ def attend(
 
 
 def end_group(child: Child, grace_s: float = GRACE_S) -> None:
-    """Ends a child and all of its process group: TERM, then KILL after `grace_s` seconds."""
+    """Ends a child and its whole process group: TERM, then KILL after `grace_s` seconds."""
     _signal_group(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(grace_s)
@@ -128,7 +131,7 @@ def _signal_group(group: int, number: int) -> None:
 
 
 class _PipeReader:
-    """Reads a child's output without ever holding more than `keep` bytes of it."""
+    """Reads a child's output and keeps only the last `keep` bytes of it (at most twice that in between)."""
 
     def __init__(self, child: Child, keep: int, on_line: Callable[[str], None] | None) -> None:
         assert child.stdout is not None
@@ -141,7 +144,7 @@ class _PipeReader:
         self.open = True
 
     def until_end(self, began: float, timeout_s: float | None, cancel: CancelToken) -> bool:
-        """Reads until the child ends; returns whether it was ended at the time limit."""
+        """Reads until the child ends; returns whether it was ended at the time limit. Raises Cancelled."""
         while self.child.poll() is None:
             if cancel.cancelled:
                 end_group(self.child)
@@ -171,9 +174,9 @@ class _PipeReader:
                     self.selector.unregister(self.stream)
                     self.open = False
                 return
-            self._take(chunk)
+            self._add(chunk)
 
-    def _take(self, chunk: bytes) -> None:
+    def _add(self, chunk: bytes) -> None:
         self.buffer += chunk
         if len(self.buffer) > 2 * self.keep:
             del self.buffer[: len(self.buffer) - self.keep]

@@ -1,4 +1,6 @@
-"""Keeps secret values out of everything shown or written: allow-listed by name, else only a keyed digest."""
+"""Keeps secret values out of everything that is shown or written: only allow-listed names show their value, all others
+a keyed digest.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 SHORTEST_SECRET = 6
 
-# Names of environment variables whose values say something about reproducibility and nothing about credentials.
+# Environment variables whose values matter for reproducibility and hold no credentials.
 SAFE_VARIABLES = frozenset(
     "CUBLAS_WORKSPACE_CONFIG CUDA_VISIBLE_DEVICES GPG_KEY HOME HOSTNAME LANG LANGUAGE LC_ALL LD_LIBRARY_PATH LOGNAME "
     "MKL_NUM_THREADS NUMEXPR_NUM_THREADS NVIDIA_DRIVER_CAPABILITIES NVIDIA_VISIBLE_DEVICES OMP_NUM_THREADS "
@@ -29,19 +31,22 @@ _URL = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+")
 
 
 class Redactor:
-    """Hides secret values; equal values have equal digests under one key (a fresh key for each audit)."""
+    """Hides secret values; equal values have equal digests under one key (each audit has its own key)."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
         self._learnt: dict[str, str] = {}
 
     def digest(self, value: str) -> str:
-        """A keyed digest: says same or differs, and nothing else."""
+        """A keyed digest: it shows whether two values are the same, and nothing else."""
         raw = value.encode("utf-8", "surrogatepass")
         return "hidden:" + hmac.new(self._key, raw, hashlib.sha256).hexdigest()[:12]
 
     def learn(self, value: str) -> None:
-        """Remembers a secret value, so that `scrub` finds it (also in base64 and URL-encoded). Short ones are not."""
+        """Registers a secret value, so that `scrub` finds it in plain, base64 and URL-encoded form.
+
+        Values shorter than SHORTEST_SECRET are ignored: they would match in ordinary text.
+        """
         if len(value) < SHORTEST_SECRET:
             return
         hidden = self.digest(value)
@@ -53,21 +58,21 @@ class Redactor:
             b64encode(raw).decode().rstrip("="),
             urlsafe_b64encode(raw).decode().rstrip("="),
         }
-        self._learnt = self._learnt | dict.fromkeys(forms, hidden)  # never in place: another thread may be scrubbing
+        self._learnt = self._learnt | dict.fromkeys(forms, hidden)  # not in place: another thread may be scrubbing
 
     def scrub(self, text: str) -> str:
-        """A text without the secret values that were learnt."""
+        """A text in which the registered secret values are replaced by their digests."""
         for form, hidden in self._learnt.items():
             if form in text:
                 text = text.replace(form, hidden)
         return text
 
     def variable(self, name: str, value: str) -> str:
-        """An environment variable's value where its name is allow-listed, else its digest."""
+        """An environment variable's value if its name is allow-listed, else its digest."""
         return strip_urls(value) if name in SAFE_VARIABLES else self.digest(value)
 
-    def value(self, name: str, value: Any) -> Any:
-        """A parameter or other value: hidden where its name speaks of a secret; URLs lose their credentials."""
+    def value(self, name: str, value: object) -> Any:
+        """A parameter or other value: hidden if its name suggests a secret; URLs lose their credentials."""
         if isinstance(value, dict):
             return {key: self.value(str(key), item) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -78,14 +83,14 @@ class Redactor:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a name speaks of a credential."""
+    """Whether a name suggests a credential."""
     return bool(_SECRET_NAME.search(name))
 
 
-def hide_words(words: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
-    """A command's words without the secrets in them: `--token=X`, `TOKEN=X`, what follows `--token`, and URLs' own."""
+def hide_words(command: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
+    """Yields a command's words without their secrets: in `--token=X`, `TOKEN=X`, after `--token`, and inside URLs."""
     follows = False
-    for word in words:
+    for word in command:
         name, mark, value = word.partition("=")
         if follows and not word.startswith("-"):
             yield hide(word)
@@ -102,10 +107,10 @@ def strip_url(url: str) -> str:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return "(an unreadable URL)"
+        return "(an invalid URL)"
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def strip_urls(text: str) -> str:
-    """The same for every URL inside a text."""
+    """A text in which every URL has lost its user, password, query and fragment."""
     return _URL.sub(lambda match: strip_url(match.group()), text)

@@ -1,4 +1,4 @@
-"""Names of sources, runners and reporters to what implements them: listed without importing, loaded when used."""
+"""The registry of sources, runners and reporters by name: listed without importing them, loaded when used."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ Group = Literal["repro_tui.sources", "repro_tui.runners", "repro_tui.reporters"]
 
 @cache
 def names(group: Group) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, built-ins and third parties' alike."""
+    """The entry points of a group by name, built-in and third-party ones alike."""
     return {point.name: point for point in entry_points(group=group)}
 
 
 def load(group: Group, name: str) -> Any:
-    """The implementation of that name. Raises Refused where there is none, or what it needs is not installed."""
+    """The implementation of that name. Raises Refused if there is none, or if it needs a package that is missing."""
     known = names(group)
     kind = group.rpartition(".")[2].rstrip("s")
     if name not in known:
-        raise Refused(f"there is no {kind} named {name!r}: there are {', '.join(sorted(known))}")
+        raise Refused(f"there is no {kind} named {name!r}: expected one of {', '.join(sorted(known))}")
     try:
         return known[name].load()
     except ImportError as error:
-        raise Refused(f"{kind} {name} needs {error.name}: install it with  pip install 'repro-tui[{name}]'") from error
+        raise Refused(
+            f"the {kind} {name} needs {error.name}: install it with  pip install 'repro-tui[{name}]'"
+        ) from error

@@ -1,4 +1,4 @@
-"""Sizes as people write them: 4GiB, 500 MB."""
+"""Sizes as users write them: 4GiB, 500 MB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UNITS = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "KB": 10**3, "MB": 10**
 
 
 def size_of(text: str) -> int:
-    """The size in bytes. Raises ValueError where the text is none."""
+    """The size in bytes. Raises ValueError if the text is not a size."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
     if not match or match.group(2).upper() not in UNITS:
         raise ValueError(f"{text!r} is not a size such as 4GiB or 500MB")

@@ -1,11 +1,11 @@
-"""A full disk, whichever program meets it: what to do then is to make room, and not what its error seems to ask for."""
+"""Full disks: whichever program reports one, the remedy is to free space, not what its own error suggests."""
 
 from __future__ import annotations
 
-ROOM = "make room on the disk of the cache and the audits (repro-tui cache prune), and run it again"
+ROOM = "free space on the disk of the cache and the audits (repro-tui cache prune), and run the audit again"
 _FULL = ("No space left on device", "no space left on device", "Out of diskspace", "Disk quota exceeded")
 
 
-def remedy(what: str, do: str) -> str:
-    """What to do about an error: `do`, unless its text says that a disk is full."""
-    return ROOM if any(words in what for words in _FULL) else do
+def remedy(reason: str, do: str) -> str:
+    """The remedy for an error with this text: `do`, or ROOM if the text reports a full disk."""
+    return ROOM if any(marker in reason for marker in _FULL) else do

@@ -1,4 +1,4 @@
-"""The one place where untrusted text becomes showable: nothing else may reach a terminal, a log or a report's prose."""
+"""Makes untrusted text safe to show: the only way for it into a terminal, a log or the text of a report."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 CAP = 2000
 LEAST_PART = 1e-4
-WHOLE_PART = 1e-9  # how far a sum of shares may be off the whole
+WHOLE_PART = 1e-9  # the rounding error that a sum of shares may have
 MARKS_IN_A_ROW = 8
 # C0 and DEL, C1, soft hyphen and Arabic letter mark, zero-width and bidi controls, line and paragraph separators,
-# word joiner to invisible plus, BOM, interlinear annotation, what is no character in XML, variation selectors beyond
-# the first 16, tags, surrogates.
+# word joiner to invisible plus, BOM, interlinear annotation, characters that XML does not allow, variation selectors
+# after the first 16, tags, surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 
 
-def show(value: Any, cap: int = CAP) -> str:
-    """A value as one line of safe text of at most `cap` characters (and a note of how many were left out).
+def show(value: object, cap: int = CAP) -> str:
+    """A value as one line of safe text, cut at `cap` characters with a note of how many were left out.
 
-    Control, bidi, zero-width and tag characters and surrogates become visible `\\u{..}`; runs of combining marks are
-    cut. The result is plain text: a widget still has to wrap it in Text or Content, for it may look like markup.
+    Control, bidi, zero-width and tag characters and surrogates become visible as `\\u{..}`; long runs of combining
+    marks are cut. The result is plain text: a widget must still wrap it in Text or Content, as it may look like markup.
     """
     text = value if isinstance(value, str) else _as_text(value)
     left_out = len(text) - cap
@@ -38,14 +37,14 @@ def show(value: Any, cap: int = CAP) -> str:
 
 
 def show_lines(text: str, cap: int = CAP, most: int = 10_000) -> list[str]:
-    """A text of several lines, each made safe."""
+    """The lines of a text, each made safe to show, at most `most` of them."""
     lines = text.split("\n")
     shown = [show(line.removesuffix("\r"), cap) for line in lines[:most]]
     return [*shown, f"… ({len(lines) - most:,} more lines)"] if len(lines) > most else shown
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """A long name or hash with its middle left out."""
+    """A long name or hash, shortened to `width` characters by leaving out its middle."""
     if len(text) <= width or width < 5:
         return text
     tail = (width - 1) // 2
@@ -53,7 +52,7 @@ def shorten_middle(text: str, width: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count and its noun, one or many."""
+    """A count with its noun in singular or plural: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -68,7 +67,7 @@ def join_names(names: Sequence[str], conjunction: str = "and", most: int | None 
 
 
 def part(share: float) -> str:
-    """A part of a whole (1.0) as every place tells it, so that one number is one number: 66.4 %, 0.36 %, 100 %."""
+    """A part of a whole (1.0) as a percentage, formatted the same everywhere: 66.4 %, 0.36 %, 100 %."""
     size = abs(share)
     if size == 0:
         return "0 %"
@@ -82,11 +81,11 @@ def part(share: float) -> str:
 
 
 def signed_part(share: float) -> str:
-    """The same with a minus where it takes back."""
+    """Like `part`, with a minus sign for negative shares."""
     return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if value is None:
         return "—"
     if isinstance(value, bool):

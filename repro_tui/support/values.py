@@ -1,4 +1,4 @@
-"""Plain nested values: tables laid over tables."""
+"""Merging of plain nested values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`: tables are merged at every depth, anything else is replaced."""
+    """`base` with the values of `over`: tables are merged at every depth, anything else is replaced."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)

@@ -1,4 +1,4 @@
-"""What audits of several modules start from."""
+"""Fixtures that audits of several modules start from."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ with open(output, "w", newline="") as target:
 
 @cache
 def sandbox_works() -> bool:
-    """Whether a local sandbox can be had on this machine."""
+    """Whether a local sandbox works on this machine."""
     try:
         choose(Settings())
     except Refused:
@@ -57,7 +57,7 @@ def sandbox_works() -> bool:
 
 @dataclass
 class Result:
-    """How one call of the program ended."""
+    """The result of one call of the program."""
 
     status: int
     stdout: str
@@ -87,7 +87,7 @@ def run_program(
 
 
 def expected_scores(inputs: Path, weight: float) -> Any:
-    """What every row's score has to be, by id, of a model that multiplies x."""
+    """The expected score of every row by id, for a model that multiplies x."""
     with inputs.open() as stream:
         return pytest.approx({row["id"]: weight * float(row["x"]) for row in csv.DictReader(stream)})
 
@@ -126,7 +126,7 @@ class Project:
         return whole | changes
 
     def record(self, **deployments: dict[str, Any]) -> None:
-        """Writes repro.json, which names rows by id, and with it the deployments."""
+        """Writes repro.json with the deployments; rows are identified by id."""
         document = {
             "schema": 1,
             "validation": {"inputs": "inputs.csv", "key": ["id"]},
@@ -140,14 +140,14 @@ class Project:
         return self.run(*references, "--report", *options, *self.options(), timeout=timeout, **variables)
 
     def options(self) -> list[str]:
-        """Where no sandbox works, the tests' own code runs without one, as its user would have to ask for."""
+        """The option to run the tests' own code without a sandbox, if none works on this machine."""
         if "requirements" not in self.environment or sandbox_works():
             return []
         need("bubblewrap", "bubblewrap" not in REQUIRED, "no sandbox works here")
         return ["--isolation", "none"]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A headless audit in the background, its errors in a pipe."""
+        """A headless audit in the background, with its errors in a pipe."""
         return subprocess.Popen(
             [sys.executable, "-m", "repro_tui", *arguments, "--quiet", *self.options()],
             cwd=self.folder,
@@ -165,7 +165,7 @@ class Project:
 
 
 def fill_cache(folder: Path) -> None:
-    """What every first audit of a project has to make: the Python is found, its empty environment is there."""
+    """A cache after the first audit of a project: the Python is found, and its empty environment exists."""
     variables = {f"REPRO_TUI_{name}": str(folder / name.lower()) for name in ("CACHE", "AUDITS")}
     project = Project(folder / "project")
     project.record(a=project.deployment(), b=project.deployment())
@@ -176,6 +176,6 @@ def fill_cache(folder: Path) -> None:
 
 @pytest.fixture
 def warm_cache(own_folders: Path, templates: Templates) -> None:
-    """The test's own cache is one in which an audit of a Project has ended."""
+    """Makes the test's own cache a copy of one in which an audit of a Project has ended."""
     template = templates.folder("cache", fill_cache)
     copy_folder(template / "cache", own_folders / "cache")

@@ -33,7 +33,7 @@ def project(tmp_path: Path, warm_cache: None) -> Project:
 
 
 def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """A headless audit of that predict step with itself, once its engine is at work."""
+    """Starts a headless audit of that predict step with itself; returns when its engine is running."""
     slow = project.deployment(code={"repository": "code", "commit": project.repository.commit({"predict.py": program})})
     slow["predict"]["timeout_s"] = 900
     project.record(a=slow, b=slow)
@@ -46,7 +46,7 @@ def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], Au
 
 
 def asleep(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """A headless audit whose predict step sleeps for ten minutes, once it has said so."""
+    """A headless audit whose predict step prints a line and then sleeps for ten minutes."""
     view, folder = started(project, SLOW)
 
     def said() -> bool:
@@ -92,7 +92,7 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
 
 
 def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
-    """Each run stops itself, and goes on when another view is open."""
+    """Each run stops itself, and continues when another view is open."""
     view, folder = started(project, STOPPED + (project.folder / "code/predict.py").read_text())
     engine = folder.engine_pid()
     assert engine is not None
@@ -100,8 +100,8 @@ def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
     view.kill()
     view.communicate()
     assert folder.state() == "running"
-    words = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
+    command = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
         while shown.poll() is None:
             for child in children_of(engine):
                 child.send(signal.SIGCONT)
@@ -162,7 +162,7 @@ def test_an_engine_imports_nothing_large_that_it_does_not_use(project: Project) 
 
 def test_two_audits_at_once_on_one_cache_are_both_right(project: Project) -> None:
     project.record(a=project.deployment(), b=project.deployment(parameters={"values": {"threshold": 6.0}}))
-    views = [project.start("record.json#a", f"record.json#{other}", "--report") for other in ("a", "b")]
+    views = [project.start("record.json#a", f"record.json#{side}", "--report") for side in ("a", "b")]
     reports = [json.loads(view.communicate(timeout=BOUND_S)[0]) for view in views]
     assert [report["verdict"] for report in reports] == ["identical", "drift"]
 

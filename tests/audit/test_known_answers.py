@@ -1,4 +1,4 @@
-"""The main job, end to end, with answers that are known beforehand: on the local runner and on Docker."""
+"""The main task, end to end, with known answers: on the local runner and on Docker."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_a_changed_parameter_drifts_and_is_the_one_finding(project: Project) -> 
 
 
 def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> None:
-    other = project.model("other.json", 2.5)
-    data = [{"path": "model.json", "source": "file:other.json", "sha256": other}]
+    changed = project.model("other.json", 2.5)
+    data = [{"path": "model.json", "source": "file:other.json", "sha256": changed}]
     project.record(a=project.deployment(), b=project.deployment(data=data))
     result = project.audit()
     assert result.status == 1, result.stderr
@@ -65,11 +65,11 @@ def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> Non
     assert statuses(report) == SAME | {"data": "different"}
     (finding,) = report["areas"]["data"]["findings"]
     assert finding["path"][0] == "model.json"
-    assert other[:8] in str(finding)
+    assert changed[:8] in str(finding)
 
 
 def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) -> None:
-    """Keyed, in another order, two cells changed; the file that is no table is only compared by its digest."""
+    """Rows with a key in another order and two changed cells; a file that is not a table is only compared by digest."""
     a, b = project.folder / "a.csv", project.folder / "b.csv"
     rows = [f"r{number:03},{number},{'N' if number % 2 else 'S'}" for number in range(50)]
     a.write_text("\n".join(["id,income,region", *rows]) + "\n")
@@ -80,9 +80,9 @@ def test_a_changed_table_among_the_data_opens_into_its_rows(project: Project) ->
     project.record(a=sides[0], b=sides[1])
     report = project.audit().report
     (finding,) = report["areas"]["data"]["findings"]
-    told = {child["path"][-1]: child["note"] for child in finding["children"]}
-    assert told["region"] == "1 of 50 rows differ (by id)"
-    assert told["income"].startswith("1 of 50 rows differ (by id), by up to 2.5")
+    notes = {child["path"][-1]: child["note"] for child in finding["children"]}
+    assert notes["region"] == "1 of 50 rows differ (by id)"
+    assert notes["income"].startswith("1 of 50 rows differ (by id), by up to 2.5")
     folder = Path(report["audit"]["folder"])
     cells = pq.read_table(data_rows(folder, ["t.csv"]) / "differences.parquet").to_pylist()
     assert {(cell["key"], cell["column"], cell["a"], cell["b"]) for cell in cells} >= {('["r008"]', "region", "S", "W")}
@@ -173,7 +173,7 @@ def test_a_repeated_audit_rebuilds_nothing(project: Project, tmp_path: Path, mon
 
 
 class TestRefused:
-    """Bad records: exit status 2, one line each, and nothing executed or written."""
+    """Invalid records: exit status 2, one line each, and nothing executed or written."""
 
     @pytest.fixture
     def project(self, tmp_path: Path) -> Project:

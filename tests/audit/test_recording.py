@@ -1,4 +1,4 @@
-"""`record`: what is written reads again as the same record, holds no secret, and tells what is missing."""
+"""`record`: a written record reads back as the same record, contains no secret, and lists what is missing."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def records(draw: Any, folder: Path) -> Record:
 
 
 def bare(record: Record) -> Record:
-    """The record without what belongs to the place it was read from."""
+    """The record without the fields that depend on where it was read from."""
     return replace(record, reference="", base="", provenance={}, missing=(), warnings=())
 
 
@@ -121,7 +121,7 @@ def test_what_is_written_reads_again_as_the_same(tmp_path: Path, context: Contex
     target = folder / f"out{suffix}"
     target.write_text(text, "utf-8")
     companions.write()
-    found = load_record(str(target), context)
+    reread = load_record(str(target), context)
     moved = {str(kept / "outside.csv"): str(folder / "out.files" / "outside.csv")}
     inputs, expected = record.validation.inputs, record.expected.predictions
     wanted = replace(
@@ -129,7 +129,7 @@ def test_what_is_written_reads_again_as_the_same(tmp_path: Path, context: Contex
         validation=replace(record.validation, inputs=moved.get(inputs or "", inputs)),
         expected=replace(record.expected, predictions=moved.get(expected or "", expected)),
     )
-    assert bare(found) == bare(wanted)
+    assert bare(reread) == bare(wanted)
     shutil.rmtree(folder)
 
 
@@ -272,13 +272,13 @@ def test_a_dirty_run_is_never_the_same_code(project: Project) -> None:
     result = project.audit("--repeat", "1")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["areas"]["code"]["status"] == "unknown"
-    told = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
-    assert told in " ".join(result.report["summary"])
+    sentence = "Whether the code is the same is not known: A: the recorded tree had uncommitted changes"
+    assert sentence in " ".join(result.report["summary"])
     assert project.audit("--repeat", "1", "--fail-on", "any").status == 3
 
 
 def test_no_program_of_the_repository_runs(project: Project, tmp_path: Path) -> None:
-    """fsmonitor, hooks and filters of the user's repository would leave a marker."""
+    """fsmonitor, hooks and filters of the user's repository would leave a marker if they were run."""
     marker = tmp_path / "marker"
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {marker}\ncat\n")
@@ -305,7 +305,7 @@ def test_folders_without_a_commit_are_told(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written(project: Project) -> None:
-    other = "an0ther-c4n4ry-word"
+    password = "an0ther-c4n4ry-word"
     url = f"https://ada:{CANARY}@example.org/model.json?sig={CANARY}"
     deployment = project.deployment(
         environment={
@@ -315,7 +315,7 @@ def test_no_secret_is_written(project: Project) -> None:
         parameters={"values": {"threshold": 5.0, "db": {"password": CANARY, "url": url}}},
         data=[{"path": "model.json", "source": url}],
         predict={
-            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", other, "{inputs}", "{output}"]
+            "command": ["python3", "predict.py", f"--token={CANARY}", "--password", password, "{inputs}", "{output}"]
         },
         description=f"asks {url}",
     )
@@ -325,7 +325,7 @@ def test_no_secret_is_written(project: Project) -> None:
         result = record(project, "record.json#a", "-o", f"out.{suffix}")
         text = (project.folder / f"out.{suffix}").read_text()
         assert CANARY not in text + result.stderr + result.stdout
-        assert other not in text + result.stderr + result.stdout
+        assert password not in text + result.stderr + result.stdout
         assert "environment.variables.MY_TOKEN: is set" in result.stderr
         assert "TZ" in text
     text = (project.folder / "out.toml").read_text()
@@ -352,7 +352,7 @@ def test_a_bare_word_is_a_deployment_and_not_a_folder(project: Project) -> None:
 
 @pytest.mark.docker
 def test_what_is_deployed_in_a_container(project: Project) -> None:
-    """`repro-tui record docker:prod -o prod.toml`, as on-call runs it: by content, without the secret it was given."""
+    """`repro-tui record docker:prod -o prod.toml`: the image by its digest, without the container's secret."""
     image = base_image()
     name = f"repro-tui-test-record-{project.folder.parent.name}".lower()
     subprocess.run(

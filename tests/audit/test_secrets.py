@@ -26,7 +26,7 @@ print(open(params).read())
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
-        """Says nothing."""
+        """Discards output."""
 
 
 @pytest.fixture
@@ -43,18 +43,18 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def outputs(project: Project) -> dict[str, bytes]:
-    """Everything that the audits wrote and every report beside the record."""
+    """Everything that the audits wrote, and every report next to the record."""
     files = [path for audit in project.audits() for path in audit.rglob("*") if path.is_file()]
     return {str(path): path.read_bytes() for path in [*files, *project.folder.glob("out.*")]}
 
 
 def hits(content: bytes) -> list[str]:
-    found = []
+    canaries = []
     for canary in CANARIES:
         raw = canary.encode()
         forms = [raw, quote(canary, safe="").encode(), quote(canary).encode(), base64.b64encode(raw).rstrip(b"=")]
-        found += [canary for form in forms if form in content]
-    return found
+        canaries += [canary for form in forms if form in content]
+    return canaries
 
 
 def test_no_secret_is_written_or_shown(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,8 @@ def test_no_secret_is_written_or_shown(tmp_path: Path, server: str, monkeypatch:
         data=[{"path": "model.json", "source": source}],
     )
     assert list(give) == []
-    other = side | {"environment": project.environment | {"variables": variables | {"API_KEY": "another-value"}}}
-    project.record(a=side, b=other)
+    changed = side | {"environment": project.environment | {"variables": variables | {"API_KEY": "another-value"}}}
+    project.record(a=side, b=changed)
     reports = ("--junit", "out.xml", "--markdown", "out.md", "--html", "out.html", "--all")
     result = project.audit(*reports)
     assert result.status == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Which step a side is lost at, where several fail."""
+"""The step at which a side is lost, if several steps fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What should not matter and does: real predict steps that hang on such things, found by --stress."""
+"""--stress finds conditions that should not matter but do, in real predict steps that depend on them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ENVIRONMENTS = [
     pytest.param("apptainer", marks=pytest.mark.apptainer),
 ]
 PAIRS = [("nothing", "hash seed"), ("threads", "row order"), ("time zone", "locale"), ("path", "batch size")]
-# Every thing moves one side and not the other, and any two that are set in one way are once on different sides.
+# Every condition affects one side and not the other; any two that are set by the same means differ once.
 SPLITS = [
     ("hash seed, batch size, threads, path", "locale, row order, time zone"),
     ("hash seed, batch size, locale, row order", "threads, path, time zone"),
@@ -79,32 +79,31 @@ def scoring(folder: Path, environment: dict[str, str]) -> Project:
     return made
 
 
-def side(project: Project, hangs_on: str, *words: str) -> dict[str, Any]:
-    command = ["python3", "predict.py", "{inputs}", "{output}", "{params}", *words]
+def side(project: Project, hangs_on: str, *arguments: str) -> dict[str, Any]:
+    command = ["python3", "predict.py", "{inputs}", "{output}", "{params}", *arguments]
     return project.deployment(
         parameters={"values": {"hangs_on": hangs_on}}, predict={"command": command, "timeout_s": 60}
     )
 
 
 def moved(report: dict[str, Any], letter: str) -> dict[str, bool | None]:
-    return {
-        found["name"]: found["moved"] for found in report["areas"]["predictions"]["stress"] if found["side"] == letter
-    }
+    results = report["areas"]["predictions"]["stress"]
+    return {result["name"]: result["moved"] for result in results if result["side"] == letter}
 
 
 def told_of_both(project: Project, hangs_on: tuple[str, str]) -> None:
-    """Each side is told what moves it and nothing else."""
+    """Checks that each side is reported with the conditions that move it, and no others."""
     sides = {letter: thing.split(", ") for letter, thing in zip("ab", hangs_on, strict=True)}
-    words = {letter: ["{batch_size}"] if "batch size" in things else [] for letter, things in sides.items()}
-    project.record(**{letter: side(project, ", ".join(things), *words[letter]) for letter, things in sides.items()})
+    arguments = {letter: ["{batch_size}"] if "batch size" in things else [] for letter, things in sides.items()}
+    project.record(**{letter: side(project, ", ".join(things), *arguments[letter]) for letter, things in sides.items()})
     report = project.audit("--stress").report
     for letter, things in sides.items():
-        untold = {} if words[letter] else {"batch size": None}
+        untold = {} if arguments[letter] else {"batch size": None}
         assert moved(report, letter) == {name: name in things for name in NAMES} | untold
-        (told,) = [text for text in report["summary"] if f"{letter.upper()}'s own predictions" in text]
-        moving = told.partition("; ")[0].partition("move with the ")[2]
+        (sentence,) = [text for text in report["summary"] if f"{letter.upper()}'s own predictions" in text]
+        moving = sentence.partition("; ")[0].partition("move with the ")[2]
         assert all(f"{thing} (" in moving for thing in things if thing != "nothing")
-        assert ("batch size (it asks for none" in told) is bool(untold)
+        assert ("batch size (predict takes no batch size" in sentence) is bool(untold)
 
 
 @pytest.mark.parametrize("hangs_on", PAIRS, ids=" and ".join)
@@ -127,17 +126,17 @@ def test_rows_without_a_key_are_put_back_to_where_they_belong(local: Project) ->
 
 
 def test_a_side_that_is_random_anyway(local: Project) -> None:
-    """With two runs nothing can be told; with five its own noise is no finding."""
+    """With two runs nothing can be decided; with five, its own noise is not a finding."""
     values = {"threshold": 5.0, "noise": 0.5}
     noisy = local.deployment(code={"repository": "code", "commit": local.repository.git("rev-parse", "HEAD~1")})
     local.record(a=noisy | {"parameters": {"values": values}}, b=side(local, "nothing"))
-    found = local.audit("--stress", "--repeat", "2").report["areas"]["predictions"]["stress"]
-    assert {entry["moved"] for entry in found if entry["side"] == "a"} == {None}
-    assert "--repeat 5" in found[0]["note"]
+    results = local.audit("--stress", "--repeat", "2").report["areas"]["predictions"]["stress"]
+    assert {entry["moved"] for entry in results if entry["side"] == "a"} == {None}
+    assert "--repeat 5" in results[0]["note"]
 
 
 def agreeing_word() -> str:
-    """A word whose hash has the same parity under the first two seeds that are tried, and another under a third."""
+    """A word whose hash has the same parity under the first two tried seeds, and the other under the third."""
     code = "import sys; print(*(hash(f'w{n}') % 2 for n in range(40)))"
     parities = [
         subprocess.run(
@@ -156,8 +155,8 @@ def agreeing_word() -> str:
 def test_a_hash_seed_that_agrees_by_chance_does_not_reassure(local: Project) -> None:
     program = PREDICT.replace('hash("repro") % 1000', f'hash("{agreeing_word()}") % 2')
     code = {"repository": "code", "commit": local.repository.commit({"predict.py": program})}
-    one = side(local, "hash seed") | {"code": code}
-    local.record(a=one, b=one)
-    found = local.audit("--stress").report
-    assert moved(found, "a")["hash seed"] is True
-    assert moved(found, "a")["threads"] is False
+    deployment = side(local, "hash seed") | {"code": code}
+    local.record(a=deployment, b=deployment)
+    report = local.audit("--stress").report
+    assert moved(report, "a")["hash seed"] is True
+    assert moved(report, "a")["threads"] is False

@@ -1,4 +1,4 @@
-"""Answers that must not reassure, through the command line: all runs, all rows, and what was not recorded."""
+"""Cases in which the verdict must not reassure, through the command line: noisy runs, missing rows, gaps in records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def project(tmp_path: Path, warm_cache: None) -> Project:
 
 
 def side(project: Project, values: str = WHOLE, header: str = HEADER, before: str = "") -> dict[str, Any]:
-    """A deployment that writes these values for each row, and nothing besides."""
+    """A deployment that writes these values for each row, and nothing else."""
     program = SCORE.format(before=before, header=header, values=values)
     return project.deployment(
         code={"repository": "code", "commit": project.repository.commit({"predict.py": program})},
@@ -48,7 +48,7 @@ def predictions(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
-    """Half of the runs of B are 100 away in one row: which of them is chance."""
+    """Half of the runs of B differ by 100 in one row, at random."""
     odd = '[row["id"], repr(2.0 * x + (100 if off and number == 0 else 0))]'
     project.record(a=side(project), b=side(project, odd, before="off = random.random() < 0.5"))
     result = project.audit("--repeat", "10")
@@ -57,7 +57,7 @@ def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
+    ("key", "reason"),
     [
         ('"r0"', "all output rows have the same key"),
         ('f"other{number}"', "in no input row (such as 'other0'"),
@@ -65,11 +65,11 @@ def test_a_later_run_that_is_off_is_never_the_same(project: Project) -> None:
         ('rows[max(0, number - 1)]["id"]', "answered more than once"),
     ],
 )
-def test_every_input_row_has_to_be_answered_once(project: Project, key: str, words: str) -> None:
+def test_every_input_row_has_to_be_answered_once(project: Project, key: str, reason: str) -> None:
     project.record(**dict.fromkeys("ab", side(project, WHOLE.replace('row["id"]', key))))
     result = project.audit()
     assert (result.status, predictions(result.report)["verdict"]) == (3, "not-comparable")
-    assert words in predictions(result.report)["what"]
+    assert reason in predictions(result.report)["what"]
     assert predictions(result.report)["do"]
 
 
@@ -79,21 +79,21 @@ def test_a_clock_can_be_left_out_and_stands_as_ignored(project: Project) -> None
     assert project.audit("--repeat", "2").status != 0
     html = project.folder / "report.html"
     result = project.audit("--ignore", "predictions.clock", "--html", str(html))
-    found = predictions(result.report)
-    assert (result.status, found["verdict"], found["ignored"]) == (0, "identical", ["clock"])
-    assert [column["name"] for column in found["columns"]] == ["score"]
+    area = predictions(result.report)
+    assert (result.status, area["verdict"], area["ignored"]) == (0, "identical", ["clock"])
+    assert [column["name"] for column in area["columns"]] == ["score"]
     assert "clock" in html.read_text()
 
 
 def test_one_run_a_side_is_told_and_not_judged(project: Project) -> None:
     project.record(a=side(project), b=side(project, '[row["id"], repr(3.0 * x)]'))
     result = project.audit("--repeat", "1")
-    found = predictions(result.report)
-    assert (result.status, found["verdict"]) == (3, "undecided")
-    (column,) = found["columns"]
+    area = predictions(result.report)
+    assert (result.status, area["verdict"]) == (3, "undecided")
+    (column,) = area["columns"]
     assert column["different"] == ROWS - 1  # 0 times anything is 0
-    assert "whether the outputs change from run to run is not known" in found["noise"]["sentence"]
-    assert "--repeat 3" in found["do"]
+    assert "whether the outputs change from run to run is not known" in area["noise"]["sentence"]
+    assert "--repeat 3" in area["do"]
     assert "To do: run again with --repeat 3." in result.report["summary"]
 
 
@@ -133,22 +133,22 @@ THREE = '["id", "label", "noisy", "request_id"]'
 
 
 def test_drift_beside_noise_is_reported_and_the_report_is_read_again(project: Project) -> None:
-    """Of a column that is one value in each side the distance within is 0: what is across is infinitely more."""
+    """A column with one constant value per side has no distance within, so the ratio across would be infinite."""
     sides = [side(project, NOISY.format(times=times), header=THREE) for times in (2, 3)]
     project.record(a=sides[0], b=sides[1])
     result = project.audit("--ignore", "predictions.request_id")
     assert result.status == 1, result.stderr
-    found = predictions(result.report)
-    assert (found["verdict"], found["noise"]["ratio"]) == ("drift", None)
-    (label,) = [column for column in found["columns"] if column["name"] == "label"]
+    area = predictions(result.report)
+    assert (area["verdict"], area["noise"]["ratio"]) == ("drift", None)
+    (label,) = [column for column in area["columns"] if column["name"] == "label"]
     assert label["verdict"] == "drift"
     folder = Path(result.report["audit"]["folder"])
     assert repro_tui.open_audit(folder).report().verdict == "drift"
 
 
 def test_of_ids_no_row_is_called_beyond_its_own_noise(project: Project) -> None:
-    one = side(project, NOISY.format(times=2), header=THREE)
-    project.record(a=one, b=one)
+    deployment = side(project, NOISY.format(times=2), header=THREE)
+    project.record(a=deployment, b=deployment)
     result = project.audit("--repeat", "5")
     columns = {column["name"]: column for column in predictions(result.report)["columns"]}
     assert columns["request_id"]["beyond_noise"] is None
@@ -156,8 +156,8 @@ def test_of_ids_no_row_is_called_beyond_its_own_noise(project: Project) -> None:
 
 
 def test_rules_that_fit_no_column_are_told(project: Project) -> None:
-    one = side(project)
-    project.record(a=one, b=one)
+    deployment = side(project)
+    project.record(a=deployment, b=deployment)
     file = project.folder / "record.json"
     document = json.loads(file.read_text())
     document["validation"]["columns"] = {"scroe": {"atol": 1.0}}
@@ -190,8 +190,8 @@ def test_what_is_the_same_is_said_of_so_many_runs_in_such_formats(project: Proje
 
 
 def test_changes_that_were_not_run_are_told_beside_the_verdict(project: Project) -> None:
-    one = side(project)
-    project.record(a=one, b=one | {"code": one["code"] | {"dirty": True}})
+    deployment = side(project)
+    project.record(a=deployment, b=deployment | {"code": deployment["code"] | {"dirty": True}})
     summary = project.audit().report["summary"]
     assert summary[1] == "The uncommitted changes of B were not run: commit them, and audit again."
 
@@ -199,6 +199,6 @@ def test_changes_that_were_not_run_are_told_beside_the_verdict(project: Project)
 def test_no_column_is_the_same_where_rows_are_missing(project: Project) -> None:
     odd = '[row["id"], repr(2.0 * x)] if number else [row["id"] + "x", "0"]'
     project.record(a=side(project), b=side(project, odd))
-    found = predictions(project.audit().report)
-    assert found["verdict"] == "not-comparable"
-    assert {column["verdict"] for column in found["columns"]} == {"not-comparable"}
+    area = predictions(project.audit().report)
+    assert area["verdict"] == "not-comparable"
+    assert {column["verdict"] for column in area["columns"]} == {"not-comparable"}

@@ -1,4 +1,4 @@
-"""`verify`: every grade from a real rebuilt deployment, with answers that are known beforehand."""
+"""`verify`: every grade, from a real rebuilt deployment with known answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def predictions(project: Project, shift: float = 0.0, name: str = "recorded.csv"
 
 
 def record(project: Project, metrics: str = "{}", table: str | None = "recorded.csv", truth: str = "truth", **changes: Any) -> None:  # fmt: skip  # noqa: E501
-    """The record; `metrics` is JSON as it stands in the file, for its digits count."""
+    """The record; `metrics` is JSON text as written in the file, since its digits count."""
     expected = {"metrics": "METRICS"} | ({"predictions": table} if table else {})
     validation = {"inputs": "inputs.csv", "key": ["id"]} | ({"truth": truth} if truth else {})
     document = {

@@ -1,4 +1,4 @@
-"""The bare clone: true bytes, nothing of the user's executed or changed, and clear words where something is absent."""
+"""The bare clone: exact bytes, nothing of the user's executed or changed, and clear messages if something is absent."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_files_are_written_out_as_committed(git_repository: Make, context: Conte
     (made.folder / "run.sh").chmod(0o755)
     (made.folder / "link").symlink_to("sub/a.txt")
     commit = made.commit({"sub/a.txt": b"one\r\ntwo\n", "empty": b"", "name with\ttab\n": b"x", "é.txt": b"y"})
-    repository = Repository.of(str(made.folder), context)
-    found = written(repository, commit, tmp_path / "out")
-    assert found["sub/a.txt"] == found["link"] == b"one\r\ntwo\n"
-    assert found["name with\ttab\n"] == b"x"
-    assert found["é.txt"] == b"y"
+    repository = Repository.open(str(made.folder), context)
+    files = written(repository, commit, tmp_path / "out")
+    assert files["sub/a.txt"] == files["link"] == b"one\r\ntwo\n"
+    assert files["name with\ttab\n"] == b"x"
+    assert files["é.txt"] == b"y"
     assert (tmp_path / "out/link").is_symlink()
     assert (tmp_path / "out/run.sh").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "out/sub/a.txt").stat().st_mode & 0o777 == 0o644
@@ -48,33 +48,33 @@ def test_files_are_written_out_as_committed(git_repository: Make, context: Conte
 def test_names_are_resolved_afresh(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     first = made.commit({"a": "1"})
-    assert Repository.of(str(made.folder), context).resolve("main") == first
+    assert Repository.open(str(made.folder), context).resolve("main") == first
     second = made.commit({"a": "2"})
     made.git("tag", "-a", "v1", "-m", "one")
     made.git("branch", "other", first)
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     assert [repository.resolve(name) for name in ("main", "HEAD", "v1", "HEAD~1", "other", second[:10])] == [
         second, second, second, first, first, second,
     ]  # fmt: skip
     assert repository.resolve("nowhere") is None
     assert repository.resolve("--output=x") is None
     made.git("checkout", "--quiet", "other")
-    assert Repository.of(str(made.folder), context).resolve("HEAD") == first
+    assert Repository.open(str(made.folder), context).resolve("HEAD") == first
 
 
 def test_a_later_commit_and_one_without_a_name_are_fetched(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     made.commit({"a": "1"})
-    Repository.of(str(made.folder), context)
+    Repository.open(str(made.folder), context)
     lost = made.commit({"a": "2"})
     made.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert Repository.of(str(made.folder), context).read(lost, "a") == b"2"
+    assert Repository.open(str(made.folder), context).read(lost, "a") == b"2"
 
 
 def test_a_missing_commit_names_the_repository(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     made.commit({"a": "1"})
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     with pytest.raises(Inconclusive, match=r"commit 1{40} is not in the repository .*project"):
         repository.files("1" * 40)
     with pytest.raises(Refused, match="full commit id"):
@@ -95,7 +95,7 @@ def test_locations_lose_their_credentials() -> None:
 def test_nothing_of_the_user_runs(
     git_repository: Make, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bad input 26: fsmonitor, hooks, filters, packObjectsHook, the environment and the global configuration."""
+    """No program of fsmonitor, hooks, filters, packObjectsHook, the environment or the global configuration runs."""
     made = git_repository("project")
     commit = made.commit({"a.txt": "text", ".gitattributes": "*.txt filter=evil\n"})
     marker = tmp_path / "marker"
@@ -127,7 +127,7 @@ def test_nothing_of_the_user_runs(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_TEMPLATE_DIR", str(tmp_path / "hooks"))
     before = everything(made.folder)
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     assert repository.resolve("main") == commit
     assert written(repository, commit, tmp_path / "out")["a.txt"] == b"text"
     assert repository.attributes(commit) == (".gitattributes: *.txt filter=evil",)
@@ -145,23 +145,23 @@ def test_the_marker_of_the_test_above_can_appear(git_repository: Make, tmp_path:
 
 
 def test_an_embedded_bare_repository_is_only_files(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 27."""
+    """A bare repository inside a commit is written as plain files; its configuration is not used."""
     made = git_repository("project")
     config = f"[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsmonitor = touch {tmp_path}/marker\n"
     inner = {"inner/HEAD": "ref: refs/heads/main\n", "inner/config": config, "inner/objects/x": "", "inner/refs/x": ""}
     commit = made.commit(inner)  # type: ignore[arg-type]
-    found = written(Repository.of(str(made.folder), context), commit, tmp_path / "out")
-    assert found["inner/config"] == config.encode()
+    files = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
+    assert files["inner/config"] == config.encode()
     assert not (tmp_path / "marker").exists()
 
 
 def test_replaced_objects_are_not_served(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 28."""
+    """Replacement refs (`git replace`) are ignored."""
     made = git_repository("project")
     commit = made.commit({"a": "true"})
     evil = made.commit({"a": "evil"})
     made.git("replace", commit, evil)
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     repository.resolve("refs/replace/" + commit)
     assert written(repository, commit, tmp_path / "out") == {"a": b"true"}
 
@@ -171,14 +171,14 @@ def test_a_branch_named_like_a_commit_does_not_win(git_repository: Make, context
     commit = made.commit({"a": "true"})
     evil = made.commit({"a": "evil"})
     made.git("update-ref", f"refs/heads/{commit}", evil)
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     assert repository.resolve(commit) == commit
     assert repository.read(commit, "a") == b"true"
 
 
 @pytest.mark.parametrize("kind", ["submodule", "pointer"])
 def test_what_was_not_fetched_is_said(git_repository: Make, context: Context, tmp_path: Path, kind: str) -> None:
-    """Bad input 29."""
+    """Submodules and LFS pointers are reported, not fetched."""
     made = git_repository("project")
     commit = made.commit({"model.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
     if kind == "submodule":
@@ -187,12 +187,12 @@ def test_what_was_not_fetched_is_said(git_repository: Make, context: Context, tm
         made.git("commit", "--quiet", "--message", "submodule")
         commit = made.git("rev-parse", "HEAD")
     with pytest.raises(Inconclusive, match=r"model\.bin is .* and was not fetched") as error:
-        written(Repository.of(str(made.folder), context), commit, tmp_path / "out")
+        written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
     assert "record" in error.value.do
 
 
 def test_conversions_are_told_and_not_done(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Bad input 30."""
+    """Line endings, keywords and encodings are reported, not converted."""
     made = git_repository("project")
     attributes = "# text\n*.txt eol=crlf\nv.py export-subst ident\n*.png -diff\nu.csv working-tree-encoding=UTF-16\n"
     files = {
@@ -202,15 +202,15 @@ def test_conversions_are_told_and_not_done(git_repository: Make, context: Contex
         "sub/.gitattributes": "* text\n",
     }
     commit = made.commit(files)  # type: ignore[arg-type]
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     assert repository.attributes(commit) == (
         ".gitattributes: *.txt eol=crlf",
         ".gitattributes: v.py export-subst ident",
         ".gitattributes: u.csv working-tree-encoding=UTF-16",
         "sub/.gitattributes: * text",
     )
-    found = written(repository, commit, tmp_path / "out")
-    assert (found["a.txt"], found["v.py"]) == (b"a\nb\n", b"$Format:%H$ $Id$\n")
+    checkout = written(repository, commit, tmp_path / "out")
+    assert (checkout["a.txt"], checkout["v.py"]) == (b"a\nb\n", b"$Format:%H$ $Id$\n")
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "sub/../../outside", "dot/../../outside"])
@@ -221,7 +221,7 @@ def test_links_out_of_the_tree_are_left_out(
     (made.folder / "dot").symlink_to(".")
     (made.folder / "evil").symlink_to(target)
     commit = made.commit({"sub/a": "1"})
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     (tmp_path / "out").mkdir()
     warnings = repository.write_out(commit, tmp_path / "out", context.cancel)
     assert len(warnings) == 1
@@ -230,26 +230,26 @@ def test_links_out_of_the_tree_are_left_out(
 
 
 def test_a_stale_lock_is_harmless(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Fault 16."""
+    """An index.lock that a crash left in the user's repository does not matter."""
     made = git_repository("project")
     commit = made.commit({"a": "1"})
     (made.folder / ".git/index.lock").touch()
-    assert written(Repository.of(str(made.folder), context), commit, tmp_path / "out") == {"a": b"1"}
+    assert written(Repository.open(str(made.folder), context), commit, tmp_path / "out") == {"a": b"1"}
 
 
 @pytest.mark.parametrize("damage", ["pack", "gone"])
 def test_a_damaged_clone_is_made_anew(git_repository: Make, context: Context, tmp_path: Path, damage: str) -> None:
     made = git_repository("project")
     commit = made.commit({"a": "1" * 5000, "b": os.urandom(20000)})
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     assert repository.has(commit)
     for pack in repository.git_dir.glob("objects/pack/*.pack"):
         pack.chmod(0o600)
         raw = bytearray(pack.read_bytes())
         raw[-2000:-1000] = bytes(1000)
         pack.write_bytes(bytes(raw)) if damage == "pack" else pack.unlink()
-    found = written(Repository.of(str(made.folder), context), commit, tmp_path / "out")
-    assert found["b"] == (made.folder / "b").read_bytes()
+    files = written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
+    assert files["b"] == (made.folder / "b").read_bytes()
 
 
 def test_a_repository_of_sha256(context: Context, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_repository_of_sha256(context: Context, tmp_path: Path) -> None:
     git("commit", "--quiet", "--message", "one")
     commit = git("rev-parse", "HEAD")
     assert len(commit) == 64
-    assert written(Repository.of(str(folder), context), commit, tmp_path / "out") == {"a": b"1"}
+    assert written(Repository.open(str(folder), context), commit, tmp_path / "out") == {"a": b"1"}
 
 
 def test_a_repository_of_another_user_is_read(git_repository: Make, context: Context) -> None:
@@ -278,28 +278,28 @@ def test_a_repository_of_another_user_is_read(git_repository: Make, context: Con
     commit = made.commit({"a": "1"})
     for place in (made.folder, *made.folder.rglob("*")):
         os.chown(place, 65534, 65534)
-    assert Repository.of(str(made.folder), context).read(commit, "a") == b"1"
+    assert Repository.open(str(made.folder), context).read(commit, "a") == b"1"
 
 
 def test_what_is_no_repository_is_said(context: Context, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(Inconclusive, match="cannot be read"):
-        Repository.of(str(tmp_path / "plain"), context)
+        Repository.open(str(tmp_path / "plain"), context)
     with pytest.raises(Inconclusive, match="does not exist"):
-        Repository.of(str(tmp_path / "absent"), context)
+        Repository.open(str(tmp_path / "absent"), context)
     assert not list((context.cache.root / "git").glob("*.git"))
 
 
 def test_a_password_in_a_url_is_not_told(context: Context) -> None:
     with pytest.raises(Inconclusive) as error:
-        Repository.of("https://ada:canary-secret@127.0.0.1:9/x.git", context)
+        Repository.open("https://ada:canary-secret@127.0.0.1:9/x.git", context)
     assert "canary-secret" not in str(error.value)
 
 
 def test_the_location_is_not_kept_in_the_clone(git_repository: Make, context: Context) -> None:
     made = git_repository("project")
     made.commit({"a": "1"})
-    repository = Repository.of(f"file://{made.folder}", context)
+    repository = Repository.open(f"file://{made.folder}", context)
     assert str(made.folder) not in (repository.git_dir / "config").read_text()
 
 
@@ -309,7 +309,7 @@ def test_a_log_has_both_directions(git_repository: Make, context: Context) -> No
     left = made.commit({"a": "2"}, "left \x1b[2J")
     made.git("checkout", "--quiet", "-b", "other", base)
     right = made.commit({"a": "3"}, "right")
-    log = Repository.of(str(made.folder), context).log(left, right)
+    log = Repository.open(str(made.folder), context).log(left, right)
     assert log is not None
     assert [commit.id for commit in log.only_a] == [left]
     assert [(commit.id, commit.author, commit.subject) for commit in log.only_b] == [(right, "Ada", "right")]
@@ -320,7 +320,7 @@ def test_a_log_has_both_directions(git_repository: Make, context: Context) -> No
 def test_a_stop_is_obeyed(git_repository: Make, context: Context, tmp_path: Path) -> None:
     made = git_repository("project")
     commit = made.commit({"a": "1"})
-    repository = Repository.of(str(made.folder), context)
+    repository = Repository.open(str(made.folder), context)
     (tmp_path / "out").mkdir()
     context.cancel.cancel()
     with pytest.raises(Cancelled):

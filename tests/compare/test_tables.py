@@ -39,7 +39,7 @@ def test_rules_are_those_of_a_record(tmp_path: Path) -> None:
     assert repro_tui.compare(frame(), moved, key=["id"], columns=rules).verdict == "within-tolerance"
     with pytest.raises(Refused, match=r"columns\.score\.tolerance: is not a known key"):
         repro_tui.compare(frame(), moved, columns={"score": {"tolerance": 1}})
-    with pytest.raises(Refused, match=r"columns\.score\.kind: is not one of the known words"):
+    with pytest.raises(Refused, match=r"columns\.score\.kind: has an unknown value"):
         repro_tui.compare(frame(), moved, columns={"score": {"kind": "probabilty"}})
 
 
@@ -51,8 +51,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[{"id": 1, "v": 2}, {"id": 2, "v": 3}]', "is one JSON array: write JSON Lines, one object a line"),
-        ('{\n  "id": 1,\n  "v": 2\n}\n', "line 1 is not one whole JSON object, as each line of JSON Lines is"),
+        ('[{"id": 1, "v": 2}, {"id": 2, "v": 3}]', "is one JSON array: write JSON Lines, one object per line"),
+        ('{\n  "id": 1,\n  "v": 2\n}\n', "line 1 is not one complete JSON object"),
         ("id,v\n1,2,3\n", "line 2 has 3 fields"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The local runner: what a run can see, reach and use, in a real sandbox."""
+"""The local runner: what a run can see, reach and use in a real sandbox."""
 
 from __future__ import annotations
 
@@ -175,18 +175,18 @@ def test_an_own_exit_of_137_is_not_called_out_of_memory(sandboxed: Execute) -> N
 
 
 @pytest.mark.parametrize(
-    ("program", "words"),
+    ("program", "reason"),
     [
         ("pass\n", "wrote no output"),
-        ("os.symlink('/etc/hostname', output)\n", "a link is not followed"),
+        ("os.symlink('/etc/hostname', output)\n", "links are not followed"),
         ("os.mkdir(output)\n", "not a regular file"),
         ("os.mkfifo(output)\n", "not a regular file"),
     ],
 )
-def test_an_output_that_is_no_file_is_told(sandboxed: Execute, program: str, words: str) -> None:
+def test_an_output_that_is_no_file_is_told(sandboxed: Execute, program: str, reason: str) -> None:
     run = sandboxed(program)
     assert run.status == "no-output"
-    assert words in run.what
+    assert reason in run.what
 
 
 def test_an_output_that_is_no_table_is_told(sandboxed: Execute) -> None:

@@ -1,4 +1,4 @@
-"""Leases: held while an engine lives, and never mistaken for a dead one's."""
+"""Leases: held while an engine is alive, and never mistaken for those of a dead engine."""
 
 from __future__ import annotations
 

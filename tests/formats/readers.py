@@ -1,4 +1,4 @@
-"""Readers for test_child: each is a module's `main`, which a test names with the word that it begins with."""
+"""Readers for test_child, selected by the first argument of `main`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str]) -> int:
-    what, *rest = arguments
-    if what == "leave":
+    behaviour, *rest = arguments
+    if behaviour == "leave":
         os.environ["LEFT_BY_A_READER"] = "1"
         Path.left = "by a reader"  # type: ignore[attr-defined]
-    elif what == "look":
+    elif behaviour == "look":
         print(
             sorted(os.environ),
             hasattr(Path, "left"),
             sorted(file.name for file in Path("/proc/self/fd").iterdir()),
             "pyarrow" in sys.modules,
         )
-    elif what == "fail":
+    elif behaviour == "fail":
         raise ValueError("the table is no table")
-    elif what == "wait":
+    elif behaviour == "wait":
         Path(rest[0]).write_text(str(os.getpid()))
         time.sleep(600)
-    elif what == "end":
+    elif behaviour == "end":
         os._exit(int(rest[0]))
-    elif what == "say":
+    elif behaviour == "say":
         print("x" * int(rest[0]))
     return 0

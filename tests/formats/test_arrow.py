@@ -1,4 +1,4 @@
-"""Arrow in a process that is spared pandas gives the same values as in one that has it."""
+"""Arrow gives the same values in a process without pandas as in one with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of untrusted bytes: forked from a process that is ready, limited, and without traces of one another."""
+"""Readers of untrusted bytes: forked from a prepared process, limited, and isolated from each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read(folder: Path, *arguments: str, cancel: CancelToken | None = None, timeo
 
 
 def forkers() -> list[Process]:
-    """The processes that this one's readers are forked from: one, once a question was asked."""
+    """The forkers of this process: one, after the first request."""
     return [child for child in children_of(os.getpid()) if child.alive and _is_forker(child.pid)]
 
 
@@ -55,7 +55,7 @@ def _is_forker(pid: int) -> bool:
 
 
 def waiting(folder: Path) -> Process:
-    """The reader that was told to wait, once it does."""
+    """The reader that was told to wait, as soon as it waits."""
     place = folder / "reader"
     wait_until(lambda: place.is_file() and place.read_text() != "", "a reader that waits")
     return process(int(place.read_text()))
@@ -73,11 +73,11 @@ def test_a_reader_leaves_nothing_to_the_next(tmp_path: Path, monkeypatch: pytest
 def test_all_readers_are_forked_from_one_process(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda number: read(tmp_path, "end", str(number)), range(64)))
-    assert [found.exit_code for found in done] == list(range(64))
-    (one,) = forkers()
-    assert children_of(one.pid) == []
+    assert [completed.exit_code for completed in done] == list(range(64))
+    (forker,) = forkers()
+    assert children_of(forker.pid) == []
     read(tmp_path, "end", "0")
-    assert forkers() == [one]
+    assert forkers() == [forker]
 
 
 def test_what_a_reader_says_is_bounded_and_its_failure_told(tmp_path: Path) -> None:
@@ -106,26 +106,26 @@ def test_a_reader_is_ended_at_its_limit_and_when_cancelled(tmp_path: Path) -> No
 
 def test_a_reader_whose_forker_is_killed_is_lost_and_the_next_is_not(tmp_path: Path) -> None:
     read(tmp_path, "end", "0")
-    (one,) = forkers()
+    (forker,) = forkers()
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(read, tmp_path, "wait", str(tmp_path / "reader"))
         reader = waiting(tmp_path)
-        one.send(signal.SIGKILL)
+        forker.send(signal.SIGKILL)
         assert lost.result(BOUND_S).exit_code == -signal.SIGKILL
     wait_until_gone([reader])
     assert read(tmp_path, "end", "7").exit_code == 7
-    assert forkers() != [one]
+    assert forkers() != [forker]
 
 
 def no_forker() -> None:
-    """The next question starts one."""
-    for one in forkers():
-        one.send(signal.SIGKILL)
-        wait_until_gone([one])
+    """Kills the forker; the next request starts a new one."""
+    for forker in forkers():
+        forker.send(signal.SIGKILL)
+        wait_until_gone([forker])
 
 
 def script(folder: Path, lines: str) -> str:
-    """A shell script to stand in place of Python."""
+    """A shell script in place of Python."""
     path = folder / "python"
     path.write_text(f"#!/bin/sh\n{lines}\n")
     path.chmod(0o755)
@@ -133,31 +133,31 @@ def script(folder: Path, lines: str) -> str:
 
 
 def late(go: Path) -> str:
-    """Python, once a file is there."""
+    """A Python that starts as soon as a file exists."""
     return f'while ! test -e {go}; do sleep 0.02; done; exec {sys.executable} "$@"'
 
 
 def asking(folder: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
-    """A program that asks for a reader that waits; its readers come from this Python."""
+    """A program that starts a waiting reader, with this Python as its forker."""
     code = "import sys, pathlib; from tests.formats.test_child import read; here, sys.executable = sys.argv[1:]; "
     code += "read(pathlib.Path(here), 'wait', f'{here}/reader')"
     return subprocess.Popen([sys.executable, "-c", code, str(folder), python])
 
 
-@pytest.mark.parametrize("told", ["no module named pyarrow", ""])
+@pytest.mark.parametrize("error_output", ["no module named pyarrow", ""])
 def test_what_keeps_readers_from_being_forked_is_told(
-    told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error_output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_forker()
-    monkeypatch.setattr(sys, "executable", script(tmp_path, f"echo '{told}' >&2; exit 1"))
-    with pytest.raises(Inconclusive, match=f"could not be started: {told or 'it ended without a word'}"):
+    monkeypatch.setattr(sys, "executable", script(tmp_path, f"echo '{error_output}' >&2; exit 1"))
+    with pytest.raises(Inconclusive, match=f"could not be started: {error_output or 'it ended without any output'}"):
         read(tmp_path, "end", "0")
     monkeypatch.undo()
     assert read(tmp_path, "end", "3").exit_code == 3
 
 
 def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its question is waiting to be taken: it is killed as soon as it is forked, for nobody asks any more."""
+    """Its request is pending: the reader is killed as soon as it is forked, since its caller is gone."""
     no_forker()
     go = tmp_path / "go"
     monkeypatch.setattr(sys, "executable", script(tmp_path, late(go)))
@@ -167,14 +167,14 @@ def test_a_reader_that_is_not_there_yet_can_be_cancelled(tmp_path: Path, monkeyp
         read(tmp_path, "wait", str(tmp_path / "reader"), cancel=cancel)
     go.touch()
     assert read(tmp_path, "end", "3").exit_code == 3  # it is asked after the other
-    (one,) = forkers()
-    wait_until_gone(children_of(one.pid))
+    (forker,) = forkers()
+    wait_until_gone(children_of(forker.pid))
 
 
 def test_a_reader_that_is_not_there_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_forker()
     monkeypatch.setattr(sys, "executable", script(tmp_path, "exec sleep 600"))
-    with pytest.raises(Inconclusive, match="it took longer than reading may take"):
+    with pytest.raises(Inconclusive, match="it took longer than the time limit for reading"):
         read(tmp_path, "end", "0", timeout_s=0.5)
     for child in children_of(os.getpid()):
         if Path(f"/proc/{child.pid}/cmdline").read_bytes().startswith(b"sleep\x00600"):
@@ -202,10 +202,10 @@ def test_a_program_that_dies_while_it_asks_leaves_no_reader(tmp_path: Path) -> N
     go = tmp_path / "go"
     with asking(tmp_path, script(tmp_path, late(go))) as program:
         wait_until(lambda: children_of(program.pid), "a forker")
-        (one, *_) = children_of(program.pid)
+        (forker, *_) = children_of(program.pid)
         program.kill()
     go.touch()
-    wait_until_gone([one])
+    wait_until_gone([forker])
     place = tmp_path / "reader"
     assert not place.is_file() or not process(int(place.read_text())).alive
 
@@ -218,7 +218,7 @@ def test_readers_end_with_the_program_that_asked(tmp_path: Path) -> None:
 
 
 class Forking:
-    """The forker's own loop in this process, asked over a socket as the program asks it."""
+    """The forker's loop in this process, with requests sent over a socket as the program sends them."""
 
     def __init__(self) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -227,11 +227,11 @@ class Forking:
         self.loop = forked._Forker(theirs)
 
     def ask(self, message: bytes, pipes: int = 2) -> tuple[FileIO, FileIO]:
-        (words, words_in), (told, told_in) = os.pipe(), os.pipe()
-        socket.send_fds(self.ours, [message], [words_in, told_in][:pipes])
-        for end in (words_in, told_in):
+        (output, output_end), (status_pipe, status_end) = os.pipe(), os.pipe()
+        socket.send_fds(self.ours, [message], [output_end, status_end][:pipes])
+        for end in (output_end, status_end):
             os.close(end)
-        return FileIO(words), FileIO(told)
+        return FileIO(output), FileIO(status_pipe)
 
     def close(self) -> None:
         signal.set_wakeup_fd(self.before[1])
@@ -242,39 +242,39 @@ class Forking:
 
 @pytest.fixture
 def forking() -> Iterator[Forking]:
-    found = Forking()
-    yield found
-    found.close()
+    harness = Forking()
+    yield harness
+    harness.close()
 
 
 def question(*arguments: str) -> bytes:
-    told = {"module": "tests.formats.readers", "arguments": arguments, "memory": 64 * GIB, "home": "/"}
-    return json.dumps(told).encode()
+    request = {"module": "tests.formats.readers", "arguments": arguments, "memory": 64 * GIB, "home": "/"}
+    return json.dumps(request).encode()
 
 
 def test_a_forker_tells_who_reads_and_how_it_ended(forking: Forking) -> None:
-    words, told = forking.ask(question("end", "9"))
-    with words, told:
+    output, status_pipe = forking.ask(question("end", "9"))
+    with output, status_pipe:
         assert forking.loop.serve()
         (reader,) = forking.loop.readers
         while forking.loop.readers:
             forking.loop.serve()
-        found = [forked.NUMBER.unpack(told.read(forked.NUMBER.size))[0] for _ in range(2)]
-        assert found == [reader, 9]
-        assert told.read(1) == words.read(1) == b""
+        numbers = [forked.NUMBER.unpack(status_pipe.read(forked.NUMBER.size))[0] for _ in range(2)]
+        assert numbers == [reader, 9]
+        assert status_pipe.read(1) == output.read(1) == b""
     forking.ours.close()
     assert not forking.loop.serve()
 
 
 def test_a_forker_kills_what_nobody_waits_for(forking: Forking, tmp_path: Path) -> None:
     for way in ("gone", "end"):
-        words, told = forking.ask(question("wait", str(tmp_path / way)))
+        output, status_pipe = forking.ask(question("wait", str(tmp_path / way)))
         forking.loop.serve()
         (reader,) = map(process, forking.loop.readers)
-        words.close()
-        told.close()
+        output.close()
+        status_pipe.close()
         if way == "end":
-            forking.loop.end()
+            forking.loop.kill_readers()
         while forking.loop.readers:
             forking.loop.serve()
         assert not reader.alive
@@ -285,18 +285,18 @@ def test_a_question_that_cannot_be_understood_costs_no_other(forking: Forking, m
         raise OSError(11, "Resource temporarily unavailable")
 
     for message, pipes in ((b"no JSON", 2), (question("end", "0"), 1)):
-        words, told = forking.ask(message, pipes)
-        with words, told:
+        output, status_pipe = forking.ask(message, pipes)
+        with output, status_pipe:
             assert forking.loop.serve()
-            assert told.read(1) == words.read(1) == b""
+            assert status_pipe.read(1) == output.read(1) == b""
     with monkeypatch.context() as patch:
         patch.setattr(os, "fork", none_left)
-        words, told = forking.ask(question("end", "0"))
-        with words, told:
+        output, status_pipe = forking.ask(question("end", "0"))
+        with output, status_pipe:
             assert forking.loop.serve()
-            assert (told.read(1), words.read(99)) == (b"", b"Resource temporarily unavailable")
-    words, told = forking.ask(question("end", "0"))
-    with words, told:
+            assert (status_pipe.read(1), output.read(99)) == (b"", b"Resource temporarily unavailable")
+    output, status_pipe = forking.ask(question("end", "0"))
+    with output, status_pipe:
         forking.loop.serve()
         assert len(forking.loop.readers) == 1
         while forking.loop.readers:

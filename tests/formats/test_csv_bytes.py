@@ -1,4 +1,4 @@
-"""Numbers that a reader of numbers would lose something of are noticed wherever they stand in a file."""
+"""Numbers with a spelling that a numeric reader would lose are detected anywhere in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lock files as data: what holds for a platform is taken, and what could redirect the installer never gets through."""
+"""Lock files as data: the packages of a platform are read, and nothing that could redirect the installer passes."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def test_a_pylock_is_read_for_its_platform() -> None:
     ids=range(14),
 )
 def test_what_is_no_plain_lock_is_told_in_one_line(content: bytes) -> None:
-    with pytest.raises(Inconclusive) as told:
+    with pytest.raises(Inconclusive) as caught:
         locked(content, "some.lock", MARKERS)
-    assert "some.lock" in told.value.what
-    assert "\n" not in told.value.what
-    assert told.value.do
+    assert "some.lock" in caught.value.what
+    assert "\n" not in caught.value.what
+    assert caught.value.do
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tables are read exactly or not at all, and in a child that cannot take the engine with it."""
+"""Tables are read exactly or not at all, in a child process that cannot crash the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from repro_tui.formats import csv_bytes, tables_text
+from repro_tui.formats import csv_bytes, tables_csv
 from repro_tui.formats.columns import TableError
 from repro_tui.formats.normalise import normalise_file
 from repro_tui.formats.tables import normalise
@@ -35,8 +35,8 @@ def read(folder: Path, content: bytes) -> tuple[str, pa.Table]:
 
 
 def cells(folder: Path, content: bytes) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = read(folder, content)[1].to_pydict()
-    return found
+    columns: dict[str, list[Any]] = read(folder, content)[1].to_pydict()
+    return columns
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ ODD = re.compile(r"[+-]?([nN]a[nN]|NAN|inf|Inf|INF|[iI]nfinity)")
 
 
 def as_read(texts: list[str]) -> list[Any]:
-    """The column by the rules: what is not written as we would write it, or would lose a digit, stays text."""
+    """The expected column: a number that is not written canonically, or would lose a digit, stays text."""
     filled = [text for text in texts if text]
     numbers: Any = None
     if any(filled and set(filled) <= pair for pair in ({"true", "false"}, {"True", "False"}, {"TRUE", "FALSE"})):
@@ -107,14 +107,14 @@ def as_read(texts: list[str]) -> list[Any]:
 def test_every_cell_is_read_by_the_rules(
     tmp_path: Path, texts: list[str], later: list[str], window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the first rows, by which types are guessed, or after them; looked at in pieces of any size."""
+    """Odd cells in the first rows, which decide the types, or after them, with windows of any size."""
     monkeypatch.setattr(csv_bytes, "WINDOW", window)
-    monkeypatch.setattr(tables_text, "BLOCK", 32)
+    monkeypatch.setattr(tables_csv, "BLOCK", 32)
     values = [*texts, *[texts[0]] * 30, *later]
     out = io.StringIO()
     csv.writer(out).writerows([["x", "y"], *([text, "z"] for text in values)])
-    found = cells(tmp_path, out.getvalue().encode())["x"]
-    assert [repr(one) for one in found] == [repr(one) for one in as_read(values)]
+    values_read = cells(tmp_path, out.getvalue().encode())["x"]
+    assert [repr(cell) for cell in values_read] == [repr(cell) for cell in as_read(values)]
 
 
 def test_a_column_is_typed_over_all_of_its_rows(tmp_path: Path) -> None:
@@ -145,33 +145,33 @@ def test_types_are_those_of_all_rows_and_not_of_the_first(
 
 def test_the_line_of_a_mistake_is_told_far_into_a_file(tmp_path: Path) -> None:
     rows = b"x,y\n" + b"a,1\n" * 3_000_000
-    for mistake, words in ((b"a,\0\n", "line 3000002 holds a NUL byte"), (b'"a,1\n', "is on line 3000002")):
-        with pytest.raises(TableError, match=words):
+    for mistake, message in ((b"a,\0\n", "line 3000002 contains a NUL byte"), (b'"a,1\n', "is on line 3000002")):
+        with pytest.raises(TableError, match=message):
             read(tmp_path, rows + mistake + b"b,2\n")
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"a,b\n1,2\n3\n", "line 3 has 1 fields"),
         (b"a,b\n1,2,3\n", "line 2 has 3 fields"),
         (b'a,b\n1,"x\n', "line 2"),
-        (b"a,b\n1,\0\n", "line 2 holds a NUL"),
+        (b"a,b\n1,\0\n", "line 2 contains a NUL"),
         (b"a\n\xff\n", "byte 2 is not UTF-8"),
         (b"a,a\n1,2\n", "two columns are named 'a'"),
         (b"a,\n1,2\n", "column 2 has no name"),
-        (b'{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: the key 'a' stands twice"),
-        (b'{"a": 1}\n[1]\n', "line 2 is not an object"),
+        (b'{"a": 1}\n{"a": 1, "a": 2}\n', "line 2: the key 'a' occurs twice"),
+        (b'{"a": 1}\n[1]\n', "line 2 is not a JSON object"),
         (b'{"a": 1}\n{"a": \n', "line 2"),
         (b"PAR1 and nothing else", "Parquet"),
         (b"\x93NUMPY\x01\x00", ".npy"),
     ],
 )
-def test_what_is_no_table_is_told_with_its_place(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_table_is_told_with_its_place(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(TableError) as caught:
         read(tmp_path, content)
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_lists_of_any_depth(tmp_path: Path) -> None:
-    """Empty lists could be of any; lists that are not all numbers are JSON."""
+    """Empty lists fit any type; lists that are not all numbers become JSON."""
     content = b'{"t": [[1, 2.5], []], "e": [], "m": [1, "x"]}\n{"t": [], "e": [3], "m": [[1], 2]}\n'
     table = read(tmp_path, content)[1]
     assert table.to_pydict() == {
@@ -201,7 +201,7 @@ def test_lists_of_any_depth(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_in_lists_keep_their_digits(tmp_path: Path) -> None:
-    """As floats, 2^53 and 2^53 + 1 are one number; what int64 cannot hold is JSON."""
+    """As floats, 2^53 and 2^53 + 1 are one number; numbers that int64 cannot hold become JSON."""
     content = (
         b'{"w": [9007199254740993, null], "n": [[1], null], "b": [18446744073709551615], "h": [1]}\n'
         b'{"w": [1], "n": [[2, null], [3]], "b": [1], "h": [2.5]}\n'
@@ -217,7 +217,7 @@ def test_whole_numbers_in_lists_keep_their_digits(tmp_path: Path) -> None:
         "list<element: int64>",
         "list<element: list<element: int64>>",
     ]
-    with pytest.raises(TableError, match="9007199254740993 loses digits among floats"):
+    with pytest.raises(TableError, match="9007199254740993 loses digits in a column of floats"):
         read(tmp_path, b'{"v": [0.5, 9007199254740993]}\n')
 
 
@@ -242,8 +242,8 @@ def test_arrow_and_parquet_keep_their_types(tmp_path: Path) -> None:
         stream.write_table(table)
     pq.write_table(table, tmp_path / "p")
     for name, form in (("f", "Arrow"), ("s", "Arrow"), ("p", "Parquet")):
-        found, read_back = read(tmp_path, (tmp_path / name).read_bytes())
-        assert found == form
+        recognised, read_back = read(tmp_path, (tmp_path / name).read_bytes())
+        assert recognised == form
         assert [str(field.type) for field in read_back.schema] == ["halffloat", "string", "string"]
         assert read_back.to_pydict() == {"f": [1.0, 2.0], "d": ["x", "y"], "b": ["0x01", None]}
 
@@ -270,14 +270,14 @@ def test_a_truncated_parquet_is_told(tmp_path: Path) -> None:
 def test_a_table_that_claims_too_many_rows_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("repro_tui.formats.tables.MOST_CELLS", 1000)
     pq.write_table(pa.table({"a": range(1001)}), tmp_path / "p")
-    with pytest.raises(TableError, match="claims 1,001 rows"):
+    with pytest.raises(TableError, match="declares 1,001 rows"):
         read(tmp_path, (tmp_path / "p").read_bytes())
 
 
 def test_a_parquet_bomb_is_stopped_in_its_child(tmp_path: Path, context: Context) -> None:
-    """One text of 4 MB that stands a million times: a few kilobytes on disk, and 4 TB when they are written out."""
-    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
-    pq.write_table(pa.table({"a": words}), tmp_path / "bomb", compression="zstd")
+    """One text of 4 MB, repeated a million times: a few kilobytes on disk, and 4 TB when expanded."""
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
+    pq.write_table(pa.table({"a": column}), tmp_path / "bomb", compression="zstd")
     assert (tmp_path / "bomb").stat().st_size < 100_000
     with pytest.raises(Inconclusive):
         normalise_file(tmp_path / "bomb", tmp_path / "out", context)

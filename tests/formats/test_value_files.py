@@ -1,4 +1,4 @@
-"""What is inside files of values and arrays: read, mixed and written so that their own libraries read them."""
+"""Files of values and arrays are read, mixed and written so that their own libraries can read them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def opened(tmp_path: Path, suffix: str, a: bytes, b: bytes) -> tuple[Inside | No
 
 
 def mixed(tmp_path: Path, inside: Inside, suffix: str, file: FetchedFile, chosen: set[str]) -> bytes:
-    """The file that a hybrid with these things from B is run with."""
+    """The file of a hybrid that takes these values from B."""
     item = FetchedData(f"model{suffix}", "", "", {"": file})
     nothing: Any = None
     parts = Parts(nothing, nothing, {}, nothing, (item,), nothing)
@@ -84,20 +84,20 @@ def test_what_differs_inside_a_file_is_found_and_mixed(tmp_path: Path, suffix: s
     assert inside is not None
     expected = ("coef", "bias") if of_arrays(suffix) else ("weights.x", "weights.y[2]", 'deep."a.b"', "new")
     assert sorted(inside.items) == sorted(expected)
-    one = READERS[suffix](mixed(tmp_path, inside, suffix, files[0], {expected[0]}))
+    partly = READERS[suffix](mixed(tmp_path, inside, suffix, files[0], {expected[0]}))
     none = READERS[suffix](mixed(tmp_path, inside, suffix, files[0], set()))
     every = READERS[suffix](mixed(tmp_path, inside, suffix, files[0], set(expected)))
     if of_arrays(suffix):
         same = [
-            all(np.array_equal(found[n], side[n]) and found[n].dtype == side[n].dtype for n in a)
-            for found, side in ((none, a), (every, b), (one, {**a, "coef": b["coef"]}))
+            all(np.array_equal(arrays[n], side[n]) and arrays[n].dtype == side[n].dtype for n in a)
+            for arrays, side in ((none, a), (every, b), (partly, {**a, "coef": b["coef"]}))
         ]
         assert same == [True] * 3
         assert inside.sides("bias") == ("0.5", "0.75")
         assert inside.sides("coef")[0].endswith("2 x 3")
     else:
         assert (none, every) == (a, b)
-        assert one == {**a, "weights": {**a["weights"], "x": 2.5}}
+        assert partly == {**a, "weights": {**a["weights"], "x": 2.5}}
         assert inside.sides("weights.x") == (1.5, 2.5)
 
 
@@ -121,9 +121,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-def test_what_cannot_be_read_is_not_opened(tmp_path: Path, what: str) -> None:
-    suffix, make = HOSTILE[what]
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_cannot_be_read_is_not_opened(tmp_path: Path, case: str) -> None:
+    suffix, make = HOSTILE[case]
     good = WRITERS[suffix](ARRAYS_B if of_arrays(suffix) else B)
     assert opened(tmp_path, suffix, make(), good)[0] is None
     assert opened(tmp_path, suffix, good, make())[0] is None

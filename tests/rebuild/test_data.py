@@ -335,7 +335,7 @@ def test_a_tampered_dvc_object_is_refused(dvc: Dvc, context: Context) -> None:
 def test_an_absent_dvc_object_names_the_stores(dvc: Dvc, context: Context) -> None:
     with pytest.raises(Inconclusive, match=f"no DVC store has the object {md5(b'absent')}"):
         fetch(dvc.record(DataItem("m.json", "dvc", md5=md5(b"absent"))), context)
-    with pytest.raises(Inconclusive, match=r"neither n\.json\.dvc nor a dvc\.lock tracks it"):
+    with pytest.raises(Inconclusive, match=r"neither n\.json\.dvc nor a dvc\.lock tracks n\.json at that commit"):
         fetch(dvc.record(DataItem("n.json", "dvc")), context)
 
 

@@ -93,7 +93,7 @@ def test_a_file_inside_the_image_is_unknown(context: Context) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("p.yaml", "- 1\n", "no table"),
+        ("p.yaml", "- 1\n", "does not contain a table"),
         ("p.yaml", "a: [", "cannot be read as YAML"),
         ("p.yaml", "a: !!python/object/apply:os.system [x]\n", "cannot be read as YAML"),
         ("p.yaml", "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(

@@ -89,10 +89,10 @@ def test_a_vector_is_two_columns_or_more_under_a_name_of_its_own(folder: Path, c
     assert {name for name, rule in record.validation.columns.items() if rule.vector == "animal"} == {"p_cat", "p_dog"}
     columns["p_dog"] = {"vector": "score", "kind": "text"}
     assert refused(folder, document, context).splitlines() == [
-        "record.json: validation: columns.p_dog is a text of the vector score: expected numbers; "
-        "columns.p_cat is the only one of the vector animal: expected two or more; "
+        "record.json: validation: columns.p_dog is a text in the vector score: expected numbers; "
+        "columns.p_cat is the only column of the vector animal: expected two or more; "
         "columns.p_dog.vector is 'score': expected a name that no column has; "
-        "columns.p_dog is the only one of the vector score: expected two or more"
+        "columns.p_dog is the only column of the vector score: expected two or more"
     ]
 
 
@@ -129,10 +129,10 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
     for place in (
         "deployments.prod.code.comit: is not a known key: did you mean commit?",
         "deployments.prod.code.commit: is missing",
-        "deployments.prod.environment: names image and lock",
+        "deployments.prod.environment: has image and lock",
         "deployments.prod.data.0.sha256: is not a digest",
-        "deployments.prod.predict.timeout_s: is of the wrong type",
-        "validation.columns.score.kind: is not one of the known words",
+        "deployments.prod.predict.timeout_s: has the wrong type",
+        "validation.columns.score.kind: has an unknown value",
     ):
         assert f"record.json: {place}" in mistakes
 
@@ -143,7 +143,7 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"environment": {"image": "../containers/x"}}, "not an image reference"),
         ({"environment": {"image": "--privileged"}}, "not an image reference"),
         ({"code": {"repository": "ext::sh -c id", "commit": COMMIT}}, "transport helper"),
-        ({"code": {"repository": "--upload-pack=x", "commit": COMMIT}}, "not a path or URL"),
+        ({"code": {"repository": "--upload-pack=x", "commit": COMMIT}}, "not the path or URL"),
         ({"code": {"repository": "http://h/x", "commit": COMMIT}}, "expected one of https, ssh, file"),
         ({"code": {"repository": ".", "commit": "--output=x"}}, "40 or 64 hex digits"),
         ({"data": [{"path": "../x", "source": "git"}]}, "leaves its folder"),
@@ -151,13 +151,16 @@ def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context
         ({"data": [{"path": "x", "source": "file:../x"}]}, "leaves"),
         ({"data": [{"path": "x", "source": "nothing"}]}, "is not a data source"),
         ({"environment": {"lock": "/etc/passwd"}}, "leaves its folder"),
-        ({"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}}, "not a name for an environment variable"),
+        (
+            {"environment": {"lock": "uv.lock", "variables": {"A=B": "x"}}},
+            "not a valid name for an environment variable",
+        ),
         (
             {"predict": {"command": ["x", "{output}"], "protocol": "mlflow"}},
-            "names a protocol, and a command that predicts",
+            "has a protocol and a command that writes {output}",
         ),
-        ({"predict": {"command": ["x"], "protocol": "mlflow", "url": "http://h"}}, "names a command and a url"),
-        ({"predict": {"url": "http://h"}}, "names a url and no protocol"),
+        ({"predict": {"command": ["x"], "protocol": "mlflow", "url": "http://h"}}, "has a command and a url"),
+        ({"predict": {"url": "http://h"}}, "has a url but no protocol"),
         ({"predict": {"protocol": "mlflow", "url": "file:///etc/passwd"}}, "not the URL of an endpoint"),
     ],
 )
@@ -172,8 +175,8 @@ def test_hostile_values_are_refused(folder: Path, context: Context, change: dict
     [
         ("r.yaml", "a: &x [1]\nb: [*x, *x]\n", "line 1: anchors and aliases"),
         ("r.yaml", "a: !!python/object/apply:os.system [id]\n", "line 1: the tag"),
-        ("r.yaml", "a: 1\na: 2\n", "stands twice"),
-        ("r.json", '{"a": 1, "a": 2}', "stands twice"),
+        ("r.yaml", "a: 1\na: 2\n", "occurs twice"),
+        ("r.json", '{"a": 1, "a": 2}', "occurs twice"),
         ("r.toml", "a = 1\na = 2\n", "overwrite"),
         ("r.json", "[" * 100_000, "nested deeper"),
         ("r.yaml", "[" * 100_000, "nested deeper"),

@@ -1,4 +1,4 @@
-"""The cache: whole or not there, verified, shared by several processes, and unharmed by kill -9."""
+"""The cache: entries are complete or absent, verified, shared by processes, and survive kill -9."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.cancel import CancelToken
 
-# Forks two writers for each line that it reads, which say after each step that they have made it.
+# Forks two writers for each line that it reads; they report each step that they have made.
 WRITERS = """
 import io, itertools, os, signal, sys
 from pathlib import Path
@@ -151,10 +151,10 @@ def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
 
 
 def test_kill_9_of_two_writers_corrupts_nothing(tmp_path: Path) -> None:
-    """Fault 1 of the design, forty times here: wherever in their work two writers of the same are."""
+    """Kills two writers of the same entry at forty different moments."""
     root, generator, written = tmp_path / "cache", random.Random(7), 0
-    words = [sys.executable, "-c", WRITERS, str(root)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as starter:
+    command = [sys.executable, "-c", WRITERS, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as starter:
         assert starter.stdin is not None
         assert starter.stdout is not None
         killed: set[int] = set()
@@ -191,18 +191,18 @@ def test_many_small_files_are_stored_at_once_and_verified(tmp_path: Path) -> Non
     folder.mkdir()
     for number in range(20):
         (folder / str(number)).write_bytes(b"%d" % (number % 15))
-    found = {str(folder / name): digests for name, digests in cache.hashes.below(folder)[0].items()}
-    stored = cache.add_small_files(found, CancelToken())
+    files = {str(folder / name): digests for name, digests in cache.hashes.below(folder)[0].items()}
+    stored = cache.add_small_files(files, CancelToken())
     assert len(stored) == 15
-    assert cache.find_objects(found.values()) == stored
-    broken = stored[found[str(folder / "3")].sha256].file
+    assert cache.find_objects(files.values()) == stored
+    broken = stored[files[str(folder / "3")].sha256].file
     broken.chmod(0o644)
     broken.write_bytes(b"x")
-    assert set(stored) - set(cache.find_objects(found.values())) == {found[str(folder / "3")].sha256}
+    assert set(stored) - set(cache.find_objects(files.values())) == {files[str(folder / "3")].sha256}
     assert not broken.exists()
     (folder / "4").write_bytes(b"changed")
     with pytest.raises(Inconclusive, match="changed while it was read"):
-        cache.add_small_files({str(folder / "4"): found[str(folder / "4")]}, CancelToken())
+        cache.add_small_files({str(folder / "4"): files[str(folder / "4")]}, CancelToken())
 
 
 def test_what_another_removes_meanwhile_is_no_failure(tmp_path: Path) -> None:

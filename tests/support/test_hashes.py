@@ -1,4 +1,4 @@
-"""Digests are right, and are read anew exactly where a file has changed."""
+"""Digests are right, and are computed again exactly when a file has changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from repro_tui.support.hashes import LARGE, Digests, digest_file, digest_text, d
 def test_digests_are_those_of_hashlib(tmp_path: Path) -> None:
     content = os.urandom(3 << 20)
     (tmp_path / "file").write_bytes(content)
-    found = digest_file(tmp_path / "file", md5=True)
-    assert found.size == len(content)
-    assert found.sha256 == hashlib.sha256(content).hexdigest()
-    assert found.md5 == hashlib.md5(content).hexdigest()
+    digests = digest_file(tmp_path / "file", md5=True)
+    assert digests.size == len(content)
+    assert digests.sha256 == hashlib.sha256(content).hexdigest()
+    assert digests.md5 == hashlib.md5(content).hexdigest()
 
 
 def test_texts_are_kept_apart() -> None:
@@ -67,11 +67,11 @@ def test_a_folder_is_read_once_and_then_only_where_it_changed(tmp_path: Path, mo
         (place / f"{number}").write_bytes(b"%d" % number)
     (folder / "link").symlink_to("0/0")
     index = HashIndex(tmp_path / "hashes.sqlite")
-    found, others = index.below(folder, md5=True)
+    digests, others = index.below(folder, md5=True)
     assert others == ["link"]
-    assert len(found) == 1_200
-    assert found["11/1199"].sha256 == hashlib.sha256(b"1199").hexdigest()
-    assert found["11/1199"].md5 == hashlib.md5(b"1199").hexdigest()
+    assert len(digests) == 1_200
+    assert digests["11/1199"].sha256 == hashlib.sha256(b"1199").hexdigest()
+    assert digests["11/1199"].md5 == hashlib.md5(b"1199").hexdigest()
     read: list[str] = []
 
     def reading(path: str, *, md5: bool = False) -> Digests:
@@ -82,7 +82,7 @@ def test_a_folder_is_read_once_and_then_only_where_it_changed(tmp_path: Path, mo
     (folder / "3/301").write_bytes(b"other")
     again = index.below(folder, md5=True)[0]
     assert read == [str(folder.resolve() / "3/301")]
-    assert again == found | {"3/301": digest_file(folder / "3/301", md5=True)}
+    assert again == digests | {"3/301": digest_file(folder / "3/301", md5=True)}
     assert index.below(folder)[0] == index.below(folder, md5=True)[0] == again
     assert read == [str(folder.resolve() / "3/301")]
     (folder / "3/301").rename(folder / "3/new")
@@ -101,7 +101,7 @@ def test_md5_of_a_folder_is_added_where_it_is_asked_for_later(tmp_path: Path) ->
     plain = index.below(tmp_path / "data")[0]
     both = index.below(tmp_path / "data", md5=True)[0]
     assert both == {name: digest_file(tmp_path / "data" / name, md5=True) for name in names}
-    assert plain == {name: found._replace(md5=None) for name, found in both.items()}
+    assert plain == {name: digests._replace(md5=None) for name, digests in both.items()}
     assert index.below(tmp_path / "data")[0] == both
     (tmp_path / "empty").mkdir()
     assert index.below(tmp_path / "empty")[0] == index.below(tmp_path / "empty", md5=True)[0] == {}
@@ -136,5 +136,5 @@ def test_a_hard_link_that_we_made_is_no_reason_to_read_a_file_again(
 def test_a_large_file_has_both_digests(tmp_path: Path) -> None:
     content = os.urandom(LARGE + 12_345)
     (tmp_path / "file").write_bytes(content)
-    found = digest_file(tmp_path / "file", md5=True)
-    assert (found.sha256, found.md5) == (hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest())
+    digests = digest_file(tmp_path / "file", md5=True)
+    assert (digests.sha256, digests.md5) == (hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest())

@@ -1,4 +1,4 @@
-"""Where things are kept, and paths that may not leave their root."""
+"""The program's own folders, and paths that must not leave their root."""
 
 from __future__ import annotations
 

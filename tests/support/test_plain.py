@@ -1,4 +1,4 @@
-"""Plain JSON: ASCII, finite, whole files, and dataclasses that come back as they were."""
+"""Plain JSON: ASCII, finite, written atomically, and dataclasses that round-trip."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_what_json_cannot_hold_becomes_text() -> None:
         (Metric("auc", 0.5), "rebuilt"),
         (Hybrid(("a",), 0.5, None, "A"), "rows_as_b"),
     ],
-    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+    ids=lambda case: case if isinstance(case, str) else type(case).__name__,
 )
 def test_a_number_that_json_cannot_hold_is_null_where_there_may_be_none(made: Any, name: str, value: float) -> None:
-    """A report with such a number could not be read again."""
+    """A report with NaN or infinity could not be read again."""
     nested = {"x": [dataclasses.replace(made, **{name: value})]}
     (plain,) = json.loads(dumps(nested))["x"]
     assert plain[name] is None

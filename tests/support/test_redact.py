@@ -12,11 +12,11 @@ CANARY = "c4n4ry/+S3cr3t?&=value"
 
 
 def test_equal_values_have_equal_digests_under_one_key_and_no_other() -> None:
-    one, other = Redactor(), Redactor()
-    assert one.digest(CANARY) == one.digest(CANARY) != one.digest(CANARY + "x")
-    assert one.digest(CANARY) != other.digest(CANARY)
+    redactor, second = Redactor(), Redactor()
+    assert redactor.digest(CANARY) == redactor.digest(CANARY) != redactor.digest(CANARY + "x")
+    assert redactor.digest(CANARY) != second.digest(CANARY)
     assert Redactor(b"k").digest(CANARY) == Redactor(b"k").digest(CANARY)
-    assert CANARY not in one.digest(CANARY)
+    assert CANARY not in redactor.digest(CANARY)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_names_that_do_not(name: str) -> None:
     [
         ("https://ada:pw@example.org:8443/a/b?token=x#y", "https://example.org:8443/a/b"),
         ("ssh://git@example.org/x.git", "ssh://example.org/x.git"),
-        ("https://[half", "(an unreadable URL)"),
+        ("https://[half", "(an invalid URL)"),
         ("s3://bucket/key", "s3://bucket/key"),
     ],
 )

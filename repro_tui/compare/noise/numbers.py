@@ -260,7 +260,7 @@ def _states(array: pa.Array) -> States:
 def _differences_to_first(
     values: Sequence[pa.Array], states: States, first_runs: tuple[int, int]
 ) -> tuple[Floats, Floats]:
-    """Every value less the first finite value of its row (files x rows), so that no digits of small differences are lost.
+    """Every value less the first finite value of its row (files x rows): no digits of small differences are lost.
 
     Also the size of each row: the larger absolute value in the two files that were compared cell by cell (NaN where
     neither is finite).

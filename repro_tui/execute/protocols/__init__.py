@@ -1,1 +1,1 @@
-"""What a served model is asked in, and how: a file a protocol, and the conversation that all of them share."""
+"""The protocols of served models: one file per protocol, and the conversation that all of them share."""

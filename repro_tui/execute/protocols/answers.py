@@ -1,7 +1,7 @@
-"""From the answers of a server to one table, in a child that is given the job as a file (JSON).
+"""Converts the responses of a server into one table. Runs in a child process, with its job in a JSON file.
 
-Nobody trusts what a server answers: it is read in a process that may take so much memory and no more. Prints one line
-of JSON (rows), or one line that begins with `answers: ` and says what is wrong with which rows.
+Responses are untrusted, so they are read in a process with limited memory. It prints one line of JSON (rows), or one
+line that begins with `answers: ` and says what is wrong with which rows.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LARGEST = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is read: `files` are names below `folder` with the rows that each answers, in order.
+    """The job: `files` are names in `folder` with the number of rows that each one answers, in order.
 
-    `carried` is a table (Parquet) whose columns `keys` name the rows, `names` what an answer's column is called in the
-    table that is written to `out` (Arrow).
+    `carried` is a table (Parquet) whose columns `keys` identify the rows; `names` maps the columns of a response to
+    their names in the table that is written to `out` (Arrow).
     """
 
     protocol: str
@@ -42,17 +42,17 @@ class Answers:
 
 
 def write_table(answers: Answers) -> int:
-    """Writes the table; returns its rows. Raises AnswerError with the rows that are wrong.
+    """Writes the table; returns its number of rows. Raises AnswerError, which names the wrong rows.
 
-    It is read twice, so that no more than one answer is held: once for the types of all, and once for the values.
+    The responses are read twice, so that only one is in memory: first for the types of all, then for the values.
     """
     types = _types(answers)
     keys = _InputKeys(answers, types)
     schema = pa.schema([*keys.fields, *(pa.field(name, kind) for name, kind in types.items())])
     rows = 0
     with pa.OSFile(answers.out, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for told, found, count in _read(answers):
-            arrays = [_array(values, types[name], told) for name, values in found.items()]
+        for span, columns, count in _read(answers):
+            arrays = [_array(values, types[name], span) for name, values in columns.items()]
             writer.write_batch(pa.RecordBatch.from_arrays([*keys.next(count), *arrays], schema=schema))
             rows += count
     return rows
@@ -61,47 +61,49 @@ def write_table(answers: Answers) -> int:
 def _read(answers: Answers) -> Iterator[tuple[str, Answered, int]]:
     codec, first = codec_of(answers.protocol), 1
     for name, rows in answers.files:
-        told = f"rows {first:,} to {first + rows - 1:,}"
+        span = f"rows {first:,} to {first + rows - 1:,}"
         try:
-            found = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
+            columns = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
         except AnswerError as error:
-            raise AnswerError(f"{told}: {error}") from error
+            raise AnswerError(f"{span}: {error}") from error
         except (OSError, ValueError) as error:
-            raise AnswerError(f"{told}: there is no answer that can be read ({error})") from error
-        yield told, _named(found, answers.names, told), rows
+            raise AnswerError(f"{span}: the response cannot be read ({error})") from error
+        yield span, _named(columns, answers.names, span), rows
         first += rows
 
 
-def _named(found: Answered, names: dict[str, str], told: str) -> Answered:
-    """The columns by the names that the record gives them. Raises AnswerError where that is no table."""
-    named = {names.get(name, name): values for name, values in found.items()}
-    if not named or len(named) < len(found):
-        raise AnswerError(f"{told}: there are {'no columns' if not named else 'two columns of one name'}")
+def _named(columns: Answered, names: dict[str, str], span: str) -> Answered:
+    """The columns, renamed as the record says. Raises AnswerError if the names do not form a table."""
+    named = {names.get(name, name): values for name, values in columns.items()}
+    if not named or len(named) < len(columns):
+        raise AnswerError(f"{span}: the response has {'no columns' if not named else 'two columns with the same name'}")
     bad = next((name for name in named if not name.strip() or not name.isprintable()), None)
     if bad is not None:
-        raise AnswerError(f"{told}: a column is named {show(bad, 80)!r}")
+        raise AnswerError(f"{span}: {show(bad, 80)!r} is not a valid column name")
     return named
 
 
 def _types(answers: Answers) -> dict[str, pa.DataType]:
-    """Each column's type: as declared, which has to be the same in all answers, else the one that holds every value."""
+    """The type of each column: the declared one, the same in all responses, else one that fits all values."""
     declared: dict[str, pa.DataType | None] = {}
     kinds: dict[str, set[str]] = {}
-    for told, found, _ in _read(answers):
-        if declared and declared.keys() != found.keys():
-            names = ", ".join(show(name, 80) for name in declared.keys() ^ found.keys())
-            raise AnswerError(f"{told}: there are other columns than before ({names})")
-        for name, values in found.items():
+    for span, columns, _ in _read(answers):
+        if declared and declared.keys() != columns.keys():
+            names = ", ".join(show(name, 80) for name in declared.keys() ^ columns.keys())
+            raise AnswerError(f"{span}: the response has other columns than the previous ones ({names})")
+        for name, values in columns.items():
             if name in declared and declared[name] != values.type:
-                raise AnswerError(f"{told}: {show(name, 80)} is {values.type}, and before it was {declared[name]}")
+                raise AnswerError(
+                    f"{span}: {show(name, 80)} is {values.type}, but was {declared[name]} in previous responses"
+                )
             declared[name] = values.type
             if values.type is None:
                 kinds.setdefault(name, set()).update(map(kind_of, values.values))
     return {name: kind if kind is not None else type_of(kinds[name]) for name, kind in declared.items()}
 
 
-def kind_of(value: Any) -> str:
-    """What a JSON value is, as far as the type of its column depends on it."""
+def kind_of(value: object) -> str:
+    """The kind of a JSON value, as far as it determines the type of its column."""
     if value is None:
         return "null"
     if isinstance(value, bool | str | float):
@@ -117,7 +119,7 @@ def kind_of(value: Any) -> str:
 
 
 def type_of(kinds: set[str]) -> pa.DataType:
-    """The type that holds all values of these kinds exactly; what has none is JSON, as text."""
+    """The type that holds all values of these kinds exactly; JSON text (large_string) if there is none."""
     known: list[tuple[set[str], pa.DataType]] = [
         (set(), pa.null()),
         ({"bool"}, pa.bool_()),
@@ -130,33 +132,33 @@ def type_of(kinds: set[str]) -> pa.DataType:
     return next((kind for fitting, kind in known if kinds <= {"null", *fitting}), pa.large_string())
 
 
-def _array(values: Values, kind: pa.DataType, told: str) -> pa.Array:
-    found = values.values
+def _array(values: Values, kind: pa.DataType, span: str) -> pa.Array:
+    cells = values.values
     if kind == pa.large_string():
-        found = [None if value is None else json.dumps(value, sort_keys=True) for value in found]
+        cells = [None if value is None else json.dumps(value, sort_keys=True) for value in cells]
     elif kind == pa.list_(pa.float64()) and values.type is None:
-        found = [value and [float(item) for item in value] for value in found]
+        cells = [value and [float(item) for item in value] for value in cells]
     elif values.type is not None:
-        _check(found, kind, told)
+        _check(cells, kind, span)
     try:
-        return pa.array(found, kind)
+        return pa.array(cells, kind)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise AnswerError(f"{told}: a value is no {kind} ({error})") from error
+        raise AnswerError(f"{span}: a value does not fit the type {kind} ({error})") from error
 
 
-def _check(values: Any, kind: pa.DataType, told: str) -> None:
-    """A declared type is held to: no gap, no truth for a number, no number for a truth."""
+def _check(values: Sequence[Any], kind: pa.DataType, span: str) -> None:
+    """Raises AnswerError for a value that is not of the declared type: null, a boolean for a number, or the reverse."""
     listed = pa.types.is_list(kind)
     item = kind.value_type if listed else kind
-    wanted: tuple[type, ...] = (int, float) if pa.types.is_floating(item) else (int,)
-    wanted = {pa.bool_(): (bool,), pa.string(): (str,), pa.binary(): (bytes,)}.get(item, wanted)
+    allowed: tuple[type, ...] = (int, float) if pa.types.is_floating(item) else (int,)
+    allowed = {pa.bool_(): (bool,), pa.string(): (str,), pa.binary(): (bytes,)}.get(item, allowed)
     for value in (part for row in values for part in row) if listed else values:
-        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-            raise AnswerError(f"{told}: {show(value, 80)} is no {item}")
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise AnswerError(f"{span}: {show(value, 80)} is not of the declared type {item}")
 
 
 class _InputKeys:
-    """The columns that name the rows, taken along from the inputs where the server does not answer with them."""
+    """The key columns, copied from the inputs if the server does not return them."""
 
     def __init__(self, answers: Answers, types: dict[str, pa.DataType]) -> None:
         names = [name for name in answers.keys if name not in types]
@@ -166,18 +168,18 @@ class _InputKeys:
 
             self._table = pq.read_table(answers.carried, columns=names).combine_chunks()
         self.fields = list(self._table.schema)
-        self._at = 0
+        self._position = 0
 
     def next(self, count: int) -> list[pa.Array]:
-        """The next rows."""
-        part = self._table.slice(self._at, count).combine_chunks()
-        self._at += count
+        """The keys of the next `count` rows, one array per column."""
+        part = self._table.slice(self._position, count).combine_chunks()
+        self._position += count
         return [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in part.columns]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads what the job names, and writes the table."""
-    gc.disable()  # JSON has no cycles, and looking for some takes most of the time
+    """Runs the job in the file of the first argument, and prints its result."""
+    gc.disable()  # JSON has no cycles, and searching for them takes most of the time
     pa.set_cpu_count(2)
     job = json.loads(Path(arguments[0]).read_text("utf-8"))
     try:
@@ -186,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
         print("answers: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
         return 1
     except (MemoryError, pa.ArrowMemoryError):
-        print("answers: reading them takes more memory than the limit of their reader")
+        print("answers: reading them takes more memory than their reader is allowed")
         return 1
     print(json.dumps({"rows": rows}))
     return 0

@@ -1,4 +1,4 @@
-"""What a protocol does: rows of the inputs to requests, and answers to columns. Nothing here touches the network."""
+"""The interface of a protocol: it converts input rows to requests, and responses to columns, without any network."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from repro_tui.model.errors import Inconclusive
 
 
 class AnswerError(Exception):
-    """The answer is not what the protocol says; the message says why."""
+    """A response violates the protocol; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """One column of one answer, a value for each row. `type` is what the server declares; None: as JSON has it."""
+    """One column of one response, one value per row. `type` is the declared type; None: as in JSON."""
 
     values: Sequence[Any]
     type: pa.DataType | None = None
@@ -31,7 +31,7 @@ Answered = dict[str, Values]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input that the server declares: `shape` without its first dimension, which are the rows."""
+    """An input that the server declares: `shape` is without the first dimension, the rows."""
 
     name: str
     datatype: str
@@ -40,7 +40,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class RequestLayout:
-    """How rows are sent: to which model, and as which tensors (none are declared: each column as it is)."""
+    """How rows are sent: to which model, and as which tensors (none declared: one tensor per column).
+
+    `matrix`: all columns together are the one declared tensor.
+    """
 
     columns: tuple[str, ...]
     model: str = ""
@@ -49,50 +52,58 @@ class RequestLayout:
 
 
 class Codec(Protocol):
-    """A protocol that a served model speaks."""
+    """A protocol of served models.
+
+    `ready` are the paths of its readiness checks, `strict` says whether a server without them is not ready, and `ports`
+    are its usual ports.
+    """
 
     ready: tuple[str, ...]
     strict: bool
     ports: tuple[int, ...]
 
     def prefix(self, path: str) -> str:
-        """What stands before the protocol's own path in a URL's path."""
+        """The part of a URL's path before the protocol's own path."""
         ...
 
     def path(self, layout: RequestLayout) -> str:
-        """Where rows are sent to."""
+        """The path that rows are sent to."""
         ...
 
     def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
-        """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
+        """The request body for these rows; `first` is the number of the first row (from 1).
+
+        Raises Inconclusive if a value cannot be sent.
+        """
         ...
 
     def answer(self, raw: bytes, rows: int) -> Answered:
-        """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
+        """The columns of one response. Raises AnswerError if it violates the protocol or does not have `rows` rows."""
         ...
 
 
-def parsed(raw: bytes) -> Any:
-    """An answer's JSON. NaN and Infinity, which JSON has no word for and Python's servers write, are read.
+def parsed(raw: bytes) -> object:
+    """A response parsed as JSON. NaN and Infinity, which are not JSON but written by Python servers, are accepted.
 
     Raises AnswerError.
     """
     try:
-        return json.loads(raw)
+        document: object = json.loads(raw)
     except UnicodeDecodeError as error:
-        raise AnswerError("the answer is not text in UTF-8") from error
+        raise AnswerError("the response is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         begins = " ".join(raw[:80].decode("utf-8", "replace").split())
-        raise AnswerError(f"the answer is not JSON; it begins with: {begins}") from error
+        raise AnswerError(f"the response is not JSON; it begins with: {begins}") from error
+    return document
 
 
-def json_of(document: Any) -> bytes:
-    """A request's body."""
+def json_of(document: object) -> bytes:
+    """A request body: compact ASCII JSON."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def plain_values(name: str, column: pa.ChunkedArray, first: int) -> list[Any]:
-    """A column's values as JSON has them: NaN is null; infinity, which JSON cannot carry, raises Inconclusive."""
+    """The JSON values of a column: NaN becomes null; infinity, which JSON cannot represent, raises Inconclusive."""
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):
         return [_number(name, value, first + number) for number, value in enumerate(values)]
@@ -105,12 +116,12 @@ def plain_values(name: str, column: pa.ChunkedArray, first: int) -> list[Any]:
     return values
 
 
-def _number(name: str, value: Any, row: int) -> Any:
+def _number(name: str, value: object, row: int) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None
         raise Inconclusive(
-            f"the inputs have infinity in column {name}, row {row:,}, which JSON cannot carry to a server",
-            "give inputs without it",
+            f"the inputs have infinity in column {name}, row {row:,}, which JSON cannot represent",
+            "remove infinity from the inputs",
         )
     return value

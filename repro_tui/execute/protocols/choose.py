@@ -1,4 +1,4 @@
-"""The protocol of a name."""
+"""Finds a protocol by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from repro_tui.execute.protocols.base import Codec
 
 
 def codec_of(protocol: str) -> Codec:
-    """The codec of a protocol's name."""
+    """The codec of the protocol with that name (`mlflow` or `open-inference`)."""
     if protocol == "mlflow":
         from repro_tui.execute.protocols.mlflow import Mlflow
 

@@ -1,6 +1,7 @@
-"""The conversation with a served model: which columns it takes, rows in batches, and one table of its answers.
+"""The conversation with a served model: find out which columns it expects, send the rows in batches, and collect its
+responses in one table.
 
-Live endpoints and the servers of images are asked alike; a Transport says how one is reached.
+Live endpoints and the servers of images are queried in the same way; a Transport says how to reach one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, first_words
+from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, refusal_message
 from repro_tui.execute.protocols.base import Codec, RequestLayout, Tensor
 from repro_tui.execute.protocols.choose import codec_of
 from repro_tui.formats.child import python_child
@@ -20,7 +21,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,42 +29,42 @@ if TYPE_CHECKING:
 BATCH_ROWS = 500
 BATCH_BYTES = 4 << 20
 MOST_ROWS = 10_000_000
-OWN_LOG = "see the server's own log"
+OWN_LOG = "check the server's log"
 
 
 class NotAnswered(Exception):
-    """The server did not answer as it should: how the run ends."""
+    """The server did not respond as it should; holds the status, reason and remedy of the run."""
 
-    def __init__(self, what: str, do: str = "", status: RunStatus = "failed") -> None:
-        super().__init__(what)
-        self.what, self.do, self.status = what, do, status
+    def __init__(self, reason: str, do: str = "", status: RunStatus = "failed") -> None:
+        super().__init__(reason)
+        self.what, self.do, self.status = reason, do, status
 
 
 class Transport(Protocol):
-    """How a server is reached."""
+    """A way to reach a server."""
 
     @property
     def where(self) -> str:
-        """The server in words."""
+        """The name of the server for messages."""
         ...
 
     @property
     def answers(self) -> Path:
-        """The folder that answers are written to, on this machine."""
+        """The folder that responses are written to, on this machine."""
         ...
 
     def place(self, name: str, body: bytes) -> str:
-        """Puts a body where the asker can read it; returns its path there."""
+        """Stores a request body where the HTTP child can read it; returns its path there."""
         ...
 
-    def send(self, asks: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
-        """Asks, once the server is ready. Raises NotAnswered at the run's time limit; Inconclusive; Cancelled."""
+    def send(self, requests: Sequence[HttpQuestion], codec: Codec) -> HttpOutcome:
+        """Sends requests once the server is ready. Raises NotAnswered at the time limit, Inconclusive, Cancelled."""
         ...
 
 
 @dataclass(slots=True)
 class Conversation:
-    """One run's conversation. `folder` is the run's own, which nobody else can enter."""
+    """The conversation of one run. `folder` is the run's own, which nobody else can enter."""
 
     workspace: Workspace
     transport: Transport
@@ -76,140 +77,145 @@ class Conversation:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns that name a row."""
+        """The columns that identify a row."""
         return self.context.settings.key or self.workspace.validation.key
 
     def hold(self, inputs: Path) -> list[tuple[str, int]]:
-        """Asks for every row of the inputs; returns the files of the answers with the rows of each, in order.
+        """Requests predictions for every row of the inputs; returns the response files with their row counts, in order.
 
-        Raises NotAnswered, Inconclusive where the inputs cannot be sent, and Cancelled.
+        Raises NotAnswered, Inconclusive if the inputs cannot be sent, and Cancelled.
         """
         import pyarrow.parquet as pq
 
         rows = normalise_file(inputs, self._inputs, self.context)
         if not 0 < rows <= MOST_ROWS:
             raise Inconclusive(
-                f"the validation inputs have {rows:,} rows: a server can be asked for 1 to {MOST_ROWS:,}"
+                f"the validation inputs have {plural(rows, 'row')}, but a server can be queried for 1 to {MOST_ROWS:,}",
+                "record fewer inputs" if rows else "record inputs with at least one row",
             )
         layout = self._layout(pq.read_schema(self._inputs).names)
-        asks: list[HttpQuestion] = []
+        requests: list[HttpQuestion] = []
         counts: list[tuple[str, int]] = []
         for table, first in batches(self._inputs, layout.columns):
             self.context.cancel.check()
-            number = len(asks) + 1
+            number = len(requests) + 1
             body = self.transport.place(f"body-{number}.json", self.codec.body(table, layout, first))
-            words = f"rows {first:,} to {first + table.num_rows - 1:,}"
-            asks.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", words, body))
+            label = f"rows {first:,} to {first + table.num_rows - 1:,}"
+            requests.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", label, body))
             counts.append((f"answer-{number}.json", table.num_rows))
-        self._sent(asks, layout.columns)
+        self._sent(requests, layout.columns)
         return counts
 
     @property
     def _inputs(self) -> Path:
         return self.folder / "inputs.parquet"
 
-    def _sent(self, asks: Sequence[HttpQuestion], columns: Sequence[str] = ()) -> HttpOutcome:
-        asked = self.transport.send(asks, self.codec)
-        if asked.failed:
-            raise self._not_answered(asked, columns)
-        return asked
+    def _sent(self, requests: Sequence[HttpQuestion], columns: Sequence[str] = ()) -> HttpOutcome:
+        outcome = self.transport.send(requests, self.codec)
+        if outcome.failed:
+            raise self._not_answered(outcome, columns)
+        return outcome
 
-    def _not_answered(self, asked: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
-        where, failed = self.transport.where, show(asked.failed, 300)
-        if not asked.words:
-            do = f"see that it runs there, and that it speaks {self.workspace.predict.protocol}"
-            return NotAnswered(f"{where} cannot be asked: {failed}", do)
-        said = first_words(self.transport.answers, asked.answer)
-        what = f"{where} did not answer {show(asked.words, 100)}: {failed}{f': {said}' if said else ''}"
-        if not 400 <= asked.status < 500:
-            return NotAnswered(what, OWN_LOG)
-        told = show(", ".join(columns), 200)
-        return NotAnswered(what, f"{OWN_LOG}; it was sent the columns {told} (record predict.columns for others)")
+    def _not_answered(self, outcome: HttpOutcome, columns: Sequence[str]) -> NotAnswered:
+        where, failed = self.transport.where, show(outcome.failed, 300)
+        if not outcome.label:
+            do = f"check that the server is running there and supports the protocol {self.workspace.predict.protocol}"
+            return NotAnswered(f"{where} cannot be queried: {failed}", do)
+        said = refusal_message(self.transport.answers, outcome.answer)
+        reason = f"{where} did not answer {show(outcome.label, 100)}: {failed}{f': {said}' if said else ''}"
+        if not 400 <= outcome.status < 500:
+            return NotAnswered(reason, OWN_LOG)
+        sent_columns = show(", ".join(columns), 200)
+        return NotAnswered(
+            reason, f"{OWN_LOG}; it received the columns {sent_columns} (record predict.columns to send others)"
+        )
 
     # -- which columns, to which model ----------------------------------------------------------------------------
 
     def _layout(self, names: list[str]) -> RequestLayout:
-        chosen = self._chosen(names)
+        columns = self._columns(names)
         if self.workspace.predict.protocol == "mlflow":
-            return RequestLayout(chosen)
+            return RequestLayout(columns)
         from repro_tui.execute.protocols.open_inference import declared_inputs, model_path
 
         model = self.workspace.predict.model or self._only_model()
-        asks = [
+        requests = [
             HttpQuestion(
                 model_path(model), "metadata.json", f"the metadata of {show(model, 80)}", method="GET", optional=True
             ),
-            HttpQuestion(f"{model_path(model)}/ready", "model.json", "is the model ready", method="GET", optional=True),
+            HttpQuestion(
+                f"{model_path(model)}/ready", "model.json", "whether the model is ready", method="GET", optional=True
+            ),
         ]
-        asked = self._sent(asks)
-        statuses = dict(zip(("metadata", "ready"), asked.statuses, strict=False))
+        outcome = self._sent(requests)
+        statuses = dict(zip(("metadata", "ready"), outcome.statuses, strict=False))
         if statuses.get("ready") not in (200, 405, 501) and statuses.get("metadata") != 200:
-            said = first_words(self.transport.answers, "model.json")
+            said = refusal_message(self.transport.answers, "model.json")
             raise NotAnswered(
                 f"{self.transport.where} has no model {show(model, 80)} that is ready "
                 f"(status {statuses.get('ready')}){f': {said}' if said else ''}",
                 "name the model in the URL (…/v2/models/NAME), or record predict.model",
             )
         metadata = answer_of(self.transport.answers, "metadata.json") if statuses.get("metadata") == 200 else None
-        return self._fitted(declared_inputs(metadata), chosen, names, model)
+        return self._fitted(declared_inputs(metadata), columns, names, model)
 
-    def _chosen(self, names: list[str]) -> tuple[str, ...]:
-        """The columns that the record says; else all but those that name a row or hold the truth."""
-        wanted = self.workspace.predict.columns
-        absent = [name for name in wanted if name not in names]
+    def _columns(self, names: list[str]) -> tuple[str, ...]:
+        """The recorded columns; else all except the key and the truth."""
+        recorded = self.workspace.predict.columns
+        absent = [name for name in recorded if name not in names]
         if absent:
-            told = show(", ".join(absent), 200)
-            raise Inconclusive(f"the validation inputs have no column {told}", "correct predict.columns")
+            missing_columns = show(", ".join(absent), 200)
+            raise Inconclusive(f"the validation inputs lack the columns {missing_columns}", "correct predict.columns")
         held_back = {*self.keys, self.workspace.validation.truth}
-        chosen = wanted or tuple(name for name in names if name not in held_back)
-        if not chosen:
+        columns = recorded or tuple(name for name in names if name not in held_back)
+        if not columns:
             raise Inconclusive("the validation inputs have no column to send", "record predict.columns")
-        return chosen
+        return columns
 
     def _only_model(self) -> str:
         from repro_tui.execute.protocols.open_inference import models_of
 
         empty = self.transport.place("empty.json", b"{}")
-        asks = [
-            HttpQuestion("/v2/repository/index", "index.json", "which models are there", empty, optional=True),
-            HttpQuestion("/v2/models", "models.json", "which models are there", method="GET", optional=True),
+        requests = [
+            HttpQuestion("/v2/repository/index", "index.json", "the list of models", empty, optional=True),
+            HttpQuestion("/v2/models", "models.json", "the list of models", method="GET", optional=True),
         ]
-        statuses = self._sent(asks).statuses
+        statuses = self._sent(requests).statuses
         index, listed = (
-            answer_of(self.transport.answers, ask.answer) if status == 200 else None
-            for ask, status in zip(asks, statuses, strict=True)
+            answer_of(self.transport.answers, request.answer) if status == 200 else None
+            for request, status in zip(requests, statuses, strict=True)
         )
         models = models_of(index, listed)
         if len(models) == 1:
             return models[0]
-        told = f"serves several models: {show(', '.join(models), 300)}" if models else "does not list its models"
-        do = "name one in the URL (…/v2/models/NAME), or record predict.model"
-        raise NotAnswered(f"{self.transport.where} {told}", do)
+        problem = f"serves several models: {show(', '.join(models), 300)}" if models else "does not list its models"
+        do = "name the model in the URL (…/v2/models/NAME), or record predict.model"
+        raise NotAnswered(f"{self.transport.where} {problem}", do)
 
     def _fitted(
-        self, tensors: tuple[Tensor, ...], chosen: tuple[str, ...], names: list[str], model: str
+        self, tensors: tuple[Tensor, ...], columns: tuple[str, ...], names: list[str], model: str
     ) -> RequestLayout:
-        """How rows are sent to a model that declares these inputs."""
-        wanted = self.workspace.predict.columns
+        """How rows are sent to a model that declares these inputs. Raises NotAnswered if the columns do not match."""
+        recorded = self.workspace.predict.columns
         declared = tuple(tensor.name for tensor in tensors)
-        layout = RequestLayout(chosen, model, tensors)
-        if not tensors or (wanted and set(wanted) == set(declared)):
+        layout = RequestLayout(columns, model, tensors)
+        if not tensors or (recorded and set(recorded) == set(declared)):
             return layout
-        if not wanted and set(declared) <= set(names):
+        if not recorded and set(declared) <= set(names):
             return replace(layout, columns=declared)
-        if len(tensors) == 1 and declared[0] not in chosen and tensors[0].shape in ((-1,), (len(chosen),)):
+        if len(tensors) == 1 and declared[0] not in columns and tensors[0].shape in ((-1,), (len(columns),)):
             return replace(layout, matrix=True)
         shapes = ", ".join(f"{show(t.name, 60)} {t.datatype} {list(t.shape)}" for t in tensors)
         raise NotAnswered(
-            f"the model {show(model, 80)} declares the inputs {shapes}, and the columns {show(', '.join(chosen), 200)} "
-            "do not fit",
-            "name the columns that it takes with predict.columns",
+            f"the model {show(model, 80)} declares the inputs {shapes}, which do not match the columns "
+            f"{show(', '.join(columns), 200)}",
+            "record the columns that it expects in predict.columns",
         )
 
-    # -- what came back -------------------------------------------------------------------------------------------
+    # -- the responses --------------------------------------------------------------------------------------------
 
     def table(self, counts: list[tuple[str, int]]) -> Path:
-        """The answers as one table. Raises NotAnswered where they are not what the protocol says."""
+        """The responses as one table. Raises NotAnswered if they violate the protocol."""
         out, job = self.folder / "table.arrow", self.folder / "answers.json"
         predict = self.workspace.predict
         from repro_tui.execute.protocols.answers import Answers
@@ -231,12 +237,18 @@ class Conversation:
         if done.exit_code == 0:
             return out
         known = last.startswith("answers: ")
-        told = show(last.removeprefix("answers: "), 500) if known else f"their reader ended with {done.exit_code}"
-        raise NotAnswered(f"the answers of {self.transport.where} cannot be read: {told}", OWN_LOG, "unreadable-output")
+        reason = (
+            show(last.removeprefix("answers: "), 500)
+            if known
+            else f"their reader ended with exit status {done.exit_code}"
+        )
+        raise NotAnswered(
+            f"the responses of {self.transport.where} cannot be read: {reason}", OWN_LOG, "unreadable-output"
+        )
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]]:
-    """The rows of a table in batches that a server takes well, each with the number of its first row (from 1)."""
+    """The rows of a table in batches of at most 500 rows and about 4 MiB, with its first row's number (from 1)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -250,6 +262,6 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[tuple[pa.Table, int]
         first += table.num_rows
 
 
-def job_of(asks: Sequence[HttpQuestion], codec: Codec, **given: object) -> Job:
-    """The job of these questions; the server has to be ready first."""
-    return Job(asks=tuple(asks), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]
+def job_of(requests: Sequence[HttpQuestion], codec: Codec, **given: object) -> Job:
+    """The job that sends these requests after the protocol's readiness check."""
+    return Job(requests=tuple(requests), ready=codec.ready, strict=codec.strict, **given)  # type: ignore[arg-type]

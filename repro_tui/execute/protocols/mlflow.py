@@ -1,4 +1,4 @@
-"""MLflow's scoring protocol: rows as a split frame to /invocations, predictions as JSON back."""
+"""MLflow's scoring protocol: rows are sent as a split frame to /invocations, predictions come back as JSON."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ UNNAMED = "prediction"
 
 
 class Mlflow:
-    """What `mlflow models serve`, its images and SageMaker's speak."""
+    """The protocol of `mlflow models serve`, its images and SageMaker."""
 
     ready = ("/ping", "/health")
     strict = False
     ports = (8080, 5000)
 
     def prefix(self, path: str) -> str:
-        """What stands before the protocol's own path in a URL's path."""
+        """The part of a URL's path before the protocol's own path."""
         return path.rstrip("/").removesuffix("/invocations").rstrip("/")
 
     def path(self, layout: RequestLayout) -> str:
-        """Where rows are sent to."""
+        """The path that rows are sent to."""
         return "/invocations"
 
     def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
-        """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
+        """The request body for these rows; `first` is the number of the first row (from 1). Raises Inconclusive."""
         columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
         data = [list(row) for row in zip(*columns, strict=True)]
         return json_of({"dataframe_split": {"columns": rows.column_names, "data": data}})
 
     def answer(self, raw: bytes, rows: int) -> Answered:
-        """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
-        told = parsed(raw)
-        if not isinstance(told, dict) or "predictions" not in told:
-            raise AnswerError('the answer has no "predictions"')
-        found = told["predictions"]
-        if isinstance(found, dict):
-            return {str(name): Values(_counted(value, rows, str(name))) for name, value in found.items()}
-        values = _counted(found, rows, "predictions")
+        """The columns of one response. Raises AnswerError if it violates the protocol or has another number of rows."""
+        document = parsed(raw)
+        if not isinstance(document, dict) or "predictions" not in document:
+            raise AnswerError('the response has no "predictions"')
+        predictions = document["predictions"]
+        if isinstance(predictions, dict):
+            return {str(name): Values(_counted(value, rows, str(name))) for name, value in predictions.items()}
+        values = _counted(predictions, rows, "predictions")
         if values and all(isinstance(value, dict) for value in values):
             return _records(values)
         return {UNNAMED: Values(values)}
 
 
-def _counted(values: Any, rows: int, name: str) -> list[Any]:
+def _counted(values: object, rows: int, name: str) -> list[Any]:
     if not isinstance(values, list):
-        raise AnswerError(f"{name} is not a list with a value for each row")
+        raise AnswerError(f"{name} is not a list with one value per row")
     if len(values) != rows:
         raise AnswerError(f"{name} has {len(values):,} values for {rows:,} rows")
     return values
@@ -58,5 +58,5 @@ def _records(values: list[dict[str, Any]]) -> Answered:
     names = list(values[0])
     for number, value in enumerate(values, 1):
         if value.keys() != values[0].keys():
-            raise AnswerError(f"its record {number:,} has other fields than the first")
+            raise AnswerError(f"record {number:,} of the response has other fields than the first")
     return {name: Values([value[name] for value in values]) for name in names}

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2 (KServe, MLServer, Triton): typed tensors to a model, and typed ones back."""
+"""The Open Inference Protocol, version 2 (KServe, MLServer, Triton): typed tensors in both directions."""
 
 from __future__ import annotations
 
@@ -38,44 +38,45 @@ MOST_VALUES = 20_000_000
 
 
 class OpenInference:
-    """What KServe, MLServer, Triton and others speak."""
+    """The protocol of KServe, MLServer, Triton and others."""
 
     ready = ("/v2/health/ready",)
     strict = True
     ports = (8080, 8000)
 
     def prefix(self, path: str) -> str:
-        """What stands before the protocol's own path in a URL's path."""
+        """The part of a URL's path before the protocol's own path."""
         head, mark, _ = f"{path.rstrip('/')}/".partition("/v2/")
         return head if mark else path.rstrip("/")
 
     def path(self, layout: RequestLayout) -> str:
-        """Where rows are sent to."""
+        """The path that rows are sent to."""
         return f"{model_path(layout.model)}/infer"
 
     def body(self, rows: pa.Table, layout: RequestLayout, first: int) -> bytes:
-        """The request of these rows; `first` is the number of the first (from 1). Raises Inconclusive."""
+        """The request body for these rows; `first` is the number of the first row (from 1). Raises Inconclusive."""
         if layout.matrix:
             inputs = [_matrix(rows, layout.tensors[0], first)]
         else:
             declared = {tensor.name: tensor for tensor in layout.tensors}
             inputs = [_tensor(name, rows.column(name), declared.get(name), first) for name in rows.column_names]
-        parameters = {} if layout.tensors else {"parameters": {"content_type": "pd"}}  # MLServer's word for columns
+        # With content type pd, MLServer reads the tensors as columns.
+        parameters = {} if layout.tensors else {"parameters": {"content_type": "pd"}}
         return json_of({**parameters, "inputs": inputs})
 
     def answer(self, raw: bytes, rows: int) -> Answered:
-        """The columns of one answer. Raises AnswerError where it is none, or not of so many rows."""
-        told = parsed(raw)
-        outputs = told.get("outputs") if isinstance(told, dict) else None
+        """The columns of one response. Raises AnswerError if it violates the protocol or has another number of rows."""
+        document = parsed(raw)
+        outputs = document.get("outputs") if isinstance(document, dict) else None
         if not isinstance(outputs, list) or not outputs:
-            raise AnswerError('the answer has no "outputs"')
-        found: Answered = {}
+            raise AnswerError('the response has no "outputs"')
+        columns: Answered = {}
         for output in outputs:
             name, values = _output(output, rows)
-            if name in found:
-                raise AnswerError(f"two outputs are named {show(name, 80)}")
-            found[name] = values
-        return found
+            if name in columns:
+                raise AnswerError(f"the response has two outputs named {show(name, 80)}")
+            columns[name] = values
+        return columns
 
 
 def model_path(model: str) -> str:
@@ -84,7 +85,7 @@ def model_path(model: str) -> str:
     return f"/v2/models/{quote(name, safe='')}" + (f"/versions/{quote(version, safe='')}" if mark else "")
 
 
-# -- what is sent -----------------------------------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------------------------------
 
 
 def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: int) -> dict[str, Any]:
@@ -100,15 +101,17 @@ def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: 
     if datatype == "BYTES":
         tensor["parameters"] = {"content_type": "str"}
     each = math.prod(width)
-    return tensor | {"data": [_as(datatype, value, name, first + at // each) for at, value in enumerate(values)]}
+    return tensor | {
+        "data": [_as(datatype, value, name, first + position // each) for position, value in enumerate(values)]
+    }
 
 
 def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
     """All columns as one tensor, in their order."""
     columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
     data = [
-        _as(tensor.datatype, value, name, first + at)
-        for at, row in enumerate(zip(*columns, strict=True))
+        _as(tensor.datatype, value, name, first + position)
+        for position, row in enumerate(zip(*columns, strict=True))
         for name, value in zip(rows.column_names, row, strict=True)
     ]
     shape = [rows.num_rows, len(columns)]
@@ -117,11 +120,12 @@ def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
 
 def _width(name: str, values: Sequence[Any], first: int) -> int:
     width = len(values[0] or ()) if values else 0
-    wrong = next((at for at, value in enumerate(values) if value is None or len(value) != width), None)
+    wrong = next((position for position, value in enumerate(values) if value is None or len(value) != width), None)
     if wrong is not None or not width:
         raise Inconclusive(
-            f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}): "
-            "a tensor cannot carry them"
+            f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}), and "
+            "a tensor cannot hold them",
+            "give all lists of a column the same length",
         )
     return width
 
@@ -135,13 +139,13 @@ def _flat(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def _as(datatype: str, value: Any, name: str, row: int) -> Any:
-    """A value as the tensor's datatype has it. A missing number is null, which servers read as NaN."""
+    """A value in the tensor's datatype. A missing float is null, which servers read as NaN. Raises Inconclusive."""
     if value is None and datatype.startswith("FP"):
         return None
     if value is None:
         raise Inconclusive(
-            f"the inputs have no value in column {name}, row {row:,}, and a tensor of {datatype} has to have one",
-            "give inputs without gaps",
+            f"the inputs have no value in column {name}, row {row:,}, but a tensor of {datatype} needs one",
+            "fill in the missing values of that column",
         )
     fits = {
         "BOOL": isinstance(value, bool),
@@ -152,84 +156,85 @@ def _as(datatype: str, value: Any, name: str, row: int) -> Any:
     kind = datatype.removeprefix("U").rstrip("0123456789")
     if not fits.get(kind, False):
         raise Inconclusive(
-            f"the model takes {datatype} for {name}, and row {row:,} of the inputs has {show(value, 80)}"
+            f"the model expects {datatype} for {name}, but row {row:,} of the inputs has {show(value, 80)}",
+            "correct the type of that column in the inputs",
         )
     if kind == "BYTES":
         return value if isinstance(value, str) else str(value)
     return int(value) if kind == "INT" else value
 
 
-# -- what comes back --------------------------------------------------------------------------------------------------
+# -- responses --------------------------------------------------------------------------------------------------------
 
 
-def _output(output: Any, rows: int) -> tuple[str, Values]:
+def _output(output: object, rows: int) -> tuple[str, Values]:
     if not isinstance(output, dict) or not isinstance(output.get("name"), str):
-        raise AnswerError("an output has no name")
+        raise AnswerError("an output of the response has no name")
     name, datatype = output["name"], output.get("datatype")
-    told = f"output {show(name, 80)}"
+    label = f"output {show(name, 80)}"
     kind = TYPES.get(datatype) if isinstance(datatype, str) else None
     if kind is None:
-        raise AnswerError(f"{told} has the datatype {show(datatype, 40)}, which is not read")
-    each = _each(output.get("shape"), rows, told)
+        raise AnswerError(f"{label} has the datatype {show(datatype, 40)}, which is not supported")
+    each = _each(output.get("shape"), rows, label)
     if not isinstance(output.get("data"), list):
-        raise AnswerError(f"{told} has no data in JSON")
+        raise AnswerError(f"{label} has no JSON data")
     values = list(_flat(output["data"]))
     if len(values) != rows * math.prod(each):
-        raise AnswerError(f"{told} has {len(values):,} values, and its shape {rows * math.prod(each):,}")
-    kind, values = _decoded(output, kind, values, told)
-    if pa.types.is_floating(kind):  # a tensor has no gaps: null is how servers write NaN
+        raise AnswerError(f"{label} has {len(values):,} values, but its shape needs {rows * math.prod(each):,}")
+    kind, values = _decoded(output, kind, values, label)
+    if pa.types.is_floating(kind):  # a tensor has no missing values: servers write NaN as null
         values = [math.nan if value is None else value for value in values]
     if each in ((), (1,)):
         return name, Values(values, kind)
     width = math.prod(each)
-    lists = [values[at : at + width] for at in range(0, len(values), width)]
+    lists = [values[start : start + width] for start in range(0, len(values), width)]
     return name, Values(lists, pa.list_(kind))
 
 
-def _each(shape: Any, rows: int, told: str) -> tuple[int, ...]:
-    """The shape of one row's values."""
+def _each(shape: object, rows: int, label: str) -> tuple[int, ...]:
+    """The shape of one row's values. Raises AnswerError if the declared shape is invalid."""
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape) or not shape:
-        raise AnswerError(f"{told} has no shape")
+        raise AnswerError(f"{label} has no valid shape")
     if shape[0] != rows:
-        raise AnswerError(f"{told} has {shape[0]:,} rows for {rows:,}")
+        raise AnswerError(f"{label} has {shape[0]:,} rows, but {rows:,} were requested")
     if math.prod(shape) > MOST_VALUES:
-        raise AnswerError(f"{told} claims {math.prod(shape):,} values")
+        raise AnswerError(f"{label} declares {math.prod(shape):,} values, more than the limit of {MOST_VALUES:,}")
     return tuple(shape[1:])
 
 
-def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], told: str) -> tuple[pa.DataType, list[Any]]:
+def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], label: str) -> tuple[pa.DataType, list[Any]]:
     parameters = output.get("parameters")
     if kind != pa.string() or not isinstance(parameters, dict) or parameters.get("content_type") != "base64":
         return kind, values
     try:
         return pa.binary(), [base64.b64decode(value, validate=True) for value in values]
     except (binascii.Error, ValueError, TypeError) as error:
-        raise AnswerError(f"{told} says that it is base64, and is not") from error
+        raise AnswerError(f"{label} is declared as base64, but is not valid base64") from error
 
 
-# -- what a server says of its models ---------------------------------------------------------------------------------
+# -- a server's models ------------------------------------------------------------------------------------------------
 
 
-def models_of(index: Any, listed: Any) -> list[str]:
+def models_of(index: object, listed: object) -> list[str]:
     """The models that a server lists, at /v2/repository/index (MLServer, Triton) or at /v2/models (KServe)."""
-    found = []
+    models = []
     if isinstance(index, list):
         entries = (entry for entry in index if isinstance(entry, dict) and entry.get("state", "READY") == "READY")
-        found = [entry["name"] for entry in entries if isinstance(entry.get("name"), str)]
+        models = [entry["name"] for entry in entries if isinstance(entry.get("name"), str)]
     elif isinstance(listed, dict) and isinstance(listed.get("models"), list):
-        found = [name for name in listed["models"] if isinstance(name, str)]
-    return list(dict.fromkeys(found))
+        models = [name for name in listed["models"] if isinstance(name, str)]
+    return list(dict.fromkeys(models))
 
 
-def declared_inputs(metadata: Any) -> tuple[Tensor, ...]:
-    """The inputs that a model's metadata declares; none where it declares none that can be understood."""
+def declared_inputs(metadata: object) -> tuple[Tensor, ...]:
+    """The inputs that a model's metadata declares; none if it declares none or some that are not supported."""
     inputs = metadata.get("inputs") if isinstance(metadata, dict) else None
-    found = []
+    tensors = []
     for entry in inputs if isinstance(inputs, list) else ():
         shape = entry.get("shape") if isinstance(entry, dict) else None
         if not isinstance(shape, list) or not all(type(size) is int for size in shape):
             return ()
         if not isinstance(entry.get("name"), str) or entry.get("datatype") not in TYPES:
             return ()
-        found.append(Tensor(entry["name"], entry["datatype"], tuple(shape[1:])))
-    return tuple(found)
+        tensors.append(Tensor(entry["name"], entry["datatype"], tuple(shape[1:])))
+    return tuple(tensors)

@@ -69,7 +69,7 @@ def commits_between(a: Record, b: Record, context: Context) -> CommitPath | None
     if a.code is None or b.code is None or not _is_same_place(a.code, b.code):
         return None
     try:
-        commits, back = Repository.of(a.code.repository, context).way(a.code.commit, b.code.commit)
+        commits, back = Repository.open(a.code.repository, context).way(a.code.commit, b.code.commit)
     except Inconclusive:
         return None
     return CommitPath(b, commits, back).since_a() if len(commits) > 1 else None

@@ -1,1 +1,1 @@
-"""The files that come from outside: their shape, their mistakes and their published schemas."""
+"""The schemas of files that users write, and the checks against them."""

@@ -1,4 +1,4 @@
-"""The user's configuration file: its shape."""
+"""The schema of the user's configuration file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks a document against its shape, and tells all of its mistakes at once, each with its place."""
+"""Checks a document against its schema and reports all mistakes at once, each with its place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T", bound=Table)
 
 
 def check(shape: type[T], document: dict[str, Any], file: str) -> T:
-    """The document as this shape. Raises Refused with every mistake, each with its place in `file`."""
+    """The document as an instance of `shape`. Raises Refused with every mistake, each with its place in `file`."""
     try:
         return shape.model_validate(document)
     except ValidationError as error:
@@ -32,10 +32,10 @@ def check(shape: type[T], document: dict[str, Any], file: str) -> T:
 
 def _mistake(shape: type[Table], file: str, detail: dict[str, Any]) -> Mistake:
     place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    return Mistake(f"{file}: {place}" if place else file, _words(shape, detail))
+    return Mistake(f"{file}: {place}" if place else file, _message(shape, detail))
 
 
-def _words(shape: type[Table], detail: dict[str, Any]) -> str:
+def _message(shape: type[Table], detail: dict[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return "is not a known key" + _nearest(shape, detail["loc"])
@@ -44,15 +44,15 @@ def _words(shape: type[Table], detail: dict[str, Any]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return f"is not one of the known words: expected {context['expected']}"
+        return f"has an unknown value: expected {context['expected']}"
     if kind.endswith("_type"):
         expected = {"model_type": "a table", "dict_type": "a table", "list_type": "a list", "string_type": "text"}
-        return f"is of the wrong type: expected {expected.get(kind, kind.removesuffix('_type').replace('_', ' '))}"
+        return f"has the wrong type: expected {expected.get(kind, kind.removesuffix('_type').replace('_', ' '))}"
     return str(detail["msg"])[:200]
 
 
 def _nearest(shape: type[Table], place: Sequence[str | int]) -> str:
-    """The known key that was probably meant."""
+    """A hint with the known key that was probably meant, else with all known keys."""
     model: Any = shape
     for part in place[:-1]:
         model = _inner(model, part)
@@ -64,7 +64,7 @@ def _nearest(shape: type[Table], place: Sequence[str | int]) -> str:
 
 
 def _inner(model: Any, part: str | int) -> Any:
-    """The table that stands below `part` of a table, or None."""
+    """The model of the table below `part` of a table, or None."""
     if get_origin(model) in (dict, list):
         return get_args(model)[-1]
     field = getattr(model, "model_fields", {}).get(str(part))
@@ -74,5 +74,5 @@ def _inner(model: Any, part: str | int) -> Any:
     return kinds[0] if kinds else None
 
 
-def _is_table(kind: Any) -> bool:
+def _is_table(kind: object) -> bool:
     return get_origin(kind) in (dict, list) or (isinstance(kind, type) and issubclass(kind, Table))

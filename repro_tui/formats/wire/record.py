@@ -1,4 +1,4 @@
-"""The record file, schema 1: its shape."""
+"""The record file, schema 1."""
 
 from __future__ import annotations
 
@@ -40,11 +40,14 @@ class ColumnFields(Table):
     compute_type: Literal["float16", "bfloat16", "float32", "float64", "fp8"] | None = Field(
         None, description="The type it was computed in, which chooses the default tolerance; absent: the stored type."
     )
-    reduction: bool = Field(False, description="It is a sum over many terms: 32 units of rounding instead of 4.")
-    ignore: bool = Field(False, description="It is left out of the comparison: a clock, or the id of a run.")
-    threshold: float | None = Field(None, description="A probability that decides (default 0.5).")
+    reduction: bool = Field(
+        False, description="It is a sum over many terms: its tolerance is 32 units of rounding instead of 4."
+    )
+    ignore: bool = Field(False, description="Left out of the comparison, such as a timestamp or a run id.")
+    threshold: float | None = Field(None, description="The probability from which a row is positive (default 0.5).")
     vector: str | None = Field(
-        None, description="All columns of one name are one vector of probabilities; the likeliest class decides."
+        None,
+        description="Columns with the same name here form one vector of probabilities; the most likely class decides.",
     )
 
 
@@ -54,10 +57,12 @@ class ValidationFields(Table):
     inputs: Inside | None = Field(
         None, description="CSV, Parquet, JSON Lines, Arrow or .npy, below this file's folder."
     )
-    key: list[str] = Field([], description="Columns that name a row; absent: by position.")
-    sha256: Sha256 | None = Field(None, description="Refused where the file differs.")
+    key: list[str] = Field([], description="Columns that identify a row; absent: by position.")
+    sha256: Sha256 | None = Field(None, description="The audit is refused if the file differs.")
     columns: dict[str, ColumnFields] = Field({}, description="Per output column.")
-    truth: str | None = Field(None, description="The column of the inputs (or outputs) that metrics are measured by.")
+    truth: str | None = Field(
+        None, description="The column of the inputs (or outputs) with the true values, for the metrics."
+    )
 
     @model_validator(mode="after")
     def _vectors(self) -> ValidationFields:
@@ -71,17 +76,23 @@ class CodeFields(Table):
     """Where the code was recorded."""
 
     repository: Annotated[str, _follows(grammar.repository)] = Field(description="A path or URL.")
-    commit: str = Field(description="40 or 64 hex digits: a record holds no moving name.")
-    subdirectory: Annotated[str, _follows(grammar.relative_path)] = Field(".", description="Where the project begins.")
-    in_image: bool = Field(False, description="The image has its own copy, which is what runs: it is only compared.")
+    commit: str = Field(description="40 or 64 hex digits: a record does not name branches or tags.")
+    subdirectory: Annotated[str, _follows(grammar.relative_path)] = Field(
+        ".", description="The folder of the project in the repository."
+    )
+    in_image: bool = Field(
+        False, description="The image has its own copy of the code, which runs: the commit is only compared."
+    )
     dirty: bool | None = Field(None, description="Whether the recorded tree had uncommitted changes.")
 
 
 class EnvironmentFields(Table):
-    """What the code ran in: one of image, dockerfile, lock, requirements, sif."""
+    """The environment that the code ran in: one of image, dockerfile, lock, requirements, sif."""
 
     image: Annotated[str, _follows(grammar.image)] | None = Field(None, description="NAME@sha256:DIGEST")
-    dockerfile: Inside | None = Field(None, description="Built from the commit's tree; an image beside it is compared.")
+    dockerfile: Inside | None = Field(
+        None, description="Built from the commit's tree; an image recorded with it is only compared."
+    )
     lock: Located | None = Field(
         None, description="uv.lock or pylock.toml in the commit's tree, or file:PATH below this file's folder."
     )
@@ -91,16 +102,18 @@ class EnvironmentFields(Table):
     sif: Inside | None = Field(None, description="An Apptainer image, below this file's folder.")
     python: Annotated[str, Field(pattern=r"^3(\.[0-9]+){1,2}$")] | None = Field(None, description='Such as "3.11".')
     as_of: Annotated[str, _follows(grammar.moment)] | None = Field(
-        None, description="Packages that were not recorded are resolved as of then, such as 2026-03-01T00:00:00Z."
+        None, description="Packages that were not recorded are resolved as of this time, such as 2026-03-01T00:00:00Z."
     )
-    command: list[str] = Field([], description="What the server was started with; absent: the image's own command.")
+    command: list[str] = Field([], description="The command that the server was started with; absent: the image's own.")
     variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
 
     @model_validator(mode="after")
     def _one(self) -> EnvironmentFields:
         named = [name for name in ("image", "dockerfile", "lock", "requirements", "sif") if getattr(self, name)]
         if len(named) > 1 and named != ["image", "dockerfile"]:
-            raise ValueError(f"names {' and '.join(named)}: expected one of image, dockerfile, lock, requirements, sif")
+            raise ValueError(
+                f"has {' and '.join(named)}: expected only one of image, dockerfile, lock, requirements, sif"
+            )
         return self
 
 
@@ -108,7 +121,9 @@ class ParametersFields(Table):
     """The parameters as recorded."""
 
     file: Inside | None = Field(None, description="In the commit's tree; the code reads it there.")
-    values: dict[str, Any] = Field({}, description="Recorded values, laid over the file, or written to {params}.")
+    values: dict[str, Any] = Field(
+        {}, description="Recorded values: they override the file, or are written to {params}."
+    )
 
 
 class DataFields(Table):
@@ -119,19 +134,23 @@ class DataFields(Table):
         description="dvc, file, git, file:PATH below this file's folder, mlflow:URI, wandb:PATH, or an fsspec URL."
     )
     sha256: Sha256 | None = Field(None, description="What is fetched must match.")
-    md5: Md5 | None = Field(None, description="DVC's; what is fetched must match.")
+    md5: Md5 | None = Field(None, description="As recorded by DVC; what is fetched must match.")
 
 
 class PredictFields(Table):
     """The predict step."""
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
-    protocol: Literal["mlflow", "open-inference"] | None = Field(None, description="Ask a server instead.")
-    url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only asked.")
-    port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="Where the image's server listens.")
-    model: str = Field("", description="The model that open-inference asks for.")
-    columns: list[str] = Field([], description="Columns of the inputs that a server is sent; absent: what it declares.")
-    names: dict[str, str] = Field({}, description="What a column of a server's answer is called.")
+    protocol: Literal["mlflow", "open-inference"] | None = Field(
+        None, description="Query a server that speaks this protocol, instead of running a command."
+    )
+    url: Annotated[str, _follows(grammar.endpoint)] = Field("", description="A live endpoint, which is only queried.")
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="The port that the image's server listens on.")
+    model: str = Field("", description="The model to query with open-inference.")
+    columns: list[str] = Field(
+        [], description="Columns of the inputs that are sent to a server; absent: those that it declares."
+    )
+    names: dict[str, str] = Field({}, description="New names for columns of a server's response.")
     timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
 
     @model_validator(mode="after")
@@ -139,18 +158,20 @@ class PredictFields(Table):
         unknown = [name for word in self.command for name in grammar.placeholders(word)]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
-            raise ValueError(f"the command has {', '.join(unknown)}: the placeholders are {known}")
+            raise ValueError(f"the command has the unknown placeholders {', '.join(unknown)}: expected some of {known}")
         if self.command and self.protocol and any("{output}" in word for word in self.command):
-            raise ValueError("names a protocol, and a command that predicts by itself: expected one of them")
+            raise ValueError("has a protocol and a command that writes {output}: expected only one of them")
         if self.command and self.url:
-            raise ValueError("names a command and a url: expected one of them, a live endpoint is only asked")
+            raise ValueError(
+                "has a command and a url: expected only one of them, since a live endpoint is only queried"
+            )
         if self.url and not self.protocol:
-            raise ValueError("names a url and no protocol: expected mlflow or open-inference")
+            raise ValueError("has a url but no protocol: expected mlflow or open-inference")
         return self
 
 
 class ExpectedFields(Table):
-    """What was recorded of the outputs."""
+    """The recorded outputs."""
 
     predictions: Inside | None = Field(None, description="A table below this file's folder.")
     metrics: dict[str, float] = Field({}, description="Recorded metrics.")
@@ -171,7 +192,7 @@ class DeploymentFields(Table):
     def _absolute_in_images_only(self) -> DeploymentFields:
         absolute = [item.path for item in self.data if item.path.startswith("/")]
         if absolute and not (self.environment.image or self.environment.dockerfile or self.environment.sif):
-            raise ValueError(f"expects the data {absolute[0]} at an absolute path: only an image has such a place")
+            raise ValueError(f"expects the data {absolute[0]} at an absolute path, which is only possible in an image")
         return self
 
 
@@ -189,5 +210,5 @@ def check_record(document: dict[str, Any], file: str) -> RecordFields:
 
 
 def check_validation(document: dict[str, Any], label: str) -> ValidationFields:
-    """What is said of the outputs without a record. Raises Refused with every mistake, each with its place."""
+    """The validation table of a document without a record. Raises Refused with every mistake, each with its place."""
     return check(ValidationFields, document, label)

@@ -151,9 +151,12 @@ def test_a_declared_vector_may_be_of_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [
-        ({"p_cat": {"vector": "v"}}, "columns.p_cat is the only one of the vector v: expected two or more"),
-        (ANIMALS | {"p_cat": {"vector": "animal", "kind": "label"}}, "columns.p_cat is a label of the vector animal"),
-        (ANIMALS | {"p_cat": {"vector": "animal", "threshold": 0.5}}, "of the vector animal the likeliest class"),
+        ({"p_cat": {"vector": "v"}}, "columns.p_cat is the only column of the vector v: expected two or more"),
+        (ANIMALS | {"p_cat": {"vector": "animal", "kind": "label"}}, "columns.p_cat is a label in the vector animal"),
+        (
+            ANIMALS | {"p_cat": {"vector": "animal", "threshold": 0.5}},
+            "the most likely class decides for the vector animal",
+        ),
         (ANIMALS | {"animal": {"kind": "label"}}, "columns.p_cat.vector is 'animal': expected a name that no column"),
         ({"a": {"vector": "id"}, "b": {"vector": "id"}}, "columns.a.vector is 'id': expected a name that no column"),
         ({"a": {"vector": " "}, "b": {"vector": " "}}, "columns.a.vector is ' ': expected a name that no column has"),

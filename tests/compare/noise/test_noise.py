@@ -12,22 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from repro_tui.compare.noise.chosen_rows import Chosen
+from repro_tui.compare.noise.own import Bits
 from scipy import stats
 
 from repro_tui.compare.columns.statistics import interval, kolmogorov_smirnov, wasserstein
-from repro_tui.compare.noise.chosen_rows import Chosen
 from repro_tui.compare.noise.columns import ExactNoise, ListNoise, NumberNoise, RunFiles
 from repro_tui.compare.noise.documents import DocumentNoise
 from repro_tui.compare.noise.exchange import Evidence
-from repro_tui.compare.noise.own import Bits
 from repro_tui.compare.noise.text import TextNoise
 from repro_tui.compare.noise.verdict import (
+    Judgement,
     RunColumn,
     RunDistances,
     is_deterministic,
     is_still,
-    Judgement,
-    RunDistances,
     judge,
     judge_columns,
     judge_recorded,
@@ -567,6 +566,8 @@ def test_rows_are_not_told_of_columns_in_which_every_row_would_be() -> None:
 def test_a_column_is_measured_by_its_type_and_kind(arrow: pa.DataType, kind: str, measures: type) -> None:
     files = RunFiles((0, 1), (2, 3))
     assert type(RunColumn("v", kind).of(arrow, files, Chosen(10, 4, 1))) is measures
+
+
 def of_columns(values: dict[str, Any], runs_a: int) -> RunDistances:
     """Runs that are one number each in every column, A's first."""
     parts = [Evidence(name, abs(np.subtract.outer(runs, runs)), column=name) for name, runs in values.items()]

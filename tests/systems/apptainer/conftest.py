@@ -1,4 +1,4 @@
-"""SIF images of the tests' own, each made once a test run: they take 12 seconds."""
+"""Our own SIF images, each built once per test run: a build takes 12 seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Images = Callable[[str], Path]
 
 
 def image(folder: Path, version: str, *lines: str) -> str:
-    """A Docker image with the package `scoring` of that version, whose factor is the version's number."""
+    """A Docker image with that version of the package `scoring`, whose factor is the version number."""
     info = folder / f"scoring-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(METADATA.format(version=version))
@@ -30,14 +30,14 @@ def image(folder: Path, version: str, *lines: str) -> str:
 
 @pytest.fixture(scope="session")
 def images(templates: Templates) -> Images:
-    """The SIF image of a version of `scoring`, made once a test run; two of one version are two builds."""
+    """The SIF image of a version of `scoring`, built once per test run; a suffix makes another build of one version."""
     labels = (
         "LABEL org.opencontainers.image.source=https://git.example.org/credit.git",
         f"LABEL org.opencontainers.image.revision={'9f2c' * 10}",
         "ENV GREETING=hello",
     )
 
-    def make(version: str) -> Path:
+    def sif_image(version: str) -> Path:
         lines = labels if version == "1.0" else labels[2:]
 
         def build(folder: Path) -> None:
@@ -47,9 +47,9 @@ def images(templates: Templates) -> Images:
 
         return templates.folder(f"sif-scoring-{version}", build) / "credit.sif"
 
-    return make
+    return sif_image
 
 
 def apptainer(*arguments: str) -> str:
-    """What Apptainer itself prints."""
+    """The output of Apptainer itself."""
     return subprocess.run(["apptainer", *arguments], capture_output=True, text=True, check=True).stdout

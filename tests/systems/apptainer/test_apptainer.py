@@ -1,4 +1,4 @@
-"""Real SIF images: read as data, run cut off from everything, and compared by what they hold."""
+"""Real SIF images: read as data, run in isolation, and compared by their contents."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def scores(folder: Path, name: str) -> dict[str, float]:
 
 def test_the_record_is_what_apptainer_itself_tells(images: Images, context: Context) -> None:
     path = images("1.0")
-    told = json.loads(apptainer("inspect", "--json", "--all", str(path)))["data"]["attributes"]
+    attributes = json.loads(apptainer("inspect", "--json", "--all", str(path)))["data"]["attributes"]
     sif = read_sif(path, "sif")
     assert (sif.labels, sif.scripts, sif.definition.strip()) == (
-        told["labels"],
-        told["environment"],
-        told["deffile"].strip(),
+        attributes["labels"],
+        attributes["environment"],
+        attributes["deffile"].strip(),
     )
     record = load_record(f"sif:{path}", context)
     assert record.code is not None
@@ -122,7 +122,7 @@ def execute(images: Images, tmp_path: Path, context: Context) -> Any:
         (tree / "predict.py").write_text(HEAD + program)
         environment = BuiltEnvironment("sif", "k", Inventory(), str(image), variables={"OWN": 'a,b $(id) "c"'})
         command = ("python3", "/repro/code/predict.py", "{inputs}", "{output}")
-        code: Any = object()  # only whether there is some
+        code: Any = object()  # only its presence matters
         workspace = Workspace("k", "a", command, timeout_s, environment, BuiltParameters({}), code, tree=str(tree))
         settings = Settings(limits=Limits(memory=2 << 30), **options)
         return ApptainerRunner().run(workspace, inputs, 1, replace(context, settings=settings))
@@ -216,9 +216,9 @@ def test_a_changed_parameter_is_audited_row_by_row(project: Project, images: Ima
         "same",
     ], areas["environment"]
     folder = project.audits()[-1]
-    one, other = scores(folder, "a"), scores(folder, "b")
-    assert len(one) == ROWS
-    assert all(other[row] == pytest.approx(one[row] + 0.25) for row in one)
+    scores_a, scores_b = scores(folder, "a"), scores(folder, "b")
+    assert len(scores_a) == ROWS
+    assert all(scores_b[row] == pytest.approx(scores_a[row] + 0.25) for row in scores_a)
     assert "c4n4ry-record" not in result.stdout
     assert AuditFolder(folder)
 
@@ -227,12 +227,12 @@ def test_a_changed_package_is_found_in_the_image_and_in_every_row(project: Proje
     project.record(a=side(project, images("1.0"), "a"), b=side(project, images("1.5"), "b"))
     result = project.audit("--repeat", "1")
     environment = result.report["areas"]["environment"]
-    found = {tuple(item["path"]): (item["a"], item["b"]) for item in environment["findings"]}
-    assert found["packages", "scoring"] == ("1.0", "1.5")
-    assert not any(path[0] == "system packages" for path in found)
+    findings = {tuple(item["path"]): (item["a"], item["b"]) for item in environment["findings"]}
+    assert findings["packages", "scoring"] == ("1.0", "1.5")
+    assert not any(path[0] == "system packages" for path in findings)
     folder = project.audits()[-1]
-    one, other = scores(folder, "a"), scores(folder, "b")
-    assert all(other[row] == pytest.approx(1.5 * one[row]) for row in one)
+    scores_a, scores_b = scores(folder, "a"), scores(folder, "b")
+    assert all(scores_b[row] == pytest.approx(1.5 * scores_a[row]) for row in scores_a)
 
 
 def test_two_builds_of_one_content_are_the_same(project: Project, images: Images) -> None:
@@ -245,12 +245,12 @@ def test_two_builds_of_one_content_are_the_same(project: Project, images: Images
 
 
 def test_code_inside_the_image_is_audited_by_reference(project: Project, images: Images) -> None:
-    words = 'python3 -c \'import csv,scoring;r=list(csv.DictReader(open("{inputs}")));o=open("{output}","w")'
-    words += ';o.write("id,score\\n");[o.write(x["id"]+","+str(scoring.FACTOR)+"\\n") for x in r]\''
+    command = 'python3 -c \'import csv,scoring;r=list(csv.DictReader(open("{inputs}")));o=open("{output}","w")'
+    command += ';o.write("id,score\\n");[o.write(x["id"]+","+str(scoring.FACTOR)+"\\n") for x in r]\''
     for name, version in (("a", "1.5"), ("b", "1.5+again")):
         shutil.copyfile(images(version), project.folder / f"{name}.sif")
     result = project.run(
-        "sif:a.sif", "sif:b.sif", "--report", "--repeat", "1", "--inputs", "inputs.csv", "--predict", words
+        "sif:a.sif", "sif:b.sif", "--report", "--repeat", "1", "--inputs", "inputs.csv", "--predict", command
     )
     assert result.report["verdict"] == "identical", result.report["summary"]
     assert set(scores(project.audits()[-1], "a").values()) == {1.5}
@@ -276,7 +276,7 @@ def test_no_apptainer_is_told(
     project.record(a=side(project, images("1.0"), "a"), b=side(project, images("1.0"), "b"))
     result = project.audit(PATH=":".join(kept))
     assert result.status == 3
-    assert "no apptainer on PATH" in json.dumps(result.report["sides"])
+    assert "apptainer is not on PATH" in json.dumps(result.report["sides"])
 
 
 def test_a_damaged_file_system_is_inconclusive(images: Images, tmp_path: Path, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""Images with the code inside, containers of them, and what a test asks of both; all are removed in the end."""
+"""Images with the code inside, their containers, and helpers for both; all are removed at the end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Start = Callable[..., str]
 
 
 def deployed(folder: Path, weight: float) -> None:
-    """The predict step with a model of that weight."""
+    """The files of the predict step, with a model of that weight."""
     (folder / "model").mkdir(parents=True)
     (folder / "predict.py").write_text(PREDICT)
     (folder / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
@@ -48,7 +48,7 @@ def session_images() -> Iterator[Images]:
 
 @pytest.fixture
 def built(session_images: Images) -> Build:
-    """An image: `built(weight, *lines of the Dockerfile, labels=..., files=...)` gives its id.
+    """Builds images: `built(weight, *dockerfile_lines, labels=..., files=...)` returns an id.
 
     Tests that ask for the same share one. `alone=True`: it is this test's own, which may remove it.
     """
@@ -65,9 +65,9 @@ def built(session_images: Images) -> Build:
             for name, content in (files or {}).items():
                 (context / name).parent.mkdir(parents=True, exist_ok=True)
                 (context / name).write_text(content)
-            (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image holds its own
-            words = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
-            text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *words, *lines, ""]
+            (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")  # else each image contains its own
+            labelled = [f"LABEL {name}={json.dumps(value)}" for name, value in (labels or {}).items()]
+            text = [f"FROM {base_image()}", "WORKDIR /app", "ENV SCALE=1 KEPT=yes", "COPY . .", *labelled, *lines, ""]
             (context / "Dockerfile").write_text("\n".join(text))
 
         recipe = json.dumps([weight, lines, labels, files, uuid.uuid4().hex if alone else ""])
@@ -78,7 +78,7 @@ def built(session_images: Images) -> Build:
 
 @pytest.fixture
 def running() -> Iterator[Start]:
-    """Starts a container: `running(image, *options)` gives its id."""
+    """Starts containers: `running(image, *options)` returns an id."""
     made: list[str] = []
 
     def run(image: str, *options: str) -> str:
@@ -97,7 +97,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def state(container: str) -> str:
-    """Everything that the engine tells of a container, and how its files differ from its image's."""
+    """The engine's description of a container, and how its files differ from its image's."""
     return docker("inspect", container) + docker("diff", container)
 
 
@@ -108,5 +108,5 @@ def scores(project: Project, side: str) -> dict[str, float]:
 
 
 def expected(project: Project, weight: float) -> object:
-    """What every row's score has to be."""
+    """The expected score of every row."""
     return expected_scores(project.folder / "inputs.csv", weight)

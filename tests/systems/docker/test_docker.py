@@ -1,4 +1,4 @@
-"""Real images and containers: pulled by digest, built at a commit, limited, cut off, and never left behind."""
+"""Real images and containers: pulled by digest, built at a commit, limited, isolated, and never left behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def audited(project: Project, program: str, *options: str, timeout_s: float = 240) -> tuple[int, dict[str, Any]]:
-    """One deployment with this predict step on both sides, audited once a side."""
+    """One deployment with this predict step on both sides, run once per side."""
     commit = project.repository.commit({"predict.py": program})
     side = project.deployment(code={"repository": "code", "commit": commit})
     side["predict"]["timeout_s"] = timeout_s
@@ -54,8 +54,8 @@ def run_of(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def containers(*filters: str) -> list[str]:
-    words = [word for f in filters for word in ("--filter", f)]
-    return docker("ps", "--all", "--quiet", *words).split()
+    options = [word for f in filters for word in ("--filter", f)]
+    return docker("ps", "--all", "--quiet", *options).split()
 
 
 def test_an_image_is_pulled_by_digest(project: Project, context: Context) -> None:
@@ -70,13 +70,13 @@ def test_an_image_is_pulled_by_digest(project: Project, context: Context) -> Non
         assert result.status == 0, result.stderr
         environment = next(p for p in result.report["sides"]["a"]["rebuild"] if p["step"] == "environment")
         assert environment["matches"] == "matches"
-        how = {
+        origins = {
             part["how"].split()[-1]
             for s in "ab"
             for part in result.report["sides"][s]["rebuild"]
             if part["step"] == "environment"
         }
-        assert how <= {"registry", "machine"}
+        assert origins <= {"registry", "machine"}
         assert reference.partition("@")[2][7:19] in str(find(reference))
         docker("rmi", "--force", reference)
 
@@ -102,7 +102,7 @@ def test_a_dead_registry_is_told_within_its_limit(project: Project) -> None:
     with closed_port() as port:
         side = project.deployment(environment={"image": f"127.0.0.1:{port}/credit@{digest}"})
         project.record(a=side, b=side)
-        result = project.audit()  # which ends the program, and with it the test, where it waits for minutes
+        result = project.audit()  # ends the program, and with it the test, if it waits for minutes
     assert result.status == 3
     assert result.report["sides"]["a"]["failed"] == "environment"
     assert "cannot be pulled" in result.report["sides"]["a"]["what"]
@@ -143,11 +143,11 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
     status = "Package: {}\\nStatus: install ok installed\\nVersion: 1\\n"
     same = repository.commit({"Dockerfile": f"FROM {base}\nLABEL x=1\n"})
     settings = repository.commit({"Dockerfile": f"FROM {base}\nENV X=1\nUSER 7\nENTRYPOINT ['x']\n"})
-    other = repository.commit(
+    content = repository.commit(
         {"Dockerfile": f"FROM {base}\nRUN printf '\\n{status.format('extra')}' >> /var/lib/dpkg/status\n"}
     )
-    found = {}
-    for commit in (same, settings, other):
+    parts = {}
+    for commit in (same, settings, content):
         record = Record(
             "a",
             "a",
@@ -156,11 +156,11 @@ def test_a_recorded_image_beside_a_dockerfile_is_compared_by_content(
         )
         code, _ = rebuild_code(record, context)
         _, part = rebuild_image(record, code, context)
-        found[commit] = part
-    assert found[same].matches == "matches"
-    assert {found[commit].matches for commit in (settings, other)} == {"differs"}
-    assert "3 settings: entrypoint, user, variable X" in " ".join(found[settings].warnings)
-    assert "extra" in " ".join(found[other].warnings)
+        parts[commit] = part
+    assert parts[same].matches == "matches"
+    assert {parts[commit].matches for commit in (settings, content)} == {"differs"}
+    assert "3 settings: entrypoint, user, variable X" in " ".join(parts[settings].warnings)
+    assert "extra" in " ".join(parts[content].warnings)
 
 
 @pytest.mark.parametrize("name", ["../containers/0123456789ab", "--privileged", "Upper/Case", "a b", "x@sha256:short"])
@@ -314,9 +314,9 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     side["predict"]["timeout_s"] = 600
     project.record(a=side, b=side)
     through = DockerCut(tmp_path / "docker.sock")
-    words = ["record.json#a", "record.json#b", "--report", "out.json", "--quiet", "--repeat", "1"]
+    arguments = ["record.json#a", "record.json#b", "--report", "out.json", "--quiet", "--repeat", "1"]
     view = subprocess.Popen(
-        [sys.executable, "-m", "repro_tui", *words],
+        [sys.executable, "-m", "repro_tui", *arguments],
         cwd=project.folder,
         env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"},
         stdin=subprocess.DEVNULL,
@@ -331,14 +331,14 @@ def test_a_connection_that_is_cut_is_inconclusive_and_its_containers_are_removed
     report = json.loads((project.folder / "out.json").read_text())
     assert "connection to the Docker engine" in report["sides"]["a"]["what"]
     label = f"label={AUDIT_LABEL}={folder.name}"
-    assert bool(containers(label)) == gone  # what could not be removed then is removed by the next start
+    assert bool(containers(label)) == gone  # containers that could not be removed then are removed at the next start
     project.record(a=project.deployment(), b=project.deployment())
     assert project.audit().status == 0
     assert containers(label) == []
 
 
 def started(project: Project, known: set[Path]) -> Path:
-    """The new audit, once it has running containers."""
+    """Waits for the new audit's containers and returns the audit."""
 
     def running() -> list[Path]:
         new = set(project.audits()) - known
@@ -349,7 +349,7 @@ def started(project: Project, known: set[Path]) -> Path:
 
 
 def has_said(folder: Path, side: str, line: str) -> bool:
-    """Whether the audit's journal has this line of a side's run."""
+    """Whether the audit's journal has this line in a side's run."""
     events, _ = AuditFolder(folder).events()
     return any(event.side == side and event.text == line for event in events)
 

@@ -1,4 +1,4 @@
-"""What images hold, compared: other builds of one content are the same, what differs is named, secrets stay hidden."""
+"""Contents of images compared: two builds of one content are the same, differences are named, secrets stay hidden."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def environment_of(report: dict[str, Any]) -> dict[tuple[str, ...], dict[str, An
 
 
 def installed(content: str) -> dict[str, Any]:
-    """A Python package that is installed in the image, and the line that puts it there."""
+    """A Python package for the image, and the Dockerfile line that installs it."""
     files = {
         "site/credit/__init__.py": content,
         "site/credit-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: credit\nVersion: 1.0\n",
@@ -37,11 +37,11 @@ def sha256(text: str) -> str:
 
 
 def test_two_builds_of_one_content_are_the_same_environment(project: Project, built: Build) -> None:
-    one, other = (
+    image_a, image_b = (
         built(2.0, f"RUN : {word}", labels=STEP | {"org.opencontainers.image.revision": word * 40}) for word in "ab"
     )
-    assert one != other
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS, "--fail-on", "environment,predictions")
+    assert image_a != image_b
+    result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS, "--fail-on", "environment,predictions")
     assert result.status == 0, result.stdout
     area = result.report["areas"]["environment"]
     assert area["status"] == "same"
@@ -51,14 +51,14 @@ def test_two_builds_of_one_content_are_the_same_environment(project: Project, bu
         "changed": 0,
         "unknown": 0,
     }
-    told = environment_of(result.report)
-    assert {finding["change"] for finding in told.values()} == {"same"}
-    assert (told[("image", "id")]["a"], told[("image", "id")]["b"]) == (one, other)
+    findings = environment_of(result.report)
+    assert {finding["change"] for finding in findings.values()} == {"same"}
+    assert (findings[("image", "id")]["a"], findings[("image", "id")]["b"]) == (image_a, image_b)
 
 
 def test_a_file_that_no_package_owns_is_compared(project: Project, built: Build) -> None:
-    one, other = built(2.0, labels=STEP), built(3.0, labels=STEP)
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
+    image_a, image_b = built(2.0, labels=STEP), built(3.0, labels=STEP)
+    result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS)
     assert result.status == 1
     assert scores(project, "b") == expected(project, 3.0)
     files = environment_of(result.report)[("files",)]
@@ -89,39 +89,39 @@ CHANGES = {
 
 @pytest.mark.parametrize(("line", "path"), CHANGES.values(), ids=CHANGES)
 def test_no_file_of_an_image_is_left_out(project: Project, built: Build, line: str, path: str) -> None:
-    one, other = built(2.0, labels=STEP), built(2.0, line, labels=STEP)
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS, "--repeat", "1")
+    image_a, image_b = built(2.0, labels=STEP), built(2.0, line, labels=STEP)
+    result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS, "--repeat", "1")
     area = result.report["areas"]["environment"]
     assert area["status"] == "different", result.stdout
-    found = environment_of(result.report)[("files",)]
-    assert path in {child["path"][-1] for child in found["children"]}
+    files = environment_of(result.report)[("files",)]
+    assert path in {child["path"][-1] for child in files["children"]}
 
 
 def test_what_is_left_out_is_counted(project: Project, built: Build) -> None:
     lines = "RUN mkdir -p __pycache__ && echo 1 > __pycache__/predict.cpython-311.pyc && echo 1 > /var/log/x.log"
-    one, other = built(2.0, labels=STEP), built(2.0, lines, labels=STEP)
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS, "--repeat", "1")
+    image_a, image_b = built(2.0, labels=STEP), built(2.0, lines, labels=STEP)
+    result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS, "--repeat", "1")
     assert result.report["areas"]["environment"]["status"] == "same"
-    found = environment_of(result.report)
-    for kind in ("bytecode beside its source", "logs"):
-        told = found[("files left out", kind)]
-        counts = [int(told[side].replace(",", "")) for side in "ab"]
+    findings = environment_of(result.report)
+    for kind in ("bytecode next to its source", "logs"):
+        finding = findings[("files left out", kind)]
+        counts = [int(finding[side].replace(",", "")) for side in "ab"]
         assert counts[1] == counts[0] + 1
 
 
 def test_one_version_of_a_package_with_other_files_is_named_with_their_digests(project: Project, built: Build) -> None:
     first, second = installed("LIMIT = 1\n"), installed("LIMIT = 2\n")
-    one, other = (built(2.0, it["line"], labels=STEP, files=it["files"]) for it in (first, second))
-    result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
+    image_a, image_b = (built(2.0, it["line"], labels=STEP, files=it["files"]) for it in (first, second))
+    result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS)
     assert result.status == 0
-    found = environment_of(result.report)
+    findings = environment_of(result.report)
     assert result.report["areas"]["environment"]["status"] == "different"
-    credit = found[("packages", "credit")]
+    credit = findings[("packages", "credit")]
     assert (credit["a"], credit["b"], credit["change"]) == ("1.0", "1.0", "changed")
     (child,) = credit["children"]
     assert child["path"] == ["packages", "credit", "credit/__init__.py"]
     assert (child["a"], child["b"]) == (sha256("LIMIT = 1\n"), sha256("LIMIT = 2\n"))
-    assert ("files",) not in found
+    assert ("files",) not in findings
 
 
 def test_what_is_deployed_is_compared_with_what_its_record_rebuilds(
@@ -130,8 +130,8 @@ def test_what_is_deployed_is_compared_with_what_its_record_rebuilds(
     package = installed("LIMIT = 1\n")
     container = running(built(2.0, package["line"], labels=STEP, files=package["files"]))
     dockerfile = f"FROM {base_image()}\nWORKDIR /app\nENV SCALE=1 KEPT=yes\nCOPY . .\n{package['line']}\n"
-    other = installed("LIMIT = 2\n")["files"]
-    files = {"predict.py": PREDICT, "model/weights.json": '{"weight": 2.0}', "Dockerfile": dockerfile} | other
+    package_files = installed("LIMIT = 2\n")["files"]
+    files = {"predict.py": PREDICT, "model/weights.json": '{"weight": 2.0}', "Dockerfile": dockerfile} | package_files
     commit = project.repository.commit(files)
     for name in ("requirements.txt", "note.txt"):
         (project.repository.folder / name).unlink()
@@ -147,9 +147,9 @@ def test_what_is_deployed_is_compared_with_what_its_record_rebuilds(
     result = project.run(f"docker:{container}", "record.json#rebuilt", "--report", "--inputs", "inputs.csv")
     assert result.status == 0, result.stdout
     assert scores(project, "a") == expected(project, 2.0) == scores(project, "b")
-    found = environment_of(result.report)
-    assert [child["path"][-1] for child in found[("packages", "credit")]["children"]] == ["credit/__init__.py"]
-    assert {child["path"][-1] for child in found.get(("files",), {}).get("children", ())} <= {"/app/Dockerfile"}
+    findings = environment_of(result.report)
+    assert [child["path"][-1] for child in findings[("packages", "credit")]["children"]] == ["credit/__init__.py"]
+    assert {child["path"][-1] for child in findings.get(("files",), {}).get("children", ())} <= {"/app/Dockerfile"}
 
 
 def test_no_secret_of_an_image_or_a_container_is_written_anywhere(

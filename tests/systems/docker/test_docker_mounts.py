@@ -1,4 +1,4 @@
-"""What is mounted into a container: data outside of its image, and the machine's own, which is never read."""
+"""Mounts of a container: data outside its image, and system folders of the machine, which are never read."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def test_the_machines_own_is_told_and_never_read(
     options = [word for source, (target, _) in own.items() for word in ("--volume", f"{source}:{target}:ro")]
     record = load_record("docker:" + running(built(2.0, labels=STEP), *options, "--tmpfs", "/scratch"), context)
     assert record.data == ()
-    for target, words in own.values():
-        assert any(told.startswith(f"{target} ") and words in told for told in record.warnings), (
+    for target, reason in own.values():
+        assert any(warning.startswith(f"{target} ") and reason in warning for warning in record.warnings), (
             target,
             record.warnings,
         )
@@ -127,9 +127,9 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
     project: Project, built: Build, running: Start, tmp_path: Path, context: Context
 ) -> None:
     image = built(2.0, labels=STEP)
-    other = tmp_path / "deployed"
-    deployed(other, 5.0)
-    container = running(image, "--volume", f"{other}:/app:ro")
+    deployed_folder = tmp_path / "deployed"
+    deployed(deployed_folder, 5.0)
+    container = running(image, "--volume", f"{deployed_folder}:/app:ro")
     record = load_record(f"docker:{container}", context)
     assert "the code comes from the mount, not from the image" in " ".join(record.warnings)
     assert project.run(f"docker:{container}", f"docker:{container}", *AS_INPUTS).status == 0
@@ -148,6 +148,6 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
     ],
 )
 def test_what_a_mount_is(mount: dict[str, object], word: str) -> None:
-    (found,) = mounts_of({"Mounts": [mount]})
-    assert word in found.why_not
-    assert bool(word) == bool(found.why_not)
+    (mounted,) = mounts_of({"Mounts": [mount]})
+    assert word in mounted.why_not
+    assert bool(word) == bool(mounted.why_not)

@@ -1,4 +1,4 @@
-"""Images and containers that serve an MLflow model: found by its MLmodel file, which is read and never loaded."""
+"""Images and containers that serve an MLflow model, recognised by its MLmodel file; the model is never loaded."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def test_a_served_model_is_asked_and_names_its_run(built: Build, running: Start,
     assert RUN in record.description
     assert f"runs:/{RUN}" in next(item.do for item in record.missing if item.field == "code.commit")
     container = running(image)
-    told = state(container)
+    untouched = state(container)
     assert load_record(f"docker:{container}", context).predict == record.predict
-    assert state(container) == told
+    assert state(container) == untouched
 
 
 def test_a_model_that_is_mounted_is_found_and_is_data(
@@ -70,11 +70,11 @@ def test_a_labelled_command_comes_before_the_server(built: Build, context: Conte
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "reason"),
     [
         ("flavors: {sklearn: {}}\n", "has no flavor python_function"),
-        ("a: &x [1]\nb: *x\n", "anchors and aliases are not read"),
-        ("a: !!python/object/apply:os.system [id]\n", "is not read here"),
+        ("a: &x [1]\nb: *x\n", "anchors and aliases are not supported"),
+        ("a: !!python/object/apply:os.system [id]\n", "is not supported"),
         ("\x00\x01", "cannot be read"),
         ("- a list\n", "is not a table"),
         ("x" * ((1 << 20) + 100_000), "is larger than 1 MiB"),
@@ -82,11 +82,11 @@ def test_a_labelled_command_comes_before_the_server(built: Build, context: Conte
     ids=["flavor", "alias", "tag", "bytes", "list", "large"],
 )
 def test_an_mlmodel_that_cannot_be_used_is_missing_predict(
-    built: Build, context: Context, content: str, words: str
+    built: Build, context: Context, content: str, reason: str
 ) -> None:
     record = load_record("image:" + built(1.0, MOVED, files={"model/MLmodel": content}), context)
     assert record.predict is None
-    assert words in next(item.why for item in record.missing if item.field == "predict")
+    assert reason in next(item.why for item in record.missing if item.field == "predict")
 
 
 def test_a_link_in_the_models_place_is_not_followed(built: Build, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""Real containers and images as sources: what is deployed, read without changing it, and audited end to end."""
+"""Real containers and images as sources: read without changing them, and audited end to end."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_a_container_is_audited_against_an_image_and_left_alone(
     second = repository.commit({"predict.py": PREDICT + "# more\n"})
     labels = {SOURCE: str(repository.folder)} | STEP
     image = built(2.0, labels=labels | {REVISION: first})
-    other = built(2.0, labels=labels | {REVISION: second})
+    image_b = built(2.0, labels=labels | {REVISION: second})
     container = running(image, "--env", "SCALE=3", "--env", "API_TOKEN=hunter2canary")
     before = state(container)
-    result = project.run(f"docker:{container}", f"image:{other}", *AS_INPUTS)
+    result = project.run(f"docker:{container}", f"image:{image_b}", *AS_INPUTS)
     assert result.status == 1, result.stderr
     assert state(container) == before
     assert "hunter2canary" not in result.stdout + result.stderr
@@ -45,9 +45,9 @@ def test_a_container_is_audited_against_an_image_and_left_alone(
     assert report["sides"]["a"]["record"]["code"]["in_image"] is True
     assert scores(project, "a") == expected(project, 6.0)
     assert scores(project, "b") == expected(project, 2.0)
-    found = {tuple(f["path"]): f for f in report["areas"]["environment"]["findings"]}
-    assert {("variables", "SCALE"), ("variables", "API_TOKEN")} <= found.keys()
-    assert ("variables", "KEPT") not in found
+    findings = {tuple(f["path"]): f for f in report["areas"]["environment"]["findings"]}
+    assert {("variables", "SCALE"), ("variables", "API_TOKEN")} <= findings.keys()
+    assert ("variables", "KEPT") not in findings
 
 
 def test_on_call_records_what_is_deployed_and_audits_that_file(
@@ -58,12 +58,12 @@ def test_on_call_records_what_is_deployed_and_audits_that_file(
     (project.folder / "weights.json").write_text('{"weight": 7.0}')
     mount = ("--volume", f"{project.folder}/weights.json:/models/weights.json:ro", "--env", "TZ=CET")
     container = running(built(2.0, "ENV MODEL=/models/weights.json", labels=labels), *mount)
-    told = project.run("record", f"docker:{container}", "-o", "prod.toml", "--inputs", "inputs.csv")
-    assert told.status == 0, told.stderr
+    recorded = project.run("record", f"docker:{container}", "-o", "prod.toml", "--inputs", "inputs.csv")
+    assert recorded.status == 0, recorded.stderr
     text = (project.folder / "prod.toml").read_text()
     assert "# missing: code.dirty: " in text
     digest = hashlib.sha256(b'{"weight": 7.0}').hexdigest()
-    assert f'sha256 = "{digest}"' in text  # nothing had recorded it: it is measured
+    assert f'sha256 = "{digest}"' in text  # it was not recorded, so it is measured
     assert 'TZ = "CET"' in text
     result = project.run("prod.toml", f"docker:{container}", *AS_INPUTS, "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), (result.stderr, result.report["areas"])
@@ -108,8 +108,8 @@ def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(pr
 def test_a_repository_that_cannot_be_had_does_not_lose_the_side(project: Project, built: Build, place: str) -> None:
     with closed_port() as port:
         place = place.format(port=port)
-        one, other = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
-        result = project.run(f"image:{one}", f"image:{other}", *AS_INPUTS)
+        image_a, image_b = (built(1.0, labels={REVISION: digit * 40, SOURCE: place} | STEP) for digit in "12")
+        result = project.run(f"image:{image_a}", f"image:{image_b}", *AS_INPUTS)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     code = result.report["areas"]["code"]
     assert code["status"] == "unknown"
@@ -159,11 +159,11 @@ def test_files_changed_inside_a_container_are_told_and_not_rebuilt(
 def test_a_description_says_what_runs_since_when(built: Build, running: Start, context: Context) -> None:
     image = built(1.0, "EXPOSE 8080", labels={"repro-tui.predict": json.dumps(["x", "{output}"])})
     container = running(image, "--publish", "127.0.0.1::8080")
-    told = load_record(f"docker:{container}", context).description
+    description = load_record(f"docker:{container}", context).description
     started = json.loads(docker("inspect", container))[0]["State"]["StartedAt"][:19]
-    assert f"started {started}Z" in told
-    assert '["sleep", "600"]' in told
-    assert "->8080/tcp" in told
+    assert f"started {started}Z" in description
+    assert '["sleep", "600"]' in description
+    assert "->8080/tcp" in description
     assert "ports 8080/tcp" in load_record(f"image:{image}", context).description
 
 
@@ -201,11 +201,11 @@ def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
     assert (result.status, result.stdout, project.audits()) == (2, "", [])
     (line,) = result.stderr.strip().splitlines()
     assert "cannot be pulled" in line
-    assert "see that its registry answers" in line
+    assert "Check that its registry is reachable" in line
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("docker:../images/x", "is not the name"),
         ("docker:--privileged", "is not the name"),
@@ -215,26 +215,26 @@ def test_a_dead_registry_is_one_line_and_nothing_runs(project: Project) -> None:
     ],
 )
 def test_what_is_no_name_is_refused_without_an_engine(
-    reference: str, words: str, context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    reference: str, reason: str, context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Refused, match=reason):
         load_record(reference, context)
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("docker:no-such-container-here", "no such container"),
         ("image:no/such-image:here", "the image is not on this machine"),
     ],
 )
-def test_what_is_not_there_is_refused_in_one_line(project: Project, reference: str, words: str) -> None:
+def test_what_is_not_there_is_refused_in_one_line(project: Project, reference: str, reason: str) -> None:
     base_image()
     result = project.run(reference, reference, *AS_INPUTS)
     assert (result.status, result.stdout) == (2, "")
     (line,) = result.stderr.strip().splitlines()
-    assert words in line
+    assert reason in line
 
 
 def test_no_engine_is_one_line(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Real DVC projects for tests: made once a test run by DVC itself, and copied whole, as their remotes are relative."""
+"""Real DVC projects for tests, created once per test run by DVC itself; whole copies work, as remotes are relative."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ REMOTE = "../../remote"  # from the folder of the configuration
 
 
 class DvcProject:
-    """A repository with a real DVC project in it, `folder`/project, and its remote beside it, `folder`/remote."""
+    """A repository with a real DVC project in `folder`/project, and its remote in `folder`/remote."""
 
     def __init__(self, folder: Path) -> None:
         self.git = ExistingRepository(folder / "project")
@@ -68,7 +68,7 @@ class DvcProject:
         return done.stdout
 
     def commit(self, message: str, files: dict[str, str] | None = None) -> str:
-        """Commits what DVC does not keep out of git."""
+        """Commits everything that DVC does not exclude from git."""
         for name, content in (files or {}).items():
             (self.folder / name).write_text(content)
         self.git.git("add", "--all")
@@ -76,30 +76,30 @@ class DvcProject:
         return self.git.git("rev-parse", "HEAD")
 
     def lay_model(self, weight: float, card: str) -> None:
-        """Writes the model's files as they would be checked out."""
+        """Writes the model's files as a checkout would."""
         (self.folder / "model").mkdir(exist_ok=True)
         (self.folder / "model" / "weights.json").write_text(json.dumps({"weight": weight}))
         (self.folder / "model" / "card.txt").write_text(card)
 
     def second_model(self) -> None:
-        """Commits the model that weighs 3.0 on top of what is there."""
+        """Commits a model with the weight 3.0 on top of the existing commits."""
         self.git.git("cherry-pick", "second")
 
     def without_record(self) -> DvcProject:
-        """The same project where nobody has written a record."""
+        """The same project without a record."""
         (self.folder / "repro.toml").unlink()
         self.commit("no record")
         return self
 
     def store_at(self, url: str) -> None:
-        """Puts another URL into DVC's configuration."""
+        """Sets another URL in DVC's configuration."""
         config = self.folder / ".dvc" / "config"
         text = config.read_text()
         assert REMOTE in text
         config.write_text(text.replace(REMOTE, url))
 
     def forget(self) -> None:
-        """Drops DVC's own cache and the checked-out data: only the remote has it now."""
+        """Removes DVC's own cache and the checked-out data, so that only the remote has the data."""
         remove_tree(self.folder / ".dvc" / "cache")
         remove_tree(self.folder / "model")
 
@@ -120,7 +120,7 @@ class DvcProject:
 
 
 def project_at(tag: str, folder: Path, templates: Templates) -> DvcProject:
-    """A project of the test's own: `start` has no data yet, `first` a model that weighs 2.0, `second` one of 3.0.
+    """The test's own project: `start` has no data yet, `first` a model with the weight 2.0, `second` one with 3.0.
 
     All models are in the remote, and in DVC's own cache.
     """
@@ -136,7 +136,7 @@ def project_at(tag: str, folder: Path, templates: Templates) -> DvcProject:
 
 
 def staged_project(folder: Path, templates: Templates) -> DvcProject:
-    """A project of the test's own without a record, whose stage `score` has run."""
+    """The test's own project without a record, whose stage `score` has run."""
     need("dvc", DVC.exists(), "dvc is not installed here")
     return DvcProject(templates.copy("dvc-stage", lambda made: _stage(made, templates), folder))
 

@@ -1,4 +1,4 @@
-"""Real DVC projects as sources: data, parameters, folders, stages and experiments, with a remote that may lie."""
+"""Real DVC projects as sources: data, parameters, folders, stages and experiments, with a remote that may be wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.warm import lend_empty_environment
 
 @pytest.fixture(autouse=True)
 def warm(templates: Templates, own_folders: Path) -> None:
-    """No test here is about how an environment is made."""
+    """Starts with built environments: no test here is about building them."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
@@ -38,7 +38,7 @@ def project(templates: Templates, tmp_path: Path) -> DvcProject:
 
 @pytest.fixture
 def both(templates: Templates, tmp_path: Path) -> DvcProject:
-    """A project with two models, the commits tagged `first` and `second`, of which the second is the newest."""
+    """A project with two models, in the commits tagged `first` and `second` (the newest)."""
     return project_at("second", tmp_path / "dvc", templates)
 
 
@@ -66,7 +66,7 @@ def test_two_revisions_are_audited_with_the_data_of_each(both: DvcProject) -> No
     assert {
         part["matches"] for side in "ab" for part in report["sides"][side]["rebuild"] if part["step"] == "data"
     } == {"matches"}
-    assert sorted(str(path) for path in both.folder.rglob("*")) == before  # nothing of DVC ran in it
+    assert sorted(str(path) for path in both.folder.rglob("*")) == before  # DVC did not run in it
 
 
 def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProject) -> None:
@@ -76,7 +76,7 @@ def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProjec
     text = (project.folder.parent / "old.toml").read_text()
     assert 'inputs = "old.files/inputs.csv"' in text
     assert "md5 = " in text
-    project.second_model()  # the record stands for what it was written of
+    project.second_model()  # the record describes the state that it was written for
     result = project.audit("../old.toml", "dvc:main~1", "--fail-on", "any")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert scores("a") == project.expected(2.0)
@@ -85,8 +85,8 @@ def test_a_written_record_of_a_revision_is_the_same_elsewhere(project: DvcProjec
 def test_a_revision_is_verified_against_what_it_recorded(project: DvcProject) -> None:
     rows = [line.split(",") for line in (project.folder / "inputs.csv").read_text().splitlines()[1:]]
     scored = "".join(f"{name},{2.0 * float(x)}\n" for name, x in rows)
-    told = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
-    text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + told
+    expected = '[deployments.default.expected]\npredictions = "scores.csv"\nmetrics = { mae = 1.95 }\n'
+    text = RECORD.replace('key = ["id"]', 'key = ["id"]\ntruth = "x"') + expected
     project.commit("recorded", {"scores.csv": f"id,score\n{scored}", "repro.toml": text})
     project.git.git("tag", "good")
     project.second_model()
@@ -103,9 +103,9 @@ def test_a_tampered_remote_object_is_refused_with_both_hashes(project: DvcProjec
         weights.write_text('{"weight": 9.0}')
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 3
-    words = " ".join(result.report["summary"])
-    assert "recorded md5" in words
-    assert "fetched md5" in words
+    summary = " ".join(result.report["summary"])
+    assert "recorded md5" in summary
+    assert "fetched md5" in summary
 
 
 def test_data_that_was_never_pushed_is_told(project: DvcProject) -> None:
@@ -151,7 +151,7 @@ def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("dvc:nowhere", "there is no revision"),
         ("dvc:", "is not a revision"),
@@ -159,8 +159,8 @@ def test_an_experiment_is_found_by_its_name(project: DvcProject) -> None:
         ("dvc:main#none", "no deployment"),
     ],
 )
-def test_bad_references_are_refused(project: DvcProject, reference: str, words: str) -> None:
-    with pytest.raises(Refused, match=words):
+def test_bad_references_are_refused(project: DvcProject, reference: str, reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
         project.load(reference)
 
 
@@ -200,16 +200,16 @@ def test_the_remote_is_the_one_that_the_revision_names(project: DvcProject, tmp_
 
 
 def _holding(folder: Path, content: bytes) -> list[Path]:
-    found = [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]
-    assert found
-    return found
+    copies = [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]
+    assert copies
+    return copies
 
 
-@pytest.mark.parametrize("how", ["file", "http"])
-def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_a_remote_may_be_any_url_of_fsspec(project: DvcProject, tmp_path: Path, scheme: str) -> None:
     elsewhere = project.remote.rename(tmp_path / "elsewhere")
     with served(elsewhere) as address:
-        url = address if how == "http" else elsewhere.as_uri()
+        url = address if scheme == "http" else elsewhere.as_uri()
         (project.folder / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n    url = {url}\n")
         project.forget()
         result = project.audit("dvc:main", "dvc:main")
@@ -265,7 +265,7 @@ def test_a_commit_that_is_nowhere_is_refused(project: DvcProject) -> None:
 
 
 def test_data_of_dvc_2_is_told_and_restored(templates: Templates, tmp_path: Path) -> None:
-    """DVC 2 wrote no `hash: md5`, kept objects without files/md5, and hashed text without its carriage returns."""
+    """DVC 2 wrote no `hash: md5`, stored objects without files/md5, and hashed text without carriage returns."""
     project = project_at("start", tmp_path / "dvc", templates)
     content = b'{"weight":\r\n2.0}\r\n'
     md5 = hashlib.md5(content.replace(b"\r\n", b"\n")).hexdigest()

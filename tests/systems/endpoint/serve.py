@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def do_GET(self):
-        told = {
+        answers = {
             "/ping": {},
             "/v2/health/ready": {},
             "/v2/models": {"models": ["credit"]},
@@ -34,28 +34,30 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour == "unready":
             self.reply(503, {})
         else:
-            self.reply(200 if self.path in told else 404, told.get(self.path, {}))
+            self.reply(200 if self.path in answers else 404, answers.get(self.path, {}))
 
     def do_POST(self):
-        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if behaviour == "hang":
             time.sleep(600)
         if behaviour == "die":
             print("out of weights", flush=True)
             os._exit(7)
-        if behaviour == "link" and len(told["dataframe_split"]["data"]) < 500:
+        if behaviour == "link" and len(document["dataframe_split"]["data"]) < 500:
             while not os.path.exists("/repro/output/answer-1.json"):
-                time.sleep(0.05)  # until the first rows are answered; then the host would read a file of its own
+                time.sleep(
+                    0.05
+                )  # until the first rows are answered; a host that follows links would then read its own file
             os.symlink("/etc/shadow", "/repro/output/answer-1.json.new")
             os.replace("/repro/output/answer-1.json.new", "/repro/output/answer-1.json")
         if self.path == "/invocations":
-            split = told["dataframe_split"]
+            split = document["dataframe_split"]
             rows = [dict(zip(split["columns"], row)) for row in split["data"]]
             scores = [row["x"] * factor for row in rows]
             labels = ["yes" if score > 3 else "no" for score in scores]
             self.reply(200, {"predictions": [{"score": s, "label": k} for s, k in zip(scores, labels)]})
         elif self.path == "/v2/models/credit/infer":
-            scores = [x * factor for x in told["inputs"][0]["data"]]
+            scores = [x * factor for x in document["inputs"][0]["data"]]
             labels = ["yes" if score > 3 else "no" for score in scores]
             outputs = [
                 {"name": "score", "datatype": "FP64", "shape": [len(scores)], "data": scores},
@@ -69,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 if behaviour == "crash":
     sys.exit("the model cannot be loaded: weights are missing")
 for path in ("/tmp/scratch", "/run/server.pid", os.path.expanduser("~/.cache")):
-    with open(path, "w") as stream:  # a server writes where servers do
+    with open(path, "w") as stream:  # servers write to such folders
         stream.write("x")
 print("serving at", port, "as", os.getuid(), flush=True)
 ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()

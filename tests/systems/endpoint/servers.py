@@ -1,4 +1,4 @@
-"""Servers for the tests: real ones of MLflow and MLServer, and an honest small one whose answers a test decides."""
+"""Servers for the tests: real ones of MLflow and MLServer, and a small HTTP server whose answers a test decides."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from typing import Any
 
 from tests.templates import Templates
 
-READY_S = 270  # an import takes minutes where the machine is busy; the test's own limit is 300
+READY_S = 270  # an import takes minutes on a busy machine; the limit of a test is 300
 LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
 
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A real server, the folder with its inputs.csv, and what it has to answer."""
+    """A real server, the folder with its inputs.csv, and the expected answers."""
 
     url: str
     folder: Path
@@ -43,26 +43,29 @@ def mlflow_server(models: Path, folder: Path) -> Iterator[RunningServer]:
 
 @contextlib.contextmanager
 def serving(folder: Path, model: str) -> Iterator[str]:
-    """`mlflow models serve` in this environment."""
-    words = ["models", "serve", "--model-uri", model, "--env-manager", "local", "--host", "127.0.0.1", "--port", "0"]
-    # It leaves a port of 0 out of what it tells uvicorn.
-    with process([sys.executable, "-m", "mlflow", *words], folder, "/ping", quiet() | {"UVICORN_PORT": "0"}) as url:
+    """Runs `mlflow models serve` in this environment."""
+    arguments = ["models", "serve", "--model-uri", model, "--env-manager", "local"]
+    arguments += ["--host", "127.0.0.1", "--port", "0"]
+    # It does not pass a port of 0 on to uvicorn.
+    with process(
+        [sys.executable, "-m", "mlflow", *arguments], folder, "/ping", quiet_environment() | {"UVICORN_PORT": "0"}
+    ) as url:
         yield url
 
 
-def quiet() -> dict[str, str]:
+def quiet_environment() -> dict[str, str]:
     """The environment of MLflow's own programs, which start uvicorn by name."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return os.environ | {"PYTHONWARNINGS": "ignore", "DO_NOT_TRACK": "1", "PATH": path}
 
 
 @contextlib.contextmanager
-def process(words: list[str], folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
-    """A server of uvicorn that was told to take any port, in a process group of its own, once it is ready."""
+def process(command: list[str], folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
+    """A uvicorn server on any free port, in its own process group, as soon as it is ready."""
     log = folder / "server.log"
     with log.open("wb") as stream:
         served = subprocess.Popen(
-            words, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         yield _address(served, log, ready)
@@ -77,7 +80,7 @@ def process(words: list[str], folder: Path, ready: str, environment: dict[str, s
 
 
 def _address(served: subprocess.Popen[bytes], log: Path, ready: str) -> str:
-    """Where the server says that it listens, once it answers there that it is ready."""
+    """The address that the server logs, as soon as its readiness route answers there."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline and served.poll() is None:
         address = LISTENING.search(log.read_text("utf-8", "replace"))
@@ -115,10 +118,10 @@ def mlserver(folder: Path, models: list[str], environment: Path) -> Iterator[str
     for name in models:
         (folder / name).mkdir()
         (folder / name / f"model_{name}.py").write_text(MLSERVER_MODEL)
-        told = {"name": name, "implementation": f"model_{name}.Credit"}
-        (folder / name / "model-settings.json").write_text(json.dumps(told))
-    words = [str(environment / "bin" / "mlserver"), "start", "."]
-    with process(words, folder, "/v2/health/ready", dict(os.environ)) as url:
+        model_settings = {"name": name, "implementation": f"model_{name}.Credit"}
+        (folder / name / "model-settings.json").write_text(json.dumps(model_settings))
+    command = [str(environment / "bin" / "mlserver"), "start", "."]
+    with process(command, folder, "/v2/health/ready", dict(os.environ)) as url:
         yield url
 
 
@@ -143,7 +146,7 @@ Decide = Callable[[str, dict[str, Any], int], Any]
 
 @dataclass
 class Stub:
-    """What was asked of a stub, and how many at the same time. `decide(path, document, n)` answers the n-th question:
+    """The requests to a stub, and how many were concurrent. `decide(path, document, n)` answers the n-th request:
     a document (status 200), or (status, bytes); it may also write to the connection itself and return None."""
 
     decide: Decide
@@ -159,35 +162,35 @@ class Stub:
 
 @contextlib.contextmanager
 def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
-    """A small server of the test's own on loopback, which keeps to HTTP as far as the test lets it."""
-    found = Stub(decide)
+    """A small HTTP server on loopback; the test may make it violate the protocol."""
+    double = Stub(decide)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            found.asked.append((self.path, {}, dict(self.headers)))
+            double.asked.append((self.path, {}, dict(self.headers)))
             self.reply((ready, b"\n") if self.path.partition("?")[0] in ("/ping", "/v2/health/ready") else (404, b"{}"))
 
         def do_POST(self) -> None:
             document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with found.lock:
-                found.asked.append((self.path, document, dict(self.headers)))
-                number = len(found.batches())
-                found.now += 1
-                found.most = max(found.most, found.now)
+            with double.lock:
+                double.asked.append((self.path, document, dict(self.headers)))
+                number = len(double.batches())
+                double.now += 1
+                double.most = max(double.most, double.now)
             try:
-                told = found.decide(self.path, document, number)
-                if callable(told):
-                    told(self)
+                answer = double.decide(self.path, document, number)
+                if callable(answer):
+                    answer(self)
                 else:
-                    self.reply(told)
+                    self.reply(answer)
             finally:
-                with found.lock:
-                    found.now -= 1
+                with double.lock:
+                    double.now -= 1
 
-        def reply(self, told: Any, **headers: str) -> None:
-            status, raw = told if isinstance(told, tuple) else (200, json.dumps(told).encode())
+        def reply(self, answer: Any, **headers: str) -> None:
+            status, raw = answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)
@@ -200,11 +203,11 @@ def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    double.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield found
+        yield double
     finally:
         server.shutdown()
         server.server_close()
@@ -213,7 +216,7 @@ def stub(decide: Decide, ready: int = 200) -> Iterator[Stub]:
 
 @contextlib.contextmanager
 def hanging(asked: Callable[[], object] = lambda: None) -> Iterator[Stub]:
-    """A stub that never answers, and says when it was asked."""
+    """A stub that never answers, but calls `asked` for every request."""
     release = threading.Event()
 
     def silent(path: str, document: dict[str, Any], number: int) -> Any:

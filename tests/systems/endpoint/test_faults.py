@@ -1,4 +1,4 @@
-"""Servers that misbehave, on real sockets: each ends the run in time, with a sentence, and without a value guessed."""
+"""Misbehaving servers on real sockets: each ends the run in time, with a message, and without any guessed value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.ports import closed_port
 from tests.systems.endpoint.servers import Stub, hanging, rows_of, stub, triple
 
 ROWS = 1_700
-LONG_S = 240  # longer than anything takes here, and shorter than a test may
+LONG_S = 240  # longer than anything takes here, and shorter than a test's limit
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def written_inputs(folder: Path, rows: int) -> Path:
 
 
 def ask(server: Stub | str, inputs: Path, context: Context, timeout_s: float = LONG_S, **predict: Any) -> Run:
-    """One run of a live endpoint, as the audit does it."""
+    """One run of a live endpoint, as in an audit."""
     url = server if isinstance(server, str) else server.url
     record = Record(
         "live", url, predict=Predict(protocol="mlflow", url=url, timeout_s=timeout_s, **predict),
@@ -60,14 +60,14 @@ def table(run: Run) -> list[dict[str, Any]]:
 
 
 def test_every_row_is_asked_for_once_and_at_most_four_at_a_time(tmp_path: Path, context: Context) -> None:
-    rows = 3_500  # of which each question takes 500
+    rows = 3_500  # 500 per request
     together = threading.Event()
 
     def held(path: str, document: dict[str, Any], number: int) -> Any:
         if number == 4:
             together.set()
-        together.wait(LONG_S)  # the first four are in work at the same time,
-        time.sleep(0.5)  # and a fifth, were it sent, would be counted meanwhile
+        together.wait(LONG_S)  # the first four are handled at the same time,
+        time.sleep(0.5)  # and a fifth would be counted during this time, if it were sent
         return triple(path, document, number)
 
     with stub(held) as server:
@@ -75,7 +75,7 @@ def test_every_row_is_asked_for_once_and_at_most_four_at_a_time(tmp_path: Path, 
     assert (run.status, run.rows) == ("succeeded", rows), run.what
     asked = [row for document in server.batches() for row in rows_of(document)]
     assert sorted(row["x"] for row in asked) == [number / 8 for number in range(rows)]
-    assert set(asked[0]) == {"x", "town"}  # the key names a row, and is no feature
+    assert set(asked[0]) == {"x", "town"}  # the key identifies a row, and is not a feature
     assert server.most == 4
     for number, row in enumerate(table(run)):
         x = number / 8
@@ -93,7 +93,7 @@ def test_the_columns_that_are_sent_are_the_records_where_it_says(inputs: Path, c
         run = ask(server, inputs, context, columns=("x", "id"), names={"score": "value"})
         assert server.batches()[0]["dataframe_split"]["columns"] == ["x", "id"]
         assert list(table(run)[0]) == ["id", "value", "label"]
-        with pytest.raises(Inconclusive, match="have no column y"):
+        with pytest.raises(Inconclusive, match="lack the columns y"):
             ask(server, inputs, context, columns=("y",))
 
 
@@ -122,7 +122,7 @@ def test_a_refusal_is_not_asked_again(inputs: Path, context: Context) -> None:
     assert run.status == "failed"
     assert len(server.batches()) <= 4
     assert r"status 400: column z is missing \u{1b}[31m" in run.what
-    assert "it was sent the columns x, town" in run.do
+    assert "it received the columns x, town" in run.do
 
 
 def test_a_server_that_hangs_is_timed_out(inputs: Path, context: Context) -> None:
@@ -130,12 +130,12 @@ def test_a_server_that_hangs_is_timed_out(inputs: Path, context: Context) -> Non
         run = ask(server, inputs, context, timeout_s=2)
     assert run.status == "timed-out"
     assert run.seconds >= 2
-    assert "after the limit of 2 s" in run.what
+    assert "within the time limit of 2 s" in run.what
     assert "predict.timeout_s" in run.do
 
 
 def test_a_server_that_drips_is_timed_out(inputs: Path, context: Context) -> None:
-    """Each byte comes in time, and the answer never."""
+    """Each byte arrives in time, but the response never ends."""
     stop = threading.Event()
 
     def drip(handler: Any) -> None:
@@ -160,31 +160,31 @@ def test_a_server_that_dies_midway_is_told(inputs: Path, context: Context) -> No
     with stub(once) as server:
         run = ask(server, inputs, context)
     assert run.status == "failed"
-    assert "it ended the connection before it had answered, in 5 attempts" in run.what
+    assert "it closed the connection before it had responded, in 5 attempts" in run.what
     assert run.predictions == ""
 
 
 def test_nobody_there_is_told_without_waiting_for_the_limit(inputs: Path, context: Context) -> None:
     with closed_port() as port:
         url = f"http://127.0.0.1:{port}"
-        run = ask(url, inputs, context)  # which would time out, were it asked for as long as a run may take
-    assert (run.status, run.what) == ("failed", f"{url} cannot be asked: the connection is refused")
-    assert "see that it runs there" in run.do
+        run = ask(url, inputs, context)  # would time out if it were retried for the whole time limit
+    assert (run.status, run.what) == ("failed", f"{url} cannot be queried: the connection was refused")
+    assert "check that the server is running there" in run.do
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "reason"),
     [
-        ((200, b"<html><body>Sign in</body></html>"), "the answer is not JSON; it begins with: <html><body>Sign in"),
+        ((200, b"<html><body>Sign in</body></html>"), "the response is not JSON; it begins with: <html><body>Sign in"),
         ({"predictions": [1, 2, 3]}, "predictions has 3 values for 500 rows"),
-        ({"outputs": []}, 'the answer has no "predictions"'),
+        ({"outputs": []}, 'the response has no "predictions"'),
     ],
 )
-def test_an_answer_that_is_none_is_told_with_its_rows(inputs: Path, context: Context, answer: Any, words: str) -> None:
+def test_an_answer_that_is_none_is_told_with_its_rows(inputs: Path, context: Context, answer: Any, reason: str) -> None:
     with stub(lambda *_: answer) as server:
         run = ask(server, inputs, context)
     assert run.status == "unreadable-output"
-    assert f"rows 1 to 500: {words}" in run.what
+    assert f"rows 1 to 500: {reason}" in run.what
 
 
 def test_nan_is_a_value_and_no_failure(inputs: Path, context: Context) -> None:
@@ -194,9 +194,9 @@ def test_nan_is_a_value_and_no_failure(inputs: Path, context: Context) -> None:
 
     with stub(gaps) as server:
         run = ask(server, inputs, context)
-    found = [row["prediction"] for row in table(run)]
-    assert found[0] is None
-    assert str(found[1]) == "nan"
+    predictions = [row["prediction"] for row in table(run)]
+    assert predictions[0] is None
+    assert str(predictions[1]) == "nan"
 
 
 def test_an_endless_answer_takes_no_memory_of_ours(inputs: Path, context: Context) -> None:
@@ -209,7 +209,7 @@ def test_an_endless_answer_takes_no_memory_of_ours(inputs: Path, context: Contex
     with stub(lambda *_: endless) as server:
         run = ask(server, inputs, context)
     assert run.status == "failed"
-    assert "the answer has more than 67,108,864 bytes" in run.what
+    assert "the response is larger than 67,108,864 bytes" in run.what
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
     assert not list(context.folder.glob("output-*"))
 
@@ -225,16 +225,16 @@ def test_an_answer_that_unfolds_in_memory_ends_its_reader_and_not_us(inputs: Pat
 
 
 def test_a_redirect_is_not_followed(inputs: Path, context: Context) -> None:
-    with stub(triple) as other:
+    with stub(triple) as target:
 
         def away(handler: Any) -> None:
-            handler.reply((307, b""), Location=f"{other.url}/invocations")
+            handler.reply((307, b""), Location=f"{target.url}/invocations")
 
         with stub(lambda *_: away) as server:
             run = ask(server, inputs, context)
     assert run.status == "failed"
     assert "status 307" in run.what
-    assert other.asked == []
+    assert target.asked == []
 
 
 def test_a_compressed_answer_is_refused(inputs: Path, context: Context) -> None:
@@ -242,7 +242,7 @@ def test_a_compressed_answer_is_refused(inputs: Path, context: Context) -> None:
         handler.reply((200, b"\x1f\x8b"), Content_Encoding="gzip")
 
     with stub(lambda *_: zipped) as server:
-        assert "compressed form that was not asked for" in ask(server, inputs, context).what
+        assert "compressed, although no compression was requested" in ask(server, inputs, context).what
 
 
 def test_no_proxy_of_the_environment_is_used(inputs: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,17 +254,17 @@ def test_no_proxy_of_the_environment_is_used(inputs: Path, context: Context, mon
 
 def test_a_cancelled_run_stops_while_the_server_is_silent(inputs: Path, context: Context) -> None:
     with hanging(lambda: context.cancel.cancel(15)) as server, pytest.raises(Cancelled):
-        ask(server, inputs, context)  # it would time out, and fail, were it not cancelled
+        ask(server, inputs, context)  # would time out and fail if it were not cancelled
     assert not list(context.folder.glob("output-*"))
 
 
 def test_credentials_are_handed_over_and_written_nowhere(inputs: Path, context: Context) -> None:
     context = replace(context, redactor=Redactor())
 
-    def told(path: str, document: dict[str, Any], number: int) -> Any:
+    def echo_credentials(path: str, document: dict[str, Any], number: int) -> Any:
         return 401, b"who is ada c4n4ry:passw0rd, YWRhOmM0bjRyeTpwYXNzdzByZA=="
 
-    with stub(told) as server:
+    with stub(echo_credentials) as server:
         url = server.url.replace("//", "//ada:c4n4ry%3Apassw0rd@") + "/base/invocations?token=c4n4ry-t0ken"
         run = ask(url, inputs, context)
     paths = [path for path, _, _ in server.asked]
@@ -294,7 +294,7 @@ def test_what_a_server_speaks_is_never_guessed(context: Context) -> None:
             predict = settled(load_record(url, context)).predict
             assert predict is not None
             assert (predict.protocol, predict.model) == (protocol, model)
-    with closed_port() as port, pytest.raises(Refused, match="the connection is refused"):
+    with closed_port() as port, pytest.raises(Refused, match="the connection was refused"):
         settled(load_record(f"http://127.0.0.1:{port}", context))
 
 

@@ -42,13 +42,13 @@ with open(sys.argv[2], "w", newline="") as target:
 
 @pytest.fixture(scope="module")
 def served(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with mlflow_server(served_models(templates), tmp_path_factory.mktemp("mlflow")) as found:
-        yield found
+    with mlflow_server(served_models(templates), tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
 def warm(templates: Templates, own_folders: Path) -> None:
-    """No test here is about how an environment is made."""
+    """Starts with built environments: no test here is about building them."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
@@ -103,7 +103,9 @@ def test_live_against_rebuilt_is_an_ordinary_audit(served: RunningServer, rebuil
         "rows 1,001 to 1,250",
         "rows 501 to 1,000",
     ]
-    assert audit(rebuilt, served, served.url, "record.json#b", "--fail-on", "any").status == 3  # unknown is never same
+    assert (
+        audit(rebuilt, served, served.url, "record.json#b", "--fail-on", "any").status == 3
+    )  # unknown never counts as same
 
 
 def test_another_model_is_drift_in_the_rows_that_move(served: RunningServer, rebuilt: Project) -> None:
@@ -146,9 +148,9 @@ def test_an_endpoint_that_hangs_loses_its_side_in_one_sentence(tmp_path: Path) -
         project.record(a=live, b=project.deployment())
         result = project.audit()
     assert (result.status, result.report["verdict"]) == (3, "not-comparable"), result.stderr
-    told = " ".join(result.report["summary"])
-    assert "after the limit of 2 s" in told
-    assert "predict.timeout_s" in told
+    summary = " ".join(result.report["summary"])
+    assert "within the time limit of 2 s" in summary
+    assert "predict.timeout_s" in summary
 
 
 def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: RunningServer, rebuilt: Project) -> None:
@@ -157,7 +159,7 @@ def test_what_a_record_says_beside_a_url_is_not_taken_for_what_it_runs(served: R
     document["deployments"]["a"] = document["deployments"]["b"] | {"predict": live}
     (rebuilt.folder / "record.json").write_text(json.dumps(document))
     result = audit(rebuilt, served, "record.json#a", served.url)
-    assert result.status == 3, result.stderr  # score is not prediction: columns are never guessed to be the same
+    assert result.status == 3, result.stderr  # score is not prediction: columns with different names are never paired
     assert result.report["areas"]["code"]["status"] == "unknown"
     assert "its recorded code, environment, data are not rebuilt" in " ".join(result.report["warnings"])
     assert "score" in predictions(rebuilt, "a")[0]
@@ -174,17 +176,17 @@ def store(templates: Templates) -> MlflowStore:
 def test_is_production_what_its_record_says(
     store: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A registered model, served live, against the version that should be there, and against another."""
+    """A registered model, served live, against the version that should be deployed, and against another."""
     project = Project(tmp_path / "project", {"requirements": "requirements.txt"})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     with serving(tmp_path, "models:/house/1") as url:
         same = project.run(url, "models:/house/1", "--report", "--repeat", "3", *project.options())
-        other = project.run(url, "models:/house/2", "--report", "--repeat", "3", *project.options())
+        drifted = project.run(url, "models:/house/2", "--report", "--repeat", "3", *project.options())
     assert (same.status, same.report["verdict"]) in [(0, "identical"), (0, "equal-to-rounding")], same.stderr
-    found = pq.read_table(project.audits()[0] / "a" / "run-1.parquet").to_pydict()
-    assert found == {"prediction": store.made[0]["predictions"]}
-    assert (other.status, other.report["verdict"]) == (1, "drift"), other.stderr
-    assert other.report["areas"]["predictions"]["columns"][0]["different"] == 12
+    predictions = pq.read_table(project.audits()[0] / "a" / "run-1.parquet").to_pydict()
+    assert predictions == {"prediction": store.made[0]["predictions"]}
+    assert (drifted.status, drifted.report["verdict"]) == (1, "drift"), drifted.stderr
+    assert drifted.report["areas"]["predictions"]["columns"][0]["different"] == 12
 
 
 @pytest.fixture
@@ -204,8 +206,8 @@ def test_a_real_server_of_open_inference(environment: Path, tmp_path: Path) -> N
     folder = tmp_path / "mlserver"
     folder.mkdir()
     with mlserver(folder, ["credit"], environment) as url:
-        words = ("--inputs", "typed.csv", "--key", "id", "--repeat", "3", "--report")
-        result = project.run(url, f"{url}/v2/models/credit", *words)
+        options = ("--inputs", "typed.csv", "--key", "id", "--repeat", "3", "--report")
+        result = project.run(url, f"{url}/v2/models/credit", *options)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["sides"]["a"]["record"]["predict"]["protocol"] == "open-inference"
     table = pq.read_table(project.audits()[-1] / "a" / "run-1.parquet")
@@ -219,7 +221,7 @@ def test_a_real_server_of_open_inference(environment: Path, tmp_path: Path) -> N
     for number, row in enumerate(table.to_pylist()):
         score = number / 7 * 2.0 + number % 3
         if number == 5:
-            assert row["score"] != row["score"]  # what is missing is sent and comes back as NaN
+            assert row["score"] != row["score"]  # missing values are sent, and come back as NaN
             score = 0.0
         else:
             assert row["score"] == score
@@ -234,9 +236,9 @@ def test_several_models_have_to_be_named(environment: Path, tmp_path: Path) -> N
     folder = tmp_path / "mlserver"
     folder.mkdir()
     with mlserver(folder, ["credit", "other"], environment) as url:
-        words = ("--inputs", "typed.csv", "--repeat", "1", "--report")
-        result = project.run(url, f"{url}/v2/models/absent", *words)
-        good = project.run(f"{url}/v2/models/credit", f"{url}/v2/models/other/infer", *words)
+        options = ("--inputs", "typed.csv", "--repeat", "1", "--report")
+        result = project.run(url, f"{url}/v2/models/absent", *options)
+        good = project.run(f"{url}/v2/models/credit", f"{url}/v2/models/other/infer", *options)
     assert result.status == 3
     a, b = (result.report["sides"][side] for side in "ab")
     assert "serves several models: " in a["what"]

@@ -1,4 +1,4 @@
-"""Both protocols against known answers: what is sent, what is read, and every answer that is not one."""
+"""Both protocols with known answers: requests, responses, and every invalid response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sent(codec: Any, layout: RequestLayout, table: pa.Table = ROWS) -> dict[str,
 
 
 def written(tmp_path: Path, protocol: str, *answers: Any, rows: int = 2, **options: Any) -> pa.Table:
-    """The table of these answers, each of so many rows."""
+    """The table of these responses, each with so many rows."""
     files = []
     for number, answer in enumerate(answers):
         raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -95,7 +95,7 @@ def test_what_a_model_declares_is_held_to() -> None:
     (tensor,) = sent(OpenInference(), matrix, ROWS.select(["x", "n"]).slice(0, 2))["inputs"]
     assert (tensor["name"], tensor["shape"], tensor["data"]) == ("input-0", [2, 2], [1.5, 1, None, 2])
     for column, kind in (("x", "INT64"), ("town", "FP64"), ("n", "BOOL")):
-        with pytest.raises(Inconclusive, match=f"takes {kind} for {column}, and row 1"):
+        with pytest.raises(Inconclusive, match=f"expects {kind} for {column}, but row 1"):
             sent(OpenInference(), RequestLayout((column,), "m", (Tensor(column, kind),)), ROWS.select([column]))
 
 
@@ -174,39 +174,39 @@ def test_keys_come_along_from_the_inputs_and_columns_are_renamed(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "reason"),
     [
         (b"<html>Bad gateway</html>", "not JSON; it begins with: <html>Bad gateway"),
         (b"", "not JSON"),
-        (b"\xff\xfe\x00", "not text in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8"),
         (b"[" * 200_000, "not JSON"),
         (b'{"predictions": [' + b"9" * 5000 + b", 1]}", "not JSON"),
         ([1, 2], 'no "predictions"'),
         ({"error": "no"}, 'no "predictions"'),
-        ({"predictions": 3}, "is not a list with a value for each row"),
+        ({"predictions": 3}, "is not a list with one value per row"),
         ({"predictions": [1]}, "has 1 values for 2 rows"),
         ({"predictions": [1, 2, 3]}, "has 3 values for 2 rows"),
         ({"predictions": {"a": [1, 2], "b": [1]}}, "b has 1 values for 2 rows"),
-        ({"predictions": [{"a": 1}, {"b": 1}]}, "record 2 has other fields than the first"),
+        ({"predictions": [{"a": 1}, {"b": 1}]}, "record 2 of the response has other fields than the first"),
     ],
 )
-def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, words: str) -> None:
-    told = wrong(tmp_path, "mlflow", answer)
-    assert told.startswith("rows 1 to 2: ")
-    assert words in told
+def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, reason: str) -> None:
+    message = wrong(tmp_path, "mlflow", answer)
+    assert message.startswith("rows 1 to 2: ")
+    assert reason in message
 
 
 def test_batches_have_the_same_columns(tmp_path: Path) -> None:
-    told = wrong(tmp_path, "mlflow", {"predictions": [{"a": 1}, {"a": 2}]}, {"predictions": [1, 2]})
-    assert told.startswith("rows 3 to 4: there are other columns than before")
+    message = wrong(tmp_path, "mlflow", {"predictions": [{"a": 1}, {"a": 2}]}, {"predictions": [1, 2]})
+    assert message.startswith("rows 3 to 4: the response has other columns than the previous ones")
     first, second = ({"outputs": [tensor("a", kind, [2], [1, 2])]} for kind in ("FP32", "FP64"))
-    assert "a is double, and before it was float" in wrong(tmp_path, "open-inference", first, second)
+    assert "a is double, but was float in previous responses" in wrong(tmp_path, "open-inference", first, second)
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text('{"predictions": [1, 2]}')
     (tmp_path / "answer").symlink_to(tmp_path / "secret")
-    with pytest.raises(AnswerError, match="no answer that can be read"):
+    with pytest.raises(AnswerError, match="the response cannot be read"):
         write_table(Answers("mlflow", str(tmp_path), [("answer", 2)], str(tmp_path / "out")))
 
 
@@ -249,31 +249,34 @@ def test_tensors_keep_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outputs", "words"),
+    ("outputs", "reason"),
     [
         ([], 'no "outputs"'),
         ([{"datatype": "FP64"}], "has no name"),
-        ([tensor("a", "BF16", [2], [1, 2])], "datatype BF16, which is not read"),
-        ([tensor("a", "FP64", [1], [1])], "has 1 rows for 2"),
-        ([tensor("a", "FP64", [2], [1])], "has 1 values, and its shape 2"),
-        ([tensor("a", "FP64", [2, 10**12], [1, 2])], "claims 2,000,000,000,000 values"),
-        ([tensor("a", "FP64", [2, -1], [1, 2])], "has no shape"),
-        ([{"name": "a", "datatype": "FP64", "shape": [2], "parameters": {"binary_data_size": 16}}], "no data in JSON"),
-        ([tensor("a", "INT64", [2], [1, None])], "is no int64"),
-        ([tensor("a", "INT64", [2], [1, 2.5])], "is no int64"),
-        ([tensor("a", "INT8", [2], [1, 300])], "is no int8"),
-        ([tensor("a", "BOOL", [2], [True, 1])], "is no bool"),
-        ([tensor("a", "FP64", [2], [True, 1])], "true is no double"),
-        ([tensor("a", "FP64", [2], ["1", 1])], "is no double"),
-        ([tensor("a", "BYTES", [2], ["x", 1])], "is no string"),
-        ([tensor("a", "FP64", [2], [1, 2]), tensor("a", "FP64", [2], [1, 2])], "two outputs are named a"),
-        ([tensor("a", "BYTES", [2], ["x", "y"], parameters={"content_type": "base64"})], "is base64, and is not"),
+        ([tensor("a", "BF16", [2], [1, 2])], "datatype BF16, which is not supported"),
+        ([tensor("a", "FP64", [1], [1])], "has 1 rows, but 2 were requested"),
+        ([tensor("a", "FP64", [2], [1])], "has 1 values, but its shape needs 2"),
+        ([tensor("a", "FP64", [2, 10**12], [1, 2])], "declares 2,000,000,000,000 values"),
+        ([tensor("a", "FP64", [2, -1], [1, 2])], "has no valid shape"),
+        ([{"name": "a", "datatype": "FP64", "shape": [2], "parameters": {"binary_data_size": 16}}], "no JSON data"),
+        ([tensor("a", "INT64", [2], [1, None])], "is not of the declared type int64"),
+        ([tensor("a", "INT64", [2], [1, 2.5])], "is not of the declared type int64"),
+        ([tensor("a", "INT8", [2], [1, 300])], "does not fit the type int8"),
+        ([tensor("a", "BOOL", [2], [True, 1])], "is not of the declared type bool"),
+        ([tensor("a", "FP64", [2], [True, 1])], "true is not of the declared type double"),
+        ([tensor("a", "FP64", [2], ["1", 1])], "is not of the declared type double"),
+        ([tensor("a", "BYTES", [2], ["x", 1])], "is not of the declared type string"),
+        ([tensor("a", "FP64", [2], [1, 2]), tensor("a", "FP64", [2], [1, 2])], "two outputs named a"),
+        (
+            [tensor("a", "BYTES", [2], ["x", "y"], parameters={"content_type": "base64"})],
+            "declared as base64, but is not",
+        ),
     ],
 )
-def test_what_is_no_answer_of_open_inference_is_told(tmp_path: Path, outputs: list[Any], words: str) -> None:
-    told = wrong(tmp_path, "open-inference", {"outputs": outputs})
-    assert told.startswith("rows 1 to 2: ")
-    assert words in told
+def test_what_is_no_answer_of_open_inference_is_told(tmp_path: Path, outputs: list[Any], reason: str) -> None:
+    message = wrong(tmp_path, "open-inference", {"outputs": outputs})
+    assert message.startswith("rows 1 to 2: ")
+    assert reason in message
 
 
 WORDS = st.text(st.characters(), max_size=5) | st.sampled_from(["\ud800", "", "a\0b"])
@@ -288,11 +291,11 @@ TENSOR = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(raw=st.binary(max_size=40) | ANY_JSON.map(lambda told: json.dumps(told).encode()))
+@given(raw=st.binary(max_size=40) | ANY_JSON.map(lambda error: json.dumps(error).encode()))
 def test_any_bytes_are_an_answer_or_told(raw: bytes) -> None:
     for codec in (Mlflow(), OpenInference()):
         with contextlib.suppress(AnswerError):
-            assert all(len(found.values) == 2 for found in codec.answer(raw, 2).values())  # type: ignore[attr-defined]
+            assert all(len(column.values) == 2 for column in codec.answer(raw, 2).values())  # type: ignore[attr-defined]
 
 
 @given(predictions=ANY_JSON, outputs=st.lists(TENSOR, max_size=2) | ANY_JSON)

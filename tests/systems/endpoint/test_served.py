@@ -1,4 +1,4 @@
-"""Images that serve: the server is started in its container, asked from inside, and gone afterwards."""
+"""Images that serve: the server is started in its container, queried from inside, and removed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def build(tmp_path: Path) -> Iterator[Build]:
         context = tmp_path / f"image-{len(made)}"
         context.mkdir()
         shutil.copyfile(Path(__file__).parent / "serve.py", context / "serve.py")
-        words = ", ".join(f'"{word}"' for word in arguments)
-        entry = entry or f'ENTRYPOINT ["python3", "serve.py"]\nCMD [{words}]'
+        command = ", ".join(f'"{word}"' for word in arguments)
+        entry = entry or f'ENTRYPOINT ["python3", "serve.py"]\nCMD [{command}]'
         (context / "Dockerfile").write_text(f"FROM {base_image()}\nWORKDIR /app\nCOPY serve.py .\n{lines}\n{entry}\n")
         made.append(docker("build", "--quiet", str(context)).splitlines()[-1])
         return made[-1]
@@ -48,17 +48,17 @@ def build(tmp_path: Path) -> Iterator[Build]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    found = Project(tmp_path / "project", {})
-    with (found.folder / "rows.csv").open("w", newline="") as stream:
+    prepared = Project(tmp_path / "project", {})
+    with (prepared.folder / "rows.csv").open("w", newline="") as stream:
         out = csv.writer(stream)
         out.writerow(["id", "x"])
         out.writerows([f"r{number}", number / 100] for number in range(ROWS))
-    return found
+    return prepared
 
 
 def audit(project: Project, a: str, b: str, *options: str, protocol: str = "mlflow") -> Result:
-    words = ("--inputs", "rows.csv", "--key", "id", "--protocol", protocol, "--repeat", "1", "--report")
-    result = project.run(a, b, *words, *options)
+    inputs_options = ("--inputs", "rows.csv", "--key", "id", "--protocol", protocol, "--repeat", "1", "--report")
+    result = project.run(a, b, *inputs_options, *options)
     assert result.stdout, result.stderr
     label = f"label={AUDIT_LABEL}={result.report['audit']['id']}"
     assert docker("ps", "--all", "--quiet", "--filter", label) == ""
@@ -91,7 +91,7 @@ def test_the_server_of_an_image_is_started_asked_and_stopped(project: Project, b
     )
     log = (project.audits()[-1] / "a" / "run-1.log").read_text()
     assert "serving at 9107 as 65534" in log
-    assert "the server at port 9107 is ready" in log
+    assert "the server on port 9107 is ready" in log
     assert "rows 501 to 1,000: status 200" in log
 
 
@@ -116,44 +116,44 @@ def test_a_recorded_command_starts_the_server_on_recorded_data(project: Project,
 
 
 def test_a_container_is_started_as_it_was_deployed(project: Project, build: Build) -> None:
-    """By what it was started with and with its variables, and not by what its image would do."""
+    """With its own command and variables, not with its image's."""
     image = build("9107", "crash")
     made = docker("create", "--env", "FACTOR=7", image, "9110", "well")
     try:
         result = audit(project, f"docker:{made}", f"docker:{made}", "--repeat", "2")
-        told = project.run("record", f"docker:{made}", "--protocol", "mlflow", "--inputs", "rows.csv")
+        recorded = project.run("record", f"docker:{made}", "--protocol", "mlflow", "--inputs", "rows.csv")
     finally:
         docker("rm", "--force", made)
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert pq.read_table(project.audits()[-1] / "a" / "run-1.parquet").to_pylist()[100]["score"] == 7.0
     assert "serving at 9110" in (project.audits()[-1] / "a" / "run-1.log").read_text()
-    assert told.status == 0, told.stderr
-    assert 'protocol = "mlflow"' in told.stdout
-    assert '"9110",' in told.stdout
+    assert recorded.status == 0, recorded.stderr
+    assert 'protocol = "mlflow"' in recorded.stdout
+    assert '"9110",' in recorded.stdout
 
 
 def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Build) -> None:
-    """Nobody names a protocol: the MLmodel beside the server does, and so does the record that is written."""
+    """No protocol is given: it is read from the MLmodel file in the image, and written to the record."""
     mlmodel = "flavors: {python_function: {loader_module: mlflow.sklearn}}\\nrun_id: 0123456789abcdef\\n"
     made = docker(
         "create", build("9107", lines=f"RUN mkdir -p /opt/ml/model && printf '{mlmodel}' > /opt/ml/model/MLmodel")
     )
     try:
-        told = project.run("record", f"docker:{made}", "-o", "prod.toml", "--inputs", "rows.csv")
-        words = ("--inputs", "rows.csv", "--key", "id", "--repeat", "2", "--report")
-        result = project.run("prod.toml", f"docker:{made}", *words)
+        recorded = project.run("record", f"docker:{made}", "-o", "prod.toml", "--inputs", "rows.csv")
+        options = ("--inputs", "rows.csv", "--key", "id", "--repeat", "2", "--report")
+        result = project.run("prod.toml", f"docker:{made}", *options)
     finally:
         docker("rm", "--force", made)
-    assert told.status == 0, told.stderr
+    assert recorded.status == 0, recorded.stderr
     assert 'protocol = "mlflow"' in (project.folder / "prod.toml").read_text()
-    assert "or audit the MLflow run that it serves: runs:/0123456789abcdef" in told.stderr
+    assert "or audit the MLflow run that it serves: runs:/0123456789abcdef" in recorded.stderr
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     rows = pq.read_table(project.audits()[-1] / "b" / "run-1.parquet").to_pylist()
     assert [row["score"] for row in rows] == [number / 100 * 3.0 for number in range(ROWS)]
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "words"),
+    ("behaviour", "status", "reason"),
     [
         (
             "crash",
@@ -161,19 +161,19 @@ def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Buil
             "ended with exit status 1 before it had answered; its last words: the model",
         ),
         ("die", "failed", "ended with exit status 7 before it had answered; its last words: "),
-        ("hang", "timed-out", "had not answered for all rows after the limit of 40 s, and was killed"),
-        ("unready", "timed-out", "was not ready after the limit of 8 s"),
-        ("link", "unreadable-output", "there is no answer that can be read"),
+        ("hang", "timed-out", "did not answer for all rows within the time limit of 40 s and was killed"),
+        ("unready", "timed-out", "was not ready within the time limit of 8 s"),
+        ("link", "unreadable-output", "the response cannot be read"),
     ],
 )
-def test_a_server_that_fails_is_told(project: Project, build: Build, behaviour: str, status: str, words: str) -> None:
+def test_a_server_that_fails_is_told(project: Project, build: Build, behaviour: str, status: str, reason: str) -> None:
     good, bad = build("9107"), build("9107", behaviour)
-    limit = {"hang": 40, "unready": 8}.get(behaviour, 240)  # it is ready within 40 s where the machine is busy
+    limit = {"hang": 40, "unready": 8}.get(behaviour, 240)  # it is ready within 40 s even on a busy machine
     result = audit(project, record(project, bad, timeout_s=limit), f"image:{good}")
     assert result.status == 3
     side = result.report["sides"]["a"]
     assert (side["runs"][0]["status"], side["failed"]) == (status, "run 1")
-    assert words in side["what"]
+    assert reason in side["what"]
     assert side["do"]
     assert "root:" not in result.stdout
 
@@ -182,7 +182,7 @@ def test_an_image_without_python_is_told(project: Project, build: Build) -> None
     image = build(lines="RUN rm /usr/bin/python3*", entry='ENTRYPOINT ["sleep", "60"]')
     result = audit(project, f"image:{image}", f"image:{image}")
     assert result.status == 3
-    assert "the image has no python3, with which its server would be asked" in result.report["sides"]["a"]["what"]
+    assert "the image has no python3, which is needed to query its server" in result.report["sides"]["a"]["what"]
 
 
 def test_an_image_that_starts_nothing_is_told(project: Project) -> None:
@@ -196,13 +196,13 @@ def test_the_hosts_network_is_refused(project: Project, build: Build) -> None:
     image = build("9107")
     result = audit(project, f"image:{image}", f"image:{image}", "--network", "host")
     assert result.status == 3
-    assert "leave --network host out" in result.report["sides"]["a"]["do"]
+    assert "run without --network host" in result.report["sides"]["a"]["do"]
 
 
 def test_a_lock_has_no_server(project: Project) -> None:
     mistake = check_server(Predict(protocol="mlflow"), "lock")
     assert mistake is not None
-    assert "no server to start" in str(mistake)
+    assert "has no server to start" in str(mistake)
 
 
 SERVE = ["mlflow", "models", "serve", "--model-uri", "/opt/model", "--env-manager", "local", "--host", "127.0.0.1"]
@@ -217,12 +217,12 @@ def test_a_real_image_of_mlflow(project: Project, templates: Templates, tmp_path
     packages = ["mlflow-skinny", "fastapi", "uvicorn", "pandas", "numpy", "cloudpickle"]
     options = ["--quiet", "--python-version", "3.11", "--only-binary", ":all:", "--target", "packages"]
     subprocess.run([uv, "pip", "install", *options, *packages], cwd=context, check=True)
-    words = ", ".join(f'"{word}"' for word in ["python3", "-m", *SERVE, "--port", "5000"])
+    command = ", ".join(f'"{word}"' for word in ["python3", "-m", *SERVE, "--port", "5000"])
     lines = ["COPY packages /opt/packages", "COPY model /opt/model", "ENV PYTHONPATH=/opt/packages"]
-    # Its own script names the Python of the machine that it was installed on.
+    # Its own script names the Python on the machine that installed it.
     script = r"""printf '#!/bin/sh\nexec python3 -m uvicorn "$@"\n' > /usr/bin/uvicorn"""
     lines += [f"RUN {script} && chmod +x /usr/bin/uvicorn"]
-    lines += [f"CMD [{words}]"]
+    lines += [f"CMD [{command}]"]
     (context / "Dockerfile").write_text("\n".join([f"FROM {base_image()}", *lines]))
     image = docker("build", "--quiet", str(context)).splitlines()[-1]
     try:

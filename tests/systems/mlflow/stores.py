@@ -1,4 +1,4 @@
-"""Real MLflow stores for tests: a database, the older file store, and models to serve, made once a test run.
+"""Real MLflow stores for tests: a database, the older file store, and models to serve, built once per test run.
 
 One process of the real client makes them all, since it takes longer to import it than to use it.
 """
@@ -122,23 +122,23 @@ class MlflowStore:
 
 
 def database(templates: Templates) -> MlflowStore:
-    """A store in a database, with a model of its own code besides, which is only read."""
+    """A store in a database, with an additional model with custom code; it is only read."""
     return _in_database(_all(templates) / "database")
 
 
 def file_store(templates: Templates) -> MlflowStore:
-    """A store of the older kind, which is only read."""
+    """An older file store, which is only read."""
     folder = _all(templates) / "files"
     return MlflowStore(str(folder / "mlruns"), folder, json.loads((folder / "made.json").read_text()))
 
 
 def served_models(templates: Templates) -> Path:
-    """A folder with the models `model` and `triple`, inputs.csv, and in known.json what is known of the first."""
+    """A folder with the models `model` and `triple`, inputs.csv, and known.json with known values of the first."""
     return _all(templates) / "served"
 
 
 def own_database(templates: Templates, folder: Path) -> MlflowStore:
-    """A copy of the database store that a test may change: MLflow keeps absolute paths, which are those of the copy."""
+    """A copy of the database store that a test may change; MLflow's absolute paths are those of the copy."""
     source = database(templates).folder
     shutil.copytree(source, folder)
     old, new = str(source), str(folder)
@@ -198,7 +198,7 @@ def program(store: MlflowStore, here: Path, *arguments: str, **variables: str) -
 
 @dataclass(frozen=True)
 class MlflowAudit:
-    """An audit and all that it made: `here` is where it was started, and `cache` was empty."""
+    """An audit and its results: it was started in `here`, with an empty `cache`."""
 
     status: int
     report: dict[str, Any]
@@ -209,8 +209,8 @@ class MlflowAudit:
 
 
 def first_audit(templates: Templates) -> MlflowAudit:
-    """Both versions of the house model, audited with nothing in the cache. It is done once, as it makes an environment
-    with MLflow in it, which later audits start with."""
+    """Both versions of the house model, audited with an empty cache. Done once, since it builds an environment with
+    MLflow, which later audits start with."""
     store = database(templates)
     folder = templates.folder("mlflow-audit", lambda made: _first_audit(made, store))
     outcome = json.loads((folder / "outcome.json").read_text())
@@ -223,5 +223,5 @@ def _first_audit(folder: Path, store: MlflowStore) -> None:
     places = {f"REPRO_TUI_{name.upper()}": str(folder / name) for name in ("cache", "audits")}
     options = ("--repeat", "3", "--report", *(() if sandbox_works() else ("--isolation", "none")))
     references = ("models:/house@prod", "models:/house/2")
-    status, report, words = program(store, folder / "here", *references, *options, **places)
-    (folder / "outcome.json").write_text(json.dumps({"status": status, "report": report, "words": words}))
+    status, report, stderr = program(store, folder / "here", *references, *options, **places)
+    (folder / "outcome.json").write_text(json.dumps({"status": status, "report": report, "words": stderr}))

@@ -45,38 +45,38 @@ def database(templates: Templates) -> MlflowStore:
 
 @pytest.fixture
 def audited(templates: Templates) -> MlflowAudit:
-    """Both versions of the house model, audited with nothing in the cache."""
+    """Both versions of the house model, audited with an empty cache."""
     return stores.first_audit(templates)
 
 
 @pytest.fixture
 def warm(audited: MlflowAudit) -> None:
-    """The environment of the house model is in the test's cache."""
+    """Adds the environment of the house model to the test's cache."""
     lend_environments(audited.cache, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture
 def empty_environment(templates: Templates) -> None:
-    """An environment without packages is in the test's cache."""
+    """Adds an environment without packages to the test's cache."""
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
 
 
 @pytest.fixture(scope="module")
 def server(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real tracking server over the database."""
+    """A real tracking server on top of the database."""
     store, folder = stores.database(templates), tmp_path_factory.mktemp("server")
-    words = [
+    command = [
         *(sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0"),
         *("--backend-store-uri", store.uri, "--workers", "1"),
         *("--artifacts-destination", str(store.folder / "mlartifacts")),
     ]
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with process(words, folder, "/health", environment) as url:
+    with process(command, folder, "/health", environment) as url:
         yield url
 
 
 def told_location(record: Record) -> Path:
-    """Where the files of a record's model lie."""
+    """The folder with the files of a record's model."""
     return Path(json.loads((Path(record.base) / "mlflow.json").read_text())["location"])
 
 
@@ -86,15 +86,15 @@ def test_two_versions_are_audited_row_by_row(database: MlflowStore, audited: Mlf
     assert audited.status == 1, audited.words
     newest = AuditFolder(max(audited.audits.iterdir()))
     for side, made in zip("ab", database.made, strict=False):
-        found = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
-        assert found == pytest.approx(made["predictions"], rel=1e-12)
+        predictions = pq.read_table(newest.path / side / "run-1.parquet").column("prediction").to_pylist()
+        assert predictions == pytest.approx(made["predictions"], rel=1e-12)
     assert report["verdict"] == "drift"
     names = {finding["path"][-1] for finding in report["areas"]["parameters"]["findings"]}
     assert names == {"alpha"}
     assert report["areas"]["data"]["status"] == "different"
     assert report["areas"]["environment"]["status"] == "same"
     assert report["sides"]["a"]["isolation"]["network"] == "none" or not sandbox_works()
-    assert not list(audited.here.iterdir())  # no stray store beside the user
+    assert not list(audited.here.iterdir())  # no stray store in the user's folder
 
 
 @pytest.mark.network
@@ -103,16 +103,16 @@ def test_a_written_record_is_audited_and_a_run_is_verified(database: MlflowStore
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
     rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
     (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
-    status, _, words = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
-    assert status == 0, words
-    assert "missing: " in words
+    status, _, stderr = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
+    assert status == 0, stderr
+    assert "missing: " in stderr
     text = (tmp_path / "house.toml").read_text()
     assert 'inputs = "house.files/input_example.jsonl"' in text
     assert f'source = "mlflow:{database.made[0]["model"]}"' in text
-    status, report, words = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
-    assert (status, report["verdict"]) == (0, "identical"), words
+    status, report, stderr = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
+    assert (status, report["verdict"]) == (0, "identical"), stderr
     given = ("--inputs", "rows.csv", "--truth", "y", "--repeat", "1")
-    status, report, words = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
+    status, report, stderr = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
     assert (status, report["grade"]["level"]) == (1, "R4"), report["grade"]  # MLflow kept no predictions
     assert [(metric["name"], metric["matches"]) for metric in report["grade"]["metrics"]] == [("r2", True)]
 
@@ -137,8 +137,8 @@ def test_a_run_is_read_with_what_it_does_not_record(
     assert "covers only the first 10,000 rows" in gaps["data.datasets"]
     assert "no hash" in gaps["data.0.sha256"]
     assert all(item.do for item in record.missing)
-    other = database.load("models:/house/2", tmp_path)
-    assert "code.commit" in {item.field for item in other.missing}
+    registered = database.load("models:/house/2", tmp_path)
+    assert "code.commit" in {item.field for item in registered.missing}
 
 
 def test_the_same_over_http(
@@ -158,7 +158,7 @@ def test_the_older_file_store(templates: Templates, monkeypatch: pytest.MonkeyPa
     store = stores.file_store(templates)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     context = Context(cache=cache, here=store.folder)
-    record = load_record(f"runs:/{store.made[1]['run']}", context)  # found beside the user, as MLflow does
+    record = load_record(f"runs:/{store.made[1]['run']}", context)  # found in the user's folder, as MLflow does
     assert record.parameters.values["alpha"] == 5.0
     assert record.predict is not None
 
@@ -169,12 +169,12 @@ def test_a_run_without_a_model_says_so(database: MlflowStore, tmp_path: Path, mo
     record = database.load(f"runs:/{database.made[2]['run']}", tmp_path)
     assert record.predict is None
     assert any("no logged model" in item.why for item in record.missing)
-    status, _, words = audit(database, tmp_path, f"runs:/{database.made[2]['run']}", "models:/house/1")
-    assert status == 3, words
+    status, _, stderr = audit(database, tmp_path, f"runs:/{database.made[2]['run']}", "models:/house/1")
+    assert status == 3, stderr
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "reason"),
     [
         ("runs:/nothex", "is not a run or a model"),
         ("models:/house", "is not a run or a model"),
@@ -185,10 +185,10 @@ def test_a_run_without_a_model_says_so(database: MlflowStore, tmp_path: Path, mo
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(
-    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, words: str
+    database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, reason: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
-    with pytest.raises(Refused, match=words) as error:
+    with pytest.raises(Refused, match=reason) as error:
         database.load(reference, tmp_path)
     assert "\n" not in str(error.value)
 
@@ -198,7 +198,7 @@ def test_a_dead_server_and_no_server_are_told(
 ) -> None:
     with closed_port() as port:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@127.0.0.1:{port}")
-        with pytest.raises(Refused, match="nothing answers there") as error:
+        with pytest.raises(Refused, match="the connection failed") as error:
             database.load("models:/house/1", tmp_path)
     assert "hunter2" not in str(error.value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -213,7 +213,7 @@ def test_a_dead_server_and_no_server_are_told(
 def test_a_server_that_hangs_is_given_up(
     database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # its kernel takes connections, and nothing answers them
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # the kernel accepts connections, but nothing answers
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listener.getsockname()[1]}")
         monkeypatch.setitem(repro_tui.clients.mlflow.TIMEOUT_S, "describe", 8.0)  # MLflow's own limits are longer
         with pytest.raises(Refused, match="did not answer within 8 s"):
@@ -234,7 +234,7 @@ def test_parameters_are_typed_as_far_as_it_is_known(
         "version": "1.10",
         "api_key": "123456",
     }
-    assert isinstance(values["threshold"], float)  # it was logged as 1, and the signature says double
+    assert isinstance(values["threshold"], float)  # it was logged as 1, but the signature says double
     assert "threshold typed by the model's signature" in record.provenance["parameters.values"]
     assert record.expected.metrics == {"good": 0.5}
     assert any("bad was recorded as nan" in item.why for item in record.missing)
@@ -257,7 +257,7 @@ def test_a_validation_dataset_in_a_file_gives_the_inputs(
 def test_the_helper_reads_inputs_in_the_types_of_the_signature(
     database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """CSV text that looks like numbers, an empty text, one that pandas takes for missing, and a number beyond 2**53."""
+    """CSV text that looks like numbers, an empty text, one that pandas reads as missing, and a number above 2**53."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
     record = database.load(database.made[3]["model"], tmp_path)
     csv = Path(database.made[3]["inputs"])
@@ -272,13 +272,13 @@ def test_the_helper_reads_inputs_in_the_types_of_the_signature(
         output = tmp_path / f"{inputs.stem}.parquet"
         helper = [str(Path(record.base) / "predict_pyfunc.py"), str(inputs), str(output), str(told_location(record))]
         subprocess.run([sys.executable, "-W", "ignore", *helper], check=True, cwd=tmp_path, capture_output=True)
-        found = pq.read_table(output).to_pydict()
-        assert found["code"] == ["<007>", "<>", "<NA>", "<1e5>"]
-        assert found["score"] == wanted
+        columns = pq.read_table(output).to_pydict()
+        assert columns["code"] == ["<007>", "<>", "<NA>", "<1e5>"]
+        assert columns["score"] == wanted
 
 
 def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow's client makes its tables in any database that has none."""
+    """MLflow's client creates its tables in any database that has none."""
     database = tmp_path / "other.db"
     database.touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
@@ -290,7 +290,7 @@ def test_reading_never_writes_into_a_database(tmp_path: Path, monkeypatch: pytes
 
 def test_a_registry_of_its_own_is_asked(database: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", database.uri)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # from where the user stands
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "sqlite:///mlflow.db")  # relative to the user's folder
     record = load_record("models:/house@prod", Context(cache=Cache(tmp_path / "cache"), here=database.folder))
     assert record.name == "house 1"
     with pytest.raises(Refused, match=r"MLFLOW_REGISTRY_URI names .* does not exist"):
@@ -305,7 +305,7 @@ def test_a_link_among_the_artifacts_is_never_followed(
     record = store.load(store.made[1]["model"], tmp_path)
     assert told_location(record).is_relative_to(store.folder)
     (told_location(record) / "leak").symlink_to("/etc/passwd")
-    for cache in ("cache", "other"):  # the first knows where the files lie, the second asks MLflow
+    for cache in ("cache", "other"):  # the first knows where the files are, the second queries MLflow
         context = Context(cache=Cache(tmp_path / cache), here=tmp_path)
         with pytest.raises(Inconclusive, match="is a link"):
             rebuild_data(record, None, context)
@@ -330,16 +330,16 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStor
     with closed_port() as port:
         uri = f"http://ada:{SECRET}@127.0.0.1:{port}"
         gone = MlflowStore(uri, tmp_path, [])
-        status, report, words = audit(gone, tmp_path, "x.json", "x.json")
-        assert status == 3, words
-        assert "nothing answers there" in " ".join(report["summary"])
+        status, report, stderr = audit(gone, tmp_path, "x.json", "x.json")
+        assert status == 3, stderr
+        assert "the connection failed" in " ".join(report["summary"])
         newest = max(Path(os.environ["REPRO_TUI_AUDITS"]).iterdir())
         written = [path.read_bytes() for path in newest.rglob("*") if path.is_file()]
-        assert not any(SECRET.encode() in text for text in (words.encode(), json.dumps(report).encode(), *written))
-        status, _, words = audit(gone, tmp_path, "models:/house/1", "models:/house/2")
-        assert status == 2, words
-        assert all("nothing answers there" in line for line in words.splitlines())
-        assert SECRET not in words
+        assert not any(SECRET.encode() in text for text in (stderr.encode(), json.dumps(report).encode(), *written))
+        status, _, stderr = audit(gone, tmp_path, "models:/house/1", "models:/house/2")
+        assert status == 2, stderr
+        assert all("the connection failed" in line for line in stderr.splitlines())
+        assert SECRET not in stderr
 
 
 @pytest.mark.usefixtures("empty_environment")
@@ -360,8 +360,8 @@ def test_a_tampered_artifact_is_refused_with_both_hashes(database: MlflowStore, 
     }
     (here / "requirements.txt").write_text("")
     (here / "x.json").write_text(json.dumps(document))
-    status, report, words = audit(database, here, "x.json", "x.json")
-    assert status == 3, words
-    told = " ".join(report["summary"])
-    assert "recorded sha256 " + "0" * 64 in told
-    assert "fetched sha256" in told
+    status, report, stderr = audit(database, here, "x.json", "x.json")
+    assert status == 3, stderr
+    summary = " ".join(report["summary"])
+    assert "recorded sha256 " + "0" * 64 in summary
+    assert "fetched sha256" in summary

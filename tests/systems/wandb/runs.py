@@ -63,7 +63,7 @@ COMMAND = "python predict.py {inputs} {output} {params}"
 
 @dataclass
 class WandbProject:
-    """A repository whose train.py logs to W&B; `python` is the interpreter it is trained with."""
+    """A repository whose train.py logs to W&B; `python` is the interpreter that trains it."""
 
     folder: Path
     python: str = sys.executable
@@ -72,7 +72,7 @@ class WandbProject:
     def __post_init__(self) -> None:
         need("wandb", importlib.util.find_spec("wandb") is not None, "wandb is not installed here")
         self.root = self.folder / "project"
-        if self.root.exists():  # a copy of one that was made before
+        if self.root.exists():  # a copy of an earlier one
             self.git = ExistingRepository(self.root)
             self.commit = self.git.git("rev-parse", "HEAD")
             self.runs += sorted((self.root / "wandb").glob("offline-run-*"))
@@ -90,7 +90,7 @@ class WandbProject:
         return kept | folders | {"HOME": str(self.folder), "WANDB_ERROR_REPORTING": "false", "DO_NOT_TRACK": "1"}
 
     def train(self, **given: Any) -> Path:
-        """The folder of a new run."""
+        """Trains a new run; returns its folder."""
         done = subprocess.run(
             [self.python, "-W", "ignore", "train.py", json.dumps(given)],
             cwd=self.root,
@@ -121,15 +121,15 @@ class WandbProject:
 
 
 def log_file(run: Path) -> Path:
-    (found,) = run.glob("*.wandb")
-    return found
+    (log,) = run.glob("*.wandb")
+    return log
 
 
 # -- what is made once a test run ---------------------------------------------------------------------------------
 
 
 def trained_project(folder: Path, templates: Templates) -> tuple[WandbProject, Path]:
-    """A project of the test's own with a run whose factor is 2 and whose model weighs 2.0.
+    """The test's own project with a run whose factor is 2 and whose model weight is 2.0.
 
     It is a copy: in the run's log, its folder and the files of its artifact are where they were made.
     """
@@ -144,26 +144,26 @@ def _trained(folder: Path) -> None:
 
 
 def lean_python(templates: Templates, *packages: str) -> str:
-    """An interpreter with W&B and little else, whose freeze can be had from an index."""
+    """An interpreter with W&B and little else, whose packages are all on an index."""
     name = f"python-with-{'-'.join(packages).translate(str.maketrans('=<', '--'))}"
     return str(templates.folder(name, lambda folder: _installed(folder, packages)) / "bin" / "python")
 
 
 def _installed(folder: Path, packages: tuple[str, ...]) -> None:
     install = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages]
-    for words in (["venv", "--quiet", "--allow-existing", str(folder)], install):
-        done = subprocess.run([uv_binary(), *words], capture_output=True, text=True, check=False)
+    for arguments in (["venv", "--quiet", "--allow-existing", str(folder)], install):
+        done = subprocess.run([uv_binary(), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 
 def lean_project(folder: Path, templates: Templates) -> WandbProject:
-    """A project that is trained where there are few packages."""
+    """A project that is trained in an environment with few packages."""
     return WandbProject(folder, lean_python(templates, "wandb==0.31.0"))
 
 
 @dataclass(frozen=True)
 class WandbAudit:
-    """An audit and all that it made, with nothing in its cache before."""
+    """An audit that started with an empty cache, and its results."""
 
     result: Result
     project: WandbProject
@@ -172,7 +172,7 @@ class WandbAudit:
 
 
 def first_audit(templates: Templates) -> WandbAudit:
-    """Two lean runs, audited. It is done once, as it makes an environment, which later audits start with."""
+    """Two lean runs, audited. Done once, since it builds an environment that later audits start with."""
     folder = templates.folder("wandb-audit", lambda made: _first_audit(made, templates))
     outcome = json.loads((folder / "outcome.json").read_text())
     return WandbAudit(Result(**outcome), WandbProject(folder / "runs"), folder / "audits", folder / "cache")

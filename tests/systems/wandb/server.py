@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-KEY = "c4n4ry5ecret7f3a" * 3  # as long as W&B wants them
+KEY = "c4n4ry5ecret7f3a" * 3  # as long as W&B requires
 PROJECT = {"id": "p1", "internalId": "1", "name": "credit", "entity": {"name": "acme"}}
 SEQUENCE = {"__typename": "ArtifactSequence", "name": "model", "project": PROJECT}
 LAST = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
@@ -25,7 +25,7 @@ def base64_md5(raw: bytes) -> str:
 
 @dataclass
 class WandbServer:
-    """What the server tells; `files` are the runs', `contents` the artifact's, `served` what it serves instead.
+    """The server's content: `files` of the runs, `contents` of the artifact, `served` what it returns in their place.
 
     `runs` are the configurations of the runs by their id; `asked` are the names of the requests, `headers` the
     credentials that came with them.
@@ -59,7 +59,7 @@ class WandbServer:
         return hashlib.md5(b"wandb-artifact-manifest-v1\n" + "".join(lines).encode()).hexdigest()
 
     def answer(self, name: str, variables: dict[str, Any]) -> dict[str, Any] | None:
-        """The data of one request; None where this server does not know it."""
+        """The data for one request; None if this server does not know it."""
         viewer = {"id": "u", "entity": "acme", "username": "ada", "email": "", "flags": "{}", "teams": {"edges": []}}
         artifact = self._artifact()
         membership = {"__typename": "ArtifactCollectionMembership", "id": "m", "versionIndex": self.version}
@@ -153,7 +153,7 @@ class WandbServer:
         return {"__typename": "ArtifactCollectionMembership", "files": _page(nodes)}
 
     def content(self, path: str) -> bytes | None:
-        """What a GET is answered with: a file of the run, the manifest, or a file of the artifact by its md5."""
+        """The response to a GET: a file of the run, the manifest, or a file of the artifact by its md5."""
         if path == "/manifest":
             return json.dumps(self.manifest).encode()
         if path.startswith("/files/"):
@@ -170,7 +170,7 @@ def _page(nodes: list[Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def serving(server: WandbServer) -> Iterator[WandbServer]:
-    """The server on a free port, until the block ends."""
+    """Runs the server on a free port until the block ends."""
 
     released = threading.Event()
 
@@ -183,8 +183,8 @@ def serving(server: WandbServer) -> Iterator[WandbServer]:
                 return self._reply(b"{}")
             server.headers.append(self.headers.get("authorization", ""))
             body = json.loads(raw)
-            found = re.search(r"\b(?:query|mutation)\s+(\w+)", body["query"])
-            name = found.group(1) if found else "?"
+            operation = re.search(r"\b(?:query|mutation)\s+(\w+)", body["query"])
+            name = operation.group(1) if operation else "?"
             server.asked.append(name)
             data = server.answer(name, body.get("variables") or {})
             if data is None:

@@ -1,4 +1,4 @@
-"""Offline runs of the real W&B client as sources: what is read, audits end to end, and folders that are damaged."""
+"""Offline runs of the real W&B client as sources: their records, audits end to end, and damaged folders."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def trained(templates: Templates, tmp_path: Path) -> tuple[WandbProject, Path]:
 
 @pytest.fixture
 def first(templates: Templates) -> WandbAudit:
-    """Two lean runs, audited with nothing in the cache."""
+    """Two lean runs, audited with an empty cache."""
     return first_audit(templates)
 
 
 @pytest.fixture
 def lean(first: WandbAudit, templates: Templates, tmp_path: Path) -> WandbProject:
-    """A project whose runs have the environment that is in the cache already."""
+    """A project whose runs have an environment that is already in the cache."""
     lend_environments(first.cache, Path(os.environ["REPRO_TUI_CACHE"]))
     return lean_project(tmp_path / "lean", templates)
 
@@ -172,9 +172,9 @@ def test_older_clients_folders_are_read(templates: Templates, tmp_path: Path, ve
 
 
 def audited(project: WandbProject, run: Path, *arguments: str) -> tuple[int, str]:
-    """The status of a run audited against itself, and what its report says in plain words."""
-    words = ("--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND, *arguments)
-    result = project.audit(f"wandb:{run}", f"wandb:{run}", *words)
+    """Audits a run against itself; returns the exit status and the summary."""
+    options = ("--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND, *arguments)
+    result = project.audit(f"wandb:{run}", f"wandb:{run}", *options)
     assert result.stdout, result.stderr
     return result.status, " ".join(result.report["summary"])
 
@@ -189,12 +189,12 @@ def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(lean: WandbP
     for path in (project.folder / "data").rglob("tmp*"):
         path.chmod(0o644)
         path.write_text('{"weight": 9.0}')
-    status, words = audited(project, run)
+    status, summary = audited(project, run)
     assert status == 3
     tampered = hashlib.md5(b'{"weight": 9.0}').hexdigest()
     recorded = hashlib.md5(b'{"weight": 2.0}').hexdigest()
-    assert f"recorded md5 {recorded}" in words
-    assert f"fetched md5 {tampered}" in words
+    assert f"recorded md5 {recorded}" in summary
+    assert f"fetched md5 {tampered}" in summary
 
 
 def test_a_manifest_that_is_not_the_recorded_one_is_refused(trained: tuple[WandbProject, Path]) -> None:
@@ -217,22 +217,22 @@ commit = "{project.git.commit({"requirements.txt": ""})}"
     (project.root / "other.toml").write_text(record)
     result = project.audit("other.toml", "other.toml", "--inputs", "inputs.csv")
     assert result.status == 3, result.stderr
-    words = " ".join(result.report["summary"])
-    assert f"recorded md5 {'0' * 32}" in words
-    assert read_log(log_file(run)).artifacts["model"].digest in words
+    summary = " ".join(result.report["summary"])
+    assert f"recorded md5 {'0' * 32}" in summary
+    assert read_log(log_file(run)).artifacts["model"].digest in summary
 
 
 @pytest.mark.network
 def test_files_that_have_left_the_staging_are_told(lean: WandbProject) -> None:
     project, run = lean, lean.train(weight=2.0)
     remove_tree(project.folder / "data")
-    status, words = audited(project, run)
+    status, summary = audited(project, run)
     assert status == 3
-    assert "wandb sync" in words
+    assert "wandb sync" in summary
 
 
 def test_a_file_is_found_in_the_clients_cache(project: WandbProject) -> None:
-    """Where wandb artifact downloads and uploads keep files: artifacts/obj/md5, by their md5."""
+    """The folder in which wandb keeps downloaded and uploaded files: artifacts/obj/md5, by their md5."""
     run = project.train(weight=2.0)
     md5 = hashlib.md5(b'{"weight": 2.0}').hexdigest()
     target = project.folder / "cache" / "artifacts" / "obj" / "md5" / md5[:2] / md5[2:]
@@ -250,8 +250,8 @@ def test_a_file_is_found_in_the_clients_cache(project: WandbProject) -> None:
 def fetch(project: WandbProject, item: DataItem) -> FetchedData:
     context = Context(cache=Cache(project.folder / "own-cache"), here=project.root)
     record = Record("x", "x", data=(item,))
-    (found,), _ = rebuild_data(record, None, context)
-    return found
+    (fetched,), _ = rebuild_data(record, None, context)
+    return fetched
 
 
 def test_what_an_artifact_refers_to_is_fetched_and_checked(project: WandbProject) -> None:
@@ -259,8 +259,8 @@ def test_what_an_artifact_refers_to_is_fetched_and_checked(project: WandbProject
     table.write_text("a,b\n1,2\n")
     run = project.train(reference=table.as_uri())
     (item,) = project.load(f"wandb:{run}").data
-    found = fetch(project, item)
-    assert [file.md5 for file in found.files.values()] == [hashlib.md5(table.read_bytes()).hexdigest()]
+    item_fetched = fetch(project, item)
+    assert [file.md5 for file in item_fetched.files.values()] == [hashlib.md5(table.read_bytes()).hexdigest()]
     table.write_text("a,b\n1,3\n")
     remove_tree(project.folder / "own-cache")
     with pytest.raises(Inconclusive, match="fetched md5"):
@@ -287,13 +287,13 @@ def test_without_a_remote_the_run_s_own_repository_is_taken(project: WandbProjec
 
 
 def test_a_commit_that_was_never_pushed_is_told(project: WandbProject, tmp_path: Path) -> None:
-    other = GitRepository(tmp_path / "other")
-    other.commit({"a": "b"})
-    project.git.git("remote", "add", "origin", str(other.folder))
+    remote = GitRepository(tmp_path / "other")
+    remote.commit({"a": "b"})
+    project.git.git("remote", "add", "origin", str(remote.folder))
     run = project.train(weight=2.0)
-    status, words = audited(project, run)
+    status, summary = audited(project, run)
     assert status == 3
-    assert f"commit {project.commit} is not in the repository" in words
+    assert f"commit {project.commit} is not in the repository" in summary
 
 
 def test_without_git_the_saved_program_is_data(project: WandbProject) -> None:

@@ -35,16 +35,16 @@ def server(project: WandbProject, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
     metadata = {"python": "CPython 3.11.7", "program": "train.py", "git": git, "root": "/srv", "args": ["--key", KEY]}
     files = {"requirements.txt": b"six==1.17.0\n", "wandb-metadata.json": json.dumps(metadata).encode()}
     runs = {"abc123": {"factor": 1.0}, "abc124": {"factor": 1.5}}
-    told = WandbServer(files, {"weights.json": WEIGHTS}, runs, {"accuracy": 0.92, "_step": 2}, project.commit)
-    with serving(told) as served:
+    stand_in = WandbServer(files, {"weights.json": WEIGHTS}, runs, {"accuracy": 0.92, "_step": 2}, project.commit)
+    with serving(stand_in) as served:
         monkeypatch.setenv("WANDB_BASE_URL", served.url)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         yield served
 
 
 def audit(project: WandbProject, server: WandbServer, *references: str) -> tuple[int, dict[str, object], str]:
-    words = [*references, "--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND]
-    result = project.audit(*words, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
+    options = [*references, "--inputs", "inputs.csv", "--key", "id", "--predict", COMMAND]
+    result = project.audit(*options, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
     return result.status, result.report if result.stdout else {}, result.stderr
 
 
@@ -71,26 +71,26 @@ def test_a_run_is_read_from_the_server(project: WandbProject, server: WandbServe
 
 @pytest.mark.network
 def test_two_runs_are_audited_row_by_row(project: WandbProject, server: WandbServer) -> None:
-    status, report, words = audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc124")
-    assert status == 1, words
+    status, report, stderr = audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc124")
+    assert status == 1, stderr
     assert (scores("a"), scores("b")) == (project.expected(2.0), project.expected(3.0))
     asked = len(server.asked)
     assert audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc124")[0] == 1
-    assert "FetchArtifactManifest" not in server.asked[asked:]  # what was fetched and checked is not asked for again
+    assert "FetchArtifactManifest" not in server.asked[asked:]  # a fetched and verified file is not requested again
     assert any(b64encode(f"api:{KEY}".encode()).decode() in header for header in server.headers)
     audits = Path(os.environ["REPRO_TUI_AUDITS"])
     written = b"".join(path.read_bytes() for path in audits.rglob("*") if path.is_file())
-    assert KEY.encode() not in written + words.encode() + json.dumps(report).encode()
+    assert KEY.encode() not in written + stderr.encode() + json.dumps(report).encode()
 
 
 @pytest.mark.network
 def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(project: WandbProject, server: WandbServer) -> None:
     server.served = {"weights.json": b'{"weight": 9.0}'}
-    status, report, words = audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc123")
-    assert status == 3, words
-    told = json.dumps(report["summary"])
-    assert f"recorded md5 {hashlib.md5(WEIGHTS).hexdigest()}" in told
-    assert f"fetched md5 {hashlib.md5(server.served['weights.json']).hexdigest()}" in told
+    status, report, stderr = audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc123")
+    assert status == 3, stderr
+    summary = json.dumps(report["summary"])
+    assert f"recorded md5 {hashlib.md5(WEIGHTS).hexdigest()}" in summary
+    assert f"fetched md5 {hashlib.md5(server.served['weights.json']).hexdigest()}" in summary
 
 
 def test_a_run_that_is_not_over_has_no_last_metrics(project: WandbProject, server: WandbServer) -> None:
@@ -119,11 +119,11 @@ def test_a_server_that_hangs_is_given_up(
 
 
 def test_a_server_that_is_not_there_is_told_at_once(project: WandbProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repro_tui.clients.wandb, "TIMEOUT_S", 1.0)  # the client alone would try for longer
+    monkeypatch.setattr(repro_tui.clients.wandb, "TIMEOUT_S", 1.0)  # the client itself would retry for longer
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with closed_port() as port:
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
-        with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1:\d+: nothing answers there") as refused:
+        with pytest.raises(Refused, match=r"W&B at http://127\.0\.0\.1:\d+: the connection failed") as refused:
             project.load("wandb:acme/credit/abc123")
     assert "WANDB_BASE_URL" in str(refused.value)
 
@@ -135,7 +135,7 @@ def test_without_the_client_it_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["do"] == "pip install 'repro-tui[wandb]'"
+    assert json.loads(done.stdout)["do"] == "install it with  pip install 'repro-tui[wandb]'"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The published JSON Schemas: made from the code by `make docs`, and shipped."""
+"""The published JSON Schemas: generated from the code by `make docs`, and shipped."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ SchemaName = Literal["record", "report"]
 
 
 def schema_text(name: SchemaName) -> str:
-    """The JSON Schema as it ships; nothing is imported to read it."""
+    """The JSON Schema as it is shipped; reading it imports nothing else."""
     return (Path(__file__).parent / f"{name}.json").read_text("ascii")
 
 
 def write_schemas() -> None:
-    """Makes the shipped schemas anew from the code."""
+    """Generates the shipped schemas from the code."""
     from repro_tui.formats.wire.schemas.generate import generate
 
     for name, text in generate().items():

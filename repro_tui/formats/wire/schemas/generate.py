@@ -1,4 +1,4 @@
-"""The JSON Schemas of the record and the report, from the code that reads and writes them."""
+"""Generates the JSON Schemas of the record and the report from the code that reads and writes them."""
 
 from __future__ import annotations
 
