@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
 from repro_tui.report.stress import movers
-from repro_tui.report.words import beside
+from repro_tui.report.words import area_notes
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import DifferingCells
@@ -259,7 +259,7 @@ def _line(area: PredictionsArea) -> Content:
     )
     told = [f"{rows.matched:,} rows matched", *(f"{count:,} {what}" for count, what in counted if count)]
     told.append(f"by {', '.join(area.key)}" if area.key else "by position")
-    told += beside(area)
+    told += area_notes(area)
     told += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
     mood = "$text-success" if area.verdict in SAME_VERDICTS else "$text-error" if area.verdict == "drift" else ""
     head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(told), cap=300)])

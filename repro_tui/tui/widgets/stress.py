@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from textual.content import Content
 
 from repro_tui.model.predictions import Stress
-from repro_tui.report.stress import STILL, StressRow, stress_glyph, stress_rows, stress_tone, stress_words
+from repro_tui.report.stress import UNCHANGED, StressRow, stress_glyph, stress_rows, stress_tone, stress_words
 from repro_tui.report.words import number
 from repro_tui.support.text import plural, show
 from repro_tui.tui.widgets.safe import joined, lines
@@ -48,7 +48,7 @@ def _short(found: Stress | None) -> list[str]:
     if found is None or found.moved is None:
         return ["not tried" if found is None else "not known"]
     if not found.moved:
-        return [STILL]
+        return [UNCHANGED]
     if found.verdict == "not-comparable":
         return ["fails"]
     if not found.max_abs:
