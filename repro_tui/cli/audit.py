@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
     """Audit A, the baseline, against B, the candidate.
 
-    Opens the interface; with --report, --junit, --markdown or --html, or without a terminal, it runs headless:
-    progress goes to standard error, and nothing but a report that was asked for to standard output.
+    Opens the interface. With --report, --junit, --markdown, --html or --format, or without a terminal, it runs
+    headless: progress goes to standard error, and only a requested report goes to standard output.
     """
     ctx.exit(run_audit(a, b, options))
 
 
 def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
-    """Plans and starts the audit, and follows it headless or in the interface; returns the exit status."""
+    """Plans and starts the audit, and follows it headless or in the interface.
+
+    `options` are those of the command line, by parameter name. Returns the exit status. Raises Refused or
+    click.BadParameter before anything is executed.
+    """
     from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen
 
     targets = targets_of(options)
@@ -42,7 +46,10 @@ def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
 
 
 def start_audit(a: str, b: str, options: dict[str, Any]) -> AuditFolder:
-    """Everything that can be refused is refused here; then the engine is at work."""
+    """Starts the engine in a process of its own and returns the audit's folder.
+
+    Whatever can be refused is refused here, before the engine starts. Raises Refused or click.BadParameter.
+    """
     from repro_tui.audit.begin import begin
 
     return begin(a, b, settings_of(options), overrides_of(options))
