@@ -64,7 +64,7 @@ async def test_every_screen_writes_its_finding_its_table_and_the_report(
         for downs in range(7):
             await press(pilot, "w")
             assert isinstance(app.screen, ChoiceDialog)
-            assert len(app.screen.words) == 7
+            assert len(app.screen.choices) == 7
             await press(pilot, *["down"] * downs, "enter")
             assert isinstance(app.screen, PromptDialog)
             await press(pilot, "enter")

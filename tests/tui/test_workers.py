@@ -1,4 +1,4 @@
-"""An answer that comes late is not drawn over a later one."""
+"""A late result of an earlier request is not drawn over that of a later one."""
 
 from __future__ import annotations
 
