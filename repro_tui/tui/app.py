@@ -88,8 +88,8 @@ class Auditor(App[int]):
 
     def _poll(self) -> None:
         store = self.store
-        if store is None or store.state != "running":
-            return
+        if store is None or store.state != "running" or not self.is_running:
+            return  # while the interface closes, its screens have lost their widgets
         news = store.read()
         if store.state != "running" and self._is_on("ProgressScreen"):
             self.show_screen("overview")

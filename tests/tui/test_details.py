@@ -63,7 +63,7 @@ async def test_keys_and_sentences_wrap_below_themselves(audit: AuditFolder) -> N
         seen = written(app).splitlines()
         first = next(line for line in seen if "Quit; while" in line)
         rest = seen[seen.index(first) + 1]
-        assert rest.index("on ") == first.index("Quit")
+        assert rest.index("stop it") == first.index("Quit")
         assert len([line for line in seen if "│" in line]) > 12, "the box is as high as there is room for"
 
 
@@ -83,6 +83,15 @@ async def test_a_running_overview_names_the_key_of_the_steps(tmp_path: Path) -> 
         async with app.run_test(size=(120, 24)) as pilot:
             await press(pilot, "1")
             assert "l shows the steps" in written(app)
+
+
+async def test_a_poll_after_the_interface_was_closed_draws_nothing(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await press(pilot)
+        app._poll()  # the timer may fire while the screens are being removed
 
 
 async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_path: Path) -> None:
