@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from repro_tui.cli.options import audit_options, overrides_of, report_options, settings_of, targets_of
+from repro_tui.cli.options import AuditOptions, audit_options, overrides_of, report_options, settings_of, targets_of
 
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @report_options
 @audit_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
+def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[AuditOptions]) -> None:
     """Audit A, the baseline, against B, the candidate.
 
     Opens the interface. With --report, --junit, --markdown, --html or --format, or without a terminal, it runs
@@ -27,10 +27,10 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
     ctx.exit(run_audit(a, b, options))
 
 
-def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
+def run_audit(a: str, b: str, options: AuditOptions) -> int:
     """Plans and starts the audit, and follows it headless or in the interface.
 
-    `options` are those of the command line, by parameter name. Returns the exit status. Raises Refused or
+    Returns the exit status. Raises Refused or
     click.BadParameter before anything is executed.
     """
     from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen
@@ -40,12 +40,12 @@ def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
         from repro_tui.cli.headless import follow
 
         folder = start_audit(a, b, options)
-        return follow(folder, targets, quiet=options["quiet"], fail_on=options["fail_on"])
+        return follow(folder, targets, quiet=options["quiet"], fail_on=options.get("fail_on", "predictions"))
     check_interface()
     return open_audit_screen(start_audit(a, b, options), mouse=not options["no_mouse"])
 
 
-def start_audit(a: str, b: str, options: dict[str, Any]) -> AuditFolder:
+def start_audit(a: str, b: str, options: AuditOptions) -> AuditFolder:
     """Starts the engine in a process of its own and returns the audit's folder.
 
     Whatever can be refused is refused here, before the engine starts. Raises Refused or click.BadParameter.

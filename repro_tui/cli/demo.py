@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import audit_options, report_options
+from repro_tui.cli.options import FORMATS, AuditOptions, audit_options, report_options
 
 
 @click.command("demo")
@@ -16,7 +16,7 @@ from repro_tui.cli.options import audit_options, report_options
 @report_options
 @audit_options
 @click.pass_context
-def command(ctx: click.Context, /, folder: str | None, **options: Any) -> None:
+def command(ctx: click.Context, /, folder: str | None, **options: Unpack[AuditOptions]) -> None:
     """Audit prod against staging of a credit score, and find the cause: numpy, a parameter and the model differ.
 
     Opens the interface; without a terminal it prints the summary. The exit status is 0 when the audit reaches its
@@ -33,7 +33,7 @@ def command(ctx: click.Context, /, folder: str | None, **options: Any) -> None:
     a, b = prepare(project)
     options["explain"] = True
     status = run_audit(a, b, options)
-    headless = any(options[name] is not None for name in ("report", "junit", "markdown", "html"))
+    headless = any(options[name] is not None for name in FORMATS)
     ctx.exit(0 if status == 1 and not headless else status)
 
 

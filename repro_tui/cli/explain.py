@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import click
 
 from repro_tui.cli.audit import run_audit
-from repro_tui.cli.options import explain_options, report_options
+from repro_tui.cli.options import AuditOptions, explain_options, report_options
 
 
 @click.command("explain")
@@ -16,7 +16,7 @@ from repro_tui.cli.options import explain_options, report_options
 @report_options
 @explain_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
+def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[AuditOptions]) -> None:
     """Audit A against B, and find the cause of a drift.
 
     The search builds and runs hybrids: some factors (code, environment, parameters, model, data, variables) come from
@@ -24,4 +24,5 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
     release, the parameter, the commit and the file. Every hybrid is kept in the cache: repeating a search costs
     nothing, and a search that was stopped resumes where it stopped.
     """
-    ctx.exit(run_audit(a, b, options | {"explain": True}))
+    options["explain"] = True
+    ctx.exit(run_audit(a, b, options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 
 import click
 
@@ -14,7 +14,48 @@ if TYPE_CHECKING:
     from repro_tui.model.run import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
-FORMATS = ("report", "junit", "markdown", "html")
+Format = Literal["report", "junit", "markdown", "html"]
+FORMATS: tuple[Format, ...] = ("report", "junit", "markdown", "html")
+
+
+class ReportOptions(TypedDict):
+    """The values of `report_options`, by parameter name."""
+
+    report: str | None
+    junit: str | None
+    markdown: str | None
+    html: str | None
+    format: tuple[str, ...]
+    quiet: bool
+    no_mouse: bool
+
+
+class AuditOptions(ReportOptions):
+    """The values of the options of audit, explain, verify and demo, by parameter name."""
+
+    repeat: int | None
+    stress: bool
+    atol: float | None
+    rtol: float | None
+    column_tolerance: tuple[str, ...]
+    key: str | None
+    ignore: tuple[str, ...]
+    everything: bool
+    inputs: str | None
+    truth: str | None
+    predict: str | None
+    protocol: str | None
+    params: str | None
+    runner: str
+    isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
+    network: Literal["none", "host"]
+    memory: str | None
+    memory_limit: str
+    seed: int
+    fail_on: NotRequired[str]
+    explain: NotRequired[bool]
+    explain_budget: NotRequired[str | None]
+    explain_masked: NotRequired[bool]
 
 
 def report_options(command: F) -> F:
@@ -160,8 +201,8 @@ def run_options(command: F) -> F:
     return command
 
 
-def settings_of(options: dict[str, Any]) -> Settings:
-    """The engine's settings from the options of the command line, by parameter name.
+def settings_of(options: AuditOptions) -> Settings:
+    """The engine's settings from the options of the command line.
 
     The limits of a run come from the user's configuration, which --memory overrides. Raises click.BadParameter, or
     Refused where the configuration is wrong.
@@ -196,11 +237,17 @@ def settings_of(options: dict[str, Any]) -> Settings:
     )
 
 
-def overrides_of(options: dict[str, Any]) -> Overrides:
+def overrides_of(options: AuditOptions) -> Overrides:
     """The options that override both records."""
     from repro_tui.audit.plan import Overrides
 
-    return Overrides(**{name: options[name] for name in ("inputs", "predict", "protocol", "params", "truth")})
+    return Overrides(
+        inputs=options["inputs"],
+        predict=options["predict"],
+        protocol=options["protocol"],
+        params=options["params"],
+        truth=options["truth"],
+    )
 
 
 def _split(text: str | None) -> tuple[str, ...]:
@@ -276,7 +323,7 @@ def _format(text: str) -> tuple[str, str]:
     return name, file
 
 
-def targets_of(options: dict[str, Any]) -> dict[str, str]:
+def targets_of(options: ReportOptions) -> dict[str, str]:
     """The requested formats and their files, by option or reporter name ("-" is standard output).
 
     Raises Refused with every file that cannot be written, before anything runs.
@@ -284,8 +331,8 @@ def targets_of(options: dict[str, Any]) -> dict[str, str]:
     from repro_tui.model.errors import Mistake, Refused
     from repro_tui.report.write import target_problem
 
-    targets = {name: options[name] for name in FORMATS if options[name] is not None}
-    targets |= dict(_format(text) for text in options.get("format", ()))
+    targets: dict[str, str] = {name: file for name in FORMATS if (file := options[name]) is not None}
+    targets |= dict(_format(text) for text in options["format"])
     mistakes = []
     for name, file in targets.items():
         problem = "" if file == "-" else target_problem(file)

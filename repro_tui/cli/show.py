@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import report_options, targets_of
+from repro_tui.cli.options import ReportOptions, report_options, targets_of
 
 
 @click.command("show")
 @click.argument("folder", metavar="FOLDER|REPORT")
 @report_options
 @click.pass_context
-def command(ctx: click.Context, /, folder: str, **options: Any) -> None:
+def command(ctx: click.Context, /, folder: str, **options: Unpack[ReportOptions]) -> None:
     """Open a finished audit, or attach to a running one; nothing is executed again.
 
     FOLDER is an audit's folder or its id, as `repro-tui list` shows it; REPORT is a report.json.

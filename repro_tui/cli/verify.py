@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import overrides_of, report_options, run_options, settings_of, targets_of
+from repro_tui.cli.options import AuditOptions, overrides_of, report_options, run_options, settings_of, targets_of
 
 
 @click.command("verify")
@@ -14,7 +14,7 @@ from repro_tui.cli.options import overrides_of, report_options, run_options, set
 @report_options
 @run_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, **options: Any) -> None:
+def command(ctx: click.Context, /, a: str, **options: Unpack[AuditOptions]) -> None:
     """Rebuild A from its record, run it, and grade it against its recorded metrics and predictions.
 
     \b

@@ -159,7 +159,7 @@ def lexer_of(name: str) -> Lexer | None:
         return None
 
 
-def style_of(token: object) -> str:
+def style_of(token: tuple[str, ...]) -> str:
     """The style of a Pygments token type: a name of widgets/styles.py, or ""."""
     from pygments.token import Token
 
@@ -173,4 +173,4 @@ def style_of(token: object) -> str:
         (Token.Name.Tag, "name"),
         (Token.Name.Builtin, "keyword"),
     )
-    return next((look for family, look in looks if token in family), "")
+    return next((look for family, look in looks if token[: len(family)] == family), "")

@@ -15,7 +15,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
@@ -252,7 +251,7 @@ def relative(value: float | None) -> str:
 def key_text(key: str) -> str:
     """A key, which is a JSON list, as its values separated by commas."""
     try:
-        values: Any = json.loads(key)
+        values: object = json.loads(key)
     except ValueError:
         return show(key, 200)
     return show(", ".join(str(value) for value in values) if isinstance(values, list) else values, 200)

@@ -5,10 +5,9 @@ read from the file only when a row is looked at, in pages of PAGE rows, of which
 million rows therefore costs one pass over the columns that the filter and the order need, and no memory for values. For
 example, `select("delta > 0.5", order="delta DESC")` stores the numbers 7, 3 and 9, and `table[0]` reads row 7.
 
-Three things keep the keys responsive. A selection is made beside the one before, which stays readable until the new
-one is ready. Reading and selecting have a lock and a cursor each, so that a page can be read while a selection is made.
-And `hold` copies a table of moderate size into memory after it was shown, since a page in an order other than the
-file's own has to search the whole file.
+Three things keep the keys responsive. The earlier selection stays readable while a new one is made. Reading and
+selecting have a lock and a cursor each, so that neither waits for the other. And `hold` copies a table of moderate size
+into memory after it was shown, since reading a page in another order than the file's searches the whole file.
 
 Conditions are SQL that the user typed: the database may open these files only, and its configuration is locked.
 """

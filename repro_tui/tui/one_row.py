@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.model.finding import Finding, Severity
 from repro_tui.tui.differences import Cell, key_text, relative
@@ -22,8 +22,8 @@ class Answer:
     """One output column of a row: both values (None: absent), and the differing cell where they differ."""
 
     column: str
-    a: Any
-    b: Any
+    a: object
+    b: object
     cell: Cell | None = None
 
 
@@ -41,7 +41,7 @@ def answers(a: Path | None, b: Path | None, cells: Sequence[Cell]) -> list[Answe
     return changed + [Answer(name, values_a.get(name), values_b.get(name)) for name in same]
 
 
-def row_at(path: Path | None, row: int | None) -> dict[str, Any]:
+def row_at(path: Path | None, row: int | None) -> dict[str, object]:
     """The row with this number (from 0) of a Parquet file, of which only its row group is read; {} if there is none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -60,7 +60,7 @@ def row_at(path: Path | None, row: int | None) -> dict[str, Any]:
     return {}
 
 
-def _row_in(batches: Iterator[RecordBatch], row: int) -> dict[str, Any]:
+def _row_in(batches: Iterator[RecordBatch], row: int) -> dict[str, object]:
     for batch in batches:
         if row < batch.num_rows:
             return dict(batch.slice(row, 1).to_pylist()[0])
@@ -68,7 +68,7 @@ def _row_in(batches: Iterator[RecordBatch], row: int) -> dict[str, Any]:
     return {}
 
 
-def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, Any]]:
+def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, object]]:
     """The validation inputs of a cell's row as (column, value), found by its key, or by its number without a key."""
     if not path.exists():
         return []
@@ -77,7 +77,7 @@ def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, A
     return list(row_of(path, dict(zip(key, json.loads(cell.key), strict=True)), as_text=True).items())
 
 
-def row_of(path: Path, key: Mapping[str, Any], *, as_text: bool = False) -> dict[str, Any]:
+def row_of(path: Path, key: Mapping[str, object], *, as_text: bool = False) -> dict[str, object]:
     """The first row of a Parquet file with these values in its key columns; {} if there is none, or no such column.
 
     `as_text` compares the values as text, as the key of a differing cell has them.
@@ -91,7 +91,7 @@ def row_of(path: Path, key: Mapping[str, Any], *, as_text: bool = False) -> dict
         return {}
 
 
-def _row_of(path: Path, key: Mapping[str, Any], as_text: bool) -> dict[str, Any]:
+def _row_of(path: Path, key: Mapping[str, object], as_text: bool) -> dict[str, object]:
     import duckdb
     import pyarrow.parquet as pq
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.dom import DOMNode
 
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import PredictionsArea
@@ -28,7 +29,7 @@ class Everything(Provider):
         """The application."""
         return cast(Interface, self.app)
 
-    def _actions(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def _actions(self) -> Iterator[tuple[str, Callable[[], object]]]:
         """The actions of the focused pane and of the screen below the palette."""
         screen, focused = self.screen, self.focused
         for action in ALL:
@@ -37,11 +38,11 @@ class Everything(Provider):
                 keys = key_names(self.interface.own_keys.get(action.id, action.keys))
                 yield f"{action.title}  ({keys})", partial(self.app.run_action, action.name, owner)
 
-    def _themes(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def _themes(self) -> Iterator[tuple[str, Callable[[], object]]]:
         for name in self.app.available_themes:
             yield f"Theme {name}", partial(setattr, self.app, "theme", name)
 
-    def _findings(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def _findings(self) -> Iterator[tuple[str, Callable[[], object]]]:
         store = self.interface.store
         for name, area in store.areas.items() if store else ():
             for column in area.columns if isinstance(area, PredictionsArea) else ():
@@ -68,7 +69,7 @@ class Everything(Provider):
                 yield Hit(score, Text(title), run)
 
 
-def _has(node: Any, action: Action) -> bool:
+def _has(node: DOMNode, action: Action) -> bool:
     return any(binding.id == action.id for _, binding in node._bindings)
 
 

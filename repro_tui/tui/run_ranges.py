@@ -17,20 +17,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from repro_tui.model.run import Run
 from repro_tui.support.text import plural, show
 from repro_tui.tui.one_row import row_at, row_of
 
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """One output of one row over the runs of a side: (run number, value) pairs; `label` values are not measured."""
 
-    values: tuple[tuple[int, Any], ...]
+    values: tuple[tuple[int, object], ...]
     label: bool = False
 
     @property

@@ -150,9 +150,7 @@ class CauseScreen(AuditScreen):
             safe("The cause of this drift has not been searched for.", "bold"),
             safe(f"It is one of the {candidates:,} differences below, or several of them together."),
         ]
-        parts.append(
-            joined([safe("E", "bold $accent"), " searches for it now, as does  ", safe(command, "bold $accent")])
-        )
+        parts.append(joined([safe("E", "bold $accent"), " searches for it; or  ", safe(command, "bold $accent")]))
         return lines(parts)
 
     def _search_progress(self) -> Content:

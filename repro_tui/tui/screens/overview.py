@@ -30,7 +30,7 @@ from repro_tui.tui.widgets.safe import joined, safe, text_of
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "), Content("")
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
-MATCHES = {"match": True, "differ": False, "unknown": None}
+MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
 
 
@@ -88,11 +88,10 @@ def _counts(area: Area) -> str:
 def _predictions(area: PredictionsArea) -> str:
     if area.what:
         return area.what
-    rows = f"{plural(area.rows.matched, 'row')} matched"
+    cells = f"{plural(area.differences, 'cell')} differ{'s' if area.differences == 1 else ''}"
     flips = sum(column.flips or 0 for column in area.columns if column.kind == "label")
-    return f"{rows}, {plural(area.differences, 'differing cell')}" + (
-        f", {plural(flips, 'label flip')}" if flips else ""
-    )
+    flipped = f", {plural(flips, 'label')} flip{'s' if flips == 1 else ''}" if flips else ""
+    return f"{plural(area.rows.matched, 'row')} matched, {cells}{flipped}"
 
 
 class OverviewScreen(AuditScreen):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 from textual import work
@@ -134,7 +133,7 @@ class RowScreen(AuditScreen):
         row_ranges = ranges(folder, runs, (self.cell.row_a, self.cell.row_b), key, labels)
         hand_over(self._show_ranges, row_ranges)
 
-    def _show(self, inputs: Sequence[tuple[str, Any]]) -> None:
+    def _show(self, inputs: Sequence[tuple[str, object]]) -> None:
         if self.is_mounted:
             grid = self.query_one("#inputs", Grid)
             grid.empty = "the inputs of this row are not known"

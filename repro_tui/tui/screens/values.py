@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -23,7 +22,7 @@ COLUMNS = [ColumnSpec("column", 14, 1), ColumnSpec("value", 20, 4)]
 class Pairs:
     """Names and values as rows."""
 
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
@@ -45,7 +44,7 @@ class ValuesScreen(AuditScreen):
 
     title_text = "Row"
 
-    def __init__(self, store: AuditStore, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, store: AuditStore, pairs: Sequence[tuple[str, object]]) -> None:
         super().__init__(store)
         self.pairs = pairs
 
