@@ -12,7 +12,7 @@ from repro_tui.version import __version__
 
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
-    "explain": ("explain", "Audit A against B, and find the cause of a drift: the factor, and what inside it."),
+    "explain": ("explain", "Audit A against B, and find the cause of a drift: a package, a parameter, a file."),
     "verify": ("verify", "Rebuild A from its record, run it, and grade it R0 to R6 against what was recorded."),
     "record": ("record", "Write a record of a working tree, a revision, a run, a container or an image."),
     "show": ("show", "Open a finished or running audit; nothing is executed again."),

@@ -51,6 +51,16 @@ def sql_path(path: Path) -> str:
     return sql_text(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
+def numbered_rows(path: Path) -> str:
+    """SQL for all rows of a Parquet file with their numbers `n` (from 0)."""
+    import pyarrow.parquet as pq
+
+    if "file_row_number" in map(str.lower, pq.read_schema(path).names):  # DuckDB could not add its own column
+        return f"SELECT row_number() OVER () - 1 AS n, * FROM read_parquet({sql_path(path)})"  # noqa: S608
+    rows = f"read_parquet({sql_path(path)}, file_row_number = true)"
+    return f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM {rows}"  # noqa: S608
+
+
 class LazyTable:
     """The rows of a query under a filter and an order, as a sequence of tuples of `fields`.
 

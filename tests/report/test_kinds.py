@@ -8,8 +8,9 @@ import pytest
 
 from repro_tui.model.predictions import Column, PredictionsArea, Rows
 from repro_tui.report.html_predictions import predictions
-from repro_tui.report.summary import compared
+from repro_tui.report.summary import compared, stressed
 from repro_tui.report.words import kind_words, measure_rows
+from tests.report.sample import rich_report
 
 BASE = Column("v", "", "drift", equal=390, different=10, type_a="string", type_b="string", kind_why="named so")
 MATRIX = (("cat", "dog", 7), ("dog", "cat", 3))
@@ -58,6 +59,15 @@ def test_the_truth_says_which_side_is_right() -> None:
         "Against the true values, 90.00% of A and 85.00% of B are right in v: 30 rows right only in A and 10 only in B "
         "(McNemar's exact test, p = 0.00222)."
     )
+
+
+def test_each_side_that_was_stressed_has_a_sentence() -> None:
+    assert list(stressed(rich_report().areas.predictions)) == [
+        "One factor varied at a time: A's own predictions do not move with the hash seed; "
+        "not known: batch size (it asks for none).",
+        "One factor varied at a time: B's own predictions move with the "
+        "hash seed (PYTHONHASHSEED=1: score by up to 0.0312 in 214 rows) and batch size (it fails).",
+    ]
 
 
 def test_measures_have_words_and_documents_their_paths() -> None:

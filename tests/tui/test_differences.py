@@ -10,7 +10,7 @@ import pytest
 
 from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.tui.differences import SORTS, DifferingCells, glyph
-from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
+from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, numbered_rows, sql_path
 from tests.tui.folders import differences
 
 ROWS = [
@@ -161,14 +161,13 @@ def test_pages_follow_the_order(tmp_path: Path) -> None:
     table.close()
 
 
-@pytest.mark.parametrize("name", ["place", "position", "source", "selected"])
+@pytest.mark.parametrize("name", ["place", "position", "source", "selected", "file_row_number"])
 def test_rows_may_have_columns_of_any_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({name: [3, 1, 2]}), path)
-    source = f'SELECT file_row_number AS n, "{name}" FROM read_parquet({sql_path(path)}, file_row_number = true)'
-    table = LazyTable([path], source, [name])
+    table = LazyTable([path], numbered_rows(path), ["n", name])
     table.select(order=f'"{name}"')
-    assert [table[row][0] for row in range(3)] == [1, 2, 3]
+    assert [table[row] for row in range(3)] == [(1, 1), (2, 2), (0, 3)]
     table.close()
 
 

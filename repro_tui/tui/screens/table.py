@@ -15,7 +15,7 @@ from repro_tui.report.words import ABSENT
 from repro_tui.support.text import plural, shorten_middle, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.dialogs import ChoiceDialog
-from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
+from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, numbered_rows, quoted
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
@@ -109,11 +109,10 @@ class TableScreen(AuditScreen):
         hand_over(self._show)
 
     def _open(self) -> None:
-        source = f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM read_parquet({sql_path(self.path)}, file_row_number = true)"  # noqa: S608, E501
-        probe = LazyTable([self.path], source, ["n"])
-        self.names = [row[0] for row in probe.query("DESCRIBE SELECT * EXCLUDE (n) FROM {source}")]
-        probe.fields = ["n", *self.names]
-        self.rows = probe
+        table = LazyTable([self.path], numbered_rows(self.path), ["n"])
+        self.names = [row[0] for row in table.query("DESCRIBE SELECT * EXCLUDE (n) FROM {source}")]
+        table.fields = ["n", *self.names]
+        self.rows = table
 
     def _show(self) -> None:
         if self.rows is None or not self.is_mounted:
