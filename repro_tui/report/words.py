@@ -113,7 +113,8 @@ def measure_rows(column: Column) -> list[tuple[str, str]]:
         for name, value in column.measures.items()
         if value is not None and name != "paths"
     ]
-    for path, changed, only_a, only_b in column.measures.get("paths", ()):
+    paths = column.measures.get("paths")
+    for path, changed, only_a, only_b in paths if isinstance(paths, list | tuple) else ():
         counts = ((changed, "changed"), (only_a, "only in A"), (only_b, "only in B"))
         rows.append((f"path {show(path, 120)}", ", ".join(f"{count:,} {word}" for count, word in counts if count)))
     return rows
