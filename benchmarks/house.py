@@ -82,8 +82,8 @@ def measured(folder: Path) -> Counts:
 
 def peers(into: Path) -> dict[str, Path]:
     """The packages' folders, installed without what they need."""
-    words = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(into), *PEERS]
-    subprocess.run([sys.executable, "-m", *words], check=True)
+    command = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(into), *PEERS]
+    subprocess.run([sys.executable, "-m", *command], check=True)
     return {name: into / package for name, package in PEERS.items()}
 
 

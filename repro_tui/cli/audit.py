@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from repro_tui.cli.options import audit_options, overrides_of, report_options, settings_of, targets_of
+from repro_tui.cli.options import AuditOptions, audit_options, overrides_of, report_options, settings_of, targets_of
 
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 @report_options
 @audit_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
+def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[AuditOptions]) -> None:
     """Audit A, the baseline, against B, the candidate.
 
-    Opens the interface; with --report, --junit, --markdown or --html, or without a terminal, it runs headless:
-    progress goes to standard error, and nothing but a report that was asked for to standard output.
+    Opens the interface. With --report, --junit, --markdown, --html or --format, or without a terminal, it runs
+    headless: progress goes to standard error, and only a requested report goes to standard output.
     """
     ctx.exit(run_audit(a, b, options))
 
 
-def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
-    """Plans and starts the audit, and follows it headless or in the interface; returns the exit status."""
+def run_audit(a: str, b: str, options: AuditOptions) -> int:
+    """Plans and starts the audit, and follows it headless or in the interface.
+
+    Returns the exit status. Raises Refused or
+    click.BadParameter before anything is executed.
+    """
     from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen
 
     targets = targets_of(options)
@@ -36,13 +40,16 @@ def run_audit(a: str, b: str, options: dict[str, Any]) -> int:
         from repro_tui.cli.headless import follow
 
         folder = start_audit(a, b, options)
-        return follow(folder, targets, quiet=options["quiet"], fail_on=options["fail_on"])
+        return follow(folder, targets, quiet=options["quiet"], fail_on=options.get("fail_on", "predictions"))
     check_interface()
     return open_audit_screen(start_audit(a, b, options), mouse=not options["no_mouse"])
 
 
-def start_audit(a: str, b: str, options: dict[str, Any]) -> AuditFolder:
-    """Everything that can be refused is refused here; then the engine is at work."""
+def start_audit(a: str, b: str, options: AuditOptions) -> AuditFolder:
+    """Starts the engine in a process of its own and returns the audit's folder.
+
+    Whatever can be refused is refused here, before the engine starts. Raises Refused or click.BadParameter.
+    """
     from repro_tui.audit.begin import begin
 
     return begin(a, b, settings_of(options), overrides_of(options))

@@ -1,4 +1,4 @@
-"""`repro-tui cache`: what it holds, and making room."""
+"""`repro-tui cache`: shows what the cache holds, and frees space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = {
     "tables": "folders/tables",
     "data objects": "objects",
     "git clones": "git",
-    "packages of uv": "uv",
+    "uv's packages": "uv",
 }
 
 
@@ -40,7 +40,7 @@ def info() -> None:
         size, files = _size(root / folder, counted)
         total += size
         click.echo(f"  {name:<16} {_human(size):>10}  {files:>8,} files")
-    click.echo(f"  {'in all':<16} {_human(total):>10}  (files that share their content are counted once)")
+    click.echo(f"  {'total':<16} {_human(total):>10}  (files that share content count once)")
 
 
 @command.command("prune")
@@ -51,11 +51,11 @@ def info() -> None:
     default=30.0,
     show_default=True,
     metavar="DAYS",
-    help="Remove what was made longer ago.",
+    help="Remove entries that are older.",
 )
 @click.option("--all", "everything", is_flag=True, help="Remove everything.")
 def prune(days: float, everything: bool) -> None:
-    """Remove old entries. What a running audit could be using is left alone."""
+    """Remove old entries. Refuses while an audit is running, as the audit may use them."""
     from repro_tui.execute.reap import living
     from repro_tui.model.errors import Refused
     from repro_tui.support.cache import Cache, remove_tree
@@ -64,19 +64,19 @@ def prune(days: float, everything: bool) -> None:
     cache = Cache(cache_root())
     running = living(cache)
     if running:
-        raise Refused(f"an audit is running ({running[0]}): prune when it has ended")
+        raise Refused(f"an audit is running ({running[0]}): prune the cache after it has ended")
     before, _ = _size(cache.root, set())
     limit = time.time() if everything else time.time() - days * 86400
     for entry in list(_entries(cache.root, everything)):
-        with contextlib.suppress(FileNotFoundError):  # an audit that ends removes what is its own
+        with contextlib.suppress(FileNotFoundError):  # an audit that is ending removes its own entries
             if entry.lstat().st_mtime <= limit:
                 remove_tree(entry)
     after, _ = _size(cache.root, set())
-    click.echo(f"removed {_human(before - after)}; {_human(after)} are left")
+    click.echo(f"removed {_human(before - after)}; {_human(after)} left")
 
 
 def _entries(root: Path, everything: bool) -> Iterator[Path]:
-    """What can be removed on its own; the small notes and the index go with everything."""
+    """The entries that can be removed one by one; with `everything`, the notes and the index of hashes, too."""
     patterns = ["folders/*/*", "objects/*/*", "git/*", "temporary/*"]
     if everything:
         patterns += ["uv", "notes", "md5", "hashes.sqlite*"]
@@ -85,11 +85,12 @@ def _entries(root: Path, everything: bool) -> Iterator[Path]:
 
 
 def _size(folder: Path, counted: set[tuple[int, int]]) -> tuple[int, int]:
+    """The bytes on disk and the number of files below a folder; `counted` are the inodes counted already."""
     size = files = 0
-    for place, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder):
         for name in names:
             try:
-                status = (Path(place) / name).lstat()
+                status = (Path(parent) / name).lstat()
             except FileNotFoundError:
                 continue
             files += 1

@@ -1,7 +1,7 @@
-"""Regenerates what the documentation takes from the program: `python -m repro_tui.cli.docs` in the repository.
+"""Regenerates the generated parts of the documentation: `python -m repro_tui.cli.docs` in the repository.
 
-The commands' help texts (docs/cli.md), the key table of docs/interface.md, the published schemas, and the pictures, which are made
-from a real run of the demo.
+These are the commands' help texts (docs/cli.md), the key table of docs/interface.md, the published schemas, and the
+pictures, which show a real run of the demo.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def help_text() -> str:
     """The help of the program and of its commands, as a terminal of 100 columns shows it."""
     runner = CliRunner()
     parts = []
-    for words in ([], ["audit"], *([name] for name in COMMANDS if name not in ("audit", "demo"))):
-        shown = runner.invoke(program, [*words, "--help"], prog_name="repro-tui", terminal_width=WIDTH)
+    for arguments in ([], ["audit"], *([name] for name in COMMANDS if name not in ("audit", "demo"))):
+        shown = runner.invoke(program, [*arguments, "--help"], prog_name="repro-tui", terminal_width=WIDTH)
         if shown.exit_code:
             raise click.ClickException(shown.output)
-        parts.append(f"```\n$ repro-tui {' '.join([*words, '--help'])}\n{shown.output.rstrip()}\n```")
+        parts.append(f"```\n$ repro-tui {' '.join([*arguments, '--help'])}\n{shown.output.rstrip()}\n```")
     return "\n\n".join(parts)
 
 
@@ -44,7 +44,7 @@ def commands_page() -> str:
 
 
 def with_keys(page: str) -> str:
-    """docs/interface.md with the keys as they are now."""
+    """docs/interface.md with the current key table."""
     from repro_tui.tui.actions import key_table
 
     return re.sub(r"\| where \| keys \| what \|.*\Z", lambda match: key_table(), page, flags=re.DOTALL)
@@ -66,7 +66,7 @@ async def _picture(folder: Path, keys: list[str], target: Path) -> None:
 
 
 def pictures(docs: Path) -> None:
-    """Runs the demo, and draws its screens."""
+    """Runs the demo, and writes pictures of its screens to the folder `docs`."""
     import os
     import subprocess
     import sys
@@ -81,7 +81,7 @@ def pictures(docs: Path) -> None:
             cwd=f"{folder}/demo",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            check=False,  # drift is its known answer, and its status 1
+            check=False,  # the demo ends in drift, with exit status 1
         )
         (audit,) = Path(folder, "audits").iterdir()
         for name, keys in PICTURES.items():
@@ -89,7 +89,7 @@ def pictures(docs: Path) -> None:
 
 
 def main() -> None:
-    """Writes all of it anew."""
+    """Regenerates all of them."""
     from repro_tui.formats.wire.schemas import write_schemas
 
     root = Path(__file__).parents[2]

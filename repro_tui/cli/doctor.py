@@ -1,4 +1,4 @@
-"""`repro-tui doctor`: every engine and tool, found, missing or too old, and what to install."""
+"""`repro-tui doctor`: the engines and tools that audits use, their versions, and what to install."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,10 @@ from repro_tui.support.paths import audits_root, cache_root, make_private
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: `state` says whether it is there, `needed` what does not work without it."""
+    """The result of one check.
+
+    `state` says whether the tool can be used, `needed` what does not work without it, and `do` how to get it.
+    """
 
     name: str
     state: Literal["found", "missing", "too old", "not working"]
@@ -33,9 +36,9 @@ class Check:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Name every engine and tool found, missing or too old, and what to install.
+    """Check the engines and tools that audits use, and name what to install.
 
-    Exit status 0 where an audit can run on this machine (git, uv and one sandbox or engine), else 3.
+    The exit status is 0 where an audit can run on this machine (git, uv, and a sandbox or an engine), else 3.
     """
     checks = list(examine())
     if as_json:
@@ -57,12 +60,12 @@ def _print(check: Check) -> None:
 
 
 def _can_audit(checks: list[Check]) -> bool:
-    found = {check.name for check in checks if check.state == "found"}
-    return {"git", "uv", "cache folder"} <= found and bool({"bubblewrap", "namespaces", "docker engine"} & found)
+    usable = {check.name for check in checks if check.state == "found"}
+    return {"git", "uv", "cache folder"} <= usable and bool({"bubblewrap", "namespaces", "docker engine"} & usable)
 
 
 def examine() -> Iterator[Check]:
-    """Looks at this machine."""
+    """Checks this machine: one result for each tool, folder and terminal, in the order in which they are shown."""
     yield _git()
     yield _uv()
     yield from _pythons()
@@ -76,8 +79,8 @@ def examine() -> Iterator[Check]:
     yield _apptainer()
     for extra in ("mlflow", "wandb", "dvc"):
         yield _extra(extra)
-    yield _folder("cache folder", cache_root)
-    yield _folder("audits folder", audits_root)
+    yield _folder("cache folder", "REPRO_TUI_CACHE", cache_root)
+    yield _folder("audits folder", "REPRO_TUI_AUDITS", audits_root)
     yield _terminal()
 
 
@@ -85,15 +88,20 @@ def _git() -> Check:
     check = _program("git", ["git", "--version"], "every audit of code", "apt-get install git")
     numbers = tuple(int(part) for part in re.findall(r"\d+", check.version)[:2])
     if check.state == "found" and numbers < (2, 30):
-        return Check("git", "too old", check.version, "every audit of code (2.30 or later)", "install a newer git")
+        return Check(
+            "git", "too old", check.version, "every audit of code (2.30 or later)", "install git 2.30 or later"
+        )
     return check
 
 
-def _program(name: str, words: list[str], needed: str, do: str) -> Check:
-    if shutil.which(words[0]) is None:
+def _program(name: str, command: list[str], needed: str, do: str) -> Check:
+    """Runs a program that prints its version."""
+    if shutil.which(command[0]) is None:
         return Check(name, "missing", needed=needed, do=do)
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(name, "not working", str(error), needed, do)
     line = (done.stdout or done.stderr).strip().splitlines()
@@ -103,8 +111,8 @@ def _program(name: str, words: list[str], needed: str, do: str) -> Check:
 def _apptainer() -> Check:
     from repro_tui.execute.apptainer import PROGRAMS
 
-    found = next(filter(shutil.which, PROGRAMS), PROGRAMS[0])
-    return _program("apptainer", [found, "--version"], "running SIF images", "see apptainer.org")
+    program = next(filter(shutil.which, PROGRAMS), PROGRAMS[0])
+    return _program("apptainer", [program, "--version"], "running SIF images", "install Apptainer: see apptainer.org")
 
 
 def _uv() -> Check:
@@ -119,8 +127,8 @@ def _uv() -> Check:
 def _pythons() -> Iterator[Check]:
     from repro_tui.rebuild.environments.interpreters import uv_binary
 
-    words = [uv_binary(), "--no-config", "python", "list", "--only-installed", "--output-format", "json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+    command = [uv_binary(), "--no-config", "python", "list", "--only-installed", "--output-format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
     try:
         versions = sorted({str(item["version"]) for item in json.loads(done.stdout)})
     except (ValueError, KeyError, TypeError):
@@ -146,38 +154,43 @@ def _docker() -> Iterator[Check]:
 
         client = docker.from_env(timeout=10)
         try:
-            told = client.version()
-            yield Check("docker engine", "found", f"{told['Version']} at {client.api.base_url}", needed)
-            yield from _runc(told)
+            reply = client.version()
+            yield Check("docker engine", "found", f"{reply['Version']} at {client.api.base_url}", needed)
+            yield from _runc(reply)
         finally:
             client.close()
-    except Exception as error:  # noqa: BLE001 - whatever the engine's client says, the engine is not usable
+    except Exception as error:  # noqa: BLE001 - whatever its client raises, the engine cannot be used
         yield Check("docker engine", "missing", str(error)[:200], needed, do)
 
 
-def _runc(told: dict[str, object]) -> Iterator[Check]:
-    components = told.get("Components") or []
+def _runc(version_reply: Mapping[str, object]) -> Iterator[Check]:
+    """The container runtime, of which old versions have known escapes."""
+    components = version_reply.get("Components") or []
     for part in components if isinstance(components, list) else []:
         if part.get("Name") == "runc":
             version = str(part.get("Version", ""))
             numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:3])
             old = numbers < (1, 2, 8)
-            do = "known escapes are mended in runc 1.2.8: install it"
-            yield Check("runc", "too old" if old else "found", version, f"a safe container (it is {version})", do)
+            do = "install runc 1.2.8 or later, which fixes known container escapes"
+            yield Check("runc", "too old" if old else "found", version, f"safe containers (this is {version})", do)
 
 
 def _extra(name: str) -> Check:
     from importlib.util import find_spec
 
     state: Literal["found", "missing"] = "found" if find_spec(name) else "missing"
-    return Check(f"extra {name}", state, "installed", f"{name} (a later version)", f"pip install 'repro-tui[{name}]'")
+    return Check(
+        f"extra {name}", state, "installed", f"reading {name} references and data", f"pip install 'repro-tui[{name}]'"
+    )
 
 
-def _folder(name: str, find: Callable[[], Path]) -> Check:
+def _folder(name: str, variable: str, find: Callable[[], Path]) -> Check:
     try:
         return Check(name, "found", str(make_private(find())))
     except Refused as error:
-        return Check(name, "not working", str(error), "every audit", "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS")
+        return Check(
+            name, "not working", str(error), "every audit", f"set {variable} to a folder that you can write to"
+        )
 
 
 def _terminal() -> Check:
@@ -186,5 +199,11 @@ def _terminal() -> Check:
         "16 million" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256" if "256" in term else "16"
     )
     if term == "dumb":
-        return Check("terminal", "missing", term, "the interface", "set TERM; the headless commands work without")
+        return Check(
+            "terminal",
+            "missing",
+            term,
+            "the interface",
+            "set TERM to your terminal's type; headless commands do not need it",
+        )
     return Check("terminal", "found", f"{term}, {colours} colours")

@@ -1,13 +1,13 @@
-"""`repro-tui explain A B`, which is `repro-tui audit A B --explain`."""
+"""`repro-tui explain A B`: short for `repro-tui audit A B --explain`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import click
 
 from repro_tui.cli.audit import run_audit
-from repro_tui.cli.options import explain_options, report_options
+from repro_tui.cli.options import AuditOptions, explain_options, report_options
 
 
 @click.command("explain")
@@ -16,12 +16,13 @@ from repro_tui.cli.options import explain_options, report_options
 @report_options
 @explain_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, b: str, **options: Any) -> None:
-    """Audit A against B, and after a drift find its cause.
+def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[AuditOptions]) -> None:
+    """Audit A against B, and find the cause of a drift.
 
-    Hybrids of the two are built and run: some factors (code, environment, parameters, model, data, variables) from B,
-    the rest from A. The factor that makes the change is opened, down to the package and its release, the parameter,
-    the commit and the file. Every hybrid is kept in the cache: the same question again costs nothing, and one that was
-    stopped goes on where it was.
+    The search builds and runs hybrids: some factors (code, environment, parameters, model, data, variables) come from
+    B, the others from A. It then searches inside the factor that causes the change, down to the package and its
+    release, the parameter, the commit and the file. Every hybrid is kept in the cache: repeating a search costs
+    nothing, and a search that was stopped resumes where it stopped.
     """
-    ctx.exit(run_audit(a, b, options | {"explain": True}))
+    options["explain"] = True
+    ctx.exit(run_audit(a, b, options))

@@ -1,4 +1,4 @@
-"""Follows an audit without the interface: progress on standard error, reports where they were asked for."""
+"""Follows an audit without the interface: progress goes to standard error, reports go where they were requested."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import write_report
 from repro_tui.support.text import show
 
-OPTIONS = {"report": "json"}  # the options that are not named as their reporter
+REPORTERS = {"report": "json"}  # the reporters of options that are not called like them
 
 
 def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
-    """Waits for an audit, writes its reports, says its summary; returns the exit status.
+    """Waits for an audit, writes its reports, prints its summary, and returns the exit status.
 
-    A signal stops the audit and leaves nothing behind.
+    `targets` are the files of the requested formats, by option or reporter name ("-" is standard output). A signal
+    stops the audit, whose engine removes what it started; the status is then 128 plus the signal's number.
     """
     with _signals() as received:
         try:
@@ -34,19 +35,22 @@ def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on
             return error.exit_status
     report = folder.report()
     if report is None:
-        return _died(folder)
+        return _explain_death(folder)
     return finish(report, targets, quiet=quiet, fail_on=fail_on)
 
 
 def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
-    """Writes a report's formats and says its summary: on standard output where no report goes there."""
+    """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where a file failed.
+
+    The summary goes to standard output where no report was requested, and to standard error where one was.
+    """
     for name, file in targets.items():
         try:
-            write_report(report, OPTIONS.get(name, name), file, tuple(fail_on.split(",")))
+            write_report(report, REPORTERS.get(name, name), file, tuple(fail_on.split(",")))
         except BrokenPipeError:
             raise
         except OSError as error:
-            print(f"repro-tui: {show(file)}: the report cannot be written: {error.strerror}", file=sys.stderr)
+            print(f"repro-tui: {show(file)}: the report cannot be written: {error.strerror or error}", file=sys.stderr)
             return 3
     stream = sys.stderr if targets else sys.stdout
     if not (quiet and targets):
@@ -57,7 +61,7 @@ def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collects the signals that end the program, instead of being ended in the middle of something."""
+    """Collects the signals that would end the program, so that it ends between two steps and stops its engine."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -74,13 +78,13 @@ def _signals() -> Iterator[list[int]]:
 
 def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:
     for events in follow_events(folder):
-        progress.take(events)
+        progress.show_events(events)
         if received:
             raise Cancelled(received[0])
 
 
-def _died(folder: AuditFolder) -> int:
-    """The engine ended without a report: say at which step, and why as far as it says."""
+def _explain_death(folder: AuditFolder) -> int:
+    """Prints at which step the engine ended without a report, and why as far as that is known."""
     message, remedy, status = how_it_died(folder)
     print(f"repro-tui: {message}", file=sys.stderr)
     print(f"repro-tui: {remedy}", file=sys.stderr)

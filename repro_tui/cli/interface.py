@@ -1,4 +1,4 @@
-"""The way into the interface: only here is it imported, and only where there is a terminal for it."""
+"""Opens the interface: it is imported only here, and only where there is a terminal for it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def has_terminal() -> bool:
 
 
 def check_interface() -> None:
-    """Raises Refused where the user's configuration of the interface is wrong: before anything is executed."""
+    """Checks the user's configuration of the interface before anything is executed. Raises Refused."""
     from repro_tui.tui.config import interface_config
 
     interface_config()
 
 
 def open_picker(mouse: bool = True) -> int:
-    """The interface on its picker. Raises Refused where there is no terminal."""
+    """Opens the interface on its picker; returns the exit status. Raises Refused where there is no terminal."""
     from repro_tui.model.errors import Refused
 
     if not has_terminal():
-        raise Refused("the interface needs a terminal: name two references, or see repro-tui --help")
+        raise Refused("the interface needs a terminal: name two references to audit, or see repro-tui --help")
     from repro_tui.tui.app import run_interface
 
     return run_interface(None, mouse)
 
 
 def open_audit_screen(folder: AuditFolder, mouse: bool = True) -> int:
-    """The interface on one audit, running or finished."""
+    """Opens the interface on one audit, running or finished; returns the exit status."""
     from repro_tui.tui.app import run_interface
 
     return run_interface(folder, mouse)

@@ -1,10 +1,10 @@
-"""`repro-tui list`: what can be audited here, and what was."""
+"""`repro-tui list`: the deployments that can be audited here, and the past audits."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +12,7 @@ import click
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the deployments of the nearest repro.toml and the past audits, the newest first."""
+    """List the deployments of the nearest repro.toml, and the past audits, newest first."""
     from repro_tui.audit.folder import list_audits
     from repro_tui.sources.resolve import nearest_deployments
 
@@ -35,16 +35,16 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"deployments": deployments, "audits": audits}, indent=2))
         return
-    _print("Deployments", deployments, ("name", "description", "file"), "no repro.toml here or above")
+    _print("Deployments", deployments, ("name", "description", "file"), "no repro.toml in this folder or above it")
     _print("Audits", audits, ("id", "a", "b", "state", "verdict"), "none yet")
 
 
-def _print(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...], nothing: str) -> None:
+def _print(title: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], placeholder: str) -> None:
     from repro_tui.support.text import show
 
     click.echo(title)
     if not rows:
-        click.echo(f"  ({nothing})")
+        click.echo(f"  ({placeholder})")
         return
     table = [[show(row[column] if row[column] is not None else "", 60) for column in columns] for row in rows]
     widths = [max(len(line[number]) for line in table) for number in range(len(columns))]

@@ -1,4 +1,4 @@
-"""The program: its commands are named here and imported when they are called, so that it starts at once."""
+"""The program. Its commands are listed here and imported only when they are called, so that it starts quickly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from repro_tui.version import __version__
 
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
-    "explain": ("explain", "Audit A against B, and after a drift find its cause: the factor, and what is inside it."),
+    "explain": ("explain", "Audit A against B, and find the cause of a drift: a package, a parameter, a file."),
     "verify": ("verify", "Rebuild A from its record, run it, and grade it R0 to R6 against what was recorded."),
-    "record": ("record", "Write a record of a live thing: a working tree, a revision, a run, a container, an image."),
-    "show": ("show", "Open a finished or a running audit; nothing is executed again."),
-    "list": ("listing", "List the deployments of the nearest repro.toml and the past audits."),
-    "doctor": ("doctor", "Name every engine and tool found, missing or too old, and what to install."),
+    "record": ("record", "Write a record of a working tree, a revision, a run, a container or an image."),
+    "show": ("show", "Open a finished or running audit; nothing is executed again."),
+    "list": ("listing", "List the deployments of the nearest repro.toml, and the past audits."),
+    "doctor": ("doctor", "Check the engines and tools that audits use, and name what to install."),
     "cache": ("cache", "Show or prune the cache."),
     "schema": ("schema", "Print the JSON Schema of records or reports."),
     "demo": ("demo", "Audit two deployments of a small credit-score project."),
@@ -25,10 +25,10 @@ COMMANDS = {
 
 
 class Program(click.Group):
-    """`repro-tui A B` is `repro-tui audit A B`; every other first word is a command."""
+    """Runs `repro-tui A B` as `repro-tui audit A B`, unless the first argument is a command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order in which they are useful."""
+        """The commands in the order of the help, the most useful first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -40,13 +40,13 @@ class Program(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts `audit` before two references."""
+        """Inserts `audit` before two references."""
         if args and args[0] not in COMMANDS and args[0] not in ("--help", "-h", "--version"):
             args = ["audit", *args]
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing one of them."""
+        """Writes the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -61,13 +61,13 @@ class Program(click.Group):
 def program(ctx: click.Context) -> None:
     """A terminal reproducibility auditor for machine-learning deployments.
 
-    `repro-tui A B` rebuilds two recorded deployments, runs both on the same validation inputs and shows what
-    differs: code, environment, parameters, data and predictions. Without arguments it opens the interface on a
-    picker. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, git:REV, dvc:REV, runs:/ID,
+    `repro-tui A B` rebuilds two recorded deployments, runs both on the same validation inputs, and shows what
+    differs: code, environment, parameters, data and predictions. Without arguments it opens a picker in the
+    interface. A and B are references: NAME in the nearest repro.toml, FILE, FILE#NAME, git:REV, dvc:REV, runs:/ID,
     models:/NAME/VERSION, models:/NAME@ALIAS, wandb:PATH, docker:CONTAINER, image:REF, sif:FILE, a live endpoint
     (https://…), or a folder such as ".".
 
-    Exit status: 0 no difference in the gated areas, 1 a difference there, 2 refused, 3 inconclusive,
+    Exit status: 0 no difference in the gated areas, 1 a difference in one, 2 refused, 3 inconclusive,
     128+n ended by signal n.
     """
     if ctx.invoked_subcommand is None:
@@ -77,7 +77,10 @@ def program(ctx: click.Context) -> None:
 
 
 def main() -> int:
-    """Runs the program; every expected error is one clear line each, and an exit status."""
+    """Runs the program and returns its exit status.
+
+    An expected error is printed as one line for each mistake on standard error; an unexpected one is raised.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -85,32 +88,33 @@ def main() -> int:
         status = program.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _say(error.format_message(), error.exit_code if error.exit_code != 1 else 2)
+        return _report_error(error.format_message(), error.exit_code if error.exit_code != 1 else 2)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:  # noqa: BLE001 - what is not expected is raised again there
-        return _expected(error)
+    except Exception as error:  # noqa: BLE001 - unexpected errors are raised again there
+        return _report_expected(error)
     return status if isinstance(status, int) else 0
 
 
-def _expected(error: Exception) -> int:
+def _report_expected(error: Exception) -> int:
+    """Prints an expected error and returns its exit status; raises any other again."""
     from repro_tui.model.errors import Refused, ReproError
 
     if isinstance(error, Refused):
         for mistake in error.mistakes:
-            _say(str(mistake), 2)
+            _report_error(str(mistake), 2)
         return 2
     if isinstance(error, ReproError):
-        return _say(str(error), error.exit_status)
+        return _report_error(str(error), error.exit_status)
     if isinstance(error, OSError):
-        return _say(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+        return _report_error(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
     raise error
 
 
-def _say(message: str, status: int) -> int:
+def _report_error(message: str, status: int) -> int:
     from repro_tui.support.text import show
 
     print(f"repro-tui: {show(message, 2000)}", file=sys.stderr)

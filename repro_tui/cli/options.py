@@ -1,10 +1,10 @@
-"""The options that an audit is asked for with, and what they mean to the engine."""
+"""The options of an audit, and the settings of the engine that they stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 
 import click
 
@@ -14,11 +14,52 @@ if TYPE_CHECKING:
     from repro_tui.model.run import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
-FORMATS = ("report", "junit", "markdown", "html")
+Format = Literal["report", "junit", "markdown", "html"]
+FORMATS: tuple[Format, ...] = ("report", "junit", "markdown", "html")
+
+
+class ReportOptions(TypedDict):
+    """The values of `report_options`, by parameter name."""
+
+    report: str | None
+    junit: str | None
+    markdown: str | None
+    html: str | None
+    format: tuple[str, ...]
+    quiet: bool
+    no_mouse: bool
+
+
+class AuditOptions(ReportOptions):
+    """The values of the options of audit, explain, verify and demo, by parameter name."""
+
+    repeat: int | None
+    stress: bool
+    atol: float | None
+    rtol: float | None
+    column_tolerance: tuple[str, ...]
+    key: str | None
+    ignore: tuple[str, ...]
+    everything: bool
+    inputs: str | None
+    truth: str | None
+    predict: str | None
+    protocol: str | None
+    params: str | None
+    runner: str
+    isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
+    network: Literal["none", "host"]
+    memory: str | None
+    memory_limit: str
+    seed: int
+    fail_on: NotRequired[str]
+    explain: NotRequired[bool]
+    explain_budget: NotRequired[str | None]
+    explain_masked: NotRequired[bool]
 
 
 def report_options(command: F) -> F:
-    """The formats a report is written in; each makes the call headless."""
+    """Adds the options of a report's formats, each of which makes the call headless, and of the display."""
     for option in reversed(
         (
             click.option(
@@ -26,7 +67,7 @@ def report_options(command: F) -> F:
                 metavar="[FILE]",
                 is_flag=False,
                 flag_value="-",
-                help="Write the JSON report to FILE (standard output where FILE is absent or -).",
+                help="Write the JSON report to FILE (to standard output if FILE is - or omitted).",
             ),
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
             click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
@@ -35,9 +76,9 @@ def report_options(command: F) -> F:
                 "--format",
                 metavar="NAME=FILE",
                 multiple=True,
-                help="Write the report with the reporter NAME, which a package of your own may add. Repeatable.",
+                help="Write the report with the reporter NAME, which may come from a plug-in package. Repeatable.",
             ),
-            click.option("--quiet", "-q", is_flag=True, help="No progress and no summary on standard error."),
+            click.option("--quiet", "-q", is_flag=True, help="Do not print progress or a summary to standard error."),
             click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
         )
     ):
@@ -46,96 +87,105 @@ def report_options(command: F) -> F:
 
 
 def audit_options(command: F) -> F:
-    """How both sides are run and compared, which areas decide the exit status, and whether a cause is looked for."""
-    return click.option("--explain", is_flag=True, help="After a drift, find its cause.")(explain_options(command))
+    """Adds the options of an audit: those of `explain`, and --explain."""
+    return click.option("--explain", is_flag=True, help="Find the cause of a drift.")(explain_options(command))
 
 
 def explain_options(command: F) -> F:
-    """The options of `repro-tui explain`, which are those of an audit without --explain itself."""
+    """Adds the options of `explain`: those of a run, the gated areas, and the budget of the search for a cause."""
     budget = click.option(
         "--explain-budget",
         metavar="RUNS|MINUTES",
-        help="What the search may cost: 40 predict runs, or 15m (also 90s, 2h).",
+        help="Limit of the search: a number of predict runs (40) or a time (15m, 90s, 2h).",
     )
     masked = click.option(
         "--explain-masked",
         is_flag=True,
-        help="Where nothing drifts, look for differences that cancel each other.",
+        help="Without a drift, search for differences that cancel each other out. Implies --explain.",
     )
     gate = click.option(
         "--fail-on",
         metavar="AREA,…",
         default="predictions",
         show_default=True,
-        help="Areas that decide exit status 1; `any` and `none` are words.",
+        help="Areas whose differences mean exit status 1: area names, `any` or `none`.",
     )
     return gate(budget(masked(run_options(command))))
 
 
 def run_options(command: F) -> F:
-    """How sides are run and compared."""
+    """Adds the options of how sides are run and compared."""
     for option in reversed(
         (
             click.option(
                 "--repeat",
                 metavar="K",
                 type=click.IntRange(1, 100),
-                help="Runs of each side (default: as many as the noise rule wants: 2, 3, 5 or 10).",
+                help="Runs of each side (default: as many as the noise test needs: 2, 3, 5 or 10).",
             ),
             click.option(
                 "--stress",
                 is_flag=True,
-                help="Vary what should not matter, one thing at a time on one side: hash seed, threads, batch size, "
+                help="Vary factors that should not matter, one at a time on each side: hash seed, threads, batch size, "
                 "row order, locale, time zone, path.",
             ),
-            click.option("--atol", metavar="X", type=click.FloatRange(0), help="Absolute tolerance of every column."),
-            click.option("--rtol", metavar="X", type=click.FloatRange(0), help="Relative tolerance of every column."),
+            click.option("--atol", metavar="X", type=click.FloatRange(0), help="Absolute tolerance for all columns."),
+            click.option("--rtol", metavar="X", type=click.FloatRange(0), help="Relative tolerance for all columns."),
             click.option(
-                "--column-tolerance", metavar="COL=ATOL[,RTOL]", multiple=True, help="Tolerance of one column."
+                "--column-tolerance",
+                metavar="COL=ATOL[,RTOL]",
+                multiple=True,
+                help="Tolerance for one column. Repeatable.",
             ),
-            click.option("--key", metavar="COL,…", help="Columns that name a row."),
+            click.option("--key", metavar="COL,…", help="Columns that identify a row."),
             click.option(
                 "--ignore",
                 metavar="PATTERN",
                 multiple=True,
-                help="Leave out findings (environment.packages.pip) or output columns (predictions.NAME).",
+                help="Leave out findings (environment.packages.pip) or output columns (predictions.NAME). Repeatable.",
             ),
-            click.option("--all", "everything", is_flag=True, help="List what is the same, too."),
+            click.option("--all", "everything", is_flag=True, help="Also list what is the same."),
             click.option("--inputs", metavar="FILE", help="Validation inputs for both sides."),
-            click.option("--truth", metavar="COLUMN", help="Column of the inputs that holds what is true of a row."),
-            click.option("--predict", metavar="COMMAND", help="Predict step for both sides."),
+            click.option("--truth", metavar="COLUMN", help="Column of the inputs with the true value of each row."),
+            click.option("--predict", metavar="COMMAND", help="Predict command for both sides."),
             click.option(
                 "--protocol",
                 metavar="NAME",
                 help="Protocol of a served image or a live endpoint: mlflow or open-inference.",
             ),
-            click.option("--params", metavar="FILE", help="Parameters laid over both sides' records."),
-            click.option("--runner", metavar="NAME", default="auto", show_default=True, help="auto, docker or local."),
+            click.option("--params", metavar="FILE", help="Parameters that override those of both records."),
+            click.option(
+                "--runner",
+                metavar="NAME",
+                default="auto",
+                show_default=True,
+                help="What runs the predict step: auto, docker, local, apptainer, endpoint, or a plug-in's runner.",
+            ),
             click.option(
                 "--isolation",
                 type=click.Choice(["auto", "container", "bubblewrap", "namespace", "none"]),
                 default="auto",
                 show_default=True,
-                help="How a run is kept from this machine.",
+                help="Sandbox that isolates a run from this machine.",
             ),
             click.option(
                 "--network",
                 type=click.Choice(["none", "host"]),
                 default="none",
                 show_default=True,
-                help="What network a run has.",
+                help="Network access of a run.",
             ),
             click.option(
                 "--memory",
                 metavar="SIZE",
-                help="Memory of one run, such as 4GiB (default: 8GiB, at most half of this machine's).",
+                help="Memory limit of one run, such as 4GiB (default: 8GiB, at most half of this machine's memory).",
             ),
             click.option(
                 "--memory-limit",
                 metavar="SIZE",
                 default="2GiB",
                 show_default=True,
-                help="Memory of the comparison; what does not fit goes to the cache's disk.",
+                help="Memory limit of the comparison; what does not fit is written to the cache's disk.",
             ),
             click.option(
                 "--seed",
@@ -143,7 +193,7 @@ def run_options(command: F) -> F:
                 type=click.IntRange(0, 4294967295),
                 default=0,
                 show_default=True,
-                help="What {seed} and PYTHONHASHSEED are.",
+                help="Value of {seed} and of PYTHONHASHSEED.",
             ),
         )
     ):
@@ -151,21 +201,26 @@ def run_options(command: F) -> F:
     return command
 
 
-def settings_of(options: dict[str, Any]) -> Settings:
-    """The engine's settings from the command line's options. Raises click.BadParameter."""
+def settings_of(options: AuditOptions) -> Settings:
+    """The engine's settings from the options of the command line.
+
+    The limits of a run come from the user's configuration, which --memory overrides. Raises click.BadParameter, or
+    Refused where the configuration is wrong.
+    """
     from repro_tui.model.request import LEAST_MEMORY_LIMIT, Settings, Tolerance
     from repro_tui.support.registry import names
 
     runner = options["runner"]
     runs, seconds = _budget(options.get("explain_budget"))
     if runner not in ("auto", *names("repro_tui.runners")):
-        raise click.BadParameter(f"there is no runner {runner!r}", param_hint="--runner")
+        known = ", ".join(("auto", *sorted(names("repro_tui.runners"))))
+        raise click.BadParameter(f"{runner!r} is not a runner: expected one of {known}", param_hint="--runner")
     return Settings(
         repeat=options["repeat"],
         stress=options["stress"],
         tolerance=Tolerance(options["atol"], options["rtol"]),
-        column_tolerances=dict(_column(text) for text in options["column_tolerance"]),
-        key=_words(options["key"]),
+        column_tolerances=dict(_column_tolerance(text) for text in options["column_tolerance"]),
+        key=_split(options["key"]),
         ignore=options["ignore"],
         all_findings=options["everything"],
         runner=runner,
@@ -182,30 +237,38 @@ def settings_of(options: dict[str, Any]) -> Settings:
     )
 
 
-def overrides_of(options: dict[str, Any]) -> Overrides:
-    """What is laid over both records."""
+def overrides_of(options: AuditOptions) -> Overrides:
+    """The options that override both records."""
     from repro_tui.audit.plan import Overrides
 
-    return Overrides(**{name: options[name] for name in ("inputs", "predict", "protocol", "params", "truth")})
+    return Overrides(
+        inputs=options["inputs"],
+        predict=options["predict"],
+        protocol=options["protocol"],
+        params=options["params"],
+        truth=options["truth"],
+    )
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+def _split(text: str | None) -> tuple[str, ...]:
+    """The items of a comma-separated list."""
+    return tuple(item.strip() for item in (text or "").split(",") if item.strip())
 
 
 def _areas(text: str) -> tuple[str, ...]:
     from repro_tui.model.request import AREA_WORDS
 
-    words = _words(text)
-    unknown = [word for word in words if word not in AREA_WORDS]
-    if unknown or not words:
+    areas = _split(text)
+    unknown = [name for name in areas if name not in AREA_WORDS]
+    if unknown or not areas:
+        expected = f"expected one or more of {', '.join(AREA_WORDS)}"
         raise click.BadParameter(
-            f"{unknown[0] if unknown else text!r} is no area: expected {', '.join(AREA_WORDS)}", param_hint="--fail-on"
+            f"{unknown[0] if unknown else text!r} is not an area: {expected}", param_hint="--fail-on"
         )
-    return words
+    return areas
 
 
-def _column(text: str) -> tuple[str, Tolerance]:
+def _column_tolerance(text: str) -> tuple[str, Tolerance]:
     from repro_tui.model.request import Tolerance
 
     name, mark, values = text.rpartition("=")
@@ -214,12 +277,14 @@ def _column(text: str) -> tuple[str, Tolerance]:
         if not (mark and name) or not 1 <= len(numbers) <= 2 or any(not 0 <= n < float("inf") for n in numbers):
             raise ValueError(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not COL=ATOL[,RTOL]", param_hint="--column-tolerance") from error
+        raise click.BadParameter(
+            f"{text!r} is not COL=ATOL[,RTOL] with numbers of 0 or more", param_hint="--column-tolerance"
+        ) from error
     return name, Tolerance(numbers[0], numbers[1] if len(numbers) > 1 else None)
 
 
 def _limits(memory: str | None) -> Limits:
-    """The user's own limits, with the memory asked for here."""
+    """The limits of the user's configuration, with the memory of --memory."""
     from repro_tui.formats.config import LEAST_MEMORY, load_config
 
     limits = load_config().limits
@@ -227,7 +292,7 @@ def _limits(memory: str | None) -> Limits:
 
 
 def _budget(text: str | None) -> tuple[int | None, float | None]:
-    """Runs and seconds that a search may cost."""
+    """The runs and the seconds that a search may take; None: no such limit was set."""
     if text is None:
         return None, None
     from repro_tui.explain.budget import parse_budget
@@ -244,7 +309,7 @@ def _size(text: str, option: str, least: int) -> int:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
     if size < least:
-        raise click.BadParameter(f"{text} is too little: it needs at least {least >> 20} MiB", param_hint=option)
+        raise click.BadParameter(f"{text} is too small: at least {least >> 20} MiB are needed", param_hint=option)
     return size
 
 
@@ -254,24 +319,27 @@ def _format(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not mark or not file or name not in names("repro_tui.reporters"):
         known = ", ".join(sorted(names("repro_tui.reporters")))
-        raise click.BadParameter(f"{text!r} is not NAME=FILE with NAME one of {known}", param_hint="--format")
+        raise click.BadParameter(f"{text!r} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
     return name, file
 
 
-def targets_of(options: dict[str, Any]) -> dict[str, str]:
-    """The formats asked for and their files ("-" is standard output). Raises Refused before anything runs."""
+def targets_of(options: ReportOptions) -> dict[str, str]:
+    """The requested formats and their files, by option or reporter name ("-" is standard output).
+
+    Raises Refused with every file that cannot be written, before anything runs.
+    """
     from repro_tui.model.errors import Mistake, Refused
     from repro_tui.report.write import target_problem
 
-    chosen = {name: options[name] for name in FORMATS if options[name] is not None}
-    chosen |= dict(_format(text) for text in options.get("format", ()))
+    targets: dict[str, str] = {name: file for name in FORMATS if (file := options[name]) is not None}
+    targets |= dict(_format(text) for text in options["format"])
     mistakes = []
-    for name, file in chosen.items():
+    for name, file in targets.items():
         problem = "" if file == "-" else target_problem(file)
         if problem:
             mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))
-    if list(chosen.values()).count("-") > 1:
-        mistakes.append(Mistake("", "only one report can go to standard output"))
+    if list(targets.values()).count("-") > 1:
+        mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
     if mistakes:
         raise Refused.all(mistakes)
-    return chosen
+    return targets

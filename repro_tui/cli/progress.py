@@ -16,31 +16,31 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Takes events as they are read from the journal."""
+    """A display of the events of an audit's journal."""
 
-    def take(self, events: list[Event]) -> None:
-        """Shows what happened."""
+    def show_events(self, events: list[Event]) -> None:
+        """Shows these events, which follow those of the call before."""
         ...
 
 
 class Silent:
     """Shows nothing."""
 
-    def take(self, events: list[Event]) -> None:
+    def show_events(self, events: list[Event]) -> None:
         """Shows nothing."""
 
 
 class Lines:
-    """One plain line for each step that ended."""
+    """Prints one plain line for each step that ended, and for each warning."""
 
     def __init__(self) -> None:
         self._began: dict[tuple[str, str], float] = {}
 
-    def take(self, events: list[Event]) -> None:
+    def show_events(self, events: list[Event]) -> None:
         """Prints the lines of these events."""
         for event in events:
             if event.kind == "warning":
-                self._print(f"{_where(event)}: warning: {event.text}")
+                self._print(f"{_step_name(event)}: warning: {event.text}")
             elif event.kind == "step":
                 self._step(event)
 
@@ -49,19 +49,19 @@ class Lines:
             self._began[event.side, event.step] = event.seconds
         elif event.status in ("done", "cached", "failed", "skipped"):
             seconds = event.seconds - self._began.get((event.side, event.step), event.seconds)
-            how = {"cached": "from the cache, ", "failed": "FAILED, "}.get(event.status, "")
-            self._print(f"{_where(event)}: {event.text or 'done'} ({how}{seconds:.1f} s)")
+            remark = {"cached": "from the cache, ", "failed": "FAILED, "}.get(event.status, "")
+            self._print(f"{_step_name(event)}: {event.text or 'done'} ({remark}{seconds:.1f} s)")
 
     def _print(self, text: str) -> None:
         print(f"| {show(text, 1000)}", file=sys.stderr, flush=True)
 
 
-def _where(event: Event) -> str:
+def _step_name(event: Event) -> str:
     return f"{event.side.upper()} {event.step}" if event.side else event.step
 
 
 class Live:
-    """A table of both sides' steps, drawn at most five times a second."""
+    """A live table of both sides' steps, drawn five times a second."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -73,19 +73,19 @@ class Live:
             console=Console(stderr=True), refresh_per_second=5, transient=True, get_renderable=self.draw
         )
 
-    def take(self, events: list[Event]) -> None:
-        """Takes these events into the table."""
+    def show_events(self, events: list[Event]) -> None:
+        """Adds these events to the table, which the display redraws at its own rate."""
         for event in events:
             if event.kind != "step":
                 continue
-            place = (event.side, event.step)
+            step = (event.side, event.step)
             if event.status == "started":
-                self.began[place] = event.seconds
-            text = event.text or self.steps.get(place, ("", "", 0.0))[1]
-            self.steps[place] = (event.status, text, event.seconds - self.began.get(place, event.seconds))
+                self.began[step] = event.seconds
+            text = event.text or self.steps.get(step, ("", "", 0.0))[1]
+            self.steps[step] = (event.status, text, event.seconds - self.began.get(step, event.seconds))
 
     def draw(self) -> Table:
-        """The table as it stands."""
+        """The current table."""
         from rich.table import Table
         from rich.text import Text
 
@@ -102,7 +102,7 @@ class Live:
 
 @contextmanager
 def progress_for(quiet: bool) -> Iterator[Progress]:
-    """The progress that fits where standard error goes."""
+    """The progress display for standard error: a live table on a terminal, lines elsewhere, nothing when quiet."""
     if quiet:
         yield Silent()
     elif sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":

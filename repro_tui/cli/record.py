@@ -1,4 +1,4 @@
-"""`repro-tui record SOURCE`: writes a record of a live thing."""
+"""`repro-tui record SOURCE`: writes a record of something that exists: a revision, a run, a container, a folder."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import click
 
 @click.command("record")
 @click.argument("source", metavar="SOURCE")
-@click.option("--output", "-o", metavar="FILE", help="Write to FILE: TOML, YAML or JSON by its ending.")
-@click.option("--force", is_flag=True, help="Write over FILE and its folder of files.")
-@click.option("--inputs", metavar="FILE", help="Validation inputs, which a tracked run does not know.")
-@click.option("--truth", metavar="COLUMN", help="Column of the inputs that holds what is true of a row.")
-@click.option("--predict", metavar="COMMAND", help="Predict step, with {inputs} and {output}.")
+@click.option("--output", "-o", metavar="FILE", help="Write to FILE as TOML, YAML or JSON, depending on its extension.")
+@click.option("--force", is_flag=True, help="Overwrite FILE and its folder of files.")
+@click.option("--inputs", metavar="FILE", help="Validation inputs, which tracking systems do not record.")
+@click.option("--truth", metavar="COLUMN", help="Column of the inputs with the true value of each row.")
+@click.option("--predict", metavar="COMMAND", help="Predict command, with {inputs} and {output}.")
 @click.option(
     "--protocol", metavar="NAME", help="Protocol of a served image or a live endpoint: mlflow or open-inference."
 )
-@click.option("--params", metavar="FILE", help="Parameters laid over the record's.")
-@click.option("--quiet", "-q", is_flag=True, help="Do not tell what is missing on standard error.")
+@click.option("--params", metavar="FILE", help="Parameters that override the record's.")
+@click.option("--quiet", "-q", is_flag=True, help="Do not list missing fields on standard error.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,13 +32,13 @@ def command(
     truth: str | None,
     quiet: bool,
 ) -> None:
-    """Write a record of SOURCE, ready to be audited; nothing of it is executed.
+    """Write a record of SOURCE that can be audited; no code of SOURCE is executed.
 
     SOURCE is a reference (git:REV, runs:/ID, models:/NAME/VERSION, wandb:PATH, docker:CONTAINER, image:REF, …), or a
-    folder: `.` is the working tree. What SOURCE does not tell is missing: it is a comment in the record, and a line
-    on standard error that says how to have it recorded next time. Values that may be secrets are not written.
+    folder: `.` is the working tree. A field that SOURCE does not provide is a comment in the record and a line on
+    standard error, with how to record it next time. Values that may be secrets are not written.
 
-    Files that SOURCE keeps are copied to a folder beside FILE (prod.toml: prod.files).
+    Files that only SOURCE holds are copied to a folder next to FILE (prod.files for prod.toml).
     """
     from repro_tui.audit.plan import Overrides
     from repro_tui.audit.recording import write_record

@@ -1,23 +1,23 @@
-"""`repro-tui show`: opens an audit again, or attaches to a running one."""
+"""`repro-tui show`: opens a finished audit, or attaches to a running one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import report_options, targets_of
+from repro_tui.cli.options import ReportOptions, report_options, targets_of
 
 
 @click.command("show")
 @click.argument("folder", metavar="FOLDER|REPORT")
 @report_options
 @click.pass_context
-def command(ctx: click.Context, /, folder: str, **options: Any) -> None:
+def command(ctx: click.Context, /, folder: str, **options: Unpack[ReportOptions]) -> None:
     """Open a finished audit, or attach to a running one; nothing is executed again.
 
-    FOLDER is an audit's folder (or its id, as `repro-tui list` shows it), REPORT its report.json.
+    FOLDER is an audit's folder or its id, as `repro-tui list` shows it; REPORT is a report.json.
     """
     from repro_tui.audit.folder import open_folder
     from repro_tui.cli.interface import has_terminal, open_audit_screen
@@ -26,9 +26,9 @@ def command(ctx: click.Context, /, folder: str, **options: Any) -> None:
     targets = targets_of(options)
     path = Path(folder)
     by_id = audits_root() / folder
-    found = open_folder(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
+    audit = open_folder(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
     if targets or not has_terminal():
         from repro_tui.cli.headless import follow
 
-        ctx.exit(follow(found, targets, quiet=options["quiet"]))
-    ctx.exit(open_audit_screen(found, mouse=not options["no_mouse"]))
+        ctx.exit(follow(audit, targets, quiet=options["quiet"]))
+    ctx.exit(open_audit_screen(audit, mouse=not options["no_mouse"]))

@@ -1,12 +1,12 @@
-"""`repro-tui verify A`: whether a record still gives what was recorded."""
+"""`repro-tui verify A`: whether a record reproduces its recorded outputs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import overrides_of, report_options, run_options, settings_of, targets_of
+from repro_tui.cli.options import AuditOptions, overrides_of, report_options, run_options, settings_of, targets_of
 
 
 @click.command("verify")
@@ -14,16 +14,16 @@ from repro_tui.cli.options import overrides_of, report_options, run_options, set
 @report_options
 @run_options
 @click.pass_context
-def command(ctx: click.Context, /, a: str, **options: Any) -> None:
-    """Rebuild A from its record, run it, and grade it against what was recorded of its outputs.
+def command(ctx: click.Context, /, a: str, **options: Unpack[AuditOptions]) -> None:
+    """Rebuild A from its record, run it, and grade it against its recorded metrics and predictions.
 
     \b
     R0  the record is incomplete              R4  metrics match, predictions differ
     R1  a part of it cannot be rebuilt            or were not recorded
-    R2  it is rebuilt, and does not run       R5  predictions within tolerance or noise
-    R3  it runs, and metrics are off          R6  predictions byte-identical
+    R2  it is rebuilt, but does not run       R5  predictions within tolerance or noise
+    R3  it runs, but metrics do not match     R6  predictions byte-identical
 
-    Exit status: 0 for R5 and R6, 1 for R3 and R4, 3 below, 2 refused.
+    Exit status: 0 for R5 and R6, 1 for R3 and R4, 3 for R0 to R2, 2 refused.
     """
     from repro_tui.audit.begin import begin_verification
     from repro_tui.cli.interface import check_interface, has_terminal, open_audit_screen

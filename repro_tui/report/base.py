@@ -1,4 +1,4 @@
-"""What a reporter is."""
+"""The protocol that every reporter implements."""
 
 from __future__ import annotations
 
@@ -11,5 +11,9 @@ class Reporter(Protocol):
     """Writes a report in one format."""
 
     def write(self, report: Report, stream: TextIO) -> None:
-        """Writes the whole report; nothing in it may break the format or reach a terminal uncleaned."""
+        """Writes the whole report to `stream`.
+
+        A report holds untrusted text (names, values, log lines): an implementation escapes it for its format, so that
+        it cannot break the format, and cleans it with `show`, so that no control character reaches a terminal.
+        """
         ...

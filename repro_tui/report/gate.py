@@ -10,21 +10,22 @@ SAME, DIFFERENT, INCONCLUSIVE = 0, 1, 3
 
 
 def gated(fail_on: tuple[str, ...]) -> tuple[str, ...]:
-    """The areas that decide, with the words `any` and `none` spelt out."""
+    """The areas whose differences decide the exit status, with `any` and `none` expanded."""
     if "none" in fail_on:
         return ()
     return tuple(AREAS) if "any" in fail_on else fail_on
 
 
 def exit_status(areas: Areas, verdict: Verdict, fail_on: tuple[str, ...]) -> int:
-    """An audit whose predictions could not be judged is inconclusive whatever is gated, and never ends with 0.
+    """The exit status of an audit: SAME, DIFFERENT or INCONCLUSIVE.
 
-    So is one that was to be decided by an area which neither record holds anything of, named by itself.
+    An audit whose predictions could not be judged is inconclusive whichever areas are gated. So is one where a gated
+    area is unknown, or where `fail_on` names an area that neither record lists (`any` does not name it).
     """
     if verdict in ("not-comparable", "undecided"):
         return INCONCLUSIVE
-    found: dict[str, AreaStatus] = {name: getattr(areas, name).status for name in gated(fail_on)}
-    if "different" in found.values():
+    statuses: dict[str, AreaStatus] = {name: getattr(areas, name).status for name in gated(fail_on)}
+    if "different" in statuses.values():
         return DIFFERENT
-    asked = {status for name, status in found.items() if name in fail_on}
-    return INCONCLUSIVE if "unknown" in found.values() or "not-recorded" in asked else SAME
+    named = {status for name, status in statuses.items() if name in fail_on}
+    return INCONCLUSIVE if "unknown" in statuses.values() or "not-recorded" in named else SAME

@@ -1,4 +1,4 @@
-"""A report as one self-contained page, without script: it loads nothing, and what it shows cannot become markup."""
+"""A report as one self-contained HTML page without scripts: it loads nothing, and no value in it can become markup."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ CHANGE_TONES = {"same": "", "changed": "bad", "added": "good", "removed": "bad",
 
 
 class HtmlReporter:
-    """Writes the page: the verdict, the summary, both sides, and every area folded."""
+    """Writes the page: the verdict, the summary, both sides, and every area as a section that folds."""
 
     def write(self, report: Report, stream: TextIO) -> None:
-        """Writes the whole page; characters beyond ASCII are written as references, so any encoding will do."""
+        """Writes the whole page; characters outside ASCII become character references, so that any encoding works."""
         for part in _page(report):
             stream.write(part.encode("ascii", "xmlcharrefreplace").decode("ascii") + "\n")
 
@@ -79,18 +79,18 @@ def _head(report: Report) -> Iterator[str]:
     )
     yield f"<h1>{names}</h1>"
     status = element("span", f"exit status {report.exit_status}", "soft")
-    verdict, words = f"{verdict_glyph(report.verdict)} {report.verdict}", MEANINGS[report.verdict]
+    verdict, meaning = f"{verdict_glyph(report.verdict)} {report.verdict}", MEANINGS[report.verdict]
     css = tone(report.verdict)
     if report.grade is not None:
-        verdict, words, css = report.grade.level, LEVEL_WORDS[report.grade.level], grade_tone(report.grade)
-    meaning = element("span", text(words))
-    yield element("div", f"{element('b', text(verdict))}{meaning}{status}", f"verdict {css}")
+        verdict, meaning, css = report.grade.level, LEVEL_WORDS[report.grade.level], grade_tone(report.grade)
+    strip = f"{element('b', text(verdict))}{element('span', text(meaning))}{status}"
+    yield element("div", strip, f"verdict {css}")
     yield element("ul", "".join(element("li", text(sentence, 800)) for sentence in report.summary), "summary")
 
 
 def _causes(causes: Causes) -> str:
     kept, more = bounded(cause_rows(causes), MOST_FINDINGS)
-    rows = [cells((("", text(what)), ("path", text(name)), ("", text(told)))) for what, name, told in kept]
+    rows = [cells((("", text(role)), ("path", text(name)), ("", text(result)))) for role, name, result in kept]
     title = f"Cause: {text(plural(causes.runs, 'run'))}, {causes.cached} from the cache"
     return details(title, table(["", "of", ""], rows) + left_out(more, "rows"), opened=True)
 
@@ -119,8 +119,8 @@ def _grade(grade: Grade) -> str:
 
 
 def _side(label: str, side: SideReport) -> str:
-    lost = glyph("!", "bad") if side.failed else ""
-    body = element("h2", f"{lost}{label} {text(side.name, 120)}") + facts(side_facts(side))
+    failure = glyph("!", "bad") if side.failed else ""
+    body = element("h2", f"{failure}{label} {text(side.name, 120)}") + facts(side_facts(side))
     parts = [
         cells(
             (
@@ -149,25 +149,25 @@ def _runs(side: SideReport) -> str:
         for run in side.runs
     ]
     return (
-        details("Runs", table(["", "ended", "took", "last words"], rows, frozenset({"took"})), opened=False)
+        details("Runs", table(["", "ended", "took", "last output"], rows, frozenset({"took"})), opened=False)
         if rows
         else ""
     )
 
 
 def _fold(name: str, area: Area | PredictionsArea, body: str) -> str:
-    told = f"{area.status}: {counts_words(area)}" if area.counts else area.status
+    summary = f"{area.status}: {counts_words(area)}" if area.counts else area.status
     title = f"{glyph(STATUS_GLYPHS[area.status], STATUS_TONES[area.status])} {name}"
     return details(
-        f"{title}{element('span', text(told), 'soft')}", body, opened=area.status in ("different", "unknown")
+        f"{title}{element('span', text(summary), 'soft')}", body, opened=area.status in ("different", "unknown")
     )
 
 
 def _findings(area: Area) -> str:
     kept, more = bounded(differing_first(area.findings), MOST_FINDINGS)
     if not kept:
-        told = {"same": "Nothing differs.", "not-recorded": "Recorded on neither side: nothing was compared."}
-        return element("p", told.get(area.status, "Nothing was compared."), "soft")
+        reasons = {"same": "Nothing differs.", "not-recorded": "Recorded on neither side: nothing was compared."}
+        return element("p", reasons.get(area.status, "Nothing was compared."), "soft")
     rows = (row for finding in kept for row in _rows(finding))
     return table(["", "what", "A", "B", "note"], rows) + left_out(more, "findings")
 
@@ -192,7 +192,7 @@ def _rows(finding: Finding, below: bool = False) -> Iterator[str]:
     for child in kept if not below else ():
         yield from _rows(child, below=True)
     if more and not below:
-        yield f'<tr class="below"><td></td><td colspan="4">{left_out(more, "below")}</td></tr>'
+        yield f'<tr class="below"><td></td><td colspan="4">{left_out(more, "findings below")}</td></tr>'
 
 
 def _hunk(finding: Finding) -> str:
@@ -218,8 +218,8 @@ def _warnings(warnings: tuple[str, ...]) -> str:
 def _foot(report: Report) -> Iterator[str]:
     stages = ", ".join(f"{text(name, 60)} {seconds(spent)}" for name, spent in report.audit.seconds_by_stage.items())
     took = f"{seconds(report.audit.seconds)}{f' ({stages})' if stages else ''}"
-    made = f"{text(report.tool.name)} {text(report.tool.version)}, report schema {report.schema}"
-    audit = f"Audit {text(report.audit.id)}, begun {text(report.audit.started)}, took {took}."
+    producer = f"{text(report.tool.name)} {text(report.tool.version)}, report schema {report.schema}"
+    audit = f"Audit {text(report.audit.id)}, started {text(report.audit.started)}, took {took}."
     signs = "= same, &ne; changed, + only in B, - only in A, ? unknown, ! failed"
-    yield f"<footer><p>{audit}</p><p>{made}. {signs}.</p></footer>"
+    yield f"<footer><p>{audit}</p><p>{producer}. {signs}.</p></footer>"
     yield "</body>\n</html>"

@@ -1,9 +1,8 @@
-"""The predictions' part of the page: the columns, their histograms and flips, and what moved most."""
+"""The predictions section of the HTML page: the columns, their histograms and flips, and the rows that moved most."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
@@ -16,7 +15,7 @@ BAR, GAP, HEIGHT = 34, 4, 110
 
 
 def predictions(area: PredictionsArea) -> str:
-    """The body of the area."""
+    """The body of the predictions section, as HTML."""
     return "".join(_parts(area))
 
 
@@ -34,7 +33,7 @@ def _parts(area: PredictionsArea) -> Iterator[str]:
             ("noise", area.noise.sentence),
             ("cells from", area.compared),
             ("left out", ", ".join(area.ignored)),
-            ("kept", f"{area.differences:,} differing cells in differences.parquet" if area.differences else ""),
+            ("all cells", f"{area.differences:,} differing cells in differences.parquet" if area.differences else ""),
         )
         if pair[1]
     )
@@ -45,10 +44,10 @@ def _parts(area: PredictionsArea) -> Iterator[str]:
     for column in kept:
         yield _column(column)
     if area.worst:
-        yield element("h3", "What moved most") + _worst(area)
+        yield element("h3", "Rows that moved most") + _worst(area)
     if area.stress:
         yield element("h3", TITLE) + table(
-            ["what", "changed to", "", "A", "", "B"], map(_stressed, stress_rows(area.stress))
+            ["factor", "changed to", "", "A", "", "B"], map(_stressed, stress_rows(area.stress))
         )
 
 
@@ -80,18 +79,18 @@ def _row(column: Column) -> str:
 
 
 def _column(column: Column) -> str:
-    """The detail of a column that is not the same to the byte."""
+    """The details of a column; "" for an identical one, which has none."""
     if column.verdict == "identical":
         return ""
-    told: list[tuple[str, Any]] = [("rule", column.rule), ("note", column.note), ("kind", kind_words(column))]
-    told += [("types", _types(column)), ("columns", ", ".join(column.members))]
+    pairs = [("rule", column.rule), ("note", column.note), ("kind", kind_words(column))]
+    pairs += [("types", _types(column)), ("columns", ", ".join(column.members))]
     if column.smallest_passing:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
-        told.append(("would pass at", passing))
-    told += measure_rows(column)
+        pairs.append(("would pass at", passing))
+    pairs += measure_rows(column)
     title = f"{glyph(verdict_glyph(column.verdict), tone(column.verdict))} {text(column.name)}"
-    words = element("div", facts(pair for pair in told if pair[1] != ""))
-    body = element("div", words + _histogram(column) + _flips(column), "figures")
+    measures = element("div", facts(pair for pair in pairs if pair[1] != ""))
+    body = element("div", measures + _histogram(column) + _flips(column), "figures")
     return details(f"{title}{element('span', column.verdict, 'soft')}", body, opened=tone(column.verdict) != "good")
 
 
@@ -107,28 +106,28 @@ def _flips(column: Column) -> str:
         return ""
     rows = (cells((("value", text(a)), ("value", text(b)), ("number", f"{count:,}"))) for a, b, count in kept)
     body = table(["A", "B", "rows"], rows, NUMBERS) + left_out(more, "pairs")
-    return element("div", element("h3", "What became what") + body)
+    return element("div", element("h3", "How labels changed") + body)
 
 
 def _histogram(column: Column) -> str:
-    """Rows by decade of |Δ| as bars; the height is linear in the count, and every bar says its own."""
+    """Rows by decade of |Δ| as bars; the height is linear in the count, which stands above each bar."""
     bins = column.histogram
     if not bins:
         return ""
     most = max(count for _, _, count in bins) or 1
     width = len(bins) * (BAR + GAP)
-    bars = "".join(_bar(place, low, count, count / most) for place, (low, _, count) in enumerate(bins))
+    bars = "".join(_bar(number, low, count, count / most) for number, (low, _, count) in enumerate(bins))
     base = f'<line x1="0" x2="{width}" y1="{HEIGHT + 16}" y2="{HEIGHT + 16}"/>'
     label = f"rows by size of difference, {len(bins)} decades"
     size = f'width="{width}" height="{HEIGHT + 36}" viewBox="0 0 {width} {HEIGHT + 36}"'
     picture = f'<svg {size} role="img" aria-label="{text(label)}">{base}{bars}</svg>'
-    return element("div", element("h3", "Rows by |Δ|, from ten to the power of") + picture)
+    return element("div", element("h3", "Rows by |Δ|, in powers of ten") + picture)
 
 
-def _bar(place: int, low: float, count: int, share: float) -> str:
+def _bar(number: int, low: float, count: int, share: float) -> str:
     tall = round(share * HEIGHT, 1) if count else 0
     tall = max(tall, 1.5) if count else 0
-    left = place * (BAR + GAP)
+    left = number * (BAR + GAP)
     middle = left + BAR / 2
     top = HEIGHT + 16 - tall
     bar = f'<rect x="{left}" y="{top:g}" width="{BAR}" height="{tall:g}" rx="2"/>' if count else ""
@@ -139,8 +138,8 @@ def _bar(place: int, low: float, count: int, share: float) -> str:
 def _stressed(row: StressRow) -> str:
     sides = [
         pair
-        for found in row.sides
-        for pair in (("", glyph(stress_glyph(found), stress_tone(found))), ("", text(stress_words(found))))
+        for result in row.sides
+        for pair in (("", glyph(stress_glyph(result), stress_tone(result))), ("", text(stress_words(result))))
     ]
     return cells((("", text(row.name)), ("path", text(row.what)), *sides))
 

@@ -9,8 +9,8 @@ from repro_tui.support.plain import dumps
 
 
 class JsonReporter:
-    """Writes the report as the contract has it."""
+    """Writes the report as its JSON Schema describes it (`repro-tui schema report`)."""
 
     def write(self, report: Report, stream: TextIO) -> None:
-        """One JSON document and a line end."""
+        """Writes one JSON document and a newline."""
         stream.write(dumps(report, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which Jenkins, GitLab and most build servers show.
+"""A report as JUnit XML, which Jenkins, GitLab and most build servers display.
 
 Valid against the xunit plug-in's junit-10.xsd: no properties, no file, line or assertions, times as plain decimals.
 Source: https://github.com/jenkinsci/xunit-plugin (junit-10.xsd).
@@ -18,8 +18,8 @@ from repro_tui.model.report import Report, SideReport
 from repro_tui.report.gate import gated
 from repro_tui.report.words import (
     MEANINGS,
+    area_notes,
     areas_of,
-    beside,
     bounded,
     counts_words,
     differing_first,
@@ -39,7 +39,7 @@ Outcome = Literal["passed", "failure", "error"]
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One test case: `message` in one line, `text` of any number of lines."""
+    """One test case: `message` is one line, `text` has any number of lines."""
 
     name: str
     outcome: Outcome = "passed"
@@ -49,7 +49,10 @@ class _Case:
 
 
 class JUnitReporter:
-    """Writes one test suite an area, and one a side: a difference fails where its area is gated."""
+    """Writes one test suite per area and one per side; a difference is a failure where its area is gated.
+
+    `fail_on` names the gated areas, as `--fail-on` does: area names, `any` or `none`.
+    """
 
     def __init__(self, fail_on: tuple[str, ...] = ("predictions",)) -> None:
         self._named = tuple(word.strip() for word in fail_on)
@@ -61,7 +64,9 @@ class JUnitReporter:
         if report.grade is not None:
             root.append(_suite("grade", tuple(_grade_cases(report.grade))))
         for label, side in (("a", report.sides.a), ("b", report.sides.b)):
-            if side.runs or side.rebuild or side.failed or report.grade is None:  # what was recorded is not run
+            if (
+                side.runs or side.rebuild or side.failed or report.grade is None
+            ):  # a recorded side is not rebuilt or run
                 root.append(_suite(f"side-{label}", tuple(_side_cases(side))))
         for name, area in areas_of(report):
             decides = name in self._gated
@@ -84,19 +89,23 @@ def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=f"repro-tui.{name}", name=case.name)
         element.set("time", _time(case.seconds))
-        _say(element, case)
+        _add_text(element, case)
     return suite
 
 
-def _say(element: ElementTree.Element, case: _Case) -> None:
-    """Every line of untrusted text begins with a bar: build servers skip spaces when they look for their commands."""
+def _add_text(element: ElementTree.Element, case: _Case) -> None:
+    """Adds the case's text, each line behind a bar.
+
+    Build servers execute lines of output such as `::error::x`, and skip leading spaces when they look for them: no
+    line of untrusted text may begin with its own characters.
+    """
     if case.outcome != "passed":
-        said = ElementTree.SubElement(element, case.outcome, message=case.message, type=case.outcome)
+        output = ElementTree.SubElement(element, case.outcome, message=case.message, type=case.outcome)
     elif case.text:
-        said = ElementTree.SubElement(element, "system-out")
+        output = ElementTree.SubElement(element, "system-out")
     else:
         return
-    said.text = "".join(f"\n| {line}" for line in show_lines(case.text or case.message, 500, 200)) + "\n"
+    output.text = "".join(f"\n| {line}" for line in show_lines(case.text or case.message, 500, 200)) + "\n"
 
 
 def _time(seconds: float) -> str:
@@ -106,8 +115,8 @@ def _time(seconds: float) -> str:
 def _grade_cases(grade: Grade) -> Iterator[_Case]:
     outcomes: dict[str, Outcome] = {"good": "passed", "bad": "failure", "open": "error"}
     gaps = [f"missing: {gap.field}: {gap.why}. {gap.do}" for gap in grade.gaps]
-    told = show(f"{grade.level}: {grade.sentence}", 600)
-    yield _Case(f"grade {grade.level}", outcomes[grade_tone(grade)], told, "\n".join((told, *gaps)))
+    sentence = show(f"{grade.level}: {grade.sentence}", 600)
+    yield _Case(f"grade {grade.level}", outcomes[grade_tone(grade)], sentence, "\n".join((sentence, *gaps)))
     for metric in grade.metrics:
         recorded, rebuilt, delta, word = metric_cells(metric)
         outcome: Outcome = "passed" if metric.matches else "failure" if metric.matches is False else "error"
@@ -119,15 +128,17 @@ def _grade_cases(grade: Grade) -> Iterator[_Case]:
 
 
 def _side_cases(side: SideReport) -> Iterator[_Case]:
-    told = show(f"{side.failed}: {side.what}", 600)
-    lost = _Case(show(side.failed, 100), "error", told, f"{side.what}\n{side.do}")
-    found = False
+    """A case for each rebuild step and run; the one that failed carries the failure, or else a case of its own."""
+    message = show(f"{side.failed}: {side.what}", 600)
+    failure = _Case(show(side.failed, 100), "error", message, f"{side.what}\n{side.do}")
+    reported = False
     for case, step in (*_parts(side), *_runs(side)):
-        hit = bool(side.failed) and step == side.failed
-        found = found or hit
-        yield replace(lost, name=case.name, text=f"{lost.text}\n{case.text}", seconds=case.seconds) if hit else case
-    if side.failed and not found:
-        yield lost
+        if side.failed and step == side.failed:
+            reported = True
+            case = replace(failure, name=case.name, text=f"{failure.text}\n{case.text}", seconds=case.seconds)
+        yield case
+    if side.failed and not reported:
+        yield failure
     elif not side.failed and not (side.rebuild or side.runs):
         yield _Case("nothing was rebuilt or run", "error", "nothing was rebuilt or run")
 
@@ -141,8 +152,8 @@ def _parts(side: SideReport) -> Iterator[tuple[_Case, str]]:
 def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
     for run in side.runs:
         head = f"{run.status}, exit code {number(run.exit_code)}, {number(run.rows)} rows"
-        where = [f"isolation: {isolation_words(run.isolation)}"] if run.isolation else []
-        text = "\n".join((head, *where, *run.tail))
+        isolation = [f"isolation: {isolation_words(run.isolation)}"] if run.isolation else []
+        text = "\n".join((head, *isolation, *run.tail))
         outcome: Outcome = "passed" if run.status == "succeeded" else "error"
         yield (
             _Case(f"run {run.number}", outcome, show(run.what or run.status, 600), text, run.seconds),
@@ -154,16 +165,18 @@ def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
 
 
 def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_Case]:
-    """`named`: the area itself was to decide, and not all of them."""
+    """A case for each finding; `decides`: the area is gated, `named`: `--fail-on` names it rather than `any`."""
     kept, more = bounded(differing_first(area.findings), MOST)
     for finding in kept:
         yield _finding_case(finding, decides)
     if more:
         yield _Case(f"{more:,} more findings are in report.json")
     if area.status == "unknown" and not any(finding.change == "unknown" for finding in kept):
-        yield _Case(f"the {name}", "error" if decides else "passed", f"the {name} are not known", counts_words(area))
+        yield _Case(
+            f"the {name}", "error" if decides else "passed", f"the {name} could not be compared", counts_words(area)
+        )
     elif area.status == "not-recorded":
-        yield _Case(f"the {name}", "error" if named else "passed", f"neither record holds any {name}")
+        yield _Case(f"the {name}", "error" if named else "passed", f"neither record lists any {name}")
     elif not kept:
         yield _Case(f"the {name}", text=counts_words(area))
 
@@ -171,19 +184,19 @@ def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_
 def _finding_case(finding: Finding, decides: bool) -> _Case:
     outcomes: dict[str, Outcome] = {"same": "passed", "unknown": "error"}
     outcome = outcomes.get(finding.change, "failure") if decides else "passed"
-    told = finding_words(finding)
+    change = finding_words(finding)
     below = [f"{path_text(child.path)}: {finding_words(child)}" for child in finding.children[:50]]
     return _Case(
         show(path_text(finding.path), 500),
         outcome,
-        show(told, 600),
-        "\n".join((told, *finding.note.split("\n")[1:], *below)),
+        show(change, 600),
+        "\n".join((change, *finding.note.split("\n")[1:], *below)),
     )
 
 
 def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) -> Iterator[_Case]:
-    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, *beside(area), area.what, area.do)))
-    unjudged = tone(verdict) == "open"  # inconclusive whatever decides
+    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, *area_notes(area), area.what, area.do)))
+    unjudged = tone(verdict) == "open"  # inconclusive whichever areas are gated
     yield _Case(
         "verdict",
         _outcome(verdict, decides or unjudged),
@@ -198,10 +211,10 @@ def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) ->
 
 
 def _column_case(column: Column, decides: bool) -> _Case:
-    told = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance, "
-    told += f"{column.equal:,} equal, largest |delta| {number(column.max_abs)}, {number(column.flips)} flips"
-    text = "\n".join(filter(None, (told, column.rule, column.note)))
-    return _Case(f"column {show(column.name, 200)}", _outcome(column.verdict, decides), show(told, 600), text)
+    counts = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance, "
+    counts += f"{column.equal:,} equal, largest |delta| {number(column.max_abs)}, {number(column.flips)} flips"
+    text = "\n".join(filter(None, (counts, column.rule, column.note)))
+    return _Case(f"column {show(column.name, 200)}", _outcome(column.verdict, decides), show(counts, 600), text)
 
 
 def _outcome(verdict: Verdict, decides: bool) -> Outcome:

@@ -1,10 +1,10 @@
-"""A report as Markdown, for a build's summary page or a comment. What it shows cannot become markup."""
+"""A report as Markdown, for a build's summary page or a comment. No value in it can become markup."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Finding
@@ -40,8 +40,12 @@ _BEGINNING = re.compile(r"^(?=[-+](?:[\s-]|$)|[=:]|\d{1,9}[.)](?:\s|$))(\d*)(.)"
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp):|\bwww\.")
 
 
-def escape(value: Any, cap: int = 300) -> str:
-    """A value as literal text of one line: no markup, HTML, link, mention or reference to an issue."""
+def escape(value: object, cap: int = 300) -> str:
+    """A value as one line of literal text of at most `cap` characters before escaping.
+
+    In CommonMark and on GitHub it is no markup, HTML, link, mention or reference to an issue, wherever on a line or in
+    a table it stands: `@name` becomes `@<!-- -->name`, for instance, which is displayed as it was.
+    """
     text = show(value, cap).strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKUP.sub(lambda match: "\\" + match.group(), text)
     text = _LINK.sub(lambda match: match.group()[:-1] + "\\" + match.group()[-1], text)
@@ -50,10 +54,10 @@ def escape(value: Any, cap: int = 300) -> str:
 
 
 class MarkdownReporter:
-    """Writes the verdict, the summary, the areas and what matters most of the findings."""
+    """Writes the verdict, the summary, the areas and the most important findings."""
 
     def write(self, report: Report, stream: TextIO) -> None:
-        """Writes the report; every line begins with this module's own text."""
+        """Writes the report; every line begins with text of this module, never with a value."""
         for block in _blocks(report):
             stream.write(block.rstrip("\n") + "\n\n")
 
@@ -95,7 +99,7 @@ def _details(title: str, body: str) -> str:
 def _causes(causes: Causes) -> Iterator[str]:
     kept, more = bounded(cause_rows(causes), MOST_FINDINGS)
     yield "### Cause"
-    yield _table(["", "of", ""], [[what, escape(name), escape(told)] for what, name, told in kept])
+    yield _table(["", "of", ""], [[role, escape(name), escape(result)] for role, name, result in kept])
     if more:
         yield f"… and {more:,} more in report.json."
 
@@ -122,10 +126,10 @@ def _areas(report: Report) -> str:
     rows = []
     for name, area in areas_of(report):
         if isinstance(area, PredictionsArea):
-            told = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
+            counts = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
         else:
-            told = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
-        rows.append([STATUS_GLYPHS[area.status], name, area.status, told])
+            counts = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
+        rows.append([STATUS_GLYPHS[area.status], name, area.status, counts])
     return _table(["", "area", "status", "counts"], rows)
 
 
@@ -137,24 +141,26 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
         yield _table(head, [_column(column) for column in kept])
     if more:
         yield f"… and {more:,} more columns in report.json."
-    told = (
+    notes = (
         ("Noise", area.noise.sentence),
         ("Cells from", area.compared),
         ("Left out", ", ".join(area.ignored)),
         ("Why", area.what),
         ("To do", area.do),
     )
-    for label, text in told if kept else ():  # without a column a side was lost, which has been said
+    for label, text in notes if kept else ():  # without columns a side failed, which is reported above
         if text:
             yield f"{label}: {escape(text, 600)}"
     if area.worst:
-        yield _details("What moved most", _worst(area))
+        yield _details("Rows that moved most", _worst(area))
     if area.stress:
-        yield _details(TITLE, _table(["what", "changed to", "A", "B"], list(map(_stressed, stress_rows(area.stress)))))
+        yield _details(
+            TITLE, _table(["factor", "changed to", "A", "B"], list(map(_stressed, stress_rows(area.stress))))
+        )
 
 
 def _stressed(row: StressRow) -> list[str]:
-    sides = (f"{stress_glyph(found)} {escape(stress_words(found), 600)}" for found in row.sides)
+    sides = (f"{stress_glyph(result)} {escape(stress_words(result), 600)}" for result in row.sides)
     return [escape(row.name), escape(row.what, 600), *sides]
 
 

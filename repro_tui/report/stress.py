@@ -1,4 +1,4 @@
-"""What `--stress` found, as rows that all formats and the screen share: a thing, how it was changed, A and B."""
+"""The results of `--stress` as rows that all formats and the screen share: a factor, how it was changed, A and B."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from repro_tui.model.predictions import Stress
 from repro_tui.report.words import ABSENT, Tone, number
 from repro_tui.support.text import plural, show
 
-TITLE = "What should not matter, changed one at a time"
-STILL = "still"
+TITLE = "Factors that should not matter, changed one at a time"
+UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
 class StressRow:
-    """One thing that was varied, and what came of it on each side (None: it was not tried there)."""
+    """One factor that was varied, with the result on each side (None: not tried there)."""
 
     name: str
     a: Stress | None = None
@@ -28,56 +28,58 @@ class StressRow:
 
     @property
     def what(self) -> str:
-        """How it was changed; on each side where that is not the same."""
-        told = {side: found.what for side, found in zip("AB", self.sides, strict=True) if found and found.what}
-        if len(set(told.values())) > 1:
-            return "; ".join(f"{side}: {what}" for side, what in told.items())
-        return next(iter(told.values()), "")
+        """How it was changed; per side where the sides differ."""
+        sides = zip("AB", self.sides, strict=True)
+        settings = {side: result.what for side, result in sides if result and result.what}
+        if len(set(settings.values())) > 1:
+            return "; ".join(f"{side}: {setting}" for side, setting in settings.items())
+        return next(iter(settings.values()), "")
 
 
-def stress_rows(found: Sequence[Stress]) -> list[StressRow]:
-    """One row a thing, in the order in which they were tried."""
-    sides = {(one.side, one.name): one for one in found}
+def stress_rows(results: Sequence[Stress]) -> list[StressRow]:
+    """One row per factor, in the order in which they were tried."""
+    sides = {(result.side, result.name): result for result in results}
     return [
         StressRow(name, sides.get(("a", name)), sides.get(("b", name)))
-        for name in dict.fromkeys(one.name for one in found)
+        for name in dict.fromkeys(result.name for result in results)
     ]
 
 
-def stress_tone(found: Stress | None) -> Tone:
-    """Whether a side stands still, moves, or is an open question."""
-    if found is None or found.moved is None:
+def stress_tone(result: Stress | None) -> Tone:
+    """Good where the side's predictions are unchanged, bad where they move, open where that is not known."""
+    if result is None or result.moved is None:
         return "open"
-    return "bad" if found.moved else "good"
+    return "bad" if result.moved else "good"
 
 
-def stress_glyph(found: Stress | None) -> str:
-    """The glyph that leads a side's result."""
-    if found is None:
+def stress_glyph(result: Stress | None) -> str:
+    """The glyph at the start of a side's result."""
+    if result is None:
         return ABSENT
-    if found.moved and found.verdict == "not-comparable":
+    if result.moved and result.verdict == "not-comparable":
         return "!"
-    return {"good": "=", "bad": "≠", "open": "?"}[stress_tone(found)]
+    return {"good": "=", "bad": "≠", "open": "?"}[stress_tone(result)]
 
 
-def stress_words(found: Stress | None) -> str:
-    """A side's result: still, how far it moves, or why that is not known."""
-    if found is None:
+def stress_words(result: Stress | None) -> str:
+    """A side's result: unchanged, how far it moves, or why that is not known."""
+    if result is None:
         return "not tried"
-    if found.moved is None:
-        return found.note or "not known"
-    if not found.moved:
-        return STILL if found.max_abs is None else f"{STILL} (|Δ| at most {number(found.max_abs)}: {found.verdict})"
-    return found.note or f"moves {show(found.column, 80)}{_by(found)} in {plural(found.different, 'row')}"
+    if result.moved is None:
+        return result.note or "not known"
+    if not result.moved:
+        bound = f" (|Δ| at most {number(result.max_abs)}: {result.verdict})" if result.max_abs is not None else ""
+        return UNCHANGED + bound
+    return result.note or f"moves {show(result.column, 80)}{_distance(result)} in {plural(result.different, 'row')}"
 
 
-def _by(found: Stress) -> str:
-    return f" by up to {number(found.max_abs)}" if found.max_abs is not None else ""
+def _distance(result: Stress) -> str:
+    return f" by up to {number(result.max_abs)}" if result.max_abs is not None else ""
 
 
-def movers(found: Sequence[Stress]) -> Iterator[tuple[str, list[str]]]:
-    """Each side that moves with something, and with what."""
+def movers(results: Sequence[Stress]) -> Iterator[tuple[str, list[str]]]:
+    """Each side whose predictions depend on a factor that should not matter, with the names of these factors."""
     for side in "ab":
-        names = [one.name for one in found if one.side == side and one.moved]
+        names = [result.name for result in results if result.side == side and result.moved]
         if names:
             yield side.upper(), names

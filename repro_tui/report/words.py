@@ -1,12 +1,12 @@
-"""What the formats share: the glyphs, the plain words for a verdict, numbers, and lists with an end."""
+"""What the report formats and the screens share: glyphs, plain words for values, formatted numbers, bounded lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from repro_tui.model.causes import Causes, Culprit, Hybrid
-from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding
+from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding, Severity
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
@@ -18,17 +18,18 @@ Tone = Literal["good", "bad", "open"]
 ABSENT = "—"
 GLYPHS: dict[Change, str] = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?"}
 STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?", "not-recorded": "·"}
+SEVERITY_ORDER: dict[Severity, int] = {"important": 0, "notice": 1, "info": 2}
 MEANINGS: dict[Verdict, str] = {
-    "identical": "the predictions have the same types, and are the same to the last bit",
-    "equal": "the predictions are equal: only the sign of zero or a lossless type differs",
-    "equal-to-rounding": "the predictions are equal but for the rounding of floating-point numbers",
+    "identical": "the predictions have the same types and are the same to the last bit",
+    "equal": "the predictions are equal: only the sign of a zero or a lossless type differs",
+    "equal-to-rounding": "the predictions are equal except for floating-point rounding",
     "within-tolerance": "every difference is within the tolerance, and no decision flips",
     "within-noise": "the sides differ no more than repeated runs of one side do",
-    "undecided": "the predictions are over the tolerance, and the runs do not tell noise from drift",
+    "undecided": "the predictions exceed the tolerance, and the runs cannot separate noise from drift",
     "drift": "the predictions differ",
     "not-comparable": "the predictions could not be compared",
 }
-# What the measures of a column are called where people read them; others by their own names.
+# The names of a column's measures for people; a measure that is not listed goes by its own name.
 MEASURES = {
     "mean_abs": "mean |Δ|",
     "p99_abs": "p99 |Δ|",
@@ -45,14 +46,14 @@ MEASURES = {
     "max_jensen_shannon": "max Jensen-Shannon",
     "accuracy_a": "right in A",
     "accuracy_b": "right in B",
-    "only_a_right": "right in A alone",
-    "only_b_right": "right in B alone",
+    "only_a_right": "right only in A",
+    "only_b_right": "right only in B",
     "mcnemar_p": "p of McNemar's test",
     "brier_a": "Brier score of A",
     "brier_b": "Brier score of B",
     "log_loss_a": "log loss of A",
     "log_loss_b": "log loss of B",
-    "truth": "beside the truth",
+    "truth": "truth",
     "calibration_error_a": "calibration error A",
     "calibration_error_b": "calibration error B",
     "exact_match": "rows that are equal",
@@ -67,9 +68,9 @@ MEASURES = {
     "cosine_p1": "p1 cosine",
     "relative_l2_max": "max L2 / length of A",
     "neighbours_k": "nearest neighbours",
-    "neighbours_kept": "of them kept, mean",
-    "neighbours_kept_min": "of them kept, fewest",
-    "neighbours_of": "neighbours are of",
+    "neighbours_kept": "neighbours kept, mean",
+    "neighbours_kept_min": "neighbours kept, min",
+    "neighbours_of": "neighbours of",
     "top_k": "k of the top",
     "top_k_jaccard": "Jaccard of the top",
     "top_k_jaccard_min": "smallest Jaccard",
@@ -90,168 +91,168 @@ KINDS = ("dockerfile", "image", "lock", "requirements", "sif")
 
 
 def tone(verdict: Verdict) -> Tone:
-    """Whether a verdict reads as the same, as different, or as an open question."""
+    """The tone of a verdict: good for the same, bad for drift, open where the question was not settled."""
     return "good" if verdict in SAME_VERDICTS else "bad" if verdict == "drift" else "open"
 
 
 def verdict_glyph(verdict: Verdict) -> str:
-    """The glyph that leads a verdict, so that nothing rests on colour alone."""
+    """The glyph at the start of a verdict, so that no meaning depends on colour alone."""
     return {"good": "=", "bad": "≠"}.get(tone(verdict), "!" if verdict == "not-comparable" else "?")
 
 
 def grade_tone(grade: Grade) -> Tone:
-    """Whether a grade reads as reproduced, as not reproduced, or as an open question."""
+    """The tone of a grade: good for reproduced, bad for not reproduced, open where that is not known."""
     tones: dict[int, Tone] = {0: "good", 1: "bad"}
     return tones.get(grade.exit_status, "open")
 
 
 def measure_rows(column: Column) -> list[tuple[str, str]]:
-    """A column's measures: what each is in words, and its value; documents have a line for every path."""
-    found = [
+    """A column's measures as (name in words, formatted value); columns of documents have a row for each path, too."""
+    rows = [
         (MEASURES.get(name, name.replace("_", " ")), _measure(name, value))
         for name, value in column.measures.items()
         if value is not None and name != "paths"
     ]
-    for path, changed, only_a, only_b in column.measures.get("paths", ()):
+    paths = column.measures.get("paths")
+    for path, changed, only_a, only_b in paths if isinstance(paths, list | tuple) else ():
         counts = ((changed, "changed"), (only_a, "only in A"), (only_b, "only in B"))
-        found.append((f"path {show(path, 120)}", ", ".join(f"{count:,} {word}" for count, word in counts if count)))
-    return found
+        rows.append((f"path {show(path, 120)}", ", ".join(f"{count:,} {word}" for count, word in counts if count)))
+    return rows
 
 
 def kind_words(column: Column) -> str:
-    """A column's kind, and what it was inferred from."""
+    """A column's kind, and whether it was declared or from what it was inferred."""
     if not column.inferred:
         return f"{column.kind} (declared)"
     return f"{column.kind} (inferred: {column.kind_why})" if column.kind_why else f"{column.kind} (inferred)"
 
 
-def _measure(name: str, value: Any) -> str:
+def _measure(name: str, value: object) -> str:
     if name in SHARES and isinstance(value, float):
         return f"{100 * value:.4g} %"
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else show(value, 200)
 
 
 def metric_glyph(metric: Metric) -> str:
-    """The glyph that leads a metric: unknown is no match."""
+    """The glyph at the start of a metric: an unknown match is not a match."""
     return {True: "=", False: "≠", None: "?"}[metric.matches]
 
 
 def metric_cells(metric: Metric) -> tuple[str, str, str, str]:
-    """A metric as recorded, as rebuilt, the change, and in a word whether they match."""
+    """A metric as four cells: recorded, rebuilt, their difference, and whether they match in one word."""
     rebuilt = ABSENT if metric.rebuilt is None else f"{metric.rebuilt:.6g}"
     delta = ABSENT
     if metric.rebuilt is not None and metric.recorded is not None:
         delta = f"{metric.rebuilt - metric.recorded:+.3g}"
-    word = {True: "matches", False: "off", None: "unknown"}[metric.matches]
+    word = {True: "matches", False: "differs", None: "unknown"}[metric.matches]
     return ABSENT if metric.recorded is None else f"{metric.recorded!r}", rebuilt, delta, word
 
 
 def number(value: float | None) -> str:
-    """A count with its thousands apart, a measure to four digits; absent is a dash."""
+    """A count with thousands separators, a measure with four significant digits; None is a dash."""
     if value is None:
         return ABSENT
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def seconds(value: float) -> str:
-    """A duration in seconds, as people read it."""
+    """A duration in seconds with its unit."""
     return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
 
 
 def bounded(items: Sequence[T], most: int) -> tuple[Sequence[T], int]:
-    """The first `most` items, and how many are left out."""
+    """The first `most` items, and the number of items left out."""
     return items[:most], max(0, len(items) - most)
 
 
 def path_text(path: Sequence[str]) -> str:
-    """A finding's path as one name."""
+    """A finding's path as one name; the empty path is the whole area."""
     return " / ".join(show(part, 300) for part in path) or "the whole area"
 
 
-def value_text(value: Any, cap: int = 300) -> str:
-    """One side's value; absent is a dash."""
+def value_text(value: object, cap: int = 300) -> str:
+    """One side's value in at most `cap` characters; None is a dash."""
     return show(value, cap)
 
 
 def finding_words(finding: Finding) -> str:
-    """A finding in one line: what it went from and to, and its note."""
+    """A finding in one line: how the value changed, and the first line of its note."""
     change = f"{value_text(finding.a)} → {value_text(finding.b)}"
-    told = {
+    texts = {
         "added": f"only in B: {value_text(finding.b)}",
         "removed": f"only in A: {value_text(finding.a)}",
         "same": "same",
     }
-    words = "" if finding.change == "unknown" else told.get(finding.change, change)
+    text = "" if finding.change == "unknown" else texts.get(finding.change, change)
     note = show(finding.note.partition("\n")[0], 300)
-    return f"{words} ({note})" if words and note else words or note or "unknown"
+    return f"{text} ({note})" if text and note else text or note or "unknown"
 
 
 def differing_first(findings: Sequence[Finding]) -> list[Finding]:
-    """What differs or is unknown before what is the same; the important before the rest."""
-    weights = {"important": 0, "notice": 1, "info": 2}
-    return sorted(findings, key=lambda finding: (finding.change == "same", weights[finding.severity]))
+    """The findings that differ or are unknown before those that are the same, each group by severity."""
+    return sorted(findings, key=lambda finding: (finding.change == "same", SEVERITY_ORDER[finding.severity]))
 
 
 def areas_of(report: Report) -> Iterator[tuple[AreaName, Area | PredictionsArea]]:
-    """The five areas by name, in their fixed order."""
+    """The five areas with their names, in their fixed order."""
     for name in AREAS:
         yield name, getattr(report.areas, name)
 
 
 def counts_words(area: Area | PredictionsArea) -> str:
     """An area's counts that are not zero, in words."""
-    told = [f"{count:,} {show(name, 40)}" for name, count in area.counts.items() if count]
-    return ", ".join(told) or "nothing to compare"
+    counts = [f"{count:,} {show(name, 40)}" for name, count in area.counts.items() if count]
+    return ", ".join(counts) or "nothing to compare"
 
 
 def isolation_words(isolation: Isolation | None) -> str:
-    """The isolation that was obtained."""
+    """The isolation that a side's runs had, in words."""
     if isolation is None:
         return "not run"
     if isolation.kind == "remote":
-        return "remote: asked over the network, nothing of it ran here"
+        return "remote: queried over the network, no code of it ran here"
     probed = ", probed" if isolation.probed else ", not probed"
     return f"{isolation.kind}, network {isolation.network}{probed}"
 
 
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
-    """What a search for the cause found, as rows: what it is, of what, and in numbers or values."""
+    """The result of a search for the cause as rows of three texts: the row's role, the factors or path, the result."""
     shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
     rows = [("share", name, signed_part(share)) for name, share in shares]
-    rows += [("only together", " + ".join(one.factors), signed_part(one.dividend)) for one in causes.interactions]
+    rows += [("only together", " + ".join(group.factors), signed_part(group.dividend)) for group in causes.interactions]
     rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
     rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
-    rows += [("culprit", path_text((one.factor, *one.path)), culprit_text(one)) for one in causes.culprits]
-    rows += [("not tried", ", ".join(one.from_b), one.why) for one in causes.unresolved]
-    return rows + [("hybrid", f"{' + '.join(one.from_b)} from B", hybrid_text(one)) for one in causes.hybrids]
+    rows += [("culprit", path_text((guilty.factor, *guilty.path)), culprit_text(guilty)) for guilty in causes.culprits]
+    rows += [("not tried", ", ".join(failure.from_b), failure.why) for failure in causes.unresolved]
+    return rows + [("hybrid", f"{' + '.join(h.from_b)} from B", hybrid_text(h)) for h in causes.hybrids]
 
 
-def beside(area: PredictionsArea) -> Iterator[str]:
-    """What has to be known beside the columns: their noise, whose cells they are, and what was left out."""
+def area_notes(area: PredictionsArea) -> Iterator[str]:
+    """What a reader of the columns has to know: the noise, which runs the cells come from, and what was left out."""
     if area.noise.sentence:
         yield area.noise.sentence
     if area.compared:
-        yield f"the differing cells are from {area.compared}"
+        yield f"the differing cells come from {area.compared}"
     if area.ignored:
         yield f"left out: {', '.join(area.ignored)}"
     if area.unused:
-        yield f"no output column fits {', '.join(area.unused)}"
+        yield f"no output column matches {', '.join(area.unused)}"
 
 
 def hybrid_text(hybrid: Hybrid) -> str:
-    """How much of the change a mixture makes, how many of the moved rows are B's in it, and whose its outputs are."""
+    """A hybrid's result: its part of the change, the share of the moved rows that are as in B, and which side it is."""
     rows = f", {part(hybrid.rows_as_b)} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
     return f"{signed_part(hybrid.score)} of the change{rows}: outputs match {hybrid.outputs}"
 
 
 def culprit_text(culprit: Culprit) -> str:
-    """What each side has of a guilty thing, and whether that is enough."""
+    """Both values of a culprit, and whether it alone is enough for its factor's change."""
     values = " → ".join("absent" if value is None else show(value, 80) for value in (culprit.a, culprit.b))
     return f"{values} ({'enough alone' if culprit.sufficient else 'not enough alone'})"
 
 
 def side_facts(side: SideReport) -> list[tuple[str, str]]:
-    """What a side's card says: a label and a safe text each."""
+    """The facts on a side's card as (label, cleaned text); facts without a value are left out."""
     code, environment = _table(side.record, "code"), _table(side.record, "environment")
     kind = next((kind for kind in KINDS if environment.get(kind)), "")
     facts = [
@@ -263,7 +264,7 @@ def side_facts(side: SideReport) -> list[tuple[str, str]]:
         ("predict", _command(side)),
         ("runs", _runs(side)),
         ("isolation", isolation_words(side.isolation)),
-        ("beware", " ".join(side.isolation.warnings) if side.isolation else ""),
+        ("warning", " ".join(side.isolation.warnings) if side.isolation else ""),
         ("not recorded", ", ".join(show(missing.field, 100) for missing in side.missing)),
         ("failed at", side.failed),
         ("why", side.what),
@@ -272,23 +273,24 @@ def side_facts(side: SideReport) -> list[tuple[str, str]]:
     return [(label, show(value, 600)) for label, value in facts if value]
 
 
-def _table(record: dict[str, Any], name: str) -> dict[str, Any]:
-    found = record.get(name)
-    return found if isinstance(found, dict) else {}
+def _table(record: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """A table of a record; {} where there is none."""
+    table = record.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _command(side: SideReport) -> str:
     predict = _table(side.record, "predict")
-    words, protocol = predict.get("command"), predict.get("protocol")
-    command = " ".join(show(word, 300) for word in words) if isinstance(words, list | tuple) else ""
+    arguments, protocol = predict.get("command"), predict.get("protocol")
+    command = " ".join(show(word, 300) for word in arguments) if isinstance(arguments, list | tuple) else ""
     if not protocol:
         return command
-    asked = predict.get("url") or f"the server of its image{f', started by {command}' if command else ''}"
-    return f"asks {show(asked, 300)} ({show(protocol, 40)})"
+    server = predict.get("url") or f"the server in its image{f', started by {command}' if command else ''}"
+    return f"queries {show(server, 300)} ({show(protocol, 40)})"
 
 
 def _runs(side: SideReport) -> str:
     if not side.runs:
         return "none"
-    good = sum(run.status == "succeeded" for run in side.runs)
-    return f"{good} of {len(side.runs)} succeeded, {seconds(sum(run.seconds for run in side.runs))} in all"
+    succeeded = sum(run.status == "succeeded" for run in side.runs)
+    return f"{succeeded} of {len(side.runs)} succeeded, {seconds(sum(run.seconds for run in side.runs))} in all"

@@ -1,4 +1,4 @@
-"""Writing a report to a file: whole or not at all, and never through a link."""
+"""Writes a report to a file: all of it or nothing, and never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from repro_tui.support.registry import load
 
 
 def target_problem(file: str) -> str:
-    """Why nothing can be written to this file ("" where it can be)."""
+    """Why a report cannot be written to this file; "" where it can."""
     path = Path(file)
     if path.is_symlink():
-        return f"{file} is a link, which is not written through"
+        return f"{file} is a symbolic link: name the file itself"
     if path.exists() and not path.is_file():
-        return f"{file} exists and is no file"
+        return f"{file} exists and is not a regular file: name another file"
     if not path.absolute().parent.is_dir():
-        return f"there is no folder {path.absolute().parent}"
+        return f"the folder {path.absolute().parent} does not exist: create it, or name another file"
     return ""
 
 
 def write_report(report: Report, reporter: str, file: str, fail_on: tuple[str, ...]) -> None:
-    """Writes one format to a file, or to standard output where `file` is "-". Raises OSError."""
-    kind = load("repro_tui.reporters", reporter)
-    writer = kind(fail_on) if reporter == "junit" else kind()
+    """Writes a report with the reporter of this name to a file, or to standard output where `file` is "-".
+
+    `fail_on` names the gated areas, which only JUnit shows. Raises OSError where the file cannot be written.
+    """
+    reporter_class = load("repro_tui.reporters", reporter)
+    writer = reporter_class(fail_on) if reporter == "junit" else reporter_class()
     if file == "-":
         writer.write(report, sys.stdout)
         sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""The terminal interface: it reads an audit's folder and nothing else."""
+"""The terminal interface: it reads the folder of an audit, and nothing else of it."""

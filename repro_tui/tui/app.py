@@ -1,4 +1,4 @@
-"""The application: which screen is shown, which audit is followed, and a clean end whatever ends it."""
+"""The application: it follows one audit, shows its screens, and restores the terminal however it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import file_screen, make_screen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.themes import DEFAULTS, THEMES
-from repro_tui.tui.widgets.safe import say
+from repro_tui.tui.widgets.safe import notify
 
 POLL_S = 0.2
 
@@ -64,11 +64,11 @@ class Auditor(App[int]):
             self.animation_level = "none"
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What every theme may say beside colours."""
+        """The style variables that a theme may set in addition to its colours."""
         return DEFAULTS
 
     def on_mount(self) -> None:
-        """Opens the first screen; a signal restores the terminal and leaves the audit to its engine."""
+        """Opens the first screen; a signal ends the interface, and leaves the audit running."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, 128 + number)
@@ -81,35 +81,35 @@ class Auditor(App[int]):
     # -- the audit that is followed -----------------------------------------------------------------------------
 
     def open_audit(self, folder: AuditFolder) -> None:
-        """Follows an audit: its overview, or its progress while it runs."""
+        """Follows an audit: shows its overview, or its progress while it is running."""
         self.store = AuditStore(folder)
         self.store.read()
         self.show_screen("progress" if self.store.running else "overview")
 
     def _poll(self) -> None:
         store = self.store
-        if store is None or store.state != "running":
-            return
+        if store is None or store.state != "running" or not self.is_running:
+            return  # while the interface closes, its screens have lost their widgets
         news = store.read()
         if store.state != "running" and self._is_on("ProgressScreen"):
             self.show_screen("overview")
         elif store.state != "running":
-            self._tell_screens()
-            say(self, "the audit has finished: 1 shows its verdict")
+            self._update_screens()
+            notify(self, "The audit has finished: press 1 for its verdict.")
         elif news or self._is_on("ProgressScreen"):
-            self._tell_screens()
+            self._update_screens()
 
     def _is_on(self, name: str) -> bool:
         return type(self.screen).__name__ == name
 
-    def _tell_screens(self) -> None:
+    def _update_screens(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, AuditScreen) and screen.is_mounted:
                 screen.changed()
 
     @work(thread=True, exclusive=True)
     def stop_audit(self, then_quit: bool = False) -> None:
-        """Stops the engine, off the interface's own thread: it may take seconds."""
+        """Stops the engine in a thread, as that may take seconds."""
         from repro_tui.audit.launch import stop
 
         if self.store is not None:
@@ -120,14 +120,14 @@ class Auditor(App[int]):
     # -- screens ------------------------------------------------------------------------------------------------
 
     def show_picker(self) -> None:
-        """The picker, and nothing below it."""
+        """Shows the picker, with no screen below it."""
         from repro_tui.tui.screens.picker import PickerScreen
 
         self.store = None
         self._replace(PickerScreen())
 
     def show_screen(self, name: ScreenName) -> None:
-        """One of the audit's screens, with the overview below it."""
+        """Shows one of the audit's screens, with the overview below it."""
         if self.store is None:
             return
         while len(self.screen_stack) > 2:
@@ -145,22 +145,22 @@ class Auditor(App[int]):
         else:
             self.push_screen(screen)
 
-    # -- what screens ask for -----------------------------------------------------------------------------------
+    # -- messages of the screens ---------------------------------------------------------------------------------
 
     def on_show_screen(self, message: ShowScreen) -> None:
-        """Shows it."""
+        """Shows the screen."""
         self.show_screen(message.name)
 
     def on_open_audit(self, message: OpenAudit) -> None:
-        """Follows it."""
+        """Follows the audit."""
         self.open_audit(message.folder)
 
     def on_stop_audit(self, message: StopAudit) -> None:
-        """Stops it, and stays."""
+        """Stops the audit, and stays on its screen."""
         self.stop_audit()
 
     def on_open_finding(self, message: OpenFinding) -> None:
-        """Opens it on top, or with its area below it."""
+        """Opens the finding on top of the current screen, or with its area below it."""
         if message.from_its_area:
             self.show_screen(message.area)
         self.push_finding(message.area, message.finding)
@@ -170,7 +170,7 @@ class Auditor(App[int]):
         if self.store is None:
             return
         if message.path is not None and not message.path.exists():
-            say(self, "this file is not there (any more)", warn=True)
+            notify(self, f"{message.path.name} no longer exists.", warn=True)
         else:
             self.push_screen(file_screen(self.store, message.path))
 
@@ -180,10 +180,10 @@ class Auditor(App[int]):
 
         self.show_screen("predictions")
         if isinstance(self.screen, PredictionsScreen):
-            self.screen.wanted = message.name
+            self.screen.start_column = message.name
 
     def push_finding(self, area: AreaName, finding: Finding) -> None:
-        """Opens one finding on top of what is shown: a changed file as its lines, anything else as two values."""
+        """Opens a finding on top: a changed file as a diff, a data column as its cells, any other as two values."""
         if self.store is None:
             return
         if area == "code" and any(child.path[-1].startswith("@@ ") for child in finding.children):
@@ -200,7 +200,7 @@ class Auditor(App[int]):
             self.push_screen(FindingScreen(self.store, area, finding))
 
     def on_go_up(self, message: GoUp | None = None) -> None:
-        """One screen up: from a detail to its list, from there to the overview, from there to the picker."""
+        """Goes up one screen: from a detail to its list, then to the overview, then to the picker."""
         if len(self.screen_stack) > 2:
             self.pop_screen()
         elif self.store is not None and self._is_on("ProgressScreen"):
@@ -213,15 +213,15 @@ class Auditor(App[int]):
     # -- actions ------------------------------------------------------------------------------------------------
 
     def action_show(self, name: ScreenName) -> None:
-        """The keys 1 to 7."""
+        """Shows a screen: the keys 1 to 7."""
         self.show_screen(name)
 
     def action_help(self) -> None:
-        """The keys."""
+        """Shows all keys."""
         self.push_screen(HelpDialog(self.own_keys))
 
     async def action_quit(self) -> None:
-        """Textual's own way out asks like ours."""
+        """Quits like `action_leave`, where Textual's own action is called."""
         self.action_leave()
 
     def action_leave(self) -> None:
@@ -231,41 +231,41 @@ class Auditor(App[int]):
         if self.store is None or not self.store.running:
             self.exit(self.store.report.exit_status if self.store and self.store.report else 0)
             return
-        answers = (("l", f"leave it running: {self.store.attach} attaches again"), ("s", "stop it"), ("escape", "stay"))
+        answers = (("l", f"leave it running ({self.store.attach} reattaches)"), ("s", "stop it"), ("escape", "stay"))
         self.push_screen(QuestionDialog("An audit is running.", answers), self._left)
 
     def _left(self, answer: str | None) -> None:
         if answer == "l" and self.store is not None:
-            self.exit(0, message=Text(show(f"The audit goes on: {self.store.attach} attaches again.")))
+            self.exit(0, message=Text(show(f"The audit is still running: {self.store.attach} reattaches.")))
         elif answer == "s":
             self.stop_audit(then_quit=True)
 
     def action_reload(self) -> None:
-        """Reads the audit, or the lists of the picker, again."""
+        """Reads the audit, or the picker's lists, from disk again."""
         if self.store is not None:
             self.store.reload()
-            self._tell_screens()
+            self._update_screens()
         elif self._is_on("PickerScreen"):
             self.screen.reload()  # type: ignore[attr-defined]
-        say(self, "read again")
+        notify(self, "Reloaded.")
 
     def action_copy(self) -> None:
-        """The value under the cursor, to the terminal's clipboard."""
-        found = self._selected()
-        if found is not None:
-            self._copy("\n".join(map(str, found)) if isinstance(found, list) else _plainly(found))
+        """Copies the value under the cursor to the terminal's clipboard."""
+        selection = self._selected()
+        if selection is not None:
+            self._copy("\n".join(map(str, selection)) if isinstance(selection, list) else _plain_text(selection))
 
     def action_copy_json(self) -> None:
-        """The same as JSON."""
-        found = self._selected()
-        if found is not None:
-            self._copy(as_json(found).rstrip("\n"))
+        """Copies the value under the cursor as JSON."""
+        selection = self._selected()
+        if selection is not None:
+            self._copy(as_json(selection).rstrip("\n"))
 
-    def _selected(self) -> Any:
-        found = getattr(self.screen, "selected", lambda: None)()
-        if found is None:
-            say(self, "there is nothing to copy here")
-        return found
+    def _selected(self) -> object:
+        selection: object = getattr(self.screen, "selected", lambda: None)()
+        if selection is None:
+            notify(self, "There is nothing to copy here.")
+        return selection
 
     def _copy(self, text: str) -> None:
         shown = "\n".join(show(line) for line in text.split("\n"))
@@ -277,11 +277,11 @@ class Auditor(App[int]):
         self._start_again(explain=False)
 
     def action_explain(self) -> None:
-        """Audits them again, and looks for the cause."""
+        """Audits them again, and searches for the cause of the drift."""
         self._start_again(explain=True)
 
     def _start_again(self, *, explain: bool) -> None:
-        if not any(worker.group == "again" for worker in self.workers):  # else it is being planned already
+        if not any(worker.group == "again" for worker in self.workers):  # else it is already being planned
             self._again(explain=explain)
 
     @work(thread=True, group="again")
@@ -298,19 +298,22 @@ class Auditor(App[int]):
             folder = start(plan_again(request))
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]
-            self.call_from_thread(self.push_screen, MessageDialog("It cannot be run again", mistakes))
+            self.call_from_thread(self.push_screen, MessageDialog("The audit cannot be run again", mistakes))
             return
         self.call_from_thread(self.open_audit, folder)
 
 
-def _plainly(found: Any) -> str:
-    if isinstance(found, dict) and {"a", "b"} <= set(found):
-        return f"A: {found['a']}\nB: {found['b']}"
-    return str(found)
+def _plain_text(selection: object) -> str:
+    if isinstance(selection, dict) and {"a", "b"} <= set(selection):
+        return f"A: {selection['a']}\nB: {selection['b']}"
+    return str(selection)
 
 
 def run_interface(audit: AuditFolder | None = None, mouse: bool = True) -> int:
-    """Shows an audit, or the picker, until the user leaves; returns the exit status. Raises Refused (configuration)."""
+    """Shows an audit, or the picker (None), until the user quits; returns the exit status.
+
+    Without `mouse` the terminal keeps the mouse. Raises Refused where the user's configuration is wrong.
+    """
     config = interface_config()
     status = Auditor(audit, config).run(mouse=mouse and config.mouse)
     return status if isinstance(status, int) else 0

@@ -1,4 +1,4 @@
-"""The user's configuration as the interface needs it: a theme that exists, and keys of actions that exist."""
+"""The user's configuration for the interface, checked: its theme and actions exist, and no key does two things."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOGETHER = ("everywhere", "an audit", "a list", "a table", "predictions")
 
 @dataclass(frozen=True, slots=True)
 class InterfaceConfig:
-    """`theme` is the name of one; `keys` is Textual's keymap: keys by the name of an action."""
+    """`theme` is the name of a theme; `keys` is Textual's keymap: the keys by the id of an action."""
 
     theme: str
     mouse: bool
@@ -28,7 +28,7 @@ class InterfaceConfig:
 
 
 def interface_config() -> InterfaceConfig:
-    """What the user set. Raises Refused with every mistake."""
+    """The user's configuration with its defaults. Raises Refused with every mistake in it."""
     config = load_config()
     mistakes = [*_theme_mistakes(config), *_key_mistakes(config)]
     if mistakes:
@@ -39,7 +39,11 @@ def interface_config() -> InterfaceConfig:
 
 
 def automatic_theme(environment: Mapping[str, str]) -> str:
-    """The theme for a terminal: none where the user wants none, its own 16 where it has no more, light where it is."""
+    """The theme that fits a terminal, by its environment variables.
+
+    Without colours where NO_COLOR is set, with the terminal's own 16 colours where it has no more, and light where
+    COLORFGBG says that the background is light.
+    """
     if environment.get("NO_COLOR"):
         return "repro-mono"
     light = environment.get("COLORFGBG", "").endswith((";15", ";7"))
@@ -49,7 +53,7 @@ def automatic_theme(environment: Mapping[str, str]) -> str:
 
 
 def colours(environment: Mapping[str, str]) -> int:
-    """How many colours the terminal says it has."""
+    """The number of colours that the terminal supports, by its environment variables."""
     term = environment.get("TERM", "")
     if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") or "direct" in term:
         return 1 << 24
@@ -57,7 +61,7 @@ def colours(environment: Mapping[str, str]) -> int:
 
 
 def textual_key(key: str) -> str:
-    """A key as Textual names it: characters may be written as themselves."""
+    """A key as Textual names it; punctuation may be written as the character itself: `?` is `question_mark`."""
     return _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
 
 
@@ -66,23 +70,22 @@ def _theme_mistakes(config: Config) -> list[Mistake]:
     if config.theme in known:
         return []
     near = difflib.get_close_matches(config.theme, known, 1)
-    told = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
-    return [Mistake(f"{config.file}: theme", f"there is no theme {config.theme!r}: {told}")]
+    remedy = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+    return [Mistake(f"{config.file}: theme", f"{config.theme!r} is not a theme: {remedy}")]
 
 
 def _key_mistakes(config: Config) -> list[Mistake]:
     actions = {action.id: action for action in ALL}
-    found = []
+    mistakes = []
     for name, keys in config.keys.items():
         if name not in actions:
             near = difflib.get_close_matches(name, actions, 1)
-            told = f"did you mean {near[0]}?" if near else "`?` and docs/interface.md list them"
-            found.append(Mistake(f"{config.file}: keys.{name}", f"is no action: {told}"))
+            remedy = f"did you mean {near[0]}?" if near else "docs/interface.md lists the actions"
+            mistakes.append(Mistake(f"{config.file}: keys.{name}", f"is not an action: {remedy}"))
         elif not keys or not all(_is_key(key) for key in keys):
-            found.append(
-                Mistake(f"{config.file}: keys.{name}", "is no key: write t, T, ?, ctrl+t, f5, enter, pagedown")
-            )
-    return found or _clashes(config, actions)
+            example = "write keys such as t, T, ?, ctrl+t, f5, enter or pagedown"
+            mistakes.append(Mistake(f"{config.file}: keys.{name}", f"is not a valid key: {example}"))
+    return mistakes or _clashes(config, actions)
 
 
 def _is_key(key: str) -> bool:
@@ -91,15 +94,16 @@ def _is_key(key: str) -> bool:
 
 
 def _clashes(config: Config, actions: Mapping[str, Action]) -> list[Mistake]:
-    """Two actions of screens that are seen together cannot have one key."""
-    taken: dict[str, str] = {}
-    found = []
+    """The keys that two actions would share on one screen, where one of the two is the user's own."""
+    owners: dict[str, str] = {}
+    mistakes = []
     for name, action in actions.items():
         if action.where not in TOGETHER:
             continue
         keys = config.keys.get(name) or tuple(action.keys.split(","))
         for key in map(textual_key, keys):
-            if key in taken and (name in config.keys or taken[key] in config.keys):
-                found.append(Mistake(f"{config.file}: keys", f"{key} would be both {taken[key]} and {name}"))
-            taken[key] = name
-    return found
+            if key in owners and (name in config.keys or owners[key] in config.keys):
+                clash = f"{key} would be both {owners[key]} and {name}: give one of them another key"
+                mistakes.append(Mistake(f"{config.file}: keys", clash))
+            owners[key] = name
+    return mistakes

@@ -1,4 +1,4 @@
-"""What lies over a screen: the keys, a question, a choice, a line to type, an error, a value to copy."""
+"""The dialogs over a screen: all keys, a question, a choice, a line to type, a message, a value to copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from repro_tui.tui.widgets.safe import joined, safe
 
 
 class HelpDialog(ModalScreen[None]):
-    """Every key, by where it works, with the user's own where there are any."""
+    """All keys, grouped by where they work, with the user's own in place of the defaults."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)]
@@ -31,7 +31,7 @@ class HelpDialog(ModalScreen[None]):
         self.keymap = keymap
 
     def compose(self) -> ComposeResult:
-        """The table, made from the registry of actions."""
+        """The keys, from the list of actions."""
         with VerticalScroll(id="box") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes"
@@ -39,20 +39,20 @@ class HelpDialog(ModalScreen[None]):
 
 
 def _key_lines(keymap: Mapping[str, str]) -> list[Content | Item]:
-    found: list[Content | Item] = []
+    lines: list[Content | Item] = []
     where = ""
     for action in ALL:
         if action.where != where:
             where = action.where
             title = "Everywhere" if where == "everywhere" else f"In {where}"
-            found.append(Content.styled(f"{chr(10) if found else ''}{title}", "bold"))
+            lines.append(Content.styled(f"{chr(10) if lines else ''}{title}", "bold"))
         keys = key_names(keymap.get(action.id, action.keys))
-        found.append(Item(Content.styled(f"{keys:<17}", "$accent"), action.title))
-    return found
+        lines.append(Item(Content.styled(f"{keys:<17}", "$accent"), action.title))
+    return lines
 
 
 class QuestionDialog(ModalScreen[str]):
-    """A question with a few answers, each with its key; Esc is the last."""
+    """A question whose answers each have a key; Esc is the last one. Returns the key."""
 
     CSS_PATH = "dialogs.tcss"
 
@@ -72,59 +72,59 @@ class QuestionDialog(ModalScreen[str]):
                 )
 
     def on_key(self, event: events.Key) -> None:
-        """An answer's key answers."""
+        """Closes the dialog with an answer's key."""
         if event.key in [name for name, _ in self.answers]:
             event.stop()
             self.dismiss(event.key)
 
 
-class Words:
-    """Lines to choose from, as rows."""
+class ChoiceRows:
+    """The choices of a dialog as rows."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words = words
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = choices
 
     def __len__(self) -> int:
-        return len(self.words)
+        return len(self.choices)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """One line."""
-        return (Text(show(self.words[row], 300)),)
+        """One choice."""
+        return (Text(show(self.choices[row], 300)),)
 
 
 class ChoiceDialog(ModalScreen[str | None]):
-    """One of a list, chosen with the cursor; Esc chooses nothing."""
+    """A list to choose from with the cursor. Returns the choice, or None for Esc."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape,q", "dismiss", "Close", show=False)]
 
-    def __init__(self, question: str, words: Sequence[str], now: str = "") -> None:
+    def __init__(self, question: str, choices: Sequence[str], current: str = "") -> None:
         super().__init__()
-        self.question, self.words, self.now = question, words, now
+        self.question, self.choices, self.current = question, choices, current
 
     def compose(self) -> ComposeResult:
         """The list."""
         with Vertical(id="box") as box:
             box.border_title = self.question
             box.border_subtitle = "Enter chooses, Esc closes"
-            yield Grid([ColumnSpec("", 20, 1)], id="words")
+            yield Grid([ColumnSpec("", 20, 1)], id="choices")
 
     def on_mount(self) -> None:
-        """The cursor starts on what is chosen now."""
+        """Puts the cursor on the current choice."""
         grid = self.query_one(Grid)
-        grid.styles.height = min(len(self.words) + 1, 18)
-        grid.show_rows(Words(self.words))
-        if self.now in self.words:
-            grid.move_to(self.words.index(self.now))
+        grid.styles.height = min(len(self.choices) + 1, 18)
+        grid.show_rows(ChoiceRows(self.choices))
+        if self.current in self.choices:
+            grid.move_to(self.choices.index(self.current))
         grid.focus()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """This one."""
-        self.dismiss(self.words[event.row])
+        """Returns the choice under the cursor."""
+        self.dismiss(self.choices[event.row])
 
 
 class PromptDialog(ModalScreen[str | None]):
-    """One line to type; Esc types nothing."""
+    """A line to type. Returns its text, or None for Esc or an empty line."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape", "dismiss", "Close", show=False)]
@@ -134,23 +134,23 @@ class PromptDialog(ModalScreen[str | None]):
         self.question, self.value = question, value
 
     def compose(self) -> ComposeResult:
-        """The line, with what is proposed in it."""
+        """The line, with the proposed text in it."""
         with Vertical(id="box") as box:
             box.border_title = self.question
             box.border_subtitle = "Enter accepts, Esc closes"
             yield Input(self.value, id="line", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
-        """It has the keys."""
+        """Focuses the line."""
         self.query_one(Input).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """What was typed."""
+        """Returns the text."""
         self.dismiss(event.value.strip() or None)
 
 
 class MessageDialog(ModalScreen[None]):
-    """An error, or several, in full."""
+    """A message, such as an error, in full."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape,enter,q", "dismiss", "Close", show=False)]
@@ -162,7 +162,7 @@ class MessageDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The sentences."""
         with VerticalScroll(id="box") as box:
-            box.border_title = safe(self.heading, cap=200)  # a title that is text would be read as markup
+            box.border_title = safe(self.heading, cap=200)  # Textual reads a title of type str as markup
             box.border_subtitle = "Esc closes"
             for sentence in self.sentences:
                 for line in show_lines(sentence):
@@ -170,7 +170,7 @@ class MessageDialog(ModalScreen[None]):
 
 
 class CopiedDialog(ModalScreen[None]):
-    """What was sent to the terminal's clipboard, selectable too: nothing confirms that it arrived."""
+    """The text that was sent to the terminal's clipboard, also to be selected: no terminal confirms that it arrived."""
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape,q", "dismiss", "Close", show=False)]

@@ -1,4 +1,16 @@
-"""The hunks of a changed file as lines side by side, or one above the other, with syntax in colour."""
+"""The hunks of a changed file as lines, side by side or in one column, with syntax highlighting.
+
+A hunk has the lines of both sides. difflib aligns them: equal lines stand at the same height, and a changed block is as
+high as its longer side, with empty lines on the other. For "one two three" against "one 2 three new":
+
+    one    | one
+    two    | 2        changed words are marked where both sides have a line
+    three  | three
+           | new      only in B
+
+In one column, the lines that A had come before the lines that B has instead, block by block. Cost: quadratic in the
+lines of a hunk, which git keeps short.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +18,17 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import show, show_lines
 from repro_tui.tui.widgets.grid import ColumnSpec
-from repro_tui.tui.widgets.safe import changed_segments
+from repro_tui.tui.widgets.safe import changed_segments, marked
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 HEADER = re.compile(r"@@ -(\d+),\d+ \+(\d+),\d+ @@")
 BESIDE = [
@@ -28,7 +43,7 @@ STACKED = [ColumnSpec("A", 5, 0, True), ColumnSpec("B", 5, 0, True), ColumnSpec(
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One line of each side (None: there is none) with its number; a hunk's head has `head`."""
+    """A line of each side (None: that side has none) with its number (from 1); or the header of a hunk, in `head`."""
 
     a: str | None
     b: str | None
@@ -43,7 +58,7 @@ class DiffLine:
 
 
 def diff_lines(hunks: Sequence[Finding]) -> list[DiffLine]:
-    """All hunks of a file, each with its head."""
+    """The lines of all hunks of a file, each hunk after its header."""
     return [line for hunk in hunks for line in _hunk(hunk)]
 
 
@@ -55,30 +70,30 @@ def _hunk(hunk: Finding) -> Iterator[DiffLine]:
     yield DiffLine(None, None, head=show(head, 200))
     for _, a_from, a_to, b_from, b_to in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         for step in range(max(a_to - a_from, b_to - b_from)):
-            at, to = a_from + step, b_from + step
-            one = a[at] if at < a_to else None
-            other = b[to] if to < b_to else None
-            yield DiffLine(one, other, number_a + at, number_b + to)
+            index_a, index_b = a_from + step, b_from + step
+            line_a = a[index_a] if index_a < a_to else None
+            line_b = b[index_b] if index_b < b_to else None
+            yield DiffLine(line_a, line_b, number_a + index_a, number_b + index_b)
 
 
 def stacked(lines: Sequence[DiffLine]) -> list[DiffLine]:
-    """The same as one column: what A had, then what B has instead."""
-    found: list[DiffLine] = []
-    waiting: list[DiffLine] = []
+    """The same lines for one column: in each changed block the lines of A, then those of B."""
+    column: list[DiffLine] = []
+    only_b: list[DiffLine] = []  # of the current block
     for line in lines:
         if line.changed:
             if line.a is not None:
-                found.append(DiffLine(line.a, None, line.number_a))
+                column.append(DiffLine(line.a, None, line.number_a))
             if line.b is not None:
-                waiting.append(DiffLine(None, line.b, 0, line.number_b))
+                only_b.append(DiffLine(None, line.b, 0, line.number_b))
         else:
-            found += [*waiting, line]
-            waiting = []
-    return found + waiting
+            column += [*only_b, line]
+            only_b = []
+    return column + only_b
 
 
 class DiffRows:
-    """Lines of a diff as rows of the grid."""
+    """The lines of a diff as rows of a grid; `name` is the file's, which decides the syntax highlighting."""
 
     def __init__(self, lines: Sequence[DiffLine], name: str, beside: bool) -> None:
         self.lines = list(lines) if beside else stacked(lines)
@@ -88,7 +103,7 @@ class DiffRows:
         return len(self.lines)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Numbers, glyph, and one line of each side."""
+        """Line numbers, glyph, and the line of each side."""
         line = self.lines[row]
         if line.head:
             head = Text(line.head, style="busy")
@@ -110,14 +125,16 @@ class DiffRows:
             return shown, shown
         if line.a is None or line.b is None:
             return Text(line.a or "", style="line-a"), Text(line.b or "", style="line-b")
-        cut_a, cut_b = changed_segments(line.a, line.b)
-        return _marked(cut_a, "line-a", "mark-a"), _marked(cut_b, "line-b", "mark-b")
+        segments_a, segments_b = changed_segments(line.a, line.b)
+        return marked(segments_a, "mark-a", "line-a"), marked(segments_b, "mark-b", "line-b")
 
     def _coloured(self, text: str) -> Text:
-        found = Text()
-        for kind, part in self._lexer.get_tokens(text) if self._lexer else ():
-            found.append(part.rstrip("\n"), style_of(kind))
-        return found if self._lexer else Text(text)
+        if self._lexer is None:
+            return Text(text)
+        line = Text()
+        for token, part in self._lexer.get_tokens(text):
+            line.append(part.rstrip("\n"), style_of(token))
+        return line
 
 
 def _numbered(line: DiffLine) -> list[tuple[int, str | None]]:
@@ -130,26 +147,20 @@ def _glyph(line: DiffLine) -> tuple[str, str]:
     return ("+", "line-b") if line.a is None else ("-", "line-a") if line.b is None else ("≠", "bad")
 
 
-def _marked(segments: list[tuple[str, bool]], line: str, mark: str) -> Text:
-    found = Text()
-    for text, changed in segments:
-        found.append(text, mark if changed else line)
-    return found
-
-
-def lexer_of(name: str) -> Any:
-    """The lexer for a file's name, or None."""
+def lexer_of(name: str) -> Lexer | None:
+    """The Pygments lexer for a file of this name; None where there is none."""
     from pygments.lexers import get_lexer_for_filename
     from pygments.util import ClassNotFound
 
     try:
-        return get_lexer_for_filename(name, stripnl=False, ensurenl=False)
+        lexer: Lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=False)
+        return lexer
     except ClassNotFound:
         return None
 
 
-def style_of(kind: Any) -> str:
-    """The look of a token."""
+def style_of(token: tuple[str, ...]) -> str:
+    """The style of a Pygments token type: a name of widgets/styles.py, or ""."""
     from pygments.token import Token
 
     looks = (
@@ -162,4 +173,4 @@ def style_of(kind: Any) -> str:
         (Token.Name.Tag, "name"),
         (Token.Name.Builtin, "keyword"),
     )
-    return next((look for token, look in looks if kind in token), "")
+    return next((look for family, look in looks if token[: len(family)] == family), "")

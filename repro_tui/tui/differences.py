@@ -1,4 +1,12 @@
-"""The differing cells of an audit: filtered by text or by an expression, sorted by any column, counted for charts."""
+"""The differing cells of an audit: filtered by text or by an expression, sorted by any column, counted for charts.
+
+The cells are rows of differences.parquet. DuckDB filters, sorts and counts them where they are, so that a million cells
+open as fast as ten (`LazyTable`). A filter is plain text (any part of the key, the column or a value) or, where it
+looks like one, an SQL condition over the cells' columns and the validation inputs of their rows: `delta > 0.01 and
+flip`, `region = 'N'`. The inputs are joined by the key where the audit has one, else by the row's number, and only if
+the condition names one of their columns. The condition is the user's own SQL; the database can read these two files
+and nothing else on the machine.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +15,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
+from repro_tui.report.words import ABSENT
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path, sql_text
-from repro_tui.tui.widgets.safe import ABSENT, changed_segments, marked, shortened, text_of
+from repro_tui.tui.widgets.safe import marked_pair, text_of
 
 FIELDS = (
     "key",
@@ -41,14 +49,14 @@ SORTS = {
     "rel": ("rel",),
     "flip": ("flip", "delta"),
 }
-FALLING = (WORST, "|Δ|", "rel", "flip")
+DESCENDING = (WORST, "|Δ|", "rel", "flip")
 EXPRESSION = re.compile(r"[<>=]|\b(like|ilike|in|is|between|not|flip)\b", re.IGNORECASE)
 BARE_COLUMN = re.compile(r"(?<![\"'\w.])column(?![\"'\w])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One differing cell; `key` is JSON text, the rows are 0-based, `noise` is "within" or "beyond", or None."""
+    """One differing cell: `key` is a JSON list, rows count from 0, `noise` is "within", "beyond" or None (unknown)."""
 
     key: str
     column: str
@@ -67,7 +75,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Pairs of numbers counted into a raster: (x, y, cells, flips); both axes go from `low` to `high`."""
+    """Pairs of numbers counted into a raster of dots (x, y, cells, flips); both axes go from `low` to `high`."""
 
     low: float
     high: float
@@ -75,21 +83,25 @@ class Points:
 
 
 class DifferingCells:
-    """The differing cells of one audit (of one column alone: `only`), with the inputs of their rows where known."""
+    """The differing cells of an audit, as a sequence of `Cell` under a filter and an order.
+
+    `path` is the Parquet file of the cells, `inputs` that of the validation inputs, `key` the columns that rows are
+    matched by (none: by position), and `only` the one output column to show.
+    """
 
     def __init__(
         self, path: Path, inputs: Path | None = None, key: Sequence[str] = (), only: str | None = None
     ) -> None:
-        there = inputs is not None and inputs.exists()
+        inputs = inputs if inputs is not None and inputs.exists() else None
         cells = sql_path(path)
-        marks = "" if self._has_noise(path) else ", NULL AS noise"
-        wanted = f'WHERE "column" = {sql_text(only)}' if only is not None else ""
+        noise = "" if self._has_noise(path) else ", NULL AS noise"
+        where = f'WHERE "column" = {sql_text(only)}' if only is not None else ""
         source = (
             f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel)"  # noqa: S608
-            f"{marks} FROM read_parquet({cells}, file_row_number = true) {wanted}"
+            f"{noise} FROM read_parquet({cells}, file_row_number = true) {where}"
         )
-        self.table = LazyTable([path, *([inputs] if inputs is not None and there else [])], source, FIELDS)
-        self._inputs = inputs if there else None
+        self.table = LazyTable([path, *([inputs] if inputs else [])], source, FIELDS)
+        self._inputs = inputs
         self.input_columns = self._known_inputs()
         self._key = [name for name in key if name in self.input_columns] if key else []
         if key and len(self._key) < len(key):
@@ -97,7 +109,7 @@ class DifferingCells:
 
     @staticmethod
     def _has_noise(path: Path) -> bool:
-        """An audit of an earlier version has not told rows within their own noise from others."""
+        """Whether the file has the column `noise`, which audits of earlier versions did not write."""
         import pyarrow.parquet as pq
 
         return "noise" in pq.read_schema(path).names
@@ -105,46 +117,47 @@ class DifferingCells:
     def _known_inputs(self) -> list[str]:
         if self._inputs is None:
             return []
-        found = self.table.ask(f"DESCRIBE SELECT * FROM read_parquet({sql_path(self._inputs)})")  # noqa: S608
-        return [row[0] for row in found]
+        schema = self.table.query(f"DESCRIBE SELECT * FROM read_parquet({sql_path(self._inputs)})")  # noqa: S608
+        return [row[0] for row in schema]
 
-    def select(self, wanted: str = "", sort: str = WORST, rising: bool = False, only_different: bool = True) -> int:
-        """Chooses and orders the cells, and returns how many there are.
+    def select(self, text: str = "", sort: str = WORST, rising: bool = False, only_different: bool = True) -> int:
+        """Filters and orders the cells, and returns their number.
 
-        `wanted` is any part of key, column or value; or, where it looks like one, an SQL condition over the columns
-        of differences.parquet (`delta` and `rel` for short) and of the inputs. Raises NotAnExpression.
+        `text` is any part of a key, column or value; or, where it looks like one, an SQL condition over the columns of
+        differences.parquet (with `delta` and `rel` for short) and of the inputs. A leading apostrophe makes it text.
+        `sort` is a name in SORTS; `only_different` leaves out cells within their tolerance. Raises NotAnExpression.
         """
         conditions, values, source = ["true"], [], ""
         if only_different:
             conditions.append("verdict = 'different'")
-        if EXPRESSION.search(wanted) and not wanted.startswith("'"):
-            condition = BARE_COLUMN.sub(quoted("column"), wanted)
+        if EXPRESSION.search(text) and not text.startswith("'"):
+            condition = BARE_COLUMN.sub(quoted("column"), text)
             conditions.append(f"({condition})")
-            source = self._with_inputs(wanted)
-        elif wanted:
+            source = self._with_inputs(text)
+        elif text:
             conditions.append(
                 "contains(lower(key || ' ' || \"column\" || ' ' || coalesce(a, '') || ' ' || coalesce(b, '')), ?)"
             )
-            values.append(wanted.removeprefix("'").lower())
+            values.append(text.removeprefix("'").lower())
         direction = "ASC" if rising else "DESC"
         order = ", ".join(f"{name} {direction} NULLS LAST" for name in SORTS[sort])
-        return self.table.choose(" AND ".join(conditions), values, f"{order}, row_a, row_b", source)
+        return self.table.select(" AND ".join(conditions), values, f"{order}, row_a, row_b", source)
 
-    def _with_inputs(self, wanted: str) -> str:
-        """The cells beside the inputs of their rows, where the condition speaks of one."""
-        words = wanted.lower()
-        numbered = "file_row_number" in map(str.lower, self.input_columns)  # which the database could not add
-        if self._inputs is None or numbered or not any(name.lower() in words for name in self.input_columns):
+    def _with_inputs(self, condition: str) -> str:
+        """The cells joined with the inputs of their rows, as SQL; "" where the condition names no input column."""
+        lowered = condition.lower()
+        numbered = "file_row_number" in map(str.lower, self.input_columns)  # the database could not add its own
+        if self._inputs is None or numbered or not any(name.lower() in lowered for name in self.input_columns):
             return ""
         inputs = f"read_parquet({sql_path(self._inputs)}, file_row_number = true)"
-        clash = {"n", "a_number", "b_number", "file_row_number", *FIELDS}
+        clash = {"n", "a_number", "b_number", "file_row_number", "own_key", "input_position", *FIELDS}
         named = [quoted(name) for name in self.input_columns if name.lower() not in clash]
-        columns = ", ".join(["file_row_number AS place", *named])
+        columns = ", ".join(["file_row_number AS input_position", *named])
         if self._key:
             key = f"json_array({', '.join(quoted(name) for name in self._key)})"
             inputs, on = f"(SELECT {key} AS own_key, {columns} FROM {inputs})", "json(cells.key) = own_key"  # noqa: S608
         else:
-            inputs, on = f"(SELECT {columns} FROM {inputs})", "cells.input_row = place"  # noqa: S608
+            inputs, on = f"(SELECT {columns} FROM {inputs})", "cells.input_row = input_position"  # noqa: S608
         return f"SELECT * FROM ({self.table.source}) AS cells LEFT JOIN {inputs} ON {on}"  # noqa: S608
 
     def __len__(self) -> int:
@@ -154,26 +167,26 @@ class DifferingCells:
         return Cell(*self.table[row])
 
     def of_row(self, cell: Cell) -> list[Cell]:
-        """Every differing cell of the row that this cell stands in."""
+        """Every differing cell of this cell's row."""
         names = ", ".join(quoted(name) for name in FIELDS)
         query = f"SELECT {names} FROM {{source}} WHERE row_a IS NOT DISTINCT FROM ? AND row_b IS NOT DISTINCT FROM ?"  # noqa: S608
-        return [Cell(*values) for values in self.table.ask(query, [cell.row_a, cell.row_b])]
+        return [Cell(*values) for values in self.table.query(query, [cell.row_a, cell.row_b])]
 
     def histogram(self, column: str, parts: int = 4, field: str = "delta") -> list[tuple[int, int]]:
-        """How many cells of a column lie in each bin of log10|Δ|, `parts` bins a decade: (bin, cells)."""
+        """The cells of a column in each bin of log10|Δ|, as (bin, cells), with `parts` bins per decade."""
         query = (
             f"SELECT CAST(floor(log10({field}) * {parts}) AS INTEGER) AS bin, count(*) FROM {{source}} "  # noqa: S608
             f"WHERE \"column\" = ? AND {field} > 0 AND {field} < 'inf'::DOUBLE GROUP BY bin ORDER BY bin"
         )
-        return [(int(at), int(cells)) for at, cells in self.table.ask(query, [column])]
+        return [(int(number), int(cells)) for number, cells in self.table.query(query, [column])]
 
     def points(self, column: str, width: int, height: int) -> Points | None:
-        """A column's cells counted into `width` x `height` dots, A to the right and B upwards; None: no numbers."""
+        """A column's cells counted into `width` x `height` dots, A to the right, B upwards; None without numbers."""
         finite = "\"column\" = ? AND abs(a_number) < 'inf'::DOUBLE AND abs(b_number) < 'inf'::DOUBLE"
         query = (
             f"SELECT min(least(a_number, b_number)), max(greatest(a_number, b_number)) FROM {{source}} WHERE {finite}"  # noqa: S608
         )
-        low, high = self.table.ask(query, [column])[0]
+        low, high = self.table.query(query, [column])[0]
         if low is None:
             return None
         span = (high - low) or 1.0
@@ -183,7 +196,7 @@ class DifferingCells:
             f"WHERE {finite} GROUP BY x, y"
         )
         values = [low, span, width - 1e-9, low, span, height - 1e-9, column]
-        return Points(low, high, tuple(self.table.ask(query, values)))
+        return Points(low, high, tuple(self.table.query(query, values)))
 
     def close(self) -> None:
         """Closes the database."""
@@ -191,7 +204,7 @@ class DifferingCells:
 
 
 class CellRows:
-    """Differing cells as rows of the grid."""
+    """Differing cells as rows of a grid."""
 
     def __init__(self, differences: DifferingCells) -> None:
         self.differences = differences
@@ -205,7 +218,7 @@ class CellRows:
         a, b = value_pair(cell.a, cell.b, widths[3], widths[4])
         return (
             glyph(cell),
-            Text(shorten_middle(key_words(cell.key), max(5, widths[1]))),
+            Text(shorten_middle(key_text(cell.key), max(5, widths[1]))),
             text_of(cell.column, max(5, widths[2])),
             a,
             b,
@@ -216,31 +229,29 @@ class CellRows:
 
 
 def glyph(cell: Cell) -> Text:
-    """Over its tolerance, over it but within what the row does from run to run, or within its tolerance."""
+    """≠ over its tolerance, ≈ over it but within the row's own noise from run to run, ~ within its tolerance."""
     if cell.verdict != "different":
         return Text("~", style="warn")
     return Text("≈", style="warn") if cell.noise == "within" else Text("≠", style="bad")
 
 
 def value_pair(a: str | None, b: str | None, width_a: int, width_b: int) -> tuple[Text, Text]:
-    """Both values of a cell, with what changed marked."""
-    one, other = (ABSENT if value is None else show(value, 400) for value in (a, b))
-    one, other = shortened(one, max(5, width_a)), shortened(other, max(5, width_b))
-    cut_a, cut_b = changed_segments(one, other)
-    return marked(cut_a, "mark-a"), marked(cut_b, "mark-b")
+    """Both values of a cell, with what changed marked; None is a value that is absent."""
+    text_a, text_b = (ABSENT if value is None else show(value, 400) for value in (a, b))
+    return marked_pair(text_a, text_b, width_a, width_b)
 
 
 def relative(value: float | None) -> str:
-    """A relative difference in percent, as short as it can be."""
+    """A relative difference in percent, or from 10 on as a factor; a small one is never shown as 0."""
     if value is None:
         return ""
     return f"{value:.3g}x" if value >= 10 else "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
 
 
-def key_words(key: str) -> str:
-    """A key, which is a JSON array, as a person reads it."""
+def key_text(key: str) -> str:
+    """A key, which is a JSON list, as its values separated by commas."""
     try:
-        values: Any = json.loads(key)
+        values: object = json.loads(key)
     except ValueError:
         return show(key, 200)
     return show(", ".join(str(value) for value in values) if isinstance(values, list) else values, 200)

@@ -1,4 +1,4 @@
-"""The user's own editor and pager, on copies that are thrown away: what an audit recorded cannot be changed here."""
+"""Opens values in the user's editor, as temporary read-only copies: an audit's files cannot be changed there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import SuspendNotSupported
 
 from repro_tui.support.plain import to_plain
-from repro_tui.tui.widgets.safe import say
+from repro_tui.tui.widgets.safe import notify
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 EDITORS = ("sensible-editor", "nano", "vim", "vi")
 
 
-def as_json(value: Any) -> str:
-    """A value as JSON that every editor and program can read."""
+def as_json(value: object) -> str:
+    """A value as indented JSON."""
     return json.dumps(to_plain(value), indent=2, default=str) + "\n"
 
 
 def editor_command() -> list[str] | None:
-    """The user's editor: VISUAL, EDITOR, or one that is there."""
+    """The command of the user's editor: VISUAL, EDITOR, or the first of EDITORS that is installed; else None."""
     for name in ("VISUAL", "EDITOR"):
-        words = shlex.split(os.environ.get(name, ""))
-        if words and shutil.which(words[0]):
-            return words
+        command = shlex.split(os.environ.get(name, ""))
+        if command and shutil.which(command[0]):
+            return command
     return next(([name] for name in EDITORS if shutil.which(name)), None)
 
 
 def edit(app: App[Any], texts: dict[str, str]) -> None:
-    """Opens copies of the texts, and comes back when the editor ends."""
+    """Opens copies of the texts, by file name, in the editor, and returns when it ends."""
     command = editor_command()
     if command is None:
-        say(app, "no editor was found: set EDITOR", warn=True)
+        notify(app, "No editor was found: set EDITOR.", warn=True)
         return
     with tempfile.TemporaryDirectory(prefix="repro-tui-") as folder:
         paths = [Path(folder, name) for name in texts]
@@ -51,17 +51,17 @@ def edit(app: App[Any], texts: dict[str, str]) -> None:
             with app.suspend():
                 status = subprocess.run([*command, *map(str, paths)], check=False).returncode
         except SuspendNotSupported:
-            say(app, "this terminal cannot be handed to an editor", warn=True)
+            notify(app, "This terminal cannot be handed over to an editor.", warn=True)
             return
         except OSError as error:
-            say(app, f"{command[0]} did not start: {error.strerror}", warn=True)
+            notify(app, f"{command[0]} did not start: {error.strerror or error}.", warn=True)
             return
     if status:
-        say(app, f"{command[0]} ended with {status}", warn=True)
+        notify(app, f"{command[0]} ended with exit status {status}.", warn=True)
 
 
 def text_of_file(path: Path, most: int = 32 << 20) -> dict[str, str] | None:
-    """A text file for the editor; None where it is a table, or too large."""
+    """A text file's name and content for the editor; None for a table, or for a file of more than `most` bytes."""
     if path.suffix == ".parquet" or path.stat().st_size > most:
         return None
     return {path.name: path.read_bytes().decode("utf-8", "backslashreplace")}

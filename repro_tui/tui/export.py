@@ -1,4 +1,4 @@
-"""Writing to a file what a screen shows: the finding, the table as it is filtered, or the whole report."""
+"""Writes what a screen shows to a file: the finding, the table as it is filtered, or the whole report."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import target_problem, write_report
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import names
+from repro_tui.support.text import plural
 from repro_tui.tui.dialogs import ChoiceDialog, MessageDialog, PromptDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
 from repro_tui.tui.store import AuditStore
-from repro_tui.tui.widgets.safe import say
+from repro_tui.tui.widgets.safe import notify
 from repro_tui.tui.written_table import WrittenTable, write_csv, write_parquet
 
 ENDINGS = {"json": "json", "markdown": "md", "html": "html", "junit": "xml"}
@@ -24,7 +25,7 @@ ENDINGS = {"json": "json", "markdown": "md", "html": "html", "junit": "xml"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that can be written: how it is offered, the file's name, and what writes it."""
+    """Something that can be written: its title in the dialog, the end of the proposed file name, and what writes it."""
 
     title: str
     file: str
@@ -32,46 +33,47 @@ class Choice:
 
 
 def choices(selected: object, table: WrittenTable | None, store: AuditStore) -> list[Choice]:
-    """What can be written: what is under the cursor, the table that is shown, and the report."""
-    found: list[Choice] = []
+    """What can be written: the selection (as JSON), the table, and the report in each of its formats."""
+    options: list[Choice] = []
     report = store.report
     if selected is not None:
-        found.append(
-            Choice("what is under the cursor, JSON", "finding.json", lambda path: _text(path, as_json(selected)))
+        options.append(
+            Choice(
+                "the value under the cursor, JSON", "finding.json", lambda path: _write_text(path, as_json(selected))
+            )
         )
     if table is not None:
-        told = f"the table as it is shown, {table.count:,} rows"
-        found.append(Choice(f"{told}, CSV", f"{table.name}.csv", lambda path: write_csv(table, path)))
-        found.append(Choice(f"{told}, Parquet", f"{table.name}.parquet", lambda path: write_parquet(table, path)))
+        title = f"the table as shown, {plural(table.count, 'row')}"
+        options.append(Choice(f"{title}, CSV", f"{table.name}.csv", lambda path: write_csv(table, path)))
+        options.append(Choice(f"{title}, Parquet", f"{table.name}.parquet", lambda path: write_parquet(table, path)))
     if report is not None:
-        found += [
-            _whole(name, report, store.folder.request().settings.fail_on) for name in names("repro_tui.reporters")
-        ]
-    return found
+        fail_on = store.folder.request().settings.fail_on
+        options += [_report_choice(name, report, fail_on) for name in names("repro_tui.reporters")]
+    return options
 
 
-def _whole(name: str, report: Report, fail_on: tuple[str, ...]) -> Choice:
+def _report_choice(name: str, report: Report, fail_on: tuple[str, ...]) -> Choice:
     file = f"report.{ENDINGS.get(name, name)}"
     return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path), fail_on))
 
 
-def ask_and_write(screen: Screen[Any], store: AuditStore, found: Sequence[Choice]) -> None:
-    """Asks what, then where, then writes; a file that exists is asked about, a link is refused."""
-    offered = {choice.title: choice for choice in found}
+def ask_and_write(screen: Screen[Any], store: AuditStore, options: Sequence[Choice]) -> None:
+    """Asks what to write and where, then writes it; asks before it overwrites a file, and refuses a link."""
+    offered = {choice.title: choice for choice in options}
     if not offered:
-        say(screen, "there is nothing to write yet")
+        notify(screen, "There is nothing to write yet.")
         return
 
-    def chosen(title: str | None) -> None:
+    def ask_path(title: str | None) -> None:
         if title is not None:
             choice = offered[title]
             name = f"{store.id}-{choice.file}"
-            screen.app.push_screen(PromptDialog("Write to", name), lambda path: _ready(screen, choice, path))
+            screen.app.push_screen(PromptDialog("Write to", name), lambda path: _check_and_write(screen, choice, path))
 
-    screen.app.push_screen(ChoiceDialog("Write", list(offered)), chosen)
+    screen.app.push_screen(ChoiceDialog("Write", list(offered)), ask_path)
 
 
-def _ready(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
+def _check_and_write(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
     if not typed:
         return
     path = Path(typed).expanduser()
@@ -82,7 +84,7 @@ def _ready(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
     if not path.exists():
         _write(screen, choice, path)
         return
-    answers = (("o", "write over it"), ("escape", "leave it"))
+    answers = (("o", "overwrite it"), ("escape", "keep it"))
     screen.app.push_screen(
         QuestionDialog(f"{path} exists.", answers),
         lambda answer: _write(screen, choice, path) if answer == "o" else None,
@@ -94,13 +96,13 @@ def _write(screen: Screen[Any], choice: Choice, path: Path) -> None:
         try:
             choice.write(path)
         except OSError as error:
-            told = f"{path}: {error.strerror or error}"
-            screen.app.call_from_thread(screen.app.push_screen, MessageDialog("Not written", [told]))
+            reason = f"{path}: {error.strerror or error}"
+            screen.app.call_from_thread(screen.app.push_screen, MessageDialog("Not written", [reason]))
             return
-        screen.app.call_from_thread(say, screen, f"written to {path}")
+        screen.app.call_from_thread(notify, screen, f"Written to {path}.")
 
     screen.run_worker(work, thread=True, group="export")
 
 
-def _text(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     write_atomically(path.absolute(), text.encode("utf-8", "backslashreplace"), mode=0o644)

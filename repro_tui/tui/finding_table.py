@@ -1,9 +1,9 @@
-"""Findings as a table and as texts, for files and the editor."""
+"""Findings as a table for files, and as texts for the editor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import show
@@ -19,18 +19,18 @@ FIELDS = ("path", "change", "a", "b", "severity", "note")
 
 
 def finding_table(name: str, findings: Sequence[Finding]) -> WrittenTable:
-    """One row a finding: its path with slashes, the change, both values as text, severity and note."""
+    """One row per finding: its path joined by slashes, the change, both values as text, severity and note."""
     rows = [("/".join(f.path), f.change, _text(f.a), _text(f.b), f.severity, f.note) for f in findings]
     return text_table(name, FIELDS, rows)
 
 
 def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | None]]) -> WrittenTable:
-    """Rows of texts as a table."""
+    """Rows of texts as a table with these fields; None is a null."""
 
     def batches() -> Iterator[RecordBatch]:
         import pyarrow as pa
 
-        columns = [pa.array([_utf8(row[place]) for row in rows], pa.string()) for place in range(len(fields))]
+        columns = [pa.array([_utf8(row[index]) for row in rows], pa.string()) for index in range(len(fields))]
         if rows:
             yield pa.RecordBatch.from_arrays(columns, names=list(fields))
 
@@ -38,7 +38,7 @@ def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | N
 
 
 def finding_texts(finding: Finding) -> dict[str, str]:
-    """Both values of a finding as files; where neither has several lines, the finding as JSON."""
+    """Both values of a finding as text files; where neither has several lines, the finding as JSON."""
     from dataclasses import asdict
 
     a, b = _text(finding.a), _text(finding.b)
@@ -47,7 +47,7 @@ def finding_texts(finding: Finding) -> dict[str, str]:
     return {"finding.json": as_json(asdict(finding))}
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else value if isinstance(value, str) else show(value, 1 << 20)
 
 

@@ -1,4 +1,16 @@
-"""A Parquet file as rows: filtered and sorted by DuckDB, read a page at a time, a million as fast as ten."""
+"""A Parquet file as rows: filtered and sorted by DuckDB, and read a page at a time.
+
+The idea: `select` writes the numbers of the selected rows, in their order, to a table of the database; the values are
+read from the file only when a row is looked at, in pages of PAGE rows, of which the last MOST_PAGES are kept. Opening a
+million rows therefore costs one pass over the columns that the filter and the order need, and no memory for values. For
+example, `select("delta > 0.5", order="delta DESC")` stores the numbers 7, 3 and 9, and `table[0]` reads row 7.
+
+Three things keep the keys responsive. The earlier selection stays readable while a new one is made. Reading and
+selecting have a lock and a cursor each, so that neither waits for the other. And `hold` copies a table of moderate size
+into memory after it was shown, since reading a page in another order than the file's searches the whole file.
+
+Conditions are SQL that the user typed: the database may open these files only, and its configuration is locked.
+"""
 
 from __future__ import annotations
 
@@ -17,33 +29,43 @@ if TYPE_CHECKING:
 PAGE = 256
 MOST_PAGES = 64
 BATCH = 100_000
-HELD = (20_000, 2_000_000)  # rows: below it the file is as fast, above it memory is worth more than speed
+HELD = (20_000, 2_000_000)  # rows: with fewer the file is as fast, more would take too much memory
 
 
 class NotAnExpression(Exception):
-    """What was typed is no condition that DuckDB understands; its text says why."""
+    """The text is not a condition that DuckDB understands; the message says why."""
 
 
 def quoted(name: str) -> str:
-    """A column's name in SQL."""
+    """A column's name, quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def sql_text(text: str) -> str:
-    """A text in SQL."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def sql_path(path: Path) -> str:
-    """A file in SQL, with what would be a pattern taken literally."""
+    """A file's path as an SQL literal, with the characters of glob patterns escaped."""
     return sql_text(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
-class LazyTable:
-    """Rows of `source` (SQL that yields a row number `n` beside its columns) under a filter and an order.
+def numbered_rows(path: Path) -> str:
+    """SQL for all rows of a Parquet file with their numbers `n` (from 0)."""
+    import pyarrow.parquet as pq
 
-    Only the chosen row numbers are held; rows are read from the file when they are looked at. Conditions are the
-    user's own SQL: the database sees these files and nothing else of the machine, and cannot be told otherwise.
+    if "file_row_number" in map(str.lower, pq.read_schema(path).names):  # DuckDB could not add its own column
+        return f"SELECT row_number() OVER () - 1 AS n, * FROM read_parquet({sql_path(path)})"  # noqa: S608
+    rows = f"read_parquet({sql_path(path)}, file_row_number = true)"
+    return f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM {rows}"  # noqa: S608
+
+
+class LazyTable:
+    """The rows of a query under a filter and an order, as a sequence of tuples of `fields`.
+
+    `source` is an SQL query over the files `paths` that yields a unique row number `n` and the columns `fields`. Before
+    the first `select` the table is empty. Thread-safe.
     """
 
     def __init__(self, paths: Sequence[Path], source: str, fields: Sequence[str]) -> None:
@@ -54,52 +76,55 @@ class LazyTable:
         self._database.execute(f"SET allowed_paths = [{allowed}]")
         self._database.execute("SET enable_external_access = false")
         self._database.execute("SET lock_configuration = true")
-        self._reader, self._chooser = self._database.cursor(), self._database.cursor()
-        self._reading, self._choosing = threading.Lock(), threading.Lock()
+        self._reader, self._selector = self._database.cursor(), self._database.cursor()
+        self._read_lock, self._select_lock = threading.Lock(), threading.Lock()
         self.source, self.fields = source, list(fields)
-        self._chosen, self._number = "", 0
+        self._selection, self._number = "", 0  # the name of the table of selected row numbers
         self._held, self._closed = "", False
         self._pages: dict[int, list[tuple[Any, ...]]] = {}
         self.count = 0
 
-    def choose(self, condition: str = "true", values: Sequence[Any] = (), order: str = "n", source: str = "") -> int:
-        """Chooses and orders rows, and returns how many there are; the rows chosen before stay readable meanwhile.
+    def select(self, condition: str = "true", values: Sequence[object] = (), order: str = "n", source: str = "") -> int:
+        """Selects and orders rows, and returns their number; the earlier selection stays readable until then.
 
-        Raises NotAnExpression where the condition is none.
+        `condition` and `order` are SQL; `values` are those of the condition's placeholders; `source` replaces the
+        table's own query for this selection, to give the condition more columns. Raises NotAnExpression where the
+        condition is not valid, and keeps the earlier selection.
         """
         import duckdb
 
-        with self._choosing:
+        with self._select_lock:
             self._number += 1
-            name = f"chosen_{self._number}"
+            name = f"selection_{self._number}"
             query = f"SELECT n FROM ({source or self.source}) WHERE ({condition}) ORDER BY {order}"  # noqa: S608
             try:
                 if len(duckdb.extract_statements(query)) != 1:
-                    raise NotAnExpression("one condition is wanted")
-                self._chooser.execute(f"CREATE TABLE {name} AS {query}", list(values))
-                count = int(self._chooser.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])  # noqa: S608
+                    raise NotAnExpression("write one condition, without a semicolon")
+                self._selector.execute(f"CREATE TABLE {name} AS {query}", list(values))
+                count = int(self._selector.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])  # noqa: S608
             except duckdb.Error as error:
                 raise NotAnExpression(show(str(error).partition("\n")[0], 200)) from error
-            with self._reading:
-                before, self._chosen, self.count = self._chosen, name, count
+            with self._read_lock:
+                before, self._selection, self.count = self._selection, name, count
                 self._pages.clear()
             if before:
-                self._chooser.execute(f"DROP TABLE {before}")
+                self._selector.execute(f"DROP TABLE {before}")
         return count
 
     def hold(self) -> bool:
-        """Copies what is shown of a table of `HELD` rows into memory, and returns whether it did.
+        """Copies the rows into memory if their number is within HELD, and returns whether it did.
 
-        The file is searched whole for each page of an order that is not its own: 35 ms for a million rows, 5 ms held.
+        For a page in an order that is not the file's own the whole file is searched: 35 ms for a million rows, against
+        5 ms when they are held.
         """
-        with self._choosing:
+        with self._select_lock:
             if self._held or self._closed:
                 return False
-            rows = self._chooser.execute(f"SELECT count(*) FROM ({self.source})").fetchall()[0][0]  # noqa: S608
+            rows = self._selector.execute(f"SELECT count(*) FROM ({self.source})").fetchall()[0][0]  # noqa: S608
             if not HELD[0] <= rows <= HELD[1]:
                 return False
             names = ", ".join(map(quoted, self.fields))
-            self._chooser.execute(f"CREATE TABLE held AS SELECT n, {names} FROM ({self.source})")  # noqa: S608
+            self._selector.execute(f"CREATE TABLE held AS SELECT n, {names} FROM ({self.source})")  # noqa: S608
             self._held = "SELECT * FROM held"
         return True
 
@@ -108,7 +133,7 @@ class LazyTable:
 
     def __getitem__(self, row: int) -> tuple[Any, ...]:
         page = row // PAGE
-        with self._reading:
+        with self._read_lock:
             if page not in self._pages:
                 if len(self._pages) >= MOST_PAGES:
                     self._pages.pop(next(iter(self._pages)))
@@ -117,21 +142,25 @@ class LazyTable:
 
     def _rows(self, start: int, count: int) -> str:
         names = ", ".join(f"source.{quoted(name)}" for name in self.fields)
-        chosen = f"SELECT n, rowid AS place FROM {self._chosen} WHERE rowid >= {start} AND rowid < {start + count}"  # noqa: S608
-        return f"SELECT {names} FROM ({chosen}) JOIN ({self._held or self.source}) AS source USING (n) ORDER BY place"  # noqa: S608
+        rows = f"SELECT n, rowid AS position FROM {self._selection} WHERE rowid >= {start} AND rowid < {start + count}"  # noqa: S608
+        source = self._held or self.source
+        return (
+            f"SELECT {names} FROM ({rows}) AS selected JOIN ({source}) AS source ON selected.n = source.n "  # noqa: S608
+            "ORDER BY selected.position"
+        )
 
-    def ask(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The answer to another question over `{source}`."""
-        with self._choosing:
-            return self._chooser.execute(query.format(source=f"({self.source})"), list(values)).fetchall()
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of another query, in which `{source}` stands for the table's own."""
+        with self._select_lock:
+            return self._selector.execute(sql.format(source=f"({self.source})"), list(values)).fetchall()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All chosen rows in their order, for writing them to a file."""
-        with self._choosing:
-            yield from self._chooser.sql(self._rows(0, self.count)).to_arrow_reader(BATCH)
+        """All selected rows in their order, for writing them to a file."""
+        with self._select_lock:
+            yield from self._selector.sql(self._rows(0, self.count)).to_arrow_reader(BATCH)
 
     def close(self) -> None:
         """Closes the database."""
-        with self._choosing, self._reading:
+        with self._select_lock, self._read_lock:
             self._closed = True
             self._database.close()

@@ -1,4 +1,4 @@
-"""What screens ask of the application: they post messages, and know nothing of it but this."""
+"""The messages that screens send to the application: all that a screen knows of it."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ SCREENS: tuple[ScreenName, ...] = get_args(ScreenName)
 
 
 class Interface(Protocol):
-    """What the application has for whoever stands below it: the user's own keys, and the audit that is followed."""
+    """What the application offers to its screens: the user's own keys, and the audit that is followed."""
 
     own_keys: Mapping[str, str]
     store: AuditStore | None
 
 
 class GoUp(Message):
-    """One screen up."""
+    """Go up one screen."""
 
 
 class StopAudit(Message):
-    """The running audit is to be stopped."""
+    """Stop the running audit."""
 
 
 @dataclass
 class ShowScreen(Message):
-    """One of the audit's screens is wanted, with the overview below it."""
+    """Show one of the audit's screens, with the overview below it."""
 
     name: ScreenName
 
 
 @dataclass
 class OpenAudit(Message):
-    """An audit is to be followed."""
+    """Follow an audit."""
 
     folder: AuditFolder
 
 
 @dataclass
 class OpenFinding(Message):
-    """A finding is to be opened, on top of what is shown, or (`from_its_area`) with its area below it."""
+    """Open a finding on top of the current screen, or (`from_its_area`) with its area below it."""
 
     area: AreaName
     finding: Finding
@@ -57,13 +57,13 @@ class OpenFinding(Message):
 
 @dataclass
 class ShowColumn(Message):
-    """The predictions are wanted, with the cursor on an output column."""
+    """Show the predictions, with the cursor on an output column."""
 
     name: str
 
 
 @dataclass
 class OpenFile(Message):
-    """A file of the audit's folder is to be opened; None: the list of all of them."""
+    """Open a file of the audit's folder, or (None) the list of its files."""
 
     path: Path | None

@@ -1,4 +1,4 @@
-"""One row of the predictions: what was asked, and what both sides answered, read from the audit's folder."""
+"""One row of the predictions: its inputs, and the outputs of both sides, read from the audit's folder."""
 
 from __future__ import annotations
 
@@ -6,36 +6,43 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from repro_tui.model.finding import Finding, Severity
-from repro_tui.tui.differences import Cell, key_words, relative
+from repro_tui.tui.differences import Cell, key_text, relative
 
-BATCH = 4096  # rows that are decoded at a time
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+BATCH = 4096  # rows decoded at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One output column of a row: both values as text (None: absent), and the differing cell where there is one."""
+    """One output column of a row: both values (None: absent), and the differing cell where they differ."""
 
     column: str
-    a: Any
-    b: Any
+    a: object
+    b: object
     cell: Cell | None = None
 
 
 def answers(a: Path | None, b: Path | None, cells: Sequence[Cell]) -> list[Answer]:
-    """Every output column of the row that these cells stand in: those that differ first, then those that do not."""
-    found = [Answer(cell.column, cell.a, cell.b, cell) for cell in cells]
+    """Every output column of one row, the differing ones first.
+
+    `a` and `b` are the Parquet files of both sides' predictions (None: there is none), and `cells` all differing cells
+    of the row.
+    """
+    changed = [Answer(cell.column, cell.a, cell.b, cell) for cell in cells]
     differing = {cell.column for cell in cells}
     values_a = row_at(a, cells[0].row_a) if cells else {}
     values_b = row_at(b, cells[0].row_b) if cells else {}
     same = [name for name in dict.fromkeys((*values_a, *values_b)) if name not in differing]
-    return found + [Answer(name, values_a.get(name), values_b.get(name)) for name in same]
+    return changed + [Answer(name, values_a.get(name), values_b.get(name)) for name in same]
 
 
-def row_at(path: Path | None, row: int | None) -> dict[str, Any]:
-    """The row of a Parquet file with this number (0-based), of which only its own group of rows is read; {}: none."""
+def row_at(path: Path | None, row: int | None) -> dict[str, object]:
+    """The row with this number (from 0) of a Parquet file, of which only its row group is read; {} if there is none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -46,14 +53,14 @@ def row_at(path: Path | None, row: int | None) -> dict[str, Any]:
             for group in range(file.metadata.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
                 if row < rows:
-                    return _within(file.iter_batches(BATCH, row_groups=[group]), row)
+                    return _row_in(file.iter_batches(BATCH, row_groups=[group]), row)
                 row -= rows
     except (OSError, pa.ArrowException):
         return {}
     return {}
 
 
-def _within(batches: Iterator[Any], row: int) -> dict[str, Any]:
+def _row_in(batches: Iterator[RecordBatch], row: int) -> dict[str, object]:
     for batch in batches:
         if row < batch.num_rows:
             return dict(batch.slice(row, 1).to_pylist()[0])
@@ -61,8 +68,8 @@ def _within(batches: Iterator[Any], row: int) -> dict[str, Any]:
     return {}
 
 
-def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, Any]]:
-    """The validation inputs of a row, found by its key, or by its position where rows go by position."""
+def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, object]]:
+    """The validation inputs of a cell's row as (column, value), found by its key, or by its number without a key."""
     if not path.exists():
         return []
     if not key:
@@ -70,9 +77,11 @@ def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, A
     return list(row_of(path, dict(zip(key, json.loads(cell.key), strict=True)), as_text=True).items())
 
 
-def row_of(path: Path, key: Mapping[str, Any], *, as_text: bool = False) -> dict[str, Any]:
-    """The first row of a Parquet file with these values in its key's columns, compared as text or as they are; {} where
-    there is none, or no such column."""
+def row_of(path: Path, key: Mapping[str, object], *, as_text: bool = False) -> dict[str, object]:
+    """The first row of a Parquet file with these values in its key columns; {} if there is none, or no such column.
+
+    `as_text` compares the values as text, as the key of a differing cell has them.
+    """
     import duckdb
     import pyarrow as pa
 
@@ -82,7 +91,7 @@ def row_of(path: Path, key: Mapping[str, Any], *, as_text: bool = False) -> dict
         return {}
 
 
-def _row_of(path: Path, key: Mapping[str, Any], as_text: bool) -> dict[str, Any]:
+def _row_of(path: Path, key: Mapping[str, object], as_text: bool) -> dict[str, object]:
     import duckdb
     import pyarrow.parquet as pq
 
@@ -92,23 +101,23 @@ def _row_of(path: Path, key: Mapping[str, Any], as_text: bool) -> dict[str, Any]
     if not set(key) <= set(names):
         return {}
     columns = [f"CAST({quoted(name)} AS VARCHAR)" if as_text else quoted(name) for name in key]
-    query = f"SELECT * FROM {table(path)} WHERE {' AND '.join(f'{one} = ?' for one in columns)} LIMIT 1"  # noqa: S608
+    query = f"SELECT * FROM {table(path)} WHERE {' AND '.join(f'{column} = ?' for column in columns)} LIMIT 1"  # noqa: S608
     with duckdb.connect() as connection:
-        found = connection.execute(query, [str(v) if as_text else v for v in key.values()]).fetchone()
-    return dict(zip(names, found, strict=True)) if found else {}
+        row = connection.execute(query, [str(v) if as_text else v for v in key.values()]).fetchone()
+    return dict(zip(names, row, strict=True)) if row else {}
 
 
 def answer_finding(cell: Cell, answer: Answer) -> Finding:
-    """One output of the row in which the cell stands, as the screen of two values takes it."""
+    """One output of a cell's row as a finding, for the screen that shows two values."""
     if answer.cell is not None:
         return cell_finding(answer.cell)
-    return Finding((key_words(cell.key), answer.column), "same", answer.a, answer.b)
+    return Finding((key_text(cell.key), answer.column), "same", answer.a, answer.b)
 
 
 def cell_finding(cell: Cell) -> Finding:
-    """A differing cell, as the screen of two values takes it."""
+    """A differing cell as a finding, for the screen that shows two values."""
     moved = "" if cell.abs_delta is None else f", |Δ| {cell.abs_delta:.4g} {relative(cell.rel_delta)}".rstrip()
     noise = f", {cell.noise} its own noise" if cell.noise else ""
     note = cell.verdict + moved + (", a decision flips" if cell.flip else "") + noise
     severity: Severity = "important" if cell.verdict == "different" else "notice"
-    return Finding((key_words(cell.key), cell.column), "changed", cell.a, cell.b, severity, note)
+    return Finding((key_text(cell.key), cell.column), "changed", cell.a, cell.b, severity, note)

@@ -1,4 +1,4 @@
-"""What the interface knows of one audit: read from its folder, at most five times a second, and never written."""
+"""What the interface knows about one audit: read from its folder, at most five times a second, and never written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_LOG = 2000
 
 @dataclass(slots=True)
 class StepState:
-    """One step of one side: its status, its last words, when it began and ended (seconds), and its log."""
+    """One step of one side: its status, its last message, when it began and how long it took (seconds), and its log."""
 
     status: str = ""
     text: str = ""
@@ -32,7 +32,12 @@ class StepState:
 
 
 class AuditStore:
-    """Follows one audit's folder."""
+    """Follows the folder of one audit.
+
+    `state` is "running", "finished" (there is a report) or "died" (there is none), `areas` the areas that are known so
+    far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
+    `swapped` whether the screens show B left of A.
+    """
 
     def __init__(self, folder: AuditFolder) -> None:
         self.folder = folder
@@ -50,41 +55,41 @@ class AuditStore:
 
     @property
     def running(self) -> bool:
-        """Whether the engine is still at work."""
+        """Whether the engine is still running."""
         return self.state == "running"
 
     @property
     def id(self) -> str:
-        """The audit's id; its folder's name where it does not tell."""
+        """The audit's id, or its folder's name while there is no report."""
         return self.report.audit.id if self.report else self.folder.path.name
 
     @property
     def shown_folder(self) -> str:
-        """The folder as a person names it: relative to where they are, where it is there."""
+        """The folder's path, relative to the current folder where it is below it."""
         path, here = self.folder.path.absolute(), Path.cwd()
         return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     @property
     def attach(self) -> str:
-        """The command that opens this audit again: by its id where that is enough."""
+        """The command that opens this audit again, with its id where that is enough."""
         path = self.folder.path.absolute()
         name = path.name if path.parent == audits_root().absolute() else self.shown_folder
         return f"repro-tui show {shlex.quote(name)}"
 
     def reload(self) -> None:
-        """Forgets what was read, and reads all of it again."""
+        """Forgets what was read, and reads everything again."""
         swapped = self.swapped
         self.__init__(self.folder)  # type: ignore[misc]
         self.swapped = swapped
         self.read()
 
     def read(self) -> bool:
-        """Reads what is new; returns whether anything was."""
+        """Reads what is new in the folder; returns whether there was anything."""
         before = self.state
         alive = self.folder.engine_alive()
         events, self._offset = self.folder.events(self._offset)
         for event in events:
-            self._take(event)
+            self._add(event)
         if not alive or (self.folder.path / "report.json").exists():
             self._finish()
         return bool(events) or self.state != before
@@ -100,7 +105,7 @@ class AuditStore:
             self.areas = {name: getattr(self.report.areas, name) for name in self.report.areas.__dataclass_fields__}
             self.warnings = list(self.report.warnings)
 
-    def _take(self, event: Event) -> None:
+    def _add(self, event: Event) -> None:
         self.seconds = max(self.seconds, event.seconds)
         if event.kind == "area":
             kind: Any = PredictionsArea if event.step == "predictions" else Area
@@ -128,22 +133,22 @@ class AuditStore:
             step.log.append(event.text)
 
     def area(self, name: AreaName) -> Area | None:
-        """One of the four areas without a table, where it is known already."""
-        found = self.areas.get(name)
-        return found if isinstance(found, Area) else None
+        """One of the areas other than the predictions; None while it is not known."""
+        area = self.areas.get(name)
+        return area if isinstance(area, Area) else None
 
     def data_cells(self, finding: Finding) -> Path | None:
-        """The differing cells of the data file of which this finding names a column; None: it names none."""
+        """The differing cells of the data table whose column the finding is about; None if it is about no column."""
         cells = data_rows(self.folder.path, finding.path[:-1]) / "differences.parquet"
         return cells if not finding.children and cells.exists() else None
 
     def predictions(self) -> PredictionsArea | None:
-        """The predictions' area, where it is known already."""
-        found = self.areas.get("predictions")
-        return found if isinstance(found, PredictionsArea) else None
+        """The predictions' area; None while it is not known."""
+        area = self.areas.get("predictions")
+        return area if isinstance(area, PredictionsArea) else None
 
     def names(self) -> tuple[str, str]:
-        """The labels of both sides, with the commit where there is one."""
+        """The labels of both sides: their names, with the commit where there is one."""
         try:
             request = self.folder.request()
         except Refused:
@@ -156,7 +161,7 @@ class AuditStore:
         return labels[0], labels[1]
 
     def references(self) -> tuple[str, str]:
-        """Both sides as the user named them."""
+        """The references of both sides as the user typed them."""
         try:
             request = self.folder.request()
         except Refused:

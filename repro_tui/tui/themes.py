@@ -1,6 +1,6 @@
-"""The interface's own themes: calm, legible in 256 colours, dark, light and with high contrast.
+"""The interface's own themes: dark, light and with high contrast, all legible in 256 colours.
 
-With 16 colours the terminal's own are taken, and without any only bold, underlined and reversed text is left.
+On a terminal with 16 colours its own colours are used; without colours text is bold, underlined or reversed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-# What a theme may say beside colours: how marked text, the heads of tables and the cursor look.
+# The style variables of a theme in addition to its colours: marked text, the headers of tables, the cursor.
 DEFAULTS = {"mark-style": "bold", "head-style": "bold", "cursor-style": "bold"}
 PLAIN = {
     "error-muted": "ansi_default",
@@ -92,12 +92,13 @@ CONTRAST_LIGHT = Theme(
 )
 
 
-def _of_the_terminal(name: str, base: str, own: dict[str, str]) -> Theme:
+def _terminal_theme(name: str, base: str, own: dict[str, str]) -> Theme:
+    """A theme with the terminal's own colours, based on one of Textual's; `own` are its style variables."""
     theme = BUILTIN_THEMES[base]
     return replace(theme, name=name, variables={**theme.variables, **PLAIN, **own})
 
 
-ANSI_DARK = _of_the_terminal("repro-16", "ansi-dark", {})
-ANSI_LIGHT = _of_the_terminal("repro-16-light", "ansi-light", {})
-NO_COLOUR = _of_the_terminal("repro-mono", "ansi-dark", {"head-style": "bold underline", "cursor-style": "reverse"})
+ANSI_DARK = _terminal_theme("repro-16", "ansi-dark", {})
+ANSI_LIGHT = _terminal_theme("repro-16-light", "ansi-light", {})
+NO_COLOUR = _terminal_theme("repro-mono", "ansi-dark", {"head-style": "bold underline", "cursor-style": "reverse"})
 THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT, ANSI_DARK, ANSI_LIGHT, NO_COLOUR)}

@@ -1,4 +1,4 @@
-"""A table that a screen shows, written to a file: as CSV or Parquet, streamed, and never half."""
+"""Writes a table that a screen shows to a CSV or Parquet file: streamed, and all of it or nothing."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.tui.editor import as_json
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import RecordBatch, Schema
+    from pyarrow.csv import CSVWriter
+    from pyarrow.parquet import ParquetWriter
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenTable:
-    """A table that can be written: its name, its rows in their order as batches, and how many there are."""
+    """A table to be written: its name, a function that yields its rows as record batches, and the number of rows."""
 
     name: str
     batches: Callable[[], Iterator[RecordBatch]]
@@ -24,21 +26,26 @@ class WrittenTable:
 
 
 def write_parquet(table: WrittenTable, path: Path) -> None:
-    """Writes a table with its types."""
+    """Writes a table as Parquet, with its types. Raises OSError."""
     import pyarrow.parquet as pq
 
-    _write_table(table, path, lambda target, schema: pq.ParquetWriter(target, schema, compression="zstd"), _as_it_is)
+    _write_table(table, path, lambda target, schema: pq.ParquetWriter(target, schema, compression="zstd"), _unchanged)
 
 
 def write_csv(table: WrittenTable, path: Path) -> None:
-    """Writes a table as text; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Writes a table as CSV; text that a spreadsheet would read as a formula gets an apostrophe. Raises OSError."""
     from pyarrow import csv
 
     _write_table(table, path, csv.CSVWriter, harmless)
 
 
-def _write_table(table: WrittenTable, path: Path, writer_of: Any, change: Callable[[RecordBatch], RecordBatch]) -> None:
-    """Streams the batches to a temporary file, which takes the name only when it is whole."""
+def _write_table(
+    table: WrittenTable,
+    path: Path,
+    open_writer: Callable[[str, Schema], CSVWriter | ParquetWriter],
+    change: Callable[[RecordBatch], RecordBatch],
+) -> None:
+    """Streams the batches, each changed by `change`, to a temporary file that replaces `path` when it is complete."""
     batches = table.batches()
     first = next(batches, None)
     if first is None:
@@ -47,7 +54,7 @@ def _write_table(table: WrittenTable, path: Path, writer_of: Any, change: Callab
         temporary = Path(stream.name)
     try:
         first = change(first)
-        with writer_of(str(temporary), first.schema) as writer:
+        with open_writer(str(temporary), first.schema) as writer:
             writer.write_batch(first)
             for batch in batches:
                 writer.write_batch(change(batch))
@@ -57,12 +64,12 @@ def _write_table(table: WrittenTable, path: Path, writer_of: Any, change: Callab
         temporary.unlink(missing_ok=True)
 
 
-def _as_it_is(batch: RecordBatch) -> RecordBatch:
+def _unchanged(batch: RecordBatch) -> RecordBatch:
     return batch
 
 
 def harmless(batch: RecordBatch) -> RecordBatch:
-    """A batch whose texts begin no formula, and whose nested values are text; numbers stay numbers."""
+    """A batch in which no text begins a formula, and nested and binary values are JSON; numbers stay numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -112,7 +112,7 @@ def test_what_no_record_holds_is_not_the_same(project: Project) -> None:
     )
     summary = " ".join(report["summary"])
     assert "Parameters and data are the same" not in summary
-    assert "Neither record holds any parameters or data" in summary
+    assert "Neither record lists any parameters or data" in summary
     assert project.audit("--fail-on", "data").status == 3
 
 
@@ -169,7 +169,9 @@ def test_rules_that_fit_no_column_are_told(project: Project) -> None:
         "--column-tolerance x",
         "validation.columns.scroe",
     ]
-    assert any(text.startswith("No output column fits --ignore predictions.metta") for text in result.report["summary"])
+    assert any(
+        text.startswith("No output column matches --ignore predictions.metta") for text in result.report["summary"]
+    )
 
 
 def test_what_is_the_same_is_said_of_so_many_runs_in_such_formats(project: Project) -> None:
@@ -185,7 +187,7 @@ def test_what_is_the_same_is_said_of_so_many_runs_in_such_formats(project: Proje
     first, *rest = once.report["summary"]
     assert first == f"Identical: every prediction is the same to the last bit in all {ROWS} rows."
     assert any(text.startswith("One run a side: whether the outputs change") for text in rest)
-    assert "A's outputs are CSV, B's JSON Lines: the values were compared." in rest
+    assert "A's outputs are CSV and B's are JSON Lines: their values were compared." in rest
     assert f"in all {ROWS} rows, in 2 runs a side." in project.audit().report["summary"][0]
 
 
@@ -193,7 +195,7 @@ def test_changes_that_were_not_run_are_told_beside_the_verdict(project: Project)
     deployment = side(project)
     project.record(a=deployment, b=deployment | {"code": deployment["code"] | {"dirty": True}})
     summary = project.audit().report["summary"]
-    assert summary[1] == "The uncommitted changes of B were not run: commit them, and audit again."
+    assert summary[1] == "The uncommitted changes of B were not run: commit them and audit again."
 
 
 def test_no_column_is_the_same_where_rows_are_missing(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""The program as a shell sees it: fast to start, one clear line for what is wrong, and honest exit statuses."""
+"""The program from a shell: it starts fast, prints one clear line for each mistake, and has honest exit statuses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def loaded(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("audit", "--help"), ("schema", "record")])
-def test_nothing_heavy_is_imported_to_say_little(arguments: tuple[str, ...]) -> None:
+def test_nothing_heavy_is_imported_for_short_answers(arguments: tuple[str, ...]) -> None:
     assert loaded(*arguments) & set(HEAVY) == set()
 
 
@@ -59,7 +59,7 @@ def test_the_page_of_the_commands_is_what_the_program_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "expected"),
     [
         (("only-one",), "B"),
         (("a", "b", "--fail-on", "everything"), "--fail-on"),
@@ -76,10 +76,10 @@ def test_the_page_of_the_commands_is_what_the_program_says() -> None:
         ((), "terminal"),
     ],
 )
-def test_bad_arguments_are_one_line_and_2(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_bad_arguments_are_one_line_and_2(arguments: tuple[str, ...], expected: str, tmp_path: Path) -> None:
     result = run(*arguments, folder=tmp_path)
     assert (result.status, result.stdout) == (2, ""), result.stderr
-    assert words in result.stderr
+    assert expected in result.stderr
     assert all(line.startswith("repro-tui: ") for line in result.stderr.splitlines())
 
 
@@ -126,9 +126,9 @@ def test_a_full_disk_leaves_the_old_report(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\nimport signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nsys.exit(main())"
     )
-    words = ["show", str(project.audits()[0]), "--report", "old.json", "--quiet"]
+    arguments = ["show", str(project.audits()[0]), "--report", "old.json", "--quiet"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=project.folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *arguments], cwd=project.folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 3
     assert done.stderr.startswith("repro-tui: old.json: the report cannot be written")
@@ -145,7 +145,7 @@ def test_terminals_of_other_encodings_do_not_fail(encoding: str, tmp_path: Path)
     assert "Traceback" not in result.stderr
 
 
-def test_a_closed_pipe_is_no_traceback() -> None:
+def test_a_closed_pipe_prints_no_traceback() -> None:
     done = subprocess.run(
         f"{sys.executable} -m repro_tui schema report | head -n 1",
         shell=True,
@@ -165,14 +165,14 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
     assert "REPRO_TUI_CACHE" in result.stderr
 
 
-def test_doctor_names_what_is_there() -> None:
+def test_doctor_finds_git_and_uv_and_says_how_to_get_the_rest() -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)}
     assert checks["git"]["state"] == "found"
     assert checks["uv"]["state"] == "found"
     assert all(check["do"] for check in checks.values() if check["state"] == "missing")
 
 
-def test_the_cache_is_told_and_pruned(tmp_path: Path) -> None:
+def test_the_cache_is_listed_and_pruned(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
     project.record(a=project.deployment(), b=project.deployment())
     assert project.audit().status == 0

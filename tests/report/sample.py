@@ -1,4 +1,4 @@
-"""Reports for the reporters' tests: one that has everything, and the same with one hostile text in every place."""
+"""Reports for the reporters' tests: one that has everything, and the same one with a hostile text in every place."""
 
 from __future__ import annotations
 
@@ -163,19 +163,19 @@ def _code(word: Word) -> Area:
 
 
 def _environment(word: Word) -> Area:
-    found = (
+    findings = (
         _finding(word, ("packages", "numpy"), "changed", "1.26.4", "2.1.3", "important", "major release"),
         _finding(word, ("packages", "wheel"), "removed", "0.45.0", None, "info"),
         _finding(word, ("packages", "tzdata"), "added", None, "2025.2", "notice"),
         _finding(word, ("system", "blas"), "unknown", None, None, "notice", "A: no library was found"),
     )
-    return area_of(found, 71)
+    return area_of(findings, 71)
 
 
 def _parameters(word: Word) -> Area:
-    found = _finding(word, ("model", "threshold"), "changed", 0.5, 0.6, "important")
+    threshold = _finding(word, ("model", "threshold"), "changed", 0.5, 0.6, "important")
     table = _finding(word, ("extra",), "added", None, {"depth": [1, 2]}, "important")
-    return area_of((found, replace(table, b={word("depth"): [1, word("two"), None, True]})), 3)
+    return area_of((threshold, replace(table, b={word("depth"): [1, word("two"), None, True]})), 3)
 
 
 def _data(word: Word) -> Area:

@@ -1,4 +1,4 @@
-"""What docs/ says of records and reports is what the program reads and writes."""
+"""What docs/ says about records and reports is what the program reads and writes."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_the_example_is_a_record() -> None:
 
 
 def test_every_field_of_a_record_is_described() -> None:
-    told = set(re.findall(r"[A-Za-z0-9_]+", page("record")))
-    assert set(fields(RecordFields.model_json_schema())) <= told
+    described = set(re.findall(r"[A-Za-z0-9_]+", page("record")))
+    assert set(fields(RecordFields.model_json_schema())) <= described
 
 
 @pytest.mark.parametrize("kind", [*KINDS, Rows, Noise, WorstRow])
 def test_every_key_of_a_report_is_described(kind: type[Any]) -> None:
-    told = set(re.findall(r"[A-Za-z0-9_]+", page("report")))
-    assert {field.name for field in dataclasses.fields(kind)} <= told
+    described = set(re.findall(r"[A-Za-z0-9_]+", page("report")))
+    assert {field.name for field in dataclasses.fields(kind)} <= described
 
 
 def test_the_example_of_a_finding_is_one() -> None:
@@ -62,16 +62,16 @@ def test_the_example_of_a_finding_is_one() -> None:
 def test_every_column_of_the_differences_is_described() -> None:
     from repro_tui.compare.columns.differences import SCHEMA
 
-    told = re.findall(
+    described = re.findall(
         r"`([a-z_]+)`", page("report").partition("### differences.parquet")[2].partition("## The other")[0]
     )
-    assert set(SCHEMA.names) <= set(told)
+    assert set(SCHEMA.names) <= set(described)
 
 
 def test_the_verdicts_and_tolerances_are_those_of_the_program() -> None:
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (\S+) \|$", page("comparison"), re.M)
-    told = {name: (float(rtol), float(atol)) for name, rtol, atol in rows if name in DEFAULTS}
-    assert told == DEFAULTS
+    tolerances = {name: (float(rtol), float(atol)) for name, rtol, atol in rows if name in DEFAULTS}
+    assert tolerances == DEFAULTS
     assert (
         re.findall(r"^\| `([a-z-]+)` \| (?:a side|same|equal|every|over)", page("comparison"), re.M)[0] == VERDICTS[-1]
     )

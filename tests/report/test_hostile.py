@@ -7,7 +7,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.report.base import Reporter
@@ -99,6 +99,7 @@ def test_a_megabyte_in_every_place_is_no_more_work_than_a_page(name: str) -> Non
 
 @pytest.mark.parametrize("name", REPORTERS)
 @settings(max_examples=25, deadline=None)
+@example(text="paths")  # the name of a measure that is a list
 @given(text=st.text(st.characters(codec=None), max_size=60))
 def test_any_text_can_be_written(name: str, text: str) -> None:
     page = written(REPORTERS[name], hostile_report(text))

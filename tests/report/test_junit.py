@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -39,9 +40,9 @@ def suites(report: Report, *fail_on: str) -> dict[str, dict[str, str]]:
     return {suite.get("name", ""): outcomes(suite) for suite in parsed(report, fail_on)}
 
 
-@pytest.mark.parametrize("make", [rich_report, same_report, lost_report])
-def test_it_has_only_what_the_schema_of_jenkins_allows(make: object) -> None:
-    root = parsed(make(), ("any",))  # type: ignore[operator]
+@pytest.mark.parametrize("build_report", [rich_report, same_report, lost_report])
+def test_it_has_only_what_the_schema_of_jenkins_allows(build_report: Callable[[], Report]) -> None:
+    root = parsed(build_report(), ("any",))
     for element in root.iter():
         assert set(element.attrib) <= ATTRIBUTES[element.tag]
         assert {child.tag for child in element} <= INSIDE.get(element.tag, set())
@@ -53,9 +54,9 @@ def test_a_tiny_time_is_a_plain_decimal() -> None:
     assert parsed(replace(report, audit=replace(report.audit, seconds=1e-5))).get("time") == "0.000"
 
 
-@pytest.mark.parametrize("make", [rich_report, same_report, lost_report])
-def test_the_counts_are_those_of_the_cases(make: object) -> None:
-    root = parsed(make(), ("any",))  # type: ignore[operator]
+@pytest.mark.parametrize("build_report", [rich_report, same_report, lost_report])
+def test_the_counts_are_those_of_the_cases(build_report: Callable[[], Report]) -> None:
+    root = parsed(build_report(), ("any",))
     for counted in (root, *root):
         assert counted.get("tests") == str(len(list(counted.iter("testcase"))))
         assert counted.get("failures") == str(len(list(counted.iter("failure"))))
@@ -63,8 +64,8 @@ def test_the_counts_are_those_of_the_cases(make: object) -> None:
 
 
 def test_only_gated_areas_fail() -> None:
-    found = suites(rich_report(), "predictions")
-    assert found["predictions"] == {
+    cases = suites(rich_report(), "predictions")
+    assert cases["predictions"] == {
         "verdict": "failure",
         "column label": "failure",
         "column score": "failure",
@@ -72,20 +73,20 @@ def test_only_gated_areas_fail() -> None:
         "column amount": "passed",
     }
     for name in ("code", "environment", "parameters", "data", "side-a", "side-b"):
-        assert set(found[name].values()) == {"passed"}
+        assert set(cases[name].values()) == {"passed"}
 
 
 def test_any_gates_all_five_areas() -> None:
-    found = suites(rich_report(), "any")
-    assert found["environment"] == {
+    cases = suites(rich_report(), "any")
+    assert cases["environment"] == {
         "packages / numpy": "failure",
         "packages / wheel": "failure",
         "packages / tzdata": "failure",
         "system / blas": "error",
     }
-    assert set(found["code"].values()) == {"failure"}
-    assert found["parameters"]["model / threshold"] == "failure"
-    assert found["data"] == {"data/model.json": "passed"}
+    assert set(cases["code"].values()) == {"failure"}
+    assert cases["parameters"]["model / threshold"] == "failure"
+    assert cases["data"] == {"data/model.json": "passed"}
 
 
 def test_none_gates_nothing() -> None:
@@ -93,7 +94,7 @@ def test_none_gates_nothing() -> None:
     assert (root.get("failures"), root.get("errors")) == ("0", "0")
 
 
-def test_an_ungated_difference_is_still_told() -> None:
+def test_an_ungated_difference_is_still_reported() -> None:
     case = next(case for case in parsed(rich_report()).iter("testcase") if case.get("name") == "packages / numpy")
     assert "1.26.4 → 2.1.3 (major release)" in case.findtext("system-out", "")
 
@@ -115,10 +116,10 @@ def test_two_identical_sides_pass_whatever_is_gated() -> None:
 
 def test_a_lost_side_is_an_error_even_where_nothing_is_gated() -> None:
     report = lost_report()
-    found = suites(report, "none")
-    assert found["side-b"]["data"] == "error"
-    assert found["predictions"]["verdict"] == "error"
-    assert set(found["side-a"].values()) == {"passed"}
+    cases = suites(report, "none")
+    assert cases["side-b"]["data"] == "error"
+    assert cases["predictions"]["verdict"] == "error"
+    assert set(cases["side-a"].values()) == {"passed"}
     error = next(parsed(report, ("none",)).iter("error"))
     assert report.sides.b.what in (error.text or "")
     assert report.sides.b.do in (error.text or "")

@@ -1,4 +1,4 @@
-"""What the report says of kinds of output that are more than numbers."""
+"""What the report says about kinds of output that are more than numbers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 
 from repro_tui.model.predictions import Column, PredictionsArea, Rows
 from repro_tui.report.html_predictions import predictions
-from repro_tui.report.summary import compared
+from repro_tui.report.summary import compared, stressed
 from repro_tui.report.words import kind_words, measure_rows
+from tests.report.sample import rich_report
 
-BASE = Column("v", "", "drift", equal=390, different=10, type_a="string", type_b="string", kind_why="told")
+BASE = Column("v", "", "drift", equal=390, different=10, type_a="string", type_b="string", kind_why="named so")
 MATRIX = (("cat", "dog", 7), ("dog", "cat", 3))
 RANKING = {"top_k": 10, "top_k_jaccard": 0.98, "kendall_tau_b": 0.95, "first_changed_rank": 2}
 TRUTH = {"accuracy_a": 0.9, "accuracy_b": 0.85, "only_a_right": 30, "only_b_right": 10, "mcnemar_p": 0.00222}
@@ -46,18 +47,27 @@ def test_each_kind_has_its_sentence(sentence: str) -> None:
 def test_a_vector_speaks_for_its_columns() -> None:
     vector = replace(BASE, name="p_*", kind="probability", flips=1, flip_matrix=MATRIX[:1], members=("p_cat", "p_dog"))
     members = [replace(BASE, name=name, kind="probability", max_abs=0.5) for name in vector.members]
-    (told,) = compared(area(vector, *members), "drift")
-    assert "p_*" in told
-    assert "p_cat" not in told
+    (sentence,) = compared(area(vector, *members), "drift")
+    assert "p_*" in sentence
+    assert "p_cat" not in sentence
 
 
 def test_the_truth_says_which_side_is_right() -> None:
     label = replace(BASE, kind="label", flips=40, measures=TRUTH)
-    told = list(compared(area(label), "drift"))
-    assert told[1] == (
-        "By the truth, 90.00% of A and 85.00% of B are right in v: 30 rows are right in A alone and 10 in B alone "
+    sentences = list(compared(area(label), "drift"))
+    assert sentences[1] == (
+        "Against the true values, 90.00% of A and 85.00% of B are right in v: 30 rows right only in A and 10 only in B "
         "(McNemar's exact test, p = 0.00222)."
     )
+
+
+def test_each_side_that_was_stressed_has_a_sentence() -> None:
+    assert list(stressed(rich_report().areas.predictions)) == [
+        "One factor varied at a time: A's own predictions do not move with the hash seed; "
+        "not known: batch size (it asks for none).",
+        "One factor varied at a time: B's own predictions move with the "
+        "hash seed (PYTHONHASHSEED=1: score by up to 0.0312 in 214 rows) and batch size (it fails).",
+    ]
 
 
 def test_measures_have_words_and_documents_their_paths() -> None:
@@ -69,8 +79,8 @@ def test_measures_have_words_and_documents_their_paths() -> None:
         ("measured on", "5 of 10 rows"),
         ("path a[].b", "9 changed, 1 only in B"),
     ]
-    assert kind_words(column) == "json (inferred: told)"
+    assert kind_words(column) == "json (inferred: named so)"
     assert kind_words(replace(column, inferred=False)) == "json (declared)"
     page = predictions(area(replace(column, measures={"paths": [["<b>", 1, 0, 0]]})))
     assert "path &lt;b&gt;" in page
-    assert "<dt>kind</dt><dd>json (inferred: told)</dd>" in page
+    assert "<dt>kind</dt><dd>json (inferred: named so)</dd>" in page

@@ -47,10 +47,10 @@ def tokens(markdown: str) -> Iterator[Token]:
 
 
 def shape(markdown: str) -> list[str]:
-    """The structure of the page without its words; the comments that part a mention are no structure."""
-    found = [token for token in tokens(markdown) if token.content != "<!-- -->"]
-    kept = [token.type for token in found if token.type not in ("text", "text_special", "softbreak")]
-    blocks = [token.content for token in found if token.type in ("html_block", "html_inline")]
+    """The structure of the page without its text; the comments that split a mention do not count."""
+    structural = [token for token in tokens(markdown) if token.content != "<!-- -->"]
+    kept = [token.type for token in structural if token.type not in ("text", "text_special", "softbreak")]
+    blocks = [token.content for token in structural if token.type in ("html_block", "html_inline")]
     return kept + [re.sub(r"<summary>.*</summary>", "", block) for block in blocks]
 
 
@@ -90,7 +90,7 @@ def test_the_areas_and_columns_are_tables() -> None:
     assert "| = | data | same | 1 same |" in page
     assert "| ≠ | score | probability | drift | 100 | 86 | 214 | 0.03125 | 12 |" in page
     assert "| ≠ | packages / numpy | 1.26.4 | 2.1.3 | important | major release |" in page
-    assert "| hash seed | PYTHONHASHSEED=1 | = still | ≠ moves score by up to 0.03125 in 214 rows |" in page
+    assert "| hash seed | PYTHONHASHSEED=1 | = unchanged | ≠ moves score by up to 0.03125 in 214 rows |" in page
     assert "| batch size | REPRO\\_BATCH\\_SIZE=7 | ? it asks for none | ! it fails |" in page
 
 
@@ -114,7 +114,7 @@ def test_findings_are_bounded_and_the_rest_is_counted() -> None:
     assert len(page) < 50_000
 
 
-def test_running_without_a_sandbox_is_told() -> None:
+def test_running_without_a_sandbox_is_reported() -> None:
     report = rich_report()
     isolation = replace(report.sides.a.isolation, kind="none", warnings=("This code ran as you.",))  # type: ignore[type-var]
     sides = replace(report.sides, a=replace(report.sides.a, isolation=isolation))

@@ -1,4 +1,4 @@
-"""Snapshots lie in the top-level `snapshots/`, one folder a test module, and are taken under fixed conditions."""
+"""Snapshots are in the top-level `snapshots/`, one folder per test module, and are taken under fixed conditions."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`settle` alone says when all is drawn: by messages, which are counted, and never by time.
+    """Only `settle` decides when everything is drawn: by counting messages, and never by time.
 
-    Neither does a key press wait for an idle processor, nor does a timer draw frames between.
+    A key press does not wait for an idle processor, and no timer draws frames in between.
     """
     monkeypatch.setattr(textual._wait, "SLEEP_GRANULARITY", 0)
     monkeypatch.setattr(textual.screen, "UPDATE_PERIOD", 3600)
@@ -55,7 +55,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def styles_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Style sheets are parsed once a test run: every application and every screen that opens parses all of them."""
+    """Style sheets are parsed once per test run; every application and screen that opens would parse all of them."""
     original = Stylesheet._parse_rules
 
     def parse(sheet: Stylesheet, *source: Any, **options: Any) -> Any:

@@ -18,7 +18,7 @@ QUIET_ROUNDS = 3  # a callback that waits for a refresh, the refresh that it ask
 
 
 class Handled:
-    """Counts the messages that the interface handles, but for those that `settle` sends and for what a clock sends."""
+    """Counts the messages that the interface handles, except those of `settle` and of timers."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -33,9 +33,9 @@ handled = Handled()
 
 
 async def settle(pilot: Any) -> None:
-    """Waits until what was asked for is drawn: no worker is at work, and nobody has sent anybody a message.
+    """Waits until everything is drawn: no worker is running, and no message is being handled.
 
-    It never waits for an idle processor: beside other work a process that is not served looks idle.
+    It never waits for an idle processor: next to other work, a process that gets no time looks idle.
     """
     quiet = 0
     while quiet < QUIET_ROUNDS:
@@ -51,7 +51,7 @@ async def settle(pilot: Any) -> None:
 
 
 async def until(pilot: Any, holds: Callable[[], object], seconds: float = 120) -> None:
-    """Waits for what comes in its own time, such as what the palette finds."""
+    """Waits for something that takes its own time, such as the results of the palette."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, written(pilot.app)
@@ -67,7 +67,7 @@ async def press(pilot: Any, *keys: str) -> None:
 
 
 def written(app: Auditor) -> str:
-    """What stands on the screen."""
+    """The text on the screen."""
     lines = app.screen._compositor.render_strips()
     assert len(lines) == app.size.height
     return "\n".join("".join(segment.text for segment in line) for line in lines)

@@ -1,4 +1,4 @@
-"""Audit folders for the interface's tests: written from the model, as the engine writes them."""
+"""Audit folders for the interface's tests, written from the model as the engine writes them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def record(name: str, commit: str) -> Record:
 
 
 def areas(word: str = "") -> Areas:
-    """What an audit of a credit score found; `word` is put wherever text of the deployments stands."""
+    """The findings of an audit of a credit score; `word` is added wherever text of the deployments stands."""
     hunk = Finding(
         ("predict.py", "@@ -3,4 +3,4 @@"), "changed", f"a = 1\nb = 2{word}\nc = 3", f"a = 1\nb = 20{word}\nc = 3"
     )
@@ -127,13 +127,13 @@ def predictions(word: str = "") -> PredictionsArea:
 
 
 def stressed(word: str = "") -> PredictionsArea:
-    """The usual predictions after --stress: B alone moves, one thing is not known and one fails."""
-    by = f"{word}", "it asks for none: put {batch_size} in the command, or record the variable REPRO_BATCH_SIZE"
+    """The usual predictions after --stress: only B moves, one result is not known and one run fails."""
+    reason = f"{word}it asks for none: put {{batch_size}} in the command, or record the variable REPRO_BATCH_SIZE"
     reordered = "the rows of the inputs in another order"
     seed, zone, path = "PYTHONHASHSEED=1", "TZ=NPT-5:45", "code, inputs and output below another folder"
-    found = (
+    results = (
         Stress("a", "hash seed", seed, False, "identical"),
-        Stress("a", "batch size", note="".join(by)),
+        Stress("a", "batch size", note=reason),
         Stress("a", "row order", reordered, False, "equal-to-rounding", "probability", 0, 2.2e-16),
         Stress("a", "time zone", zone, False, "identical"),
         Stress("a", "path", path, False, "identical"),
@@ -143,11 +143,11 @@ def stressed(word: str = "") -> PredictionsArea:
         Stress("b", "time zone", zone, True, "drift", "decision", 12),
         Stress("b", "path", path, True, "not-comparable", note=f"it fails: no such file{word}"),
     )
-    return replace(predictions(word), stress=found)
+    return replace(predictions(word), stress=results)
 
 
 def every_kind() -> PredictionsArea:
-    """Columns of the kinds that are more than labels and numbers, as a comparison tells them."""
+    """Columns of the kinds that are more than labels and numbers, as a comparison reports them."""
     vector = Column(
         name="p_*",
         kind="probability",
@@ -215,7 +215,7 @@ def every_kind() -> PredictionsArea:
     return replace(predictions(), columns=columns, counts={"drift": 3}, worst=(), differences=143)
 
 
-def report(found: Areas, word: str = "") -> Report:
+def report(all_areas: Areas, word: str = "") -> Report:
     isolation = Isolation("bubblewrap", "none", True, {"interfaces": "lo"})
     runs = tuple(
         Run(n, "succeeded", 0.3, 0, f"a/run-{n}.parquet", "0" * 64, "CSV", 400, f"a/run-{n}.log") for n in (1, 2)
@@ -238,11 +238,11 @@ def report(found: Areas, word: str = "") -> Report:
         schema=1,
         tool=Tool("repro-tui", "0.1.0"),
         audit=info,
-        verdict=found.predictions.verdict,
+        verdict=all_areas.predictions.verdict,
         exit_status=1,
-        summary=summarise(sides, found, found.predictions.verdict),
+        summary=summarise(sides, all_areas, all_areas.predictions.verdict),
         sides=sides,
-        areas=found,
+        areas=all_areas,
         warnings=(f"B: requirements.txt: line 3: six is not pinned{word}",),
     )
 
@@ -275,28 +275,28 @@ def finished(
     word: str = "",
     rows: int = 60,
     causes: Causes | None = None,
-    told: PredictionsArea | None = None,
+    own_predictions: PredictionsArea | None = None,
 ) -> AuditFolder:
-    """A finished audit's folder; `told` is what its predictions say in place of the usual."""
+    """A finished audit's folder, with `own_predictions` in place of the usual ones."""
     folder = running(path, word)
-    found = replace(areas(word), predictions=told) if told else areas(word)
+    all_areas = replace(areas(word), predictions=own_predictions) if own_predictions else areas(word)
     differences(path / "differences.parquet", rows, word)
     ids = pa.table({"id": [f"A{10_000 + n}" for n in range(rows)], "income": [1000.0 + n for n in range(rows)]})
     pq.write_table(ids, path / "inputs.parquet")
-    write_json(path / "report.json", replace(report(found, word), causes=causes))
+    write_json(path / "report.json", replace(report(all_areas, word), causes=causes))
     if causes:
-        _tried(path)
+        _write_ledger(path)
     _predictions(path, rows)
     return folder
 
 
 def noisy(path: Path, runs: int = 5) -> AuditFolder:
-    """A finished audit of which each side's runs differ: scores by a little, decisions of some rows, keys in order."""
+    """A finished audit where each side's runs differ: slightly in scores, and in the decisions of some rows."""
     folder = finished(path)
     report = folder.report()
     assert report is not None
     sides = []
-    for side, told, step in (("a", report.sides.a, 0), ("b", report.sides.b, 7)):
+    for side, side_report, step in (("a", report.sides.a, 0), ("b", report.sides.b, 7)):
         for number in range(1, runs + 1):
             shift = (number - 1) * (3 if side == "a" else 1)
             table = {
@@ -306,15 +306,15 @@ def noisy(path: Path, runs: int = 5) -> AuditFolder:
                 "version": ["1.4"] * 60,
             }
             pq.write_table(pa.table(table), path / side / f"run-{number}.parquet")
-        first = told.runs[0]
+        first = side_report.runs[0]
         every = (replace(first, number=n, predictions=f"{side}/run-{n}.parquet") for n in range(1, runs + 1))
-        sides.append(replace(told, runs=tuple(every)))
+        sides.append(replace(side_report, runs=tuple(every)))
     write_json(path / "report.json", replace(report, sides=Sides(*sides)))
     return folder
 
 
 def with_table(path: Path, word: str = "") -> AuditFolder:
-    """A finished audit of which a table among the data changed in a column of 60 rows."""
+    """A finished audit where a data table changed in 60 rows of one column."""
     folder = finished(path, word)
     report = folder.report()
     assert report is not None
@@ -328,22 +328,22 @@ def with_table(path: Path, word: str = "") -> AuditFolder:
     return folder
 
 
-def _tried(path: Path) -> None:
-    """The mixtures that a search tried, at the end of the journal."""
+def _write_ledger(path: Path) -> None:
+    """The hybrids that a search tried, at the end of the journal."""
     with (path / "journal.jsonl").open("a") as journal:
-        for stage, from_b, score, rows, told in LEDGER:
-            entry = {"stage": stage, "from_b": from_b, "told": told, "score": score, "rows_as_b": rows, "runs": 1}
-            event = Event("log", step="explain", text=f"{stage}: {told}", detail={"ledger": entry})
+        for stage, from_b, score, rows, result in LEDGER:
+            entry = {"stage": stage, "from_b": from_b, "told": result, "score": score, "rows_as_b": rows, "runs": 1}
+            event = Event("log", step="explain", text=f"{stage}: {result}", detail={"ledger": entry})
             journal.write(dumps(event) + "\n")
 
 
 def verified(path: Path, word: str = "") -> AuditFolder:
-    """The folder of a verification: the predictions differ, one metric matches, one is off, one is not known."""
+    """The folder of a verification: the predictions differ; one metric matches, one differs, one is not known."""
     folder = finished(path, word)
     request = folder.request()
     sides = (replace(request.b, name=f"prod {name}") for name in ("recorded", "rebuilt"))
     write_json(path / "audit.json", Request(request.id, *sides, started=request.started, verify=True))
-    found = report(areas(word), word)
+    audited = report(areas(word), word)
     grade = Grade(
         "R3",
         "it runs, and 1 of 3 recorded metrics do not match: accuracy 0.914 recorded (impossible), 0.9 rebuilt",
@@ -356,21 +356,21 @@ def verified(path: Path, word: str = "") -> AuditFolder:
     )
     same = area_of((), 1)
     recorded = Run(1, "succeeded", 0.0, predictions="a/run-1.parquet", output_format="CSV", rows=400)
-    a = replace(found.sides.a, name="prod recorded", rebuild=(), runs=(recorded,), isolation=None)
-    names = a, replace(found.sides.b, name="prod rebuilt")
-    told = replace(
-        found,
+    a = replace(audited.sides.a, name="prod recorded", rebuild=(), runs=(recorded,), isolation=None)
+    names = a, replace(audited.sides.b, name="prod rebuilt")
+    verification = replace(
+        audited,
         grade=grade,
         sides=Sides(*names),
-        areas=Areas(same, same, same, same, found.areas.predictions),
-        summary=(f"R3: {grade.sentence}.", *found.summary[:1]),
+        areas=Areas(same, same, same, same, audited.areas.predictions),
+        summary=(f"R3: {grade.sentence}.", *audited.summary[:1]),
     )
-    write_json(path / "report.json", told)
+    write_json(path / "report.json", verification)
     return folder
 
 
 def _predictions(path: Path, rows: int) -> None:
-    """What both sides' runs wrote."""
+    """The predictions of both sides' runs."""
     for side, step in (("a", 0), ("b", 7)):
         scores = [(n + step) / 1e6 for n in range(rows)]
         table = {"id": [f"A{10_000 + n}" for n in range(rows)], "probability": scores, "decision": ["review"] * rows}
@@ -379,7 +379,7 @@ def _predictions(path: Path, rows: int) -> None:
 
 
 def running(path: Path, word: str = "") -> AuditFolder:
-    """The folder of an audit under way: two areas are known, a run is at work (in the journal; no engine is)."""
+    """The folder of a running audit: one area is known, and a run has started (in the journal; there is no engine)."""
     path.mkdir(parents=True)
     for side in "ab":
         (path / side).mkdir()
@@ -388,7 +388,7 @@ def running(path: Path, word: str = "") -> AuditFolder:
     request = Request("20261124T103200Z", *sides, started="2026-11-24T10:32:00Z", version="0.1.0")
     write_json(path / "audit.json", request)
     lines: list[str] = []
-    found = areas(word)
+    known = areas(word)
     for number, event in enumerate(
         (
             Event("step", side="a", step="code", status="started", text="commit 4f1c"),
@@ -398,7 +398,7 @@ def running(path: Path, word: str = "") -> AuditFolder:
             Event("step", side="b", step="code", status="done", text="commit 9e2b: 5 files"),
             Event("step", side="a", step="run 1", status="started", text="python predict.py"),
             Event("step", side="b", step="environment", status="failed", text=f"no wheel{word}"),
-            Event("area", step="parameters", detail={"name": "parameters", "area": to_plain(found.parameters)}),
+            Event("area", step="parameters", detail={"name": "parameters", "area": to_plain(known.parameters)}),
         )
     ):
         lines.append(dumps(replace(event, seconds=number / 10)))

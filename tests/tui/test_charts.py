@@ -1,4 +1,4 @@
-"""Charts: what stands where, by known answers."""
+"""Charts: what is drawn where, by known answers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def test_a_histogram_stands_over_its_decades() -> None:
     assert len(lines) == 10
     axis = lines[8]
     assert re.findall(r"1e-?\d", axis) == ["1e-4", "1e-3", "1e-2"]
-    at = {name: axis.index(name) for name in ("1e-4", "1e-3", "1e-2")}
-    assert lines[7][at["1e-4"]] == "█"
-    assert lines[0].ljust(48)[at["1e-2"]] == "█", "the most frequent bin reaches the top"
-    assert lines[0].ljust(48)[at["1e-4"]] == " ", "a quarter of it does not"
-    assert all(line.ljust(48)[at["1e-3"]] == "┃" for line in lines[:8]), "the tolerance stands at its decade"
+    offsets = {name: axis.index(name) for name in ("1e-4", "1e-3", "1e-2")}
+    assert lines[7][offsets["1e-4"]] == "█"
+    assert lines[0].ljust(48)[offsets["1e-2"]] == "█", "the most frequent bin reaches the top"
+    assert lines[0].ljust(48)[offsets["1e-4"]] == " ", "a quarter of it does not"
+    assert all(line.ljust(48)[offsets["1e-3"]] == "┃" for line in lines[:8]), "the tolerance stands at its decade"
     assert lines[9] == "┃ tolerance 0.001   █ at most 40 cells"
 
 
@@ -37,16 +37,16 @@ def test_one_cell_among_a_million_is_still_seen() -> None:
 
 
 def test_a_narrow_histogram_shows_fewer_bins_and_loses_no_cell() -> None:
-    lines = drawn(histogram([(at, 1) for at in range(-16 * FINEST, 0)], [], 20, 6))
+    lines = drawn(histogram([(number, 1) for number in range(-16 * FINEST, 0)], [], 20, 6))
     assert max(map(len, lines[:5])) <= 20
     assert set(lines[3][:16]) == {"█"}
 
 
-def test_nothing_that_moved_is_said_in_words() -> None:
-    assert drawn(histogram([], [RULER], 40, 8)) == ["no cell moved by a number"]
+def test_an_empty_histogram_is_a_sentence() -> None:
+    assert drawn(histogram([], [RULER], 40, 8)) == ["no cell has a numeric difference"]
 
 
-def test_the_words_of_a_bar_stand_below_it_where_they_are_long() -> None:
+def test_the_text_of_a_bar_stands_below_it() -> None:
     lines = drawn(bars([("region = north", 0.98, "98% of the rows that flip are in region = north")], 40, below=True))
     assert lines[0].rstrip().endswith("98.0 %")
     assert lines[1:] == ["  98% of the rows that flip are in", "  region = north"]
@@ -54,8 +54,8 @@ def test_the_words_of_a_bar_stand_below_it_where_they_are_long() -> None:
 
 def test_measures_stand_in_two_columns_where_there_is_room() -> None:
     """Down the left, then down the right; what is long stands alone, and none is lost."""
-    told = {"mean_abs": 0.25, "p99_abs": 0.5, "kappa": 0.75, "sample": "the first 100,000 rows of each side"}
-    column = Column("x", "value", "drift", measures=told, rule="exact", type_a="double", type_b="double")
+    values = {"mean_abs": 0.25, "p99_abs": 0.5, "kappa": 0.75, "sample": "the first 100,000 rows of each side"}
+    column = Column("x", "value", "drift", measures=values, rule="exact", type_a="double", type_b="double")
     narrow, wide = (drawn(measures(column, width)) for width in (60, 78))
     assert [line.split()[-1] for line in narrow[-4:]] == ["0.25", "0.5", "0.75", "side"]
     assert [line.split("  ")[0] for line in wide[-3:]] == ["mean |Δ|", "p99 |Δ|", "measured on"]

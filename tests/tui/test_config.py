@@ -1,4 +1,4 @@
-"""The user's configuration: theme, keys, limits; every mistake in it is told before anything runs."""
+"""The user's configuration: theme, keys, limits; every mistake in it is reported before anything runs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_file_there_are_defaults(config: Path) -> None:
-    found = load_config()
-    assert (found.theme, found.mouse, found.keys) == ("auto", True, {})
-    assert found.limits.memory <= 8 << 30
+    defaults = load_config()
+    assert (defaults.theme, defaults.mouse, defaults.keys) == ("auto", True, {})
+    assert defaults.limits.memory <= 8 << 30
 
 
 def test_all_of_it_is_read(config: Path) -> None:
@@ -35,19 +35,19 @@ def test_all_of_it_is_read(config: Path) -> None:
         'theme = "repro-contrast"\nmouse = false\n[keys]\n"predictions.sort" = "S"\n"everywhere.help" = ["f1", "?"]\n'
         '[limits]\nmemory = "2GiB"\nprocesses = 64\nlog = "1MB"\n'
     )
-    found, limits = interface_config(), load_config().limits
-    assert (found.theme, found.mouse) == ("repro-contrast", False)
-    assert found.keys == {"predictions.sort": "S", "everywhere.help": "f1,question_mark"}
+    interface, limits = interface_config(), load_config().limits
+    assert (interface.theme, interface.mouse) == ("repro-contrast", False)
+    assert interface.keys == {"predictions.sort": "S", "everywhere.help": "f1,question_mark"}
     assert (limits.memory, limits.processes, limits.log) == (2 << 30, 64, 1_000_000)
 
 
-def test_all_mistakes_are_told_at_once_with_their_place(config: Path) -> None:
+def test_all_mistakes_are_reported_at_once_with_their_place(config: Path) -> None:
     config.write_text('theme = 3\ncolour = "red"\n[limits]\nmemory = "lots"\ncpus = -1\n')
     with pytest.raises(Refused) as error:
         load_config()
-    told = "\n".join(map(str, error.value.mistakes))
+    message = "\n".join(map(str, error.value.mistakes))
     for place in ("theme", "colour", "limits.memory", "limits.cpus"):
-        assert f"{config}: {place}" in told
+        assert f"{config}: {place}" in message
     assert len(error.value.mistakes) == 4
 
 
@@ -55,10 +55,10 @@ def test_a_theme_and_keys_have_to_exist(config: Path) -> None:
     config.write_text('theme = "repro-drak"\n[keys]\n"predictions.sorrt" = "S"\n"everywhere.help" = "not a key"\n')
     with pytest.raises(Refused) as error:
         interface_config()
-    told = "\n".join(map(str, error.value.mistakes))
-    assert "did you mean repro-dark?" in told
-    assert "did you mean predictions.sort?" in told
-    assert "everywhere.help: is no key" in told
+    message = "\n".join(map(str, error.value.mistakes))
+    assert "did you mean repro-dark?" in message
+    assert "did you mean predictions.sort?" in message
+    assert "everywhere.help: is not a valid key" in message
 
 
 def test_one_key_cannot_do_two_things(config: Path) -> None:
@@ -113,6 +113,6 @@ def test_the_theme_of_a_terminal(environment: dict[str, str], theme: str) -> Non
 def test_the_example_of_the_documentation_is_a_configuration(config: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "interface.md").read_text()
     config.write_text(page.partition("```toml\n")[2].partition("```")[0])
-    found = interface_config()
-    assert found.keys == {"predictions.sort": "S", "everywhere.help": "question_mark,f1"}
+    interface = interface_config()
+    assert interface.keys == {"predictions.sort": "S", "everywhere.help": "question_mark,f1"}
     assert load_config().limits.memory == 4 << 30

@@ -1,4 +1,4 @@
-"""What a tired reader trips over: hints that fit, lines that wrap, rows that open, steps that stay in their order."""
+"""Details of the screens: hints that fit, lines that wrap, rows that open, steps that keep their order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.screens.progress import Steps
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import fitting
-from repro_tui.tui.widgets.prose import Item, hung
+from repro_tui.tui.widgets.prose import Item, hanging
 from tests.tui.driving import press, settle, until, written
 from tests.tui.folders import finished, running, with_table
 
@@ -52,8 +52,8 @@ async def test_every_screen_names_the_way_to_all_keys(audit: AuditFolder, keys: 
 
 def test_a_long_line_goes_on_below_its_own_text() -> None:
     item = Item(Content("• "), "one two three four five six seven")
-    assert hung(item, 22).plain == "• one two three four\n  five six seven"
-    assert hung(Item(Content("! "), "[/red]\x1b[2J"), 40).plain == "! [/red]\\u{1b}[2J"
+    assert hanging(item, 22).plain == "• one two three four\n  five six seven"
+    assert hanging(Item(Content("! "), "[/red]\x1b[2J"), 40).plain == "! [/red]\\u{1b}[2J"
 
 
 async def test_keys_and_sentences_wrap_below_themselves(audit: AuditFolder) -> None:
@@ -63,7 +63,7 @@ async def test_keys_and_sentences_wrap_below_themselves(audit: AuditFolder) -> N
         seen = written(app).splitlines()
         first = next(line for line in seen if "Quit; while" in line)
         rest = seen[seen.index(first) + 1]
-        assert rest.index("on ") == first.index("Quit")
+        assert rest.index("stop it") == first.index("Quit")
         assert len([line for line in seen if "│" in line]) > 12, "the box is as high as there is room for"
 
 
@@ -83,6 +83,15 @@ async def test_a_running_overview_names_the_key_of_the_steps(tmp_path: Path) -> 
         async with app.run_test(size=(120, 24)) as pilot:
             await press(pilot, "1")
             assert "l shows the steps" in written(app)
+
+
+async def test_a_poll_after_the_interface_was_closed_draws_nothing(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    with engine_lock(folder.path):
+        app = Auditor(folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await press(pilot)
+        app._poll()  # the timer may fire while the screens are being removed
 
 
 async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_path: Path) -> None:
@@ -120,8 +129,8 @@ async def test_a_column_of_a_table_among_the_data_opens_into_its_rows(tmp_path: 
     folder = with_table(tmp_path / "audit")
     cells = data_rows(folder.path, ("rates.csv",)) / "differences.parquet"
     table = pq.read_table(cells)
-    other = table.set_column(table.schema.get_field_index("column"), "column", pa.array(["other"] * len(table)))
-    pq.write_table(pa.concat_tables([other, table]), cells)
+    renamed = table.set_column(table.schema.get_field_index("column"), "column", pa.array(["other"] * len(table)))
+    pq.write_table(pa.concat_tables([renamed, table]), cells)
     app = Auditor(folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "4", "right", "down", "enter")
@@ -140,7 +149,7 @@ async def test_a_column_of_a_table_among_the_data_opens_into_its_rows(tmp_path: 
         assert "A10050 › probability" in written(app)
 
 
-def test_a_small_relative_difference_is_not_told_as_none() -> None:
+def test_a_small_relative_difference_is_not_shown_as_zero() -> None:
     assert [relative(x) for x in (0.0, 1e-9, 0.0005, 0.01, 12.0, None)] == ["0.0%", "<0.1%", "0.1%", "1.0%", "12x", ""]
 
 
@@ -182,17 +191,17 @@ async def test_an_output_opens_side_by_side_and_an_input_in_full(audit: AuditFol
         assert app.screen.sentences == ["id:", "A10050"]
 
 
-async def test_where_nothing_can_be_stacked_it_says_so(audit: AuditFolder) -> None:
+async def test_a_screen_without_two_panes_says_where_to_stack(audit: AuditFolder) -> None:
     app = Auditor(audit)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "2", "s")
-        assert "there s puts A beside B" in [*app._notifications][-1].message
+        assert "there s shows A beside B" in [*app._notifications][-1].message
 
 
 def test_steps_keep_the_order_in_which_they_came(tmp_path: Path) -> None:
     store = AuditStore(running(tmp_path / "audit"))
     names = [f"compare {name}" for name in ("predictions", "code", "data", "environment", "parameters")]
     for name in names:
-        store._take(Event("step", step=name, status="started"))
+        store._add(Event("step", step=name, status="started"))
         shown = Steps(store).names
         assert [step for step in shown if step.startswith("compare")] == names[: names.index(name) + 1]

@@ -1,4 +1,4 @@
-"""The differing cells as a table: text, expressions, sorting, charts' counts, and what an expression cannot reach."""
+"""The differing cells as a table: text, expressions, sorting, counts for charts, and what an expression cannot read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.tui.differences import SORTS, DifferingCells, glyph
-from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, sql_path
+from repro_tui.tui.lazy_table import HELD, PAGE, LazyTable, NotAnExpression, numbered_rows, sql_path
 from tests.tui.folders import differences
 
 ROWS = [
@@ -26,14 +26,14 @@ NAMES = ("row_a", "key", "column", "a", "b", "a_number", "b_number", "abs_delta"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder whose name would be a pattern, with cells and inputs in another order."""
-    place = tmp_path / "a[b]*c 'd'"
-    place.mkdir()
-    table = {name: [row[at] for row in ROWS] for at, name in enumerate(NAMES)}
+    path = tmp_path / "a[b]*c 'd'"
+    path.mkdir()
+    table = {name: [row[index] for row in ROWS] for index, name in enumerate(NAMES)}
     table |= {"row_b": table["row_a"], "input_row": [None] * 4, "change": ["changed"] * 4, "noise": [None] * 4}
-    pq.write_table(pa.table(table, schema=SCHEMA), place / "differences.parquet")
+    pq.write_table(pa.table(table, schema=SCHEMA), path / "differences.parquet")
     inputs = {"n": [3, 1, 2], "name": ["é", "x", "y"], "delta": [7, 8, 9], "in come": [30.0, 10.0, 20.0]}
-    pq.write_table(pa.table(inputs), place / "inputs.parquet")
-    return place
+    pq.write_table(pa.table(inputs), path / "inputs.parquet")
+    return path
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_an_audit_of_an_earlier_version_has_no_noise_beside_its_cells(folder: Pa
 def test_rows_within_their_own_noise_are_marked_and_found(folder: Path) -> None:
     path = folder / "differences.parquet"
     table = pq.read_table(path)
-    place = table.schema.get_field_index("noise")
-    pq.write_table(table.set_column(place, "noise", pa.array(["within", "beyond", "within", "beyond"])), path)
+    index = table.schema.get_field_index("noise")
+    pq.write_table(table.set_column(index, "noise", pa.array(["within", "beyond", "within", "beyond"])), path)
     marked = DifferingCells(path)
     within = marked.select("noise = 'within'", only_different=False)
     assert (within, [glyph(marked[row]).plain for row in range(within)].count("≈") > 0) == (2, True)
@@ -68,7 +68,7 @@ def keys(cells: DifferingCells) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("text", "count"),
     [
         ("", 3),
         ("YES", 1),
@@ -82,8 +82,8 @@ def keys(cells: DifferingCells) -> list[tuple[str, str]]:
         ("'a=b", 0),
     ],
 )
-def test_text_and_expressions(cells: DifferingCells, wanted: str, found: int) -> None:
-    assert cells.select(wanted) == found
+def test_text_and_expressions(cells: DifferingCells, text: str, count: int) -> None:
+    assert cells.select(text) == count
 
 
 def test_inputs_are_joined_by_key_whatever_their_order(cells: DifferingCells) -> None:
@@ -111,13 +111,13 @@ def test_the_worst_is_first(cells: DifferingCells) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
-    ["delta >", "nothing = 3", "delta > 0); DROP TABLE chosen_1; SELECT (1=1"],
+    "condition",
+    ["delta >", "nothing = 3", "delta > 0); DROP TABLE selection_1; SELECT (1=1"],
 )
-def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: DifferingCells, wanted: str) -> None:
+def test_an_invalid_expression_says_so_and_keeps_the_rows(cells: DifferingCells, condition: str) -> None:
     cells.select("")
     with pytest.raises(NotAnExpression):
-        cells.select(wanted)
+        cells.select(condition)
     assert len(cells) == 3
     assert cells[0].column == "label"
 
@@ -126,11 +126,11 @@ def test_what_is_no_expression_says_so_and_keeps_the_rows(cells: DifferingCells,
     "query",
     ["(select content from read_text('{}')) = 'x'", "(select count(*) from glob('{}')) = 0", "getenv('HOME') = 'x'"],
 )
-def test_an_expression_reaches_nothing_else(cells: DifferingCells, query: str, tmp_path: Path) -> None:
-    other = tmp_path / "other.txt"
-    other.write_text("secret")
+def test_an_expression_cannot_read_anything_else(cells: DifferingCells, query: str, tmp_path: Path) -> None:
+    secret = tmp_path / "other.txt"
+    secret.write_text("secret")
     with pytest.raises(NotAnExpression):
-        cells.select(query.format(other))
+        cells.select(query.format(secret))
 
 
 def test_counts_for_the_charts(cells: DifferingCells) -> None:
@@ -155,10 +155,32 @@ def test_pages_follow_the_order(tmp_path: Path) -> None:
         f"SELECT file_row_number AS n, v FROM read_parquet({sql_path(tmp_path / 't.parquet')}, file_row_number = true)"
     )
     table = LazyTable([tmp_path / "t.parquet"], source, ["v"])
-    assert table.choose("v % 2 = 0", order="v DESC") == count // 2
+    assert table.select("v % 2 = 0", order="v DESC") == count // 2
     assert [table[row][0] for row in (0, PAGE, count // 2 - 1)] == [count - 2, count - 2 - 2 * PAGE, 0]
     assert sum(batch.num_rows for batch in table.batches()) == count // 2
     table.close()
+
+
+@pytest.mark.parametrize("name", ["place", "position", "source", "selected", "file_row_number"])
+def test_rows_may_have_columns_of_any_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({name: [3, 1, 2]}), path)
+    table = LazyTable([path], numbered_rows(path), ["n", name])
+    table.select(order=f'"{name}"')
+    assert [table[row] for row in range(3)] == [(1, 1), (2, 2), (0, 3)]
+    table.close()
+
+
+@pytest.mark.parametrize("name", ["place", "input_position", "own_key"])
+@pytest.mark.parametrize("key", [(), ("name", "n")])
+def test_inputs_may_have_columns_of_any_name(folder: Path, name: str, key: tuple[str, ...]) -> None:
+    """A column that the database's own would clash with is left out; the others can be used."""
+    path = folder / "inputs.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column(name, pa.array([1, 2, 3])), path)
+    cells = DifferingCells(folder / "differences.parquet", path, key)
+    assert cells.select('"in come" > 15', only_different=False) == (2 if key else 0)
+    cells.close()
 
 
 def test_a_large_table_is_held_and_reads_the_same(tmp_path: Path) -> None:

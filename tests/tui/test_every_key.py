@@ -46,8 +46,8 @@ def at(row: int, name: str = "cells") -> Callable[[Auditor], object]:
     return lambda app: grid(app, name).cursor == row
 
 
-def shows(*words: str) -> Callable[[Auditor], object]:
-    return lambda app: all(word in written(app) for word in words)
+def shows(*texts: str) -> Callable[[Auditor], object]:
+    return lambda app: all(text in written(app) for text in texts)
 
 
 def left(app: Auditor) -> object:
@@ -90,8 +90,8 @@ CASES = {
     "audit.swap": KeyCase(("2",), swapped),
     "audit.stack": KeyCase(("3", "enter"), lambda app: app.screen.query_one("#values").has_class("stacked")),
     "audit.zoom": KeyCase(("5", "tab"), lambda app: app.screen.maximized is grid(app, "cells")),
-    "audit.run-again": KeyCase((), shows("It cannot be run again")),
-    "audit.explain": KeyCase((), shows("It cannot be run again")),
+    "audit.run-again": KeyCase((), shows("The audit cannot be run again")),
+    "audit.explain": KeyCase((), shows("The audit cannot be run again")),
     "list.filter": KeyCase(("2",), lambda app: isinstance(app.focused, Input) and app.focused.id == "filter"),
     "list.difference-1": KeyCase(("2",), at(1, "findings")),
     "list.difference--1": KeyCase(("2", "n"), at(0, "findings")),

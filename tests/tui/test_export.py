@@ -64,7 +64,7 @@ async def test_every_screen_writes_its_finding_its_table_and_the_report(
         for downs in range(7):
             await press(pilot, "w")
             assert isinstance(app.screen, ChoiceDialog)
-            assert len(app.screen.words) == 7
+            assert len(app.screen.choices) == 7
             await press(pilot, *["down"] * downs, "enter")
             assert isinstance(app.screen, PromptDialog)
             await press(pilot, "enter")
@@ -114,7 +114,7 @@ async def test_what_is_there_is_asked_about_and_a_link_is_refused(
     async with app.run_test(size=(100, 30)) as pilot:
         await write_to(pilot, "link.json")
         assert isinstance(app.screen, MessageDialog)
-        assert "is a link" in app.screen.sentences[0]
+        assert "is a symbolic link" in app.screen.sentences[0]
         await press(pilot, "escape")
         await write_to(pilot, "there.json")
         assert isinstance(app.screen, QuestionDialog)

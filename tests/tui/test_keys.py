@@ -1,4 +1,4 @@
-"""Every key of the table does what it says, and hostile text is shown literally on every screen."""
+"""Keys that move between screens, filter, ask and quit; and untrusted text that reaches widgets only as content."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ async def test_cells_are_filtered_sorted_and_opened_with_their_inputs(audit: Aud
         assert cells.count == 1
         await press(pilot, "enter")
         assert isinstance(app.screen, RowScreen)
-        question = app.screen.query_one("#question", Grid).source
-        assert isinstance(question, Pairs)
-        assert question.pairs == [("id", "A10007"), ("income", 1007.0)]
+        inputs = app.screen.query_one("#inputs", Grid).source
+        assert isinstance(inputs, Pairs)
+        assert inputs.pairs == [("id", "A10007"), ("income", 1007.0)]
         await press(pilot, "escape", "escape", "slash", *"income", "greater_than_sign", *"1050", "enter")
         assert cells.count == 9  # an expression over the inputs of the rows
         await press(pilot, "slash", "space", *"and")
@@ -147,10 +147,10 @@ async def test_quitting_a_running_audit_asks(
             await press(pilot, "escape", "3")
             assert app.screen.query_one("#findings", Grid).count == 1  # what is finished can be opened already
             await press(pilot, "q")
-            assert "leave it running: repro-tui show audit attaches" in written(app)
+            assert "leave it running (repro-tui show audit reattaches)" in written(app)
             await press(pilot, "l")
         assert app.return_value == 0
-    assert "The audit goes on: repro-tui show audit attaches again." in capsys.readouterr().err
+    assert "The audit is still running: repro-tui show audit reattaches." in capsys.readouterr().err
 
 
 async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
         assert "ended without a report" in written(app)
 
 
-async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_picker_reports_all_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "repro.toml").write_text((Path(__file__).parent / "repro.toml").read_text())
     app = Auditor()
@@ -174,19 +174,19 @@ async def test_the_picker_tells_all_mistakes(tmp_path: Path, monkeypatch: pytest
 def test_untrusted_text_reaches_widgets_only_as_content() -> None:
     """Static and its like get markup=False, and are never handed a formatted string."""
     root = Path(repro_tui.tui.__file__).parent
-    found = []
+    mistakes = []
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 bare = any(isinstance(argument, ast.JoinedStr) for argument in node.args)
                 if name in ("Static", "Label", "update") and bare:
-                    found.append(f"{path.name}:{node.lineno}: {name} of a formatted string")
-                if name == "notify" and path.name != "safe.py":
-                    found.append(f"{path.name}:{node.lineno}: notify instead of say")
+                    mistakes.append(f"{path.name}:{node.lineno}: {name} of a formatted string")
+                if name == "notify" and isinstance(node.func, ast.Attribute) and path.name != "safe.py":
+                    mistakes.append(f"{path.name}:{node.lineno}: notify of Textual instead of ours")
                 if name == "Static" and not any(k.arg == "markup" for k in node.keywords):
-                    found.append(f"{path.name}:{node.lineno}: {name} without markup=False")
-    assert found == []
+                    mistakes.append(f"{path.name}:{node.lineno}: {name} without markup=False")
+    assert mistakes == []
 
 
 def test_the_key_table_of_the_documentation_is_the_registry() -> None:

@@ -12,7 +12,7 @@ from repro_tui.model.finding import Finding
 from repro_tui.tui.diff_lines import DiffRows, diff_lines, stacked
 from repro_tui.tui.screens.findings import delta
 from repro_tui.tui.text_lines import TextRows
-from repro_tui.tui.widgets.safe import changed_segments, shortened
+from repro_tui.tui.widgets.safe import changed_segments, shortened, wrapped
 
 HUNK = Finding(("f.py", "@@ -3,4 +3,5 @@"), "changed", "one\ntwo\nthree\nfour", "one\n2\nthree\nnew\nfour")
 
@@ -29,8 +29,8 @@ def test_a_hunk_has_its_lines_on_one_height_with_their_numbers() -> None:
 
 
 def test_stacked_what_a_had_comes_before_what_b_has() -> None:
-    found = [(line.a, line.b) for line in stacked(diff_lines([HUNK]))[1:]]
-    assert found == [("one", "one"), ("two", None), (None, "2"), ("three", "three"), (None, "new"), ("four", "four")]
+    lines = [(line.a, line.b) for line in stacked(diff_lines([HUNK]))[1:]]
+    assert lines == [("one", "one"), ("two", None), (None, "2"), ("three", "three"), (None, "new"), ("four", "four")]
 
 
 def test_glyphs_and_syntax() -> None:
@@ -91,19 +91,23 @@ def test_no_byte_is_lost_or_breaks_it(content: bytes) -> None:
     ],
 )
 def test_values_are_shortened_where_it_hurts_least(text: str, width: int, shown: str) -> None:
-    found = shortened(text, width)
-    assert len(found) <= width
-    assert found == shown or text.startswith("lib")
+    short = shortened(text, width)
+    assert len(short) <= width
+    assert short == shown or text.startswith("lib")
+
+
+def test_a_percent_sign_stays_with_its_number() -> None:
+    text = "the change needs the code: 96.0 % of it"
+    assert wrapped(text, 31) == ["the change needs the code:", "96.0 % of it"]
+    assert wrapped(text, 80) == [text]
+    assert wrapped("a % sign alone", 3) == ["a %", "sig", "n a", "lon", "e"]
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_segments_put_together_are_the_texts(a: str, b: str) -> None:
-    one, other = changed_segments(a, b)
-    assert ("".join(text for text, _ in one), "".join(text for text, _ in other)) == (a, b)
-    if a == b:
-        assert not any(changed for _, changed in one + other)
-    else:
-        assert any(changed for _, changed in one + other)
+    left, right = changed_segments(a, b)
+    assert ("".join(text for text, _ in left), "".join(text for text, _ in right)) == (a, b)
+    assert any(changed for _, changed in left + right) == (a != b)
 
 
 def test_numbers_are_marked_from_the_first_digit_that_differs() -> None:
@@ -112,7 +116,7 @@ def test_numbers_are_marked_from_the_first_digit_that_differs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "told"),
+    ("a", "b", "text"),
     [
         (0.5, 0.6, "+0.1 +20.0%"),
         (2, 1, "-1 -50.0%"),
@@ -123,5 +127,5 @@ def test_numbers_are_marked_from_the_first_digit_that_differs() -> None:
         (1, 1, ""),
     ],
 )
-def test_deltas_of_numbers(a: object, b: object, told: str) -> None:
-    assert delta(Finding(("x",), "changed", a, b)) == told
+def test_deltas_of_numbers(a: object, b: object, text: str) -> None:
+    assert delta(Finding(("x",), "changed", a, b)) == text

@@ -1,4 +1,4 @@
-"""How a row varies over the runs of a side: found by its key or its place, in files of which some may be gone."""
+"""How a row varies over the runs of a side: found by its key or its number, in files of which some may be missing."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ LABELS = frozenset({"label"})
 def runs(folder: Path, side: str, tables: Sequence[dict[str, Any]]) -> list[Run]:
     """Runs that wrote these tables."""
     (folder / side).mkdir(exist_ok=True)
-    made = []
+    written_runs = []
     for number, table in enumerate(tables, 1):
         path = f"{side}/run-{number}.parquet"
         pq.write_table(pa.table(table), folder / path, row_group_size=2)
-        made.append(Run(number, "succeeded", 0.1, predictions=path))
-    return made
+        written_runs.append(Run(number, "succeeded", 0.1, predictions=path))
+    return written_runs
 
 
-def in_words(found: Ranges, column: str, width: int = 40) -> tuple[str, ...]:
-    return tuple(side[column].words(width) for side in (found.a, found.b))
+def texts(row_ranges: Ranges, column: str, width: int = 40) -> tuple[str, ...]:
+    return tuple(side[column].text(width) for side in (row_ranges.a, row_ranges.b))
 
 
 def test_a_row_is_found_by_its_key_wherever_it_stands(tmp_path: Path) -> None:
     a = [{"id": [1, 2, 3], "score": [0.1, 0.2, 0.3]}, {"id": [3, 1, 2], "score": [0.31, 0.11, 0.25]}]
     b = [{"id": [2, 1, 3], "score": [0.5, 0.1, 0.3]}, {"id": [2, 1, 3], "score": [0.75, 0.1, 0.3]}]
-    found = ranges(tmp_path, (runs(tmp_path, "a", a), runs(tmp_path, "b", b)), (1, 0), ("id",), LABELS)
-    assert in_words(found, "score") == ("0.2 .. 0.25", "0.5 .. 0.75")
-    assert found.sentence() == "ranges over every run (2 of A, 2 of B)"
-    assert apart(found.a["score"], found.b["score"]) == "apart"
-    assert "id" not in found.a
+    row = ranges(tmp_path, (runs(tmp_path, "a", a), runs(tmp_path, "b", b)), (1, 0), ("id",), LABELS)
+    assert texts(row, "score") == ("0.2 .. 0.25", "0.5 .. 0.75")
+    assert row.sentence() == "ranges over all runs (2 of A, 2 of B)"
+    assert apart(row.a["score"], row.b["score"]) == "apart"
+    assert "id" not in row.a
 
 
 def test_a_key_may_be_of_any_type_and_of_several_columns(tmp_path: Path) -> None:
@@ -53,26 +53,26 @@ def test_a_key_may_be_of_any_type_and_of_several_columns(tmp_path: Path) -> None
     table = {"day": day, "new": [True, False], "score": [1.0, 2.0]}
     turned = {"day": day[::-1], "new": [False, True], "score": [2.5, 1.5]}
     both = runs(tmp_path, "a", [table, turned]), runs(tmp_path, "b", [table, turned])
-    found = ranges(tmp_path, both, (1, 1), ("day", "new"), LABELS)
-    assert in_words(found, "score") == ("2 .. 2.5", "2 .. 2.5")
+    row = ranges(tmp_path, both, (1, 1), ("day", "new"), LABELS)
+    assert texts(row, "score") == ("2 .. 2.5", "2 .. 2.5")
 
 
-def test_without_a_key_it_stands_at_its_place(tmp_path: Path) -> None:
+def test_without_a_key_it_has_the_same_number_in_every_run(tmp_path: Path) -> None:
     tables = [{"score": [0.0, float(number), 9.0]} for number in range(3)]
-    found = ranges(tmp_path, (runs(tmp_path, "a", tables), runs(tmp_path, "b", tables[:1])), (1, 1), (), LABELS)
-    assert found.a["score"].words(40) == "0 .. 2"
-    assert found.b == {}
-    assert found.sentence() == "ranges over every run (3 of A)"
+    row = ranges(tmp_path, (runs(tmp_path, "a", tables), runs(tmp_path, "b", tables[:1])), (1, 1), (), LABELS)
+    assert row.a["score"].text(40) == "0 .. 2"
+    assert row.b == {}
+    assert row.sentence() == "ranges over all runs (3 of A)"
 
 
-def test_a_run_that_is_gone_or_lacks_the_row_is_told(tmp_path: Path) -> None:
+def test_a_run_that_is_missing_or_lacks_the_row_is_named(tmp_path: Path) -> None:
     tables = [{"id": [1, 2], "score": [1.0, 2.0]}] * 2 + [{"id": [1, 3], "score": [1.0, 3.0]}]
     both = runs(tmp_path, "a", tables), runs(tmp_path, "b", tables[:2])
     (tmp_path / "b" / "run-1.parquet").unlink()
     (tmp_path / "b" / "run-2.parquet").write_text("no table")
-    found = ranges(tmp_path, both, (1, 1), ("id",), LABELS)
-    assert found.runs == (2, 0)
-    assert found.problems == (
+    row = ranges(tmp_path, both, (1, 1), ("id",), LABELS)
+    assert row.runs == (2, 0)
+    assert row.problems == (
         "this row is not in run 3 of A",
         "not in this folder: run 1 of B",
         "this row is not in run 2 of B",
@@ -85,12 +85,12 @@ def test_a_run_that_is_gone_or_lacks_the_row_is_told(tmp_path: Path) -> None:
 
 
 def test_one_run_a_side_has_no_range(tmp_path: Path) -> None:
-    one = runs(tmp_path, "a", [{"score": [1.0]}])
-    assert ranges(tmp_path, (one, one), (0, 0), (), LABELS) == Ranges()
+    single = runs(tmp_path, "a", [{"score": [1.0]}])
+    assert ranges(tmp_path, (single, single), (0, 0), (), LABELS) == Ranges()
 
 
 @pytest.mark.parametrize(
-    ("values", "label", "width", "told"),
+    ("values", "label", "width", "text"),
     [
         ((1.0, 1.0), False, 40, "same in 2 runs"),
         ((0.123456789, 0.123456788), False, 40, "0.123456788 .. 0.123456789"),
@@ -99,12 +99,12 @@ def test_one_run_a_side_has_no_range(tmp_path: Path) -> None:
         ((1, 0, 1), True, 40, "1 ×2, 0 ×1"),
         (("yes", "no", "yes"), False, 40, "yes ×2, no ×1"),
         (("a long text", "another", "a long text"), False, 16, "2 values: ×2 ×1"),
-        (([1.0, 2.0], [1.0, 2.5]), False, 10, "another in all 2"),
+        (([1.0, 2.0], [1.0, 2.5]), False, 10, "differs in all 2"),
         ((float("nan"), float("nan")), False, 40, "same in 2 runs"),
     ],
 )
-def test_words(values: tuple[Any, ...], label: bool, width: int, told: str) -> None:
-    assert Range(tuple(enumerate(values, 1)), label).words(width) == told
+def test_a_range_as_text(values: tuple[Any, ...], label: bool, width: int, text: str) -> None:
+    assert Range(tuple(enumerate(values, 1)), label).text(width) == text
 
 
 def test_ranges_that_touch_overlap() -> None:
@@ -124,8 +124,8 @@ def test_a_row_of_a_file_in_many_groups(row: int, tmp_path: Path) -> None:
     assert row_at(tmp_path / "t.parquet", row) == ({"n": row} if row < 5 else {})
 
 
-async def test_the_row_tells_its_ranges_and_every_run(tmp_path: Path) -> None:
-    """In a folder that was copied elsewhere; a run's file that was left behind is told."""
+async def test_the_row_shows_its_ranges_and_every_run(tmp_path: Path) -> None:
+    """In a folder that was copied elsewhere; a run's file that was not copied is named."""
     noisy(tmp_path / "made")
     shutil.move(tmp_path / "made", tmp_path / "copied")
     (tmp_path / "copied" / "b" / "run-3.parquet").unlink()
@@ -133,7 +133,7 @@ async def test_the_row_tells_its_ranges_and_every_run(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "5", "tab", "enter")
         seen = written(app)
-        assert "ranges over every run (5 of A, 4 of B)" in seen
+        assert "ranges over all runs (5 of A, 4 of B)" in seen
         assert "not in this folder: run 3 of B" in seen
         assert "5e-05 .. 6.2e-05" in seen
         assert "5.7e-05 .. 6.1e-05" in seen
@@ -147,10 +147,10 @@ async def test_the_row_tells_its_ranges_and_every_run(tmp_path: Path) -> None:
 
 def test_a_row_is_found_by_columns_of_any_name(tmp_path: Path) -> None:
     names = ["x", "X", "file_row_number", 'a"b']
-    table = pa.table({name: [place * 10 + row for row in range(3)] for place, name in enumerate(names)})
+    table = pa.table({name: [index * 10 + row for row in range(3)] for index, name in enumerate(names)})
     pq.write_table(table, tmp_path / "t.parquet")
-    for place, name in enumerate(names):
-        found = {other: number * 10 + 1 for number, other in enumerate(names)}
-        assert row_of(tmp_path / "t.parquet", {name: place * 10 + 1}) == found
-        assert row_of(tmp_path / "t.parquet", {name: str(place * 10 + 1)}, as_text=True) == found
+    row = {name: index * 10 + 1 for index, name in enumerate(names)}
+    for name, value in row.items():
+        assert row_of(tmp_path / "t.parquet", {name: value}) == row
+        assert row_of(tmp_path / "t.parquet", {name: str(value)}, as_text=True) == row
     assert row_of(tmp_path / "t.parquet", {"y": 1}) == row_of(tmp_path / "t.parquet", {"x": 77}) == {}

@@ -48,8 +48,8 @@ THEMES = ["repro-light", "repro-contrast", "repro-contrast-light", "repro-16", "
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Paths do not show in pictures, and the clock stands still in the folder."""
+def audit_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where the audit's folder goes: below the current folder, so that pictures show no temporary path."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / "audit"
 
@@ -67,51 +67,51 @@ def settled(keys: list[str]) -> Callable[[Any], Awaitable[None]]:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("screen", list(SCREENS))
-def test_screen(screen: str, size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    assert snap_compare(Auditor(finished(place)), terminal_size=size, run_before=settled(SCREENS[screen]))
+def test_screen(screen: str, size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    assert snap_compare(Auditor(finished(audit_path)), terminal_size=size, run_before=settled(SCREENS[screen]))
 
 
 @pytest.mark.parametrize("column", range(3), ids=["vector", "ranking", "document"])
-def test_kinds_of_output(column: int, place: Path, snap_compare: Any) -> None:
-    """What is told of a vector over columns, of rankings and of documents."""
-    folder = finished(place, told=every_kind())
+def test_kinds_of_output(column: int, audit_path: Path, snap_compare: Any) -> None:
+    """A vector over several columns, a ranking, and documents."""
+    folder = finished(audit_path, own_predictions=every_kind())
     assert snap_compare(Auditor(folder), terminal_size=(120, 40), run_before=settled(["5", *["down"] * column]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_stress(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    """What moves a side's own predictions: the last of the charts."""
+def test_stress(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    """The factors that move a side's own predictions: the last of the charts."""
     keys = ["5", *["v"] * (3 if size[0] == 80 else 2)]
-    folder = finished(place, told=stressed())
+    folder = finished(audit_path, own_predictions=stressed())
     assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(keys))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_ranges(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+def test_ranges(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
     """One row with the range of each output over the runs of both sides."""
-    assert snap_compare(Auditor(noisy(place)), terminal_size=size, run_before=settled(SCREENS["row"]))
+    assert snap_compare(Auditor(noisy(audit_path)), terminal_size=size, run_before=settled(SCREENS["row"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_table_among_the_data(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+def test_table_among_the_data(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
     keys = ["4", "right", "down", "enter"]
-    assert snap_compare(Auditor(with_table(place)), terminal_size=size, run_before=settled(keys))
+    assert snap_compare(Auditor(with_table(audit_path)), terminal_size=size, run_before=settled(keys))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_causes(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    folder = finished(place, causes=CAUSES)
+def test_causes(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    folder = finished(audit_path, causes=CAUSES)
     assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(["7"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("screen", ["overview", "predictions"])
-def test_verification(screen: str, size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    assert snap_compare(Auditor(verified(place)), terminal_size=size, run_before=settled(SCREENS[screen]))
+def test_verification(screen: str, size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    assert snap_compare(Auditor(verified(audit_path)), terminal_size=size, run_before=settled(SCREENS[screen]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_error(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
+def test_error(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
     async def refuse(pilot: Any) -> None:
         await settle(pilot)
         pilot.app.push_screen(
@@ -119,39 +119,39 @@ def test_error(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
         )
         await settle(pilot)
 
-    assert snap_compare(Auditor(finished(place)), terminal_size=size, run_before=refuse)
+    assert snap_compare(Auditor(finished(audit_path)), terminal_size=size, run_before=refuse)
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_theme(theme: str, place: Path, snap_compare: Any) -> None:
-    app = Auditor(finished(place))
+def test_theme(theme: str, audit_path: Path, snap_compare: Any) -> None:
+    app = Auditor(finished(audit_path))
     app.theme = theme
     assert snap_compare(app, terminal_size=(120, 40), run_before=settled(["5"]))
 
 
-def test_no_colour(place: Path, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_colour(audit_path: Path, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(Auditor(finished(place)), terminal_size=(120, 40), run_before=settled(["5"]))
+    assert snap_compare(Auditor(finished(audit_path)), terminal_size=(120, 40), run_before=settled(["5"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_running(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    folder = running(place)
-    with engine_lock(place):
+def test_running(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    folder = running(audit_path)
+    with engine_lock(audit_path):
         assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled([]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_leaving_while_it_runs(size: tuple[int, int], place: Path, snap_compare: Any) -> None:
-    folder = running(place)
-    with engine_lock(place):
+def test_leaving_while_it_runs(size: tuple[int, int], audit_path: Path, snap_compare: Any) -> None:
+    folder = running(audit_path)
+    with engine_lock(audit_path):
         assert snap_compare(Auditor(folder), terminal_size=size, run_before=settled(["q"]))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_picker(size: tuple[int, int], place: Path, own_folders: Path, snap_compare: Any) -> None:
+def test_picker(size: tuple[int, int], audit_path: Path, own_folders: Path, snap_compare: Any) -> None:
     finished(own_folders / "audits" / "20261124T103200Z")
-    shutil.copyfile(Path(__file__).parent / "repro.toml", place.parent / "repro.toml")
+    shutil.copyfile(Path(__file__).parent / "repro.toml", audit_path.parent / "repro.toml")
     assert snap_compare(Auditor(), terminal_size=size, run_before=settled([]))
 
 

@@ -64,17 +64,17 @@ BY_HAND = {"QuestionDialog", "MessageDialog", "PickerScreen", "DataCellsScreen"}
 
 
 def screens() -> set[str]:
-    """Every screen that the package defines."""
-    found = set()
+    """The names of all screens that the package defines."""
+    names = set()
     for name in (
         "dialogs",
         *(f"screens.{module.name}" for module in pkgutil.iter_modules(repro_tui.tui.screens.__path__)),
     ):
         loaded = importlib.import_module(f"repro_tui.tui.{name}")
-        for name, value in vars(loaded).items():
+        for class_name, value in vars(loaded).items():
             if isinstance(value, type) and issubclass(value, Screen) and value.__module__ == loaded.__name__:
-                found.add(name)
-    return found - {AuditScreen.__name__, CellsScreen.__name__}
+                names.add(class_name)
+    return names - {AuditScreen.__name__, CellsScreen.__name__}
 
 
 def test_every_screen_is_visited() -> None:
@@ -126,9 +126,9 @@ async def test_a_table_among_the_data_is_shown_literally(names: tuple[str, ...],
 
 
 @pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
-async def test_what_a_stressed_side_says_is_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
+async def test_the_results_of_stress_are_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
     word = " ".join(VALUES[name] for name in names)
-    app = Auditor(finished(tmp_path / "audit", told=stressed(word)))
+    app = Auditor(finished(tmp_path / "audit", own_predictions=stressed(word)))
     async with app.run_test(size=(80, 50)) as pilot:
         await press(pilot, "5", "v", "v", "v")
         seen = written(app)

@@ -33,8 +33,8 @@ class Terminal:
     def __init__(self, socket: Path) -> None:
         self.socket = str(socket)
 
-    def tmux(self, *words: str) -> str:
-        done = subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True, text=True, check=True)
+    def tmux(self, *arguments: str) -> str:
+        done = subprocess.run(["tmux", "-S", self.socket, *arguments], capture_output=True, text=True, check=True)
         return done.stdout
 
     def start(self, command: str, width: int = 80, height: int = 24) -> None:
@@ -56,16 +56,16 @@ class Terminal:
             f"{command}; echo status=$?; exec sleep 600",
         )
 
-    def until(self, *words: str, meanwhile: Callable[[], None] = lambda: None) -> str:
-        """The screen as soon as all words stand on it: what is drawn or printed comes in pieces."""
+    def until(self, *texts: str, meanwhile: Callable[[], None] = lambda: None) -> str:
+        """The screen as soon as all texts are on it: what is drawn or printed comes in pieces."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             meanwhile()
             seen = self.tmux("capture-pane", "-p", "-t", "t")
-            if all(word in seen for word in words):
+            if all(text in seen for text in texts):
                 return seen
             time.sleep(0.1)
-        raise AssertionError(f"{words} are not on the screen:\n{seen}")
+        raise AssertionError(f"{texts} are not on the screen:\n{seen}")
 
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "t", *keys)
@@ -74,10 +74,10 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     need("tmux", shutil.which("tmux") is not None, "tmux is not installed")
-    found = Terminal(tmp_path / "tmux")
-    yield found
+    session = Terminal(tmp_path / "tmux")
+    yield session
     with contextlib.suppress(subprocess.CalledProcessError):
-        found.tmux("kill-server")
+        session.tmux("kill-server")
 
 
 def test_start_resize_drill_down_and_quit(terminal: Terminal, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_signal_restores_the_terminal_and_the_audit_can_be_opened_again(
 
 
 def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: Terminal, tmp_path: Path) -> None:
-    """The connection is lost in the middle of a run: the audit goes on, and another view follows it to its end."""
+    """The connection is lost during a run: the audit keeps running, and another view follows it to its end."""
     project = Project(tmp_path / "project")
     commit = project.repository.commit({"predict.py": PREDICT.replace("settings = ", WAIT + "settings = ", 1)})
     same = project.deployment(code={"repository": "code", "commit": commit})

@@ -1,4 +1,4 @@
-"""An answer that comes late is not drawn over a later one."""
+"""A late result of an earlier request is not drawn over that of a later one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ async def test_enter_a_second_time_begins_no_second_audit(tmp_path: Path, monkey
         assert answer.wait(BOUND_S)
         return finished(tmp_path / "audit")
 
-    monkeypatch.setattr("repro_tui.audit.begin.begin", begin)
+    module = import_module("repro_tui.audit.begin")  # by path it would be a part of the function repro_tui.audit
+    monkeypatch.setattr(module, "begin", begin)
     monkeypatch.chdir(tmp_path)
     app = Auditor()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -1,1 +1,1 @@
-"""One file a screen, each with its own styles."""
+"""The screens: one file for each, with its own style sheet."""

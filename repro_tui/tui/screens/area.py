@@ -1,4 +1,4 @@
-"""One of the areas code, environment, parameters and data: findings with A beside B, filtered, opened on Enter."""
+"""The screen of an area (code, environment, parameters or data): its findings with A beside B, and a filter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from repro_tui.model.finding import Area, AreaName, Finding
+from repro_tui.model.finding import Area, AreaName, Change, Finding
+from repro_tui.report.words import GLYPHS
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.finding_table import finding_table, finding_texts
@@ -31,16 +32,16 @@ from repro_tui.tui.screens.findings import (
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import GLYPHS, safe, say
+from repro_tui.tui.widgets.safe import notify, safe
 from repro_tui.tui.widgets.side_by_side import SideBySide
 from repro_tui.tui.written_table import WrittenTable
 
 EVERYTHING = "(all)"
-COUNTED = ("changed", "added", "removed", "unknown", "same")
+COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
 
 
 class Sections:
-    """The parts of an area with how many findings each has."""
+    """The sections of an area as rows, each with the number of its findings."""
 
     def __init__(self, counts: Sequence[tuple[str, int]]) -> None:
         self.counts = counts
@@ -49,13 +50,13 @@ class Sections:
         return len(self.counts)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Name and count."""
+        """Name and number."""
         name, count = self.counts[row]
         return (Text(shorten_middle(show(name, 200), max(5, widths[0]))), Text(f"{count:,}"))
 
 
 class AreaScreen(AuditScreen):
-    """One area, side by side."""
+    """One area, A beside B."""
 
     CSS_PATH = "area.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, LIST)
@@ -69,7 +70,7 @@ class AreaScreen(AuditScreen):
         self.opened: set[Path] = set()
 
     def compose(self) -> ComposeResult:
-        """The counts; the sections, the findings, and in a wide terminal the one under the cursor."""
+        """The counts; then the sections, the findings, and in a wide terminal the details of the current finding."""
         yield TitleBar()
         yield Static("", id="counts", markup=False)
         yield filter_line("filter: any part of a name or value")
@@ -80,7 +81,7 @@ class AreaScreen(AuditScreen):
         yield KeyBar(some(GRID, "open"), LIST, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The table has the keys."""
+        """Focuses the findings."""
         self.query_one("#filter").display = False
         super().on_mount()
         self.findings.focus()
@@ -91,7 +92,7 @@ class AreaScreen(AuditScreen):
         return self.query_one("#findings", Grid)
 
     def on_resize(self, event: events.Resize) -> None:
-        """A wide terminal has room for the detail, one that is not narrow for the sections."""
+        """Shows the details where the terminal is wide, and the sections where it is not narrow."""
         self._lay_out()
         self.call_after_refresh(self.changed)
 
@@ -101,7 +102,7 @@ class AreaScreen(AuditScreen):
         sections.display = self.size.width >= NARROW and sections.count > 2
 
     def changed(self) -> None:
-        """Shows the area as it is known."""
+        """Shows the area as far as it is known."""
         area = self.store.area(self.area)
         counts, grid = self.query_one("#counts", Static), self.findings
         if area is None:
@@ -110,14 +111,14 @@ class AreaScreen(AuditScreen):
             grid.empty = waiting
             grid.show_rows(FindingRows([], grid.columns))
             return
-        told = [f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED]
-        counts.update(Content.styled("   ".join(told), "dim"))
+        totals = [f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED]
+        counts.update(Content.styled("   ".join(totals), "dim"))
         empty = {"same": "no differences", "not-recorded": "recorded on neither side"}
-        grid.empty = empty.get(area.status, "nothing matches")
+        grid.empty = empty.get(area.status, "no finding matches the filter")
         self._show_sections(area)
-        chosen = self._chosen(area.findings)
-        grid.columns = columns_for(chosen, grid.size.width)
-        grid.show_rows(FindingRows(chosen, grid.columns), keep=True)
+        lines = self._visible_lines(area.findings)
+        grid.columns = columns_for(lines, grid.size.width)
+        grid.show_rows(FindingRows(lines, grid.columns), keep=True)
 
     def _show_sections(self, area: Area) -> None:
         counted = Counter(section_of(finding) for finding in area.findings)
@@ -127,21 +128,22 @@ class AreaScreen(AuditScreen):
             sections.show_rows(Sections(rows), keep=True)
             self._lay_out()
 
-    def _chosen(self, findings: Sequence[Finding]) -> list[FindingLine]:
-        wanted = self.query_one("#filter", Input).value.lower()
+    def _visible_lines(self, findings: Sequence[Finding]) -> list[FindingLine]:
+        """The lines of the current section that match the filter, open as far as they were opened."""
+        text = self.query_one("#filter", Input).value.lower()
         if self.section != EVERYTHING:
             findings = [finding for finding in findings if section_of(finding) == self.section]
         return [
             line
-            for line in flattened(findings, self.opened, all_open=bool(wanted))
-            if (not wanted or matches(line.finding, wanted))
+            for line in flattened(findings, self.opened, all_open=bool(text))
+            if (not text or matches(line.finding, text))
             and not (self.only_differences and line.finding.change == "same")
         ]
 
     # -- the row under the cursor -------------------------------------------------------------------------------
 
     def line(self) -> FindingLine | None:
-        """The row under the cursor."""
+        """The line under the cursor."""
         grid = self.findings
         source = grid.source
         return source.lines[min(grid.cursor, len(source) - 1)] if isinstance(source, FindingRows) and source else None
@@ -152,17 +154,17 @@ class AreaScreen(AuditScreen):
         return line.finding if line else None
 
     def selected(self) -> object:
-        """That finding, as plain values."""
+        """The finding under the cursor, as plain values."""
         finding = self.current()
         return asdict(finding) if finding else None
 
     def texts(self) -> dict[str, str] | None:
-        """Both values of that finding."""
+        """Both values of the finding under the cursor."""
         finding = self.current()
         return finding_texts(finding) if finding else None
 
     def table(self) -> WrittenTable | None:
-        """The findings that are shown."""
+        """The findings as they are filtered."""
         source = self.findings.source
         return (
             finding_table(self.area, [line.finding for line in source.lines])
@@ -171,20 +173,20 @@ class AreaScreen(AuditScreen):
         )
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
-        """The detail pane follows the cursor, and the findings follow the section."""
+        """Shows the details of the finding under the cursor, or the findings of the section under it."""
         source = event.grid.source
         if isinstance(source, Sections):
-            chosen = source.counts[event.row][0] if source else EVERYTHING
-            if chosen != self.section:
-                self.section = chosen
+            section = source.counts[event.row][0] if source else EVERYTHING
+            if section != self.section:
+                self.section = section
                 self.changed()
             return
         finding = self.current()
         if finding is not None:
-            self.query_one(SideBySide).tell(finding.a, finding.b)
+            self.query_one(SideBySide).show_values(finding.a, finding.b)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A finding opens; from a section the keys go to its findings."""
+        """Opens a finding; on a section, focuses its findings."""
         finding = self.current()
         if isinstance(event.grid.source, Sections):
             self.findings.focus()
@@ -192,7 +194,7 @@ class AreaScreen(AuditScreen):
             self.post_message(OpenFinding(self.area, finding))
 
     def on_grid_sideways(self, event: Grid.Sideways) -> None:
-        """Shows what is below the finding, or closes it."""
+        """Expands (right) or collapses (left) the line under the cursor."""
         line = self.line()
         if line is None or isinstance(event.grid.source, Sections):
             return
@@ -204,7 +206,7 @@ class AreaScreen(AuditScreen):
         self.changed()
 
     def _close(self, line: FindingLine) -> None:
-        """Closes the row, or the one that it stands below."""
+        """Collapses the line, or the line that it is a child of."""
         if line.open:
             self.opened.discard(line.finding.path)
             return
@@ -219,7 +221,7 @@ class AreaScreen(AuditScreen):
     # -- keys ---------------------------------------------------------------------------------------------------
 
     def focus_grid(self) -> None:
-        """Back to the findings."""
+        """Focuses the findings."""
         self.findings.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -227,11 +229,11 @@ class AreaScreen(AuditScreen):
         self.changed()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the table."""
+        """Focuses the findings on Enter."""
         self.focus_grid()
 
     def action_difference(self, step: int) -> None:
-        """To the next row that differs, or the one before."""
+        """Moves to the next line that differs, or the one before."""
         grid = self.findings
         if not isinstance(grid.source, FindingRows):
             return
@@ -241,11 +243,11 @@ class AreaScreen(AuditScreen):
         if 0 <= row < len(grid.source):
             grid.move_to(row)
         else:
-            say(self, "that was the last difference" if step > 0 else "that was the first difference")
+            notify(self, "This is the last difference." if step > 0 else "This is the first difference.")
 
     def action_only_differences(self) -> None:
-        """Only differences, or all that the report lists."""
+        """Shows only differences, or everything that the report lists."""
         self.only_differences = not self.only_differences
-        every = "all that is listed (an audit with --all lists what is the same, too)"
-        say(self, "only differences" if self.only_differences else every)
+        everything = "Showing everything that is listed (an audit with --all also lists what is the same)."
+        notify(self, "Showing only differences." if self.only_differences else everything)
         self.changed()

@@ -1,4 +1,4 @@
-"""The audit's own files: predictions, inputs, differences, logs and records; each opens as a table or as text."""
+"""The screen of the audit's files: predictions, inputs, differences, logs and records; each opens as table or text."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from repro_tui.tui.widgets.safe import safe, text_of
 
 COLUMNS = [ColumnSpec("file", 24, 2), ColumnSpec("bytes", 14, 0, True), ColumnSpec("what it is", 20, 3)]
 KNOWN = {
-    "audit.json": "what was asked for",
+    "audit.json": "the request: both records and the settings",
     "journal.jsonl": "every event of the audit",
     "report.json": "the report",
     "differences.parquet": "every differing cell of the predictions",
     "inputs.parquet": "the validation inputs",
     "record.json": "this side's record",
     "inventory.json": "this side's environment: packages, system, variables",
-    "engine.log": "what the engine itself said",
+    "engine.log": "the output of the engine",
 }
 
 
 def what_it_is(name: str) -> str:
-    """What a file of the audit holds."""
+    """What a file of the audit contains; "" for an unknown one."""
     if name in KNOWN:
         return KNOWN[name]
     if name.startswith("run-"):
-        return "predictions of this run" if name.endswith(".parquet") else "what this run said"
+        return "predictions of this run" if name.endswith(".parquet") else "the output of this run"
     return ""
 
 
 class FileRows:
-    """Files as rows."""
+    """The files below a folder as rows."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,11 +51,11 @@ class FileRows:
         return len(self.paths)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Name, size, what it is."""
+        """Name, size, content."""
         path = self.paths[row]
         return (
             Text(show(str(path.relative_to(self.root)), 300)),
-            Text(f"{path.stat().st_size:,}" if path.exists() else "gone"),
+            Text(f"{path.stat().st_size:,}" if path.exists() else "deleted"),
             text_of(what_it_is(path.name), max(4, widths[2]), "quiet"),
         )
 
@@ -67,14 +67,14 @@ class ArtifactsScreen(AuditScreen):
     title_text = "Files"
 
     def compose(self) -> ComposeResult:
-        """The folder, and what is in it."""
+        """The folder's path, and its files."""
         yield TitleBar()
         yield Static("", id="folder", markup=False)
         yield Grid(COLUMNS, id="files", empty="the audit's folder is empty")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The files have the keys."""
+        """Focuses the files."""
         super().on_mount()
         self.query_one(Grid).focus()
 
@@ -90,17 +90,17 @@ class ArtifactsScreen(AuditScreen):
         return grid.source.paths[grid.cursor] if isinstance(grid.source, FileRows) and grid.count else None
 
     def selected(self) -> object:
-        """Its path."""
+        """The path of the file under the cursor."""
         path = self.artifact()
         return str(path) if path else None
 
     def texts(self) -> dict[str, str] | None:
-        """The file, where it is text."""
+        """The file under the cursor, if it is text."""
         path = self.artifact()
         return text_of_file(path) if path else None
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A file opens."""
+        """Opens a file."""
         path = self.artifact()
         if path is not None:
             self.post_message(OpenFile(path))

@@ -1,9 +1,9 @@
-"""What all screens of an audit share: the title, the keys, going up, panes, and being told of news."""
+"""What all screens of an audit share: the title, the keys, going up, panes, and updates when the audit has news."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
@@ -17,7 +17,7 @@ from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
-from repro_tui.tui.widgets.safe import say
+from repro_tui.tui.widgets.safe import notify
 from repro_tui.tui.widgets.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ NARROW, WIDE = 110, 160
 
 
 class AuditScreen(Screen[None]):
-    """A screen of one audit."""
+    """A screen of one audit.
+
+    A subclass shows the store's content in `changed`, and says what is under the cursor in `selected` (for copying and
+    writing), `texts` (for the editor), `table` (for writing the table) and `artifact` (the file it comes from).
+    """
 
     BINDINGS = bindings(GLOBAL, AUDIT)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
@@ -40,12 +44,12 @@ class AuditScreen(Screen[None]):
         self.zoomed: Widget | None = None
 
     def on_mount(self) -> None:
-        """Shows what is known already."""
+        """Shows what is already known."""
         self._show_sides()
         self.changed()
 
     def on_screen_resume(self) -> None:
-        """Sides may have been swapped, and areas may have come, while another screen was on top."""
+        """Shows the sides again: they may have been swapped while another screen was on top."""
         if self.is_mounted:
             self._show_sides()
 
@@ -53,37 +57,37 @@ class AuditScreen(Screen[None]):
         names = list(zip("AB", self.store.names(), strict=True))
         swapped = self.store.swapped
         for bar in self.query(TitleBar):
-            bar.tell(self.title_text, names[::-1] if swapped else names)
+            bar.show_title(self.title_text, names[::-1] if swapped else names)
         for grid in self.query(Grid):
             grid.swap(swapped)
         for pane in self.query(SideBySide):
             pane.swap(swapped)
 
     def changed(self) -> None:
-        """The store has news: each screen shows what it is about."""
+        """Shows the store's content again: it has changed, or the size of the screen has."""
 
     # -- what is under the cursor: for copying, writing, the editor ----------------------------------------------
 
-    def selected(self) -> Any:
-        """What is under the cursor, as plain values; None: nothing."""
+    def selected(self) -> object:
+        """What is under the cursor, as plain values; None if there is nothing."""
         return None
 
     def table(self) -> WrittenTable | None:
-        """The table that the screen shows, for writing it to a file."""
+        """The table that the screen shows, to be written to a file; None if there is none."""
         return None
 
     def texts(self) -> dict[str, str] | None:
-        """What is under the cursor as the files that an editor opens: name and content."""
+        """What is under the cursor as files for an editor: their content by name; None if there is nothing."""
         return None
 
     def artifact(self) -> Path | None:
-        """The file of the audit that the cursor stands on."""
+        """The audit's file that the value under the cursor comes from; None if there is none."""
         return None
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
     def action_up(self) -> None:
-        """Gives the panes their places back, or clears a filter that is there, else goes up."""
+        """Restores a maximized pane, or clears the filter, or else goes up one screen."""
         box = self.filter_box()
         if self.zoomed is not None:
             self.action_zoom()
@@ -95,7 +99,7 @@ class AuditScreen(Screen[None]):
             self.post_message(GoUp())
 
     def filter_box(self) -> Input | None:
-        """The filter of this screen."""
+        """The filter of this screen; None if it has none."""
         try:
             return self.query_one("#filter", Input)
         except NoMatches:
@@ -109,25 +113,25 @@ class AuditScreen(Screen[None]):
             box.focus()
 
     def focus_grid(self) -> None:
-        """Puts the keys back on the table."""
+        """Focuses the table."""
         if self.query(Grid):
             self.query(Grid).first().focus()
 
     def action_swap(self) -> None:
-        """B left of A, or A left of B again: the letters stay with their sides."""
+        """Shows B left of A, or A left of B again; the letters stay with their sides."""
         self.store.swapped = not self.store.swapped
         self._show_sides()
 
     def action_stack(self) -> None:
-        """A beside B, or above it, where values stand side by side."""
+        """Shows A beside B or above it, in panes that show both."""
         panes = [pane for pane in self.query(SideBySide) if pane.display]
         for pane in panes:
             pane.toggle_class("stacked")
         if not panes:
-            say(self, "Enter opens a row: there s puts A beside B, or above it")
+            notify(self, "Open a row with Enter: there s shows A beside B, or above it.")
 
     def action_zoom(self) -> None:
-        """The pane with the keys alone, or all again."""
+        """Maximizes the focused pane, or restores it."""
         if self.zoomed is not None:
             self.minimize()
             self.zoomed = None
@@ -145,19 +149,19 @@ class AuditScreen(Screen[None]):
 
         texts = self.texts()
         if texts is None:
-            say(self, "there is nothing to edit here")
+            notify(self, "There is nothing to edit here.")
         else:
             edit(self.app, texts)
 
     def action_artifact(self) -> None:
-        """Opens the file that the cursor stands on, or the list of all."""
+        """Opens the file that the value under the cursor comes from, or the list of files."""
         self.post_message(OpenFile(self.artifact()))
 
 
 def filter_line(placeholder: str) -> Input:
-    """The line that filters a screen's table."""
+    """The input that filters a screen's table."""
     return Input(placeholder=placeholder, id="filter", compact=True, select_on_focus=False)
 
 
 class ReadingPane(VerticalScroll, can_focus=True):
-    """Prose that scrolls by the keys."""
+    """A pane of prose that scrolls with the keys."""

@@ -1,4 +1,4 @@
-"""Differing cells as a table that is filtered and sorted, for the predictions and for a table among the data."""
+"""The part of a screen that shows differing cells as a filtered and sorted table: predictions and data tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 from repro_tui.support.text import plural
 from repro_tui.tui.dialogs import ChoiceDialog
-from repro_tui.tui.differences import FALLING, SORTS, WORST, Cell, CellRows, DifferingCells
+from repro_tui.tui.differences import DESCENDING, SORTS, WORST, Cell, CellRows, DifferingCells
 from repro_tui.tui.lazy_table import NotAnExpression
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
@@ -29,11 +29,15 @@ CELL_COLUMNS = [
     ColumnSpec("rel", 8, 0, True),
     ColumnSpec("flip", 4),
 ]
-HOLD_AFTER_S = 1.0
+HOLD_AFTER_S = 1.0  # after the first rows were shown
 
 
 class CellsScreen(AuditScreen):
-    """A screen with a table of differing cells."""
+    """A screen with a table of differing cells.
+
+    The cells are opened, filtered and sorted in worker threads, one at a time; only the result of the latest request is
+    shown. A subclass opens them in `open_differences`.
+    """
 
     def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
@@ -43,20 +47,20 @@ class CellsScreen(AuditScreen):
         self._select_lock = threading.Lock()
 
     def compose_cells(self) -> ComposeResult:
-        """The filter, what is shown in words, and the table."""
+        """The filter, a title that says what is shown, and the table."""
         yield filter_line("text, or an expression: delta > 0.01 and flip")
         yield Static("", id="cells-title", markup=False)
         yield Grid(CELL_COLUMNS, id="cells", empty="")
 
     def open_differences(self) -> DifferingCells:
-        """Opens the cells; called in a thread."""
+        """Opens the cells; called in a worker thread."""
         raise NotImplementedError
 
     def opened(self) -> None:
-        """The cells can be asked."""
+        """Called on the interface's thread when the cells have been opened."""
 
     def legend(self) -> str:
-        """What is said beside the number of cells."""
+        """Text for the end of the title."""
         return ""
 
     def on_unmount(self) -> None:
@@ -65,8 +69,8 @@ class CellsScreen(AuditScreen):
             self.differences.close()
 
     @work(thread=True, exclusive=True, group="cells")
-    def select(self, wanted: str) -> None:
-        """Filters and sorts in a thread: a million cells take a moment, and keys go on working."""
+    def select(self, text: str) -> None:
+        """Filters by a text or an expression, and sorts, in a thread: with a million cells, keys keep working."""
         with self._select_lock:
             if superseded():
                 return
@@ -75,15 +79,15 @@ class CellsScreen(AuditScreen):
                 self.app.call_from_thread(self.opened)
                 self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
             try:
-                self.differences.select(wanted, self.sort, self.rising, self.only_different)
+                self.differences.select(text, self.sort, self.rising, self.only_different)
             except NotAnExpression as error:
-                hand_over(self._tell_cells, f"not an expression yet: {error}", "$text-warning")
+                hand_over(self._show_cells_title, f"not an expression yet: {error}", "$text-warning")
                 return
         hand_over(self._show_cells)
 
     @work(thread=True, group="hold")
     def _hold(self) -> None:
-        """Makes pages far away fast, once what was asked for first is on the screen."""
+        """Copies the cells into memory after the first rows were shown, so that distant pages are fast, too."""
         if self.differences is not None:
             self.differences.table.hold()
 
@@ -93,11 +97,11 @@ class CellsScreen(AuditScreen):
         grid = self.query_one("#cells", Grid)
         grid.show_columns([_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS])
         grid.show_rows(CellRows(self.differences))
-        which = "over tolerance" if self.only_different else "not equal"
+        extent = "over tolerance" if self.only_different else "not equal"
         order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
-        self._tell_cells(f"{plural(len(self.differences), 'cell')} {which}, {order}{self.legend()}", "dim")
+        self._show_cells_title(f"{plural(len(self.differences), 'cell')} {extent}, {order}{self.legend()}", "dim")
 
-    def _tell_cells(self, text: str, style: str) -> None:
+    def _show_cells_title(self, text: str, style: str) -> None:
         self.query_one("#cells-title", Static).update(safe(text, style))
 
     def cell(self) -> Cell | None:
@@ -107,8 +111,8 @@ class CellsScreen(AuditScreen):
 
     def table(self) -> WrittenTable | None:
         """The differing cells as they are filtered and sorted."""
-        found = self.differences
-        return WrittenTable("differences", found.table.batches, len(found)) if found else None
+        cells = self.differences
+        return WrittenTable("differences", cells.table.batches, len(cells)) if cells else None
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
@@ -117,47 +121,45 @@ class CellsScreen(AuditScreen):
         self.select(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the cells."""
+        """Focuses the cells on Enter."""
         self.focus_grid()
 
     def focus_grid(self) -> None:
-        """Back to the cells."""
+        """Focuses the cells."""
         self.query_one("#cells").focus()
 
-    def _again(self) -> None:
+    def _select_again(self) -> None:
         box = self.filter_box()
         self.select(box.value if box else "")
 
     def action_only_differences(self) -> None:
-        """Only what is over its tolerance, or all that is not equal."""
+        """Shows only the cells over their tolerance, or all that are not equal."""
         self.only_different = not self.only_different
-        self._again()
+        self._select_again()
 
     def action_sort(self) -> None:
         """Asks for the column to sort by."""
-        self.app.push_screen(
-            ChoiceDialog("Sort by (once more: the other way round)", list(SORTS), self.sort), self._sort_by
-        )
+        self.app.push_screen(ChoiceDialog("Sort by (choose again to reverse)", list(SORTS), self.sort), self._sort_by)
 
     def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
-        """A click on a title sorts by it."""
+        """Sorts by the column whose title was clicked."""
         title = CELL_COLUMNS[event.row].title
         if event.grid.id == "cells":
             self._sort_by(title or WORST)
 
     def _sort_by(self, name: str | None) -> None:
         if name in SORTS:
-            self.rising = not self.rising if name == self.sort else name not in FALLING
+            self.rising = not self.rising if name == self.sort else name not in DESCENDING
             self.sort = name
-            self._again()
+            self._select_again()
 
     def action_difference(self, step: int) -> None:
-        """The next cell, or the one before."""
+        """Moves to the next cell, or the one before."""
         self.query_one("#cells", Grid).action_cursor(step)
 
 
 def _sorted(spec: ColumnSpec, sort: str, rising: bool) -> ColumnSpec:
-    """A column's title says whether the table is sorted by it."""
+    """A column with an arrow in its title if the table is sorted by it."""
     if spec.title != sort:
         return spec
     return ColumnSpec(f"{spec.title} {'▲' if rising else '▼'}", spec.least, spec.share, spec.right, spec.side)

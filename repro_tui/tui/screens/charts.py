@@ -1,4 +1,4 @@
-"""The charts of one output column: as many under each other as there is room for, counted off the keys' thread."""
+"""The charts of one output column, as many as there is room for, and its measures; charts are counted in a thread."""
 
 from __future__ import annotations
 
@@ -24,34 +24,38 @@ TITLES = {
     "scatter": "A against B",
     "flips": "which labels flip",
     "slices": "where rows moved: slices of the inputs",
-    "stress": "what moves a side's own predictions: --stress",
+    "stress": "what moves a side's own predictions (--stress)",
 }
-LEAST = 9  # lines that a chart needs
-PAIR = 37  # cells of a measure with its name
+LEAST = 9  # lines per chart, at least
+PAIR = 37  # cells for a measure and its name
 
 
 def kinds_of(area: PredictionsArea | None, column: Column | None) -> list[str]:
-    """The charts that this column has, the most telling first."""
-    of_all = ["slices", *(("stress",) if area and area.stress else ())]
+    """The charts of a column (names in TITLES), the most informative first; without a column, those of the area."""
+    area_charts = ["slices", *(("stress",) if area and area.stress else ())]
     if column is None:
-        return of_all
-    found = [name for name, drawn in (("histogram", _has_distance(column)), ("scatter", _is_number(column))) if drawn]
-    return [*found, *(("flips",) if column.flip_matrix else ()), *of_all]
+        return area_charts
+    conditions = {
+        "histogram": _has_distance(column),
+        "scatter": _is_number(column),
+        "flips": bool(column.flip_matrix),
+    }
+    return [*(name for name, has_chart in conditions.items() if has_chart), *area_charts]
 
 
 def _has_distance(column: Column) -> bool:
-    """Whether |Δ| says how far a row moved: items of a ranking are names, even where they are numbers."""
+    """Whether |Δ| is how far a row moved; the items of a ranking are names, even if they are numbers."""
     items = column.kind == "ranking" and column.rule.startswith("exact")
     return column.max_abs is not None and not column.members and not items
 
 
 def _is_number(column: Column) -> bool:
-    """Whether a row is one number in A and one in B."""
+    """Whether each row has a single number on each side."""
     return _has_distance(column) and "list" not in f"{column.type_a} {column.type_b}"
 
 
 class Charts(VerticalScroll, can_focus=True):
-    """The charts of the column under the cursor; `first` is the one that `v` chose."""
+    """The charts of one column, from chart number `first` on; `all_kinds` shows all of them, and scrolls."""
 
     DEFAULT_CSS = "Charts Static { width: 1fr; height: auto; padding: 0 1; }"
 
@@ -63,21 +67,21 @@ class Charts(VerticalScroll, can_focus=True):
         self.first = 0
         self._all = all_kinds
         if all_kinds:
-            self.styles.scrollbar_gutter = "stable"  # else charts drawn before the bar came are wider than their room
+            self.styles.scrollbar_gutter = "stable"  # else charts drawn before the bar appeared are too wide
 
     def compose(self) -> ComposeResult:
-        """One text that all charts are drawn into."""
+        """One text with all charts."""
         yield Static("", id="drawn", markup=False)
 
-    def tell(self, area: PredictionsArea, column: Column | None, differences: DifferingCells | None) -> None:
-        """Draws this column's charts."""
+    def show_column(self, area: PredictionsArea, column: Column | None, differences: DifferingCells | None) -> None:
+        """Draws the charts of a column, from its first one on if it is another column."""
         if column is not self.column:
             self.first = 0
         self.area, self.column, self.differences = area, column, differences
         self._draw()
 
     def next_kind(self) -> bool:
-        """Goes on to the next chart; False where the last was shown already."""
+        """Shows the next chart; returns False where it starts over with the first one."""
         kinds = kinds_of(self.area, self.column)
         self.first = (self.first + 1) % len(kinds)
         self._draw()
@@ -108,7 +112,7 @@ class Charts(VerticalScroll, can_focus=True):
             self.query_one("#drawn", Static).update(drawn)
 
     def chart(self, kind: str, width: int, height: int) -> Content:
-        """One chart; called in a worker, for it may count millions of cells."""
+        """One chart of this size in cells; called in a worker thread, as it may count millions of cells."""
         column = self.column
         if kind == "stress" and self.area is not None:
             return stress_table(self.area.stress, width)
@@ -117,49 +121,49 @@ class Charts(VerticalScroll, can_focus=True):
         if kind == "flips":
             return flip_matrix(column.flip_matrix, width, height)
         if self.differences is None:
-            return safe("the differing cells are not there", "dim")
+            return safe("the differing cells are not in this folder", "dim")
         if kind == "histogram":
             return histogram(self.differences.histogram(column.name, FINEST), marks_of(column), width, height)
         points = self.differences.points(column.name, 2 * width, 4 * (height - 2))
         if points is None:
-            return safe("no numbers to draw", "dim")
+            return safe("no cell has numbers on both sides", "dim")
         return scatter(points.low, points.high, points.dots, width, height)
 
     def _slices(self, width: int) -> Content:
         slices = self.area.slices if self.area else ()
         if not slices:
-            return safe("none: the report names no slice of the inputs where rows moved more than elsewhere", "dim")
-        return bars([(found.name, found.share, found.sentence) for found in slices], width, below=True)
+            return safe("none: in no slice of the inputs did rows move more often than elsewhere", "dim")
+        return bars([(entry.name, entry.share, entry.sentence) for entry in slices], width, below=True)
 
 
 def marks_of(column: Column) -> list[Mark]:
-    """The tolerance's and the noise's lines, where there are any."""
-    found = []
+    """The lines of the tolerance and of the noise in a histogram, as far as they are known."""
+    marks = []
     if column.atol:
-        found.append(Mark(column.atol, "tolerance", "┃", "$text-warning"))
+        marks.append(Mark(column.atol, "tolerance", "┃", "$text-warning"))
     if column.noise_abs:
-        found.append(Mark(column.noise_abs, "noise", "┊", "$text-accent"))
-    return found
+        marks.append(Mark(column.noise_abs, "noise", "┊", "$text-accent"))
+    return marks
 
 
 class Measures(Static):
-    """The rule, measures and flips of a column, drawn for the room that there is."""
+    """The rule and the measures of a column, in one or two columns of text depending on the width."""
 
     def __init__(self, column: Column | None = None, *, id: str | None = None) -> None:
         super().__init__("", id=id, markup=False)
         self.column, self.drawn_for = column, 0
 
-    def tell(self, column: Column) -> None:
-        """Shows this column."""
+    def show_column(self, column: Column) -> None:
+        """Shows the measures of this column."""
         self.column = column
         self._draw()
 
     def on_mount(self) -> None:
-        """Draws it as if there were no room beside, until there is."""
+        """Draws one column of text until the width is known."""
         self._draw()
 
     def on_resize(self) -> None:
-        """A change of the height alone is our own doing."""
+        """Draws for a new width; a change of the height alone is the result of drawing."""
         if self.content_size.width != self.drawn_for:
             self.call_after_refresh(self._draw)
 
@@ -170,18 +174,18 @@ class Measures(Static):
 
 
 def measures(column: Column, width: int = 0) -> Content:
-    """A column's rule, measures and flips, in words; short ones in two columns where `width` has room for them."""
-    found: list[Content | str] = [safe(f"{column.name}: {column.verdict}", "bold"), safe(f"rule: {column.rule}")]
+    """A column's rule and measures; from 2 * PAIR cells of `width` on, short measures stand in two columns."""
+    content: list[Content | str] = [safe(f"{column.name}: {column.verdict}", "bold"), safe(f"rule: {column.rule}")]
     if column.smallest_passing:
         passing = ", ".join(f"{name} {value:.3g}" for name, value in column.smallest_passing.items())
-        found.append(safe(f"smallest tolerance that would pass: {passing}"))
+        content.append(safe(f"smallest tolerance that would pass: {passing}"))
     types = column.type_a if column.type_a == column.type_b else f"{column.type_a} → {column.type_b}"
-    found.append(safe(f"kind {kind_words(column)}, type {types}", "dim"))
+    content.append(safe(f"kind {kind_words(column)}, type {types}", "dim"))
     if column.members:
-        found.append(safe(f"of the columns {', '.join(column.members)}", "dim", cap=400))
+        content.append(safe(f"of the columns {', '.join(column.members)}", "dim", cap=400))
     if column.note:
-        found.append(safe(column.note, "$text-warning"))
-    told: list[tuple[str, object]] = [
+        content.append(safe(column.note, "$text-warning"))
+    values: list[tuple[str, object]] = [
         ("max |Δ|", column.max_abs if _has_distance(column) or column.members else None),
         ("max relative", column.max_rel),
         ("flips", column.flips),
@@ -190,23 +194,23 @@ def measures(column: Column, width: int = 0) -> Content:
         ("noise |Δ|", column.noise_abs),
         ("beyond own noise", column.beyond_noise),
     ]
-    shown = [(name, _number(value)) for name, value in told if value is not None] + measure_rows(column)
-    found += _beside(shown) if width >= 2 * PAIR else [_pair(*one) for one in shown]
-    return lines(found)
+    pairs = [(name, _number(value)) for name, value in values if value is not None] + measure_rows(column)
+    content += _two_columns(pairs) if width >= 2 * PAIR else [_pair(*pair) for pair in pairs]
+    return lines(content)
 
 
 def _pair(name: str, value: str) -> Content:
     return joined([Content.styled(f"{name:<22} ", "dim"), safe(value)])
 
 
-def _beside(shown: list[tuple[str, str]]) -> Iterator[Content]:
-    """Down the left, then down the right; what is long stands alone below."""
-    short = [pair for pair in shown if len(pair[0]) <= 22 and len(pair[1]) <= PAIR - 24]
+def _two_columns(pairs: list[tuple[str, str]]) -> Iterator[Content]:
+    """Short pairs down the left and then down the right column; long pairs on lines of their own below."""
+    short = [pair for pair in pairs if len(pair[0]) <= 22 and len(pair[1]) <= PAIR - 24]
     half = (len(short) + 1) // 2
     for left, right in zip_longest(short[:half], short[half:]):
         pair = _pair(*left)
         yield joined([pair, " " * (PAIR - len(pair)), _pair(*right)]) if right else pair
-    yield from (_pair(*pair) for pair in shown if pair not in short)
+    yield from (_pair(*pair) for pair in pairs if pair not in short)
 
 
 def _nulls(column: Column) -> str | None:

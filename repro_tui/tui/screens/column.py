@@ -1,4 +1,4 @@
-"""One output column in full: the rule it was judged by, its measures, and all of its charts."""
+"""The screen of one output column: the rule it was judged by, its measures, and all of its charts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ColumnScreen(AuditScreen):
         self.area, self.column, self.differences = area, column, differences
 
     def compose(self) -> ComposeResult:
-        """Words and charts, each scrolling."""
+        """Measures and charts, which scroll separately."""
         yield TitleBar()
         with Horizontal(id="panes"):
             with ReadingPane(id="words"):
@@ -38,10 +38,10 @@ class ColumnScreen(AuditScreen):
         yield KeyBar(some(GLOBAL, "app.focus_next"), AUDIT, tuple(a for a in GLOBAL if a.name != "app.focus_next"))
 
     def on_mount(self) -> None:
-        """The charts scroll by the keys."""
+        """Draws the charts, and focuses them."""
         super().on_mount()
         charts = self.query_one(Charts)
-        charts.tell(self.area, self.column, self.differences)
+        charts.show_column(self.area, self.column, self.differences)
         charts.focus()
 
     def selected(self) -> object:

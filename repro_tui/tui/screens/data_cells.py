@@ -1,4 +1,4 @@
-"""One column of a table among the data that changed: every row in which it differs, A beside B."""
+"""The screen of one column of a data table that changed: every row in which it differs, A beside B."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SORTED = some(CELLS, "sort")
 
 
 class DataCellsScreen(CellsScreen):
-    """The differing rows of a column."""
+    """The differing cells of a data column."""
 
     CSS_PATH = "data_cells.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, LIST, SORTED)
@@ -35,14 +35,14 @@ class DataCellsScreen(CellsScreen):
         self.only_different = False  # data has no tolerance
 
     def compose(self) -> ComposeResult:
-        """What the column is, and its cells."""
+        """The column, and its cells."""
         yield TitleBar()
         yield Static("", id="head", markup=False)
         yield from self.compose_cells()
         yield KeyBar(some(GRID, "open"), LIST, SORTED, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The cells have the keys."""
+        """Opens the cells, and focuses them."""
         super().on_mount()
         self.query_one("#filter").display = False
         name = safe(f"≠ {' › '.join(self.finding.path)}", "bold")
@@ -51,12 +51,12 @@ class DataCellsScreen(CellsScreen):
         self.select("")
 
     def open_differences(self) -> DifferingCells:
-        """The cells of this column; of the whole table where the finding is about its rows, and has their counts."""
-        of_a_column = self.finding.a is None and self.finding.b is None
-        return DifferingCells(self.path, only=self.finding.path[-1] if of_a_column else None)
+        """The cells of this column, or of the whole table where the finding is about its rows and has their counts."""
+        is_about_column = self.finding.a is None and self.finding.b is None
+        return DifferingCells(self.path, only=self.finding.path[-1] if is_about_column else None)
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A cell opens as two values side by side."""
+        """Opens a cell as two values side by side."""
         cell = self.cell()
         if cell is not None:
             self.post_message(OpenFinding("data", cell_finding(cell)))
@@ -67,12 +67,12 @@ class DataCellsScreen(CellsScreen):
         return asdict(cell) if cell else None
 
     def texts(self) -> dict[str, str] | None:
-        """The same, as JSON."""
+        """The cell under the cursor as JSON."""
         from repro_tui.tui.editor import as_json
 
-        found = self.selected()
-        return {"cell.json": as_json(found)} if found else None
+        cell = self.selected()
+        return {"cell.json": as_json(cell)} if cell else None
 
     def artifact(self) -> Path:
-        """The file that they stand in."""
+        """The file of the cells."""
         return self.path

@@ -1,4 +1,4 @@
-"""One changed file of the code: every hunk, A beside B, line by line."""
+"""The screen of one changed file of the code: its hunks line by line, A beside B."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from repro_tui.model.finding import Finding
+from repro_tui.report.words import GLYPHS
 from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
 from repro_tui.tui.diff_lines import BESIDE, STACKED, DiffRows, diff_lines
 from repro_tui.tui.finding_table import finding_table
@@ -14,14 +15,14 @@ from repro_tui.tui.screens.base import NARROW, AuditScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
-from repro_tui.tui.widgets.safe import GLYPHS, joined, safe, say
+from repro_tui.tui.widgets.safe import joined, notify, safe
 from repro_tui.tui.written_table import WrittenTable
 
 KEYS = some(LIST, "difference")
 
 
 class DiffScreen(AuditScreen):
-    """A file's hunks."""
+    """The hunks of a changed file."""
 
     CSS_PATH = "diff.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
@@ -42,13 +43,13 @@ class DiffScreen(AuditScreen):
         yield KeyBar(KEYS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The lines have the keys."""
+        """Focuses the lines."""
         super().on_mount()
         self._show()
         self.query_one(Grid).focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """A narrow terminal shows one column, unless the user has chosen."""
+        """Shows one column in a narrow terminal, unless the user has chosen."""
         self._show()
 
     def _show(self) -> None:
@@ -60,13 +61,13 @@ class DiffScreen(AuditScreen):
         grid.show_rows(DiffRows(self.lines, self.finding.path[-1], beside))
 
     def action_stack(self) -> None:
-        """A beside B, or above it."""
+        """Shows A beside B, or both in one column."""
         source = self.query_one(Grid).source
         self.beside = not (isinstance(source, DiffRows) and source.beside)
         self._show()
 
     def action_difference(self, step: int) -> None:
-        """The next place that differs, or the one before."""
+        """Moves to the next changed block, or the one before."""
         grid = self.query_one(Grid)
         if not isinstance(grid.source, DiffRows):
             return
@@ -77,7 +78,7 @@ class DiffScreen(AuditScreen):
         if 0 <= row < len(lines):
             grid.move_to(row)
         else:
-            say(self, "that was the last difference" if step > 0 else "that was the first difference")
+            notify(self, "This is the last difference." if step > 0 else "This is the first difference.")
 
     def selected(self) -> object:
         """The line under the cursor."""
@@ -88,10 +89,10 @@ class DiffScreen(AuditScreen):
         return {"a": line.a, "b": line.b}
 
     def texts(self) -> dict[str, str]:
-        """Both sides of all hunks."""
+        """All hunks of each side as a text file."""
         sides = (("a", [hunk.a for hunk in self.finding.children]), ("b", [hunk.b for hunk in self.finding.children]))
         return {f"{side}.txt": "\n".join(str(text or "") for text in texts) + "\n" for side, texts in sides}
 
     def table(self) -> WrittenTable:
-        """The hunks."""
+        """The hunks as findings."""
         return finding_table("hunks", self.finding.children)

@@ -1,4 +1,4 @@
-"""One finding in full: both values side by side, and what stands below it."""
+"""The screen of one finding: both values side by side, and its children."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.finding import AreaName, Finding
+from repro_tui.report.words import GLYPHS
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
 from repro_tui.tui.finding_table import finding_table, finding_texts
 from repro_tui.tui.navigation import OpenFinding
@@ -18,7 +19,7 @@ from repro_tui.tui.screens.findings import FindingLine, FindingRows, columns_for
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
-from repro_tui.tui.widgets.safe import GLYPHS, lines, safe
+from repro_tui.tui.widgets.safe import lines, safe
 from repro_tui.tui.widgets.side_by_side import SideBySide
 from repro_tui.tui.written_table import WrittenTable
 
@@ -36,7 +37,7 @@ class FindingScreen(AuditScreen):
         self.stacked: bool | None = None
 
     def compose(self) -> ComposeResult:
-        """What it is, both values, what is below."""
+        """Its name, both values, its children."""
         yield TitleBar()
         yield Static("", id="head", markup=False)
         yield SideBySide(id="values")
@@ -48,13 +49,13 @@ class FindingScreen(AuditScreen):
         super().on_mount()
         finding = self.finding
         moved = delta(finding)
-        told = [finding.change, finding.severity, *([moved] if moved else [])]
+        facts = [finding.change, finding.severity, *([moved] if moved else [])]
         head: list[Content | str] = [
             safe(f"{GLYPHS[finding.change]} {' › '.join(finding.path)}", "bold"),
-            safe(", ".join(told) + (f": {finding.note.partition(chr(10))[0]}" if finding.note else "")),
+            safe(", ".join(facts) + (f": {finding.note.partition(chr(10))[0]}" if finding.note else "")),
         ]
         self.query_one("#head", Static).update(lines(head))
-        self.query_one(SideBySide).tell(finding.a, finding.b)
+        self.query_one(SideBySide).show_values(finding.a, finding.b)
         grid = self.query_one(Grid)
         grid.display = bool(finding.children)
         below = [FindingLine(child) for child in finding.children]
@@ -66,18 +67,18 @@ class FindingScreen(AuditScreen):
             self.query_one("#pane-a").focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """A narrow terminal stacks A over B, unless the user has chosen."""
+        """Shows A above B in a narrow terminal, unless the user has chosen."""
         stacked = self.size.width < NARROW if self.stacked is None else self.stacked
         self.query_one(SideBySide).set_class(stacked, "stacked")
 
     def action_stack(self) -> None:
-        """A beside B, or above it."""
+        """Shows A beside B, or above it."""
         pane = self.query_one(SideBySide)
         self.stacked = not pane.has_class("stacked")
         pane.set_class(self.stacked, "stacked")
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """What is below opens in turn."""
+        """Opens a child."""
         self.post_message(OpenFinding(self.area, self.finding.children[event.row]))
 
     def selected(self) -> object:
@@ -89,5 +90,5 @@ class FindingScreen(AuditScreen):
         return finding_texts(self.finding)
 
     def table(self) -> WrittenTable | None:
-        """What stands below."""
+        """The children."""
         return finding_table(self.area, self.finding.children) if self.finding.children else None

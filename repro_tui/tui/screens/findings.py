@@ -1,29 +1,34 @@
-"""Findings as rows: glyph, name, A, B, the numbers' difference and a note; what stands below opens and closes."""
+"""Findings as rows of a grid: glyph, name, A, B, the difference of numbers, and a note; children expand and collapse.
+
+The columns are as wide as these findings need. `allocate` gives each column what it needs where that is little, and
+divides the rest equally among the wide ones: of 60 cells, columns that need 10, 100 and 100 get 10, 25 and 25.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
+from repro_tui.report.words import ABSENT, GLYPHS
 from repro_tui.support.text import show
 from repro_tui.tui.differences import relative
 from repro_tui.tui.widgets.grid import ColumnSpec
-from repro_tui.tui.widgets.safe import ABSENT, GLYPHS, changed_segments, marked, shortened, text_of
+from repro_tui.tui.widgets.safe import marked_pair, shortened, text_of
 
 STYLES = {"changed": "bad", "added": "new", "removed": "gone", "unknown": "warn", "same": ""}
 LOUD = {"important": "loud", "notice": "", "info": "quiet"}
 DELTA_WIDTH = 15
-ROOM_FOR_DELTA = 72
-MEASURED = 500  # findings whose widths are looked at
+ROOM_FOR_DELTA = 72  # cells; a narrower table has no column for the difference
+MEASURED = 500  # findings whose widths decide the columns
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FindingLine:
-    """One finding as a row; `depth` is how far below the area it stands, `open` whether what is below is shown."""
+    """One finding as a row: `depth` is its level in the tree (from 0), `open` whether its children are shown."""
 
     finding: Finding
     depth: int = 0
@@ -33,7 +38,7 @@ class FindingLine:
 def flattened(
     findings: Sequence[Finding], opened: set[Path], all_open: bool = False, depth: int = 0
 ) -> Iterator[FindingLine]:
-    """The findings as a tree: below each that is open, what stands below it."""
+    """The findings as lines, each open one followed by its children; `opened` are the paths of open findings."""
     for finding in findings:
         is_open = bool(finding.children) and (all_open or finding.path in opened)
         yield FindingLine(finding, depth, is_open)
@@ -41,62 +46,65 @@ def flattened(
             yield from flattened(finding.children, opened, all_open, depth + 1)
 
 
-def matches(finding: Finding, wanted: str) -> bool:
-    """Whether any part of a finding contains the text."""
-    return wanted in f"{' '.join(finding.path)} {finding.a} {finding.b} {finding.note}".lower()
+def matches(finding: Finding, text: str) -> bool:
+    """Whether any part of a finding contains the text, which is in lower case."""
+    return text in f"{' '.join(finding.path)} {finding.a} {finding.b} {finding.note}".lower()
 
 
 def section_of(finding: Finding) -> str:
-    """The part of its area that a finding stands in."""
+    """The section of its area that a finding belongs to: the first part of its path, or the file's top folder."""
     return finding.path[0] if len(finding.path) > 1 else finding.path[0].partition("/")[0] if finding.path else ""
 
 
 def delta(finding: Finding) -> str:
-    """How far a number moved: absolute, and relative to A."""
+    """How far a number moved, absolute and relative to A, such as "+0.1 +20.0%"; "" for other values."""
     a, b = finding.a, finding.b
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b))
     if not numbers or a == b:
         return ""
     try:
         moved = b - a
-        told = f"{moved:+.4g}"
-        return f"{told} {'-' if moved / a < 0 else '+'}{relative(abs(moved / a))}" if a else told
+        absolute = f"{moved:+.4g}"
+        return f"{absolute} {'-' if moved / a < 0 else '+'}{relative(abs(moved / a))}" if a else absolute
     except (OverflowError, ValueError):
         return ""
 
 
 def columns_for(lines: Sequence[FindingLine], width: int, top: int = 0) -> list[ColumnSpec]:
-    """The columns that these findings need, as wide as what stands in them where that fits into `width` cells."""
-    seen = lines[:MEASURED]
-    found = [line.finding for line in seen]
-    moved = width >= ROOM_FOR_DELTA and any(map(delta, found))
-    wanted = {
-        "what": max((len(_name(line, top)) for line in seen), default=0),
-        "A": max((len(_one_line(f.a)) for f in found), default=0),
-        "B": max((len(_one_line(f.b)) for f in found), default=0),
-        "note": max((len(_note(f)) for f in found), default=0),
+    """The columns that these findings need, as wide as their content where that fits into `width` cells.
+
+    `top` is the level of the lines below the area: 1 for the children of a finding.
+    """
+    measured = lines[:MEASURED]
+    findings = [line.finding for line in measured]
+    moved = width >= ROOM_FOR_DELTA and any(map(delta, findings))
+    needed = {
+        "what": max((len(_name(line, top)) for line in measured), default=0),
+        "A": max((len(_one_line(f.a)) for f in findings), default=0),
+        "B": max((len(_one_line(f.b)) for f in findings), default=0),
+        "note": max((len(_note(f)) for f in findings), default=0),
     }
     columns = [ColumnSpec("", 1)]
-    room = shared_out(wanted, width - 8 - (DELTA_WIDTH + 1 if moved else 0))
+    room = allocate(needed, width - 8 - (DELTA_WIDTH + 1 if moved else 0))
     for title, least in room.items():
         if title == "note" and moved:
             columns.append(ColumnSpec("Δ", DELTA_WIDTH, 0, True))
-        if title != "note" or wanted["note"]:
+        if title != "note" or needed["note"]:
             columns.append(ColumnSpec(title, max(6, least), 1, side={"A": "a", "B": "b"}.get(title, "")))
     return columns
 
 
-def shared_out(wanted: dict[str, int], room: int) -> dict[str, int]:
-    """Room for each: what it wants where that is little, else an equal share of what is left."""
-    found: dict[str, int] = {}
-    for place, name in enumerate(sorted(wanted, key=lambda name: wanted[name])):
-        found[name] = max(0, min(wanted[name], room // (len(wanted) - place)))
-        room -= found[name]
-    return {name: found[name] for name in wanted}
+def allocate(needed: Mapping[str, int], room: int) -> dict[str, int]:
+    """The width of each column, at most what it needs, and `room` in all: the narrow ones first, the rest equally."""
+    widths: dict[str, int] = {}
+    for index, name in enumerate(sorted(needed, key=lambda name: needed[name])):
+        widths[name] = max(0, min(needed[name], room // (len(needed) - index)))
+        room -= widths[name]
+    return {name: widths[name] for name in needed}
 
 
 class FindingRows:
-    """Findings as rows of the grid, with the columns that they need."""
+    """Findings as rows of a grid with these columns, which are those of `columns_for`."""
 
     def __init__(self, lines: Sequence[FindingLine], columns: Sequence[ColumnSpec], top: int = 0) -> None:
         self.lines, self.top = lines, top
@@ -106,7 +114,7 @@ class FindingRows:
         return len(self.lines)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """One finding; what changed inside a value is marked."""
+        """The cells of one finding, with what changed inside the values marked."""
         line = self.lines[row]
         finding = line.finding
         name = shortened(_name(line, self.top), max(5, widths[1]))
@@ -123,26 +131,24 @@ class FindingRows:
 
 
 def _name(line: FindingLine, top: int) -> str:
-    """What a row is about: below its parent only the last part of the path."""
+    """A line's name: its path, or for a child only the last part."""
     path = line.finding.path[-1:] if line.depth + top else line.finding.path
     sign = ("▾ " if line.open else "▸ ") if line.finding.children else ""
     return "  " * line.depth + sign + show(" › ".join(path), 300)
 
 
 def _note(finding: Finding) -> str:
-    below = f"{len(finding.children):,} below" if finding.children else ""
+    children = f"{len(finding.children):,} below" if finding.children else ""
     note = show(finding.note.partition("\n")[0], 200)
-    return f"{note}; {below}" if note and below else note or below
+    return f"{note}; {children}" if note and children else note or children
 
 
 def values(finding: Finding, width_a: int, width_b: int) -> tuple[Text, Text]:
-    """Both values on one line each, shortened in the middle, with what changed marked."""
-    one, other = (_one_line(value) for value in (finding.a, finding.b))
-    one, other = shortened(one, max(5, width_a)), shortened(other, max(5, width_b))
+    """Both values on one line each, shortened to their widths, with what changed marked."""
+    text_a, text_b = _one_line(finding.a), _one_line(finding.b)
     if finding.change != "changed":
-        return Text(one), Text(other)
-    cut_a, cut_b = changed_segments(one, other)
-    return marked(cut_a, "mark-a"), marked(cut_b, "mark-b")
+        return Text(shortened(text_a, max(5, width_a))), Text(shortened(text_b, max(5, width_b)))
+    return marked_pair(text_a, text_b, width_a, width_b)
 
 
 def _one_line(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The first screen of a finished audit: is it the same, and if not, what moved; every number opens."""
+"""The first screen of a finished audit: whether the predictions are the same, and if not, what moved."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
-from repro_tui.model.finding import AREAS, Area
+from repro_tui.model.finding import AREAS, Area, Change
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
-from repro_tui.report.words import grade_tone, isolation_words, metric_cells, metric_glyph
+from repro_tui.report.words import GLYPHS, STATUS_GLYPHS, grade_tone, isolation_words, metric_cells, metric_glyph
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.editor import text_of_file
@@ -26,16 +25,17 @@ from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.prose import Item, Prose
-from repro_tui.tui.widgets.safe import STATUS_GLYPHS, joined, lines, safe, text_of
+from repro_tui.tui.widgets.safe import joined, safe, text_of
 
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
-WARNS, INDENT = Content.styled("! ", "$text-warning"), Content("  ")
-MATCHES = {"match": True, "off": False, "not known": None}
+WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "), Content("")
+COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
+MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
 
 
 class AreaRows:
-    """The five areas, one row each, and after a drift its cause."""
+    """The five areas as rows, and after a drift its cause."""
 
     def __init__(self, store: AuditStore, keymap: Mapping[str, str]) -> None:
         self.store, self.keymap = store, keymap
@@ -48,12 +48,12 @@ class AreaRows:
         return len(self.names)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Glyph, the key that opens it, area, status, what was counted."""
+        """Glyph, key, area, status, result."""
         name = self.names[row]
-        glyph, *told = self._told(name, widths[4])
-        return (glyph, Text(area_key(name, self.keymap), style="quiet"), *told)
+        glyph, *cells = self._cells_without_key(name, widths[4])
+        return (glyph, Text(area_key(name, self.keymap), style="quiet"), *cells)
 
-    def _told(self, name: ScreenName, width: int) -> Sequence[Text]:
+    def _cells_without_key(self, name: ScreenName, width: int) -> Sequence[Text]:
         if name == "cause":
             return _cause(self.store, width)
         area = self.store.areas.get(name)
@@ -61,56 +61,55 @@ class AreaRows:
             waiting = "…" if self.store.running else "?"
             return (Text(waiting), Text(name), Text("not yet" if self.store.running else "not compared"), Text(""))
         style = STYLES[area.status]
-        told = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
+        result = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
         status = area.verdict if isinstance(area, PredictionsArea) else area.status
         return (
             Text(STATUS_GLYPHS[area.status], style=style),
             Text(name),
             Text(status, style=style),
-            text_of(told, width),
+            text_of(result, width),
         )
 
 
 def _cause(store: AuditStore, width: int) -> Sequence[Text]:
     causes = store.report.causes if store.report else None
     if causes is None:
-        return (Text("?", style="warn"), Text("cause"), Text("not looked for", style="quiet"), Text(""))
-    told = text_of(causes.sentences[0] if causes.sentences else "", width)
+        return (Text("?", style="warn"), Text("cause"), Text("not searched for", style="quiet"), Text(""))
+    sentence = text_of(causes.sentences[0] if causes.sentences else "", width)
     if causes.note or not causes.shares:
-        return (Text("?", style="warn"), Text("cause"), Text("not found", style="warn"), told)
-    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), told)
+        return (Text("?", style="warn"), Text("cause"), Text("not found", style="warn"), sentence)
+    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), sentence)
 
 
 def _counts(area: Area) -> str:
-    names = ("changed", "added", "removed", "unknown", "same")
-    glyphs = {"changed": "≠", "added": "+", "removed": "-", "unknown": "?", "same": "="}
-    return "  ".join(f"{glyphs[name]} {area.counts[name]:,} {name}" for name in names if area.counts.get(name))
+    return "  ".join(f"{GLYPHS[name]} {area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name))
 
 
 def _predictions(area: PredictionsArea) -> str:
     if area.what:
         return area.what
-    rows = f"{area.rows.matched:,} rows matched"
+    cells = f"{plural(area.differences, 'cell')} differ{'s' if area.differences == 1 else ''}"
     flips = sum(column.flips or 0 for column in area.columns if column.kind == "label")
-    return f"{rows}, {area.differences:,} cells differ" + (f", {flips:,} labels flip" if flips else "")
+    flipped = f", {plural(flips, 'label')} flip{'s' if flips == 1 else ''}" if flips else ""
+    return f"{plural(area.rows.matched, 'row')} matched, {cells}{flipped}"
 
 
 class OverviewScreen(AuditScreen):
-    """The verdict, the sentences, the five areas."""
+    """The verdict, the five areas, and the summary."""
 
     CSS_PATH = "overview.tcss"
     title_text = "Overview"
 
     def compose(self) -> ComposeResult:
-        """The verdict strip, the areas, and what there is to read."""
+        """The verdict, the areas, and the summary."""
         yield TitleBar()
-        yield Static("", id="verdict", markup=False)
+        yield Prose(id="verdict")
         columns = [
             ColumnSpec("", 1),
             ColumnSpec("key", 3),
             ColumnSpec("area", 12),
             ColumnSpec("status", 18),
-            ColumnSpec("what was found", 20, 1),
+            ColumnSpec("result", 20, 1),
         ]
         yield Grid(columns, id="areas")
         with VerticalScroll(id="words", can_focus=True):
@@ -118,25 +117,25 @@ class OverviewScreen(AuditScreen):
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The areas have the keys."""
+        """Focuses the areas."""
         super().on_mount()
         self.query_one(Grid).focus()
 
     def changed(self) -> None:
         """Shows what is known."""
         self.query_one(Grid).show_rows(AreaRows(self.store, cast(Interface, self.app).own_keys), keep=True)
-        strip = self.query_one("#verdict", Static)
+        verdict, summary = self.query_one("#verdict", Prose), self.query_one("#summary", Prose)
         report = self.store.report
-        strip.set_classes(_mood(self.store))
+        verdict.set_classes(_mood(self.store))
         if report is None:
-            strip.update(_unfinished(self.store))
-            self.query_one(Prose).tell([Item(WARNS, text) for text in self.store.warnings])
+            verdict.show_parts([_unfinished(self.store)])
+            summary.show_parts([Item(WARNING, text) for text in self.store.warnings])
             return
-        strip.update(_verdict(report))
-        self.query_one(Prose).tell(_words(report))
+        verdict.show_parts(_verdict(report))
+        summary.show_parts(_summary(report))
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """An area opens."""
+        """Opens an area."""
         source = event.grid.source
         if isinstance(source, AreaRows):
             self.post_message(ShowScreen(source.names[event.row]))
@@ -146,7 +145,7 @@ class OverviewScreen(AuditScreen):
         return list(self.store.report.summary) if self.store.report else None
 
     def texts(self) -> dict[str, str] | None:
-        """The report as it is on the disk."""
+        """The report's file."""
         path = self.store.folder.path / "report.json"
         return text_of_file(path) if path.exists() else None
 
@@ -157,52 +156,55 @@ def _mood(store: AuditStore) -> str:
     return {0: "same", 1: "different"}.get(store.report.exit_status, "unknown")
 
 
-def _unfinished(store: AuditStore) -> Content:
+def _unfinished(store: AuditStore) -> Item:
     if store.running:
-        return safe("The audit is running: areas that are finished can be opened already (l shows the steps).", "bold")
-    why = f": {store.last_words}" if store.last_words else ""
-    return safe(f"The audit ended without a report{why}. R runs it again, and goes on from what is cached.", "bold")
+        text = "The audit is running. Finished areas can already be opened; l shows the steps."
+        return Item(NO_HEAD, text, "bold")
+    reason = f": {store.last_words}" if store.last_words else ""
+    return Item(
+        NO_HEAD, f"The audit ended without a report{reason}. R runs it again, and reuses what is cached.", "bold"
+    )
 
 
-def _verdict(report: Report) -> Content:
+def _verdict(report: Report) -> list[Item]:
     area = report.areas.predictions
     verdict = report.verdict
     glyph = "=" if verdict in SAME_VERDICTS else "≠" if verdict == "drift" else "?"
     head = report.summary[0] if report.summary else VERDICT_WORDS[verdict]
     if report.grade is not None:
         glyph = {"good": "=", "bad": "≠", "open": "?"}[grade_tone(report.grade)]
-    found = [safe(f"{glyph} {head}", "bold", 600)]
+    items = [Item(NO_HEAD, show(f"{glyph} {head}", 600), "bold")]
     if report.grade is not None:
-        found.append(safe(_compared(report.grade, report.sides.a), cap=300))
+        items.append(Item(NO_HEAD, show(_basis(report.grade, report.sides.a), 300)))
     if area.rule:
-        found.append(safe(f"rule: {area.rule}", cap=300))
+        items.append(Item(NO_HEAD, show(f"rule: {area.rule}", 300)))
     if area.worst:
         row = area.worst[0]
         key = ", ".join(f"{name} {value}" for name, value in row.key.items())
-        found.append(safe(f"worst row: {key}: {row.column} {row.a} → {row.b}", cap=300))
-    return lines(found)
+        items.append(Item(NO_HEAD, show(f"worst row: {key}: {row.column} {row.a} → {row.b}", 300)))
+    return items
 
 
-def _compared(grade: Grade, recorded: SideReport) -> str:
-    """What a grade rests on, in a few words."""
+def _basis(grade: Grade, recorded: SideReport) -> str:
+    """What a grade is based on, in a few words."""
     if grade.level in ("R0", "R1", "R2"):
         return "nothing could be compared with what was recorded"
     counts = {word: sum(metric.matches is value for metric in grade.metrics) for word, value in MATCHES.items()}
-    metrics = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    told = f"{plural(len(grade.metrics), 'recorded metric')}: {metrics}" if metrics else "no metric was recorded"
+    matches = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    metrics = f"{plural(len(grade.metrics), 'recorded metric')} ({matches})" if matches else "no recorded metrics"
     gaps = f"; not in the record: {', '.join(gap.field for gap in grade.gaps)}" if grade.gaps else ""
-    return f"compared: {_recorded(recorded)}; {told}{gaps}"
+    return f"compared with {_recorded(recorded)} and {metrics}{gaps}"
 
 
 def _recorded(side: SideReport) -> str:
-    """The recorded predictions, which are A's one run."""
+    """The recorded predictions, which are the one run of side A."""
     if not side.runs:
-        return "no predictions were recorded"
-    return f"{side.runs[0].rows or 0:,} recorded predictions ({side.runs[0].output_format})"
+        return "no recorded predictions"
+    return f"{plural(side.runs[0].rows or 0, 'recorded prediction')} ({side.runs[0].output_format})"
 
 
 def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
-    """The metrics as a table in lines; what is to be said of one stands below it."""
+    """The metrics as a table, each with its note below it."""
     if not metrics:
         return []
     rows = [(show(metric.name, 28), *metric_cells(metric)) for metric in metrics]
@@ -214,32 +216,32 @@ def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
         right = (cell.strip().rjust(width) for cell, width in zip(numbers, widths[1:], strict=False))
         return "  ".join((first, *right, last)).rstrip()
 
-    found: list[Content | str | Item] = [safe(f"  {line(head)}", "dim")]
+    table: list[Content | str | Item] = [safe(f"  {line(head)}", "dim")]
     for metric, row in zip(metrics, rows, strict=True):
         style = {True: "", False: "bold $text-error", None: "$text-warning"}[metric.matches]
-        found.append(safe(f"{metric_glyph(metric)} {line(row)}", style))
+        table.append(safe(f"{metric_glyph(metric)} {line(row)}", style))
         if metric.note:
-            found.append(Item(Content("    "), metric.note, "dim"))
-    return [*found, ""]
+            table.append(Item(Content("    "), metric.note, "dim"))
+    return [*table, ""]
 
 
-def _words(report: Report) -> list[Content | str | Item]:
-    found: list[Content | str | Item] = _metrics(report.grade.metrics) if report.grade else []
-    told = [text for text in report.summary[1:] if not _is_of_metric(text, report)]
-    found += [Item(Content("• "), text) for text in told]
+def _summary(report: Report) -> list[Content | str | Item]:
+    """The metrics of a verification, the sentences after the verdict, the warnings, and both sides."""
+    parts: list[Content | str | Item] = _metrics(report.grade.metrics) if report.grade else []
+    parts += [Item(Content("• "), text) for text in report.summary[1:] if not _repeats_metric(text, report)]
     if report.warnings:
-        found += [
+        parts += [
             "",
             Content.styled("Warnings", "bold $warning"),
-            *(Item(WARNS, text) for text in report.warnings),
+            *(Item(WARNING, text) for text in report.warnings),
         ]
     for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
-        found += ["", *_side(letter, side, recorded=report.grade is not None and letter == "A")]
-    return found
+        parts += ["", *_side(letter, side, recorded=report.grade is not None and letter == "A")]
+    return parts
 
 
-def _is_of_metric(text: str, report: Report) -> bool:
-    """Whether a sentence says what stands in the table of metrics already."""
+def _repeats_metric(text: str, report: Report) -> bool:
+    """Whether a sentence repeats what the table of metrics shows."""
     metrics = report.grade.metrics if report.grade else ()
     return any(
         text.startswith((f"{metric.name} does not match:", f"{metric.name} is not known:")) for metric in metrics
@@ -248,13 +250,13 @@ def _is_of_metric(text: str, report: Report) -> bool:
 
 def _side(letter: str, side: SideReport, recorded: bool) -> list[Content | str | Item]:
     isolation = side.isolation
-    how = f"ran in: {isolation.kind}, network {isolation.network}" if isolation else "ran in: it did not run"
+    sandbox = f"ran in: {isolation.kind}, network {isolation.network}" if isolation else "did not run"
     if isolation and isolation.kind == "remote":
-        how = isolation_words(isolation)
-    ran = _recorded(side) if recorded else f"{how}; {plural(len(side.runs), 'run')}"
-    found: list[Content | str | Item] = [
+        sandbox = isolation_words(isolation)
+    runs = _recorded(side) if recorded else f"{sandbox}; {plural(len(side.runs), 'run')}"
+    parts: list[Content | str | Item] = [
         joined([Content.styled(f"{letter} ", "bold"), safe(side.name, "bold"), "  ", safe(side.reference, "dim")]),
-        Item(INDENT, ran),
+        Item(INDENT, runs),
     ]
-    found += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
-    return found + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]
+    parts += [Item(INDENT, f"{part.step}: {part.how} ({part.matches})") for part in side.rebuild]
+    return parts + [Item(INDENT, f"missing: {item.field}: {item.why}", "$text-warning") for item in side.missing]

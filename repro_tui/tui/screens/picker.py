@@ -1,4 +1,4 @@
-"""Choose A and B: references typed with completion, deployments of the nearest repro.toml, or a past audit."""
+"""The picker: choose A and B among deployments, files and revisions, with completion; or open a past audit."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ PAST_COLUMNS = [
 KEYS = some(GRID, "open")
 
 
-class Choices:
-    """References that can be taken, as rows."""
+class ReferenceRows:
+    """The references to choose from as rows."""
 
-    def __init__(self, found: Sequence[Completion]) -> None:
-        self.found = found
+    def __init__(self, references: Sequence[Completion]) -> None:
+        self.references = references
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.references)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Reference, and what it is."""
-        found = self.found[row]
-        return (Text(show(found.reference, 200), style="loud"), text_of(found.told, widths[1]))
+        """The reference, and what it refers to."""
+        completion = self.references[row]
+        return (Text(show(completion.reference, 200), style="loud"), text_of(completion.told, widths[1]))
 
 
 class PastRows:
-    """Past audits as rows, each with its verdict."""
+    """The past audits as rows, each with its verdict."""
 
     def __init__(self, audits: Sequence[AuditSummary]) -> None:
         self.audits = audits
@@ -59,7 +59,7 @@ class PastRows:
         return len(self.audits)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Glyph, verdict, what was compared, when."""
+        """Glyph, verdict, both references, time."""
         audit = self.audits[row]
         verdict = audit.verdict or {"running": "running", "died": "stopped"}.get(audit.state, "unknown")
         known = {"drift": ("≠", "bad"), "running": ("…", "busy")}
@@ -70,7 +70,7 @@ class PastRows:
 
 
 class PickerScreen(Screen[None]):
-    """The first screen where no audit was named."""
+    """The first screen when no audit was named: references for A and B, and the past audits."""
 
     CSS_PATH = "picker.tcss"
     AUTO_FOCUS = ""
@@ -78,91 +78,94 @@ class PickerScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.side = "a"  # the one that the list of references fills
+        self.side = "a"  # the side that a reference from the list is for
 
     def compose(self) -> ComposeResult:
-        """Two references, what they can be, and the past."""
+        """Both references, the list to choose them from, and the past audits."""
         yield TitleBar()
-        yield Static("", id="told", markup=False)
+        yield Static("", id="guide", markup=False)
         for side, placeholder in (("a", "the baseline: NAME, FILE#NAME or git:REV"), ("b", "the candidate")):
             with Horizontal(classes="side"):
                 yield Static(safe(side.upper(), f"bold ${'primary' if side == 'a' else 'secondary'}"), markup=False)
                 yield Input(placeholder=placeholder, id=side, compact=True, select_on_focus=False)
         yield Grid(
-            [ColumnSpec("reference", 16, 2), ColumnSpec("", 20, 3)], empty="nothing here is called that", id="choices"
+            [ColumnSpec("reference", 16, 2), ColumnSpec("", 20, 3)],
+            empty="no deployment, file or revision matches",
+            id="references",
         )
         yield Grid(PAST_COLUMNS, empty="no audits yet: repro-tui demo makes one", id="audits")
         yield KeyBar(KEYS, GLOBAL)
 
     def on_mount(self) -> None:
         """Fills the lists."""
-        self.query_one(TitleBar).tell("repro-tui", right=safe("choose A and B, or open a past audit", "dim"))
+        self.query_one(TitleBar).show_title("repro-tui", right=safe("Choose A and B, or open a past audit", "dim"))
         self.reload()
-        self.query_one("#choices" if self.query_one("#choices", Grid).count else "#audits").focus()
+        self.query_one("#references" if self.query_one("#references", Grid).count else "#audits").focus()
 
     def reload(self) -> None:
         """Reads the lists again."""
         self.query_one("#audits", Grid).show_rows(PastRows(list_audits()))
         self._offer("")
-        self._guide()
+        self._show_next_step()
 
-    def _guide(self) -> None:
+    def _show_next_step(self) -> None:
         a, b = self._typed()
         next_step = (
-            "Enter on a reference makes it A; or type one: ↓ goes to the list."
+            "Choose a reference for A with Enter, or type one; ↓ moves to the list."
             if not a
-            else "Now B."
+            else "Choose a reference for B."
             if not b
-            else "Enter starts the audit."
+            else "Press Enter to start the audit."
         )
-        self._tell(next_step)
+        self._show_guide(next_step)
 
-    def _tell(self, text: str, style: str = "dim") -> None:
-        self.query_one("#told", Static).update(safe(text, style))
+    def _show_guide(self, text: str, style: str = "dim") -> None:
+        self.query_one("#guide", Static).update(safe(text, style))
 
     def _typed(self) -> tuple[str, str]:
         a, b = (self.query_one(f"#{side}", Input).value.strip() for side in ("a", "b"))
         return a, b
 
     def _offer(self, typed: str) -> None:
-        self.query_one("#choices", Grid).show_rows(Choices(completions(typed, Path.cwd())))
+        self.query_one("#references", Grid).show_rows(ReferenceRows(completions(typed, Path.cwd())))
 
     # -- typing and choosing ------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """The list shows what fits to what is typed."""
+        """Lists the references that complete what was typed."""
         if event.input.has_focus:
             self.side = event.input.id or "a"
             self._offer(event.value.strip())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The list is about the field that has the keys."""
+        """Lists the references for the focused field."""
         if isinstance(event.widget, Input):
             self.side = event.widget.id or "a"
             self._offer(event.widget.value.strip())
 
     def on_key(self, event: events.Key) -> None:
-        """Down goes from a field to the list, and Esc back out of one."""
+        """Moves from a field to the list with ↓ or Esc."""
         if isinstance(self.focused, Input) and event.key in ("down", "escape"):
-            self.query_one("#choices").focus()
+            self.query_one("#references").focus()
             event.stop()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A reference becomes A or B; a past audit opens."""
+        """Makes a reference A or B, or opens a past audit."""
         source = event.grid.source
         if isinstance(source, PastRows):
             self.post_message(OpenAudit(AuditFolder(source.audits[event.row].path)))
-        elif isinstance(source, Choices):
-            self._take(source.found[event.row].reference)
+        elif isinstance(source, ReferenceRows):
+            self._use(source.references[event.row].reference)
 
-    def _take(self, reference: str) -> None:
+    def _use(self, reference: str) -> None:
+        """Puts a reference into the current field; a folder is completed further, and A and B once more starts."""
         box = self.query_one(f"#{self.side}", Input)
         if reference.endswith("/"):
             box.value = reference
             box.focus()
             return
         a, b = self._typed()
-        if a and b and self.query_one("#choices").has_focus and reference in (a, b):
+        if a and b and self.query_one("#references").has_focus and reference in (a, b):
             self._start()
             return
         box.value = reference
@@ -172,25 +175,25 @@ class PickerScreen(Screen[None]):
         if a and b:
             self.query_one("#b").focus()
         else:
-            self.query_one("#choices").focus()
-        self._guide()
+            self.query_one("#references").focus()
+        self._show_next_step()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in A goes on to B; in B it starts."""
+        """Moves from A to B on Enter, and starts the audit from B."""
         if event.input.id == "a":
             self.query_one("#b").focus()
-            self._guide()
+            self._show_next_step()
         else:
             self._start()
 
     def _start(self) -> None:
         a, b = self._typed()
         if not (a and b):
-            self._tell("Both A and B are needed.", "$text-warning")
+            self._show_guide("Choose both A and B.", "$text-warning")
             return
         if any(worker.group == "plan" for worker in self.workers):
-            return  # Enter a second time: a second audit is not what is wanted
-        self._tell("Reading both records …")
+            return  # Enter was pressed twice: one audit is enough
+        self._show_guide("Reading both records …")
         self._plan(a, b)
 
     @work(thread=True, group="plan")
@@ -209,7 +212,7 @@ class PickerScreen(Screen[None]):
         hand_over(self.post_message, OpenAudit(folder))
 
     def _refused(self, mistakes: list[str]) -> None:
-        self._tell("Nothing was run.", "$text-warning")
+        self._show_guide("Nothing was run.", "$text-warning")
         self.app.push_screen(MessageDialog("Refused", mistakes))
 
     def selected(self) -> object:
@@ -219,6 +222,6 @@ class PickerScreen(Screen[None]):
             source = grid.source
             if isinstance(source, PastRows):
                 return str(source.audits[grid.cursor].path)
-            if isinstance(source, Choices):
-                return source.found[grid.cursor].reference
+            if isinstance(source, ReferenceRows):
+                return source.references[grid.cursor].reference
         return None

@@ -1,4 +1,4 @@
-"""The predictions: columns with their verdicts, charts of how far they moved, and every differing cell."""
+"""The screen of the predictions: columns with their verdicts, charts of how far they moved, every differing cell."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from textual.widgets import Static
 
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
 from repro_tui.report.stress import movers
-from repro_tui.report.words import beside
-from repro_tui.support.text import show
+from repro_tui.report.words import area_notes
+from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.screens.base import NARROW, ReadingPane
@@ -44,7 +44,7 @@ MOST_COLUMNS_SHOWN = 8
 
 
 class ColumnRows:
-    """Output columns as rows."""
+    """The output columns as rows, in the columns `shown` of COLUMNS."""
 
     def __init__(self, area: PredictionsArea, shown: Sequence[ColumnSpec]) -> None:
         self.columns, self.shown = area.columns, [spec.title for spec in shown]
@@ -71,7 +71,7 @@ class ColumnRows:
 
 
 class PredictionsScreen(CellsScreen):
-    """The predictions' area."""
+    """The predictions."""
 
     CSS_PATH = "predictions.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS)
@@ -80,11 +80,11 @@ class PredictionsScreen(CellsScreen):
     def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
         self.charts_alone = False
-        self.wanted = ""  # the column that the cursor begins on
+        self.start_column = ""  # the output column to put the cursor on
         self._shown: PredictionsArea | None = None
 
     def compose(self) -> ComposeResult:
-        """Columns above with their measures; cells below, with charts beside them or in their place."""
+        """Columns and cells left, measures and charts right, or charts in place of the cells."""
         yield TitleBar()
         yield Static("", id="line", markup=False)
         with Horizontal(id="panes"):
@@ -99,13 +99,13 @@ class PredictionsScreen(CellsScreen):
         yield KeyBar(some(GRID, "open"), LIST, CELLS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The columns have the keys."""
+        """Focuses the columns."""
         self.query_one("#filter").display = False
         super().on_mount()
         self.query_one("#columns").focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """A narrow terminal leaves measures to Enter, and charts to their key."""
+        """Hides the measures and the charts in a narrow terminal: Enter and the chart key show them."""
         self._lay_out()
         self.call_after_refresh(self._fit_columns)
 
@@ -121,7 +121,7 @@ class PredictionsScreen(CellsScreen):
         self.query_one("#columns").styles.height = min(columns, MOST_COLUMNS_SHOWN)
 
     def _fit_columns(self) -> None:
-        """The columns that have room."""
+        """Shows the columns that there is room for."""
         area, grid = self.store.predictions(), self.query_one("#columns", Grid)
         narrow = grid.size.width < ROOM_FOR_ALL
         grid.show_columns([c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)])
@@ -129,12 +129,12 @@ class PredictionsScreen(CellsScreen):
             grid.show_rows(ColumnRows(area, grid.columns), keep=True)
 
     def changed(self) -> None:
-        """Shows the columns, and opens the cells when the comparison is done."""
+        """Shows the columns, and opens the cells when the comparison has finished."""
         area = self.store.predictions()
         line = self.query_one("#line", Static)
         if area is None:
             running = "not compared yet: the audit is running"
-            self._tell_waiting(line, running if self.store.running else "the predictions were not compared")
+            self._show_reason(line, running if self.store.running else "the predictions were not compared")
             return
         if area is self._shown:
             return
@@ -145,28 +145,28 @@ class PredictionsScreen(CellsScreen):
         self._lay_out()
         self._fit_columns()
         names = [column.name for column in area.columns]
-        if self.wanted in names:
-            self.query_one("#columns", Grid).move_to(names.index(self.wanted))
+        if self.start_column in names:
+            self.query_one("#columns", Grid).move_to(names.index(self.start_column))
         if self.store.folder.differences.exists():
             self.select("")
 
-    def _tell_waiting(self, line: Static, why: str) -> None:
-        """Where nothing was compared, no table may look as if nothing differed."""
-        line.update(safe(why))
+    def _show_reason(self, line: Static, reason: str) -> None:
+        """Shows why nothing was compared, in the tables, too: an empty table would look as if nothing differed."""
+        line.update(safe(reason))
         for grid in self.query(Grid):
-            grid.empty = why
+            grid.empty = reason
 
     def open_differences(self) -> DifferingCells:
-        """The differing cells, beside the inputs of their rows."""
+        """The differing cells, with the inputs of their rows."""
         area, folder = self.store.predictions(), self.store.folder
         return DifferingCells(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
 
     def opened(self) -> None:
-        """Charts are counted from the cells."""
+        """Draws the charts, which are counted from the cells."""
         self._show_charts()
 
     def legend(self) -> str:
-        """What the glyph of noise means, where there is one."""
+        """The meaning of the glyph ≈, if there are rows within their own noise."""
         area = self.store.predictions()
         marked = area is not None and any(column.beyond_noise is not None for column in area.columns)
         return "   ≈ within the row's own noise" if marked else ""
@@ -174,7 +174,7 @@ class PredictionsScreen(CellsScreen):
     def _show_charts(self) -> None:
         area = self.store.predictions()
         if area is not None and self.is_mounted:
-            self.query_one(Charts).tell(area, self.column(), self.differences)
+            self.query_one(Charts).show_column(area, self.column(), self.differences)
 
     # -- what is under the cursor -------------------------------------------------------------------------------
 
@@ -185,30 +185,30 @@ class PredictionsScreen(CellsScreen):
         return source.columns[grid.cursor] if isinstance(source, ColumnRows) and len(source) else None
 
     def selected(self) -> object:
-        """The cell or the column that has the keys, as plain values."""
-        chosen = self.cell() if self.query_one("#cells").has_focus else self.column()
-        return asdict(chosen) if chosen else None
+        """The cell or the column under the focused cursor, as plain values."""
+        current = self.cell() if self.query_one("#cells").has_focus else self.column()
+        return asdict(current) if current else None
 
     def texts(self) -> dict[str, str] | None:
-        """The same, as JSON."""
+        """The cell or the column as JSON."""
         from repro_tui.tui.editor import as_json
 
-        found = self.selected()
-        return {"prediction.json": as_json(found)} if found else None
+        selection = self.selected()
+        return {"prediction.json": as_json(selection)} if selection else None
 
     def artifact(self) -> Path | None:
-        """Where the cells have the keys, their file."""
+        """The file of the cells, while they have the focus."""
         return self.store.folder.differences if self.query_one("#cells").has_focus else None
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
-        """Measures and charts follow the cursor."""
+        """Shows the measures and charts of the column under the cursor."""
         column = self.column()
         if event.grid.id == "columns" and column is not None:
-            self.query_one(Measures).tell(column)
+            self.query_one(Measures).show_column(column)
             self._show_charts()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A column opens with its measures, a cell with its whole row."""
+        """Opens a column with its measures and charts, or a cell with its whole row."""
         area, column, cell = self.store.predictions(), self.column(), self.cell()
         if event.grid.id == "columns" and column is not None and area is not None:
             from repro_tui.tui.screens.column import ColumnScreen
@@ -222,7 +222,7 @@ class PredictionsScreen(CellsScreen):
     # -- keys ---------------------------------------------------------------------------------------------------
 
     def action_up(self) -> None:
-        """Charts alone give the cells their place back first."""
+        """Shows the cells again where charts took their place, or else goes up."""
         if self.charts_alone and self.size.width < NARROW:
             self._only_charts(False)
         else:
@@ -235,7 +235,7 @@ class PredictionsScreen(CellsScreen):
         super().action_filter()
 
     def action_chart(self) -> None:
-        """The next chart; in a narrow terminal it takes the cells' place until the last was seen."""
+        """Shows the next chart; in a narrow terminal charts take the cells' place until the last one was shown."""
         charts = self.query_one(Charts)
         if self.size.width >= NARROW:
             charts.next_kind()
@@ -255,12 +255,15 @@ def _line(area: PredictionsArea) -> Content:
     counted = (
         (rows.only_a, "only in A"),
         (rows.only_b, "only in B"),
-        (rows.duplicate_a + rows.duplicate_b, "with a key twice"),
+        (rows.duplicate_a + rows.duplicate_b, "with a duplicate key"),
     )
-    told = [f"{rows.matched:,} rows matched", *(f"{count:,} {what}" for count, what in counted if count)]
-    told.append(f"by {', '.join(area.key)}" if area.key else "by position")
-    told += beside(area)
-    told += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
+    by = f"by {', '.join(area.key)}" if area.key else "by position"
+    facts = [
+        f"{plural(rows.matched, 'row')} matched {by}",
+        *(f"{count:,} {extent}" for count, extent in counted if count),
+    ]
+    facts += area_notes(area)
+    facts += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
     mood = "$text-success" if area.verdict in SAME_VERDICTS else "$text-error" if area.verdict == "drift" else ""
-    head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(told), cap=300)])
+    head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(facts), cap=300)])
     return lines([head, safe(area.what, "$text-warning")]) if area.what else head

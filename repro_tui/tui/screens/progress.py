@@ -1,4 +1,4 @@
-"""Both sides' steps as they happen, and the log of the step under the cursor."""
+"""The screen of the progress: both sides' steps as they run, and the log of the step under the cursor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TAIL_BYTES = 64 << 10
 
 
 class Steps:
-    """The steps as rows: A's state beside B's; what concerns both stands under A."""
+    """The steps as rows, A beside B; a step of both sides stands under A."""
 
     def __init__(self, store: AuditStore) -> None:
         self.store = store
@@ -58,19 +58,19 @@ def _state(step: StepState | None, width: int, now: float | None) -> Text:
     if step.status in ("started", "progress") and now is not None:
         seconds = max(seconds, now - step.began)
     cached = "cache " if step.status == "cached" else ""
-    words = f"{GLYPHS.get(step.status, '?')} {seconds:5.1f} s  {cached}"
-    return Text(words + text_of(step.text, max(4, width - len(words))).plain, style=STYLES.get(step.status, ""))
+    head = f"{GLYPHS.get(step.status, '?')} {seconds:5.1f} s  {cached}"
+    return Text(head + text_of(step.text, max(4, width - len(head))).plain, style=STYLES.get(step.status, ""))
 
 
 class ProgressScreen(AuditScreen):
-    """What the engine is doing."""
+    """The steps of the engine, and their logs."""
 
     CSS_PATH = "progress.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, PROGRESS)
     title_text = "Progress"
 
     def compose(self) -> ComposeResult:
-        """Steps above, log below."""
+        """The steps above, the log below."""
         yield TitleBar()
         yield Static("", id="state", markup=False)
         yield Grid(
@@ -82,26 +82,26 @@ class ProgressScreen(AuditScreen):
         yield KeyBar(AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The steps have the keys."""
+        """Focuses the steps."""
         super().on_mount()
         self.query_one(Grid).focus()
 
     def changed(self) -> None:
-        """Draws the steps anew."""
+        """Shows the current state of the steps."""
         grid = self.query_one(Grid)
         grid.show_rows(Steps(self.store), keep=True)
         running = self.store.running
-        self.query_one(KeyBar).tell(*((PROGRESS, AUDIT, GLOBAL) if running else (AUDIT, GLOBAL)))
-        words = "running: q leaves it running or stops it" if running else "finished"
-        told = safe(f"{words}   {self.store.seconds:.1f} s", "bold $text-accent" if running else "dim")
-        self.query_one("#state", Static).update(told)
-        self._tell_log()
+        self.query_one(KeyBar).show_keys(*((PROGRESS, AUDIT, GLOBAL) if running else (AUDIT, GLOBAL)))
+        state = "running: q leaves it running or stops it" if running else "finished"
+        line = safe(f"{state}   {self.store.seconds:.1f} s", "bold $text-accent" if running else "dim")
+        self.query_one("#state", Static).update(line)
+        self._show_log()
 
     def on_grid_highlighted(self) -> None:
-        """The log follows the cursor."""
-        self._tell_log()
+        """Shows the log of the step under the cursor."""
+        self._show_log()
 
-    def _tell_log(self) -> None:
+    def _show_log(self) -> None:
         grid, log = self.query_one(Grid), self.query_one("#log", Static)
         if not isinstance(grid.source, Steps) or not len(grid.source):
             return
@@ -110,24 +110,23 @@ class ProgressScreen(AuditScreen):
         height = max(1, log.size.height)
         shown: list[Content | str] = []
         for side in ("", "a", "b"):
-            found = self.lines_of(side, name)
-            shown += [safe(f"{side.upper()}  {line}" if side else line, cap=400) for line in found]
-        log.update(lines(shown[-height:]) if shown else safe("(nothing was said yet)", "dim"))
+            log_lines = self.lines_of(side, name)
+            shown += [safe(f"{side.upper()}  {line}" if side else line, cap=400) for line in log_lines]
+        log.update(lines(shown[-height:]) if shown else safe("(no output yet)", "dim"))
 
     def lines_of(self, side: str, name: str) -> list[str]:
-        """The end of one step's log: a run's from its file, the others' from the journal."""
+        """The last lines of a step's log: of a run from its file, of other steps from the journal."""
         if name.startswith("run ") and side:
             path = self.store.folder.path / side / f"run-{name.rpartition(' ')[2]}.log"
-            found = _tail(path)
-            if found:
-                return found
+            if tail := _tail(path):
+                return tail
         step = self.store.steps.get((side, name))
         return list(step.log)[-200:] if step else []
 
     def action_cancel(self) -> None:
-        """Stops the audit, when asked twice."""
+        """Stops the audit after a confirmation."""
         if self.store.running:
-            answers = (("s", "stop it: what is cached stays"), ("escape", "let it go on"))
+            answers = (("s", "stop it; what is cached is kept"), ("escape", "let it run"))
             self.app.push_screen(QuestionDialog("Stop this audit?", answers), self._stop)
 
     def _stop(self, answer: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The screens of an audit by name: one is imported when it is shown."""
+"""The screens of an audit by name; each is imported when it is first shown."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _CLASSES = {
 
 
 def make_screen(name: ScreenName, store: AuditStore) -> AuditScreen:
-    """A screen on this audit."""
+    """The screen of an audit with this name."""
     if name in _CLASSES:
-        kind = getattr(import_module(f"repro_tui.tui.screens.{name}"), _CLASSES[name])
-        screen: AuditScreen = kind(store)
+        screen_class = getattr(import_module(f"repro_tui.tui.screens.{name}"), _CLASSES[name])
+        screen: AuditScreen = screen_class(store)
         return screen
     from repro_tui.tui.screens.area import AreaScreen
 
@@ -29,7 +29,7 @@ def make_screen(name: ScreenName, store: AuditStore) -> AuditScreen:
 
 
 def file_screen(store: AuditStore, path: Path | None) -> AuditScreen:
-    """A screen on a file of the audit, or (None) on the list of all."""
+    """The screen of a file of the audit, or (None) of the list of its files."""
     if path is None:
         from repro_tui.tui.screens.artifacts import ArtifactsScreen
 

@@ -1,11 +1,10 @@
-"""One row of the predictions: what was asked beside what both sides answered."""
+"""The screen of one row of the predictions: the outputs of both sides, and the inputs of the row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 from textual import work
@@ -15,19 +14,20 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.run import Run
+from repro_tui.report.words import ABSENT
 from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
-from repro_tui.tui.differences import Cell, glyph, key_words, relative, value_pair
+from repro_tui.tui.differences import Cell, glyph, key_text, relative, value_pair
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import Answer, answer_finding, answers, input_row
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
 from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.screens.values import Pairs, told_in_full
+from repro_tui.tui.screens.values import Pairs, value_dialog
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import ABSENT, joined, lines, safe, text_of
+from repro_tui.tui.widgets.safe import joined, lines, safe, text_of
 from repro_tui.tui.workers import hand_over
 
 COLUMNS = [
@@ -44,7 +44,7 @@ INPUT_COLUMNS = [ColumnSpec("input", 12, 1), ColumnSpec("value", 14, 2)]
 
 @dataclass(frozen=True, slots=True)
 class RangeLine:
-    """The range of one output over the runs of each side, which stands below its answer."""
+    """The ranges of one output over the runs of A and of B; shown below the output."""
 
     column: str
     a: Range | None
@@ -52,13 +52,13 @@ class RangeLine:
 
 
 class AnswerRows:
-    """The output columns of a row, and below each that varies from run to run its ranges."""
+    """The output columns of a row, each followed by its ranges if it varies from run to run."""
 
-    def __init__(self, found: Sequence[Answer], ranges: Ranges) -> None:
+    def __init__(self, outputs: Sequence[Answer], ranges: Ranges) -> None:
         self.lines: list[Answer | RangeLine] = []
-        for answer in found:
+        for answer in outputs:
             self.lines.append(answer)
-            varying = ranges.of(answer.column)
+            varying = ranges.varying(answer.column)
             if varying:
                 self.lines.append(RangeLine(answer.column, *varying))
 
@@ -84,83 +84,84 @@ def _answer(answer: Answer, widths: Sequence[int]) -> Sequence[Text]:
 
 
 def _range(line: RangeLine, widths: Sequence[int]) -> Sequence[Text]:
-    told = [
-        text_of(found.words(width) if found else ABSENT, width, "quiet")
-        for found, width in ((line.a, widths[2]), (line.b, widths[3]))
+    sides = [
+        text_of(values.text(width) if values else ABSENT, width, "quiet")
+        for values, width in ((line.a, widths[2]), (line.b, widths[3]))
     ]
-    span = any(found is not None and found.span for found in (line.a, line.b))
-    meeting = Text(apart(line.a, line.b), style="quiet")
-    return (Text(""), Text("  range" if span else "  values", style="quiet"), *told, meeting, Text(""), Text(""))
+    has_span = any(values is not None and values.span for values in (line.a, line.b))
+    relation = Text(apart(line.a, line.b), style="quiet")
+    return (Text(""), Text("  range" if has_span else "  values", style="quiet"), *sides, relation, Text(""), Text(""))
 
 
 class RowScreen(AuditScreen):
-    """A row, with its inputs."""
+    """One row: its outputs, their ranges over the runs, and its inputs; `cells` are its differing cells."""
 
     CSS_PATH = "row.tcss"
     title_text = "Row"
 
     def __init__(self, store: AuditStore, cell: Cell, cells: Sequence[Cell]) -> None:
         super().__init__(store)
-        self.cell, self.found = cell, cells
+        self.cell, self.cells = cell, cells
         self.answers: Sequence[Answer] = ()
 
     def compose(self) -> ComposeResult:
-        """The question beside the answers; in a narrow terminal below them."""
+        """The outputs, and the inputs beside them, or in a narrow terminal below them."""
         yield TitleBar()
         yield Static(self._head(), id="head", markup=False)
         with Container(id="panes"):
             yield Grid(COLUMNS, id="answers", empty="")
-            yield Grid(INPUT_COLUMNS, id="question", empty="")
+            yield Grid(INPUT_COLUMNS, id="inputs", empty="")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """Fills both tables."""
+        """Focuses the outputs, and reads the row."""
         super().on_mount()
         self.query_one("#answers").focus()
         self._read()
 
     @work(thread=True)
     def _read(self) -> None:
-        """Both answers and the question, then every other run: files may be large, and keys go on working."""
+        """Reads the outputs and the inputs, then the other runs, in a thread: the files may be large."""
         area, report = self.store.predictions(), self.store.report
         folder, key = self.store.folder.path, area.key if area else ()
         runs = (report.sides.a.runs, report.sides.b.runs) if report else ((), ())
         a, b = (_compared(folder, side) for side in runs)
-        self.answers = answers(a, b, self.found)
-        asked = input_row(folder / "inputs.parquet", self.cell, key)
-        hand_over(self._show, asked)
+        self.answers = answers(a, b, self.cells)
+        inputs = input_row(folder / "inputs.parquet", self.cell, key)
+        hand_over(self._show, inputs)
         labels = frozenset(column.name for column in area.columns if column.kind == "label") if area else frozenset()
-        found = ranges(folder, runs, (self.cell.row_a, self.cell.row_b), key, labels)
-        hand_over(self._show_ranges, found)
+        row_ranges = ranges(folder, runs, (self.cell.row_a, self.cell.row_b), key, labels)
+        hand_over(self._show_ranges, row_ranges)
 
-    def _show(self, asked: Sequence[tuple[str, Any]]) -> None:
+    def _show(self, inputs: Sequence[tuple[str, object]]) -> None:
         if self.is_mounted:
-            question = self.query_one("#question", Grid)
-            question.empty = "the inputs of this row are not known"
-            question.show_rows(Pairs(asked))
+            grid = self.query_one("#inputs", Grid)
+            grid.empty = "the inputs of this row are not known"
+            grid.show_rows(Pairs(inputs))
             self._show_ranges(Ranges())
 
-    def _show_ranges(self, found: Ranges) -> None:
+    def _show_ranges(self, row_ranges: Ranges) -> None:
         if self.is_mounted:
-            self.query_one("#head", Static).update(self._head(found))
-            self.query_one("#answers", Grid).show_rows(AnswerRows(self.answers, found), keep=True)
+            self.query_one("#head", Static).update(self._head(row_ranges))
+            self.query_one("#answers", Grid).show_rows(AnswerRows(self.answers, row_ranges), keep=True)
 
-    def _head(self, found: Ranges | None = None) -> Content:
-        name = safe(f"row {key_words(self.cell.key)}", "bold")
-        if found is None:
+    def _head(self, row_ranges: Ranges | None = None) -> Content:
+        name = safe(f"row {key_text(self.cell.key)}", "bold")
+        if row_ranges is None:
             return name
-        told = [joined([name, safe(found.sentence(), "dim")], "   ")] if found.sentence() else [name]
-        return lines([*told, *([safe("; ".join(found.problems), "$text-warning")] if found.problems else [])])
+        sentence, problems = row_ranges.sentence(), "; ".join(row_ranges.problems)
+        first = joined([name, safe(sentence, "dim")], "   ") if sentence else name
+        return lines([first, safe(problems, "$text-warning")]) if problems else first
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """An output opens as two values side by side, its ranges run by run, an input in full."""
+        """Opens an output as two values side by side, a range run by run, and an input in full."""
         source = event.grid.source
         if isinstance(source, Pairs):
-            self.app.push_screen(told_in_full(*source.pairs[event.row]))
+            self.app.push_screen(value_dialog(*source.pairs[event.row]))
         elif isinstance(source, AnswerRows):
             line = source.lines[event.row]
             if isinstance(line, RangeLine):
-                self.app.push_screen(MessageDialog("Every run", [f"{line.column}:", *_run_by_run(line)]))
+                self.app.push_screen(MessageDialog("All runs", [f"{line.column}:", *_run_by_run(line)]))
             else:
                 self.post_message(OpenFinding("predictions", answer_finding(self.cell, line)))
 
@@ -168,22 +169,27 @@ class RowScreen(AuditScreen):
         """The differing cells, as plain values."""
         from dataclasses import asdict
 
-        return [asdict(cell) for cell in self.found]
+        return [asdict(cell) for cell in self.cells]
 
     def texts(self) -> dict[str, str]:
-        """The same as JSON."""
+        """The differing cells as JSON."""
         from repro_tui.tui.editor import as_json
 
         return {"row.json": as_json(self.selected())}
 
 
 def _compared(folder: Path, runs: Sequence[Run]) -> Path | None:
-    """The predictions that were compared: those of the side's first run."""
+    """The predictions of the run that was compared, which is the side's first one; None if there is none."""
     run = next((run for run in runs if run.predictions), None)
     return folder / run.predictions if run else None
 
 
 def _run_by_run(line: RangeLine) -> list[str]:
-    """Every run's value."""
+    """The value of every run, one line each."""
     sides = (("A", line.a), ("B", line.b))
-    return [f"{side}, run {number}: {show(value, 2000)}" for side, one in sides if one for number, value in one.values]
+    return [
+        f"{side}, run {number}: {show(value, 2000)}"
+        for side, values in sides
+        if values
+        for number, value in values.values
+    ]

@@ -1,26 +1,26 @@
-"""A table of the audit: predictions of a run, or the inputs; as many columns as fit, the others by the arrow keys."""
+"""The screen of a table: a run's predictions or the inputs; as many columns as fit, the others by ← and →."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.report.words import ABSENT
+from repro_tui.support.text import plural, shorten_middle, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.dialogs import ChoiceDialog
-from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, quoted, sql_path
+from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, numbered_rows, quoted
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import ABSENT, safe
+from repro_tui.tui.widgets.safe import safe
 from repro_tui.tui.workers import hand_over, superseded
 from repro_tui.tui.written_table import WrittenTable
 
@@ -30,7 +30,7 @@ ROW = "row"
 
 
 class TableRows:
-    """Rows of a Parquet file, from the column `first` on."""
+    """The rows of a Parquet file, with `shown` of its columns from column number `first` on."""
 
     def __init__(self, table: LazyTable, first: int, shown: int) -> None:
         self.table, self.first, self.shown = table, first, shown
@@ -39,21 +39,21 @@ class TableRows:
         return len(self.table)
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """The row's number, and the columns that are seen."""
+        """The row's number, and the values of the visible columns."""
         values = self.table[row]
-        seen = values[1 + self.first : 1 + self.first + self.shown]
-        cells = [_cell(value, max(5, width)) for value, width in zip(seen, widths[1:], strict=False)]
+        visible = values[1 + self.first : 1 + self.first + self.shown]
+        cells = [_cell(value, max(5, width)) for value, width in zip(visible, widths[1:], strict=False)]
         return (Text(f"{values[0]:,}", style="quiet"), *cells)
 
 
-def _cell(value: Any, width: int) -> Text:
+def _cell(value: object, width: int) -> Text:
     if value is None:
         return Text(ABSENT, style="quiet")
     return Text(shorten_middle(show(value, 400), width), style="number" if isinstance(value, int | float) else "")
 
 
 class TableScreen(AuditScreen):
-    """The rows of one file."""
+    """The rows of one Parquet file, filtered and sorted."""
 
     CSS_PATH = "table.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
@@ -68,7 +68,7 @@ class TableScreen(AuditScreen):
         self._select_lock = threading.Lock()
 
     def compose(self) -> ComposeResult:
-        """The name, and the rows."""
+        """The file's name, and its rows."""
         yield TitleBar()
         yield Static("", id="head", markup=False)
         yield filter_line("filter by an expression over the columns: income > 50 and region = 'N'")
@@ -76,11 +76,11 @@ class TableScreen(AuditScreen):
         yield KeyBar(some(GRID, "open"), KEYS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """Opens the file in a thread."""
+        """Focuses the rows, and opens the file."""
         self.query_one("#filter").display = False
         super().on_mount()
         self.query_one(Grid).focus()
-        self._choose("")
+        self._select("")
 
     def on_unmount(self) -> None:
         """Closes the database."""
@@ -88,12 +88,12 @@ class TableScreen(AuditScreen):
             self.rows.close()
 
     def on_resize(self, event: events.Resize) -> None:
-        """As many columns as fit."""
+        """Shows as many columns as fit."""
         self.call_after_refresh(self._show)
 
     @work(thread=True, exclusive=True)
-    def _choose(self, wanted: str) -> None:
-        """Filters and sorts."""
+    def _select(self, condition: str) -> None:
+        """Filters and sorts in a thread; opens the file first."""
         with self._select_lock:
             if superseded():
                 return
@@ -102,18 +102,17 @@ class TableScreen(AuditScreen):
             assert self.rows is not None
             order = "n" if self.sort == ROW else f"{quoted(self.sort)} {'ASC' if self.rising else 'DESC'} NULLS LAST, n"
             try:
-                self.rows.choose(wanted or "true", (), order if self.sort != ROW or self.rising else "n DESC")
+                self.rows.select(condition or "true", (), order if self.sort != ROW or self.rising else "n DESC")
             except NotAnExpression as error:
-                hand_over(self._tell, f"not an expression yet: {error}", "$text-warning")
+                hand_over(self._show_head, f"not an expression yet: {error}", "$text-warning")
                 return
         hand_over(self._show)
 
     def _open(self) -> None:
-        source = f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) FROM read_parquet({sql_path(self.path)}, file_row_number = true)"  # noqa: S608, E501
-        probe = LazyTable([self.path], source, ["n"])
-        self.names = [row[0] for row in probe.ask("DESCRIBE SELECT * EXCLUDE (n) FROM {source}")]
-        probe.fields = ["n", *self.names]
-        self.rows = probe
+        table = LazyTable([self.path], numbered_rows(self.path), ["n"])
+        self.names = [row[0] for row in table.query("DESCRIBE SELECT * EXCLUDE (n) FROM {source}")]
+        table.fields = ["n", *self.names]
+        self.rows = table
 
     def _show(self) -> None:
         if self.rows is None or not self.is_mounted:
@@ -121,24 +120,22 @@ class TableScreen(AuditScreen):
         grid = self.query_one(Grid)
         room = max(1, (grid.size.width - 10) // (WIDTH + 1))
         self.first = max(0, min(self.first, len(self.names) - room))
-        seen = self.names[self.first : self.first + room]
-        grid.columns = [ColumnSpec(ROW, 8, 0, True), *(ColumnSpec(self._titled(name), WIDTH, 1) for name in seen)]
+        visible = self.names[self.first : self.first + room]
+        grid.columns = [ColumnSpec(ROW, 8, 0, True), *(ColumnSpec(self._titled(name), WIDTH, 1) for name in visible)]
         grid.show_rows(TableRows(self.rows, self.first, room), keep=True)
-        more = (
-            f", columns {self.first + 1} to {self.first + len(seen)} of {len(self.names)}"
-            if room < len(self.names)
-            else ""
-        )
-        self._tell(f"{self.path.relative_to(self.store.folder.path)}   {len(self.rows):,} rows{more}", "dim")
+        extent = f", columns {self.first + 1} to {self.first + len(visible)} of {len(self.names)}"
+        columns = extent if room < len(self.names) else ""
+        name = self.path.relative_to(self.store.folder.path)
+        self._show_head(f"{name}   {plural(len(self.rows), 'row')}{columns}", "dim")
 
     def _titled(self, name: str) -> str:
         return show(name, 80) + (f" {'▲' if self.rising else '▼'}" if name == self.sort else "")
 
-    def _tell(self, text: str, style: str) -> None:
+    def _show_head(self, text: str, style: str) -> None:
         self.query_one("#head", Static).update(safe(text, style))
 
     def selected(self) -> object:
-        """The row under the cursor, by column."""
+        """The row under the cursor: its values by column."""
         grid = self.query_one(Grid)
         if self.rows is None or not grid.count:
             return None
@@ -148,8 +145,8 @@ class TableScreen(AuditScreen):
         """The row as JSON."""
         from repro_tui.tui.editor import as_json
 
-        found = self.selected()
-        return {"row.json": as_json(found)} if found else None
+        row = self.selected()
+        return {"row.json": as_json(row)} if row else None
 
     def table(self) -> WrittenTable | None:
         """The rows as they are filtered and sorted."""
@@ -158,24 +155,24 @@ class TableScreen(AuditScreen):
     # -- keys ---------------------------------------------------------------------------------------------------
 
     def on_grid_sideways(self, event: Grid.Sideways) -> None:
-        """More columns, to the left or to the right."""
+        """Scrolls the columns to the left or to the right."""
         self.first += event.step
         self._show()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A row opens with all of its columns."""
+        """Opens a row with all of its columns."""
         from repro_tui.tui.screens.values import ValuesScreen
 
-        found = self.selected()
-        if isinstance(found, dict):
-            self.app.push_screen(ValuesScreen(self.store, list(found.items())))
+        row = self.selected()
+        if isinstance(row, dict):
+            self.app.push_screen(ValuesScreen(self.store, list(row.items())))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filters while typing."""
-        self._choose(event.value)
+        self._select(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the rows."""
+        """Focuses the rows on Enter."""
         self.focus_grid()
 
     def action_sort(self) -> None:
@@ -183,16 +180,16 @@ class TableScreen(AuditScreen):
         names = [ROW, *self.names]
         shown = [show(name, 200) for name in names]
         self.app.push_screen(
-            ChoiceDialog("Sort by (once more: the other way round)", shown, show(self.sort, 200)),
-            lambda chosen: self._sort_by(names[shown.index(chosen)]) if chosen is not None else None,
+            ChoiceDialog("Sort by (choose again to reverse)", shown, show(self.sort, 200)),
+            lambda choice: self._sort_by(names[shown.index(choice)]) if choice is not None else None,
         )
 
     def on_grid_header_chosen(self, event: Grid.HeaderChosen) -> None:
-        """A click on a title sorts by it."""
+        """Sorts by the column whose title was clicked."""
         self._sort_by(ROW if event.row == 0 else self.names[self.first + event.row - 1])
 
     def _sort_by(self, name: str) -> None:
         self.rising = not self.rising if name == self.sort else True
         self.sort = name
         box = self.filter_box()
-        self._choose(box.value if box else "")
+        self._select(box.value if box else "")

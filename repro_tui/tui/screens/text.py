@@ -1,4 +1,4 @@
-"""A text file of the audit: a log, a record, the journal."""
+"""The screen of a text file of the audit: a log, a record, or the journal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from repro_tui.support.text import plural
 from repro_tui.tui.actions import AUDIT, GLOBAL, LIST, bindings, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.screens.base import AuditScreen, filter_line
@@ -20,7 +21,7 @@ KEYS = some(LIST, "filter")
 
 
 class TextScreen(AuditScreen):
-    """The lines of a file; while the audit runs, a growing one is followed."""
+    """The lines of a file; while the audit is running, a cursor on the last line follows a growing file."""
 
     CSS_PATH = "text.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
@@ -31,30 +32,30 @@ class TextScreen(AuditScreen):
         self.path = path
 
     def compose(self) -> ComposeResult:
-        """The name, and the lines."""
+        """The file's name, and its lines."""
         yield TitleBar()
         yield Static("", id="head", markup=False)
         yield filter_line("filter: lines that contain this")
-        yield Grid([ColumnSpec("", 8, 0, True), ColumnSpec("", 20, 1)], id="lines", empty="nothing was written")
+        yield Grid([ColumnSpec("", 8, 0, True), ColumnSpec("", 20, 1)], id="lines", empty="no lines")
         yield KeyBar(KEYS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """The lines have the keys."""
+        """Focuses the lines."""
         self.query_one("#filter").display = False
         super().on_mount()
         self.query_one(Grid).focus()
 
     def changed(self) -> None:
-        """Reads the file; a cursor on the last line stays there."""
+        """Reads the file again; a cursor on the last line stays on the last line."""
         grid, box = self.query_one(Grid), self.filter_box()
         following = grid.count > 0 and grid.cursor == grid.count - 1
         rows = TextRows(self.path, box.value if box else "")
         grid.show_rows(rows, keep=True)
         if following and self.store.running:
             grid.action_edge(1)
-        cut = f"   (its last {rows.shown_bytes:,} bytes)" if rows.cut else ""
+        cut = f"   (the last {rows.shown_bytes:,} bytes)" if rows.cut else ""
         name = self.path.relative_to(self.store.folder.path)
-        self.query_one("#head", Static).update(safe(f"{name}   {len(rows):,} lines{cut}", "dim"))
+        self.query_one("#head", Static).update(safe(f"{name}   {plural(len(rows), 'line')}{cut}", "dim"))
 
     def selected(self) -> object:
         """The line under the cursor."""
@@ -70,5 +71,5 @@ class TextScreen(AuditScreen):
         self.changed()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the lines."""
+        """Focuses the lines on Enter."""
         self.focus_grid()

@@ -1,13 +1,13 @@
-"""One row of a table: every column with its value."""
+"""The screen of one row of a table: every column with its value."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 
+from repro_tui.report.words import ABSENT
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
@@ -15,7 +15,6 @@ from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import ABSENT
 
 COLUMNS = [ColumnSpec("column", 14, 1), ColumnSpec("value", 20, 4)]
 
@@ -23,7 +22,7 @@ COLUMNS = [ColumnSpec("column", 14, 1), ColumnSpec("value", 20, 4)]
 class Pairs:
     """Names and values as rows."""
 
-    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
         self.pairs = pairs
 
     def __len__(self) -> int:
@@ -35,8 +34,8 @@ class Pairs:
         return (Text(show(name, 80)), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
 
 
-def told_in_full(name: str, value: Any) -> MessageDialog:
-    """One value over the screen, in as many lines as it takes."""
+def value_dialog(name: str, value: object) -> MessageDialog:
+    """A dialog with one value in full."""
     return MessageDialog("Value", [f"{name}:", ABSENT if value is None else str(value)])
 
 
@@ -45,26 +44,26 @@ class ValuesScreen(AuditScreen):
 
     title_text = "Row"
 
-    def __init__(self, store: AuditStore, pairs: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, store: AuditStore, pairs: Sequence[tuple[str, object]]) -> None:
         super().__init__(store)
         self.pairs = pairs
 
     def compose(self) -> ComposeResult:
-        """One line a column."""
+        """One line per column."""
         yield TitleBar()
         yield Grid(COLUMNS, id="values")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
-        """Shows them."""
+        """Shows and focuses the values."""
         super().on_mount()
         grid = self.query_one(Grid)
         grid.show_rows(Pairs(self.pairs))
         grid.focus()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """A value opens in full."""
-        self.app.push_screen(told_in_full(*self.pairs[event.row]))
+        """Opens a value in full."""
+        self.app.push_screen(value_dialog(*self.pairs[event.row]))
 
     def selected(self) -> object:
         """The value under the cursor."""

@@ -1,1 +1,1 @@
-"""Widgets that know nothing of where their content comes from."""
+"""Widgets that do not depend on where their content comes from."""

@@ -1,4 +1,4 @@
-"""The lines at the top and the bottom of every screen: which audit this is, and the keys that matter here."""
+"""The first and the last line of every screen: what is shown, and the keys that work here."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ LONGEST_NAME, SHORTEST_NAME = 40, 8
 
 
 class TitleBar(Static):
-    """What is shown, and both sides by name, the left one first."""
+    """The title of a screen, and both sides by name, the left one first."""
 
     DEFAULT_CSS = "TitleBar { height: 1; background: $panel; color: $text; padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
-        self._told: tuple[str, list[tuple[str, str]], Content | None] = ("", [], None)
+        self._content: tuple[str, list[tuple[str, str]], Content | None] = ("", [], None)
 
-    def tell(self, title: str, sides: list[tuple[str, str]] | None = None, right: Content | None = None) -> None:
-        """Sets the line; `sides` are the letters and labels of both sides, the left one first."""
-        self._told = (title, sides or [], right)
+    def show_title(self, title: str, sides: list[tuple[str, str]] | None = None, right: Content | None = None) -> None:
+        """Shows a title; `sides` are the (letter, label) of both sides, the left one first; `right` follows them."""
+        self._content = (title, sides or [], right)
         self._draw()
 
     def on_resize(self) -> None:
-        """Both sides stay in view: their names give way."""
+        """Shortens the names, so that both sides stay in view."""
         self._draw()
 
     def _draw(self) -> None:
-        title, sides, right = self._told
+        title, sides, right = self._content
         room = max(SHORTEST_NAME, min(LONGEST_NAME, ((self.size.width or 80) - len(title) - 14) // 2))
         parts: list[Content | str] = [Content.styled(title, "bold $accent")]
         for letter, label in sides:
@@ -42,18 +42,18 @@ class TitleBar(Static):
 
 
 def shortened(label: str, room: int) -> Content:
-    """A side's label, cut at the end of the name: its commit stays."""
+    """A side's label in at most `room` cells: the end of its name is cut, its commit stays."""
     text = safe(label, cap=200)
     if len(text) <= room:
         return text
-    name, at, commit = text.plain.rpartition("@")
-    if at and len(commit) == 7 and room > 10:
+    name, separator, commit = text.plain.rpartition("@")
+    if separator and len(commit) == 7 and room > 10:
         return Content(f"{name[: room - 9]}…@{commit}")
     return Content(text.plain[: room - 1] + "…")
 
 
 class KeyBar(Static):
-    """The hints that fit on one line; the way to all keys is always one of them."""
+    """The hints that fit on one line; the key that shows all keys is always one of them."""
 
     DEFAULT_CSS = "KeyBar { dock: bottom; height: 1; background: $panel; color: $text-muted; padding: 0 1; }"
 
@@ -66,11 +66,11 @@ class KeyBar(Static):
         self._draw()
 
     def on_resize(self) -> None:
-        """Shows as many as fit."""
+        """Shows as many hints as fit."""
         self._draw()
 
-    def tell(self, *groups: tuple[Action, ...]) -> None:
-        """Shows the hints of other groups."""
+    def show_keys(self, *groups: tuple[Action, ...]) -> None:
+        """Shows the hints of these groups instead."""
         self.groups = groups
         self._draw()
 
@@ -85,15 +85,18 @@ Hint = tuple[str, str]
 
 
 def fitting(hints: list[Hint], always: Hint, room: int) -> list[Hint]:
-    """The hints that fit into `room` cells, in their order; `always` is the last of them where it would not fit."""
-    found: list[Hint] = []
-    for place, hint in enumerate(hints):
-        kept = _cells(always) if always in hints[place + 1 :] else 0
-        if _cells(hint) + kept > room:
-            return [*found, always] if kept else found
+    """The first hints that fit into `room` cells, in their order.
+
+    `always` is one of `hints`: where it would not fit, it replaces the hints from there on.
+    """
+    shown: list[Hint] = []
+    for index, hint in enumerate(hints):
+        reserved = _cells(always) if always in hints[index + 1 :] else 0
+        if _cells(hint) + reserved > room:
+            return [*shown, always] if reserved else shown
         room -= _cells(hint)
-        found.append(hint)
-    return found
+        shown.append(hint)
+    return shown
 
 
 def _cells(hint: Hint) -> int:

@@ -1,28 +1,36 @@
-"""Charts drawn with characters: how far values moved, A against B, which labels flip, and bars."""
+"""Charts drawn with characters: how far values moved, A against B, which labels flip, and bars.
+
+Every chart is drawn into a `Raster` of character cells. A bar has a resolution of an eighth of a cell (the block
+elements ▁ to █), a scatter plot of 2 x 4 dots per cell (the Braille patterns). A non-empty bin always gets at least the
+lowest mark: one cell among a million is visible.
+
+A histogram counts cells by log10|Δ|. It is given FINEST bins per decade, of which the width decides how many are drawn
+as one bar: with bins (-32, 10) and (-16, 40), 8 bins per decade, the bars stand over 1e-4 and 1e-2, and the second one
+reaches the top.
+"""
 
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
-from repro_tui.support.text import show, signed_part
-from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.support.text import plural, show, signed_part
+from repro_tui.tui.widgets.safe import joined, lines, safe, wrapped
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 BRAILLE = 0x2800
-# The bit of each of a braille character's dots, by column and row from the top.
+# The bits of the dots of a Braille character, by column and by row from the top.
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-FINEST = 8  # bins a decade in which a histogram is asked for
+FINEST = 8  # bins per decade that a histogram is given
 LABEL = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A line across a histogram: where it stands (a |Δ|), its name, its character and its style."""
+    """A vertical line across a histogram: its |Δ|, its name, its character and its style."""
 
     at: float
     name: str
@@ -31,21 +39,21 @@ class Mark:
 
 
 class Raster:
-    """Characters with a style each, put together into lines."""
+    """A canvas of character cells, each with a style."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self.cells: dict[tuple[int, int], tuple[str, str]] = {}
 
     def put(self, x: int, y: int, text: str, style: str = "", over: bool = True) -> None:
-        """Writes from (x, y) on to the right, as far as there is room."""
+        """Writes to the right from (x, y), as far as there is room; without `over`, only into empty cells."""
         for offset, character in enumerate(text):
-            place = (x + offset, y)
-            if 0 <= x + offset < self.width and 0 <= y < self.height and (over or place not in self.cells):
-                self.cells[place] = (character, style)
+            cell = (x + offset, y)
+            if 0 <= x + offset < self.width and 0 <= y < self.height and (over or cell not in self.cells):
+                self.cells[cell] = (character, style)
 
     def content(self) -> Content:
-        """All lines."""
+        """The canvas as lines."""
         return lines(self._line(y) for y in range(self.height))
 
     def _line(self, y: int) -> Content:
@@ -62,33 +70,34 @@ class Raster:
 
 
 def histogram(bins: Sequence[tuple[int, int]], marks: Sequence[Mark], width: int, height: int) -> Content:
-    """|Δ| by decade: `bins` are (bin of log10, cells), FINEST bins a decade; `marks` stand across.
+    """How many cells moved how far, by decade of |Δ|.
 
-    The lowest two lines are the axis and what the marks are.
+    `bins` are (number of the bin of log10|Δ|, cells) in ascending order, FINEST bins per decade; `marks` are drawn
+    across the bars. The last two of the `height` lines are the axis and the legend.
     """
     if not bins:
-        return safe("no cell moved by a number", "dim")
-    spots = [math.log10(mark.at) * FINEST for mark in marks]
-    lowest = math.floor(min([bins[0][0], *spots]) / FINEST)
-    highest = math.floor(max([bins[-1][0], *spots]) / FINEST) + 1
+        return safe("no cell has a numeric difference", "dim")
+    mark_bins = [math.log10(mark.at) * FINEST for mark in marks]
+    lowest = math.floor(min([bins[0][0], *mark_bins]) / FINEST)
+    highest = math.floor(max([bins[-1][0], *mark_bins]) / FINEST) + 1
     parts = next((p for p in (8, 4, 2, 1) if (highest - lowest) * p <= width), 1)
     each = max(1, min(4, width // max(1, (highest - lowest) * parts)))
     heights: dict[int, int] = {}
-    for at, cells in bins:
-        place = math.floor(at * parts / FINEST) - lowest * parts
-        heights[place] = heights.get(place, 0) + cells
+    for number, cells in bins:
+        bar = math.floor(number * parts / FINEST) - lowest * parts
+        heights[bar] = heights.get(bar, 0) + cells
     raster, room = Raster(width, height), max(1, height - 2)
     most = max(heights.values())
-    for place, cells in heights.items():
-        _bar(raster, place * each, each, max(1, round(cells / most * room * 8)), room)
-    for mark, spot in zip(marks, spots, strict=True):
-        x = int((spot * parts / FINEST - lowest * parts) * each)
+    for bar, cells in heights.items():
+        _bar(raster, bar * each, each, max(1, round(cells / most * room * 8)), room)
+    for mark, mark_bin in zip(marks, mark_bins, strict=True):
+        x = int((mark_bin * parts / FINEST - lowest * parts) * each)
         for y in range(room):
             raster.put(x, y, mark.character, mark.style)
     _decades(raster, lowest, highest, parts * each, room)
-    told = [Content.styled(f"{m.character} {m.name} {m.at:.3g}", m.style) for m in marks]
-    told.append(Content.styled(f"█ at most {most:,} cells", "dim"))
-    return lines([*raster.content().split("\n")[: height - 1], joined(told, "   ")])
+    legend = [Content.styled(f"{m.character} {m.name} {m.at:.3g}", m.style) for m in marks]
+    legend.append(Content.styled(f"█ at most {most:,} cells", "dim"))
+    return lines([*raster.content().split("\n")[: height - 1], joined(legend, "   ")])
 
 
 def _bar(raster: Raster, x: int, each: int, eighths: int, room: int) -> None:
@@ -104,18 +113,18 @@ def _decades(raster: Raster, lowest: int, highest: int, decade: int, y: int) -> 
 
 
 def scatter(low: float, high: float, dots: Sequence[tuple[int, int, int, int]], width: int, height: int) -> Content:
-    """A to the right against B upwards; cells with a flip in the colour of errors, the diagonal dotted.
+    """A on the horizontal and B on the vertical axis; dots with a flip are in the colour of errors, A = B is dotted.
 
-    `dots` are (x, y, cells, flips) on a raster of 2 * width by 4 * (height - 2).
+    `dots` are (x, y, cells, flips) on a raster of 2 * width by 4 * (height - 2); both axes go from `low` to `high`.
     """
     room = max(1, height - 2)
     bits: dict[tuple[int, int], int] = {}
     flips: set[tuple[int, int]] = set()
     for x, y, _, flipped in dots:
-        place = (x // 2, room - 1 - y // 4)
-        bits[place] = bits.get(place, 0) | DOTS[x % 2][3 - y % 4]
+        cell = (x // 2, room - 1 - y // 4)
+        bits[cell] = bits.get(cell, 0) | DOTS[x % 2][3 - y % 4]
         if flipped:
-            flips.add(place)
+            flips.add(cell)
     raster = Raster(width, height)
     for x in range(width):
         raster.put(x, 1 + room - 1 - x * room // width, "·", "dim")
@@ -133,7 +142,7 @@ def scatter(low: float, high: float, dots: Sequence[tuple[int, int, int, int]], 
 
 
 def flip_matrix(flips: Sequence[tuple[str, str, int]], width: int, height: int) -> Content:
-    """How often each label of A (rows) became which of B (columns), the most frequent labels first."""
+    """How often each label of A (rows) became each label of B (columns), the most frequent labels first."""
     if not flips:
         return safe("no label flips", "dim")
     rows = _by_weight((a, cells) for a, _, cells in flips)[: max(1, height - 2)]
@@ -144,19 +153,21 @@ def flip_matrix(flips: Sequence[tuple[str, str, int]], width: int, height: int) 
     count = {(a, b): cells for a, b, cells in flips}
     most = max(count.values())
     head = [_fit("A \\ B", first, "bold dim")] + [_fit(c, each, "bold $text-secondary", True) for c in columns]
-    found = [joined(head)]
+    table = [joined(head)]
     for row in rows:
         cells = [_heat(count.get((row, column), 0), most, each) for column in columns]
-        found.append(joined([_fit(row, first, "bold $text-primary"), *cells]))
+        table.append(joined([_fit(row, first, "bold $text-primary"), *cells]))
     left = len({b for _, b, _ in flips}) - len(columns)
     if left > 0:
-        found.append(Content.styled(f"{left} more labels of B: widen the terminal", "dim"))
-    return lines(found)
+        hidden = plural(left, "more label")
+        table.append(Content.styled(f"{hidden} of B: widen the terminal", "dim"))
+    return lines(table)
 
 
-def _by_weight(pairs: object) -> list[str]:
+def _by_weight(pairs: Iterable[tuple[str, int]]) -> list[str]:
+    """The names by the sum of their cells, the largest first."""
     weights: dict[str, int] = {}
-    for name, cells in pairs:  # type: ignore[attr-defined]
+    for name, cells in pairs:
         weights[name] = weights.get(name, 0) + cells
     return sorted(weights, key=lambda name: (-weights[name], name))
 
@@ -176,20 +187,23 @@ def _heat(cells: int, most: int, width: int) -> Content:
 def bars(
     rows: Sequence[tuple[str, float, str]], width: int, style: str = "$text-primary", *, below: bool = False
 ) -> Content:
-    """One line a row: its name, a bar of its share (0 to 1; below 0 is said by its sign), and words beside or below."""
+    """One line per row of (name, share, text): the name, a bar of the share (-1 to 1), and the text beside it or below.
+
+    A negative share has a bar in another colour, and a minus.
+    """
     if not rows:
         return Content("")
     first = min(32, max(len(safe(name, cap=60)) for name, _, _ in rows) + 1)
     room = max(4, min(40, width - first - 16))
-    found: list[Content] = []
-    for name, share, told in rows:
+    chart: list[Content] = []
+    for name, share, text in rows:
         filled = min(room, max(0, round(abs(share) * room)))
         bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
         rest = Content.styled("░" * (room - filled), "dim")
         percent = Content.styled(f" {signed_part(share):>7} ", "bold")
-        beside = Content("") if below else safe(told, cap=200)
-        found.append(joined([_fit(name, first, ""), bar, rest, percent, beside]))
+        beside = Content("") if below else safe(text, cap=200)
+        chart.append(joined([_fit(name, first, ""), bar, rest, percent, beside]))
         if below:
-            words = textwrap.wrap(show(told, 400), max(20, width - 2))
-            found += [Content.styled(f"  {line}", "dim") for line in words]
-    return lines(found)
+            indented = wrapped(show(text, 400), max(20, width - 2))
+            chart += [Content.styled(f"  {line}", "dim") for line in indented]
+    return lines(chart)

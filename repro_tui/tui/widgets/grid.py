@@ -1,4 +1,13 @@
-"""A table that draws only the lines that are seen, over any source of rows: a million open as fast as ten."""
+"""A table that draws only its visible lines, over any source of rows: a million rows open as fast as ten.
+
+Textual's DataTable keeps and measures every row. This grid asks its `RowSource` for a row's cells only when the line is
+drawn, so that opening costs nothing per row, a key press redraws the two lines that changed, and a source can read its
+rows from a file (`LazyTable`, `TextRows`). Column widths follow the width of the grid and not the content, for the same
+reason: each column has its least width, and the columns with a share divide the rest.
+
+Cells are cleaned by their source. Their styles are names of widgets/styles.py; under the cursor only underlining is
+left, so that the cursor's own colours stay legible.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +31,10 @@ from repro_tui.tui.widgets.styles import CLASSES, CSS
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column: its title, its least width in cells, and its share of what is left (0: it does not grow).
+    """One column: its title, its least width in cells, and its share of the remaining width (0: it does not grow).
 
-    `side` is "a" or "b" where the column shows that side's value: those two change places when sides are swapped.
+    `right` aligns it to the right. `side` is "a" or "b" where the column shows that side's value: these two columns
+    trade places when the sides are swapped.
     """
 
     title: str
@@ -35,22 +45,19 @@ class ColumnSpec:
 
 
 class RowSource(Protocol):
-    """Where rows come from; `cells` gets the width of each column and answers with cleaned, plain text.
-
-    Styles are names of widgets/styles.py.
-    """
+    """Where a grid's rows come from. Cells are cleaned text, whose styles are names of widgets/styles.py."""
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         ...
 
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """One row's cells."""
+        """The cells of row number `row` (from 0), one per column; `widths` are the columns' widths in cells."""
         ...
 
 
 class Grid(ScrollView, can_focus=True):
-    """The one table of the interface."""
+    """The table widget of the interface."""
 
     BINDINGS = bindings(GRID)
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", "grid--empty", *CLASSES}
@@ -65,7 +72,7 @@ class Grid(ScrollView, can_focus=True):
     """
 
     class Highlighted(Message):
-        """The cursor came to a row."""
+        """The cursor moved to a row, or the rows under it changed."""
 
         def __init__(self, grid: Grid, row: int) -> None:
             self.grid, self.row = grid, row
@@ -73,11 +80,11 @@ class Grid(ScrollView, can_focus=True):
 
         @property
         def control(self) -> Grid:
-            """The grid it happened in."""
+            """The grid that sent it."""
             return self.grid
 
     class Opened(Highlighted):
-        """Enter, or a click, on a row."""
+        """Enter was pressed on a row, or it was clicked."""
 
     class Sideways(Highlighted):
         """Left (-1) or right (1) was pressed on a row."""
@@ -87,9 +94,9 @@ class Grid(ScrollView, can_focus=True):
             self.step = step
 
     class HeaderChosen(Highlighted):
-        """A click on a column's title; `row` is the column's number as the source has it."""
+        """A column's title was clicked; `row` is the column's number in the source's order."""
 
-    def __init__(self, columns: Sequence[ColumnSpec], *, empty: str = "nothing here", id: str | None = None) -> None:
+    def __init__(self, columns: Sequence[ColumnSpec], *, empty: str = "no rows", id: str | None = None) -> None:
         super().__init__(id=id)
         self.columns, self.empty = list(columns), empty
         self.source: RowSource | None = None
@@ -99,13 +106,13 @@ class Grid(ScrollView, can_focus=True):
 
     @property
     def head(self) -> int:
-        """Lines of the header: none where no column has a title."""
+        """The height of the header: 0 where no column has a title."""
         return 1 if any(column.title for column in self.columns) else 0
 
     # -- content ------------------------------------------------------------------------------------------------
 
     def show_rows(self, source: RowSource, *, keep: bool = False) -> None:
-        """Shows these rows, with the cursor on the first or where it was."""
+        """Shows these rows, with the cursor on the first one, or (`keep`) where it was."""
         self.source = source
         self.cursor = min(self.cursor, max(0, len(source) - 1)) if keep else 0
         self._lay_out()
@@ -115,27 +122,27 @@ class Grid(ScrollView, can_focus=True):
         self.post_message(self.Highlighted(self, self.cursor))
 
     def show_columns(self, columns: Sequence[ColumnSpec]) -> None:
-        """Changes the columns; the source has to answer with as many cells."""
+        """Changes the columns; the source has to return as many cells."""
         self.columns = list(columns)
         self._lay_out()
         self.refresh()
 
     def swap(self, swapped: bool) -> None:
-        """Shows B left of A, or A left of B."""
+        """Shows B left of A (`swapped`), or A left of B."""
         if swapped != self.swapped:
             self.swapped = swapped
             self.refresh()
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self.source) if self.source is not None else 0
 
     def _order(self) -> list[int]:
-        """The columns as they are drawn."""
+        """The numbers of the columns in the order in which they are drawn."""
         order = list(range(len(self.columns)))
         if self.swapped:
-            sides = {column.side: place for place, column in enumerate(self.columns) if column.side}
+            sides = {column.side: number for number, column in enumerate(self.columns) if column.side}
             if len(sides) == 2:
                 order[sides["a"]], order[sides["b"]] = sides["b"], sides["a"]
         return order
@@ -148,7 +155,7 @@ class Grid(ScrollView, can_focus=True):
         self.virtual_size = Size(width, self.count + self.head)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Column widths follow the screen, so that side B stays in view."""
+        """Fits the columns to the new width, so that side B stays in view."""
         self._lay_out()
         self._show_cursor()
         self.refresh()
@@ -156,7 +163,7 @@ class Grid(ScrollView, can_focus=True):
     # -- drawing ------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One line of what is seen: the header stays, the rows scroll."""
+        """One visible line: the header stays, the rows scroll."""
         width = self.size.width
         base = self.rich_style
         if not self._widths:
@@ -175,15 +182,15 @@ class Grid(ScrollView, can_focus=True):
 
     def _strip(self, cells: Sequence[Text], style: Style, width: int, plain: bool = False) -> Strip:
         segments: list[Segment] = []
-        for place in self._order():
-            size = self._widths[place]
-            if size > 0 and place < len(cells):
-                segments += self._fitted(cells[place], size, style, self.columns[place].right, plain)
+        for column in self._order():
+            size = self._widths[column]
+            if size > 0 and column < len(cells):
+                segments += self._fitted(cells[column], size, style, self.columns[column].right, plain)
                 segments.append(Segment(" ", style))
         return Strip(segments).adjust_cell_length(width, style).simplify()
 
     def _look(self, names: str, style: Style, plain: bool) -> Style:
-        """The style of some names; under the cursor only what was marked keeps a sign, in no colour."""
+        """The style for some names; under the cursor (`plain`) marked text is underlined, and nothing has a colour."""
         for name in names.split():
             if not plain:
                 style = style + self.get_component_rich_style(f"grid--{name}", partial=True)
@@ -198,19 +205,20 @@ class Grid(ScrollView, can_focus=True):
             return [Segment(text.rjust(size) if right and cell_len(text) <= size else set_cell_size(text, size), base)]
         fitted = cell.copy()
         fitted.truncate(size, overflow="ellipsis", pad=True)
-        found: list[Segment] = []
+        segments: list[Segment] = []
         start = 0
         for offset in sorted({0, len(fitted), *(edge for span in fitted.spans for edge in (span.start, span.end))}):
             if offset > start:
                 names = " ".join(str(span.style) for span in fitted.spans if span.start <= start < span.end)
-                found.append(Segment(fitted.plain[start:offset], self._look(names, base, plain) if names else base))
+                look = self._look(names, base, plain) if names else base
+                segments.append(Segment(fitted.plain[start:offset], look))
                 start = offset
-        return found
+        return segments
 
     # -- moving -------------------------------------------------------------------------------------------------
 
     def move_to(self, row: int) -> None:
-        """Puts the cursor on a row and scrolls it into view."""
+        """Moves the cursor to a row, and scrolls it into view."""
         row = max(0, min(row, self.count - 1))
         if self.count and row != self.cursor:
             before, self.cursor = self.cursor, row
@@ -219,12 +227,12 @@ class Grid(ScrollView, can_focus=True):
             self.post_message(self.Highlighted(self, row))
 
     def refresh_rows(self, *rows: int) -> None:
-        """Draws some rows anew: a key press must not cost a screen."""
+        """Redraws single rows: a key press must not redraw the whole screen."""
         for row in rows:
             self.refresh(Region(0, row + self.head - self.scroll_offset.y, self.size.width, 1))
 
     def _show_cursor(self) -> None:
-        """Scrolls by half a page at the edge: the line that is slow to draw over SSH is the one that scrolls."""
+        """Scrolls by half a page when the cursor leaves the view: over SSH, scrolling by single lines is slow."""
         height = max(1, self.size.height - self.head)
         top = self.scroll_offset.y
         if self.cursor < top:
@@ -233,19 +241,19 @@ class Grid(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor - height + 1 + height // 2, animate=False)
 
     def action_cursor(self, step: int) -> None:
-        """Up or down."""
+        """Moves the cursor up (-1) or down (1)."""
         self.move_to(self.cursor + step)
 
     def action_page(self, step: int) -> None:
-        """A page up or down."""
+        """Moves the cursor a page up (-1) or down (1)."""
         self.move_to(self.cursor + step * max(1, self.size.height - self.head - 1))
 
     def action_edge(self, step: int) -> None:
-        """The first or the last row."""
+        """Moves the cursor to the first (-1) or the last row (1)."""
         self.move_to(0 if step < 0 else self.count - 1)
 
     def action_sideways(self, step: int) -> None:
-        """Left or right: the screen knows what that means."""
+        """Sends Sideways: what left and right mean is up to the screen."""
         if self.count:
             self.post_message(self.Sideways(self, self.cursor, step))
 
@@ -255,7 +263,7 @@ class Grid(ScrollView, can_focus=True):
             self.post_message(self.Opened(self, self.cursor))
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor; a click on the cursor opens; a click on a title chooses the column."""
+        """A click moves the cursor, on the cursor it opens the row, and on a title it chooses the column."""
         row = self.scroll_offset.y + event.y - self.head
         if event.y < self.head:
             self._choose_header(event.x)
@@ -267,19 +275,23 @@ class Grid(ScrollView, can_focus=True):
             self.move_to(row)
 
     def _choose_header(self, x: int) -> None:
-        for place in self._order():
-            x -= self._widths[place] + 1
+        for column in self._order():
+            x -= self._widths[column] + 1
             if x < 0:
-                self.post_message(self.HeaderChosen(self, place))
+                self.post_message(self.HeaderChosen(self, column))
                 return
 
 
 def column_widths(columns: Sequence[ColumnSpec], width: int) -> list[int]:
-    """The width of every column in cells: the least of each, and the rest by shares."""
+    """The width of every column in cells, for a grid of `width` cells with one cell after each column.
+
+    Each column has its least width, and the remaining width is divided by the shares. Where there is not enough room
+    for the least widths, the columns with a share shrink, to 4 cells at least.
+    """
     least = [column.least for column in columns]
     left = width - sum(least) - len(columns)
     shares = sum(column.share for column in columns)
-    if left < 0 and shares:  # narrower than the least: the columns that grow give way
+    if left < 0 and shares:  # too narrow: the columns that can grow shrink
         least = [
             max(4, size + left * column.share // shares) if column.share else size
             for size, column in zip(least, columns, strict=True)

@@ -1,80 +1,92 @@
-"""The boundary of untrusted text: what a widget shows is made here, cleaned and without markup."""
+"""The boundary of untrusted text: whatever a widget shows is built here, cleaned and never read as markup.
+
+A report's names, values and log lines come from the audited deployments. Textual reads a plain string as markup, and a
+terminal obeys control characters, so no such text reaches a widget except through these functions.
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections.abc import Iterable
-from typing import Any
 
 from rich.text import Text
 from textual.content import Content
 from textual.dom import DOMNode
 
+from repro_tui.report.words import ABSENT
 from repro_tui.support.text import shorten_middle, show
 
-GLYPHS = {"same": "=", "changed": "≠", "added": "+", "removed": "-", "unknown": "?", "failed": "!"}
-STATUS_GLYPHS = {"same": "=", "different": "≠", "unknown": "?", "not-recorded": "·"}
-ABSENT = "—"
-LONGEST_DIFF = 400
+LONGEST_DIFF = 400  # characters; longer values are marked as a whole
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?…?")
 WORD = re.compile(r"\w+|\W")
 HASH = re.compile(r"[0-9a-f]{7,}…?[0-9a-f]{4,}")
-PROSE = 3  # spaces from which on a value is read from its beginning
+PERCENT = re.compile(r"(?<=\d) %")
+PROSE = 3  # spaces from which on a value counts as prose, which is cut at its end
+Segments = list[tuple[str, bool]]  # pieces of a text, each with whether it changed
 
 
-def safe(value: Any, style: str = "", cap: int = 2000) -> Content:
+def safe(value: object, style: str = "", cap: int = 2000) -> Content:
     """A value as content: cleaned, capped, and never read as markup."""
     return Content.styled(show(value, cap), style) if style else Content(show(value, cap))
 
 
 def joined(parts: Iterable[Content | str], between: str = "") -> Content:
-    """Contents one after the other; strings here are the program's own words."""
+    """Contents one after the other; the strings among them are text of this program."""
     return Content(between).join([part if isinstance(part, Content) else Content(part) for part in parts])
 
 
-def say(node: DOMNode, text: str, *, warn: bool = False, seconds: float = 3) -> None:
-    """A short word to the user, cleaned, and never read as markup."""
+def notify(node: DOMNode, text: str, *, warn: bool = False, seconds: float = 3) -> None:
+    """Shows a short message to the user for some seconds, cleaned and never read as markup."""
     node.app.notify(show(text, 400), severity="warning" if warn else "information", timeout=seconds, markup=False)
 
 
 def lines(parts: Iterable[Content | str]) -> Content:
-    """Contents under each other."""
+    """Contents below each other."""
     return joined(parts, "\n")
 
 
-def text_of(value: Any, width: int, style: str = "") -> Text:
-    """Prose as one line of at most `width` cells, cut at its end."""
+def wrapped(text: str, width: int) -> list[str]:
+    """A cleaned text in lines of at most `width` characters; a percent sign stays with its number."""
+    glued = PERCENT.sub("\u00a0%", text)
+    return [line.replace("\u00a0%", " %") for line in textwrap.wrap(glued, width)]
+
+
+def text_of(value: object, width: int, style: str = "") -> Text:
+    """A value as one line of prose of at most `width` cells, cut at its end."""
     shown = ABSENT if value is None else show(value, max(width * 4, 80))
     return Text(shown if len(shown) <= width else shown[: max(1, width - 1)] + "…", style=style, no_wrap=True, end="")
 
 
-Segments = list[tuple[str, bool]]
-
-
 def changed_segments(a: str, b: str) -> tuple[Segments, Segments]:
-    """Both texts cut into segments, each with whether it is changed: whole words, and the digits from the first that
-    differs."""
+    """Both texts cut into segments, each with whether it changed.
+
+    The segments of a side, put together, are its text. Two numbers are marked from the first digit that differs:
+    "0.5241" and "0.5247" become [("0.524", False), ("1", True)] and [("0.524", False), ("7", True)]. Other texts are
+    compared word by word (difflib, quadratic in the number of words); texts of more than LONGEST_DIFF characters are
+    marked as a whole.
+    """
     if len(a) > LONGEST_DIFF or len(b) > LONGEST_DIFF:
         return [(a, a != b)], [(b, a != b)]
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
-        same = next((place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-        return _after(a, b, same)
+        same = next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+        return _changed_from(a, b, same)
     words_a, words_b = WORD.findall(a), WORD.findall(b)
-    one: Segments = []
-    other: Segments = []
+    left: Segments = []
+    right: Segments = []
     for tag, a_from, a_to, b_from, b_to in difflib.SequenceMatcher(None, words_a, words_b, False).get_opcodes():
-        one.append(("".join(words_a[a_from:a_to]), tag != "equal"))
-        other.append(("".join(words_b[b_from:b_to]), tag != "equal"))
-    return one, other
+        left.append(("".join(words_a[a_from:a_to]), tag != "equal"))
+        right.append(("".join(words_b[b_from:b_to]), tag != "equal"))
+    return left, right
 
 
-def _after(a: str, b: str, same: int) -> tuple[Segments, Segments]:
+def _changed_from(a: str, b: str, same: int) -> tuple[Segments, Segments]:
     return [(a[:same], False), (a[same:], a != b)], [(b[:same], False), (b[same:], a != b)]
 
 
 def shortened(text: str, width: int) -> str:
-    """A value of at most `width` cells: hashes lose their middle, numbers and prose their end, names their middle."""
+    """A value in at most `width` cells: hashes and names lose their middle, numbers and prose their end."""
     if len(text) <= width or width < 5:
         return text
     if NUMBER.fullmatch(text):
@@ -93,14 +105,20 @@ def _ends(digest: str, head: int, tail: int) -> str:
     return f"{digest[:head]}…{digest[len(digest) - tail :]}"
 
 
-def marked(segments: list[tuple[str, bool]], style: str) -> Text:
-    """Segments as one cell of a table, the changed ones in `style`."""
-    found = Text()
+def marked(segments: Segments, style: str, base: str = "") -> Text:
+    """Segments as a cell of a grid, the changed ones in `style`, the others in `base` (names of widgets/styles.py)."""
+    cell = Text()
     for text, changed in segments:
-        found.append(text, style if changed else "")
-    return found
+        cell.append(text, style if changed else base)
+    return cell
 
 
-def highlighted(segments: list[tuple[str, bool]], style: str) -> Content:
-    """Segments with the changed ones in `style`."""
+def marked_pair(a: str, b: str, width_a: int, width_b: int) -> tuple[Text, Text]:
+    """Both values as cells of a grid, shortened to their columns' widths, with what changed marked."""
+    segments_a, segments_b = changed_segments(shortened(a, max(5, width_a)), shortened(b, max(5, width_b)))
+    return marked(segments_a, "mark-a"), marked(segments_b, "mark-b")
+
+
+def highlighted(segments: Segments, style: str) -> Content:
+    """Segments as content, the changed ones in `style` (a Textual style)."""
     return joined(Content.styled(text, style) if changed else Content(text) for text, changed in segments if text)

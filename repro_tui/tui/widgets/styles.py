@@ -1,8 +1,8 @@
-"""What colours mean in a table: names that a theme gives a look, so that nothing in a row knows a colour."""
+"""The styles of a grid's cells by meaning: a theme defines how each name looks, so that rows name no colours."""
 
 from __future__ import annotations
 
-# Each is a component class `grid--NAME`; a cell is styled with these names, several apart by a space.
+# Each is a component class `grid--NAME` of the grid; the style of a cell is one or more of these names.
 LOOKS = {
     "good": "color: $text-success;",
     "bad": "color: $text-error;",

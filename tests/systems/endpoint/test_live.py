@@ -94,7 +94,9 @@ def test_live_against_rebuilt_is_an_ordinary_audit(served: RunningServer, rebuil
         assert report["areas"][name]["status"] == "unknown", name
         assert report["areas"][name]["counts"]["added"] == 0
     summary = " ".join(report["summary"])
-    assert "Whether the parameters, environment, data and code are the same is not known: A: a live endpoint" in summary
+    assert (
+        "It is not known whether the parameters, environment, data and code are the same: A: a live endpoint" in summary
+    )
     a = report["sides"]["a"]
     assert (a["isolation"]["kind"], a["isolation"]["probed"]) == ("remote", False)
     log = (rebuilt.audits()[-1] / a["runs"][0]["log"]).read_text()
@@ -122,7 +124,7 @@ def test_an_endpoint_against_itself_is_identical_and_detected(served: RunningSer
     result = audit(rebuilt, served, f"{served.url}/", f"{served.url}/invocations", "--markdown", "report.md")
     assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
     assert result.report["sides"]["a"]["record"]["predict"]["protocol"] == "mlflow"
-    assert "nothing of it ran here" in (rebuilt.folder / "report.md").read_text()
+    assert "no code of it ran here" in (rebuilt.folder / "report.md").read_text()
 
 
 def test_a_record_of_an_endpoint_reads_again(served: RunningServer, rebuilt: Project, tmp_path: Path) -> None:
