@@ -181,10 +181,14 @@ class HashIndex:
             self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Closes the index's file."""
+        """Closes the index's file; it is opened again where it is asked again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def __del__(self) -> None:
+        """Python 3.13 warns of a connection that is collected open, and caches are handed on without an end."""
+        self.close()
 
 
 def _text(stamp: Stamp) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import platform
+import re
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
+
+from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
@@ -23,6 +32,7 @@ _QUERY = (
     "'python_full_version': platform.python_version(), 'python_version': '.'.join(platform.python_version_tuple()[:2]),"
     "'platform_python_implementation': platform.python_implementation(), 'sys_platform': sys.platform}}))"
 )
+_RELEASE = re.compile(r"\d+(\.\d+)*")
 PASSED_ON = (
     "SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
     "UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NATIVE_TLS UV_HTTP_TIMEOUT UV_OFFLINE "
@@ -91,7 +101,14 @@ def find_interpreter(version: str, context: Context) -> Interpreter:
 
 
 def _search(version: str, context: Context) -> Interpreter:
+    """What uv finds; where that is nothing, or a pyenv shim that refuses its version, what it did not search."""
     done = run_uv(["python", "find", "--system", version], context, 60)
+    if done.exit_code != 0:
+        for path in _unsearched(version):
+            with suppress(Inconclusive):  # a broken one is no answer
+                interpreter = _describe(path, context)
+                if f"{interpreter.version}.".startswith(f"{version}."):
+                    return interpreter
     # A message of uv has several lines, for it quotes what a failing interpreter printed: the last one alone misleads.
     message = " ".join(done.text.split())
     absent = "No interpreter found" in message or "Invalid version request" in message
@@ -108,11 +125,22 @@ def _search(version: str, context: Context) -> Interpreter:
     return _describe(path, context)
 
 
+def _unsearched(version: str) -> Iterator[str]:
+    """The Python that runs this program, and those of pyenv, the latest release first."""
+    if f"{platform.python_version()}.".startswith(f"{version}."):
+        yield os.path.realpath(sys.executable)
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    releases = [path for path in (root / "versions").glob(f"{glob.escape(version)}*") if _RELEASE.fullmatch(path.name)]
+    for release in sorted(releases, key=lambda path: Version(path.name), reverse=True):
+        if os.access(release / "bin" / "python", os.X_OK):
+            yield str(release / "bin" / "python")
+
+
 def _search_key(version: str) -> str:
     """The key of a search: the version, and the variables that determine where uv searches."""
     from repro_tui.support.hashes import digest_text
 
-    return digest_text(version, os.environ.get("PATH", ""), os.environ.get("HOME", ""))[:32]
+    return digest_text(version, *(os.environ.get(name, "") for name in ("PATH", "HOME", "PYENV_ROOT")))[:32]
 
 
 def _describe(path: str, context: Context) -> Interpreter:

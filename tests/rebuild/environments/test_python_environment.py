@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import platform
 import shutil
@@ -173,17 +174,22 @@ def test_a_python_that_is_not_installed_is_reported(rebuild: Rebuild) -> None:
         rebuild({"r.txt": ""}, python="3.2", requirements="r.txt")
 
 
-def test_a_python_that_fails_is_named_with_how_to_repair_it(
-    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def failing_shim(folder: Path, version: str) -> Path:
     """A pyenv shim of a version that is installed, but not selected: uv quotes its output over many short lines."""
-    shim = tmp_path / "python3.99"
+    shim = folder / f"python{version}"
     shim.write_text(
-        '#!/bin/sh\necho "pyenv: python3.99: command not found" >&2\n'
+        f'#!/bin/sh\necho "pyenv: python{version}: command not found" >&2\n'
         "echo \"Note: See 'pyenv help global' for tips on allowing multiple\" >&2\n"
         'echo "      Python versions to be found at the same time." >&2\nexit 127\n'
     )
     shim.chmod(0o755)
+    return shim
+
+
+def test_a_python_that_fails_is_named_with_how_to_repair_it(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = failing_shim(tmp_path, "3.99")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
     with pytest.raises(Inconclusive) as error:
         find_interpreter("3.99", context)
@@ -191,6 +197,31 @@ def test_a_python_that_fails_is_named_with_how_to_repair_it(
     assert str(shim) in error.value.what
     assert "pyenv: python3.99: command not found" in error.value.what
     assert error.value.do.startswith("repair that Python (with pyenv: pyenv global)")
+
+
+def test_behind_a_shim_that_refuses_the_python_of_this_program_is_found(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = ".".join(platform.python_version_tuple()[:2])
+    failing_shim(tmp_path, version)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_interpreter(version, context).version == platform.python_version()
+
+
+def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_shim(tmp_path, "3.99")
+    for release in ("3.99.9", "3.99.10", "3.99.11", "3.99-dev", "3.990.1"):
+        program = tmp_path / "pyenv" / "versions" / release / "bin" / "python"
+        program.parent.mkdir(parents=True)
+        described = dict.fromkeys(("executable", "implementation", "root", "platform"), str(program))
+        answer = json.dumps({**described, "version": release, "markers": {}}) if release != "3.99.11" else "broken"
+        program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert find_interpreter("3.99", context).version == "3.99.10"
 
 
 @pytest.mark.parametrize(
