@@ -1,7 +1,7 @@
 """How many runs it takes to find the cause among many packages that depend on each other, with three methods.
 
 The same simulated cases for all three (this package, ddmin, and one at a time): n packages, some of which require
-others, 1 or 2 of them guilty, with and without crashes that no metadata declares. A mixture of both sides that breaks a
+others, 1 or 2 of them guilty, with and without crashes that no metadata declares. A hybrid of both sides that breaks a
 requirement, or crashes, is unresolved. ddmin does not know the requirements, as in delta debugging (Zeller and
 Hildebrandt 2002, with unresolved outcomes); "one at a time" puts each package of B into A.
 
@@ -42,9 +42,9 @@ class SearchCase:
     known: dict[Names, bool | None] = field(default_factory=dict)
 
     def test(self, chosen: Names) -> bool | None:
-        """Whether a mixture with these packages of B behaves like B; None: it cannot be installed, or crashes.
+        """Whether a hybrid with these packages of B behaves like B; None: it cannot be installed, or crashes.
 
-        A mixture that is tested again counts once.
+        A hybrid that is tested again counts once.
         """
         if chosen not in self.known:
             if len(self.known) >= MOST_RUNS:

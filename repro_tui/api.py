@@ -94,16 +94,16 @@ def explain(
 
     Parameters:
         a, b: the values of the factors by name; a factor that only one of them has is absent in the other.
-        evaluate: called with mixtures of the two, at most once with each. It returns a number, an array of numbers, or
+        evaluate: called with hybrids of the two, at most once with each. It returns a number, an array of numbers, or
             an array of labels (strings or booleans), always of the same shape. It must be deterministic, as noise is
-            not measured. A mixture for which it raises an exception or returns None is unresolved.
-        needs: which factors from B need which others from B; only mixtures that satisfy this are tried.
+            not measured. A hybrid for which it raises an exception or returns None is unresolved.
+        needs: which factors from B need which others from B; only hybrids that satisfy this are tried.
         likely: how much likelier than others (1 to 8) a factor is to be guilty; the bisection tries it first.
         shares: True for Shapley shares and interactions (at most 2^k calls for k factors), False for the bisection
             alone (about log2(n) calls for each guilty factor of n); None: shares for up to 8 factors without `needs`.
         near: the part of the whole change (1.0) that counts as no difference.
-        max_runs, max_seconds: the limits on the mixtures tried, without A and B, and on the time; None: no limit.
-        workers: the number of mixtures that are evaluated at the same time, in threads.
+        max_runs, max_seconds: the limits on the hybrids tried, without A and B, and on the time; None: no limit.
+        workers: the number of hybrids that are evaluated at the same time, in threads.
 
     Returns the explanation: shares, the smallest set that reproduces B, what restores A, culprits and sentences. Where
     the budget ends, it is the best answer so far. Raises `Refused` where the answers for A and B cannot be compared.
@@ -113,7 +113,7 @@ def explain(
 
     Example:
         >>> import repro_tui
-        >>> repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 5}, lambda mixture: mixture["x"] * 10).smallest
+        >>> repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 5}, lambda hybrid: hybrid["x"] * 10).smallest
         ('x',)
     """
     from repro_tui.explain.function import explain_function

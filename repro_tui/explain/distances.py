@@ -45,7 +45,7 @@ class ExactNumber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnds:
-    """The answers for A and B, between which the answers for mixtures are measured.
+    """The answers for A and B, between which the answers for hybrids are measured.
 
     `unit` is the largest difference between the two, in which all differences are given; `whole` is the squared
     distance of the two in that unit.
@@ -116,7 +116,7 @@ def _differences(a: Answer, b: Answer) -> Floats:
             f"evaluate returned answers of different shapes, {a.shape} and {b.shape}: return one shape always"
         )
     if _is_numeric(a) != _is_numeric(b):
-        raise Refused("evaluate returned numbers for one mixture and labels for another: return one of them always")
+        raise Refused("evaluate returned numbers for one hybrid and labels for another: return one of them always")
     floats_a, floats_b = _as_floats(a), _as_floats(b)
     if floats_a is not None and floats_b is not None:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -72,15 +72,15 @@ class Drill:
             return
         ruler = ends or self.ends
 
-        def test(mixtures: Sequence[frozenset[str]]) -> list[Response]:
-            requests = [self._mixture(inside, mixture, ruler) for mixture in mixtures]
+        def test(hybrids: Sequence[frozenset[str]]) -> list[Response]:
+            requests = [self._hybrid_with(inside, chosen, ruler) for chosen in hybrids]
             values = self.trials.values(f"inside {inside.factor}", requests, ruler)
             return [response_of(value) for value in values]
 
         watch = self._watch(inside.where or inside.factor)
         yield CulpritGroup(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
 
-    def _mixture(self, inside: Inside, from_b: frozenset[str], ruler: Ruler) -> HybridRequest:
+    def _hybrid_with(self, inside: Inside, from_b: frozenset[str], ruler: Ruler) -> HybridRequest:
         """The request for the hybrid with these items from B."""
         known = {0: tuple(ruler.low), len(inside.items): tuple(ruler.high)}.get(len(from_b), ())
         names = tuple(" ".join(inside.path(item)) for item in inside.items if item in from_b)

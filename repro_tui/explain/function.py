@@ -1,7 +1,7 @@
 """The search for a cause over any function: `repro_tui.explain(a, b, evaluate)`, for other tools and for notebooks.
 
 It is the search of an audit with calls in place of runs: few factors are attributed (`game`), many are bisected
-(`lattice`). Answers are measured as the outputs of deployments are (`distances`). Every mixture is called at most once.
+(`lattice`). Answers are measured as the outputs of deployments are (`distances`). Every hybrid is called at most once.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Explanation:
 
     @property
     def unresolved(self) -> dict[FactorSet, str]:
-        """The mixtures for which the function returned no answer, and why."""
+        """The hybrids for which the function returned no answer, and why."""
         answer = self.attribution or self.bisection
         return dict(answer.unresolved) if answer else {}
 
@@ -177,8 +177,8 @@ class _FunctionSearch:
         )
 
     def _bisected(self, factors: tuple[str, ...], likely: Mapping[str, float]) -> Explanation:
-        def test(mixtures: Sequence[FactorSet]) -> list[Response]:
-            values = self._values(mixtures)
+        def test(hybrids: Sequence[FactorSet]) -> list[Response]:
+            values = self._values(hybrids)
             return [Response(None if v.score is None else v.reproduces, v.why, v.restores) for v in values]
 
         culprits = search(factors, self.needs, test, likely=likely)
@@ -213,27 +213,27 @@ class _FunctionSearch:
             )
         return as_array(answer)
 
-    def _values(self, mixtures: Sequence[FactorSet]) -> list[Value]:
-        """The values of mixtures, as far as the budget allows. Raises BudgetSpent where one of them is missing."""
-        affordable = self._affordable([mixture for mixture in mixtures if mixture not in self.known])
+    def _values(self, hybrids: Sequence[FactorSet]) -> list[Value]:
+        """The values of hybrids, as far as the budget allows. Raises BudgetSpent where one of them is missing."""
+        affordable = self._affordable([hybrid for hybrid in hybrids if hybrid not in self.known])
         with ThreadPoolExecutor(max(1, self.workers)) as pool:
             self.known.update(zip(affordable, pool.map(self._value, affordable), strict=True))
-        if any(mixture not in self.known for mixture in mixtures):
+        if any(hybrid not in self.known for hybrid in hybrids):
             raise BudgetSpent
-        return [self.known[mixture] for mixture in mixtures]
+        return [self.known[hybrid] for hybrid in hybrids]
 
-    def _affordable(self, mixtures: Sequence[FactorSet]) -> list[FactorSet]:
-        """The mixtures for which the budget is spent; one that violates `needs` is unresolved without a call."""
+    def _affordable(self, hybrids: Sequence[FactorSet]) -> list[FactorSet]:
+        """The hybrids for which the budget is spent; one that violates `needs` is unresolved without a call."""
         affordable: list[FactorSet] = []
-        for mixture in mixtures:
-            broken = next((name for name in sorted(mixture) if not self._needed(name) <= mixture), None)
+        for hybrid in hybrids:
+            broken = next((name for name in sorted(hybrid) if not self._needed(name) <= hybrid), None)
             if broken is not None:
-                missing = ", ".join(sorted(self._needed(broken) - mixture))
-                self.known[mixture] = Value(None, f"{broken} needs {missing}")
+                missing = ", ".join(sorted(self._needed(broken) - hybrid))
+                self.known[hybrid] = Value(None, f"{broken} needs {missing}")
                 continue
             with suppress(BudgetSpent):
                 self.budget.spend_run()
-                affordable.append(mixture)
+                affordable.append(hybrid)
         self.calls += len(affordable)
         return affordable
 
@@ -242,11 +242,11 @@ class _FunctionSearch:
 
     def _value(self, from_b: FactorSet) -> Value:
         sides = {name: self.b if name in from_b else self.a for name in {**self.a, **self.b}}
-        mixture = {name: side[name] for name, side in sides.items() if name in side}
+        hybrid = {name: side[name] for name, side in sides.items() if name in side}
         try:
-            answer = self.evaluate(mixture)
+            answer = self.evaluate(hybrid)
             return Value(None, "evaluate returned None") if answer is None else self._measured(as_array(answer))
-        except Exception as error:  # noqa: BLE001 - whatever a mixture raises is an answer: it does not work
+        except Exception as error:  # noqa: BLE001 - whatever a hybrid raises is an answer: it does not work
             return Value(None, f"{type(error).__name__}: {error}")
 
     def _measured(self, answer: Answer) -> Value:

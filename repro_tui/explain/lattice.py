@@ -1,8 +1,8 @@
 """Which of many items are guilty, where some of them need others: a bisection over what can be installed together.
 
-The items are differences between A and B, such as packages. A mixture is the set of items taken from B; the rest is
-A's. A mixture is closed where it holds everything that its items need, and only closed mixtures can be tried. They form
-a lattice: unions and intersections of closed mixtures are closed.
+The items are differences between A and B, such as packages. A hybrid is the set of items taken from B; the rest is
+A's. A hybrid is closed where it holds everything that its items need, and only closed hybrids can be tried. They form
+a lattice: unions and intersections of closed hybrids are closed.
 
 1. The items are sorted so that what is needed comes first; every prefix of that order is closed. The smallest prefix
    that is B ends with a guilty item, which a bisection finds. It is kept, with all that it needs.
@@ -10,13 +10,13 @@ a lattice: unions and intersections of closed mixtures are closed.
 3. Whatever can be left out of the kept items is left out, and the items that do not depend on a guilty one are tried on
    their own: where they make B as well, the search is repeated in them for an alternative.
 
-The question is always whether a mixture is B, never whether it differs from A: the latter would find a minor cause.
+The question is always whether a hybrid is B, never whether it differs from A: the latter would find a minor cause.
 
-Invariants: only closed mixtures are tried, and each of them once. Where `sufficient` holds, a run has shown that the
+Invariants: only closed hybrids are tried, and each of them once. Where `sufficient` holds, a run has shown that the
 culprits make B, and no run has shown that one of them can be left out. What is requested does not depend on the order
 in which a process walks sets.
 
-Cost: about log2(n) runs for each guilty item of n, plus a few that confirm it. Where a mixture cannot be run, although
+Cost: about log2(n) runs for each guilty item of n, plus a few that confirm it. Where a hybrid cannot be run, although
 nothing declares why, the window is shuffled and cut at other places.
 
 Example: items p0 to p7, p6 needs p2, and p6 is guilty. The order is p0 p1 p2 p3 p4 p5 p7 p6. {p0..p3} is not B,
@@ -41,14 +41,14 @@ RESHUFFLED_AT = (0.5, 0.5, 0.25, 0.75, 0.12, 0.88, 0.06, 0.94, 0.03, 0.97)
 MOST_ALTERNATIVES = 2
 MOST_LIKELY = 8.0
 
-Mixture = frozenset[str]
+Hybrid = frozenset[str]
 Needs = Mapping[str, frozenset[str]]
 Groups = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a mixture does: `state` is True where it is B, False where it is not, None where it is not known, and `why`.
+    """What a hybrid does: `state` is True where it is B, False where it is not, None where it is not known, and `why`.
 
     `restores`: it is A.
     """
@@ -58,7 +58,7 @@ class Response:
     restores: bool = False
 
 
-Test = Callable[[Sequence[Mixture]], Sequence[Response]]
+Test = Callable[[Sequence[Hybrid]], Sequence[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Culprits:
 
     `sufficient`: they make the whole change, without any other item; `separable` is False where a group has more than
     one member. `alternatives` are other sets that make it as well; `restoring` the items each of which restores A when
-    it alone is reverted. `unresolved` are the mixtures that could not be tried, and why. `runs` counts the mixtures
+    it alone is reverted. `unresolved` are the hybrids that could not be tried, and why. `runs` counts the hybrids
     that were tried; `complete` is False where the budget ended.
     """
 
@@ -76,7 +76,7 @@ class Culprits:
     separable: bool
     alternatives: tuple[tuple[str, ...], ...]
     restoring: frozenset[str]
-    unresolved: Mapping[Mixture, str]
+    unresolved: Mapping[Hybrid, str]
     runs: int
     complete: bool
 
@@ -86,7 +86,7 @@ class Culprits:
         return tuple(name for group in self.groups for name in group)
 
 
-def closure(items: Iterable[str], needs: Needs) -> Mixture:
+def closure(items: Iterable[str], needs: Needs) -> Hybrid:
     """These items with everything that they need, directly or not."""
     closed: set[str] = set()
     pending = list(items)
@@ -98,7 +98,7 @@ def closure(items: Iterable[str], needs: Needs) -> Mixture:
     return frozenset(closed)
 
 
-def dependents(items: Iterable[str], needs: Needs) -> Mixture:
+def dependents(items: Iterable[str], needs: Needs) -> Hybrid:
     """These items with everything that needs them, directly or not."""
     needed_by: dict[str, set[str]] = {}
     for item, needed in needs.items():
@@ -113,12 +113,12 @@ def order(items: Collection[str], needs: Needs, likely: Mapping[str, float] | No
     Items with a larger weight in `likely` (1.0 where it has none) come as early as their needs allow.
     """
     names = list(items)
-    members: dict[Mixture, list[str]] = {}
+    members: dict[Hybrid, list[str]] = {}
     for name in names:
         members.setdefault(closure([name], needs), []).append(name)
     likely = likely or {}
 
-    def rank(closed: Mixture) -> tuple[float, ...]:
+    def rank(closed: Hybrid) -> tuple[float, ...]:
         weight = max(likely.get(name, 1.0) for name in members[closed])
         return len(closed), -weight, names.index(members[closed][0])
 
@@ -142,12 +142,12 @@ def search(
     likely: Mapping[str, float] | None = None,
     watch: Callable[[int], None] = lambda possible: None,
 ) -> Culprits:
-    """Finds the items that make the change: the empty mixture is A, the full one is B, and these two are never tried.
+    """Finds the items that make the change: the empty hybrid is A, the full one is B, and these two are never tried.
 
     Parameters:
         items: the names of the differing items.
         needs: for an item from B, the items that must be from B, too.
-        test: called with closed mixtures. It may raise BudgetSpent: the answer is then what is known so far.
+        test: called with closed hybrids. It may raise BudgetSpent: the answer is then what is known so far.
         likely: how much likelier than others an item is to be guilty (1.0 to 8.0). It saves runs where it is right, and
             costs at most three where it is wrong.
         watch: called with the number of groups that can still hold the next guilty item.
@@ -163,7 +163,7 @@ class _Search:
     test: Test
     likely: Mapping[str, float]
     watch: Callable[[int], None]
-    known: dict[Mixture, Response] = field(default_factory=dict)
+    known: dict[Hybrid, Response] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -182,16 +182,16 @@ class _Search:
             complete = False
         return self._culprits(solution, complete)
 
-    def state(self, mixture: Mixture) -> bool | None:
-        """Whether this mixture is B."""
-        if mixture not in self.known:
-            self.known[mixture] = self.test([mixture])[0]
+    def state(self, hybrid: Hybrid) -> bool | None:
+        """Whether this hybrid is B."""
+        if hybrid not in self.known:
+            self.known[hybrid] = self.test([hybrid])[0]
             self.runs += 1
-        return self.known[mixture].state
+        return self.known[hybrid].state
 
     # -- one guilty item after the other ------------------------------------------------------------------------
 
-    def _extend(self, solution: _Solution, allowed: Mixture) -> None:
+    def _extend(self, solution: _Solution, allowed: Hybrid) -> None:
         """Keeps one guilty item after the other until the kept ones are B. `allowed`, which is B, has them all."""
         while not self.state(solution.kept):
             window = self._window(solution.kept, allowed)
@@ -200,7 +200,7 @@ class _Search:
             solution.keep_window(window, self.needs)
         solution.sufficient = True
 
-    def _window(self, kept: Mixture, allowed: Mixture) -> tuple[str, ...] | None:
+    def _window(self, kept: Hybrid, allowed: Hybrid) -> tuple[str, ...] | None:
         """The item that completes B when items are added in order; several items where that is not known."""
         groups = [group for group in order(self.items, self.needs, self.likely) if allowed.issuperset(group)]
         groups = [group for group in groups if not kept.issuperset(group)]
@@ -217,7 +217,7 @@ class _Search:
                 base, groups = lower, halves[1]
         return tuple(chain(*groups)) or None
 
-    def _halves(self, base: Mixture, groups: Groups) -> tuple[Groups, Groups] | None:
+    def _halves(self, base: Hybrid, groups: Groups) -> tuple[Groups, Groups] | None:
         """The window cut in two so that the first part has an answer, shuffled where its own order has none."""
         cut = self._cut(groups, 0.5)
         if self.state(base.union(*groups[:cut])) is not None:
@@ -245,7 +245,7 @@ class _Search:
         What could not be left out at first is tried again in the next round: another item that crashes without it may
         have been left out by then.
         """
-        before: Mixture = frozenset()
+        before: Hybrid = frozenset()
         while before != solution.kept:
             before = solution.kept
             for name in sorted(before, key=lambda name: (-len(closure([name], self.needs)), self.items.index(name))):
@@ -278,7 +278,7 @@ class _Search:
             separable=all(len(group) == 1 for group in groups),
             alternatives=tuple(solution.alternatives),
             restoring=frozenset(name for name in solution.kept if self._restores(name)),
-            unresolved={mixture: response.why for mixture, response in self.known.items() if response.state is None},
+            unresolved={hybrid: response.why for hybrid, response in self.known.items() if response.state is None},
             runs=self.runs,
             complete=complete,
         )
@@ -310,7 +310,7 @@ class _Solution:
     """
 
     guilty: set[str] = field(default_factory=set)
-    kept: Mixture = frozenset()
+    kept: Hybrid = frozenset()
     ranges: list[tuple[str, ...]] = field(default_factory=list)
     alternatives: list[tuple[str, ...]] = field(default_factory=list)
     sufficient: bool = False
@@ -321,6 +321,6 @@ class _Solution:
         if len(window) > 1:
             self.ranges.append(window)
 
-    def keep_only(self, kept: Mixture) -> None:
+    def keep_only(self, kept: Hybrid) -> None:
         self.kept = kept
         self.guilty &= kept

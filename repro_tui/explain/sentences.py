@@ -323,7 +323,7 @@ def _value(value: object) -> str:
 def _open_sentences(causes: Causes, attribution: Attribution) -> Iterator[str]:
     if count := len(causes.unresolved):
         example = f"the one with B's {_listed(list(causes.unresolved[0].from_b))}"
-        yield f"{plural(count, 'mixture')} could not be built or run{': ' if count == 1 else ', such as '}{example}."
+        yield f"{plural(count, 'hybrid')} could not be built or run{': ' if count == 1 else ', such as '}{example}."
     if causes.budget_spent:
         yield f"The budget was spent after {plural(causes.runs, 'run')}; this is the best answer so far."
 

@@ -32,7 +32,7 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class Hybrid:
-    """A mixture of whole factors that was run: which factors it takes from B, and its result.
+    """A hybrid of whole factors that was run: which factors it takes from B, and its result.
 
     `score` is the part of the change that it reproduces; `rows_as_b` the share of the rows that moved between A and B
     whose value equals B's within the tolerances (None: not counted, since runs of one deployment differ); `outputs`
@@ -47,7 +47,7 @@ class Hybrid:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A mixture that could not be built, run or compared: which factors it takes from B, and why it failed."""
+    """A hybrid that could not be built, run or compared: which factors it takes from B, and why it failed."""
 
     from_b: tuple[str, ...]
     why: str
@@ -59,7 +59,7 @@ class Causes:
 
     `factors` are those in which the sides differ; `shares` their Shapley shares of the change, which add up to 1.0;
     `smallest` is the smallest set of factors that reproduces B; `restores` are the sets that restore A when they are
-    reverted in B; `hybrids` the mixtures of whole factors that were run. `separable` is False if culprits could not be
+    reverted in B; `hybrids` the hybrids of whole factors that were run. `separable` is False if culprits could not be
     distinguished; `runs` counts the predict runs that were needed, `cached` those reused from an earlier search.
     `note` says why there is no result, if there is none.
     """

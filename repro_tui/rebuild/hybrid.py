@@ -7,9 +7,9 @@ hybrid is arranged exactly as a side of its own would be, so that only its parts
   code are written in the format of A's file, at the path of A's file; if the formats agree, B's bytes are used as they
   are;
 - a data item that git tracks counts as data, not as code: it moves with the data;
-- a mixture of two code trees (`mixed_code`) takes whole files, never parts of them.
+- a hybrid of two code trees (`mixed_code`) takes whole files, never parts of them.
 
-Trees, files and mixtures are cached by their content, so trying a combination again costs no copying.
+Trees, files and hybrids are cached by their content, so trying a combination again costs no copying.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Parts:
     """The parts of a hybrid, each from one of the two sides.
 
     `code` also determines where parameters are read from, and `predict` what is executed. `tree` replaces the code of
-    `code` by a mixture of both sides' files.
+    `code` by a hybrid of both sides' files.
     """
 
     code: Workspace

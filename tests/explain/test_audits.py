@@ -20,7 +20,7 @@ settings, model = json.load(open(params)), json.load(open("model.json"))
 known = {"c": C, "p": settings["p"], "m": model["weight"], "i": settings.get("idle"), "max": max, "min": min}
 value = eval(open("rule.txt").read(), known) + random.gauss(0, settings.get("noise", 0.0))
 if value < 0:
-    sys.exit("this mixture does not work")
+    sys.exit("this hybrid does not work")
 with open(output, "w", newline="") as target:
     out = csv.writer(target)
     out.writerow(["id", "score"])
@@ -270,7 +270,7 @@ def test_the_rows_as_b_are_reported_with_the_score(project: Ruled) -> None:
     )
 
 
-def test_the_ledger_and_the_journal_have_every_mixture(project: Ruled) -> None:
+def test_the_ledger_and_the_journal_have_every_hybrid(project: Ruled) -> None:
     project.ruled("c * p", factors="cp")
     result = project.audit("--explain")
     folder = Path(result.report["audit"]["folder"])

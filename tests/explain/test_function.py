@@ -199,7 +199,7 @@ def test_that_culprits_make_the_change_is_said_only_where_a_run_has_shown_it(run
     ("a", "b", "message"),
     [
         ([1.0], [1.0, 2.0], "different shapes"),
-        ([1.0], ["label"], "numbers for one mixture and labels for another"),
+        ([1.0], ["label"], "numbers for one hybrid and labels for another"),
         ([1.0, float("nan")], [2.0, 3.0], "NaN or infinity in different places"),
     ],
 )

@@ -18,22 +18,22 @@ from repro_tui.explain.budget import BudgetSpent
 from repro_tui.explain.lattice import Culprits, Response, closure, dependents, order, search
 from repro_tui.explain.window import Change, last_change
 
-Mixture = frozenset[str]
+Hybrid = frozenset[str]
 Needs = dict[str, frozenset[str]]
 
 
 class CountedTest:
-    """A test of mixtures: counts them, checks that they are closed, and fails those that crash."""
+    """A test of hybrids: counts them, checks that they are closed, and fails those that crash."""
 
     def __init__(
-        self, guilty: Callable[[Mixture], bool], needs: Needs, crashes: Callable[[Mixture], bool] = lambda s: False
+        self, guilty: Callable[[Hybrid], bool], needs: Needs, crashes: Callable[[Hybrid], bool] = lambda s: False
     ) -> None:
         self.guilty, self.needs, self.crashes = guilty, needs, crashes
         self.runs, self.budget = 0, 10**9
 
-    def __call__(self, sets: Sequence[Mixture]) -> list[Response]:
-        for mixture in sets:
-            assert closure(mixture, self.needs) == mixture, f"{sorted(mixture)} cannot be installed"
+    def __call__(self, sets: Sequence[Hybrid]) -> list[Response]:
+        for hybrid in sets:
+            assert closure(hybrid, self.needs) == hybrid, f"{sorted(hybrid)} cannot be installed"
         self.runs += len(sets)
         if self.runs > self.budget:
             raise BudgetSpent
@@ -49,9 +49,9 @@ def names(count: int) -> list[str]:
 
 def find(
     items: list[str],
-    guilty: Callable[[Mixture], bool],
+    guilty: Callable[[Hybrid], bool],
     needs: Needs | None = None,
-    crashes: Callable[[Mixture], bool] = lambda s: False,
+    crashes: Callable[[Hybrid], bool] = lambda s: False,
 ) -> tuple[Culprits, int]:
     counted = CountedTest(guilty, needs or {}, crashes)
     return search(items, needs or {}, counted), counted.runs
@@ -117,7 +117,7 @@ def test_the_number_of_items_that_can_be_guilty_is_reported() -> None:
 
 
 def test_no_item_restores_a_unless_a_run_has_shown_it() -> None:
-    """A mixture that is not B may be neither."""
+    """A hybrid that is not B may be neither."""
     culprits = search(names(8), {}, lambda sets: [Response("p005" in s) for s in sets])
     assert (culprits.names, culprits.restoring) == (("p005",), frozenset())
 
@@ -141,8 +141,8 @@ def test_a_cycle_is_one_group() -> None:
 
 
 def test_a_crash_that_nothing_declares_is_worked_around() -> None:
-    def crashes(mixture: Mixture) -> bool:
-        return "p010" in mixture and "p002" not in mixture
+    def crashes(hybrid: Hybrid) -> bool:
+        return "p010" in hybrid and "p002" not in hybrid
 
     for name in ("p001", "p010", "p015"):
         culprits, _ = find(names(16), lambda s, name=name: name in s, crashes=crashes)
@@ -210,7 +210,7 @@ def test_the_same_search_makes_the_same_requests_in_every_process() -> None:
     assert len(outputs) == 1
 
 
-def test_where_every_mixture_crashes_all_items_are_one_group() -> None:
+def test_where_every_hybrid_crashes_all_items_are_one_group() -> None:
     culprits, _ = find(names(6), lambda s: False, crashes=lambda s: True)
     assert set(culprits.names) == set(names(6))
     assert not culprits.separable

@@ -1,4 +1,4 @@
-"""The packages of two images as items: a mixture of them is mounted over the packages of one of the images."""
+"""The packages of two images as items: a hybrid of them is mounted over the packages of one of the images."""
 
 from __future__ import annotations
 

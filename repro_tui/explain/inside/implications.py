@@ -5,7 +5,7 @@ Two rules give an implication, for packages j and i that differ:
 - B's j requires a version of i that B's i fulfils and A's i does not: j from B needs i from B.
 - A's i requires a version of j that A's j fulfils and B's j does not: j from B needs i from B, or A's i would break.
 
-Every mixture of packages that is closed under these implications can be installed without a declared conflict.
+Every hybrid of packages that is closed under these implications can be installed without a declared conflict.
 Requirements that a side violates already are ignored.
 
 Example: A has numpy 1.26 and scipy 1.13, B numpy 2.1 and scipy 1.14; scipy 1.14 requires numpy >= 2, scipy 1.13

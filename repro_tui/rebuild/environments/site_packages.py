@@ -1,10 +1,10 @@
 """Mixes the Python packages of two images, to find the package that makes their predictions differ.
 
-The packages of both images are extracted to folders of this machine, once. A mixture is a third folder with some
+The packages of both images are extracted to folders of this machine, once. A hybrid is a third folder with some
 packages of B and the others of A, and is mounted over the packages of an image when the predict step runs.
 
 Every file belongs to the package whose RECORD lists it, and moves with it. Files that no RECORD lists (left by a build
-step, for example) all come from one side, `rest`. With numpy from B and `rest` = 0, the mixture has A's scipy, B's
+step, for example) all come from one side, `rest`. With numpy from B and `rest` = 0, the hybrid has A's scipy, B's
 numpy and A's unowned files; a file that both sides have is thus taken exactly once. Nothing of either image is
 executed.
 """
@@ -44,7 +44,7 @@ class Site:
 
     @cached_property
     def owners(self) -> dict[str, str]:
-        """The owner of every file ("" where no package owns it); read once for all mixtures."""
+        """The owner of every file ("" where no package owns it); read once for all hybrids."""
         return _owners(self.folder)
 
 
@@ -128,7 +128,7 @@ def mixed_site(
 
 
 def _origins(owners: list[dict[str, str]], from_b: frozenset[str], rest: int) -> Iterator[tuple[str, int]]:
-    """Every file of the mixture, with the side it is taken from."""
+    """Every file of the hybrid, with the side it is taken from."""
     for side in (0, 1):
         for name, owner in owners[side].items():
             side_of_file = rest if not owner else int(owner in from_b)
