@@ -1,8 +1,8 @@
 """Numbers, moments and lists of numbers over all runs: distances between runs, and rows that exceed their own noise.
 
-Values are measured as differences to the first file, not as they are: 1e15 + 0.1 and 1e15 + 0.2 keep the digits in
-which they differ, and whole numbers of 64 bits and decimals are subtracted exactly. The distance of two runs is the
-root mean square of their differences over all rows.
+Values are measured as differences to the first finite value of their row, not as they are: 1e15 + 0.1 and 1e15 + 0.2
+keep the digits in which they differ, also where the first run has a null, and whole numbers of 64 bits and decimals are
+subtracted exactly. The distance of two runs is the root mean square of their differences over all rows.
 
 A value that is not finite has no difference. For the distance it gets a stand-in, some standard deviations of its row
 away from the row's median (null 3, NaN 4, infinities 6), so that it counts as different without drowning the other
@@ -333,7 +333,7 @@ def _range(values: Floats) -> tuple[Floats, Floats]:
 
 
 def squared_distances(delta: Floats, files: RunFiles) -> Floats:
-    """The sums of squared differences between all files (files x files), from their differences to the first one.
+    """The sums of squared differences between all files (files x files), from their differences to one value a row.
 
     Those of each side are computed from that side's first file: where the sides are far apart, they would be lost in
     rounding otherwise.

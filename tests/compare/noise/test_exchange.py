@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -160,18 +161,18 @@ def test_the_bound_is_that_of_a_jackknife_over_runs(runs: int) -> None:
 
 @pytest.mark.parametrize(("a", "b"), [(4, 6), (6, 4), (3, 4)])
 def test_the_ratio_of_sides_of_which_one_has_more_runs_is_that_of_its_definition(a: int, b: int) -> None:
-    matrix = points(np.random.default_rng(a).normal(size=a + b)).values
+    matrix = points(np.random.default_rng(a).normal(size=a + b)).by_value
     assert equivalence([Evidence("v", matrix)], a, b).ratio == pytest.approx(by_hand(matrix, a))
-    of_a, of_b = matrix[:a, :a][np.triu_indices(a, 1)].mean(), matrix[a:, a:][np.triu_indices(b, 1)].mean()
-    assert within(matrix, a) == pytest.approx((of_a, of_b))
-    assert within(matrix[:3, :3], 1) == pytest.approx((0.0, matrix[1, 2]))  # of one run, no distance is known
+    within_a, within_b = matrix[:a, :a][np.triu_indices(a, 1)].mean(), matrix[a:, a:][np.triu_indices(b, 1)].mean()
+    assert mean_within_sides(matrix, a) == pytest.approx((within_a, within_b))
+    assert mean_within_sides(matrix[:3, :3], 1) == pytest.approx((0.0, matrix[1, 2]))  # a single run has no distance
 
 
-def sides(of_a: float, of_b: float, across: float) -> Floats:
-    """Distances of five runs a side that are all as far apart within A, within B and across."""
+def sides(within_a: float, within_b: float, across: float) -> Floats:
+    """Distances of five runs a side that are all equally far apart within A, within B and across."""
     side = np.repeat([0, 1], 5)
-    found = np.where(np.not_equal.outer(side, side), across, np.where(side, of_b, of_a))
-    return np.asarray(found * (1 - np.eye(10)))
+    matrix = np.where(np.not_equal.outer(side, side), across, np.where(side, within_b, within_a))
+    return np.asarray(matrix * (1 - np.eye(10)))
 
 
 @pytest.mark.parametrize(
@@ -180,24 +181,24 @@ def sides(of_a: float, of_b: float, across: float) -> Floats:
         ([sides(1, 4, 3)], 3 / 2.5, 3 / 2.5, 4),
         ([sides(4, 1, 3)], 3 / 2.5, 3 / 2.5, 4),
         ([sides(1, 4, 3)] * 2, 3 / 2.5, 3 / 2.5, 4),
-        ([sides(1, 4, 3), sides(4, 1, 3)], 3 / 2.5, 3 / 2.5, 4 / 1.25),  # on average, one side scatters as the other
+        ([sides(1, 4, 3), sides(4, 1, 3)], 3 / 2.5, 3 / 2.5, 4 / 1.25),  # on average, both sides scatter equally
         ([sides(1, 1, 3), np.zeros((10, 10))], 3, 3, 1),
         ([sides(1, 1, 3), sides(2, 2, 1)], (3 / 1.9 + 1 / 1.3) / (1 / 1.9 + 2 / 1.3), 3, 1),  # means: 190/100, 130/100
         ([sides(0, 1, 1)], 2, 2, np.inf),
         ([sides(0, 0, 0)], 1, 1, 1),
     ],
 )
-@pytest.mark.parametrize("view", ["values", "ranks", "words"])
+@pytest.mark.parametrize("view", ["by_value", "by_rank", "by_word"])
 def test_the_worst_of_all_views_counts(
     columns: list[Floats], ratio: float, largest: float, scatter: float, view: str
 ) -> None:
-    near = sides(1, 1, 1) * (view != "values")
-    views: list[dict[str, Any]] = [{"values": near, view: matrix} for matrix in columns]
-    found = [Evidence(f"c{n}", **given) for n, given in enumerate(views)]
-    tested = Evidence("tested", sides(1, 9, 99), only_tested=True)
-    claim = equivalence([*found, tested], 5, 5)
+    near = sides(1, 1, 1) * (view != "by_value")
+    views: list[dict[str, Any]] = [{"by_value": near, view: matrix} for matrix in columns]
+    evidence = [Evidence(f"c{n}", **matrices) for n, matrices in enumerate(views)]
+    tested = Evidence("tested", sides(1, 9, 99), test_only=True)
+    claim = equivalence([*evidence, tested], 5, 5)
     assert (claim.ratio, claim.largest, claim.scatter) == pytest.approx((ratio, largest, scatter))
-    assert claim.upper == pytest.approx(ratio)  # without any one run it is the same: there is nothing to be unsure of
+    assert claim.upper == pytest.approx(ratio)  # omitting any run leaves the ratio the same: nothing is uncertain
 
 
 @pytest.mark.parametrize(
@@ -211,19 +212,19 @@ def test_the_worst_of_all_views_counts(
     ],
 )
 def test_equivalence_is_shown_up_to_its_bounds_in_all_of_them(claim: Equivalence, shown: bool) -> None:
-    assert claim.shown == shown
+    assert claim.is_shown == shown
 
 
-ALIKE, VARIED = 1.0 - np.eye(10), points(range(10)).values
+ALIKE, VARIED = 1.0 - np.eye(10), points(range(10)).by_value
 
 
 @pytest.mark.parametrize(
-    ("values", "ranks", "words", "blind"),
+    ("by_value", "by_rank", "by_word", "uninformative"),
     [
         (VARIED, None, None, False),
         (ALIKE, ALIKE, None, True),
         (ALIKE, VARIED, None, False),
-        (ALIKE, 0 * ALIKE, None, True),  # what moves nowhere shows nothing
+        (ALIKE, 0 * ALIKE, None, True),  # ranks that never change show nothing
         (ALIKE, None, ALIKE, True),
         (ALIKE, None, 0 * ALIKE, True),
         (ALIKE, None, 0.9 * ALIKE + 0.001 * VARIED, True),  # words that are nearly all new
@@ -231,34 +232,36 @@ ALIKE, VARIED = 1.0 - np.eye(10), points(range(10)).values
         (0 * ALIKE, None, None, False),
     ],
 )
-def test_a_column_is_blind_where_no_view_tells_two_runs_from_two_others(
-    values: Floats, ranks: Floats | None, words: Floats | None, blind: bool
+def test_a_column_is_uninformative_where_no_view_separates_any_runs(
+    by_value: Floats, by_rank: Floats | None, by_word: Floats | None, uninformative: bool
 ) -> None:
-    assert Evidence("v", values, ranks, words).blind == blind
+    assert Evidence("v", by_value, by_rank, by_word).is_uninformative == uninformative
 
 
 Statistic = Callable[[Any, Any], float]
 
 
-def over_all_ways(values: Any, statistic: Statistic, runs_a: int = 5) -> tuple[float, float]:
-    """How many standard deviations the true way's statistic is from the mean of all ways, and its p."""
-    in_a = [np.isin(np.arange(10), chosen) for chosen in combinations(range(10), runs_a)]
-    told = np.asarray([statistic(values[side], values[~side]) for side in in_a])
-    return float((told[0] - told.mean()) / told.std()), float(np.mean(told >= told[0] - 1e-4))
+def over_all_splits(values: Any, statistic: Statistic, runs_a: int = 5) -> tuple[float, float]:
+    """How many standard deviations the true split's statistic is from the mean over all splits, and its p."""
+    in_a = [np.isin(np.arange(10), called_a) for called_a in combinations(range(10), runs_a)]
+    statistics = np.asarray([statistic(values[side], values[~side]) for side in in_a])
+    deviations = (statistics[0] - statistics.mean()) / statistics.std()
+    return float(deviations), float(np.mean(statistics >= statistics[0] - 1e-4))
 
 
 def rows_apart(a: Any, b: Any) -> float:
-    """Rows of which no run of one side is below any of the other."""
+    """Rows in which no run of one side is below any run of the other."""
     return float(((a.max(axis=0) <= b.min(axis=0)) | (b.max(axis=0) <= a.min(axis=0))).sum())
 
 
 def labels_apart(a: Any, b: Any) -> float:
-    """Rows of which no label is on both sides."""
+    """Rows in which the sides have no label in common."""
     return float((a[:, None] != b[None, :]).all(axis=(0, 1)).sum())
 
 
 def largest_gap(a: Any, b: Any) -> float:
-    """Student's t of each row, its squares with a twentieth of the median row's about its own median."""
+    """The largest t of a row, where a twentieth of the median row's squares about its own median is added to each
+    row's squares."""
     both = np.concatenate([a, b])
     shared = 0.05 * np.median(np.square(both - np.median(both, axis=0)).sum(axis=0))
     squares = np.square(a - a.mean(axis=0)).sum(axis=0) + np.square(b - b.mean(axis=0)).sum(axis=0)
@@ -268,52 +271,61 @@ def largest_gap(a: Any, b: Any) -> float:
 
 @pytest.mark.parametrize(("size", "runs_a"), [(40, 5), (1_100, 5), (40, 4)])
 @pytest.mark.parametrize(
-    ("of", "way", "statistic"),
-    [("order", "rows apart", rows_apart), ("labels", "rows apart", labels_apart), ("rows", "one row", largest_gap)],
+    ("field", "name", "statistic"),
+    [
+        ("row_ranks", "rows apart", rows_apart),
+        ("row_labels", "rows apart", labels_apart),
+        ("row_values", "one row", largest_gap),
+    ],
 )
 def test_the_statistics_of_single_rows_are_those_of_their_definitions(
-    of: str, way: str, statistic: Statistic, size: int, runs_a: int
+    field: str, name: str, statistic: Statistic, size: int, runs_a: int
 ) -> None:
     """Whole numbers, many of them ties, and a quarter of the rows the same in all runs."""
-    values = np.random.default_rng(size).integers(0, 12, size=(10, size))
-    values[runs_a:, : size // 8] += 5
-    values[:, -size // 4 :] = 3
-    given = {"order": ranked(values.astype(float)), "labels": values, "rows": values.astype(float)}[of]
-    named: dict[str, Any] = {of: given}
-    found = exchange([Evidence("v", np.zeros((10, 10)), **named)], runs_a, 10 - runs_a)
-    assert (found.column, found.way, found.matrix) == ("v", way, None)
-    assert (found.statistic, found.p) == pytest.approx(over_all_ways(given, statistic, runs_a), rel=1e-3)
+    integers = np.random.default_rng(size).integers(0, 12, size=(10, size))
+    integers[runs_a:, : size // 8] += 5
+    integers[:, -size // 4 :] = 3
+    numbers = integers.astype(float)
+    values = {"row_ranks": ranked(numbers), "row_labels": integers, "row_values": numbers}[field]
+    fields: dict[str, Any] = {field: values}
+    test = exchange([Evidence("v", np.zeros((10, 10)), column="v", **fields)], runs_a, 10 - runs_a)
+    assert (test.column, test.statistic_name, test.matrix) == ("v", name, None)
+    assert (test.statistic, test.p) == pytest.approx(over_all_splits(values, statistic, runs_a), rel=1e-3)
 
 
-@pytest.mark.parametrize("of", ["order", "labels", "rows"])
-def test_of_one_row_the_distances_say_all(of: str) -> None:
-    values = np.repeat([[0], [1]], 5, axis=0).astype(np.int64 if of == "labels" else np.float64)
-    for rows_of, p in ((1, 1.0), (2, 1 / 126)):
-        given: dict[str, Any] = {of: np.repeat(values, rows_of, axis=1)}
-        assert exchange([Evidence("v", np.zeros((10, 10)), **given)], 5, 5).p == pytest.approx(p)
+@pytest.mark.parametrize("field", ["row_ranks", "row_labels", "row_values"])
+def test_a_single_row_is_tested_by_its_distances_alone(field: str) -> None:
+    values = np.repeat([[0], [1]], 5, axis=0).astype(np.int64 if field == "row_labels" else np.float64)
+    for row_count, p in ((1, 1.0), (2, 1 / 126)):
+        fields: dict[str, Any] = {field: np.repeat(values, row_count, axis=1)}
+        assert exchange([Evidence("v", np.zeros((10, 10)), **fields)], 5, 5).p == pytest.approx(p)
 
 
 def test_a_row_that_differs_between_the_sides_and_not_within_is_as_far_as_can_be() -> None:
     values = np.zeros((10, 50))
     values[5:, 7] = 1e-9
     values[:, 9] = np.random.default_rng(1).normal(size=10)
-    found = exchange([Evidence("v", np.zeros((10, 10)), rows=values)], 5, 5)
-    assert found.p == pytest.approx(1 / 126)
-    assert found.way == "one row"
+    test = exchange([Evidence("v", np.zeros((10, 10)), row_values=values)], 5, 5)
+    assert test.p == pytest.approx(1 / 126)
+    assert test.statistic_name == "one row"
 
 
-def test_what_the_test_rests_on_is_told() -> None:
-    """The largest of all columns and views, in standard deviations over all 126 ways."""
-    quiet, moved = points(np.random.default_rng(1).normal(size=10)), points([*range(5), *range(9, 14)]).values
-    columns = [quiet, Evidence("w", quiet.values, words=moved), Evidence("x", quiet.values)]
-    found = exchange(columns, 5, 5)
+def test_the_column_and_the_view_that_the_test_rests_on_are_reported() -> None:
+    """The largest over all columns and views, in standard deviations over all 126 splits."""
+    noisy, moved = points(np.random.default_rng(1).normal(size=10)), points([*range(5), *range(9, 14)]).by_value
+    columns = [
+        replace(noisy, column="v"),
+        Evidence("w", noisy.by_value, by_word=moved, column="w"),
+        Evidence("x", noisy.by_value, column="x"),
+    ]
+    test = exchange(columns, 5, 5)
 
     def distance(a: Any, b: Any) -> float:
         inside = [moved[np.ix_(side, side)].sum() / 25 for side in (a, b)]
         return float(2 * moved[np.ix_(a, b)].mean() - sum(inside))
 
-    assert (found.column, found.way, found.matrix is moved) == ("w", "words", True)
-    assert found.statistic == pytest.approx(over_all_ways(np.arange(10), distance)[0])
+    assert (test.column, test.statistic_name, test.matrix is moved) == ("w", "words", True)
+    assert test.statistic == pytest.approx(over_all_splits(np.arange(10), distance)[0])
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])

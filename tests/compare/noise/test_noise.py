@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from repro_tui.compare.noise.chosen_rows import Chosen
-from repro_tui.compare.noise.own import Bits
 from scipy import stats
 
 from repro_tui.compare.columns.statistics import interval, kolmogorov_smirnov, wasserstein
-from repro_tui.compare.noise.columns import ExactNoise, ListNoise, NumberNoise, RunFiles
+from repro_tui.compare.noise.columns import ExactNoise, RunFiles
 from repro_tui.compare.noise.documents import DocumentNoise
 from repro_tui.compare.noise.exchange import Evidence
+from repro_tui.compare.noise.numbers import ListNoise, NumberNoise
+from repro_tui.compare.noise.row_marks import RowSet
+from repro_tui.compare.noise.row_selection import RowSelection
+from repro_tui.compare.noise.sentences import two_groups
 from repro_tui.compare.noise.text import TextNoise
 from repro_tui.compare.noise.verdict import (
     Judgement,
     RunColumn,
     RunDistances,
     is_deterministic,
-    is_still,
     judge,
     judge_columns,
     judge_recorded,
     next_repeat,
-    two_groups,
+    wrote_same_bytes,
 )
-from repro_tui.model.predictions import Noise, PredictionsArea
+from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.request import Settings
 from repro_tui.report.summary import own_noise
 from tests.compare.test_predictions import compare_in, run_of
@@ -286,24 +288,31 @@ def gaps(values: Sequence[float]) -> Floats:
 
 
 def across(a: Floats, b: Floats, distance: float) -> Floats:
-    """Distances of two sides that are everywhere that far apart."""
+    """Distances of two sides whose runs are everywhere that far apart from each other."""
     between = np.full((len(a), len(b)), distance)
     return np.asarray(np.block([[a, between], [between.T, b]]))
 
 
 def equally(runs: int, distance: float = 1.0) -> Floats:
-    """Distances of runs that are all as far from each other."""
+    """Distances of runs any two of which are equally far apart."""
     return np.asarray(distance * (1.0 - np.eye(runs)))
 
 
-def measured(*matrices: Floats, runs_a: int = 5, **more: Any) -> RunDistances:
-    """Columns c0, c1, … with these distances by their values."""
-    found = tuple(Evidence(f"c{n}", matrix, column=f"c{n}") for n, matrix in enumerate(matrices))
-    return RunDistances(found, runs_a, len(matrices[0]) - runs_a, **more)
+def run_distances(*matrices: Floats, runs_a: int = 5, **fields: Any) -> RunDistances:
+    """Columns c0, c1, … with these distances by value."""
+    evidence = tuple(Evidence(f"c{n}", matrix, column=f"c{n}") for n, matrix in enumerate(matrices))
+    return RunDistances(evidence, runs_a, len(matrices[0]) - runs_a, **fields)
+
+
+def of_columns(values: dict[str, Any], runs_a: int) -> RunDistances:
+    """Runs that are one number each in every column, A's first."""
+    parts = [Evidence(name, gaps(runs), column=name) for name, runs in values.items()]
+    runs_b = len(next(iter(values.values()))) - runs_a
+    return RunDistances(tuple(parts), runs_a, runs_b, over_tolerance=dict.fromkeys(values, True))
 
 
 def cloud(seed: int, runs: int, shift: float = 0.0) -> Floats:
-    """Distances of runs of 50 independent values, B's moved."""
+    """Distances of runs of 50 independent values, B's shifted."""
     values = np.random.default_rng(seed).normal(size=(2 * runs, 50))
     values[runs:] += shift
     return np.sqrt(np.square(values[:, None] - values[None]).sum(axis=2))
@@ -314,7 +323,7 @@ ZEROS, ONES = [0, 0, 0, 0, 1], [1, 1, 1, 1, 1]
 
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize(
-    ("values", "ways", "fixed", "sequential"),
+    ("values", "splits", "fixed", "sequential"),
     [
         ([*ZEROS, 1, 1, 9, 9, 9], 3, "drift", "drift"),
         ([*ZEROS, 1, 1, 1, 9, 9], 4, "drift", "undecided"),
@@ -323,14 +332,15 @@ ZEROS, ONES = [0, 0, 0, 0, 1], [1, 1, 1, 1, 1]
     ],
 )
 def test_one_look_may_call_drift_what_several_may_not(
-    values: list[int], ways: int, fixed: str, sequential: str, swapped: bool
+    values: list[int], splits: int, fixed: str, sequential: str, swapped: bool
 ) -> None:
-    """All zeros are on one side; which of the ones fill that side up makes no difference: so many ways of 126."""
-    found = measured(gaps(values[::-1] if swapped else values))
-    for look, verdict, level in ((True, fixed, 0.05), (False, sequential, 0.025)):
-        told, noise = judge(found, (False, True), look)
-        assert (told, noise.level) == (verdict, level)
-        assert noise.p == pytest.approx(ways / 126)
+    """All zeros are on one side; which of the ones complete that side makes no difference: so many splits of 126."""
+    measured = run_distances(gaps(values[::-1] if swapped else values))
+    for is_fixed, verdict, level in ((True, fixed, 0.05), (False, sequential, 0.025)):
+        judgement = judge(measured, (False, True), fixed=is_fixed)
+        noise = judgement.noise
+        assert (judgement.verdict, noise.level) == (verdict, level)
+        assert noise.p == pytest.approx(splits / 126)
         assert (noise.runs, noise.deterministic_a, noise.deterministic_b) == (5, False, True)
 
 
@@ -338,45 +348,46 @@ def test_one_look_may_call_drift_what_several_may_not(
 def test_a_hint_of_drift_bars_the_claim_of_noise_while_there_may_be_more_runs(
     seed: int, runs: int, sequential: str
 ) -> None:
-    found = measured(cloud(seed, runs), runs_a=runs)
-    (first, noise), (only, _) = judge(found, (False, False), False), judge(found, (False, False), True)
-    assert noise.p is not None
-    assert 0.1 < noise.p < 0.3
-    assert (first, only) == (sequential, "within-noise")
-    said = "the test hints at drift" if runs == 5 else "the sides are about as close as the runs of one side are"
-    assert noise.sentence.startswith(said)
+    measured = run_distances(cloud(seed, runs), runs_a=runs)
+    first, only = (judge(measured, (False, False), fixed=is_fixed) for is_fixed in (False, True))
+    assert first.noise.p is not None
+    assert 0.1 < first.noise.p < 0.3
+    assert (first.verdict, only.verdict) == (sequential, "within-noise")
+    start = "the test hints at drift" if runs == 5 else "the sides are about as close as the runs of one side are"
+    assert first.noise.sentence.startswith(start)
 
 
-@pytest.mark.parametrize(("of_a", "of_b"), [(1.0, 2.0), (2.0, 1.0)])
-def test_distances_are_told_in_units_of_their_mean(of_a: float, of_b: float) -> None:
+@pytest.mark.parametrize(("within_a", "within_b"), [(1.0, 2.0), (2.0, 1.0)])
+def test_distances_are_reported_in_units_of_their_mean(within_a: float, within_b: float) -> None:
     """The mean of all 100 pairs is (20 * 1 + 20 * 2 + 50 * 3) / 100."""
-    matrix = across(equally(5, of_a), equally(5, of_b), 3.0)
-    _, noise = judge(measured(matrix), (False, False), False)
+    matrix = across(equally(5, within_a), equally(5, within_b), 3.0)
+    noise = judge(run_distances(matrix), (False, False), fixed=False).noise
     assert (noise.distance_across, noise.upper_within) == pytest.approx((3 / 2.1, 2 / 2.1))
     assert noise.ratio == pytest.approx(3 / 1.5)
 
 
 @pytest.mark.parametrize(("runs_a", "runs_b"), [(4, 4), (4, 6), (6, 4), (1, 9)])
-def test_the_side_of_fewer_runs_says_whether_they_are_too_few(runs_a: int, runs_b: int) -> None:
+def test_the_side_of_fewer_runs_determines_whether_they_are_too_few(runs_a: int, runs_b: int) -> None:
     matrix = across(equally(runs_a), equally(runs_b), 9.0)
-    told, noise = judge(measured(matrix, runs_a=runs_a), (False, False), False)
-    fewer = min(runs_a, runs_b)
-    assert (told, noise.runs, noise.p) == ("undecided", fewer, None)
+    judgement = judge(run_distances(matrix, runs_a=runs_a), (False, False), fixed=False)
+    fewer, noise = min(runs_a, runs_b), judgement.noise
+    assert (judgement.verdict, noise.runs, noise.p) == ("undecided", fewer, None)
     assert noise.sentence.endswith(f"{fewer} runs a side are too few to tell noise from drift")
 
 
 def test_the_distance_of_several_columns_is_the_mean_of_each_in_its_own_unit() -> None:
-    """The means of the two are 12/9 and 6/9; what does not move, and what is only tested, has no part."""
-    columns = [Evidence("x", gaps([0, 1, 3])), Evidence("y", 1_000 * equally(3)), Evidence("still", np.zeros((3, 3)))]
-    tested = Evidence("tested", gaps([0, 50, 0]), only_tested=True)
+    """The means of the two are 12/9 and 6/9; a constant column and evidence that is only tested have no part in it."""
+    constant = Evidence("constant", np.zeros((3, 3)))
+    columns = [Evidence("x", gaps([0, 1, 3])), Evidence("y", 1_000 * equally(3)), constant]
+    tested = Evidence("tested", gaps([0, 50, 0]), test_only=True)
     assert RunDistances((*columns, tested), 1, 2).mean == pytest.approx(
         np.asarray([[0, 1.125, 1.875], [1.125, 0, 1.5], [1.875, 1.5, 0]])
     )
-    assert (RunDistances((columns[2], tested), 1, 2).mean == np.zeros((3, 3))).all()
+    assert (RunDistances((constant, tested), 1, 2).mean == np.zeros((3, 3))).all()
 
 
 @pytest.mark.parametrize(
-    ("matrix", "verdict", "said"),
+    ("matrix", "verdict", "start"),
     [
         (gaps([0, 1, 2, 3, 4, 0.5, 1.5, 2.5, 3.5, 900]), "undecided", "B's runs scatter far more than A's: some"),
         (gaps([0.5, 1.5, 2.5, 3.5, 900, 0, 1, 2, 3, 4]), "undecided", "A's runs scatter far more than B's: some"),
@@ -386,80 +397,84 @@ def test_the_distance_of_several_columns_is_the_mean_of_each_in_its_own_unit() -
         (gaps([0, 1, 2, 3, 9, 1, 4, 6, 7, 8]), "undecided", "the test shows neither drift nor that the sides are"),
     ],
 )
-def test_what_was_seen_is_said(matrix: Floats, verdict: str, said: str) -> None:
-    told, noise = judge(measured(matrix), (False, False), False)
-    assert told == verdict
-    assert noise.sentence.startswith(said), noise.sentence
-    bound = f": up to {noise.ratio_upper:.1f} times as far apart as runs of one side"
-    assert noise.sentence.endswith(bound) == said.startswith("the test shows neither")
+def test_the_sentence_states_what_was_measured(matrix: Floats, verdict: str, start: str) -> None:
+    judgement = judge(run_distances(matrix), (False, False), fixed=False)
+    noise = judgement.noise
+    assert judgement.verdict == verdict
+    assert noise.sentence.startswith(start), noise.sentence
+    bound = f": the sides are up to {noise.ratio_upper:.1f} times as far apart as the runs of one side"
+    assert noise.sentence.endswith(bound) == start.startswith("the test shows neither")
 
 
-def test_rows_that_moved_alone_are_said_to_have() -> None:
+def test_drift_of_single_rows_is_reported_as_such() -> None:
     """Of 3,000 rows one moved, which the distance between runs does not show."""
     values = np.random.default_rng(5).normal(size=(20, 3_000))
     values[10:, 7] += 30.0
-    found = RunDistances((Evidence("v", equally(20), rows=values),), 10, 10)
-    told, noise = judge(found, (False, False), False)
-    assert told == "drift"
-    assert noise.sentence.startswith("single rows of the two sides are farther apart than the runs of one side")
+    measured = RunDistances((Evidence("v", equally(20), row_values=values),), 10, 10)
+    judgement = judge(measured, (False, False), fixed=False)
+    assert judgement.verdict == "drift"
+    assert judgement.noise.sentence.startswith(
+        "single rows of the two sides are farther apart than the runs of one side"
+    )
 
 
 GROUPS = [0, 0, 1, 1, 0, 1, 1, 1, 0, 0]  # of each run, A's first
 
 
 @pytest.mark.parametrize(
-    ("groups", "told"),
+    ("groups", "description"),
     [
         (GROUPS, "A's 1, 2, 5, B's 4, 5 | A's 3, 4, B's 1, 2, 3"),
         ([1 - group for group in GROUPS], "A's 1, 2, 5, B's 4, 5 | A's 3, 4, B's 1, 2, 3"),
         ([0, 0, 1, 1, 1, 1, 1, 1, 1, 1], "A's 1, 2 | A's 3, 4, 5, B's 1, 2, 3, 4, 5"),
         ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1], "A's 1, 2, 3, 4, 5, B's 1, 2, 3 | B's 4, 5"),
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], ""),  # one run that is off is no group
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], ""),  # a single run that is off is not a group
         ([1, 0, 0, 0, 0, 0, 0, 0, 0, 0], ""),
         ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], ""),  # the groups are the sides
         ([1, 1, 1, 1, 1, 0, 0, 0, 0, 0], ""),
     ],
 )
-def test_two_groups_are_two_runs_each_that_stay_together(groups: list[int], told: str) -> None:
+def test_two_groups_have_at_least_two_runs_each_that_stay_together(groups: list[int], description: str) -> None:
     group = np.asarray(groups)
     matrix = np.where(np.equal.outer(group, group), equally(10), 3.0)
-    assert two_groups(matrix, 5) == told
-    one, other = np.flatnonzero(group)[-1], np.flatnonzero(group == 0)[-1]
+    assert two_groups(matrix, 5) == description
+    i, j = np.flatnonzero(group)[-1], np.flatnonzero(group == 0)[-1]
     nearer = matrix.copy()
-    nearer[one, other] = nearer[other, one] = 2.9  # two runs, less than three times as far apart
+    nearer[i, j] = nearer[j, i] = 2.9  # two runs, less than three times as far apart
     assert two_groups(nearer, 5) == ""
-    assert two_groups(matrix[1:, 1:], 4) == ""  # of nine runs, none are told
+    assert two_groups(matrix[1:, 1:], 4) == ""  # with nine runs, no groups are reported
 
 
-def test_the_runs_that_are_wanted_next_of_one_recorded_table_and_of_two_sides(tmp_path: Path) -> None:
+def test_the_number_of_runs_needed_next_for_a_recorded_table_and_for_two_sides(tmp_path: Path) -> None:
     runs = [run_of(tmp_path, pa.table({"v": [float(n)]})) for n in range(10)]
-    still, table = runs[:1] * 10, runs[9:]
+    constant, table = runs[:1] * 10, runs[9:]
     undecided = PredictionsArea("unknown", "undecided")
-    for b, wanted in (
-        (still[:1], 2),
-        (still[:2], 3),
-        (still[:3], 5),
+    for b, needed in (
+        (constant[:1], 2),
+        (constant[:2], 3),
+        (constant[:3], 5),
         (runs[:1], 2),
         (runs[:2], 5),
         (runs[:5], 10),
         (runs, None),
     ):
-        assert next_repeat(table, b, undecided, Settings(), recorded=True) == wanted
-    assert next_repeat(runs[:5], still, undecided, Settings()) == 10  # the side of fewer runs counts
-    assert next_repeat(still, runs[:5], undecided, Settings()) == 10
-    assert next_repeat(still[:2], runs[:2], undecided, Settings()) == 5
-    assert next_repeat(runs[:2], still[:2], undecided, Settings()) == 5
-    assert [is_still(side) for side in ([], still, runs[:1], runs[:2])] == [True, True, True, False]
-    assert [is_deterministic(side) for side in ([], still, runs[:1], runs[:2])] == [False, True, False, False]
+        assert next_repeat(table, b, undecided, Settings(), recorded=True) == needed
+    assert next_repeat(runs[:5], constant, undecided, Settings()) == 10  # the side of fewer runs counts
+    assert next_repeat(constant, runs[:5], undecided, Settings()) == 10
+    assert next_repeat(constant[:2], runs[:2], undecided, Settings()) == 5
+    assert next_repeat(runs[:2], constant[:2], undecided, Settings()) == 5
+    sides = [], constant, runs[:1], runs[:2]
+    assert [wrote_same_bytes(side) for side in sides] == [True, True, True, False]
+    assert [is_deterministic(side) for side in sides] == [False, True, False, False]
 
 
 def recorded(*columns: tuple[float, Floats]) -> list[Floats]:
-    """A recorded table that is so far from each of the runs, by column, with the runs' own distances."""
+    """By column, the distances of a recorded table that is so far from each of the runs, with the runs' own ones."""
     return [across(np.zeros((1, 1)), own, far) for far, own in columns]
 
 
 def one_off(distance: float, rest: float = 0.0) -> Floats:
-    """Five runs of which the last is so far from the others, that are `rest` from each other: it is the farthest."""
+    """Five runs. The last is the farthest: so far from the others, which are `rest` from each other."""
     return across(equally(4, rest), np.zeros((1, 1)), distance)
 
 
@@ -472,7 +487,7 @@ def one_off(distance: float, rest: float = 0.0) -> Floats:
         ([(9.1, one_off(3.0, 2.5))], "drift"),
         ([(1.4, one_off(1.0)), (0.1, one_off(1.0))], "within-noise"),  # one column is farther, though not on average
         ([(1.6, one_off(1.0)), (0.1, one_off(1.0))], "undecided"),
-        ([(5.5, one_off(1.0)), (0.1, one_off(1.0))], "undecided"),  # of two columns, six times as far is drift
+        ([(5.5, one_off(1.0)), (0.1, one_off(1.0))], "undecided"),  # with two columns, six times as far is drift
         ([(6.5, one_off(1.0)), (0.1, one_off(1.0))], "drift"),
         ([(6.5, one_off(1.0)), (0.1, one_off(1.0)), (0.1, one_off(1.0)), (0.1, one_off(1.0))], "undecided"),
         ([(9.5, one_off(1.0)), (0.1, one_off(1.0)), (0.1, one_off(1.0)), (0.1, one_off(1.0))], "drift"),
@@ -484,95 +499,73 @@ def one_off(distance: float, rest: float = 0.0) -> Floats:
 def test_a_recorded_table_is_judged_by_the_run_that_is_farthest(
     columns: list[tuple[float, Floats]], verdict: str
 ) -> None:
-    told, noise = judge_recorded(measured(*recorded(*columns), runs_a=1), 5, False)
-    assert told == verdict, noise.sentence
+    judgement = judge_recorded(run_distances(*recorded(*columns), runs_a=1), deterministic=False)
+    noise = judgement.noise
+    assert judgement.verdict == verdict, noise.sentence
     assert (noise.runs, noise.deterministic_a, noise.deterministic_b) == (5, None, False)
 
 
-def test_a_recorded_table_is_told_with_its_distance_and_that_of_the_farthest_run() -> None:
-    """The means over all 36 pairs are (2 * 5 * 3 + 2 * 4) / 36 and, of the other, (2 * 5 * 1 + 2 * 4 * 2) / 36."""
-    found = measured(*recorded((3.0, one_off(1.0)), (1.0, one_off(2.0))), runs_a=1)
-    _, noise = judge_recorded(found, 5, True)
+def test_a_recorded_table_is_reported_with_its_distance_and_that_of_the_farthest_run() -> None:
+    """The means over all 36 pairs are (2 * 5 * 3 + 2 * 4) / 36 and (2 * 5 * 1 + 2 * 4 * 2) / 36."""
+    matrices = recorded((3.0, one_off(1.0)), (1.0, one_off(2.0)))
+    noise = judge_recorded(run_distances(*matrices, runs_a=1), deterministic=True).noise
     first, second = 36 / 38, 36 / 26
     assert noise.distance_across == pytest.approx((3 * first + 1 * second) / 2)
     assert noise.upper_within == pytest.approx((1 * first + 2 * second) / 2)
-    few, noise = judge_recorded(found, 4, True)
-    assert (few, "4 runs are too few" in noise.sentence) == ("undecided", True)
+    assert (noise.runs, noise.deterministic_b) == (5, True)
+    four_runs = run_distances(*(np.delete(np.delete(matrix, 1, 0), 1, 1) for matrix in matrices), runs_a=1)
+    few = judge_recorded(four_runs, deterministic=True)
+    assert (few.verdict, "4 runs are too few" in few.noise.sentence) == ("undecided", True)
 
 
-@pytest.mark.parametrize("view", ["ranks", "words"])
-def test_a_recorded_table_has_to_be_near_by_every_view(view: str) -> None:
+@pytest.mark.parametrize("view", ["by_rank", "by_word"])
+def test_a_recorded_table_has_to_be_near_in_every_view(view: str) -> None:
     (near,), (far,) = recorded((0.5, one_off(1.0))), recorded((4.0, one_off(1.0)))
-    for other, verdict in ((near, "within-noise"), (far, "drift")):
-        given: dict[str, Any] = {view: other}
-        told, noise = judge_recorded(RunDistances((Evidence("v", near, **given),), 1, 5), 5, False)
-        assert told == verdict
-        assert noise.distance_across == pytest.approx(0.5 * 36 / 13)  # by the values: their mean is (5 + 8) / 36
-    tested = Evidence("v", far, only_tested=True)
-    assert judge_recorded(RunDistances((Evidence("v", near), tested), 1, 5), 5, False)[0] == "within-noise"
+    for matrix, verdict in ((near, "within-noise"), (far, "drift")):
+        fields: dict[str, Any] = {view: matrix}
+        judgement = judge_recorded(RunDistances((Evidence("v", near, **fields),), 1, 5), deterministic=False)
+        assert judgement.verdict == verdict
+        assert judgement.noise.distance_across == pytest.approx(0.5 * 36 / 13)  # by value: the mean is (5 + 8) / 36
+    tested = Evidence("v", far, test_only=True)
+    judgement = judge_recorded(RunDistances((Evidence("v", near), tested), 1, 5), deterministic=False)
+    assert judgement.verdict == "within-noise"
 
 
 OVER = {"c0": True, "c1": True, "c2": False}
 
 
+def column_verdicts(measured: RunDistances, verdict: Verdict) -> dict[str, Verdict]:
+    """The verdicts of the columns where the whole has this verdict and rests on the column that its test rests on."""
+    whole = replace(judge(measured, (False, False), fixed=False), verdict=verdict)
+    return judge_columns(measured, whole, (False, False), fixed=False, recorded=False)
+
+
 def test_of_several_columns_those_that_show_drift_by_themselves_are_drift() -> None:
-    moved, quiet = cloud(1, 5, 3.0), cloud(2, 5)
-    both = measured(moved, quiet, moved, over=OVER)
-    assert judge_columns(both, "drift", (False, False), False, False) == {"c0": "drift", "c1": "within-noise"}
-    assert judge_columns(both, "undecided", (False, False), False, False) == {"c0": "undecided", "c1": "undecided"}
-    alone = measured(moved, quiet, over={"c1": True})  # drift was found in what is over its tolerance
-    assert judge_columns(alone, "drift", (False, False), False, False) == {"c1": "drift"}
+    moved, noisy = cloud(1, 5, 3.0), cloud(2, 5)
+    both = run_distances(moved, noisy, moved, over_tolerance=OVER)
+    assert column_verdicts(both, "drift") == {"c0": "drift", "c1": "within-noise"}
+    assert column_verdicts(both, "undecided") == {"c0": "undecided", "c1": "undecided"}
+    alone = run_distances(moved, noisy, over_tolerance={"c1": True})  # drift was found in what is over its tolerance
+    assert column_verdicts(alone, "drift") == {"c1": "drift"}
 
 
 def test_where_no_column_shows_drift_by_itself_the_one_that_shows_it_most_is_drift() -> None:
-    quiet, hint = gaps([*range(5)] * 2), gaps([*ZEROS, *ONES])
-    for columns, most in (((quiet, hint), "c1"), ((hint, quiet), "c0")):
-        found = measured(*columns, over=OVER)
-        told = judge_columns(found, "drift", (False, False), False, False)
-        assert [name for name, verdict in told.items() if verdict == "drift"] == [most]
-    other = measured(quiet, quiet, hint, over=OVER)  # c2, which shows it most, is within its tolerance
-    assert judge_columns(other, "drift", (False, False), False, False)["c0"] == "drift"
+    same, hint = gaps([*range(5)] * 2), gaps([*ZEROS, *ONES])
+    for columns, most in (((same, hint), "c1"), ((hint, same), "c0")):
+        verdicts = column_verdicts(run_distances(*columns, over_tolerance=OVER), "drift")
+        assert [name for name, verdict in verdicts.items() if verdict == "drift"] == [most]
+    within = run_distances(same, same, hint, over_tolerance=OVER)  # c2, which shows it most, is within its tolerance
+    assert column_verdicts(within, "drift")["c0"] == "drift"
 
 
 def test_the_columns_of_a_recorded_table_are_judged_as_the_table_is() -> None:
     """Permuted, one table against five runs is drift in no column: p is 1/6 at the least."""
     far, near = recorded((9.0, one_off(1.0)), (0.5, one_off(1.0)))
-    found = measured(far, near, runs_a=1, over=OVER)
-    told = judge_columns(found, "drift", (False, False), False, recorded=True)
-    assert told == {"c0": "drift", "c1": "within-noise"}
-
-
-def test_rows_are_not_told_of_columns_in_which_every_row_would_be() -> None:
-    found = measured(equally(10), gaps([*range(10)]), beyond={"c0": Bits(3), "c1": Bits(3)})
-    assert [*found.rows_beyond()] == ["c1"]
-    assert [one.column for one in found.of({"c1"}).found] == ["c1"]
-
-
-@pytest.mark.parametrize(
-    ("arrow", "kind", "measures"),
-    [
-        (pa.float32(), "value", NumberNoise),
-        (pa.int64(), "value", NumberNoise),
-        (pa.int64(), "label", ExactNoise),
-        (pa.bool_(), "value", ExactNoise),
-        (pa.list_(pa.float64()), "embedding", ListNoise),
-        (pa.list_(pa.string()), "ranking", ExactNoise),
-        (pa.string(), "text", TextNoise),
-        (pa.large_string(), "label", TextNoise),
-        (pa.string(), "json", DocumentNoise),
-        (pa.list_(pa.string()), "json", ExactNoise),
-    ],
-)
-def test_a_column_is_measured_by_its_type_and_kind(arrow: pa.DataType, kind: str, measures: type) -> None:
-    files = RunFiles((0, 1), (2, 3))
-    assert type(RunColumn("v", kind).of(arrow, files, Chosen(10, 4, 1))) is measures
-
-
-def of_columns(values: dict[str, Any], runs_a: int) -> RunDistances:
-    """Runs that are one number each in every column, A's first."""
-    parts = [Evidence(name, abs(np.subtract.outer(runs, runs)), column=name) for name, runs in values.items()]
-    runs_b = len(next(iter(values.values()))) - runs_a
-    return RunDistances(tuple(parts), runs_a, runs_b, over_tolerance=dict.fromkeys(values, True))
+    measured = run_distances(far, near, runs_a=1, over_tolerance=OVER)
+    whole = judge_recorded(measured, deterministic=False)
+    assert whole.verdict == "drift"
+    verdicts = judge_columns(measured, whole, (False, False), fixed=False, recorded=True)
+    assert verdicts == {"c0": "drift", "c1": "within-noise"}
 
 
 def test_drift_that_no_column_shows_alone_is_reported_for_the_column_that_it_rests_on() -> None:
@@ -601,3 +594,29 @@ def test_an_undecided_verdict_has_the_remedy_that_fits() -> None:
     )
     shifted = of_columns({"x": [0.0, 1.0, 2.0, 3.0, 4.0, 1.5, 2.5, 3.5, 4.5, 5.5]}, 5)
     assert judge(shifted, (False, False), fixed=False).remedy.startswith("run again with --repeat 20")
+
+
+def test_rows_are_not_reported_for_columns_in_which_every_row_would_be() -> None:
+    measured = run_distances(equally(10), gaps([*range(10)]), exceeding={"c0": RowSet(3), "c1": RowSet(3)})
+    assert [*measured.rows_exceeding_noise()] == ["c1"]
+    assert [part.column for part in measured.for_columns({"c1"}).evidence] == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("arrow", "kind", "measures"),
+    [
+        (pa.float32(), "value", NumberNoise),
+        (pa.int64(), "value", NumberNoise),
+        (pa.int64(), "label", ExactNoise),
+        (pa.bool_(), "value", ExactNoise),
+        (pa.list_(pa.float64()), "embedding", ListNoise),
+        (pa.list_(pa.string()), "ranking", ExactNoise),
+        (pa.string(), "text", TextNoise),
+        (pa.large_string(), "label", TextNoise),
+        (pa.string(), "json", DocumentNoise),
+        (pa.list_(pa.string()), "json", ExactNoise),
+    ],
+)
+def test_a_column_is_measured_by_its_type_and_kind(arrow: pa.DataType, kind: str, measures: type) -> None:
+    files = RunFiles((0, 1), (2, 3))
+    assert type(RunColumn("v", kind).measurement(arrow, files, RowSelection(10, 4, 1))) is measures
