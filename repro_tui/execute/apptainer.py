@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts, layout
-from repro_tui.execute.limits import memory_limited
 from repro_tui.execute.local import fresh_folder, run_once
+from repro_tui.execute.resource_limits import memory_limited
 from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run

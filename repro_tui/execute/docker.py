@@ -10,7 +10,7 @@ from typing import Any
 from repro_tui.clients.docker_engine import engine
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
-from repro_tui.execute.container import ContainerSpec, killed_for_memory, output_folder
+from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, RunPaths, command
-from repro_tui.execute.limits import limited
+from repro_tui.execute.resource_limits import limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox, choose
 from repro_tui.model.run import Isolation, Run, RunStatus

@@ -45,7 +45,7 @@ def reap(context: Context) -> None:
 def remove_containers(audit_ids: list[str], context: Context) -> bool:
     """Removes the remaining containers of these audits of this cache; False if the Docker engine cannot do so now."""
     from repro_tui.clients.docker_engine import AUDIT_LABEL, CACHE_LABEL, cache_digest, engine
-    from repro_tui.execute.container import remove
+    from repro_tui.execute.docker_container import remove
 
     try:
         with engine() as client:

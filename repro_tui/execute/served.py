@@ -18,8 +18,8 @@ from repro_tui.clients.docker_engine import CUT, engine
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
 from repro_tui.execute.command import ROOT, command, layout
-from repro_tui.execute.container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
-from repro_tui.execute.container_log import LogReader
+from repro_tui.execute.docker_container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
+from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog

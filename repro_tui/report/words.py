@@ -90,7 +90,7 @@ SHARES = frozenset((*PARTS, "neighbours_kept_min"))
 KINDS = ("dockerfile", "image", "lock", "requirements", "sif")
 
 
-def tone(verdict: Verdict) -> Tone:
+def tone(verdict: str) -> Tone:
     """The tone of a verdict: good for the same, bad for drift, open where the question was not settled."""
     return "good" if verdict in SAME_VERDICTS else "bad" if verdict == "drift" else "open"
 

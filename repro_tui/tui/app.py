@@ -18,6 +18,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
+from repro_tui.tui.command_palette import Everything
 from repro_tui.tui.config import InterfaceConfig, interface_config
 from repro_tui.tui.dialogs import CopiedDialog, HelpDialog, MessageDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
@@ -31,7 +32,6 @@ from repro_tui.tui.navigation import (
     ShowScreen,
     StopAudit,
 )
-from repro_tui.tui.palette import Everything
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import file_screen, make_screen
 from repro_tui.tui.store import AuditStore

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from repro_tui.model.finding import AREAS, Area, Change
 from repro_tui.model.grade import Grade, Metric
-from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea
+from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
 from repro_tui.report.words import GLYPHS, STATUS_GLYPHS, grade_tone, isolation_words, metric_cells, metric_glyph
@@ -26,6 +26,7 @@ from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.prose import Item, Prose
 from repro_tui.tui.widgets.safe import joined, safe, text_of
+from repro_tui.tui.widgets.verdict_colours import tone_look, verdict_look
 
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "), Content("")
@@ -169,11 +170,9 @@ def _unfinished(store: AuditStore) -> Item:
 def _verdict(report: Report) -> list[Item]:
     area = report.areas.predictions
     verdict = report.verdict
-    glyph = "=" if verdict in SAME_VERDICTS else "≠" if verdict == "drift" else "?"
     head = report.summary[0] if report.summary else VERDICT_WORDS[verdict]
-    if report.grade is not None:
-        glyph = {"good": "=", "bad": "≠", "open": "?"}[grade_tone(report.grade)]
-    items = [Item(NO_HEAD, show(f"{glyph} {head}", 600), "bold")]
+    look = tone_look(grade_tone(report.grade)) if report.grade is not None else verdict_look(verdict)
+    items = [Item(NO_HEAD, show(f"{look.glyph} {head}", 600), "bold")]
     if report.grade is not None:
         items.append(Item(NO_HEAD, show(_basis(report.grade, report.sides.a), 300)))
     if area.rule:

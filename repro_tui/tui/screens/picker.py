@@ -14,7 +14,6 @@ from textual.widgets import Input, Static
 
 from repro_tui.audit.folder import AuditFolder, AuditSummary, list_audits
 from repro_tui.model.errors import ReproError
-from repro_tui.model.predictions import SAME_VERDICTS
 from repro_tui.sources.complete import Completion, completions
 from repro_tui.support.text import show
 from repro_tui.tui.actions import GLOBAL, GRID, bindings, some
@@ -23,6 +22,7 @@ from repro_tui.tui.navigation import OpenAudit
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import safe, text_of
+from repro_tui.tui.widgets.verdict_colours import verdict_look
 from repro_tui.tui.workers import hand_over
 
 PAST_COLUMNS = [
@@ -62,8 +62,7 @@ class PastRows:
         """Glyph, verdict, both references, time."""
         audit = self.audits[row]
         verdict = audit.verdict or {"running": "running", "died": "stopped"}.get(audit.state, "unknown")
-        known = {"drift": ("≠", "bad"), "running": ("…", "busy")}
-        glyph, style = ("=", "good") if verdict in SAME_VERDICTS else known.get(verdict, ("?", "warn"))
+        glyph, style = ("…", "busy") if verdict == "running" else verdict_look(verdict)[:2]
         names = f"{show(audit.a, 60)} → {show(audit.b, 60)}"
         when = audit.started.replace("T", " ").removesuffix("Z")
         return (Text(glyph, style=style), Text(verdict, style=style), text_of(names, widths[2]), Text(when))

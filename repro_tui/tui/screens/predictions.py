@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea
+from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.stress import movers
 from repro_tui.report.words import area_notes
 from repro_tui.support.text import plural, show
@@ -26,6 +26,7 @@ from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.tui.widgets.verdict_colours import verdict_look
 
 COLUMNS = [
     ColumnSpec("", 1),
@@ -55,14 +56,13 @@ class ColumnRows:
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """One column's verdict and counts."""
         c = self.columns[row]
-        same, drift = c.verdict in SAME_VERDICTS, c.verdict == "drift"
-        style, glyph = ("good", "=") if same else ("bad", "≠") if drift else ("warn", "?")
+        look = verdict_look(c.verdict)
         numbers = (f"{c.equal:,}", f"{c.within_tolerance:,}", f"{c.different:,}")
         cells = (
-            Text(glyph, style=style),
+            Text(look.glyph, style=look.style),
             Text(show(c.name, 80)),
             Text(c.kind),
-            Text(c.verdict, style=style),
+            Text(c.verdict, style=look.style),
             *(Text(number) for number in numbers),
             Text("" if c.max_abs is None else f"{c.max_abs:.3g}"),
             Text("" if c.flips is None else f"{c.flips:,}"),
@@ -264,6 +264,6 @@ def _line(area: PredictionsArea) -> Content:
     ]
     facts += area_notes(area)
     facts += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
-    mood = "$text-success" if area.verdict in SAME_VERDICTS else "$text-error" if area.verdict == "drift" else ""
-    head = joined([safe(area.verdict, f"bold {mood or '$text-warning'}"), "   ", safe("   ".join(facts), cap=300)])
+    colour = verdict_look(area.verdict).colour
+    head = joined([safe(area.verdict, f"bold {colour}"), "   ", safe("   ".join(facts), cap=300)])
     return lines([head, safe(area.what, "$text-warning")]) if area.what else head

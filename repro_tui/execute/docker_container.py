@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts
-from repro_tui.execute.container_log import LogReader
+from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
 from repro_tui.model.errors import Inconclusive
