@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from repro_tui.model.report import Report
     from repro_tui.model.request import AreaWord, IsolationChoice, NetworkChoice
 
+T = TypeVar("T")
 GiB = 1 << 30
 
 
@@ -78,9 +79,9 @@ def compare(
 
 
 def explain(
-    a: Mapping[str, object],
-    b: Mapping[str, object],
-    evaluate: Callable[[dict[str, Any]], object],
+    a: Mapping[str, T],
+    b: Mapping[str, T],
+    evaluate: Callable[[dict[str, T]], object],
     *,
     needs: Mapping[str, Sequence[str]] | None = None,
     likely: Mapping[str, float] | None = None,

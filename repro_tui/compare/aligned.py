@@ -22,8 +22,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
+Key = TypeVar("Key")
 MOST_TO_ALIGN = 2_000
 
 
@@ -40,10 +41,10 @@ class ListIndex:
 
 ParameterPath = tuple[object, ...]  # keys of tables, and a ListIndex for each list
 Leaf = tuple[ParameterPath, object]
-Nested = Mapping[Any, object]
+Nested = Mapping[Key, object]
 
 
-def differing(a: Nested, b: Nested) -> tuple[dict[Any, object], dict[Any, object], list[Leaf]]:
+def differing(a: Nested[Key], b: Nested[Key]) -> tuple[dict[Key, object], dict[Key, object], list[Leaf]]:
     """Both values cut down to what differs (lists as tables by `ListIndex`), and the leaves that are the same."""
     same: list[Leaf] = []
     cut_a, cut_b = _cut(a, b, (), same)
@@ -82,9 +83,11 @@ def _hash(*parts: bytes) -> bytes:
     return state.digest()
 
 
-def _cut(a: Nested, b: Nested, path: ParameterPath, same: list[Leaf]) -> tuple[dict[Any, object], dict[Any, object]]:
-    cut_a: dict[Any, object] = {}
-    cut_b: dict[Any, object] = {}
+def _cut(
+    a: Nested[Key], b: Nested[Key], path: ParameterPath, same: list[Leaf]
+) -> tuple[dict[Key, object], dict[Key, object]]:
+    cut_a: dict[Key, object] = {}
+    cut_b: dict[Key, object] = {}
     for key in dict.fromkeys((*a, *b)):
         if key in a and key in b:
             here = (*path, key)

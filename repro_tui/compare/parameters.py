@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import SupportsFloat, cast
 
-from repro_tui.compare.aligned import ListIndex, Nested, ParameterPath, differing, leaves
+from repro_tui.compare.aligned import Key, ListIndex, Nested, ParameterPath, differing, leaves
 from repro_tui.compare.ignore import without_ignored
 from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import BuiltParameters
@@ -47,7 +47,7 @@ def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Find
     return tuple(findings)
 
 
-def _changes(a: Nested, b: Nested) -> list[ParameterChange]:
+def _changes(a: Nested[Key], b: Nested[Key]) -> list[ParameterChange]:
     if not a and not b:
         return []
     if len(leaves(a)) + len(leaves(b)) > MOST_FOR_DEEPDIFF:
@@ -66,7 +66,7 @@ def _has_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _by_key(a: Nested, b: Nested, path: ParameterPath) -> Iterator[ParameterChange]:
+def _by_key(a: Nested[Key], b: Nested[Key], path: ParameterPath) -> Iterator[ParameterChange]:
     """Compares tables key by key: where there are no lists, as importing DeepDiff takes longer than the rest of a small
     comparison, and where there are too many values for DeepDiff."""
     for key in dict.fromkeys((*a, *b)):
@@ -81,7 +81,7 @@ def _by_key(a: Nested, b: Nested, path: ParameterPath) -> Iterator[ParameterChan
             yield here, "changed", a[key], b[key]
 
 
-def _by_deepdiff(a: Nested, b: Nested) -> list[ParameterChange]:
+def _by_deepdiff(a: Nested[Key], b: Nested[Key]) -> list[ParameterChange]:
     from deepdiff import DeepDiff
 
     kinds: dict[str, Change] = {"dictionary_item_added": "added", "dictionary_item_removed": "removed"}
@@ -126,11 +126,11 @@ def _name(part: object) -> str:
     return str(part.index) if isinstance(part, ListIndex) else show(str(part), 200)
 
 
-def _same_value(a: Any, b: Any) -> bool:
+def _same_value(a: object, b: object) -> bool:
     if isinstance(a, bool) or isinstance(b, bool):
         return str(a).lower() == str(b).lower() or (not isinstance(a, str) and not isinstance(b, str) and bool(a == b))
     try:
-        return bool(a == b) or float(a) == float(b)
+        return bool(a == b) or float(cast("SupportsFloat", a)) == float(cast("SupportsFloat", b))
     except (TypeError, ValueError, OverflowError):
         return str(a) == str(b)
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -142,12 +142,14 @@ class Projector:
         if rows != pq.read_metadata(self.a).num_rows:
             raise Inconclusive("its outputs do not have the same rows as those of A and B")
         groups = [sums[start : start + FIELDS] for start in range(1, len(sums), FIELDS)]
-        return Projection(rows, {c.name: _column(group) for c, group in zip(self.columns, groups, strict=True)})
+        return Projection(
+            rows, {c.name: _column(group[:3], group[3:]) for c, group in zip(self.columns, groups, strict=True)}
+        )
 
 
-def _column(group: Sequence[Any]) -> ColumnProjection:
-    along, length, missing = (float(value or 0) for value in group[:3])
-    return ColumnProjection(along, length, missing, *(int(value) for value in group[3:]))
+def _column(distances: Sequence[float | None], counts: Sequence[int]) -> ColumnProjection:
+    along, length, missing = (float(value or 0) for value in distances)
+    return ColumnProjection(along, length, missing, *(int(value) for value in counts))
 
 
 def _check(a: Path, third: Path, key: Sequence[str], columns: Sequence[ProjectedColumn]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
@@ -20,7 +20,7 @@ from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
 DIFFERENCES = "differences.parquet"
 Table: TypeAlias = "str | Path | DataFrame | pa.Table"
@@ -146,7 +146,14 @@ def _write(table: DataFrame | pa.Table, path: Path) -> None:
         writer.write_table(table)
 
 
-def _array(column: Series[Any], name: str) -> pa.Array:
+class _Series(Protocol):
+    """What is read of a column of a frame."""
+
+    @property
+    def dtype(self) -> object: ...
+
+
+def _array(column: _Series, name: str) -> pa.Array:
     import pyarrow as pa
 
     try:
@@ -155,6 +162,6 @@ def _array(column: Series[Any], name: str) -> pa.Array:
         raise TypeError(f"column {name}: {error}") from error
 
 
-def _has_missing(column: Series[Any]) -> bool:
+def _has_missing(column: _Series) -> bool:
     """Whether NaN stands for a missing value: in a column of plain floats it is a value like any other."""
     return getattr(column.dtype, "kind", "") != "f"

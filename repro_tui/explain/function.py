@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from repro_tui.explain.budget import Budget, BudgetSpent
 from repro_tui.explain.distances import AnswerEnds, as_array
@@ -28,7 +28,8 @@ NEAR = 0.01
 MOST_SHARED = 8  # factors for which shares are computed by default
 _ABSENT = object()
 
-Evaluate = Callable[[dict[str, Any]], object]
+T = TypeVar("T")
+Evaluate = Callable[[dict[str, T]], object]
 FactorSet = frozenset[str]
 
 
@@ -96,7 +97,7 @@ class Explanation:
         answer = self.attribution or self.bisection
         return dict(answer.unresolved) if answer else {}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The answer as a JSON object of the shape of `causes` in a report."""
         return {
             "factors": list(self.factors),
@@ -115,16 +116,16 @@ class Explanation:
             "note": self.note,
         }
 
-    def _culprit(self, name: str) -> dict[str, Any]:
+    def _culprit(self, name: str) -> dict[str, object]:
         a, b = (_json_value(side.get(name)) for side in self.sides)
         sufficient, alone = self.smallest == (name,), (name,) in self.restores
         return {"factor": name, "path": [], "a": a, "b": b, "sufficient": sufficient, "alone": alone}
 
 
 def explain_function(
-    a: Mapping[str, object],
-    b: Mapping[str, object],
-    evaluate: Evaluate,
+    a: Mapping[str, T],
+    b: Mapping[str, T],
+    evaluate: Evaluate[T],
     *,
     needs: Mapping[str, Sequence[str]] | None = None,
     likely: Mapping[str, float] | None = None,
@@ -141,10 +142,10 @@ def explain_function(
 
 
 @dataclass(slots=True)
-class _FunctionSearch:
-    a: dict[str, object]
-    b: dict[str, object]
-    evaluate: Evaluate
+class _FunctionSearch(Generic[T]):
+    a: dict[str, T]
+    b: dict[str, T]
+    evaluate: Evaluate[T]
     needs: Mapping[str, FactorSet]
     near: float
     budget: Budget
@@ -203,7 +204,7 @@ class _FunctionSearch:
         except (TypeError, ValueError):  # the comparison of arrays or frames is not a single truth value
             return True
 
-    def _answer_for(self, values: Mapping[str, object], side: str) -> Answer:
+    def _answer_for(self, values: Mapping[str, T], side: str) -> Answer:
         self.calls += 1
         answer = self.evaluate(dict(values))
         if answer is None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +75,13 @@ class ColumnTotals:
     nulls_a: int
     nulls_b: int
     first: Callable[[], tuple[pa.Array, pa.Array]]
+
+
+class OwnFields(TypedDict, total=False):
+    """The fields of a column's result that each kind fills in itself."""
+
+    measures: dict[str, object]
+    flip_matrix: tuple[tuple[str, str, int], ...]
 
 
 class ColumnComparison(Protocol):

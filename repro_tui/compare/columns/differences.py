@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,16 +79,16 @@ class Differences:
         if not len(rows):
             return
         indices = pa.array(rows)
-        key_texts = pair.key_texts(indices)
+        row_a, key_texts = pair.row_a.take(indices), pair.key_texts(indices)
         a, b = (exact_texts(side[name].take(indices)) for side in (pair.a, pair.b))
         size = np.abs(cells.delta[rows])
         scale = cells.scale[rows]
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(scale > 0, size / scale, np.nan)
         table = {
-            "row_a": pair.row_a.take(indices),
+            "row_a": row_a,
             "row_b": pair.row_b.take(indices),
-            "input_row": pa.nulls(len(rows), pa.int64()) if self._key else pair.row_a.take(indices),
+            "input_row": pa.nulls(len(rows), pa.int64()) if self._key else row_a,
             "key": key_texts,
             "column": pa.repeat(pa.scalar(name), len(rows)),
             "change": _changes(a, b),
@@ -104,7 +103,8 @@ class Differences:
             "noise": pa.nulls(len(rows), pa.string()),  # filled in once all runs have been compared: see noise/own.py
         }
         self._write(pa.table(table, schema=SCHEMA))
-        self._keep_worst(name, table, size, relative, flip=cells.flip[rows], within=cells.within[rows])
+        shown = {"row_a": row_a, "key": key_texts, "a": a, "b": b}
+        self._keep_worst(name, shown, size, relative, flip=cells.flip[rows], within=cells.within[rows])
         self.count += len(rows)
 
     def _write(self, table: pa.Table) -> None:
@@ -125,11 +125,12 @@ class Differences:
             self._written.result()
 
     def _keep_worst(
-        self, name: str, cells: dict[str, Any], size: Floats, relative: Floats, *, flip: Mask, within: Mask
+        self, name: str, cells: dict[str, pa.Array], size: Floats, relative: Floats, *, flip: Mask, within: Mask
     ) -> None:
         """Keeps the worst cells: flips first, then by the distance relative to their size, then in A's order.
 
-        `cells` holds the columns of the file; `size` is |delta| and `relative` that over max(|a|, |b|), NaN for none.
+        `cells` holds the columns row_a, key, a and b of the file; `size` is |delta| and `relative` that over
+        max(|a|, |b|), NaN for none.
         """
         weight = np.where(np.isfinite(size), size / (1.0 + size), 1.0) + np.where(np.isnan(relative), 0, relative)
         weight = weight + 10.0 * flip + 1.0 * ~within
@@ -153,7 +154,7 @@ class Differences:
             push = heapq.heappush if len(self._worst) < WORST else heapq.heappushpop
             push(self._worst, (rank, row))
 
-    def _named(self, key: str) -> dict[str, Any]:
+    def _named(self, key: str) -> dict[str, object]:
         return dict(zip(self._key or ("row",), json.loads(key), strict=True))
 
     def worst(self) -> tuple[WorstRow, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from repro_tui.compare.columns.cells import Cells, TalliedColumn, Tally
+from repro_tui.compare.columns.cells import Cells, OwnFields, TalliedColumn, Tally
 from repro_tui.compare.columns.nested import mask, single
 from repro_tui.compare.rows.arrays import Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
@@ -52,7 +51,7 @@ class ExactColumn(TalliedColumn):
     def _measure_different(self, a: pa.Array, b: pa.Array, rows: Indices, pair: RowPairs) -> None:
         """Measures the rows of a batch that differ; `rows` are their positions in it."""
 
-    def _own_fields(self) -> dict[str, Any]:
+    def _own_fields(self) -> OwnFields:
         """The fields of the result that only this kind has, `measures` among them."""
         return {"measures": exact_match(self.tally)}
 
@@ -63,7 +62,7 @@ class ExactColumn(TalliedColumn):
         return replace(common, flips=flips, **self._own_fields())
 
 
-def exact_match(tally: Tally) -> dict[str, Any]:
+def exact_match(tally: Tally) -> dict[str, object]:
     """The share of rows that are equal."""
     return {"exact_match": tally.equal / tally.rows} if tally.rows else {}
 

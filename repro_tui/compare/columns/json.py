@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import ComparisonSpec
+from repro_tui.compare.columns.cells import ComparisonSpec, OwnFields
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
 from repro_tui.compare.columns.json_paths import ABSENT, Leaves, Path, leaves_of, near, path_words, same_value
 from repro_tui.compare.rows.arrays import Mask
@@ -61,7 +60,7 @@ class JsonColumn(ExactColumn):
             else:
                 self._left_out += 1
 
-    def _own_fields(self) -> dict[str, Any]:
+    def _own_fields(self) -> OwnFields:
         if not self.tally.rows:
             return {"measures": {}}
         totals = Counter[str]()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from repro_tui.formats.documents import no_duplicates
 from repro_tui.formats.tables_text import is_beyond
 
 Path = tuple[str | int, ...]
-Leaves = dict[Path, Any]
+Leaves = dict[Path, object]
 WHOLE = "the whole document"
 
 
@@ -30,7 +30,7 @@ def leaves_of(text: str | None) -> Leaves | None:
         return None
 
 
-def loads(text: str) -> Any:
+def loads(text: str) -> object:
     """Parses a document without losing anything.
 
     Raises ValueError for invalid JSON, for a duplicate key, and for a number that a float cannot represent because it
@@ -45,7 +45,7 @@ def _float(text: str) -> float:
     return float(text)
 
 
-def _walk(value: object, path: Path) -> Iterator[tuple[Path, Any]]:
+def _walk(value: object, path: Path) -> Iterator[tuple[Path, object]]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _walk(item, (*path, key))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import ComparisonSpec
+from repro_tui.compare.columns.cells import ComparisonSpec, OwnFields
 from repro_tui.compare.columns.exact import ExactColumn, text, texts
 from repro_tui.compare.columns.nested import single
 from repro_tui.compare.columns.statistics import interval
@@ -51,12 +50,12 @@ class LabelColumn(ExactColumn):
             for label_a, label_b, count in _label_pairs(a.take(differing), b.take(differing)):
                 self.pairs[(label_a, label_b)] += count
 
-    def _own_fields(self) -> dict[str, Any]:
+    def _own_fields(self) -> OwnFields:
         most_common = sorted(self.pairs.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_PAIRS]
         matrix = tuple((show(a, 80), show(b, 80), count) for (a, b), count in most_common)
         return {"measures": self._measures(), "flip_matrix": matrix}
 
-    def _measures(self) -> dict[str, Any]:
+    def _measures(self) -> dict[str, object]:
         if not self.tally.rows:
             return {}
         flips, rows = self.tally.flips, self.tally.rows

@@ -18,7 +18,6 @@ A batch of n rows costs O(n); keeping the largest is a partial sort, once per 20
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +77,7 @@ class Moments:
             differences = np.concatenate(self._kept)
             self._kept = [np.partition(differences, len(differences) - MOST_LARGEST)[-MOST_LARGEST:]]
 
-    def measures(self, count: int, sd: float) -> dict[str, Any]:
+    def measures(self, count: int, sd: float) -> dict[str, object]:
         """The measures over `count` finite pairs; `sd` is the standard deviation of A (0.0: none, or not known)."""
         if not count:
             return {}
@@ -90,7 +89,7 @@ class Moments:
             "rmse_over_sd": rmse / sd if sd else None,
         }
 
-    def distances(self, count: int) -> dict[str, Any]:
+    def distances(self, count: int) -> dict[str, object]:
         """The mean and the 99th percentile of |delta| over `count` finite pairs; {} where there are none."""
         return {"mean_abs": self.sum_abs / count, "p99_abs": self._percentile(0.99, count)} if count else {}
 
@@ -157,7 +156,7 @@ class Sample:
         order = np.argsort(np.concatenate(self.hashes), kind="stable") if self.hashes else slice(None)
         return a[order], b[order]
 
-    def measures(self, sd: float) -> dict[str, Any]:
+    def measures(self, sd: float) -> dict[str, float]:
         """The secondary measures; `sd` is the standard deviation of A."""
         a, b = self.sides()
         if not len(a):

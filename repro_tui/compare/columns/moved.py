@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -45,7 +43,7 @@ def _values_differ(a: pa.Array, b: pa.Array) -> Mask:
     return mask(pc.fill_null(pc.not_equal(a, b), True))
 
 
-def _bits(array: pa.Array) -> npt.NDArray[Any] | None:
+def _bits(array: pa.Array) -> npt.NDArray[np.unsignedinteger] | None:
     """The raw bits of a fixed-width array, without a copy; None for other types."""
     width = _width(array.type)
     data = array.buffers()[1] if width else None

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -124,7 +123,7 @@ class NumberColumn(TalliedColumn):
             note="" if type_a == type_b else f"the types differ: {type_a} in A, {type_b} in B",
         )
 
-    def _measures(self) -> dict[str, Any]:
+    def _measures(self) -> dict[str, object]:
         if not self.moments.largest:
             return self.moments.measures(int(self.any_finite), 0.0)
         sd = self._spread().sd
@@ -132,13 +131,13 @@ class NumberColumn(TalliedColumn):
             self.sample.add_pairs(*self._totals.first())
         return self.moments.measures(self.finite, sd) | self.sample.measures(sd) | self._ranking()
 
-    def _ranking(self) -> dict[str, Any]:
+    def _ranking(self) -> dict[str, object]:
         """The measures of a column that ranks its rows: by score where it has fractions, else by rank."""
         if self.spec.kind != "ranking":
             return {}
         return column_agreement(*self.sample.sides(), descending=pa.types.is_floating(self.spec.types[0]))
 
-    def _probability_measures(self) -> dict[str, Any]:
+    def _probability_measures(self) -> dict[str, float]:
         if not self.decides or not self.tally.rows:
             return {}
         rate = {"flip_rate": self.tally.flips / self.tally.rows}

@@ -20,7 +20,6 @@ overlap, and n log n for tau.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +111,7 @@ def ties(scores: npt.ArrayLike) -> int:
     return int(times[times > 1].sum())
 
 
-def column_agreement(a: npt.ArrayLike, b: npt.ArrayLike, descending: bool) -> dict[str, Any]:
+def column_agreement(a: npt.ArrayLike, b: npt.ArrayLike, descending: bool) -> dict[str, object]:
     """The measures of two columns whose numbers rank their rows.
 
     The numbers are scores where `descending` (the highest comes first), and ranks otherwise (the lowest comes first).

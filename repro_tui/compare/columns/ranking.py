@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import ComparisonSpec
+from repro_tui.compare.columns.cells import ComparisonSpec, OwnFields
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
 from repro_tui.compare.columns.lists.ranking import Agreements, RankingPair, as_list
 from repro_tui.compare.rows.arrays import Indices, Mask
@@ -38,6 +36,6 @@ class RankingColumn(ExactColumn):
 
         self._agreements.offer(pair, rows, rankings_at)
 
-    def _own_fields(self) -> dict[str, Any]:
+    def _own_fields(self) -> OwnFields:
         measures = self._agreements.measures(self.tally.rows, self.tally.equal)
         return {"measures": exact_match(self.tally) | measures}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import ComparisonSpec
+from repro_tui.compare.columns.cells import ComparisonSpec, OwnFields
 from repro_tui.compare.columns.exact import ExactColumn, exact_match
 from repro_tui.compare.rows.arrays import Indices
 from repro_tui.compare.rows.pairs import RowPairs
@@ -30,7 +28,7 @@ class TextColumn(ExactColumn):
 
         self._measured.offer(pair.hashes[rows], measure)
 
-    def _own_fields(self) -> dict[str, Any]:
+    def _own_fields(self) -> OwnFields:
         measures = exact_match(self.tally)
         if self._measured.items:
             distances, tokens = np.asarray(self._measured.items, dtype=np.float64).T

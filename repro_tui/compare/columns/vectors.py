@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -175,7 +174,7 @@ class VectorColumns:
             note="" if self.group.sums else NOT_ONE,
         )
 
-    def _shift_measures(self, rows: int) -> dict[str, Any]:
+    def _shift_measures(self, rows: int) -> dict[str, object]:
         """The measures of the decision; divergences only where the rows are distributions."""
         measures = self.shift.measures(rows)
         if self.group.sums or not measures:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ def hashes_of_texts(texts: pa.Array) -> Hashes:
     return hashes_of_numbers(np.array(checksums, dtype=np.uint64))
 
 
-def hashes_of_numbers(numbers: npt.NDArray[Any]) -> Hashes:
+def hashes_of_numbers(numbers: npt.NDArray[np.integer]) -> Hashes:
     """Hashes of integers by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), which scatters close numbers."""
     x = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

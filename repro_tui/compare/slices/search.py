@@ -26,7 +26,7 @@ import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -205,7 +205,17 @@ def _matrix(features: Sequence[Feature]) -> tuple[Floats, list[tuple[str, str]]]
     return np.column_stack(columns), terms
 
 
-def _grow(matrix: Floats, moved: Mask, half: Mask) -> tuple[Any, list[Mask]]:
+class _Tree(Protocol):
+    """What is read of scikit-learn's tree: arrays with an entry for each of its nodes."""
+
+    node_count: int
+    feature: Indices
+    threshold: Floats
+    children_left: Indices
+    children_right: Indices
+
+
+def _grow(matrix: Floats, moved: Mask, half: Mask) -> tuple[_Tree, list[Mask]]:
     """The tree, grown on the rows of `half`, and for each of its nodes which rows are in it."""
     from sklearn.tree import DecisionTreeClassifier
 
@@ -215,7 +225,7 @@ def _grow(matrix: Floats, moved: Mask, half: Mask) -> tuple[Any, list[Mask]]:
     return classifier.tree_, list(paths.T)
 
 
-def _path(tree: Any, node: int, terms: Sequence[tuple[str, str]], whole: Set[str]) -> str:
+def _path(tree: _Tree, node: int, terms: Sequence[tuple[str, str]], whole: Set[str]) -> str:
     """The conditions of a node in words; several limits of one column are combined."""
     parents = {int(child): (node, left) for node in range(tree.node_count) for child, left in _children(tree, node)}
     low: dict[str, float] = {}
@@ -236,7 +246,7 @@ def _path(tree: Any, node: int, terms: Sequence[tuple[str, str]], whole: Set[str
     return " and ".join(reversed(conditions))
 
 
-def _children(tree: Any, node: int) -> Iterator[tuple[int, bool]]:
+def _children(tree: _Tree, node: int) -> Iterator[tuple[int, bool]]:
     """The children of a node, each with whether it is the left one; none of a leaf."""
     if tree.children_left[node] >= 0:
         yield int(tree.children_left[node]), True

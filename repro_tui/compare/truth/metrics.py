@@ -211,7 +211,7 @@ def _by_numbers(name: str) -> Callable[[Outcomes], float]:
     return _measured(name, Outcomes.numbers)
 
 
-def _measured(name: str, arguments: Callable[[Outcomes], tuple[Any, Any]]) -> Callable[[Outcomes], float]:
+def _measured(name: str, arguments: Callable[[Outcomes], tuple[object, object]]) -> Callable[[Outcomes], float]:
     def measure(outcomes: Outcomes) -> float:
         from sklearn import metrics
 

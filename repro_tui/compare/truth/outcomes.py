@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 from repro_tui.model.record import ColumnRule, Kind, Validation
 from repro_tui.support.text import plural, show
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from repro_tui.compare.rows.arrays import Floats
 
+Label: TypeAlias = int | str  # a class, as `_plain` has it
 NO_TRUTH = "the record does not say which column holds the truth: record validation.truth, or give --truth COLUMN"
 
 
@@ -29,16 +30,16 @@ class Outcomes:
     """
 
     rows: int
-    truth: list[Any] = field(default_factory=list)
-    columns: dict[str, tuple[Kind, list[Any]]] = field(default_factory=dict)
+    truth: list[object] = field(default_factory=list)
+    columns: dict[str, tuple[Kind, list[object]]] = field(default_factory=dict)
     rules: dict[str, ColumnRule] = field(default_factory=dict)
     problem: str = ""
 
-    def classes(self) -> list[Any]:
+    def classes(self) -> list[Label]:
         """The classes of the truth, sorted; of two, the second is the positive one."""
         return sorted(set(self._truth()))
 
-    def labels(self) -> tuple[list[Any], list[Any]]:
+    def labels(self) -> tuple[list[Label], list[Label]]:
         """The truth and the predicted label of every row."""
         named = self._of_kind("label")
         if not named and self._of_kind("probability"):
@@ -47,16 +48,17 @@ class Outcomes:
         truth = self._truth()
         predicted = _plain(values)
         if {type(value) for value in truth} != {type(value) for value in predicted}:
-            truth, predicted = ([str(value) for value in side] for side in (truth, predicted))
+            return [str(value) for value in truth], [str(value) for value in predicted]
         return truth, predicted
 
-    def _decided(self) -> tuple[list[Any], list[Any]]:
+    def _decided(self) -> tuple[list[Label], list[Label]]:
         """The truth, and labels decided by the threshold of the only probability."""
         name, values = _only("probability", self._of_kind("probability"))
         rule = self.rules.get(name, ColumnRule())
         threshold = 0.5 if rule.threshold is None else rule.threshold
         low, high = self._two()
-        return self._truth(), [high if value >= threshold else low for value in values]
+        probabilities = cast("list[float]", values)
+        return self._truth(), [high if value >= threshold else low for value in probabilities]
 
     def scores(self) -> tuple[list[int], Floats]:
         """Whether each row is of the positive class (1 or 0), and the probability of that class."""
@@ -68,7 +70,7 @@ class Outcomes:
         _, values = _only("probability", matching or named)
         return [int(value == high) for value in self._truth()], np.asarray(values, dtype=np.float64)
 
-    def matrix(self) -> tuple[list[Any], Floats]:
+    def matrix(self) -> tuple[list[Label], Floats]:
         """The truth, and the probability of every class (rows by classes, in the order of the classes)."""
         import numpy as np
 
@@ -89,20 +91,20 @@ class Outcomes:
         _, values = _only("value", named)
         return np.asarray(self.truth, dtype=np.float64), np.asarray(values, dtype=np.float64)
 
-    def _two(self) -> tuple[Any, Any]:
+    def _two(self) -> tuple[Label, Label]:
         classes = self.classes()
         if len(classes) != 2:
             raise ValueError(f"this metric needs two classes; the truth has {len(classes)}")
         return classes[0], classes[1]
 
-    def _truth(self) -> list[Any]:
+    def _truth(self) -> list[Label]:
         return _plain(self.truth)
 
-    def _of_kind(self, kind: Kind) -> dict[str, list[Any]]:
+    def _of_kind(self, kind: Kind) -> dict[str, list[object]]:
         return {name: values for name, (own_kind, values) in self.columns.items() if own_kind == kind}
 
 
-def _only(kind: str, named: dict[str, list[Any]]) -> tuple[str, list[Any]]:
+def _only(kind: str, named: dict[str, list[object]]) -> tuple[str, list[object]]:
     """The only column of this kind. Raises ValueError where there is none, or more than one."""
     if len(named) != 1:
         names = ", ".join(show(name, 60) for name in named) or "none"
@@ -110,11 +112,15 @@ def _only(kind: str, named: dict[str, list[Any]]) -> tuple[str, list[Any]]:
     return next(iter(named.items()))
 
 
-def _plain(values: list[Any]) -> list[Any]:
+def _plain(values: list[object]) -> list[Label]:
     """Booleans and whole numbers as integers, everything else as text, so that both sides have the same type."""
-    if all(isinstance(value, bool | int | float) and float(value).is_integer() for value in values):
+    if _are_whole(values):
         return [int(value) for value in values]
     return [str(value) for value in values]
+
+
+def _are_whole(values: list[object]) -> TypeGuard[list[int | float]]:
+    return all(isinstance(value, bool | int | float) and float(value).is_integer() for value in values)
 
 
 def names_class(column: str, label: object) -> bool:
@@ -157,7 +163,7 @@ def read_outcomes(predictions: Path, inputs: Path, validation: Validation, key: 
     return outcomes
 
 
-def _truth(outputs: pa.Table, inputs: Path, name: str, key: tuple[str, ...]) -> tuple[list[Any], str]:
+def _truth(outputs: pa.Table, inputs: Path, name: str, key: tuple[str, ...]) -> tuple[list[object], str]:
     """The truth in the order of the outputs, and why it cannot be read ("" where it can)."""
     import pyarrow.parquet as pq
 
@@ -171,7 +177,7 @@ def _truth(outputs: pa.Table, inputs: Path, name: str, key: tuple[str, ...]) -> 
     return [], f"validation.truth names the column {shown}, which neither the validation inputs nor the outputs have"
 
 
-def _paired(outputs: pa.Table, inputs: pa.Table, name: str, key: tuple[str, ...]) -> tuple[list[Any], str]:
+def _paired(outputs: pa.Table, inputs: pa.Table, name: str, key: tuple[str, ...]) -> tuple[list[object], str]:
     """The truth in the order of the outputs: paired by key, or by position where the key is ()."""
     values = inputs.column(name).to_pylist()
     if not key:

@@ -14,7 +14,6 @@ positive row, the Brier score is 0.04, the log loss 0.223 and, if it is the only
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -61,7 +60,7 @@ class Scores:
         for sums, weights in zip(self.bins, (np.ones(len(bins)), confidence, hits), strict=True):
             sums += np.bincount(bins, weights, BINS)
 
-    def measures(self, side: str) -> dict[str, Any]:
+    def measures(self, side: str) -> dict[str, float]:
         """The scores, under names that end with the `side` (a or b)."""
         _, confidence, hits = self.bins
         return {

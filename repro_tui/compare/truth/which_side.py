@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -93,7 +92,7 @@ class _Truth:
         joined = f"{side} s JOIN {inputs} ON {on or 's.file_row_number = i.__row'}"
         return f"SELECT s.*, i.{quoted(self.truth)} AS {TRUTH} FROM {joined}"  # noqa: S608
 
-    def measures_of(self, column: Column) -> dict[str, Any]:
+    def measures_of(self, column: Column) -> dict[str, object]:
         """How right each side is in one column that moved; if that cannot be measured, the reason."""
         if column.verdict in ("not-comparable", "identical"):
             return {}
@@ -102,17 +101,17 @@ class _Truth:
         except (duckdb.Error, _UnfitError) as error:
             return {"truth": f"not measured: {show(str(error), 200)}"}
 
-    def _measures(self, column: Column) -> dict[str, Any]:
+    def _measures(self, column: Column) -> dict[str, object]:
         if column.kind == "label":
             return self._labels(column.name)
         if column.kind != "probability" or not (column.members or column.flips is not None):
             return {}
-        measures: dict[str, Any] = {}
+        measures: dict[str, object] = {}
         for side, kind in (("a", column.type_a), ("b", column.type_b)):
             measures |= self._scores(column, side, kind).measures(side)
         return measures
 
-    def _labels(self, name: str) -> dict[str, Any]:
+    def _labels(self, name: str) -> dict[str, object]:
         """The accuracies, the rows that one side alone gets right, and McNemar's exact p-value."""
         right = [f"{_plain(f'{side}.{quoted(name)}')} = {_plain(f'{side}.{TRUTH}')}" for side in "ab"]
         conditions = right[0], right[1], f"{right[0]} AND NOT {right[1]}", f"{right[1]} AND NOT {right[0]}"

@@ -62,7 +62,7 @@ def _differing(a: Mapping[str, object], b: Mapping[str, object], above: Path) ->
             yield (*above, name)
 
 
-def mixed(a: Mapping[str, object], b: Mapping[str, object], from_b: list[Path]) -> dict[str, Any]:
+def mixed(a: Mapping[str, object], b: Mapping[str, object], from_b: list[Path]) -> dict[str, object]:
     """A copy of A's values with these paths as in B: changed, added, or removed where B has no value."""
     values: dict[str, Any] = deepcopy(dict(a))
     for path in from_b:

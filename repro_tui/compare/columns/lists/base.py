@@ -10,12 +10,12 @@ have no numbers and are equal; rows of different shapes differ. What depends on 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from repro_tui.compare.columns.cells import MASKS, Cells, ComparisonSpec, TalliedColumn, Tally
+from repro_tui.compare.columns.cells import MASKS, Cells, ComparisonSpec, OwnFields, TalliedColumn, Tally
 from repro_tui.compare.columns.nested import counts, leaves, mask, same_shape, shape
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
 from repro_tui.compare.rows.arrays import Floats, Hashes, Indices, Mask
@@ -34,6 +34,12 @@ class Vectors:
     starts: Indices
     sizes: Indices
     hashes: Hashes
+
+
+class ListFields(OwnFields, total=False):
+    """The fields of the result that each kind of list fills in itself."""
+
+    flips: int
 
 
 class Aspect(Protocol):
@@ -56,7 +62,7 @@ class Aspect(Protocol):
         """Measures the rows that moved and have one shape, and returns which of them flip."""
         ...
 
-    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+    def result_fields(self, tally: Tally, unmoved: int) -> ListFields:
         """The fields of the result that only this kind has, `measures` among them; `unmoved` rows did not move."""
         ...
 

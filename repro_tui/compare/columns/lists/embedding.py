@@ -14,13 +14,11 @@ The neighbours cost 1,000^2 * width operations, once, and are skipped for rows o
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.columns.cells import Tally
-from repro_tui.compare.columns.lists.base import Vectors
+from repro_tui.compare.columns.lists.base import ListFields, Vectors
 from repro_tui.compare.columns.nested import leaves
 from repro_tui.compare.rows.arrays import Floats, Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
@@ -71,7 +69,7 @@ class Embeddings:
         self._cosines.offer(vectors.hashes, lambda rows: cosine[rows].tolist())
         return np.zeros(len(starts), dtype=np.bool_)
 
-    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+    def result_fields(self, tally: Tally, unmoved: int) -> ListFields:
         """The smallest and the first percentile of the cosines, the largest distance, and the neighbours kept."""
         measures = {
             "cosine_min": self._smallest,
@@ -90,7 +88,7 @@ class Embeddings:
         )
         return float(low + (high - low) * (position - int(position)))
 
-    def _neighbours(self) -> dict[str, Any]:
+    def _neighbours(self) -> dict[str, object]:
         """The share of its nearest neighbours that a row keeps, on average and at the least."""
         a, b = (_matrix([row[side] for row in self._vectors.items]) for side in (0, 1))
         if a is None or b is None or min(len(a), len(b)) <= NEIGHBOURS:

@@ -9,13 +9,12 @@ is 0.311.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from repro_tui.compare.columns.cells import Tally
-from repro_tui.compare.columns.lists.base import Vectors
+from repro_tui.compare.columns.lists.base import ListFields, Vectors
 from repro_tui.compare.columns.moments import Moments
 from repro_tui.compare.rows.arrays import Floats, Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
@@ -46,7 +45,7 @@ class Probabilities:
         classes = [most_likely_class(side, starts, sizes) for side in (numbers.a, numbers.b)]
         return self.shift.add(classes[0], classes[1], divergence(numbers.a, numbers.b, starts))
 
-    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+    def result_fields(self, tally: Tally, unmoved: int) -> ListFields:
         """The measures over all rows."""
         rows = tally.rows
         width = self.numbers / max(1, rows - unmoved)
@@ -82,12 +81,15 @@ class Shift:
         entries = [(name(a), name(b), count) for (a, b), count in self.pairs.items()]
         return tuple(sorted(entries, key=lambda entry: (-entry[2], *entry[:2]))[:MOST_PAIRS])
 
-    def measures(self, rows: int) -> dict[str, Any]:
+    def measures(self, rows: int) -> dict[str, object]:
         """The share of rows that flip, and the mean over all rows and the largest of the divergences, in bits."""
         if not rows:
             return {}
-        flips = {"flip_rate": sum(self.pairs.values()) / rows}
-        return flips | {"mean_jensen_shannon": self.sum / rows, "max_jensen_shannon": self.largest}
+        return {
+            "flip_rate": sum(self.pairs.values()) / rows,
+            "mean_jensen_shannon": self.sum / rows,
+            "max_jensen_shannon": self.largest,
+        }
 
 
 def divergence(a: Floats, b: Floats, starts: Indices) -> Floats:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from repro_tui.compare.columns import rank_agreement as rankings
 from repro_tui.compare.columns.cells import Tally
-from repro_tui.compare.columns.lists.base import Vectors
+from repro_tui.compare.columns.lists.base import ListFields, Vectors
 from repro_tui.compare.rows.arrays import Indices, Mask
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.compare.rows.sample import RowSample
@@ -49,11 +49,11 @@ class Agreements:
 
         self._rows.offer(pair.hashes[rows], measure)
 
-    def measures(self, rows: int, unmoved: int) -> dict[str, Any]:
+    def measures(self, rows: int, unmoved: int) -> dict[str, object]:
         """The mean agreements over all `rows`, of which the `unmoved` agree in full, and the smallest ones."""
         if not rows:
             return {}
-        measures: dict[str, Any] = {"top_k": rankings.TOP}
+        measures: dict[str, object] = {"top_k": rankings.TOP}
         for name in AGREEMENTS:
             values = [value for row in self._rows.items if (value := row.get(name)) is not None]
             mean = float(np.mean(values)) if values else 1.0
@@ -111,7 +111,7 @@ class Rankings:
         orders = [np.lexsort((-side, owner)) for side in (numbers.a, numbers.b)]
         return np.asarray(np.logical_or.reduceat(orders[0] != orders[1], starts))
 
-    def result_fields(self, tally: Tally, unmoved: int) -> dict[str, Any]:
+    def result_fields(self, tally: Tally, unmoved: int) -> ListFields:
         """The flips and the agreements over all rows."""
         return {"flips": tally.flips, "measures": self._agreements.measures(tally.rows, unmoved)}
 
