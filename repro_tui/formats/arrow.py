@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 
 def without_pandas() -> None:
@@ -37,7 +36,7 @@ class _PandasStub(ModuleType):
         extensions = SimpleNamespace(ExtensionArray=type("Array", (), {}), ExtensionDtype=type("Type", (), {}))
         self.api = SimpleNamespace(types=types, extensions=extensions)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__") or sys.modules.get("pandas") is self:
             raise AttributeError(name)
         return getattr(import_module("pandas"), name)

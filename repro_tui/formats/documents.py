@@ -7,16 +7,19 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
+
+if TYPE_CHECKING:
+    import yaml
 
 LARGEST = 1 << 20
 DEEPEST = 64
 MOST_DIGITS = 4000
 
 
-def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[str, Any]:
+def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[str, object]:
     """The document in a file, in the format of its extension. Raises Refused with the file and, if known, the line.
 
     `floats` converts the text of a number with a fraction or an exponent.
@@ -29,7 +32,9 @@ def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[s
     return parse_document(content, path.suffix, str(path), floats)
 
 
-def parse_document(content: bytes, suffix: str, name: str, floats: Callable[[str], object] = float) -> dict[str, Any]:
+def parse_document(
+    content: bytes, suffix: str, name: str, floats: Callable[[str], object] = float
+) -> dict[str, object]:
     """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json, `name` is for messages. Raises Refused."""
     if len(content) > LARGEST:
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
@@ -59,7 +64,7 @@ def _parse(text: str, suffix: str, floats: Callable[[str], object]) -> object:
     raise ValueError("has no known file extension: expected .toml, .yaml, .yml or .json")
 
 
-def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, Any]:
+def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     """A dict of these pairs, in their order. Raises ValueError with the first duplicate key."""
     table = dict(pairs)
     if len(table) < len(pairs):
@@ -92,17 +97,16 @@ def _one_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _yaml(text: str, floats: Callable[[str], object]) -> Any:
+def _yaml(text: str, floats: Callable[[str], object]) -> object:
     """Parses YAML's core schema only: `no` and `1:30` are text; aliases, tags and duplicate keys are mistakes."""
     import yaml
 
     try:
         depth = 0
-        event: Any
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
-                raise ValueError(f"line {event.start_mark.line + 1}: is nested deeper than {DEEPEST}")
+                raise ValueError(f"line {_line(event)}: is nested deeper than {DEEPEST}")
             _check_event(event)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -110,14 +114,18 @@ def _yaml(text: str, floats: Callable[[str], object]) -> Any:
     return _value(node, floats)
 
 
-def _check_event(event: Any) -> None:
+def _line(place: yaml.Event | yaml.Node) -> int:
+    return place.start_mark.line + 1 if place.start_mark else 0
+
+
+def _check_event(event: yaml.Event) -> None:
     import yaml
 
-    line = event.start_mark.line + 1
+    line = _line(event)
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
         raise ValueError(f"line {line}: anchors and aliases are not supported: write out the value")
-    if getattr(event, "tag", None):
-        raise ValueError(f"line {line}: the tag {event.tag} is not supported")
+    if tag := getattr(event, "tag", None):
+        raise ValueError(f"line {line}: the tag {tag} is not supported")
 
 
 _NULL = re.compile(r"|~|null|Null|NULL")
@@ -126,7 +134,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
-def _value(node: Any, floats: Callable[[str], object]) -> Any:
+def _value(node: yaml.Node | None, floats: Callable[[str], object]) -> object:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -134,21 +142,21 @@ def _value(node: Any, floats: Callable[[str], object]) -> Any:
         try:
             return no_duplicates(pairs)
         except ValueError as error:
-            raise ValueError(f"line {node.start_mark.line + 1}: {error}") from error
+            raise ValueError(f"line {_line(node)}: {error}") from error
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, floats) for item in node.value]
-    return None if node is None else _scalar(node, floats)
+    return _scalar(node, floats) if isinstance(node, yaml.ScalarNode) else None
 
 
-def _key(node: Any) -> str:
+def _key(node: yaml.Node) -> str:
     import yaml
 
     if not isinstance(node, yaml.ScalarNode):
-        raise ValueError(f"line {node.start_mark.line + 1}: a key must be text")  # noqa: TRY004
+        raise ValueError(f"line {_line(node)}: a key must be text")  # noqa: TRY004
     return str(node.value)
 
 
-def _scalar(node: Any, floats: Callable[[str], object]) -> Any:
+def _scalar(node: yaml.ScalarNode, floats: Callable[[str], object]) -> object:
     text: str = node.value
     if node.style is not None:  # quoted, or a block
         return text

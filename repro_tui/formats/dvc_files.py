@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.text import show
@@ -47,19 +46,19 @@ def all_tracked(tree: Path) -> dict[str, Tracked]:
     return entries
 
 
-def _collect(tree: Path, folder: Path, outs: list[dict[str, Any]], entries: dict[str, Tracked]) -> None:
+def _collect(tree: Path, folder: Path, outs: list[dict[str, object]], entries: dict[str, Tracked]) -> None:
     for out in outs:
         tracked, path = _tracked(out), folder / str(out.get("path"))
         if tracked and not path.exists():
             entries[str(path.relative_to(tree))] = tracked
 
 
-def stages_of(tree: Path) -> dict[str, dict[str, Any]]:
+def stages_of(tree: Path) -> dict[str, dict[str, object]]:
     """The stages of the dvc.lock at the root of a commit's tree, by name."""
     return _stages(_load(tree / "dvc.lock"))
 
 
-def defined_stage(tree: Path, name: str) -> dict[str, Any]:
+def defined_stage(tree: Path, name: str) -> dict[str, object]:
     """A stage's definition in the dvc.yaml at the root, by its name in dvc.lock (`NAME@ITEM` for foreach or matrix)."""
     stages = _stages(_load(tree / "dvc.yaml"))
     whole = stages.get(name) or stages.get(name.partition("@")[0]) or {}
@@ -67,7 +66,7 @@ def defined_stage(tree: Path, name: str) -> dict[str, Any]:
     return repeated if isinstance(repeated, dict) else whole
 
 
-def _stages(document: object) -> dict[str, dict[str, Any]]:
+def _stages(document: object) -> dict[str, dict[str, object]]:
     stages = document.get("stages") if isinstance(document, dict) else None
     items = stages.items() if isinstance(stages, dict) else ()
     return {str(name): stage for name, stage in items if isinstance(stage, dict)}
@@ -92,12 +91,12 @@ def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     return None
 
 
-def _outs(document: object) -> list[dict[str, Any]]:
+def _outs(document: object) -> list[dict[str, object]]:
     outs = document.get("outs") if isinstance(document, dict) else None
     return [out for out in outs if isinstance(out, dict)] if isinstance(outs, list) else []
 
 
-def _tracked(out: dict[str, Any]) -> Tracked | None:
+def _tracked(out: dict[str, object]) -> Tracked | None:
     md5 = out.get("md5")
     return Tracked(str(md5).lower(), legacy=out.get("hash") != "md5") if md5 else None
 

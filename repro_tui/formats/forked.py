@@ -27,12 +27,21 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 NUMBER = struct.Struct("=q")
 LONGEST = 1 << 16
 FAILED = 70
 _SIGNAL_AT_PARENTS_END = 1  # PR_SET_PDEATHSIG
+
+
+class _Request(TypedDict):
+    """A reader's module with its arguments, the folder that is its HOME, and its limit of memory in bytes."""
+
+    home: str
+    memory: int
+    module: str
+    arguments: list[str]
 
 
 def main() -> int:
@@ -108,7 +117,7 @@ class _Forker:
             self._fork(json.loads(message), *_two_pipes(pipes))
         return True
 
-    def _fork(self, request: dict[str, Any], output: int, status_pipe: int) -> None:
+    def _fork(self, request: _Request, output: int, status_pipe: int) -> None:
         parent = os.getpid()
         try:
             reader = os.fork()
@@ -163,7 +172,7 @@ def _write_number(pipe: int, number: int) -> None:
         os.write(pipe, NUMBER.pack(number))
 
 
-def _read(request: dict[str, Any], output: int, parent: int) -> NoReturn:
+def _read(request: _Request, output: int, parent: int) -> NoReturn:
     """Runs a request in the forked reader: in its own group, with limits, and without the forker's open files."""
     status = FAILED
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict, cast
 
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
@@ -15,6 +15,43 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.text import show
 
 Markers = dict[str, str]
+
+
+class _File(TypedDict, total=False):
+    hash: str
+    hashes: dict[str, str]
+
+
+class _Dependency(TypedDict, total=False):
+    name: str
+    version: str
+    marker: str
+    extra: list[str]
+
+
+_Package = TypedDict(
+    "_Package",
+    {
+        "name": str,
+        "version": str,
+        "marker": str,
+        "source": dict[str, str],
+        "wheels": list[_File],
+        "sdist": _File,
+        "dependencies": list[_Dependency],
+        "optional-dependencies": dict[str, list[_Dependency]],
+    },
+    total=False,
+)
+
+
+class _Pylock(TypedDict, total=False):
+    packages: list[_Package]
+
+
+class _UvLock(TypedDict):
+    package: list[_Package]
+
 
 # These values go into an installer's requirements file, where a line break and an option could redirect its index.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -32,16 +69,17 @@ def locked(content: bytes, name: str, markers: Markers) -> list[str]:
         raise Inconclusive(f"{name} cannot be read: {show(error, 300)}", "commit a complete lock file") from error
     try:
         if "lock-version" in document:
-            return sorted(_pylock(document, markers))
+            return sorted(_pylock(cast(_Pylock, document), markers))
         if "package" in document and "version" in document:
-            return sorted(set(_uv_lock(document, name, markers)))  # each package once, whatever its extras
+            once = set(_uv_lock(cast(_UvLock, document), name, markers))  # each package, whatever its extras
+            return sorted(once)
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # packaging's errors are ValueErrors
         reason = f"{name} is not a valid lock file: {show(repr(error), 300)}"
         raise Inconclusive(reason, "create it again with its tool") from error
     raise Inconclusive(f"{name} is neither a uv.lock nor a pylock.toml", "record one of these, or a requirements file")
 
 
-def _pylock(document: dict[str, Any], markers: Markers) -> Iterable[str]:
+def _pylock(document: _Pylock, markers: Markers) -> Iterable[str]:
     for package in document.get("packages", []):
         if not _holds(package.get("marker"), markers):
             continue
@@ -52,15 +90,15 @@ def _pylock(document: dict[str, Any], markers: Markers) -> Iterable[str]:
         yield _pin(package["name"], package["version"], hashes)
 
 
-def _uv_lock(document: dict[str, Any], name: str, markers: Markers) -> Iterable[str]:
+def _uv_lock(document: _UvLock, name: str, markers: Markers) -> Iterable[str]:
     """Walks from the project itself through its dependencies, for the extras and markers that apply."""
-    packages: dict[str, list[dict[str, Any]]] = {}
+    packages: dict[str, list[_Package]] = {}
     for package in document["package"]:
         packages.setdefault(canonicalize_name(package["name"]), []).append(package)
     roots = [p for p in document["package"] if {"editable", "virtual", "directory"} & set(p.get("source", {}))]
     if not roots:
         raise Inconclusive(f"{name} does not contain its own project", "create it again with  uv lock")
-    pending: list[tuple[dict[str, Any], tuple[str, ...]]] = [(root, ()) for root in roots]
+    pending: list[tuple[_Package, tuple[str, ...]]] = [(root, ()) for root in roots]
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     while pending:
         package, extras = pending.pop()
@@ -78,13 +116,13 @@ def _uv_lock(document: dict[str, Any], name: str, markers: Markers) -> Iterable[
             yield _uv_pin(package)
 
 
-def _find(packages: dict[str, list[dict[str, Any]]], dependency: dict[str, Any]) -> dict[str, Any]:
+def _find(packages: dict[str, list[_Package]], dependency: _Dependency) -> _Package:
     candidates = packages[canonicalize_name(dependency["name"])]
     exact = [package for package in candidates if package.get("version") == dependency.get("version")]
     return exact[0] if exact else candidates[0]
 
 
-def _uv_pin(package: dict[str, Any]) -> str:
+def _uv_pin(package: _Package) -> str:
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     if "registry" not in package.get("source", {}) or not files:
         raise _elsewhere(str(package["name"]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
 from repro_tui.formats.documents import no_duplicates
 from repro_tui.model.errors import Inconclusive
@@ -15,7 +16,7 @@ DEEPEST = 64
 MOST_VALUES = 100_000
 
 
-def parse(content: bytes, suffix: str, name: str) -> dict[str, Any]:
+def parse(content: bytes, suffix: str, name: str) -> dict[str, object]:
     """The table of parameters in a file. Raises Inconclusive if it cannot be read, is not a table, or is too large."""
     value = parse_any(content, suffix, name)
     if value is None:
@@ -28,7 +29,7 @@ def parse(content: bytes, suffix: str, name: str) -> dict[str, Any]:
     return value
 
 
-def parse_any(content: bytes, suffix: str, name: str) -> Any:
+def parse_any(content: bytes, suffix: str, name: str) -> object:
     """The value in a file with that extension. Raises Inconclusive if it cannot be read or is too large or too deep."""
     try:
         value = _parse(content.decode("utf-8"), suffix)
@@ -40,25 +41,27 @@ def parse_any(content: bytes, suffix: str, name: str) -> Any:
     return value
 
 
-def _parse(text: str, suffix: str) -> Any:
+def _parse(text: str, suffix: str) -> object:
     if suffix == ".json":
-        return json.loads(text, object_pairs_hook=no_duplicates)
+        document: object = json.loads(text, object_pairs_hook=no_duplicates)
+        return document
     if suffix == ".toml":
         return tomllib.loads(text)
     return _parse_yaml(text)
 
 
-def _parse_yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> object:
     """Parses YAML with PyYAML's safe loader, as the deployed code probably does."""
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        document: object = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:  # its full text quotes the line, which may contain a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ValueError(f"line {line}: {str(error.problem).partition(':')[0]}") from error
     except yaml.YAMLError as error:
         raise ValueError(type(error).__name__) from error
+    return document
 
 
 def _check_size(value: object, name: str) -> None:
@@ -80,7 +83,7 @@ def _below(node: object) -> list[object]:
     return node if isinstance(node, list) else []
 
 
-def write(values: Any, suffix: str) -> bytes:
+def write(values: object, suffix: str) -> bytes:
     """The values in the format of that extension. Raises Inconclusive if the format cannot hold one of them."""
     try:
         return _write(values, suffix).encode("utf-8")
@@ -91,13 +94,13 @@ def write(values: Any, suffix: str) -> bytes:
         ) from error
 
 
-def _write(values: Any, suffix: str) -> str:
+def _write(values: object, suffix: str) -> str:
     if suffix == ".json":
         return json.dumps(values, indent=2) + "\n"
     if suffix == ".toml":
         import tomli_w
 
-        return tomli_w.dumps(values)
+        return tomli_w.dumps(cast("Mapping[str, object]", values))
     import yaml
 
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -152,15 +152,15 @@ def _bytes(stream: BinaryIO, part: _Part) -> bytes:
     return stream.read(min(part.size, LARGEST + 1))
 
 
-def _json(stream: BinaryIO, parts: list[_Part], name: str, place: str) -> dict[str, Any]:
+def _json(stream: BinaryIO, parts: list[_Part], name: str, place: str) -> dict[str, object]:
     match = next((part for part in parts if part.kind == JSON and part.name == name), None)
     return parse_document(_bytes(stream, match), ".json", f"{place}: {name}") if match else {}
 
 
-def _table(value: dict[str, Any], name: str) -> dict[str, Any]:
+def _table(value: dict[str, object], name: str) -> dict[str, object]:
     entry = value.get(name)
     return entry if isinstance(entry, dict) else {}
 
 
-def _texts(table: dict[str, Any]) -> dict[str, str]:
+def _texts(table: dict[str, object]) -> dict[str, str]:
     return {name: value for name, value in table.items() if isinstance(value, str)}

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -213,7 +212,7 @@ def _json(value: object, kind: pa.DataType) -> str | None:
     )
 
 
-def _document(value: Any, kind: pa.DataType) -> Any:
+def _document(value: object, kind: pa.DataType) -> object:
     """A nested value as a JSON value: a map becomes an object, a number of any type a number."""
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
@@ -221,9 +220,9 @@ def _document(value: Any, kind: pa.DataType) -> Any:
         kind = kind.value_type
     if value is None:
         return None
-    if pa.types.is_struct(kind):
+    if isinstance(value, dict):
         return {part.name: _document(value[part.name], part.type) for part in kind}
-    if pa.types.is_map(kind):
+    if isinstance(value, list) and pa.types.is_map(kind):
         pairs = [(_key_text(key), _document(item, kind.item_type)) for key, item in value]
         table = dict(pairs)
         return table if len(table) == len(pairs) else [list(pair) for pair in pairs]
@@ -298,7 +297,7 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     return schema, batches()
 
 
-def _rows(values: npt.NDArray[Any]) -> pa.Array:
+def _rows(values: npt.NDArray[np.generic]) -> pa.Array:
     """One row per entry of the first axis; further axes become nested lists, so that the shape is kept."""
 
     values = np.ascontiguousarray(values)

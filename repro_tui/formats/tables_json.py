@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -51,8 +50,8 @@ def read_json_lines(raw: Path) -> Table:
     return schema, batches()
 
 
-def _chunks(raw: Path) -> Iterator[list[dict[str, Any]]]:
-    rows: list[dict[str, Any]] = []
+def _chunks(raw: Path) -> Iterator[list[dict[str, object]]]:
+    rows: list[dict[str, object]] = []
     with raw.open("rb") as stream:
         for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
             if line.strip():
@@ -64,7 +63,7 @@ def _chunks(raw: Path) -> Iterator[list[dict[str, Any]]]:
         yield rows
 
 
-def _parse(line: bytes, number: int) -> dict[str, Any]:
+def _parse(line: bytes, number: int) -> dict[str, object]:
     try:
         row = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates, parse_float=_exact_float)
     except (ValueError, RecursionError) as error:
@@ -101,7 +100,7 @@ def _kind(value: object) -> str:
     return _list_kind(value) if isinstance(value, list) else "nested"
 
 
-def _list_kind(values: list[Any]) -> str:
+def _list_kind(values: list[object]) -> str:
     """`list int`, `list list float`, … for numbers at one depth; `empty` for a list that fits any of these."""
     filled = [value for value in values if value is not None]
     if not filled:
@@ -109,9 +108,10 @@ def _list_kind(values: list[Any]) -> str:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in filled):
         kinds = {_kind(value) for value in filled}
         return "nested" if "big" in kinds else "list float" if "float" in kinds else "list int"
-    if not all(isinstance(value, list) for value in filled):
+    lists = [value for value in filled if isinstance(value, list)]
+    if len(lists) < len(filled):
         return "nested"
-    inner = _one_list_kind({_list_kind(value) for value in filled})
+    inner = _one_list_kind({_list_kind(value) for value in lists})
     return f"list {inner}" if inner else "nested"
 
 
@@ -146,7 +146,7 @@ def _is_one_kind(kinds: set[str]) -> bool:
     return kinds <= {"str"} or not kinds & _SCALARS
 
 
-def _as(value: Any, kind: pa.DataType, mixed: bool = False) -> Any:
+def _as(value: object, kind: pa.DataType, mixed: bool = False) -> object:
     """A value in the column's type. If text is mixed with other values, markers keep `1` and `"1"` apart.
 
     Raises TableError for a whole number that a column of floats cannot hold.
@@ -159,10 +159,11 @@ def _as(value: Any, kind: pa.DataType, mixed: bool = False) -> Any:
         if isinstance(value, str):
             return value + TEXT if _MARKED.search(value) else value
         return json.dumps(value, sort_keys=True, ensure_ascii=False) + (NOT_TEXT if mixed else "")
-    if pa.types.is_list(kind):
+    if isinstance(value, list):
         return [_as(item, kind.value_type) for item in value]
-    if pa.types.is_floating(kind):
-        if isinstance(value, int) and int(float(value)) != value:
+    if isinstance(value, int) and pa.types.is_floating(kind):
+        number = float(value)
+        if int(number) != value:
             raise TableError(f"the number {value} loses digits in a column of floats: write it as text")
-        return float(value)
+        return number
     return value

@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Array:
         return f"{self.kind}, {' x '.join(f'{size:,}' for size in self.shape)}"
 
 
-def _scalar(array: Array) -> Any:
+def _scalar(array: Array) -> float | None:
     kind = _NUMPY.get(array.kind, array.kind)
     try:
         return np.frombuffer(array.data, kind)[0].item() if np.dtype(kind).kind in "biuf" else None
@@ -56,8 +56,8 @@ class Format:
     Reading raises ValueError.
     """
 
-    read: Callable[[bytes], Any]
-    write: Callable[[Any], bytes]
+    read: Callable[[bytes], object]
+    write: Callable[[object], bytes]
     largest: int = LARGEST_TEXT
 
 
@@ -66,19 +66,20 @@ def format_of(suffix: str) -> Format | None:
     return FORMATS.get(suffix)
 
 
-def _json(content: bytes) -> Any:
+def _json(content: bytes) -> object:
     try:
-        return json.loads(content.decode("utf-8"))
+        document: object = json.loads(content.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    return document
 
 
-def _as_json(document: Any) -> bytes:
+def _as_json(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _text(suffix: str) -> Format:
-    def read(content: bytes) -> Any:
+    def read(content: bytes) -> object:
         try:
             return parse_any(content, suffix, "the file")
         except Inconclusive as error:
@@ -115,10 +116,10 @@ def _npy(content: bytes) -> Array:
     return Array(kind.str, shape, content[stream.tell() :])
 
 
-def _as_npz(document: dict[str, Array]) -> bytes:
+def _as_npz(document: object) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for name, array in document.items():
+        for name, array in cast("dict[str, Array]", document).items():
             head = io.BytesIO()
             header = {"descr": array.kind, "fortran_order": False, "shape": array.shape}
             np.lib.format.write_array_header_2_0(head, header)
@@ -130,16 +131,18 @@ def _as_npz(document: dict[str, Array]) -> bytes:
 _NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 
 
-def _safetensors(content: bytes) -> dict[str, Any]:
+def _safetensors(content: bytes) -> dict[str, object]:
     if len(content) < 8:
         raise ValueError("it is too short")
     (size,) = struct.unpack("<Q", content[:8])
     if size > min(LONGEST_HEADER, len(content) - 8):
         raise ValueError("its header is longer than the file")
     header = _json(content[8 : 8 + size])
+    if not isinstance(header, dict):
+        raise ValueError("its header is not valid")  # noqa: TRY004
     body = memoryview(content)[8 + size :]
     try:
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         for name, entry in header.items():
             if name == METADATA:
                 values[name] = entry
@@ -153,11 +156,11 @@ def _safetensors(content: bytes) -> dict[str, Any]:
     return values
 
 
-def _as_safetensors(document: dict[str, Any]) -> bytes:
-    header: dict[str, Any] = {}
+def _as_safetensors(document: object) -> bytes:
+    header: dict[str, object] = {}
     parts: list[bytes] = []
     offset = 0
-    for name, value in document.items():
+    for name, value in cast("dict[str, object]", document).items():
         if not isinstance(value, Array):
             header[name] = value
             continue

@@ -251,7 +251,7 @@ def _apply_used(message: Message, log: WandbLog) -> None:
     log.used.append((_text(message, 3), _text(message, 2)))
 
 
-def _merge_updates(message: Message, values: dict[str, Any]) -> None:
+def _merge_updates(message: Message, values: dict[str, object]) -> None:
     """Applies the updates and removals of a configuration or a summary, in their order."""
     for item in _below(message, 1):
         _set(_path(item), _json(_text(item, 16)), values)
@@ -272,7 +272,7 @@ def _json(text: str) -> object:
     return value
 
 
-def _set(path: list[str], value: object, values: dict[str, Any]) -> None:
+def _set(path: list[str], value: object, values: dict[str, object]) -> None:
     for name in path[:-1]:
         below = values.get(name)
         if not isinstance(below, dict):

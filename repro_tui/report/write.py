@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from repro_tui.model.report import Report
+from repro_tui.report.base import Reporter
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import load
 
@@ -28,7 +31,7 @@ def write_report(report: Report, reporter: str, file: str, fail_on: tuple[str, .
 
     `fail_on` names the gated areas, which only JUnit shows. Raises OSError where the file cannot be written.
     """
-    reporter_class = load("repro_tui.reporters", reporter)
+    reporter_class = cast("Callable[..., Reporter]", load("repro_tui.reporters", reporter))
     writer = reporter_class(fail_on) if reporter == "junit" else reporter_class()
     if file == "-":
         writer.write(report, sys.stdout)

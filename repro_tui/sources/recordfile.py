@@ -136,7 +136,9 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
 
 def _digits(path: Path, name: str) -> dict[str, str]:
     """The recorded metrics of a deployment with their digits as written: 0.910 is more precise than 0.91."""
-    metrics = load_document(path, floats=str)["deployments"][name]["expected"]["metrics"]
+    deployments = load_document(path, floats=str)["deployments"]
+    assert isinstance(deployments, dict)
+    metrics = deployments[name]["expected"]["metrics"]
     return {metric: text for metric, text in metrics.items() if isinstance(text, str)}
 
 

@@ -296,7 +296,7 @@ def _write_manifest(folder: Path, manifest: Path) -> None:
     write_json(manifest, entries, indent=None)
 
 
-def _verify(folder: Path, manifest: Path, recorded: dict[str, Any]) -> bool:
+def _verify(folder: Path, manifest: Path, recorded: dict[str, list[int | str]]) -> bool:
     """Whether the folder matches its manifest: by stat, and by content where the stat has changed."""
     seen, touched = 0, False
     for name, entry in walk(folder):

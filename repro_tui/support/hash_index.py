@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from repro_tui.support.hashes import Digests, digest_file
 
@@ -87,9 +87,10 @@ class HashIndex:
             part = paths[start : start + AT_ONCE]
             marks = ",".join("?" * len(part))
             query = f"SELECT path, stamp, size, sha256, md5 FROM digest WHERE path IN ({marks})"  # noqa: S608
-            for path, stamp, *values in self._ask(query, part):
-                if stamps[path] == stamp and (values[2] or not md5):
-                    known[path] = Digests(*values)
+            rows = cast("list[tuple[str, str, int, str, str | None]]", self._ask(query, part))
+            for path, stamp, size, sha256, file_md5 in rows:
+                if stamps[path] == stamp and (file_md5 or not md5):
+                    known[path] = Digests(size, sha256, file_md5)
         return known
 
     def _keep(self, rows: Iterable[tuple[str, str, Digests]]) -> None:
@@ -111,11 +112,12 @@ class HashIndex:
             names, stamps, others = _scan(root)
             whole = hashlib.sha256(marshal.dumps((names, stamps), 2)).digest()
             query = "SELECT sha256, md5 FROM tree WHERE root = ? AND whole = ?"
-            for sha256s, md5s in self._ask(query, [root, whole]):
+            for sha256s, md5s in cast("list[tuple[str, str]]", self._ask(query, [root, whole])):
                 if md5s.strip() or not md5:
                     return _unchanged(names, stamps, sha256s, md5s), others
         files = dict(zip(names, _by_file(stamps), strict=True))
-        row = self._ask("SELECT names, stamps, sha256, md5 FROM tree WHERE root = ?", [root])
+        query = "SELECT names, stamps, sha256, md5 FROM tree WHERE root = ?"
+        row = cast("list[tuple[str, str, str, str]]", self._ask(query, [root]))
         known = _before(*row[0]) if row else {}
         digests = {}
         for name, stamp in files.items():
@@ -138,7 +140,7 @@ class HashIndex:
 
     # -- the file -----------------------------------------------------------------------------------------------
 
-    def _ask(self, query: str, values: Sequence[object]) -> list[Any]:
+    def _ask(self, query: str, values: Sequence[object]) -> Sequence[object]:
         """The rows of a query; none if the index cannot be read."""
         with self._lock:
             try:

@@ -7,14 +7,26 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast, overload
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 _NUMBER = "float | None"  # the annotation of a field, as text
 
 
-def to_plain(value: object) -> Any:
+@overload
+def to_plain(value: DataclassInstance) -> dict[str, object]: ...
+
+
+@overload
+def to_plain(value: object) -> object: ...
+
+
+def to_plain(value: object) -> object:
     """The JSON values of a dataclass of the model.
 
     NaN and infinity, which JSON cannot hold, become null in a field of type `float | None`, as in the schemas, and
@@ -23,10 +35,11 @@ def to_plain(value: object) -> Any:
     return _finite(value, _builtins(value))
 
 
-def _builtins(value: object) -> Any:
+def _builtins(value: object) -> object:
     import msgspec
 
-    return msgspec.to_builtins(value, str_keys=True)
+    plain: object = msgspec.to_builtins(value, str_keys=True)
+    return plain
 
 
 def dumps_exactly(value: object) -> str:
@@ -82,15 +95,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _finite(value: Any, plain: Any, *, is_number: bool = False) -> Any:
+def _finite(value: object, plain: object, *, is_number: bool = False) -> object:
     """The plain values of `value`, with null for NaN and infinity in a field that holds a number or None."""
     if isinstance(plain, float):
         return plain if math.isfinite(plain) else None if is_number else str(plain)
-    if dataclasses.is_dataclass(value):
+    if isinstance(plain, dict) and dataclasses.is_dataclass(value):
         numbers = {field.name for field in dataclasses.fields(value) if field.type == _NUMBER}
         return {name: _finite(getattr(value, name), item, is_number=name in numbers) for name, item in plain.items()}
     if isinstance(plain, dict):
-        return {key: _finite(item, plain[key]) for key, item in zip(plain, value.values(), strict=True)}
+        return {
+            key: _finite(item, plain[key])
+            for key, item in zip(plain, cast("dict[str, object]", value).values(), strict=True)
+        }
     if isinstance(plain, list | tuple):
-        return [_finite(item, inner) for item, inner in zip(value, plain, strict=True)]
+        return [_finite(item, inner) for item, inner in zip(cast("Iterable[object]", value), plain, strict=True)]
     return plain

@@ -10,7 +10,7 @@ import re
 import secrets
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import overload
 from urllib.parse import quote, urlsplit, urlunsplit
 
 SHORTEST_SECRET = 6
@@ -71,7 +71,13 @@ class Redactor:
         """An environment variable's value if its name is allow-listed, else its digest."""
         return strip_urls(value) if name in SAFE_VARIABLES else self.digest(value)
 
-    def value(self, name: str, value: object) -> Any:
+    @overload
+    def value(self, name: str, value: dict[str, object]) -> dict[str, object]: ...
+
+    @overload
+    def value(self, name: str, value: object) -> object: ...
+
+    def value(self, name: str, value: object) -> object:
         """A parameter or other value: hidden if its name suggests a secret; URLs lose their credentials."""
         if isinstance(value, dict):
             return {key: self.value(str(key), item) for key, item in value.items()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Literal, cast
 
 from repro_tui.model.errors import Refused
 
@@ -17,14 +18,14 @@ def names(group: Group) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def load(group: Group, name: str) -> Any:
+def load(group: Group, name: str) -> Callable[[], object]:
     """The implementation of that name. Raises Refused if there is none, or if it needs a package that is missing."""
     known = names(group)
     kind = group.rpartition(".")[2].rstrip("s")
     if name not in known:
         raise Refused(f"there is no {kind} named {name!r}: expected one of {', '.join(sorted(known))}")
     try:
-        return known[name].load()
+        return cast("Callable[[], object]", known[name].load())
     except ImportError as error:
         raise Refused(
             f"the {kind} {name} needs {error.name}: install it with  pip install 'repro-tui[{name}]'"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, object], over: dict[str, object]) -> dict[str, object]:
     """`base` with the values of `over`: tables are merged at every depth, anything else is replaced."""
     merged = dict(base)
     for key, value in over.items():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from repro_tui.model.errors import Mistake, Refused
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Table(BaseModel):
@@ -20,22 +23,20 @@ class Table(BaseModel):
 T = TypeVar("T", bound=Table)
 
 
-def check(shape: type[T], document: dict[str, Any], file: str) -> T:
+def check(shape: type[T], document: Mapping[str, object], file: str) -> T:
     """The document as an instance of `shape`. Raises Refused with every mistake, each with its place in `file`."""
     try:
         return shape.model_validate(document)
     except ValidationError as error:
-        raise Refused.all(
-            [_mistake(shape, file, dict(detail)) for detail in error.errors(include_url=False)]
-        ) from error
+        raise Refused.all([_mistake(shape, file, detail) for detail in error.errors(include_url=False)]) from error
 
 
-def _mistake(shape: type[Table], file: str, detail: dict[str, Any]) -> Mistake:
+def _mistake(shape: type[Table], file: str, detail: ErrorDetails) -> Mistake:
     place = ".".join(str(part) for part in detail["loc"] if part != "[key]")
     return Mistake(f"{file}: {place}" if place else file, _message(shape, detail))
 
 
-def _message(shape: type[Table], detail: dict[str, Any]) -> str:
+def _message(shape: type[Table], detail: ErrorDetails) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return "is not a known key" + _nearest(shape, detail["loc"])
@@ -53,17 +54,18 @@ def _message(shape: type[Table], detail: dict[str, Any]) -> str:
 
 def _nearest(shape: type[Table], place: Sequence[str | int]) -> str:
     """A hint with the known key that was probably meant, else with all known keys."""
-    model: Any = shape
+    model: object = shape
     for part in place[:-1]:
         model = _inner(model, part)
-    known = [field.alias or name for name, field in model.model_fields.items()] if model else []
+    fields = model.model_fields if isinstance(model, type) and issubclass(model, Table) else {}
+    known = [field.alias or name for name, field in fields.items()]
     near = difflib.get_close_matches(str(place[-1]), known, 1)
     if near:
         return f": did you mean {near[0]}?"
     return f": expected one of {', '.join(known)}" if known else ""
 
 
-def _inner(model: Any, part: str | int) -> Any:
+def _inner(model: object, part: str | int) -> object:
     """The model of the table below `part` of a table, or None."""
     if get_origin(model) in (dict, list):
         return get_args(model)[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -204,11 +204,11 @@ class RecordFields(Table):
     deployments: dict[str, DeploymentFields] = Field(min_length=1, description="By name.")
 
 
-def check_record(document: dict[str, Any], file: str) -> RecordFields:
+def check_record(document: Mapping[str, object], file: str) -> RecordFields:
     """The record in a document. Raises Refused with every mistake, each with its place in `file`."""
     return check(RecordFields, document, file)
 
 
-def check_validation(document: dict[str, Any], label: str) -> ValidationFields:
+def check_validation(document: Mapping[str, object], label: str) -> ValidationFields:
     """The validation table of a document without a record. Raises Refused with every mistake, each with its place."""
     return check(ValidationFields, document, label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -20,6 +19,6 @@ def generate() -> dict[str, str]:
     return {"record": _text(record, "repro-tui record"), "report": _text(report, "repro-tui report")}
 
 
-def _text(schema: dict[str, Any], title: str) -> str:
+def _text(schema: dict[str, object], title: str) -> str:
     whole = {"$schema": DIALECT} | schema | {"title": title}
     return json.dumps(whole, indent=2, ensure_ascii=True) + "\n"
