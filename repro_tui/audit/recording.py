@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from repro_tui.audit.plan import Overrides
@@ -139,7 +138,7 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
             gaps.append(
                 Missing(f"environment.variables.{name}", why, "set it here by hand if the predict step needs it")
             )
-    values = _values(record.parameters.values, ("parameters", "values"), gaps, redactor)
+    values = _table(record.parameters.values, ("parameters", "values"), gaps, redactor)
     data = []
     for number, item in enumerate(record.data):
         data.append(replace(item, source=_source(f"data.{number}.source", item.source, gaps)))
@@ -169,24 +168,30 @@ def _command(place: str, command: tuple[str, ...], gaps: list[Missing], redactor
     return cleaned
 
 
-def _values(value: object, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> Any:
+def _table(
+    values: Mapping[str, object], place: tuple[str, ...], gaps: list[Missing], redactor: Redactor
+) -> dict[str, object]:
     """The parameters without those whose name or content suggests a secret."""
-    if isinstance(value, dict):
-        kept = {}
-        for key, item in value.items():
-            here = (*place, str(key))
-            if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
-                why = "its name suggests a secret, so its value is not written"
-                gaps.append(
-                    Missing(
-                        ".".join(here),
-                        why,
-                        "set it here by hand if it is not secret, or pass it as an environment variable",
-                    )
+    kept: dict[str, object] = {}
+    for key, item in values.items():
+        here = (*place, str(key))
+        if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
+            why = "its name suggests a secret, so its value is not written"
+            gaps.append(
+                Missing(
+                    ".".join(here),
+                    why,
+                    "set it here by hand if it is not secret, or pass it as an environment variable",
                 )
-            else:
-                kept[key] = _values(item, here, gaps, redactor)
-        return kept
+            )
+        else:
+            kept[key] = _values(item, here, gaps, redactor)
+    return kept
+
+
+def _values(value: object, place: tuple[str, ...], gaps: list[Missing], redactor: Redactor) -> object:
+    if isinstance(value, dict):
+        return _table(value, place, gaps, redactor)
     if isinstance(value, list):
         return [_values(item, (*place, str(number)), gaps, redactor) for number, item in enumerate(value)]
     if isinstance(value, str) and (clean := redactor.scrub(strip_urls(value))) != value:

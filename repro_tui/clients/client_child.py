@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,7 +43,7 @@ class ClientChild:
 
     def answer(
         self, arguments: tuple[str, ...], environment: Mapping[str, str], standing: Path, context: Context
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """The JSON object on the last line of `python -m ARGUMENTS`, run in the folder `standing`.
 
         Raises Inconclusive if the client does not answer in time, answers with an error, or crashes.
@@ -88,7 +87,7 @@ def must_answer(uri: str, variable: str, client: ClientChild) -> None:
         raise Inconclusive(f"the host name in {variable} is not valid", f"correct {variable}") from error
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, object]:
     last = text.strip().rpartition("\n")[2]
     try:
         answer = json.loads(last)

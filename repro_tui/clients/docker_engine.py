@@ -10,8 +10,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from repro_tui.clients.docker_inspected import InspectedImage
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
@@ -66,19 +67,19 @@ def _error_text(error: Exception) -> str:
     return show(" ".join(str(getattr(error, "explanation", None) or error).split()), 400)
 
 
-def find_image(client: DockerClient, reference: str) -> dict[str, Any] | None:
+def find_image(client: DockerClient, reference: str) -> InspectedImage | None:
     """The engine's description of a local image, or None if it is absent. Raises Refused for an invalid name."""
     from docker.errors import ImageNotFound, NotFound
 
     _check(reference)
     try:
-        details: dict[str, Any] = client.api.inspect_image(reference)
+        details: InspectedImage = client.api.inspect_image(reference)
     except (ImageNotFound, NotFound):
         return None
     return details
 
 
-def pull_image(client: DockerClient, reference: str) -> dict[str, Any]:
+def pull_image(client: DockerClient, reference: str) -> InspectedImage:
     """Pulls an image from its registry and returns its description.
 
     Raises Inconclusive if the registry does not answer or does not have the image, Refused for an invalid name.
@@ -89,7 +90,7 @@ def pull_image(client: DockerClient, reference: str) -> dict[str, Any]:
     repository, tag = _parts(reference)
     try:
         client.api.pull(repository, tag=tag)
-        details: dict[str, Any] = client.api.inspect_image(reference)
+        details: InspectedImage = client.api.inspect_image(reference)
     except DockerException as error:
         raise Inconclusive(
             f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {_error_text(error)}",

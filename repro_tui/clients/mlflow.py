@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
+from repro_tui.clients.answers import MlflowAnswer
 from repro_tui.clients.client_child import ClientChild, must_answer, standing_folder
 from repro_tui.clients.mlflow_stores import opened, registry_uri, tracking_uri
 from repro_tui.support.context import Context
@@ -22,7 +23,7 @@ STORES_OF_SECRETS = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_")
 DO = "check the address in MLFLOW_TRACKING_URI, that its server is running, and that it has this run or model"
 
 
-def ask_mlflow(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+def ask_mlflow(command: str, subject: str, folder: Path, context: Context) -> MlflowAnswer:
     """The answer of clients.mlflow_child to a command (`describe` or `fetch`).
 
     Raises Inconclusive if MLflow does not answer or reports an error.
@@ -32,7 +33,7 @@ def ask_mlflow(command: str, subject: str, folder: Path, context: Context) -> di
     must_answer(tracking_uri(context), "MLFLOW_TRACKING_URI", client)
     with standing_folder(context) as standing:
         arguments = ("repro_tui.clients.mlflow_child", command, subject, str(folder))
-        return client.answer(arguments, _environment(context, standing), standing, context)
+        return cast(MlflowAnswer, client.answer(arguments, _environment(context, standing), standing, context))
 
 
 def _learn_secrets(context: Context) -> None:

@@ -11,8 +11,14 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from repro_tui.clients.answers import DescribedRun, LoggedDataset, MlflowAnswer
 
 SMALL = (
     *("MLmodel", "requirements.txt", "python_env.yaml", "conda.yaml"),
@@ -24,6 +30,7 @@ LARGEST = 16 << 20
 def main() -> int:
     """Runs one command and prints its answer."""
     command, subject, folder = sys.argv[1:4]
+    answer: Mapping[str, object]
     try:
         answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
@@ -45,12 +52,12 @@ def _error_answer(error: Exception) -> dict[str, str]:
     return {"error": text}
 
 
-def describe(reference: str, folder: Path) -> dict[str, Any]:
+def describe(reference: str, folder: Path) -> MlflowAnswer:
     """What MLflow records about a run or a model; the model's small files are copied into `folder`."""
     from mlflow import MlflowClient
 
     client = MlflowClient()
-    description: dict[str, Any] = {"model": "", "registered": {}}
+    description: MlflowAnswer = {"model": "", "registered": {}}
     run_id = _resolve(client, reference, description)
     if run_id:
         description["run"] = _run(client, run_id)
@@ -60,7 +67,7 @@ def describe(reference: str, folder: Path) -> dict[str, Any]:
     return description
 
 
-def _resolve(client: Any, reference: str, description: dict[str, Any]) -> str:
+def _resolve(client: MlflowClient, reference: str, description: MlflowAnswer) -> str:
     """The id of the run that a reference names ("" for none); its model is added to `description`."""
     kind, _, rest = reference.partition(":/")
     rest = rest.lstrip("/")
@@ -87,9 +94,9 @@ def _resolve(client: Any, reference: str, description: dict[str, Any]) -> str:
     return str(version.run_id or "")
 
 
-def _run(client: Any, run_id: str) -> dict[str, Any]:
+def _run(client: MlflowClient, run_id: str) -> DescribedRun:
     run = client.get_run(run_id)
-    datasets = []
+    datasets: list[LoggedDataset] = []
     for entry in getattr(run.inputs, "dataset_inputs", None) or []:
         context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), "")
         data = entry.dataset
@@ -118,7 +125,7 @@ def _run(client: Any, run_id: str) -> dict[str, Any]:
     }
 
 
-def _model_of(client: Any, run: dict[str, Any] | None, reference: str) -> str:
+def _model_of(client: MlflowClient, run: DescribedRun | None, reference: str) -> str:
     """The one model of a run: a logged model (MLflow 3), else an artifact folder that the run names (MLflow 2)."""
     if run is None:
         return ""
@@ -131,7 +138,7 @@ def _model_of(client: Any, run: dict[str, Any] | None, reference: str) -> str:
     return models[0] if models else ""
 
 
-def _location(client: Any, model: str) -> str:
+def _location(client: MlflowClient, model: str) -> str:
     """Where the model's files are: a model's own URI cannot name a single file."""
     rest = model.removeprefix("models:/")
     if rest == model:
@@ -159,7 +166,7 @@ def _copy_file(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
-def fetch(uri: str, folder: Path) -> dict[str, Any]:
+def fetch(uri: str, folder: Path) -> MlflowAnswer:
     """Copies an artifact, a file or a folder, to `folder`/content."""
     from mlflow.artifacts import download_artifacts
 

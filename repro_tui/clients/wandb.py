@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from repro_tui.clients.answers import WandbAnswer
 from repro_tui.clients.client_child import ClientChild, must_answer, standing_folder
 from repro_tui.support.context import Context
 from repro_tui.support.paths import import_root
@@ -18,7 +19,7 @@ DEFAULT_URL = "https://api.wandb.ai"
 DO = "check WANDB_BASE_URL and WANDB_API_KEY (or run wandb login), and that you have read access"
 
 
-def ask_wandb(command: str, subject: str, folder: Path, context: Context) -> dict[str, Any]:
+def ask_wandb(command: str, subject: str, folder: Path, context: Context) -> WandbAnswer:
     """The answer of clients.wandb_child to a command (`describe` or `fetch`).
 
     Raises Inconclusive if W&B does not answer or reports an error.
@@ -29,7 +30,7 @@ def ask_wandb(command: str, subject: str, folder: Path, context: Context) -> dic
         must_answer(address, "WANDB_BASE_URL", client)
     with standing_folder(context) as standing:
         arguments = ("repro_tui.clients.wandb_child", command, subject, str(folder))
-        return client.answer(arguments, _environment(standing), standing, context)
+        return cast(WandbAnswer, client.answer(arguments, _environment(standing), standing, context))
 
 
 def server() -> str:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from repro_tui.clients.answers import WandbAnswer
 
 SMALL = ("requirements.txt", "diff.patch", "wandb-metadata.json")
 LARGEST = 1 << 20
@@ -20,6 +24,7 @@ MOST_ARTIFACTS = 200
 def main() -> int:
     """Runs one command and prints its answer."""
     command, subject, folder = sys.argv[1:4]
+    answer: Mapping[str, object]
     try:
         answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
@@ -31,7 +36,7 @@ def main() -> int:
     return 1 if "error" in answer else 0
 
 
-def describe(path: str, folder: Path) -> dict[str, Any]:
+def describe(path: str, folder: Path) -> WandbAnswer:
     """What W&B records about a run; its small files are copied into `folder`."""
     import wandb
 
@@ -53,7 +58,7 @@ def describe(path: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def _artifacts(artifacts: Any) -> list[dict[str, str]]:
+def _artifacts(artifacts: Iterable[object]) -> list[dict[str, str]]:
     names = ("qualified_name", "type", "digest")
     listed = []
     for artifact in artifacts:
@@ -63,13 +68,13 @@ def _artifacts(artifacts: Any) -> list[dict[str, str]]:
     return listed
 
 
-def _algorithm(artifact: Any) -> str:
+def _algorithm(artifact: object) -> str:
     """The algorithm of an artifact's digests; "" from older clients, which only use md5."""
     algorithm = getattr(artifact, "digest_algorithm", None)
     return str(getattr(algorithm, "value", algorithm) or "")
 
 
-def fetch(name: str, folder: Path) -> dict[str, Any]:
+def fetch(name: str, folder: Path) -> WandbAnswer:
     """Copies an artifact's files to `folder`/content."""
     import wandb
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from repro_tui.clients.docker_engine import engine
+from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder
@@ -72,7 +72,7 @@ class _Predicted:
                     self.box.client.api.stop(container, timeout=GRACE_S)
         return timed_out
 
-    def _ended(self, state: dict[str, Any], timed_out: bool, seconds: float, log: RunLog, isolation: Isolation) -> Run:
+    def _ended(self, state: ContainerState, timed_out: bool, seconds: float, log: RunLog, isolation: Isolation) -> Run:
         status: RunStatus = "succeeded"
         reason = do = ""
         if state.get("OOMKilled"):

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import audit_labels
+from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.runlog import RunLog
@@ -25,7 +26,7 @@ from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.types import Mount
+    from docker.types import HostConfig, Mount
 
 NOBODY = "65534:65534"
 TEMPORARY_BYTES = 2 << 30
@@ -90,11 +91,11 @@ class ContainerSpec:
         finally:
             remove(self.client, identifier)
 
-    def _host_config(self) -> dict[str, Any]:
+    def _host_config(self) -> HostConfig:
         from docker.types import LogConfig, Ulimit
 
         limits = self.context.settings.limits
-        config: dict[str, Any] = self.client.api.create_host_config(
+        config: HostConfig = self.client.api.create_host_config(
             network_mode=self.context.settings.network,
             read_only=True,
             cap_drop=["ALL"],
@@ -188,9 +189,9 @@ class ContainerSpec:
                 for line in self.client.api.logs(container, tail=100).splitlines():
                     log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
 
-    def state(self, container: str) -> dict[str, Any]:
+    def state(self, container: str) -> ContainerState:
         """The state of the container as the engine reports it."""
-        state: dict[str, Any] = self.client.api.inspect_container(container)["State"]
+        state: ContainerState = self.client.api.inspect_container(container)["State"]
         return state
 
 

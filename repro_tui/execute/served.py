@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from repro_tui.clients.docker_engine import CUT, engine
+from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
 from repro_tui.execute.command import ROOT, command, layout
@@ -220,7 +220,7 @@ class _Inside:
             f"{WHERE} {progress} within the time limit of {limit:g} s and was killed", TIMEOUT_REMEDY, "timed-out"
         )
 
-    def _server_ended(self, state: dict[str, Any]) -> NotAnswered:
+    def _server_ended(self, state: ContainerState) -> NotAnswered:
         time.sleep(0.2)  # its last output may still be on its way
         said = f"; its last words: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
         reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from repro_tui.clients.git import Repository, clone_folder, show_location
 from repro_tui.model.errors import Inconclusive, Refused
@@ -12,6 +12,14 @@ from repro_tui.model.workspace import CodeTree, Part, TreeFile
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import plural, show
+
+
+class _Note(TypedDict):
+    """What is kept of a commit besides its files: of each file its mode, blob and size."""
+
+    files: dict[str, tuple[str, str, int]]
+    attributes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Part | None]:
@@ -51,7 +59,7 @@ def _tree(code: Code, context: Context, step: Step) -> CodeTree:
         context.cache.write_note("code", code.commit, _note(repository, code.commit, warnings))
 
     folder, step.cached = context.cache.folder("code", code.commit, build, context.cancel)
-    note = context.cache.read_note("code", code.commit)
+    note: _Note | None = context.cache.read_note("code", code.commit)
     if not isinstance(note, dict):
         note = _note(Repository.open(code.repository, context), code.commit, ())
         context.cache.write_note("code", code.commit, note)
@@ -63,8 +71,8 @@ def _tree(code: Code, context: Context, step: Step) -> CodeTree:
     return CodeTree(str(folder), git_dir, code.commit, code.subdirectory, files, tuple(note["attributes"]))
 
 
-def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> dict[str, Any]:
-    files = {path: [file.mode, file.blob, file.size] for path, file in repository.files(commit).items()}
+def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> _Note:
+    files = {path: (file.mode, file.blob, file.size) for path, file in repository.files(commit).items()}
     return {"files": files, "attributes": repository.attributes(commit), "warnings": warnings}
 
 

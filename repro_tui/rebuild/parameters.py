@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from repro_tui.formats.parameter_files import FORMATS, parse, write
 from repro_tui.model.errors import Inconclusive, Refused
@@ -39,7 +38,7 @@ def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) 
     return built, step.part()
 
 
-def _in_image(file: str, values: dict[str, Any], step: Step) -> BuiltParameters:
+def _in_image(file: str, values: dict[str, object], step: Step) -> BuiltParameters:
     if values:
         raise Inconclusive(
             f"the parameters file {show(file, 200)} is inside the image: recorded values cannot be applied to it",
@@ -50,7 +49,9 @@ def _in_image(file: str, values: dict[str, Any], step: Step) -> BuiltParameters:
     return BuiltParameters({}, unknown=step.how)
 
 
-def _with_overrides(file: str, values: dict[str, Any], code: CodeTree, context: Context, step: Step) -> BuiltParameters:
+def _with_overrides(
+    file: str, values: dict[str, object], code: CodeTree, context: Context, step: Step
+) -> BuiltParameters:
     source, name = _find(file, code), PurePosixPath(file)
     original = source.read_bytes()
     recorded = parse(original, name.suffix, show(file, 200))
@@ -90,7 +91,7 @@ def _find(file: str, code: CodeTree) -> Path:
     return path
 
 
-def _write_file(values: dict[str, Any], name: str, overlay: str, context: Context, step: Step) -> BuiltParameters:
+def _write_file(values: dict[str, object], name: str, overlay: str, context: Context, step: Step) -> BuiltParameters:
     """Writes the values to a file of this name, cached by its content."""
     content = write(values, PurePosixPath(name).suffix)
     key = digest_text(name, content.decode("utf-8"))

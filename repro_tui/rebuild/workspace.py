@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
@@ -21,6 +21,9 @@ from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import to_plain
 from repro_tui.support.text import show
 
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 STEPS = ("code", "environment", "data", "parameters")
 
 
@@ -48,7 +51,6 @@ def rebuild(record: Record, context: Context) -> Workspace:
         ("data", lambda: rebuild_data(record, composed_code, context)),
         ("parameters", lambda: rebuild_parameters(record, composed_code, context)),
     )
-    steps.raise_errors()
     tree = steps.run("workspace", lambda: (compose(composed_code, data, parameters, context), None))
     steps.raise_errors()
     workspace = Workspace(
@@ -136,7 +138,7 @@ class _Steps:
     parts: dict[str, Part] = field(default_factory=dict)
     errors: dict[str, Inconclusive] = field(default_factory=dict)
 
-    def run(self, step: str, work: Callable[[], tuple[Any, Part | None]]) -> Any:
+    def run(self, step: str, work: Callable[[], tuple[A, Part | None]]) -> A | None:
         """Runs one step and returns its value; None where it failed."""
         try:
             value, part = work()
@@ -151,11 +153,18 @@ class _Steps:
             self.parts[step] = part
         return value
 
-    def run_together(self, *steps: tuple[str, Callable[[], tuple[Any, Part | None]]]) -> list[Any]:
-        """Runs several steps in parallel; all of them have ended before an exception propagates."""
-        with ThreadPoolExecutor(len(steps), thread_name_prefix="rebuild") as pool:
-            futures = [pool.submit(self.run, step, work) for step, work in steps]
-        return [future.result() for future in futures]
+    def run_together(
+        self,
+        a: tuple[str, Callable[[], tuple[A, Part | None]]],
+        b: tuple[str, Callable[[], tuple[B, Part | None]]],
+        c: tuple[str, Callable[[], tuple[C, Part | None]]],
+    ) -> tuple[A, B, C]:
+        """Runs three steps in parallel, and raises their errors; all have ended before an exception propagates."""
+        with ThreadPoolExecutor(3, thread_name_prefix="rebuild") as pool:
+            futures = [pool.submit(work) for work in (lambda: self.run(*a), lambda: self.run(*b), lambda: self.run(*c))]
+        values = tuple(future.result() for future in futures)
+        self.raise_errors()
+        return cast("tuple[A, B, C]", values)  # no step failed, so none is missing
 
     def finished(self) -> tuple[Part, ...]:
         """The finished parts, in the order of the steps."""

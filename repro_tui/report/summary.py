@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
@@ -178,7 +177,7 @@ def _by_kind(column: Column, rows: str) -> str:
         moves = f"; {column.different:,} move, by up to {column.max_abs:.4g}" if column.max_abs is not None else ""
         return f"the likeliest class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}{moves}"
     if column.kind == "ranking" and "kendall_tau_b" in measures:
-        return f"{name} changes in {column.different:,} of {rows} rows{_ranking(measures)}"
+        return f"{name} changes in {column.different:,} of {rows} rows{_ranking(column)}"
     if column.kind == "text" and "edit_distance_of_differing" in measures:
         distance = f"{part(measures['edit_distance_of_differing'])} of their length on average"
         return f"{column.different:,} of {rows} texts of {name} differ, by {distance}"
@@ -191,7 +190,8 @@ def _by_kind(column: Column, rows: str) -> str:
     return ""
 
 
-def _ranking(measures: dict[str, Any]) -> str:
+def _ranking(column: Column) -> str:
+    measures = column.measures
     first = measures.get("first_changed_rank")
     tau = measures["kendall_tau_b"]
     facts = [f"from rank {first} on"] if first else []

@@ -5,9 +5,9 @@ If the revision has no repro.toml, `dvc:REV#STAGE` reads a stage of its dvc.lock
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from repro_tui.formats.dvc_files import Tracked, all_tracked, find_tracked, stages_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
@@ -104,7 +104,7 @@ def _all_data(revision: Revision, subdirectory: str) -> list[DataItem]:
 # -- a stage ------------------------------------------------------------------------------------------------------
 
 
-def _stage(reference: str, name: str, revision: Revision) -> tuple[str, dict[str, Any]]:
+def _stage(reference: str, name: str, revision: Revision) -> tuple[str, Mapping[str, object]]:
     stages = stages_of(revision.tree)
     if not stages:
         message = f"the commit {revision.commit} has neither a {FILE_NAME} nor a dvc.lock: commit one of them"

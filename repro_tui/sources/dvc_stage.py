@@ -61,7 +61,7 @@ class StageReader:
     reference: str
     revision: Revision
     name: str
-    lock_entry: dict[str, Any]
+    lock_entry: Mapping[str, object]
     folder: str = "."
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -115,9 +115,11 @@ class StageReader:
             raise self._refused(f"names {show(name, 200)}, which is outside the repository")
         return path
 
-    def _items(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    def _items(self, kind: str) -> list[tuple[str, Mapping[str, object]]]:
         """The stage's dependencies ("deps") or outputs ("outs"), each with its path in the tree."""
-        items = [item for item in self.lock_entry.get(kind) or [] if isinstance(item, dict) and item.get("path")]
+        entries = self.lock_entry.get(kind)
+        entries = entries if isinstance(entries, list) else []
+        items = [item for item in entries if isinstance(item, dict) and item.get("path")]
         return [(self._path(str(item["path"])), item) for item in items]
 
     def _file(self, path: str) -> Path | None:
@@ -155,7 +157,7 @@ class StageReader:
             self.provenance["parameters.file"] = f"{file} at {self.revision.commit}"
         return Parameters(file)
 
-    def _lock_parameters(self) -> dict[str, dict[str, Any]]:
+    def _lock_parameters(self) -> dict[str, Mapping[str, object]]:
         params = self.lock_entry.get("params")
         files = params.items() if isinstance(params, dict) else ()
         return {self._path(str(name)): values for name, values in files if isinstance(values, dict)}
@@ -210,17 +212,18 @@ class StageReader:
 
     # -- metrics, and what changed since the stage was run ------------------------------------------------------
 
-    def _metrics(self, defined: dict[str, Any]) -> dict[str, float]:
+    def _metrics(self, defined: Mapping[str, object]) -> dict[str, float]:
         """The numbers in those of the stage's metrics files that are in git."""
         metrics: dict[str, float] = {}
-        for item in defined.get("metrics") or []:
+        files = defined.get("metrics")
+        for item in files if isinstance(files, list) else []:
             name = str(next(iter(item), "") if isinstance(item, dict) else item)
             if name and "${" not in name and (file := self._file(self._path(name))):
                 metrics |= dict(_numbers(self._load(file)))
                 self.provenance["expected.metrics"] = f"{show(name, 200)} at {self.revision.commit}"
         return metrics
 
-    def _load(self, file: Path) -> dict[str, Any]:
+    def _load(self, file: Path) -> Mapping[str, object]:
         try:
             return load_document(file)
         except Refused as error:

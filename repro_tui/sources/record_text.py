@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Mistake, Refused
@@ -55,7 +54,7 @@ def missing_words(item: Missing) -> str:
     return f"missing: {show(item.field, 200)}: {show(item.why, 500)}{do}"
 
 
-def record_text(document: dict[str, Any], suffix: str, remarks: Remarks, name: str) -> str:
+def record_text(document: Mapping[str, object], suffix: str, remarks: Remarks, name: str) -> str:
     """The document in the format of a file suffix (".toml", ".yaml", ".yml" or ".json").
 
     `name` is the file's name in messages. Raises Refused where the text would not read back as the same document, or
@@ -94,27 +93,29 @@ def _check_same(document: object, parsed: object, suffix: str, name: str, place:
 # -- TOML -----------------------------------------------------------------------------------------------------------
 
 
-def _toml(document: dict[str, Any], remarks: Remarks) -> str:
+def _toml(document: Mapping[str, object], remarks: Remarks) -> str:
     return "\n\n".join("\n".join(block) for block in _blocks(document, remarks) if block) + "\n"
 
 
-def _blocks(document: dict[str, Any], remarks: Remarks) -> Iterator[list[str]]:
+def _blocks(document: Mapping[str, object], remarks: Remarks) -> Iterator[list[str]]:
     yield ["schema = 1", *remarks.outside_sections()]
-    validation = document.get("validation", {})
+    validation = _as_table(document.get("validation"))
     yield [*remarks.for_sections("validation"), *_table(("validation",), validation, bool(validation))]
-    ((name, deployment),) = document["deployments"].items()
+    ((name, table),) = _as_table(document["deployments"]).items()
+    deployment = _as_table(table)
     path = ("deployments", name)
     flat = {key: value for key, value in deployment.items() if key not in SECTIONS}
     yield _table(path, flat, bool(flat) or not deployment)
     for section in SECTIONS:
         if section == "data":
-            yield from _data(path, deployment.get("data", []), remarks)
+            items = deployment.get("data")
+            yield from _data(path, items if isinstance(items, list) else [], remarks)
             continue
-        table = deployment.get(section)
-        yield [*remarks.for_sections(section), *_table((*path, section), table or {}, bool(table))]
+        table = _as_table(deployment.get(section))
+        yield [*remarks.for_sections(section), *_table((*path, section), table, bool(table))]
 
 
-def _data(path: tuple[str, ...], items: list[dict[str, Any]], remarks: Remarks) -> Iterator[list[str]]:
+def _data(path: tuple[str, ...], items: Sequence[Mapping[str, object]], remarks: Remarks) -> Iterator[list[str]]:
     import tomli_w
 
     header = f"[[{_dotted((*path, 'data'))}]]"
@@ -127,15 +128,20 @@ def _data(path: tuple[str, ...], items: list[dict[str, Any]], remarks: Remarks) 
     yield Remarks(tuple(remaining)).for_sections("data")
 
 
-def _table(path: tuple[str, ...], table: dict[str, Any], present: bool) -> list[str]:
+def _table(path: tuple[str, ...], table: Mapping[str, object], present: bool) -> list[str]:
     import tomli_w
 
     if not present:
         return []
-    nested: dict[str, Any] = table
+    nested: Mapping[str, object] = table
     for key in reversed(path):
         nested = {key: nested}
     return tomli_w.dumps(nested).strip("\n").split("\n")
+
+
+def _as_table(value: object) -> Mapping[str, object]:
+    """A part of a document; empty where it is absent."""
+    return value if isinstance(value, dict) else {}
 
 
 def _dotted(path: tuple[str, ...]) -> str:
@@ -147,7 +153,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 # -- YAML and JSON --------------------------------------------------------------------------------------------------
 
 
-def _yaml(document: dict[str, Any], remarks: Remarks) -> str:
+def _yaml(document: Mapping[str, object], remarks: Remarks) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -168,7 +174,7 @@ def _yaml(document: dict[str, Any], remarks: Remarks) -> str:
     return "\n".join([*comments, body])
 
 
-def _json(document: dict[str, Any], remarks: Remarks) -> str:
+def _json(document: Mapping[str, object], remarks: Remarks) -> str:
     """JSON has no comments: what is missing is only printed on standard error.
 
     json cannot write a Decimal, so each is written as a marker string first and then replaced by its digits.

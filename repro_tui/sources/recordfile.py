@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
@@ -158,7 +159,7 @@ def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
     raise Refused(Mistake(show(reference, 200), f"{label} has several deployments: add # and one of {known_names}"))
 
 
-def _commit_mistakes(document: dict[str, Any], label: str, base: Path, context: Context) -> list[Mistake]:
+def _commit_mistakes(document: Mapping[str, object], label: str, base: Path, context: Context) -> list[Mistake]:
     """The commits that are not full ids; for a branch, a tag or a short id, with the id that it now refers to."""
     deployments = document.get("deployments")
     mistakes = []

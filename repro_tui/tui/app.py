@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -139,7 +139,7 @@ class Auditor(App[int]):
                 self._replace(make_screen("overview", self.store))
             self.push_screen(make_screen(name, self.store))
 
-    def _replace(self, screen: Screen[Any]) -> None:
+    def _replace(self, screen: Screen[None]) -> None:
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:

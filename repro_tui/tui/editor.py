@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
@@ -36,7 +36,7 @@ def editor_command() -> list[str] | None:
     return next(([name] for name in EDITORS if shutil.which(name)), None)
 
 
-def edit(app: App[Any], texts: dict[str, str]) -> None:
+def edit(app: App[object], texts: dict[str, str]) -> None:
     """Opens copies of the texts, by file name, in the editor, and returns when it ends."""
     command = editor_command()
     if command is None:

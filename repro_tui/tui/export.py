@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from textual.screen import Screen
 
@@ -57,7 +56,7 @@ def _report_choice(name: str, report: Report, fail_on: tuple[str, ...]) -> Choic
     return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path), fail_on))
 
 
-def ask_and_write(screen: Screen[Any], store: AuditStore, options: Sequence[Choice]) -> None:
+def ask_and_write(screen: Screen[None], store: AuditStore, options: Sequence[Choice]) -> None:
     """Asks what to write and where, then writes it; asks before it overwrites a file, and refuses a link."""
     offered = {choice.title: choice for choice in options}
     if not offered:
@@ -73,7 +72,7 @@ def ask_and_write(screen: Screen[Any], store: AuditStore, options: Sequence[Choi
     screen.app.push_screen(ChoiceDialog("Write", list(offered)), ask_path)
 
 
-def _check_and_write(screen: Screen[Any], choice: Choice, typed: str | None) -> None:
+def _check_and_write(screen: Screen[None], choice: Choice, typed: str | None) -> None:
     if not typed:
         return
     path = Path(typed).expanduser()
@@ -91,7 +90,7 @@ def _check_and_write(screen: Screen[Any], choice: Choice, typed: str | None) -> 
     )
 
 
-def _write(screen: Screen[Any], choice: Choice, path: Path) -> None:
+def _write(screen: Screen[None], choice: Choice, path: Path) -> None:
     def work() -> None:
         try:
             choice.write(path)

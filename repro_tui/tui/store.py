@@ -6,7 +6,7 @@ import shlex
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
@@ -31,6 +31,16 @@ class StepState:
     log: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LOG))
 
 
+class LedgerEntry(TypedDict, total=False):
+    """A hybrid that a search for the cause has tried: a line of explain/ledger.jsonl, as far as it is shown."""
+
+    stage: str
+    from_b: list[str]
+    score: float | None
+    rows_as_b: float | None
+    told: str
+
+
 class AuditStore:
     """Follows the folder of one audit.
 
@@ -44,7 +54,7 @@ class AuditStore:
         self.steps: dict[tuple[str, str], StepState] = {}
         self.areas: dict[str, Area | PredictionsArea] = {}
         self.warnings: list[str] = []
-        self.ledger: list[dict[str, Any]] = []
+        self.ledger: list[LedgerEntry] = []
         self.report: Report | None = None
         self.state = "running"
         self.seconds = 0.0
@@ -122,7 +132,7 @@ class AuditStore:
         if event.kind == "log":
             step.log.append(event.text)
             if "ledger" in event.detail:
-                self.ledger.append(event.detail["ledger"])
+                self.ledger.append(cast(LedgerEntry, event.detail["ledger"]))
             return
         if event.status == "started":
             step.began = event.seconds

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 
@@ -146,13 +146,14 @@ def _array(values: Values, kind: pa.DataType, span: str) -> pa.Array:
         raise AnswerError(f"{span}: a value does not fit the type {kind} ({error})") from error
 
 
-def _check(values: Sequence[Any], kind: pa.DataType, span: str) -> None:
+def _check(values: Sequence[object], kind: pa.DataType, span: str) -> None:
     """Raises AnswerError for a value that is not of the declared type: null, a boolean for a number, or the reverse."""
     listed = pa.types.is_list(kind)
     item = kind.value_type if listed else kind
     allowed: tuple[type, ...] = (int, float) if pa.types.is_floating(item) else (int,)
     allowed = {pa.bool_(): (bool,), pa.string(): (str,), pa.binary(): (bytes,)}.get(item, allowed)
-    for value in (part for row in values for part in row) if listed else values:
+    rows = cast("Sequence[Sequence[object]]", values)  # where the type is a list
+    for value in (part for row in rows for part in row) if listed else values:
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             raise AnswerError(f"{span}: {show(value, 80)} is not of the declared type {item}")
 

@@ -102,7 +102,7 @@ def json_of(document: object) -> bytes:
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def plain_values(name: str, column: pa.ChunkedArray, first: int) -> list[Any]:
+def plain_values(name: str, column: pa.ChunkedArray, first: int) -> list[object]:
     """The JSON values of a column: NaN becomes null; infinity, which JSON cannot represent, raises Inconclusive."""
     values: list[Any] = column.to_pylist()
     if pa.types.is_floating(column.type):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import pyarrow as pa
 
@@ -42,11 +43,11 @@ class Mlflow:
             return {str(name): Values(_counted(value, rows, str(name))) for name, value in predictions.items()}
         values = _counted(predictions, rows, "predictions")
         if values and all(isinstance(value, dict) for value in values):
-            return _records(values)
+            return _records(cast("list[dict[str, object]]", values))
         return {UNNAMED: Values(values)}
 
 
-def _counted(values: object, rows: int, name: str) -> list[Any]:
+def _counted(values: object, rows: int, name: str) -> list[object]:
     if not isinstance(values, list):
         raise AnswerError(f"{name} is not a list with one value per row")
     if len(values) != rows:
@@ -54,7 +55,7 @@ def _counted(values: object, rows: int, name: str) -> list[Any]:
     return values
 
 
-def _records(values: list[dict[str, Any]]) -> Answered:
+def _records(values: Sequence[Mapping[str, object]]) -> Answered:
     names = list(values[0])
     for number, value in enumerate(values, 1):
         if value.keys() != values[0].keys():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -88,7 +88,7 @@ def model_path(model: str) -> str:
 # -- requests ---------------------------------------------------------------------------------------------------------
 
 
-def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: int) -> dict[str, Any]:
+def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: int) -> dict[str, object]:
     values = plain_values(name, column, first)
     width: tuple[int, ...] = ()
     kind = column.type
@@ -97,7 +97,7 @@ def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: 
     elif declared and declared.shape == (1,):
         width = (1,)
     datatype = declared.datatype if declared else NAMES.get(kind, "BYTES")
-    tensor: dict[str, Any] = {"name": name, "shape": [len(column), *width], "datatype": datatype}
+    tensor: dict[str, object] = {"name": name, "shape": [len(column), *width], "datatype": datatype}
     if datatype == "BYTES":
         tensor["parameters"] = {"content_type": "str"}
     each = math.prod(width)
@@ -106,7 +106,7 @@ def _tensor(name: str, column: pa.ChunkedArray, declared: Tensor | None, first: 
     }
 
 
-def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
+def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, object]:
     """All columns as one tensor, in their order."""
     columns = [plain_values(name, rows.column(name), first) for name in rows.column_names]
     data = [
@@ -118,9 +118,11 @@ def _matrix(rows: pa.Table, tensor: Tensor, first: int) -> dict[str, Any]:
     return {"name": tensor.name, "shape": shape, "datatype": tensor.datatype, "data": data}
 
 
-def _width(name: str, values: Sequence[Any], first: int) -> int:
-    width = len(values[0] or ()) if values else 0
-    wrong = next((position for position, value in enumerate(values) if value is None or len(value) != width), None)
+def _width(name: str, values: Sequence[object], first: int) -> int:
+    width = len(values[0]) if values and isinstance(values[0], list) else 0
+    wrong = next(
+        (position for position, value in enumerate(values) if not isinstance(value, list) or len(value) != width), None
+    )
     if wrong is not None or not width:
         raise Inconclusive(
             f"the inputs have lists of different lengths in column {name} (row {first + (wrong or 0):,}), and "
@@ -130,7 +132,7 @@ def _width(name: str, values: Sequence[Any], first: int) -> int:
     return width
 
 
-def _flat(values: Sequence[Any]) -> Iterator[Any]:
+def _flat(values: Sequence[object]) -> Iterator[object]:
     for value in values:
         if isinstance(value, list):
             yield from _flat(value)
@@ -138,7 +140,7 @@ def _flat(values: Sequence[Any]) -> Iterator[Any]:
             yield value
 
 
-def _as(datatype: str, value: Any, name: str, row: int) -> Any:
+def _as(datatype: str, value: object, name: str, row: int) -> object:
     """A value in the tensor's datatype. A missing float is null, which servers read as NaN. Raises Inconclusive."""
     if value is None and datatype.startswith("FP"):
         return None
@@ -161,7 +163,7 @@ def _as(datatype: str, value: Any, name: str, row: int) -> Any:
         )
     if kind == "BYTES":
         return value if isinstance(value, str) else str(value)
-    return int(value) if kind == "INT" else value
+    return int(cast(float, value)) if kind == "INT" else value
 
 
 # -- responses --------------------------------------------------------------------------------------------------------
@@ -202,12 +204,14 @@ def _each(shape: object, rows: int, label: str) -> tuple[int, ...]:
     return tuple(shape[1:])
 
 
-def _decoded(output: dict[str, Any], kind: pa.DataType, values: list[Any], label: str) -> tuple[pa.DataType, list[Any]]:
+def _decoded(
+    output: Mapping[str, object], kind: pa.DataType, values: list[object], label: str
+) -> tuple[pa.DataType, list[object]]:
     parameters = output.get("parameters")
     if kind != pa.string() or not isinstance(parameters, dict) or parameters.get("content_type") != "base64":
         return kind, values
     try:
-        return pa.binary(), [base64.b64decode(value, validate=True) for value in values]
+        return pa.binary(), [base64.b64decode(value, validate=True) for value in cast("list[str]", values)]
     except (binascii.Error, ValueError, TypeError) as error:
         raise AnswerError(f"{label} is declared as base64, but is not valid base64") from error
 

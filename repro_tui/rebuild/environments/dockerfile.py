@@ -7,9 +7,10 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import BUILD_LABEL, find_image
+from repro_tui.clients.docker_inspected import InspectedImage
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import CodeTree
 from repro_tui.support.cache import walk
@@ -29,7 +30,7 @@ REPEAT = "run docker build on the commit to see its whole output"
 
 def build_image(
     client: DockerClient, code: CodeTree, dockerfile: str, step: Step, context: Context
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[InspectedImage, bool]:
     """Builds the image of a Dockerfile in the commit's tree, unless it was built before.
 
     Returns what the engine reports of the image, and whether it existed. A build is identified by the commit, the path
@@ -44,7 +45,7 @@ def build_image(
             f"{show(dockerfile, 120)} is not in the commit {code.commit}",
             "commit it, or correct environment.dockerfile",
         ) from error
-    bases = [f"{name} {(find_image(client, name) or {}).get('Id', '')}" for name in _base_images(text)]
+    bases = [f"{name} {image['Id'] if (image := find_image(client, name)) else ''}" for name in _base_images(text)]
     key = digest_text(FORMAT, code.commit, code.subdirectory, dockerfile, *bases)
     known = context.cache.read_note("builds", key)
     existing = find_image(client, known["id"]) if known else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import engine, find_image, pull_image
+from repro_tui.clients.docker_inspected import InspectedImage
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
 from repro_tui.model.record import Record
@@ -49,14 +50,14 @@ def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tu
             key=image["Id"],
             inventory=replace(inventory, variables=variables),
             image_id=image["Id"],
-            working_dir=image["Config"].get("WorkingDir") or "",
+            working_dir=(image["Config"] or {}).get("WorkingDir") or "",
             variables=variables,
             image_variables=inventory.variables,
         )
     return built, step.part()
 
 
-def _recorded_image(client: DockerClient, reference: str, step: Step) -> dict[str, Any]:
+def _recorded_image(client: DockerClient, reference: str, step: Step) -> InspectedImage:
     """The recorded image: from this machine, or else from its registry."""
     image = find_image(client, reference)
     step.cached = image is not None
@@ -75,7 +76,7 @@ def _recorded_image(client: DockerClient, reference: str, step: Step) -> dict[st
 
 def _built_image(
     client: DockerClient, record: Record, code: CodeTree | None, step: Step, context: Context
-) -> dict[str, Any]:
+) -> InspectedImage:
     """The image built from the commit's tree. If the record also names an image, the contents are compared."""
     environment = record.environment
     if code is None:
@@ -128,7 +129,7 @@ def _differing(a: Mapping[str, object] | None, b: Mapping[str, object] | None) -
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-def _inventory(client: DockerClient, image: dict[str, Any], context: Context) -> Inventory:
+def _inventory(client: DockerClient, image: InspectedImage, context: Context) -> Inventory:
     key = digest_text(FORMAT, image["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
@@ -143,7 +144,7 @@ def _inventory(client: DockerClient, image: dict[str, Any], context: Context) ->
     return replace(inventory, system=facts, image=_facts(image, context), variables=_variables(image))
 
 
-def _facts(image: dict[str, Any], context: Context) -> dict[str, str]:
+def _facts(image: InspectedImage, context: Context) -> dict[str, str]:
     """The configuration of an image. Ids and layers differ between builds of one content, so they are only listed."""
     config = image.get("Config") or {}
     layers = (image.get("RootFS") or {}).get("Layers") or []
@@ -175,6 +176,6 @@ def _learn_secrets(variables: dict[str, str], context: Context) -> None:
             context.redactor.learn(value)
 
 
-def _variables(image: dict[str, Any]) -> dict[str, str]:
+def _variables(image: InspectedImage) -> dict[str, str]:
     pairs = ((image.get("Config") or {}).get("Env")) or []
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from repro_tui.model.inventory import Inventory
 from repro_tui.rebuild.environments.image_files import ImageView, PackageFiles, Reader
@@ -23,6 +23,21 @@ from repro_tui.support.text import show
 UNREADABLE = 3
 # Written by Apptainer about the build: it differs between builds of the same content.
 _BUILD_METADATA = (".singularity.d/labels.json", ".singularity.d/Singularity")
+
+
+class _Entry(Protocol):
+    """A file, folder or link of the image, as the library gives it."""
+
+    name: str
+    mode: int
+    size: int
+    is_dir: bool
+    is_file: bool
+    is_symlink: bool
+
+    def iterdir(self) -> Iterator[_Entry]: ...
+    def iter_bytes(self) -> Iterator[bytes]: ...
+    def readlink(self) -> object: ...
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,7 +87,7 @@ def _read(path: Path, offset: int, reader: Reader) -> list[tuple[str, str]]:
         return [(name, _add_file(reader, name, file)) for name, file in _walk(image.root)]
 
 
-def _walk(root: Any) -> Iterator[tuple[str, Any]]:
+def _walk(root: _Entry) -> Iterator[tuple[str, _Entry]]:
     pending = [("", root)]
     while pending:
         prefix, folder = pending.pop()
@@ -83,7 +98,7 @@ def _walk(root: Any) -> Iterator[tuple[str, Any]]:
                 yield prefix + file.name, file
 
 
-def _add_file(reader: Reader, name: str, file: Any) -> str:
+def _add_file(reader: Reader, name: str, file: _Entry) -> str:
     """Hands one file to the reader. Returns an identity of its content: link target, mode and sha256."""
     if file.is_symlink:
         return f"link {file.readlink()!r}"

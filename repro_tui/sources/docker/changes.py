@@ -6,8 +6,9 @@ from functools import cache
 from http import HTTPStatus
 from itertools import count
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from repro_tui.clients.docker_inspected import InspectedContainer
 from repro_tui.support.left_out import left_out
 
 TIMEOUT_S = 10.0
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def changed_files(client: DockerClient, container: dict[str, Any]) -> list[str]:
+def changed_files(client: DockerClient, container: InspectedContainer) -> list[str]:
     """The changed files, sorted, without those that every run recreates and those below a mount.
 
     `container` is what the engine returns for inspect.

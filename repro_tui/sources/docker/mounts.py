@@ -13,8 +13,8 @@ import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from repro_tui.clients.docker_inspected import InspectedContainer, MountPoint
 from repro_tui.support import grammar
 from repro_tui.support.text import show
 
@@ -38,7 +38,7 @@ class Mounted:
     warning: str = ""
 
 
-def mounts_of(container: dict[str, Any]) -> Iterator[Mounted]:
+def mounts_of(container: InspectedContainer) -> Iterator[Mounted]:
     """The mounts of a container, ordered by their paths in it; `container` is what the engine returns for inspect."""
     mounts = sorted(container.get("Mounts") or [], key=lambda mount: str(mount.get("Destination", "")))
     for mount in mounts:
@@ -91,7 +91,7 @@ def _no_data_in(source: str) -> str:
     return ""
 
 
-def _warning(mount: dict[str, Any], target: str, container: dict[str, Any]) -> str:
+def _warning(mount: MountPoint, target: str, container: InspectedContainer) -> str:
     place = show(target, 200)
     working = PurePosixPath((container.get("Config") or {}).get("WorkingDir") or "/")
     if working.is_relative_to(target):

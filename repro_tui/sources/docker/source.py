@@ -9,9 +9,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import engine, find_image, pull_image
+from repro_tui.clients.docker_inspected import Configuration, InspectedContainer, InspectedImage
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Predict, Record
 from repro_tui.sources.docker.changes import changed_files
@@ -82,14 +83,14 @@ def _container(client: DockerClient, name: str, reference: str) -> Record:
     from docker.errors import NotFound
 
     try:
-        container = client.api.inspect_container(name)
+        container: InspectedContainer = client.api.inspect_container(name)
     except NotFound as error:
         message = "the Docker engine has no such container: docker ps --all lists them"
         raise Refused(Mistake(show(reference, 200), message)) from error
     image = find_image(client, container["Image"])
     if image is None:
         raise Refused(Mistake(show(reference, 200), IMAGE_REMOVED))
-    reader = _ContainerReader(image, reference, str(container["Config"].get("Image") or ""), container)
+    reader = _ContainerReader(image, reference, str((container["Config"] or {}).get("Image") or ""), container)
     reader.note_changes(changed_files(client, container))
     return reader.record(lambda: served_by_container(client, container["Id"]))
 
@@ -102,10 +103,10 @@ class _ContainerReader:
     the name by which the image was referred to.
     """
 
-    image: dict[str, Any]
+    image: InspectedImage
     reference: str
     image_name: str
-    container: dict[str, Any] = field(default_factory=dict)
+    container: InspectedContainer = field(default_factory=lambda: InspectedContainer())
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
@@ -140,7 +141,7 @@ class _ContainerReader:
         return f"docker: {'container' if self.container else 'image'} {self._name()}"
 
     @property
-    def _config(self) -> dict[str, Any]:
+    def _config(self) -> Configuration:
         return self.container.get("Config") or self.image.get("Config") or {}
 
     def _note_missing(self, field: str, why: str, do: str) -> None:
@@ -300,12 +301,12 @@ class _ContainerReader:
         return tuple(items)
 
 
-def _command_of(inspected: dict[str, Any]) -> list[str]:
+def _command_of(inspected: InspectedImage | InspectedContainer) -> list[str]:
     config = inspected.get("Config") or {}
     return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
 
 
-def _variables_of(inspected: dict[str, Any]) -> dict[str, str]:
+def _variables_of(inspected: InspectedImage | InspectedContainer) -> dict[str, str]:
     pairs = (inspected.get("Config") or {}).get("Env") or []
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
@@ -316,7 +317,7 @@ def _repository_of(image: str) -> str:
     return name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
 
 
-def _ports(container: dict[str, Any], config: dict[str, Any]) -> list[str]:
+def _ports(container: InspectedContainer, config: Configuration) -> list[str]:
     """The published ports of a container with their addresses, or else the ports that the image exposes."""
     bound = (container.get("HostConfig") or {}).get("PortBindings") or {}
     published = [

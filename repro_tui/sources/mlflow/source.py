@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from repro_tui.clients.answers import DescribedRun, MlflowAnswer
 from repro_tui.clients.mlflow import ask_mlflow, remember_artifact, where
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
@@ -90,7 +90,7 @@ class _MlflowReader:
 
     reference: str
     bundle: Path
-    answer: dict[str, Any]
+    answer: MlflowAnswer
     store: str
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -102,9 +102,8 @@ class _MlflowReader:
         return read_signature(file.read_bytes()) if file.is_file() else Signature()
 
     @property
-    def run(self) -> dict[str, Any]:
-        run: dict[str, Any] = self.answer.get("run") or {}
-        return run
+    def run(self) -> DescribedRun:
+        return self.answer.get("run") or {}
 
     @property
     def _where(self) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Refused
 
 
-def parsed_file(raw: bytes | None, name: str) -> dict[str, Any]:
+def parsed_file(raw: bytes | None, name: str) -> dict[str, object]:
     """A JSON or YAML file of a run, by the suffix of its name; empty where it is absent or cannot be parsed."""
     try:
         return parse_document(raw, PurePosixPath(name).suffix, name) if raw else {}
@@ -45,8 +44,8 @@ class RunDescription:
     where: str
     path: str
     name: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, object] = field(default_factory=dict)
+    summary: dict[str, object] = field(default_factory=dict)
     commit: str = ""
     remote: str = ""
     root: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
@@ -44,7 +43,8 @@ def read_folder(folder: Path, reference: str) -> RunDescription:
 def _describe(folder: Path, log: WandbLog) -> RunDescription:
     run, files = log.run, folder / "files"
     metadata = _document(files / "wandb-metadata.json")
-    git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
+    recorded = metadata.get("git")
+    git = recorded if isinstance(recorded, dict) else {}
     path = "/".join(run.get(name) or "?" for name in ("entity", "project", "id"))
     description = RunDescription(f"wandb: run {show(path, 120)} in {show(folder.name, 80)}", path, run.get("name", ""))
     description.config = log.config or _values(_document(files / "config.yaml"))
@@ -87,11 +87,11 @@ def _text(table: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _document(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> dict[str, object]:
     return parsed_file(_bytes(file), file.name)
 
 
-def _values(document: Mapping[str, object]) -> dict[str, Any]:
+def _values(document: Mapping[str, object]) -> dict[str, object]:
     """The values of config.yaml, which stores each below the key `value`."""
     return {name: item["value"] for name, item in document.items() if isinstance(item, dict) and "value" in item}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from repro_tui.clients.answers import WandbAnswer
 from repro_tui.clients.client_child import standing_folder
 from repro_tui.clients.wandb import ask_wandb, server
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
@@ -20,9 +20,10 @@ def read_run(path: str, context: Context) -> RunDescription:
     return _describe(path, answer, files)
 
 
-def _describe(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> RunDescription:
+def _describe(path: str, answer: WandbAnswer, files: dict[str, bytes]) -> RunDescription:
     metadata = parsed_file(files.get("wandb-metadata.json"), "wandb-metadata.json")
-    git = metadata["git"] if isinstance(metadata.get("git"), dict) else {}
+    recorded = metadata.get("git")
+    git = recorded if isinstance(recorded, dict) else {}
     description = RunDescription(f"wandb at {server()}: run {show(path, 120)}", path, str(answer.get("name") or ""))
     description.config, description.summary = answer.get("config") or {}, answer.get("summary") or {}
     description.commit = str(answer.get("commit") or git.get("commit") or "")
@@ -39,7 +40,7 @@ def _describe(path: str, answer: dict[str, Any], files: dict[str, bytes]) -> Run
     return description
 
 
-def _artifacts(answer: dict[str, Any]) -> dict[str, ArtifactDescription]:
+def _artifacts(answer: WandbAnswer) -> dict[str, ArtifactDescription]:
     """The artifacts by name; of several versions of one artifact, the one that the run logged last."""
     artifacts = {}
     for item in answer.get("artifacts") or []:

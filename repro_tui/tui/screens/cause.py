@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -20,6 +19,7 @@ from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
 from repro_tui.tui.screens.findings import values
+from repro_tui.tui.store import LedgerEntry
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.charts import bars
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -45,7 +45,7 @@ HYBRID_COLUMNS = [
 class Ledger:
     """The hybrids of A and B that were tried as rows, the latest last; entries are those of explain/ledger.jsonl."""
 
-    def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, entries: Sequence[LedgerEntry]) -> None:
         self.entries = entries
 
     def __len__(self) -> int:
