@@ -176,7 +176,8 @@ def audit(
         ignore: patterns of findings to leave out, and `predictions.NAME` for an output column.
         repeat: the number of runs per side, 1 to 100; None: as many as the noise rule needs (2, 3, 5 or 10).
         stress: whether to vary conditions that should not affect predictions, one at a time.
-        explain, explain_masked: whether to search for the cause of a drift, or for differences that cancel each other.
+        explain, explain_masked: whether to search for the cause of a drift, or for differences that cancel each other
+            out.
         explain_runs, explain_seconds: limits on that search, in predict runs and in seconds; None: no limit.
         fail_on: the areas that determine `report.exit_status`.
         all_findings: whether to list also what is the same.

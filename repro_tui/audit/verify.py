@@ -179,7 +179,7 @@ def _summary(graded: Grade, area: PredictionsArea, b: SideState) -> tuple[str, .
         lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in graded.gaps if gap.do]
     for metric in graded.metrics:
         if metric.matches is not True and metric.note:
-            state = "does not match" if metric.matches is False else "is not known"
+            state = "does not match" if metric.matches is False else "could not be checked"
             lines.append(sentence(f"{metric.name} {state}: {metric.note}"))
     if area.verdict != "not-comparable":
         lines += compared(area, area.verdict)

@@ -66,7 +66,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 FILE = "differences.parquet"
-SAME_BYTES = "the outputs are the same bytes"
+SAME_BYTES = "the outputs are byte-identical"
 DO_KEYS = "make the predict step write the key of each input row next to its answer, exactly once"
 DO_COLUMNS = "leave out fewer columns: a verdict needs at least one output"
 DO_ROWS = "find out why the predict step does not write the same number of rows in every run"

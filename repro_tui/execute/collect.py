@@ -88,7 +88,7 @@ def _exit_reason(exit_code: int | None, tail: tuple[str, ...]) -> str:
         ending = f"predict was ended by signal {-exit_code}"
     else:
         ending = f"predict ended with exit status {exit_code}"
-    return f"{ending}; its last words: {'; '.join(tail[-LAST_LINES:])}" if tail else f"{ending} without any output"
+    return f"{ending}; its last output: {'; '.join(tail[-LAST_LINES:])}" if tail else f"{ending} without any output"
 
 
 def _check_output(raw: Path, limit: int) -> str:

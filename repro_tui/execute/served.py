@@ -222,7 +222,7 @@ class _Inside:
 
     def _server_ended(self, state: ContainerState) -> NotAnswered:
         time.sleep(0.2)  # its last output may still be on its way
-        said = f"; its last words: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
+        said = f"; its last output: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
         reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
         return NotAnswered(
             reason, f"see {self.log.path.name}: the server runs as nobody, on a read-only root, without a network"

@@ -45,7 +45,7 @@ def causes_of(trials: Trials, attribution: Attribution, located: Sequence[Locate
 
 
 def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Executor) -> Causes:
-    """The answer where there is no drift: the factors that cancel each other.
+    """The answer where there is no drift: the factors that cancel each other out.
 
     `moved` has the share of the rows, 0 to 1, that each factor changes alone.
     """
@@ -55,7 +55,7 @@ def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Execut
         cached=executor.cached,
         budget_spent=executor.budget.spent,
         sentences=(masked_sentence(moved),),
-        note="there is no drift: the search was for differences that cancel each other",
+        note="there is no drift: the search was for differences that cancel each other out",
     )
 
 

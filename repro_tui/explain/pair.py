@@ -81,7 +81,7 @@ def nothing_to_explain(pair: AuditedPair) -> str:
     if verdict == "within-noise":
         return (
             f"A and B differ no more than repeated runs of one side do ({verdict}): "
-            "it is the predict step's own nondeterminism, and no factor is named"
+            "the differences are the predict step's own nondeterminism, so no factor is named"
         )
     if verdict == "undecided":
         return (

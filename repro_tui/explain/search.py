@@ -50,7 +50,7 @@ def find_causes(pair: AuditedPair, inputs: Path, context: Context, workers: int)
     if variables:
         return no_causes(
             f"only {join_names(variables)} {'differ' if len(variables) > 1 else 'differs'}, which should not affect "
-            "predictions: it is the predict step's own nondeterminism, and no factor is named"
+            "predictions: the change is the predict step's own nondeterminism, so no factor is named"
         )
     budget = Budget(context.settings.explain_runs, context.settings.explain_seconds)
     search = Search(Trials(pair, factors, images, context, Executor(context, inputs, workers, budget)))

@@ -93,10 +93,11 @@ def factor_sentences(attribution: Attribution, names: FactorNaming | None = None
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
         name = show(only, 80) if names.plain else FACTOR_NAMES[only]
-        yield f"Only {name} {'differ' if only in _PLURAL else 'differs'}, and must be the cause."
+        differ = "differ, so they" if only in _PLURAL else "differs, so it"
+        yield f"Only {name} {differ} must be the cause."
     elif len(either) > 1:
         quantifier = "Either" if len(either) == 2 else "Any one of"
-        yield f"{quantifier} {names.listed(either, 'or')} alone makes the whole change."
+        yield f"{quantifier} {names.listed(either, 'or')} alone causes the whole change."
     elif not _is_all_in_one(attribution):
         if effects := list(_effects(attribution, names)):  # none where everything is within the noise
             yield f"{_start('; '.join(effects))}."
@@ -117,10 +118,11 @@ def masked_sentence(moved: Mapping[str, float]) -> str:
         return "Nothing is masked: no factor changes the predictions when it alone is taken from B."
     names = FactorNaming()
     subject = _start(names.listed(list(moved)))
-    rows = " and ".join(map(part, moved.values()))
+    rows = join_names([part(share) for share in moved.values()])
     if len(moved) == 1:
         return f"{subject} alone would change {rows} of the rows, but the other factors cancel that."
-    return f"{subject} cancel each other: alone they change {rows} of the rows, together none."
+    each = ", respectively" if len(moved) > 2 else ""
+    return f"{subject} cancel each other out: alone, they change {rows} of the rows{each}; together, none."
 
 
 def _is_all_in_one(attribution: Attribution) -> bool:
@@ -140,13 +142,17 @@ def _minor_factors(attribution: Attribution, names: FactorNaming) -> Iterator[st
     joint = [factor for factor in small if abs(attribution.shares[factor]) >= THRESHOLD and not noisy]
     if needed:
         it = "it" if len(needed) == 1 and names.factor(needed[0]) not in _PLURAL_NAMES else "them"
-        yield f"B also needs {names.listed(needed)}: without {it}, rows change that are the same in A and B."
+        yield (
+            f"{_start(names.listed(needed))} must also come from B: "
+            f"without {it}, rows that are the same in A and B change."
+        )
     for factor in joint:
         yield f"{_explain([factor], names)} {part(attribution.shares[factor])} in combination with others."
     if little := [factor for factor in small if factor not in joint]:
         least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
         much = "nothing that can be distinguished from noise" if noisy else f"less than {'0.01' if least else '1'} %"
-        yield f"{_explain(little, names)} {much}."
+        each = " each" if len(little) > 1 and not noisy else ""
+        yield f"{_explain(little, names)} {much}{each}."
     if idle:
         yield f"{_start(names.listed(idle))} {'have' if _is_plural(idle, names) else 'has'} no effect."
 
@@ -175,12 +181,12 @@ def _reproduces(attribution: Attribution, factor: str) -> bool:
 
 def _reason(attribution: Attribution) -> str:
     reasons = list(dict.fromkeys(attribution.unresolved.values()))
-    return _brief(reasons[0]) if reasons else "the budget was spent before that"
+    return _brief(reasons[0]) if reasons else "the budget was spent before they could be tried apart"
 
 
 def _brief(why: str) -> str:
     """Why a hybrid is unresolved; of the last lines of a program only the very last, which says what went wrong."""
-    head, mark, lines = why.partition("its last words: ")
+    head, mark, lines = why.partition("its last output: ")
     return show(f"{head}{mark}{lines.rpartition('; ')[2]}" if mark else why, 200)
 
 
@@ -243,17 +249,17 @@ def _group_sentences(located: CulpritGroup, guilty: Sequence[Culprit]) -> Iterat
 
 
 def _culprit_clause(names: str, count: int, culprits: Culprits) -> str:
-    """What the culprits do. That they make the change is said only where a run of just these has shown it."""
+    """What the culprits do. That they cause the change is said only where a run of just these has shown it."""
     apart = "" if culprits.separable else ", but are not separable"
     if apart and any(len(group) == 1 for group in culprits.groups):
         apart = ", but not all of them are separable"
     if not culprits.sufficient:
         return f"{names} {'is' if count == 1 else 'are'} at least part of the cause{apart}."
-    return f"{names} {'alone makes' if count == 1 else 'together make'} the change{apart}."
+    return f"{names} {'alone causes' if count == 1 else 'together cause'} the change{apart}."
 
 
 def _alternative_sentence(names: str, count: int, without: int) -> str:
-    return f"Without {'it' if without == 1 else 'them'}, {names} also {'makes' if count == 1 else 'make'} the change."
+    return f"Without {'it' if without == 1 else 'them'}, {names} also {'causes' if count == 1 else 'cause'} the change."
 
 
 def _with_values(culprit: Culprit) -> str:
@@ -301,8 +307,14 @@ def _change_point_sentence(point: ChangePoint) -> str:
 def _reverting_sentences(causes: Causes, names: FactorNaming) -> Iterator[str]:
     alone = [culprit for culprit in causes.culprits if culprit.alone]
     if alone:
-        reverted = [f"{item_name(c.factor, c.path)} from {_value(c.b)} to {_value(c.a)}" for c in alone]
-        yield f"Reverting {_listed(reverted, 'or')} alone restores A."
+        changes = [_reverting_clause(culprit) for culprit in alone]
+        verbs = ["", *(verb for verb, _ in changes)]  # a verb is repeated only where it changes
+        clauses = [
+            clause if verb == before else f"{verb} {clause}"
+            for before, (verb, clause) in zip(verbs, changes, strict=False)
+        ]
+        text = _listed(clauses, "or")
+        yield f"{text[0].upper()}{text[1:]} alone restores A."
     elif len(causes.factors) > 1:
         yield from restoring_sentences(causes.restores, names)
 
@@ -316,8 +328,16 @@ def restoring_sentences(restores: Sequence[Sequence[str]], names: FactorNaming) 
         yield f"Reverting {names.listed(group)} together restores A."
 
 
-def _value(value: object) -> str:
-    return "absent" if value is None else show(str(value), 60)
+def _reverting_clause(culprit: Culprit) -> tuple[str, str]:
+    """The verb of reverting a culprit, and its object with the values, as far as they are known."""
+    name, a, b = item_name(culprit.factor, culprit.path), culprit.a, culprit.b
+    if a is None and b is None:
+        return "reverting", name
+    if a is None:
+        return "removing", name
+    if b is None:
+        return "adding", f"{name} {show(str(a), 60)} back"
+    return "reverting", f"{name} from {show(str(b), 60)} to {show(str(a), 60)}"
 
 
 def _open_sentences(causes: Causes, attribution: Attribution) -> Iterator[str]:

@@ -176,7 +176,7 @@ def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_
             f"the {name}", "error" if decides else "passed", f"the {name} could not be compared", counts_words(area)
         )
     elif area.status == "not-recorded":
-        yield _Case(f"the {name}", "error" if named else "passed", f"neither record lists any {name}")
+        yield _Case(f"the {name}", "error" if named else "passed", f"not recorded on either side: {name}")
     elif not kept:
         yield _Case(f"the {name}", text=counts_words(area))
 

@@ -24,7 +24,7 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "identical": "Identical: every prediction is the same to the last bit",
     "equal": "Equal: every prediction has the same value",
     "equal-to-rounding": "Equal to rounding: predictions differ by no more than floating-point rounding",
-    "within-tolerance": "Within tolerance: predictions differ by less than the tolerance",
+    "within-tolerance": "Within tolerance: predictions differ by no more than the tolerance",
     "within-noise": "Within noise: the sides differ no more than repeated runs of one side do",
     "undecided": "Undecided: the predictions differ, and the runs cannot separate noise from drift",
     "drift": "Drift",
@@ -42,7 +42,7 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
         sentences.append(f"{join_names(same).capitalize()} {_are(same)} the same.")
     absent = [name for name in STATIC if getattr(areas, name).status == "not-recorded"]
     if absent:
-        sentences.append(f"Neither record lists any {' or '.join(absent)}, so there was nothing to compare.")
+        sentences.append(f"Not recorded on either side, so not compared: {join_names(absent)}.")
     if areas.predictions.ignored:
         left_out = [show(name, 80) for name in areas.predictions.ignored]
         sentences.append(f"Left out of the predictions: {join_names(left_out)}.")
@@ -160,34 +160,43 @@ def _moved(column: Column, area: PredictionsArea) -> str:
     """How one column moved, in numbers that can be checked against the report."""
     rows = f"{area.rows.matched:,}"
     if column.flips is not None and column.kind == "label":
-        return f"{column.flips:,} of {rows} {show(column.name, 80)} values flip{_share(column)}{_commonest(column)}"
+        flip = _verb(column.flips, "flips", "flip")
+        return f"{column.flips:,} of {rows} {show(column.name, 80)} values {flip}{_share(column)}{_commonest(column)}"
     if text := _by_kind(column, rows):
         return text
     change = f"moves by up to {column.max_abs:.4g}" if column.max_abs is not None else "differs"
     limit = column.measures.get("threshold")
     threshold = "the decision threshold" if limit is None else f"the decision threshold of {limit:g}"
-    flips = f", and {column.flips:,} cross {threshold}" if column.flips else ""
+    flips = f", and {column.flips:,} {_verb(column.flips, 'crosses', 'cross')} {threshold}" if column.flips else ""
     return f"{show(column.name, 80)} {change} in {column.different:,} of {rows} rows{flips}"
 
 
 def _by_kind(column: Column, rows: str) -> str:
     """How a column of a kind that is more than a number moved; "" for the other kinds."""
     name, measures = show(column.name, 80), column.measures
+    differ = _verb(column.different, "differs", "differ")
     if column.kind == "probability" and column.flip_matrix:
-        moves = f"; {column.different:,} move, by up to {column.max_abs:.4g}" if column.max_abs is not None else ""
-        return f"the likeliest class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}{moves}"
+        likeliest = f"the likeliest class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}"
+        if column.max_abs is None:
+            return likeliest
+        move = _verb(column.different, "moves", "move")
+        return f"{likeliest}; {column.different:,} {move}, by up to {column.max_abs:.4g}"
     if column.kind == "ranking" and "kendall_tau_b" in measures:
         return f"{name} changes in {column.different:,} of {rows} rows{_ranking(column)}"
     if column.kind == "text" and "edit_distance_of_differing" in measures:
         distance = f"{part(measures['edit_distance_of_differing'])} of their length on average"
-        return f"{column.different:,} of {rows} texts of {name} differ, by {distance}"
+        return f"{column.different:,} of {rows} texts of {name} {differ}, by {distance}"
     if column.kind == "json" and measures.get("paths"):
         path = show(measures["paths"][0][0], 80)
-        return f"{column.different:,} of {rows} documents of {name} differ, most often at {path}"
+        return f"{column.different:,} of {rows} documents of {name} {differ}, most often at {path}"
     if column.kind == "embedding" and "cosine_min" in measures and column.max_abs is not None:
         cosine = f"the smallest cosine of A and B is {measures['cosine_min']:.4g}"
         return f"{name} moves by up to {column.max_abs:.4g} in {column.different:,} of {rows} rows; {cosine}"
     return ""
+
+
+def _verb(count: int, single: str, several: str) -> str:
+    return single if count == 1 else several
 
 
 def _ranking(column: Column) -> str:
@@ -195,7 +204,7 @@ def _ranking(column: Column) -> str:
     first = measures.get("first_changed_rank")
     tau = measures["kendall_tau_b"]
     facts = [f"from rank {first} on"] if first else []
-    facts.append(f"the top {measures['top_k']} have {part(measures['top_k_jaccard'])} in common")
+    facts.append(f"the Jaccard index of the top {measures['top_k']} is {measures['top_k_jaccard']:.3g}")
     if tau is not None:
         facts.append(f"Kendall's tau-b {tau:.3g}")
     return f" ({', '.join(facts)})"
@@ -250,7 +259,8 @@ def _differences(areas: Areas) -> Iterator[str]:
             named = [_change_sentence(name, finding) for finding in known[:MOST_NAMED]]
             yield f"{'; '.join(named)}{_more(len(known), name)}."
     for reason, names in unknown.items():
-        yield f"It is not known whether the {join_names(names)} {_are(names)} the same: {reason}"
+        because = f": {reason}" if reason else "."
+        yield f"It is not known whether the {join_names(names)} {_are(names)} the same{because}"
 
 
 def _change_sentence(area: str, finding: Finding) -> str:
@@ -281,7 +291,7 @@ def _changed(finding: Finding) -> str:
     if finding.change == "removed":
         return f"is only in A{_value(finding.a)}"
     if finding.a is None or finding.b is None or finding.a == finding.b:
-        return finding.note or "changed"
+        return f"changed ({finding.note})" if finding.note else "changed"
     return f"went from {_short(finding.a)} to {_short(finding.b)}"
 
 

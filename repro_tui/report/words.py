@@ -71,7 +71,7 @@ MEASURES = {
     "neighbours_kept": "neighbours kept, mean",
     "neighbours_kept_min": "neighbours kept, min",
     "neighbours_of": "neighbours of",
-    "top_k": "k of the top",
+    "top_k": "items in the top",
     "top_k_jaccard": "Jaccard of the top",
     "top_k_jaccard_min": "smallest Jaccard",
     "rank_biased_overlap": "rank-biased overlap",
@@ -211,8 +211,8 @@ def isolation_words(isolation: Isolation | None) -> str:
         return "not run"
     if isolation.kind == "remote":
         return "remote: queried over the network, no code of it ran here"
-    probed = ", probed" if isolation.probed else ", not probed"
-    return f"{isolation.kind}, network {isolation.network}{probed}"
+    verified = "verified" if isolation.probed else "not verified"
+    return f"{isolation.kind}, network {isolation.network}, {verified}"
 
 
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:

@@ -112,7 +112,7 @@ def test_what_no_record_holds_is_not_the_same(project: Project) -> None:
     )
     summary = " ".join(report["summary"])
     assert "Parameters and data are the same" not in summary
-    assert "Neither record lists any parameters or data" in summary
+    assert "Not recorded on either side, so not compared: parameters and data." in summary
     assert project.audit("--fail-on", "data").status == 3
 
 

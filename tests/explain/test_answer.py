@@ -13,8 +13,9 @@ from repro_tui.explain.factors import Factors
 from repro_tui.explain.game import Attribution, Value
 from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.lattice import Culprits
+from repro_tui.explain.sentences import masked_sentence, sentences
 from repro_tui.explain.window import Change
-from repro_tui.model.causes import Causes
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.support.redact import Redactor
 
 PATHS = {"x": ("x",), "y": ("deep", "y"), "key": ("api_key",), "file": ("files", "secret.json", "token")}
@@ -133,4 +134,34 @@ def test_unresolved_hybrids_of_factors_and_of_items_are_reported() -> None:
 def test_masked_causes_have_the_counts_of_the_search() -> None:
     causes = masked_causes(Factors(("code", "parameters")), {"code": 0.5, "parameters": 0.5}, COUNTS)  # type: ignore[arg-type]
     assert (causes.factors, causes.runs, causes.cached, causes.budget_spent) == (("code", "parameters"), 7, 3, True)
-    assert "cancel each other" in causes.sentences[0]
+    assert "cancel each other out" in causes.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("sides", "sentence"),
+    [
+        ([("1", "2")], "Reverting x0 from 2 to 1 alone restores A."),
+        ([(None, "2")], "Removing x0 alone restores A."),
+        ([("1", None)], "Adding x0 1 back alone restores A."),
+        ([(None, None)], "Reverting x0 alone restores A."),
+        ([("1", "2"), ("3", "4")], "Reverting x0 from 2 to 1 or x1 from 4 to 3 alone restores A."),
+        (
+            [("1", "2"), (None, "4"), ("5", None)],
+            "Reverting x0 from 2 to 1, removing x1 or adding x2 5 back alone restores A.",
+        ),
+    ],
+)
+def test_reverting_is_removing_or_adding_where_a_side_lacks_the_item(sides: Any, sentence: str) -> None:
+    culprits = [Culprit("environment", ("packages", f"x{n}"), a, b, alone=True) for n, (a, b) in enumerate(sides)]
+    assert sentence in list(sentences(Causes(culprits=tuple(culprits)), attribution(), (), ()))
+
+
+def test_the_shares_of_more_than_two_masked_factors_are_in_the_order_of_their_names() -> None:
+    assert masked_sentence({"code": 1.0, "parameters": 0.5}) == (
+        "The code and the parameters cancel each other out: alone, they change 100 % and 50.0 % of the rows; "
+        "together, none."
+    )
+    assert masked_sentence({"code": 1.0, "model": 0.25, "data": 0.5}) == (
+        "The code, the model and the data cancel each other out: alone, they change 100 %, 25.0 % and 50.0 % "
+        "of the rows, respectively; together, none."
+    )

@@ -93,7 +93,7 @@ def test_either_of_two_suffices(project: Ruled) -> None:
     causes = causes_of(project.audit("--explain"))
     assert causes["smallest"] == ["code"]
     assert causes["shares"] == pytest.approx({"code": 0.5, "parameters": 0.5})
-    assert "Either the code or parameters.p alone makes the whole change." in causes["sentences"]
+    assert "Either the code or parameters.p alone causes the whole change." in causes["sentences"]
     assert causes["restores"] == []
 
 
@@ -134,7 +134,7 @@ def test_differences_that_cancel_each_other_are_found_on_request(project: Ruled)
     assert (result.status, causes_of(result)["shares"]) == (0, {})
     assert "nothing to explain" in causes_of(result)["note"]
     (sentence,) = causes_of(project.audit("--explain-masked"))["sentences"]
-    assert sentence.startswith("The code and the parameters cancel each other: alone they change 100 %")
+    assert sentence.startswith("The code and the parameters cancel each other out: alone, they change 100 %")
 
 
 def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
@@ -156,7 +156,7 @@ def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
     project.record(a=sides[0], b=sides[1])
     causes = causes_of(project.audit("--explain"))
     assert culprits(causes) == {"files/table.csv", "files/table.csv/line 39"}
-    assert "Of 33 differing items in table.csv, line 39 alone makes the change." in causes["sentences"]
+    assert "Of 33 differing items in table.csv, line 39 alone causes the change." in causes["sentences"]
 
 
 def test_three_factors_that_only_act_together(project: Ruled) -> None:

@@ -79,11 +79,11 @@ def test_of_a_long_error_only_the_last_line_is_quoted() -> None:
     def evaluate(values: dict[str, Any]) -> float:
         if values["x"] == 2 and values["y"] == 1:
             lines = "; ".join([f"line {n} of a long trace {'~' * 60}" for n in range(9)] + ["KeyError: 'markup'"])
-            raise RuntimeError(f"predict ended with exit status 1; its last words: {lines}")
+            raise RuntimeError(f"predict ended with exit status 1; its last output: {lines}")
         return float(values["x"] + values["y"])
 
     explanation = repro_tui.explain({"x": 1, "y": 1}, {"x": 2, "y": 2}, evaluate)
-    assert any("exit status 1; its last words: KeyError: 'markup')" in sentence for sentence in explanation.sentences)
+    assert any("exit status 1; its last output: KeyError: 'markup')" in sentence for sentence in explanation.sentences)
 
 
 def test_the_same_answer_needs_no_explanation() -> None:

@@ -136,7 +136,7 @@ def test_a_factor_that_only_keeps_other_rows_as_they_are_has_an_effect() -> None
     attribution = attribute(("m", "p", "x"), evaluate)
     assert set(attribution.smallest) == {"m", "p"}
     sentences = list(factor_sentences(attribution, FactorNaming(plain=True)))
-    assert "B also needs p: without it, rows change that are the same in A and B." in sentences
+    assert "p must also come from B: without it, rows that are the same in A and B change." in sentences
     assert "x has no effect." in sentences
 
 
@@ -197,6 +197,22 @@ def test_effects_within_the_noise_are_not_listed() -> None:
 def test_factors_that_overshoot_do_not_overlap(a: float, b: float, clause: str) -> None:
     values = {frozenset("a"): a, frozenset("b"): b, frozenset(): 0.0, frozenset("ab"): 1.0}
     assert clause in " ".join(factor_sentences(play("ab", values.__getitem__), FactorNaming(plain=True)))
+
+
+def test_several_small_effects_are_each_less_than_a_hundredth() -> None:
+    attribution = play("abc", lambda s: 0.99 * ("a" in s) + 0.005 * ("b" in s) + 0.005 * ("c" in s))
+    sentences = list(factor_sentences(attribution, FactorNaming(plain=True)))
+    assert "b and c explain less than 1 % each." in sentences
+
+
+def test_a_single_factor_must_be_the_cause() -> None:
+    values = {frozenset(): 0.0, frozenset({"code"}): 1.0, frozenset({"parameters"}): 1.0}
+    for name, sentence in (
+        ("code", "Only the code differs, so it must be the cause."),
+        ("parameters", "Only the parameters differ, so they must be the cause."),
+    ):
+        attribution = attribute((name,), CountedGame(values.__getitem__))
+        assert list(factor_sentences(attribution)) == [sentence]
 
 
 def test_a_share_of_more_than_a_hundredth_is_reported_as_a_number() -> None:

@@ -68,7 +68,7 @@ def test_the_verdict_the_summary_and_both_sides_are_shown() -> None:
     text = Page(written(HtmlReporter(), rich_report())).text
     for expected in ("≠ drift", "Drift: 12 of 400 label values flip", "A prod", "B staging", "exit status 1"):
         assert expected in text
-    assert "bubblewrap, network none, probed" in text
+    assert "bubblewrap, network none, verified" in text
 
 
 def test_every_finding_has_its_glyph_and_both_values() -> None:

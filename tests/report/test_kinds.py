@@ -20,7 +20,8 @@ COLUMNS = {
     "the likeliest class of v changes in 10 of 400 rows, most often cat to dog (7); 10 move, by up to 0.5": replace(
         BASE, kind="probability", flips=10, flip_matrix=MATRIX, max_abs=0.5, members=("p_cat", "p_dog")
     ),
-    "v changes in 10 of 400 rows (from rank 2 on, the top 10 have 98.0 % in common, Kendall's tau-b 0.95)": replace(
+    "v changes in 10 of 400 rows "
+    "(from rank 2 on, the Jaccard index of the top 10 is 0.98, Kendall's tau-b 0.95)": replace(
         BASE, kind="ranking", flips=10, measures=RANKING
     ),
     "10 of 400 texts of v differ, by 12.0 % of their length on average": replace(
@@ -42,6 +43,32 @@ def area(*columns: Column) -> PredictionsArea:
 @pytest.mark.parametrize("sentence", COLUMNS, ids=[column.kind for column in COLUMNS.values()])
 def test_each_kind_has_its_sentence(sentence: str) -> None:
     assert list(compared(area(COLUMNS[sentence]), "drift")) == [f"Drift: {sentence}."]
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        (replace(BASE, kind="label", flips=1), "1 of 400 v values flips"),
+        (
+            replace(BASE, kind="probability", flips=1, flip_matrix=MATRIX[:1], max_abs=0.5),
+            "the likeliest class of v changes in 1 of 400 rows, most often cat to dog (7); 1 moves, by up to 0.5",
+        ),
+        (
+            replace(BASE, kind="value", flips=1, max_abs=0.5),
+            "v moves by up to 0.5 in 1 of 400 rows, and 1 crosses the decision threshold",
+        ),
+        (
+            replace(BASE, kind="text", measures={"edit_distance_of_differing": 0.12}),
+            "1 of 400 texts of v differs, by 12.0 % of their length on average",
+        ),
+        (
+            replace(BASE, kind="json", measures={"paths": [["a[].b", 9, 0, 1]]}),
+            "1 of 400 documents of v differs, most often at a[].b",
+        ),
+    ],
+)
+def test_a_single_row_has_a_verb_in_the_singular(column: Column, sentence: str) -> None:
+    assert list(compared(area(replace(column, different=1)), "drift")) == [f"Drift: {sentence}."]
 
 
 def test_a_vector_speaks_for_its_columns() -> None:

@@ -23,7 +23,7 @@ def explanation(verdict: Verdict, mean: Floats, runs_a: int, test: ExchangeTest,
     """
     reason = _reason(verdict, mean, runs_a, test, claim, basis)
     groups = two_groups(mean, runs_a)
-    return f"{reason}; runs fall into two groups: {groups}" if groups else reason
+    return f"{reason}; the runs fall into two groups: {groups}" if groups else reason
 
 
 def _reason(verdict: Verdict, mean: Floats, runs_a: int, test: ExchangeTest, claim: Equivalence, basis: str) -> str:
@@ -37,7 +37,8 @@ def _reason(verdict: Verdict, mean: Floats, runs_a: int, test: ExchangeTest, cla
     if claim.uninformative:
         names = ", ".join(show(name, 80) for name in claim.uninformative[:3])
         return (
-            f"in {names} any two runs differ equally, as ids would ({basis}), which cannot tell noise from drift: "
+            f"in {names}, any two runs differ by the same amount, as ids would ({basis}), "
+            "so noise cannot be told from drift: "
             f"leave {'it' if len(claim.uninformative) == 1 else 'them'} out (--ignore predictions.NAME)"
         )
     if claim.scatter > SCATTER:
@@ -90,10 +91,10 @@ def two_groups(matrix: Floats, runs_a: int) -> str:
     if across < GROUPS_APART * inside or (first == sides).all() or (first != sides).all():
         return ""
     groups = sorted(([*np.flatnonzero(group)] for group in (first, ~first)), key=min)
-    return " | ".join(_run_names(group, runs_a) for group in groups)
+    return " and ".join(_run_names(group, runs_a) for group in groups)
 
 
 def _run_names(group: Sequence[int], runs_a: int) -> str:
     a = [str(run + 1) for run in group if run < runs_a]
     b = [str(run - runs_a + 1) for run in group if run >= runs_a]
-    return ", ".join(f"{side}'s {', '.join(runs)}" for side, runs in (("A", a), ("B", b)) if runs)
+    return ", ".join(f"{side} ({', '.join(runs)})" for side, runs in (("A", a), ("B", b)) if runs)

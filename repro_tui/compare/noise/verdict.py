@@ -292,8 +292,7 @@ def judge_recorded(measured: RunDistances, deterministic: bool) -> Judgement:
     elif uninformative:
         verdict, sentence = (
             "undecided",
-            f"the recorded table differs from {runs} runs as much as they differ from each other, as ids would: "
-            "leave such columns out (--ignore predictions.NAME)",
+            f"the recorded table differs from {runs} runs as much as they differ from each other, as ids would",
         )
     elif all(far <= own for far, own in means) and all(far <= MARGIN * own for far, own in single):
         verdict, sentence = "within-noise", f"the recorded table lies within the spread of {runs} runs"

@@ -276,9 +276,9 @@ def _slice(kind: str, name: str, inside: Mask, moved: Mask, p: float, verb: str,
     if kind == "leaf":
         sentence = (
             f"{part(share)} of the rows that {verb} are in {name}, which holds {part(size)} of all rows: "
-            f"{part(rate)} of these rows {verb}, compared with {part(elsewhere)} elsewhere"
+            f"{part(rate)} of the rows there {verb}, compared with {part(elsewhere)} elsewhere"
         )
     else:
         often = f"{part(rate)} of these rows, compared with {part(elsewhere)} elsewhere"
-        sentence = f"{prefix} (p = {p:.2g}): most often where {name} ({often})"
+        sentence = f"{prefix} (p = {p:.2g}): they {verb} most often where {name} ({often})"
     return Slice(kind, name, rows, hits, share, rate, elsewhere, p, sentence)

@@ -128,7 +128,7 @@ class AuditScreen(Screen[None]):
         for pane in panes:
             pane.toggle_class("stacked")
         if not panes:
-            notify(self, "Open a row with Enter: there s shows A beside B, or above it.")
+            notify(self, "Press Enter to open a row; then s switches between A beside B and A above B.")
 
     def action_zoom(self) -> None:
         """Maximizes the focused pane, or restores it."""

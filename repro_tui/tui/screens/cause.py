@@ -156,7 +156,9 @@ class CauseScreen(AuditScreen):
     def _search_progress(self) -> Content:
         step = self.store.steps.get(("", "explain"))
         if step is None:
-            return safe("The audit is running. The search for the cause begins after the predictions were compared.")
+            return safe(
+                "The audit is running. The search for the cause begins once the predictions have been compared."
+            )
         progress = f"Searching for the cause: {plural(len(self.store.ledger), 'hybrid')} of A and B tried so far."
         return lines([safe(progress, "bold"), safe(step.text, "dim")])
 

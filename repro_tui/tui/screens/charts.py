@@ -132,7 +132,7 @@ class Charts(VerticalScroll, can_focus=True):
     def _slices(self, width: int) -> Content:
         slices = self.area.slices if self.area else ()
         if not slices:
-            return safe("none: in no slice of the inputs did rows move more often than elsewhere", "dim")
+            return safe("none: rows did not move more often in any slice of the inputs than elsewhere", "dim")
         return bars([(entry.name, entry.share, entry.sentence) for entry in slices], width, below=True)
 
 

@@ -243,7 +243,8 @@ def _repeats_metric(text: str, report: Report) -> bool:
     """Whether a sentence repeats what the table of metrics shows."""
     metrics = report.grade.metrics if report.grade else ()
     return any(
-        text.startswith((f"{metric.name} does not match:", f"{metric.name} is not known:")) for metric in metrics
+        text.startswith((f"{metric.name} does not match:", f"{metric.name} could not be checked:"))
+        for metric in metrics
     )
 
 

@@ -93,7 +93,7 @@ def test_ids_that_are_new_in_every_run_are_never_called_within_noise(tmp_path: P
     a, b = drawn(lambda draw, side: pa.array([f"{draw.integers(2**60):x}" for _ in range(20)]))
     area = compare_in(tmp_path)(a, b, key=("id",))
     assert area.verdict == "undecided"
-    assert "in v any two runs differ equally" in area.what
+    assert "in v, any two runs differ by the same amount" in area.what
 
 
 def test_runs_that_scatter_more_without_a_shift_are_reported_as_such(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_runs_in_two_groups_are_reported(tmp_path: Path) -> None:
     sides = [[pa.table({"v": draw.normal(size=100) + mode}) for mode in side] for side in modes]
     area = compare_in(tmp_path)(*sides)
     assert area.verdict != "drift"
-    assert "runs fall into two groups: A's 1, 4, B's 2, 3 | A's 2, 3, 5, B's 1, 4, 5" in area.noise.sentence
+    assert "the runs fall into two groups: A (1, 4), B (2, 3) and A (2, 3, 5), B (1, 4, 5)" in area.noise.sentence
 
 
 def test_few_runs_are_undecided_and_not_called_equal(tmp_path: Path) -> None:
@@ -424,10 +424,10 @@ GROUPS = [0, 0, 1, 1, 0, 1, 1, 1, 0, 0]  # of each run, A's first
 @pytest.mark.parametrize(
     ("groups", "description"),
     [
-        (GROUPS, "A's 1, 2, 5, B's 4, 5 | A's 3, 4, B's 1, 2, 3"),
-        ([1 - group for group in GROUPS], "A's 1, 2, 5, B's 4, 5 | A's 3, 4, B's 1, 2, 3"),
-        ([0, 0, 1, 1, 1, 1, 1, 1, 1, 1], "A's 1, 2 | A's 3, 4, 5, B's 1, 2, 3, 4, 5"),
-        ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1], "A's 1, 2, 3, 4, 5, B's 1, 2, 3 | B's 4, 5"),
+        (GROUPS, "A (1, 2, 5), B (4, 5) and A (3, 4), B (1, 2, 3)"),
+        ([1 - group for group in GROUPS], "A (1, 2, 5), B (4, 5) and A (3, 4), B (1, 2, 3)"),
+        ([0, 0, 1, 1, 1, 1, 1, 1, 1, 1], "A (1, 2) and A (3, 4, 5), B (1, 2, 3, 4, 5)"),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1], "A (1, 2, 3, 4, 5), B (1, 2, 3) and B (4, 5)"),
         ([0, 0, 0, 0, 0, 0, 0, 0, 0, 1], ""),  # a single run that is off is not a group
         ([1, 0, 0, 0, 0, 0, 0, 0, 0, 0], ""),
         ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], ""),  # the groups are the sides

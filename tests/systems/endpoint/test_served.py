@@ -158,9 +158,9 @@ def test_a_model_in_the_image_says_how_it_is_asked(project: Project, build: Buil
         (
             "crash",
             "failed",
-            "ended with exit status 1 before it had answered; its last words: the model",
+            "ended with exit status 1 before it had answered; its last output: the model",
         ),
-        ("die", "failed", "ended with exit status 7 before it had answered; its last words: "),
+        ("die", "failed", "ended with exit status 7 before it had answered; its last output: "),
         ("hang", "timed-out", "did not answer for all rows within the time limit of 40 s and was killed"),
         ("unready", "timed-out", "was not ready within the time limit of 8 s"),
         ("link", "unreadable-output", "the response cannot be read"),
