@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+OUT_OF_MEMORY = 3  # the exit status where the table is not at fault
+
 
 def main(arguments: Sequence[str]) -> int:
     """Reads the file of the first argument and writes that of the second."""
@@ -25,6 +27,6 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except (MemoryError, pa.ArrowMemoryError):
         print("table: reading the table takes more memory than its reader is allowed")
-        return 1
+        return OUT_OF_MEMORY
     print(json.dumps({"rows": rows, "format": form}))
     return 0
