@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from repro_tui.formats.child import python_child
-from repro_tui.formats.table_child import OUT_OF_MEMORY
+from repro_tui.formats.table_child import TOO_LARGE
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Run
 from repro_tui.support.context import Context
@@ -76,7 +76,7 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
         return info
     if done.timed_out:
         raise Inconclusive("reading the table took more than half an hour", SMALLER)
-    do = SMALLER if done.exit_code in (OUT_OF_MEMORY, *KILLED) else CORRECT
+    do = SMALLER if done.exit_code in (TOO_LARGE, *KILLED) else CORRECT
     if last.startswith("table: "):
         reason = show(last.removeprefix("table: "), 500)
         raise Inconclusive(reason, remedy(reason, do))
