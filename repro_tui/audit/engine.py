@@ -99,7 +99,7 @@ def _stop(cancel: CancelToken, number: int, frame: FrameType | None) -> None:
 def _error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = error.filename2 or error.filename or "the audit"
-        return f"no space is left for {place}: free space on the disk and run the audit again"
+        return f"no space is left for {place}: free up space on the disk and run the audit again"
     return str(error) if isinstance(error, ReproError) else f"{type(error).__name__}: {error}"
 
 

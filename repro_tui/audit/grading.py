@@ -31,7 +31,7 @@ def gaps_of(record: Record) -> tuple[Missing, ...]:
     if record.code is None and not asked and environment.kind not in ("image", "sif"):
         gaps.append(_gap(record, "code", "the record names no commit", "record code.repository and code.commit"))
     if environment.kind == "unrecorded" and not asked:
-        do = "record environment.image (by digest), dockerfile, lock or requirements"
+        do = "record environment.image (by digest), dockerfile, lock, requirements or sif"
         gaps.append(_gap(record, "environment", "the record names no environment", do))
     if predict is None or not (predict.command or predict.protocol):
         gaps.append(_gap(record, "predict", "the record names no predict step", "record predict.command"))
@@ -74,7 +74,7 @@ def grade(
         missing_fields = "; ".join(f"{item.field}: {item.why}" for item in gaps)
         return Grade("R0", f"the record is incomplete: {missing_fields}", gaps)
     if side.workspace is None:
-        return Grade("R1", f"the {side.failed} cannot be rebuilt: {side.what}", record.missing, metrics)
+        return Grade("R1", f"it cannot be rebuilt ({side.failed}): {side.what}", record.missing, metrics)
     if side.failed:
         return Grade("R2", f"it is rebuilt, but does not run ({side.failed}): {side.what}", record.missing, metrics)
     if short:

@@ -40,7 +40,7 @@ def help_text() -> str:
 
 def commands_page() -> str:
     """docs/cli.md: what every command says of itself."""
-    return f"# Commands\n\nMade from the program by `make docs`.\n\n{help_text()}\n"
+    return f"# Commands\n\nGenerated from the program's help by `make docs`.\n\n{help_text()}\n"
 
 
 def with_keys(page: str) -> str:

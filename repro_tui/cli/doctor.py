@@ -138,7 +138,7 @@ def _pythons() -> Iterator[Check]:
 
 
 def _sandbox(name: str, program: str, arguments: list[str], do: str) -> Check:
-    needed = "running a lock or requirements file in a sandbox"
+    needed = "running Python environments (lock or requirements files) in a sandbox"
     if shutil.which(program) is None:
         return Check(name, "missing", needed=needed, do=do)
     works = subprocess.run([program, *arguments], capture_output=True, check=False, timeout=20).returncode == 0
@@ -148,7 +148,8 @@ def _sandbox(name: str, program: str, arguments: list[str], do: str) -> Check:
 
 
 def _docker() -> Iterator[Check]:
-    needed, do = "images and Dockerfiles", "install Docker Engine and start it"
+    needed = "images and Dockerfiles"
+    do = "install Docker Engine, start it, and check that you may use its socket (group docker)"
     try:
         import docker
 
@@ -179,9 +180,8 @@ def _extra(name: str) -> Check:
     from importlib.util import find_spec
 
     state: Literal["found", "missing"] = "found" if find_spec(name) else "missing"
-    return Check(
-        f"extra {name}", state, "installed", f"reading {name} references and data", f"pip install 'repro-tui[{name}]'"
-    )
+    do = f"reinstall repro-tui with the extra {name}; in its checkout: pipx install --force '.[{name}]'"
+    return Check(f"extra {name}", state, "installed", f"reading {name} references and data", do)
 
 
 def _folder(name: str, variable: str, find: Callable[[], Path]) -> Check:

@@ -88,20 +88,20 @@ def report_options(command: F) -> F:
 
 def audit_options(command: F) -> F:
     """Adds the options of an audit: those of `explain`, and --explain."""
-    return click.option("--explain", is_flag=True, help="Find the cause of a drift.")(explain_options(command))
+    return click.option("--explain", is_flag=True, help="Find the cause of the drift.")(explain_options(command))
 
 
 def explain_options(command: F) -> F:
     """Adds the options of `explain`: those of a run, the gated areas, and the budget of the search for a cause."""
     budget = click.option(
         "--explain-budget",
-        metavar="RUNS|MINUTES",
-        help="Limit of the search: a number of predict runs (40) or a time (15m, 90s, 2h).",
+        metavar="RUNS|TIME",
+        help="Limit of the search: a number of predict runs, such as 40, or a time, such as 90s, 15m or 2h.",
     )
     masked = click.option(
         "--explain-masked",
         is_flag=True,
-        help="Without a drift, search for differences that cancel each other out. Implies --explain.",
+        help="If there is no drift, search for differences that cancel each other out. Implies --explain.",
     )
     gate = click.option(
         "--fail-on",

@@ -43,7 +43,7 @@ def engine() -> Iterator[DockerClient]:
             f"the Docker engine at {show(address, 100)} is not on this machine, so it cannot mount files from it",
             "unset DOCKER_HOST, or run repro-tui on the engine's machine",
         )
-    do = "start it, or install it (repro-tui doctor shows how)"
+    do = "check that Docker Engine is installed and running, and that you may use its socket (group docker)"
     try:
         with socket.socket(socket.AF_UNIX) as probe:  # a client that fails to connect leaves its socket open
             probe.connect(address.removeprefix("unix://"))

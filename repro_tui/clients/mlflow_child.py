@@ -34,7 +34,8 @@ def main() -> int:
     try:
         answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
-        answer = {"error": f"{error.name} is not installed", "do": "install it with  pip install 'repro-tui[mlflow]'"}
+        do = "reinstall repro-tui with the extra mlflow; in its checkout: pipx install --force '.[mlflow]'"
+        answer = {"error": f"{error.name} is not installed", "do": do}
     except Exception as error:  # noqa: BLE001 - the client raises whatever its back ends do
         answer = _error_answer(error)
     print(json.dumps(answer, default=str))

@@ -28,7 +28,8 @@ def main() -> int:
     try:
         answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
     except ImportError as error:
-        answer = {"error": f"{error.name} is not installed", "do": "install it with  pip install 'repro-tui[wandb]'"}
+        do = "reinstall repro-tui with the extra wandb; in its checkout: pipx install --force '.[wandb]'"
+        answer = {"error": f"{error.name} is not installed", "do": do}
     except Exception as error:  # noqa: BLE001 - the client raises whatever its service does
         answer = {"error": " ".join(str(error).split())[:500] or type(error).__name__}
     print()

@@ -99,7 +99,8 @@ def _check_output(raw: Path, limit: int) -> str:
     except FileNotFoundError as error:
         raise Inconclusive("predict exited with status 0, but wrote no output", do) from error
     except OSError as error:
-        raise Inconclusive(f"the output cannot be opened ({error.strerror}): links are not followed", do) from error
+        problem = f"the output cannot be opened ({error.strerror}): it must be a readable file, not a link"
+        raise Inconclusive(problem, do) from error
     try:
         status = os.fstat(handle)
     finally:

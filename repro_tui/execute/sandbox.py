@@ -23,7 +23,10 @@ from repro_tui.support.context import Context
 TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
-FILES_SEEN = "The sandbox cut the network, but this code could read your files: install bubblewrap to hide them."
+FILES_SEEN = (
+    "The sandbox cut the network, but this code could read your files: "
+    "bubblewrap would hide them (see repro-tui doctor)."
+)
 ON_NETWORK = "This code could reach the network: --network host was given."
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 # Root outside owns these inside, whatever its name there, and could write to them.
@@ -162,7 +165,8 @@ def choose(settings: Settings) -> IsolationKind:
         if shutil.which(tools[kind]) and _works(kind):
             return kind  # type: ignore[return-value]
     raise Refused(
-        f"no sandbox works on this machine ({', '.join(candidates)}): install bubblewrap, or use --isolation none"
+        f"no sandbox works on this machine ({', '.join(candidates)}): repro-tui doctor says what to install or allow; "
+        "or use --isolation none"
     )
 
 

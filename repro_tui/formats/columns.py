@@ -28,6 +28,10 @@ class TableError(Exception):
     """The file cannot be read as a table; the message says where and why."""
 
 
+class TableSizeError(TableError):
+    """The table is too large to be read; the file itself may be valid."""
+
+
 def check_names(names: list[str]) -> None:
     """Raises TableError if a column has no name, or two columns have the same name or look the same when shown."""
     if not names:

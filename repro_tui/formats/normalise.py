@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 from repro_tui.formats.child import python_child
+from repro_tui.formats.table_child import TOO_LARGE
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Run
 from repro_tui.support.context import Context
@@ -17,6 +19,9 @@ from repro_tui.support.text import show
 CHILD_MEMORY = 4 << 30
 CHILD_TIMEOUT_S = 1800.0
 FORMAT_VERSION = "4"
+SMALLER = "use a smaller table, or Parquet"
+CORRECT = "correct the file: it must be valid CSV, Parquet, JSON Lines, Arrow or .npy"
+KILLED = (-signal.SIGKILL, -signal.SIGABRT)  # by the kernel for want of memory; by a library whose allocation failed
 
 
 def normalise_file(path: Path, target: Path, context: Context) -> int:
@@ -70,8 +75,8 @@ def _read_in_child(raw: Path, out: Path, context: Context) -> dict[str, str]:
         info: dict[str, str] = json.loads(last)
         return info
     if done.timed_out:
-        raise Inconclusive("reading the table took more than half an hour", "use a smaller table, or Parquet")
-    do = "correct the file: it must be valid CSV, Parquet, JSON Lines, Arrow or .npy"
+        raise Inconclusive("reading the table took more than half an hour", SMALLER)
+    do = SMALLER if done.exit_code in (TOO_LARGE, *KILLED) else CORRECT
     if last.startswith("table: "):
         reason = show(last.removeprefix("table: "), 500)
         raise Inconclusive(reason, remedy(reason, do))

@@ -9,22 +9,21 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+TOO_LARGE = 3  # the exit status where the file may be valid, but is too large to be read
+
 
 def main(arguments: Sequence[str]) -> int:
     """Reads the file of the first argument and writes that of the second."""
     import pyarrow as pa
 
     pa.set_cpu_count(2)
-    from repro_tui.formats.columns import TableError
+    from repro_tui.formats.columns import TableError, TableSizeError
     from repro_tui.formats.tables import normalise
 
     try:
         rows, form = normalise(Path(arguments[0]), Path(arguments[1]))
     except TableError as error:
         print("table: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
-        return 1
-    except (MemoryError, pa.ArrowMemoryError):
-        print("table: reading the table takes more memory than its reader is allowed")
-        return 1
+        return TOO_LARGE if isinstance(error, TableSizeError) else 1
     print(json.dumps({"rows": rows, "format": form}))
     return 0

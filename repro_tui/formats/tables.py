@@ -27,6 +27,7 @@ from repro_tui.formats.columns import (
     NUMBER,
     WIDEST_128,
     TableError,
+    TableSizeError,
     check_names,
     decimal_text,
     extension_parameters,
@@ -47,6 +48,8 @@ def normalise(raw: Path, out: Path) -> tuple[int, str]:
         return _written(read, raw, out), form
     except pa.ArrowInvalid as error:
         raise TableError(f"this is not valid {form}: {error}") from error
+    except (MemoryError, pa.ArrowMemoryError) as error:
+        raise TableSizeError("reading the table takes more memory than its reader is allowed") from error
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise TableError("the table could not be written: No space left on device") from error
@@ -138,7 +141,7 @@ def _write(
             table = pa.Table.from_arrays(columns, schema=target)
             rows, size = rows + table.num_rows, size + table.nbytes
             if rows * max(1, len(target)) > MOST_CELLS or size > MOST_BYTES:
-                raise TableError(f"the table has more than {MOST_CELLS:,} cells or {MOST_BYTES >> 30} GiB")
+                raise TableSizeError(f"the table has more than {MOST_CELLS:,} cells or {MOST_BYTES >> 30} GiB")
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
     return rows
 
@@ -252,7 +255,7 @@ def _parquet(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     file = pq.ParquetFile(raw)
     metadata = file.metadata
     if metadata.num_rows * max(1, metadata.num_columns) > MOST_CELLS:
-        raise TableError(
+        raise TableSizeError(
             f"the table declares {metadata.num_rows:,} rows of {metadata.num_columns} columns, "
             f"more than {MOST_CELLS:,} cells"
         )
@@ -278,7 +281,7 @@ def _npy(raw: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     if array.ndim == 0:
         raise TableError("this .npy file has a single value and no rows")
     if array.size > MOST_CELLS:
-        raise TableError(f"the array has {array.size:,} cells, more than {MOST_CELLS:,}")
+        raise TableSizeError(f"the array has {array.size:,} cells, more than {MOST_CELLS:,}")
     fields = array.dtype.names or ("value",)
     columns = {name: array[name] if array.dtype.names else array for name in fields}
     if any(column.dtype.kind == "c" for column in columns.values()):

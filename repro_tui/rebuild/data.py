@@ -150,7 +150,8 @@ def _from_this_machine(path: Path, item: DataItem, fetching: Fetching) -> Fetche
         return keep_path(path, bool(item.md5), fetching.context)
     except OSError as error:
         problem = f"{show(str(error.filename or path), 300)} cannot be read: {error.strerror}"
-        raise Inconclusive(problem, "run the audit as a user who may read it") from error
+        do = "check the disk that it is on, or run the audit as a user who may read it"
+        raise Inconclusive(problem, do) from error
 
 
 def digest_of(files: dict[str, FetchedFile]) -> str:

@@ -74,7 +74,7 @@ def _digests(folder: Path, md5: bool, context: Context) -> dict[str, Digests]:
             digests[name] = context.cache.hashes.digests(_plain_file(folder / name, folder), md5=md5)
     except OSError as error:
         problem = f"{show(str(error.filename or folder), 200)} cannot be read: {error.strerror}"
-        raise Inconclusive(problem, "check its permissions") from error
+        raise Inconclusive(problem, "check its permissions, and the disk that it is on") from error
     if len(digests) > MOST_FILES:
         raise Inconclusive(
             f"{show(str(folder), 200)} has more than {MOST_FILES:,} files", "record a smaller folder, or an archive"
@@ -113,8 +113,7 @@ def keep_file(path: Path, md5: bool, context: Context) -> tuple[Stored, bool]:
             return stored, True
         stream = path.open("rb")
     except OSError as error:
-        raise Inconclusive(
-            f"{show(str(path), 200)} cannot be read: {error.strerror}", "check its permissions"
-        ) from error
+        problem = f"{show(str(path), 200)} cannot be read: {error.strerror}"
+        raise Inconclusive(problem, "check its permissions, and the disk that it is on") from error
     with stream:
         return context.cache.add_object(stream, context.cancel), False

@@ -41,7 +41,9 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
     root = find_repository(context.here)
     if root is None:
         raise Refused(
-            Mistake(show(reference, 200), f"there is no git repository at or above {context.here}: run it inside one")
+            Mistake(
+                show(reference, 200), f"there is no git repository at or above {context.here}: run repro-tui inside one"
+            )
         )
     if not revision_name or revision_name.startswith("-"):
         raise Refused(Mistake(show(reference, 200), "is not a revision: expected a branch, a tag or a commit"))

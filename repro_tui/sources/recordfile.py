@@ -323,7 +323,7 @@ def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
             deployment.environment.sif,
         )
     ):
-        do = "record environment.image (by digest), dockerfile, lock or requirements"
+        do = "record environment.image (by digest), dockerfile, lock, requirements or sif"
         missing.append(Missing("environment", "the record does not name an environment", do))
     if deployment.predict is None or not (deployment.predict.command or deployment.predict.protocol):
         missing.append(Missing("predict", "the record does not name a predict step", "record predict.command"))

@@ -28,5 +28,6 @@ def load(group: Group, name: str) -> Callable[[], object]:
         return cast("Callable[[], object]", known[name].load())
     except ImportError as error:
         raise Refused(
-            f"the {kind} {name} needs {error.name}: install it with  pip install 'repro-tui[{name}]'"
+            f"the {kind} {name} needs {error.name}: reinstall repro-tui with the extra {name}; "
+            f"in its checkout: pipx install --force '.[{name}]'"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ROOM = "free space on the disk of the cache and the audits (repro-tui cache prune), and run the audit again"
+ROOM = "free up space on the disk of the cache and the audits (repro-tui cache prune), and run the audit again"
 _FULL = ("No space left on device", "no space left on device", "Out of diskspace", "Disk quota exceeded")
 
 

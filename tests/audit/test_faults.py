@@ -72,12 +72,12 @@ def test_a_full_cache_is_told_as_that_and_goes_on_once_there_is_room(
     assert (first, second) == (3, 0), errors
     report = project.folder / "old.json"
     if not report.exists():  # there was no space even for the inputs
-        assert "free space on the disk" in errors.lower()
+        assert "free up space on the disk" in errors.lower()
         return
     lost = [side for side in json.loads(report.read_text())["sides"].values() if side["failed"]]
     assert lost
     for side in lost:
-        assert "free space" in side["do"], side
+        assert "free up space" in side["do"], side
         assert "space" in side["what"], side
 
 
@@ -88,7 +88,7 @@ def test_a_full_disk_of_audits_leaves_the_old_report(project: Project, tmp_path:
     (project.folder / "old.json").write_text("old")
     first, second, errors = on_a_small_disk(project, tmp_path, "AUDITS", size)
     assert (first, second) == (3, 0), errors
-    assert "free space on the disk" in errors.lower()
+    assert "free up space on the disk" in errors.lower()
     assert (project.folder / "old.json").read_text() == "old"
 
 

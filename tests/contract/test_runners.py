@@ -107,7 +107,7 @@ def test_what_is_fixed_for_both_sides_is_fixed(case: RunnerCase) -> None:
     [
         ("sys.exit('the weights are missing')\n", "failed", "the weights are missing"),
         ("pass\n", "no-output", "wrote no output"),
-        ("os.symlink('/etc/hostname', output)\n", "no-output", "links are not followed"),
+        ("os.symlink('/etc/hostname', output)\n", "no-output", "it must be a readable file, not a link"),
         ("open(output, 'w').write('a,b\\n1\\n')\n", "unreadable-output", "line 2 has 1 fields"),
         ("sys.exit(137)\n", "failed", "137"),
     ],

@@ -279,15 +279,17 @@ def test_a_parquet_bomb_is_stopped_in_its_child(tmp_path: Path, context: Context
     column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, dtype=np.int32)), pa.array(["x" * 4_000_000]))
     pq.write_table(pa.table({"a": column}), tmp_path / "bomb", compression="zstd")
     assert (tmp_path / "bomb").stat().st_size < 100_000
-    with pytest.raises(Inconclusive):
+    with pytest.raises(Inconclusive) as error:
         normalise_file(tmp_path / "bomb", tmp_path / "out", context)
+    assert error.value.do == "use a smaller table, or Parquet"
 
 
 def test_a_crash_of_the_child_is_a_sentence(tmp_path: Path, context: Context) -> None:
     footer = struct.pack("<I", 1 << 30) + b"PAR1"
     (tmp_path / "raw").write_bytes(b"PAR1" + b"\xff" * 64 + footer)
-    with pytest.raises(Inconclusive):
+    with pytest.raises(Inconclusive) as error:
         normalise_file(tmp_path / "raw", tmp_path / "out", context)
+    assert error.value.do == "correct the file: it must be valid CSV, Parquet, JSON Lines, Arrow or .npy"
 
 
 def test_the_same_bytes_are_read_once(tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
 def _unreadable_compression(module: str) -> str:
     """What to do where the module of the image's compression is absent. Of lz4 and lzo no installation helps."""
     if module == "zstandard":
-        return "it is compressed with zstd: install its decompressor with  pip install 'repro-tui[sif]'"
+        do = "reinstall repro-tui with the extra sif; in its checkout: pipx install --force '.[sif]'"
+        return f"it is compressed with zstd, whose decompressor is not installed: {do}"
     return f"its compression needs {module}, which is not supported: build it again with gzip or zstd"
 
 

@@ -60,9 +60,9 @@ def _why_not(kind: str, source: str, target: str) -> str:
 
 
 def _machines_own(source: PurePosixPath) -> str:
-    description = f"is {show(str(source), 200)} of this machine"
+    description = f"is {show(str(source), 200)} on this machine"
     if str(source) in _WHOLE or any(source.is_relative_to(place) for place in _MACHINE):
-        return f"{description}, which is not data of a model"
+        return f"{description}, which is not model data"
     if (source.parent == PurePosixPath("/etc") and source.name in _SETTINGS) or source.is_relative_to("/etc/ssl"):
         return f"{description}, which holds system settings"
     if str(source) in _homes():

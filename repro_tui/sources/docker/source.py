@@ -32,7 +32,7 @@ REVISIONS = ("org.opencontainers.image.revision", "mlflow.source.git.commit")
 SOURCES = ("org.opencontainers.image.source", "mlflow.source.git.repoURL")
 PREDICT = "repro-tui.predict"
 EXAMPLE = '["python", "predict.py", "{inputs}", "{output}"]'
-IMAGE_REMOVED = "its image is no longer on this machine: pull it again with docker pull"
+IMAGE_REMOVED = "its image is no longer on this machine: pull or build it again, or audit another container"
 
 
 class DockerContainer:

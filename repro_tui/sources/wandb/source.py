@@ -106,7 +106,7 @@ class _WandbReader:
 
     def _note_never_recorded(self) -> None:
         program = f" ({show(Path(self.run.program).name, 80)})" if self.run.program else ""
-        why = f"W&B records the program that trained{program}, and no predict step"
+        why = f"W&B records the training program{program}, but no predict step"
         self._note_missing("predict", why, "pass --predict COMMAND, or record predict.command")
         self._note_missing("validation.inputs", "W&B does not record validation inputs", "pass --inputs FILE")
 

@@ -105,10 +105,10 @@ def test_the_machines_own_is_told_and_never_read(
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "id_ed25519").write_text("a private key")
     own = {
-        "/var/run/docker.sock": ("/app/docker.sock", "not data of a model"),
-        "/proc": ("/host/proc", "not data of a model"),
-        "/sys": ("/host/sys", "not data of a model"),
-        "/root": ("/host/root", "not data of a model"),
+        "/var/run/docker.sock": ("/app/docker.sock", "not model data"),
+        "/proc": ("/host/proc", "not model data"),
+        "/sys": ("/host/sys", "not model data"),
+        "/root": ("/host/root", "not model data"),
         "/etc/localtime": ("/etc/localtime", "holds system settings"),
         str(tmp_path / ".ssh"): ("/keys", "where credentials are kept"),
         str(empty): ("/out", "is an empty folder"),
@@ -143,7 +143,7 @@ def test_a_mount_over_the_working_folder_is_said_to_replace_the_code(
         ({"Type": "bind", "Source": "/srv/x", "Destination": "/proc/x"}, "nothing can be mounted"),
         ({"Type": "bind", "Source": "/srv/x", "Destination": "/a/../etc"}, "not a plain absolute path"),
         ({"Type": "bind", "Source": "/srv/a\nb", "Destination": "/a"}, "cannot be recorded"),
-        ({"Type": "bind", "Source": "/run/secrets/key", "Destination": "/a"}, "not data of a model"),
+        ({"Type": "bind", "Source": "/run/secrets/key", "Destination": "/a"}, "not model data"),
         ({"Type": "bind", "Source": "/etc/credit/model.json", "Destination": "/a"}, ""),
     ],
 )

@@ -135,7 +135,8 @@ def test_without_the_client_it_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["do"] == "install it with  pip install 'repro-tui[wandb]'"
+    do = "reinstall repro-tui with the extra wandb; in its checkout: pipx install --force '.[wandb]'"
+    assert json.loads(done.stdout)["do"] == do
 
 
 @pytest.mark.parametrize(
