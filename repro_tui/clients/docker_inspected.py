@@ -18,7 +18,7 @@ class Configuration(TypedDict, total=False):
     WorkingDir: str
 
 
-class FileSystem(TypedDict, total=False):
+class RootFileSystem(TypedDict, total=False):
     """The file system of an image."""
 
     Layers: list[str] | None
@@ -32,7 +32,7 @@ class InspectedImage(TypedDict, total=False):
     Architecture: str
     RepoDigests: list[str] | None
     Config: Configuration | None
-    RootFS: FileSystem | None
+    RootFS: RootFileSystem | None
 
 
 class MountPoint(TypedDict, total=False):
