@@ -38,8 +38,9 @@ test: systems
 test-fast: setup
 	REPRO_TUI_FAST=1 $(PYTEST) --durations 10 -m 'not system and not whole'
 
-# What proves more than a landing has time for: more examples, more kills.
+# Tests that are too slow to run before every merge: more examples, more kills, other Pythons, the oldest packages.
 test-nightly: systems
+	.ci/pythons
 	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
 
 # The fast lane on other Pythons, and with the oldest packages that pyproject.toml allows.

@@ -1,1 +1,1 @@
-"""Run × Run to findings: one file for each area, and rooms for rows, columns, noise, truth and slices."""
+"""Run × Run to findings: one file for each area, and subpackages for rows, columns, noise, truth and slices."""

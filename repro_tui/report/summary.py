@@ -176,11 +176,11 @@ def _by_kind(column: Column, rows: str) -> str:
     name, measures = show(column.name, 80), column.measures
     differ = _verb(column.different, "differs", "differ")
     if column.kind == "probability" and column.flip_matrix:
-        likeliest = f"the likeliest class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}"
+        change = f"the most likely class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}"
         if column.max_abs is None:
-            return likeliest
+            return change
         move = _verb(column.different, "moves", "move")
-        return f"{likeliest}; {column.different:,} {move}, by up to {column.max_abs:.4g}"
+        return f"{change}; {column.different:,} {move}, by up to {column.max_abs:.4g}"
     if column.kind == "ranking" and "kendall_tau_b" in measures:
         return f"{name} changes in {column.different:,} of {rows} rows{_ranking(column)}"
     if column.kind == "text" and "edit_distance_of_differing" in measures:

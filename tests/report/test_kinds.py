@@ -17,7 +17,7 @@ MATRIX = (("cat", "dog", 7), ("dog", "cat", 3))
 RANKING = {"top_k": 10, "top_k_jaccard": 0.98, "kendall_tau_b": 0.95, "first_changed_rank": 2}
 TRUTH = {"accuracy_a": 0.9, "accuracy_b": 0.85, "only_a_right": 30, "only_b_right": 10, "mcnemar_p": 0.00222}
 COLUMNS = {
-    "the likeliest class of v changes in 10 of 400 rows, most often cat to dog (7); 10 move, by up to 0.5": replace(
+    "the most likely class of v changes in 10 of 400 rows, most often cat to dog (7); 10 move, by up to 0.5": replace(
         BASE, kind="probability", flips=10, flip_matrix=MATRIX, max_abs=0.5, members=("p_cat", "p_dog")
     ),
     "v changes in 10 of 400 rows "
@@ -51,7 +51,7 @@ def test_each_kind_has_its_sentence(sentence: str) -> None:
         (replace(BASE, kind="label", flips=1), "1 of 400 v values flips"),
         (
             replace(BASE, kind="probability", flips=1, flip_matrix=MATRIX[:1], max_abs=0.5),
-            "the likeliest class of v changes in 1 of 400 rows, most often cat to dog (7); 1 moves, by up to 0.5",
+            "the most likely class of v changes in 1 of 400 rows, most often cat to dog (7); 1 moves, by up to 0.5",
         ),
         (
             replace(BASE, kind="value", flips=1, max_abs=0.5),

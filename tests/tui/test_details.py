@@ -195,7 +195,7 @@ async def test_a_screen_without_two_panes_says_where_to_stack(audit: AuditFolder
     app = Auditor(audit)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "2", "s")
-        assert "there s shows A beside B" in [*app._notifications][-1].message
+        assert "s switches between A beside B and A above B" in [*app._notifications][-1].message
 
 
 def test_steps_keep_the_order_in_which_they_came(tmp_path: Path) -> None:

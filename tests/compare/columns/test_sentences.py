@@ -95,4 +95,5 @@ def check_numbers(column: Any, a: Any, b: Any, summary: str, rows: int) -> None:
         )
         assert sentence in summary
         if flips.any():
-            assert f"{flips.sum():,} cross the decision threshold" in summary
+            crossing = "1 crosses" if flips.sum() == 1 else f"{flips.sum():,} cross"
+            assert f"{crossing} the decision threshold" in summary
