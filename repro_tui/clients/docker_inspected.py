@@ -78,3 +78,9 @@ class InspectedContainer(TypedDict, total=False):
     HostConfig: HostPart | None
     Mounts: list[MountPoint] | None
     State: ContainerState | None
+
+
+def variables_of(inspected: InspectedImage | InspectedContainer) -> dict[str, str]:
+    """The environment variables of an image or a container, by name."""
+    pairs = (inspected.get("Config") or {}).get("Env") or []
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

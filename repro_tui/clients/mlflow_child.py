@@ -11,9 +11,10 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from repro_tui.clients.child_answer import answer_command, plain_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,28 +30,18 @@ LARGEST = 16 << 20
 
 def main() -> int:
     """Runs one command and prints its answer."""
-    command, subject, folder = sys.argv[1:4]
-    answer: Mapping[str, object]
-    try:
-        answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
-    except ImportError as error:
-        do = "reinstall repro-tui with the extra mlflow; in its checkout: pipx install --force '.[mlflow]'"
-        answer = {"error": f"{error.name} is not installed", "do": do}
-    except Exception as error:  # noqa: BLE001 - the client raises whatever its back ends do
-        answer = _error_answer(error)
-    print(json.dumps(answer, default=str))
-    return 1 if "error" in answer else 0
+    return answer_command("mlflow", describe, fetch, _error_answer)
 
 
 def _error_answer(error: Exception) -> dict[str, str]:
-    text = " ".join(str(error).split())[:500] or type(error).__name__
-    if "readonly database" in text:
+    answer = plain_error(error)
+    if "readonly database" in answer["error"]:
         reason = (
             "the database has no MLflow tables, or those of an older version: it was opened read-only and not changed"
         )
         do = "if it is an older MLflow database, run  mlflow db upgrade  on it; else correct MLFLOW_TRACKING_URI"
         return {"error": reason, "do": do}
-    return {"error": text}
+    return answer
 
 
 def describe(reference: str, folder: Path) -> MlflowAnswer:

@@ -7,11 +7,12 @@ process. The answer is one line of JSON.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from repro_tui.clients.child_answer import answer_command, plain_error
 
 if TYPE_CHECKING:
     from repro_tui.clients.answers import WandbAnswer
@@ -23,18 +24,7 @@ MOST_ARTIFACTS = 200
 
 def main() -> int:
     """Runs one command and prints its answer."""
-    command, subject, folder = sys.argv[1:4]
-    answer: Mapping[str, object]
-    try:
-        answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
-    except ImportError as error:
-        do = "reinstall repro-tui with the extra wandb; in its checkout: pipx install --force '.[wandb]'"
-        answer = {"error": f"{error.name} is not installed", "do": do}
-    except Exception as error:  # noqa: BLE001 - the client raises whatever its service does
-        answer = {"error": " ".join(str(error).split())[:500] or type(error).__name__}
-    print()
-    print(json.dumps(answer, default=str))
-    return 1 if "error" in answer else 0
+    return answer_command("wandb", describe, fetch, plain_error)
 
 
 def describe(path: str, folder: Path) -> WandbAnswer:

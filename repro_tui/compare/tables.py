@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.record import ColumnRule, Validation
-from repro_tui.model.request import MEMORY_LIMIT, Settings, Tolerance
+from repro_tui.model.request import Settings, Tolerance
 from repro_tui.model.run import Run
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
@@ -54,15 +54,15 @@ def compare_tables(
     a: Table | Sequence[Table],
     b: Table | Sequence[Table],
     *,
-    key: str | Sequence[str] = (),
-    atol: float | None = None,
-    rtol: float | None = None,
-    columns: Mapping[str, Mapping[str, object]] | None = None,
-    truth: str | None = None,
-    memory_limit: int = MEMORY_LIMIT,
-    folder: str | Path | None = None,
+    key: str | Sequence[str],
+    atol: float | None,
+    rtol: float | None,
+    columns: Mapping[str, Mapping[str, object]] | None,
+    truth: str | None,
+    memory_limit: int,
+    folder: str | Path | None,
 ) -> Comparison:
-    """Implements `repro_tui.compare`, which describes the parameters.
+    """Implements `repro_tui.compare`, which describes the parameters and has their defaults.
 
     A side is one table, or a sequence of tables, one for each run. Raises Refused where a table cannot be read.
     """

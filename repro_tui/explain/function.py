@@ -24,7 +24,6 @@ from repro_tui.support.text import show
 if TYPE_CHECKING:
     from repro_tui.explain.distances import Answer
 
-NEAR = 0.01
 MOST_SHARED = 8  # factors for which shares are computed by default
 _ABSENT = object()
 
@@ -127,15 +126,15 @@ def explain_function(
     b: Mapping[str, T],
     evaluate: Evaluate[T],
     *,
-    needs: Mapping[str, Sequence[str]] | None = None,
-    likely: Mapping[str, float] | None = None,
-    shares: bool | None = None,
-    near: float = NEAR,
-    max_runs: int | None = None,
-    max_seconds: float | None = None,
-    workers: int = 1,
+    needs: Mapping[str, Sequence[str]] | None,
+    likely: Mapping[str, float] | None,
+    shares: bool | None,
+    near: float,
+    max_runs: int | None,
+    max_seconds: float | None,
+    workers: int,
 ) -> Explanation:
-    """Implements `repro_tui.explain`, which documents the parameters."""
+    """Implements `repro_tui.explain`, which documents the parameters and has their defaults."""
     needed = {name: frozenset(names) for name, names in (needs or {}).items()}
     budget = Budget(max_runs, max_seconds)
     return _FunctionSearch(dict(a), dict(b), evaluate, needed, near, budget, workers).run(likely or {}, shares)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import engine, find_image, pull_image
-from repro_tui.clients.docker_inspected import InspectedImage
+from repro_tui.clients.docker_inspected import InspectedImage, variables_of
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
 from repro_tui.model.record import Record
@@ -141,7 +141,7 @@ def _inventory(client: DockerClient, image: InspectedImage, context: Context) ->
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}
     facts = inventory.system | {"architecture": image.get("Architecture", "")} | host
-    return replace(inventory, system=facts, image=_facts(image, context), variables=_variables(image))
+    return replace(inventory, system=facts, image=_facts(image, context), variables=variables_of(image))
 
 
 def _facts(image: InspectedImage, context: Context) -> dict[str, str]:
@@ -174,8 +174,3 @@ def _learn_secrets(variables: dict[str, str], context: Context) -> None:
     for name, value in variables.items():
         if is_secret_name(name):
             context.redactor.learn(value)
-
-
-def _variables(image: InspectedImage) -> dict[str, str]:
-    pairs = ((image.get("Config") or {}).get("Env")) or []
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import engine, find_image, pull_image
-from repro_tui.clients.docker_inspected import Configuration, InspectedContainer, InspectedImage
+from repro_tui.clients.docker_inspected import Configuration, InspectedContainer, InspectedImage, variables_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Predict, Record
 from repro_tui.sources.docker.changes import changed_files
@@ -192,8 +192,8 @@ class _ContainerReader:
 
     def _variables(self) -> dict[str, str]:
         """The variables of the container that its image does not set to the same value."""
-        built_in = _variables_of(self.image)
-        added = {name: value for name, value in _variables_of(self.container).items() if built_in.get(name) != value}
+        built_in = variables_of(self.image)
+        added = {name: value for name, value in variables_of(self.container).items() if built_in.get(name) != value}
         for name in [name for name in added if grammar.variable(name)]:
             del added[name]
             self.warnings.append(f"the variable {show(name, 100)} is left out: its name cannot be recorded")
@@ -304,11 +304,6 @@ class _ContainerReader:
 def _command_of(inspected: InspectedImage | InspectedContainer) -> list[str]:
     config = inspected.get("Config") or {}
     return [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
-
-
-def _variables_of(inspected: InspectedImage | InspectedContainer) -> dict[str, str]:
-    pairs = (inspected.get("Config") or {}).get("Env") or []
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _repository_of(image: str) -> str:
