@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as csv_module
@@ -311,11 +312,9 @@ def test_a_link_among_the_artifacts_is_never_followed(
             rebuild_data(record, None, context)
 
 
-@pytest.mark.usefixtures("empty_environment")
-def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStore, tmp_path: Path) -> None:
-    (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
-    (tmp_path / "requirements.txt").write_text("")
-    document = {
+def record_of_a_model(database: MlflowStore) -> dict[str, Any]:
+    """A deployment whose data is a model of the store, recorded with a hash that it does not have."""
+    return {
         "schema": 1,
         "validation": {"inputs": "inputs.csv"},
         "deployments": {
@@ -326,6 +325,13 @@ def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStor
             }
         },
     }
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_a_server_that_is_gone_loses_the_side_and_no_secret(database: MlflowStore, tmp_path: Path) -> None:
+    (tmp_path / "inputs.csv").write_text("a,b\n1.0,2.0\n")
+    (tmp_path / "requirements.txt").write_text("")
+    document = record_of_a_model(database)
     (tmp_path / "x.json").write_text(json.dumps(document))
     with closed_port() as port:
         uri = f"http://ada:{SECRET}@127.0.0.1:{port}"
@@ -347,17 +353,7 @@ def test_a_tampered_artifact_is_refused_with_both_hashes(database: MlflowStore, 
     here = tmp_path / "here"
     here.mkdir()
     (here / "inputs.csv").write_text("a,b\n1.0,2.0\n")
-    document = {
-        "schema": 1,
-        "validation": {"inputs": "inputs.csv"},
-        "deployments": {
-            "x": {
-                "environment": {"requirements": "file:requirements.txt"},
-                "data": [{"path": "model", "source": f"mlflow:{database.made[0]['model']}", "sha256": "0" * 64}],
-                "predict": {"command": ["python", "x.py", "{output}"]},
-            }
-        },
-    }
+    document = record_of_a_model(database)
     (here / "requirements.txt").write_text("")
     (here / "x.json").write_text(json.dumps(document))
     status, report, stderr = audit(database, here, "x.json", "x.json")
