@@ -33,7 +33,7 @@ def gaps_of(record: Record) -> tuple[Missing, ...]:
     if environment.kind == "unrecorded" and not asked:
         do = "record environment.image (by digest), dockerfile, lock, requirements or sif"
         gaps.append(_gap(record, "environment", "the record names no environment", do))
-    if predict is None or not (predict.command or predict.protocol):
+    if predict is None or not predict.is_recorded:
         gaps.append(_gap(record, "predict", "the record names no predict step", "record predict.command"))
     if record.validation.inputs is None:
         do = "record validation.inputs, or pass --inputs FILE"

@@ -6,14 +6,14 @@ from typing import cast
 
 from repro_tui.execute.base import Runner
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.model.record import EnvironmentKind, Predict
+from repro_tui.model.record import LOCAL_KINDS, EnvironmentKind, Predict
 from repro_tui.model.request import Settings
 from repro_tui.support.context import Context
 from repro_tui.support.registry import load
 
-RUNNERS = {"image": "docker", "dockerfile": "docker", "lock": "local", "requirements": "local", "sif": "apptainer"}
+RUNNERS = {"image": "docker", "dockerfile": "docker", "sif": "apptainer"} | dict.fromkeys(LOCAL_KINDS, "local")
 # The kind of environment that each recorded kind is rebuilt as.
-REBUILT = {"lock": "venv", "requirements": "venv", "dockerfile": "image"}
+REBUILT = {"dockerfile": "image"} | dict.fromkeys(LOCAL_KINDS, "venv")
 
 
 def _is_third_party(runner: str, kind: str) -> bool:

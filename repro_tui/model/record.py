@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["label", "probability", "value", "ranking", "text", "embedding", "json"]
-EnvironmentKind = Literal["image", "dockerfile", "lock", "requirements", "sif", "unrecorded"]
+EnvironmentKind = Literal["image", "dockerfile", "lock", "requirements", "conda", "project", "sif", "unrecorded"]
+# The fields of an environment that it can be rebuilt from, and those of them that are rebuilt on this machine.
+ENVIRONMENT_KINDS: tuple[EnvironmentKind, ...] = (
+    "dockerfile",
+    "image",
+    "lock",
+    "requirements",
+    "conda",
+    "project",
+    "sif",
+)
+LOCAL_KINDS: tuple[EnvironmentKind, ...] = ("lock", "requirements", "conda", "project")
 Protocol = Literal["mlflow", "open-inference"]
 
 
@@ -35,18 +46,24 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The environment that the code ran in: at most one of five kinds (with `dockerfile`, `image` is only compared).
+    """The environment that the code ran in: at most one of seven kinds (with `dockerfile`, `image` is only compared).
 
-    `lock` and `requirements` are paths in the commit's tree, or `file:PATH` below the record's folder. Packages that
-    were not recorded are resolved as of `as_of` (RFC 3339; None: now). `command` is the command that the container's
-    server was started with, if it is not the image's own entrypoint and command.
+    `lock` (uv.lock, pylock.toml, poetry.lock, Pipfile.lock, pdm.lock, conda-lock.yml, pixi.lock or an explicit list of
+    conda packages), `requirements`, `conda` (an environment.yml) and `project` (a pyproject.toml, setup.cfg or setup.py
+    without a lock) are paths in the commit's tree, or `file:PATH` below the record's folder. `groups` are the
+    dependency groups and extras that are installed besides the main dependencies. Packages that were not recorded are
+    resolved as of `as_of` (RFC 3339; None: the commit's date, without a commit now). `command` is the command that the
+    container's server was started with, if it is not the image's own entrypoint and command.
     """
 
     image: str | None = None
     dockerfile: str | None = None
     lock: str | None = None
     requirements: str | None = None
+    conda: str | None = None
+    project: str | None = None
     sif: str | None = None
+    groups: tuple[str, ...] = ()
     python: str | None = None
     as_of: str | None = None
     command: tuple[str, ...] = ()
@@ -55,7 +72,7 @@ class Environment:
     @property
     def kind(self) -> EnvironmentKind:
         """The field that this environment is rebuilt from."""
-        for kind in ("dockerfile", "image", "lock", "requirements", "sif"):
+        for kind in ENVIRONMENT_KINDS:
             if getattr(self, kind) is not None:
                 return kind
         return "unrecorded"
@@ -92,9 +109,20 @@ class Predict:
     a protocol, `command` starts the image's server (none: its own entrypoint and command). `columns` are the columns of
     the inputs to send (none: those that the model declares, else all but the key and the truth); `names` maps columns
     of the response to new names.
+
+    Without a protocol, the step is one of `command`, `call` (`package.module:function`, which gets the inputs as a
+    table and returns the predictions) and `notebook` (a path in the commit's tree). `inputs` is where in the tree it
+    reads the validation inputs, `output` the file that it writes in the tree (`-`: standard output), and `columns` are
+    then the names of the columns of an output without a header line. The step works in a copy of the tree that it may
+    write to and that is thrown away, unless `writable` is False.
     """
 
     command: tuple[str, ...] = ()
+    call: str = ""
+    notebook: str = ""
+    inputs: str = ""
+    output: str = ""
+    writable: bool = True
     protocol: Protocol | None = None
     timeout_s: float = 600.0
     url: str = ""
@@ -102,6 +130,11 @@ class Predict:
     model: str = ""
     columns: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is anything to run or to query."""
+        return bool(self.command or self.call or self.notebook or self.protocol)
 
 
 @dataclass(frozen=True, slots=True)

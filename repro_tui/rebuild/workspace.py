@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.record import Record
+from repro_tui.model.record import LOCAL_KINDS, Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
@@ -37,7 +37,7 @@ def rebuild(record: Record, context: Context) -> Workspace:
     "workspace"; several are joined by ", "), and whose `parts` are the parts that were finished. Refused and Cancelled
     are passed on.
     """
-    if record.predict is None or not (record.predict.command or record.predict.protocol):
+    if record.predict is None or not record.predict.is_recorded:
         raise _no_predict_step(record)
     if record.predict.url:
         return live(record, record.predict, context)
@@ -86,7 +86,7 @@ def _no_predict_step(record: Record) -> Inconclusive:
 
 def _environment(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
     kind = record.environment.kind
-    if kind in ("lock", "requirements"):
+    if kind in LOCAL_KINDS:
         from repro_tui.rebuild.environments.python import rebuild_python_environment
 
         return rebuild_python_environment(record, code, context)
@@ -101,7 +101,7 @@ def _environment(record: Record, code: CodeTree | None, context: Context) -> tup
     with context.step("environment", kind):
         raise Inconclusive(
             "the record does not name an environment",
-            "record one of environment.image, dockerfile, lock, requirements or sif",
+            "record one of environment.image, dockerfile, lock, requirements, conda, project or sif",
         )
 
 

@@ -9,6 +9,7 @@ from repro_tui.model.causes import Causes, Culprit, Hybrid
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding, Severity
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
+from repro_tui.model.record import ENVIRONMENT_KINDS
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
 from repro_tui.support.text import part, show, signed_part
@@ -87,7 +88,6 @@ MEASURES = {
 }
 PARTS = ("flip_rate", "flip_rate_low", "flip_rate_high", "accuracy_a", "accuracy_b", "exact_match", "neighbours_kept")
 SHARES = frozenset((*PARTS, "neighbours_kept_min"))
-KINDS = ("dockerfile", "image", "lock", "requirements", "sif")
 
 
 def tone(verdict: str) -> Tone:
@@ -254,7 +254,7 @@ def culprit_text(culprit: Culprit) -> str:
 def side_facts(side: SideReport) -> list[tuple[str, str]]:
     """The facts on a side's card as (label, cleaned text); facts without a value are left out."""
     code, environment = _table(side.record, "code"), _table(side.record, "environment")
-    kind = next((kind for kind in KINDS if environment.get(kind)), "")
+    kind = next((kind for kind in ENVIRONMENT_KINDS if environment.get(kind)), "")
     facts = [
         ("reference", side.reference),
         ("commit", code.get("commit")),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.model.errors import Refused
-from repro_tui.model.record import DataItem, Environment, Missing, Record
+from repro_tui.model.record import LOCAL_KINDS, DataItem, Environment, Missing, Record
 from repro_tui.support import grammar
 from repro_tui.support.cache import walk
 from repro_tui.support.hashes import digest_file, digest_tree
@@ -136,7 +136,7 @@ def _digest(path: Path) -> str:
 def _environment(record: Record, companions: Companions) -> Environment:
     environment = record.environment
     changes: dict[str, Any] = {}
-    for name in ("lock", "requirements"):
+    for name in LOCAL_KINDS:
         value = getattr(environment, name)
         if value and value.startswith("file:"):
             field = f"environment.{name}"

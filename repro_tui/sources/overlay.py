@@ -8,13 +8,13 @@ from pathlib import Path
 
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.model.record import Predict, Record, Validation
+from repro_tui.model.record import LOCAL_KINDS, Predict, Record, Validation
 from repro_tui.sources.endpoint import settled
 from repro_tui.support import grammar
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.values import merge
 
-WITHOUT_SERVER = ("lock", "requirements", "sif")
+WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
 # A source's warning about the inputs that it chose begins with this: --inputs makes it moot, and removes it.
 INPUTS_ARE = "the validation inputs are"
 
@@ -72,7 +72,7 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
     if recorded.url:
         return replace(recorded, protocol=protocol or recorded.protocol)  # type: ignore[arg-type]
     if command:
-        return Predict(command, None, recorded.timeout_s)
+        return Predict(command=command, timeout_s=recorded.timeout_s)
     if protocol and (record.environment.kind not in WITHOUT_SERVER or not recorded.command):
         server_command = () if recorded.protocol is None else recorded.command
         return replace(recorded, protocol=protocol, command=server_command)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import (
+    ENVIRONMENT_KINDS,
     Code,
     ColumnRule,
     DataItem,
@@ -215,7 +216,10 @@ class _DeploymentReader:
             base=str(self.base),
             description=deployment.description,
             code=self._code(),
-            environment=Environment(**environment.model_dump() | {"command": tuple(environment.command)}),
+            environment=Environment(
+                **environment.model_dump()
+                | {"command": tuple(environment.command), "groups": tuple(environment.groups)}
+            ),
             parameters=Parameters(deployment.parameters.file, deployment.parameters.values),
             data=tuple(self._data(number, item) for number, item in enumerate(deployment.data)),
             predict=self._predict(),
@@ -314,18 +318,10 @@ def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
     missing = []
     if deployment.code is None and not deployment.environment.image:
         missing.append(Missing("code", "the record does not name a commit", "record code.repository and code.commit"))
-    if not any(
-        (
-            deployment.environment.image,
-            deployment.environment.dockerfile,
-            deployment.environment.lock,
-            deployment.environment.requirements,
-            deployment.environment.sif,
-        )
-    ):
-        do = "record environment.image (by digest), dockerfile, lock, requirements or sif"
+    if not any(getattr(deployment.environment, kind) for kind in ENVIRONMENT_KINDS):
+        do = "record environment.image (by digest), dockerfile, lock, requirements, conda, project or sif"
         missing.append(Missing("environment", "the record does not name an environment", do))
-    if deployment.predict is None or not (deployment.predict.command or deployment.predict.protocol):
+    if deployment.predict is None or not _predict_of(deployment.predict).is_recorded:
         missing.append(Missing("predict", "the record does not name a predict step", "record predict.command"))
     for number, item in enumerate(deployment.data):
         if not (item.sha256 or item.md5) and item.source not in ("dvc", "git"):

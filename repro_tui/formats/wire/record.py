@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from repro_tui.formats.wire.mistakes import Table, check
+from repro_tui.model.record import ENVIRONMENT_KINDS
 from repro_tui.support import grammar
 
 
@@ -87,18 +88,27 @@ class CodeFields(Table):
 
 
 class EnvironmentFields(Table):
-    """The environment that the code ran in: one of image, dockerfile, lock, requirements, sif."""
+    """The environment that the code ran in: one of image, dockerfile, lock, requirements, conda, project, sif."""
 
     image: Annotated[str, _follows(grammar.image)] | None = Field(None, description="NAME@sha256:DIGEST")
     dockerfile: Inside | None = Field(
         None, description="Built from the commit's tree; an image recorded with it is only compared."
     )
     lock: Located | None = Field(
-        None, description="uv.lock or pylock.toml in the commit's tree, or file:PATH below this file's folder."
+        None,
+        description="A lock file in the commit's tree, or file:PATH below this file's folder: uv.lock, pylock.toml, "
+        "poetry.lock, Pipfile.lock, pdm.lock, conda-lock.yml, pixi.lock, or an explicit list of conda packages.",
     )
     requirements: Located | None = Field(
-        None, description="A pinned requirements file in the commit's tree, or file:PATH below this file's folder."
+        None, description="A requirements file in the commit's tree, or file:PATH below this file's folder."
     )
+    conda: Located | None = Field(
+        None, description="An environment.yml in the commit's tree, or file:PATH below this file's folder."
+    )
+    project: Located | None = Field(
+        None, description="The pyproject.toml, setup.cfg or setup.py of a project without a lock file."
+    )
+    groups: list[str] = Field([], description="Dependency groups and extras to install besides the main dependencies.")
     sif: Inside | None = Field(None, description="An Apptainer image, below this file's folder.")
     python: Annotated[str, Field(pattern=r"^3(\.[0-9]+){1,2}$")] | None = Field(None, description='Such as "3.11".')
     as_of: Annotated[str, _follows(grammar.moment)] | None = Field(
@@ -109,11 +119,9 @@ class EnvironmentFields(Table):
 
     @model_validator(mode="after")
     def _one(self) -> EnvironmentFields:
-        named = [name for name in ("image", "dockerfile", "lock", "requirements", "sif") if getattr(self, name)]
-        if len(named) > 1 and named != ["image", "dockerfile"]:
-            raise ValueError(
-                f"has {' and '.join(named)}: expected only one of image, dockerfile, lock, requirements, sif"
-            )
+        named = [name for name in ENVIRONMENT_KINDS if getattr(self, name)]
+        if len(named) > 1 and named != ["dockerfile", "image"]:
+            raise ValueError(f"has {' and '.join(named)}: expected only one of {', '.join(sorted(ENVIRONMENT_KINDS))}")
         return self
 
 
@@ -141,6 +149,17 @@ class PredictFields(Table):
     """The predict step."""
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
+    call: str = Field(
+        "", description="package.module:function, called with the inputs as a table; it returns the predictions."
+    )
+    notebook: Inside | Literal[""] = Field("", description="A notebook in the commit's tree, run from top to bottom.")
+    inputs: Inside | Literal[""] = Field("", description="Where in the tree the step reads the validation inputs.")
+    output: Inside | Literal["", "-"] = Field(
+        "", description="The file that the step writes in the tree; - is its standard output."
+    )
+    writable: bool = Field(
+        True, description="The step may write to its copy of the tree, which is thrown away after the run."
+    )
     protocol: Literal["mlflow", "open-inference"] | None = Field(
         None, description="Query a server that speaks this protocol, instead of running a command."
     )
@@ -148,7 +167,9 @@ class PredictFields(Table):
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(0, description="The port that the image's server listens on.")
     model: str = Field("", description="The model to query with open-inference.")
     columns: list[str] = Field(
-        [], description="Columns of the inputs that are sent to a server; absent: those that it declares."
+        [],
+        description="Columns of the inputs that are sent to a server; absent: those that it declares. For other steps: "
+        "the names of the columns of an output without a header line.",
     )
     names: dict[str, str] = Field({}, description="New names for columns of a server's response.")
     timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
