@@ -159,7 +159,7 @@ def test_what_python_calls_equal_may_differ(a: Any, b: Any, answer: Any) -> None
 
 
 def test_missing_times_are_the_same() -> None:
-    explanation = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT"))
+    explanation = repro_tui.explain({"x": 0}, {"x": 1}, lambda v: np.datetime64("NaT", "s"))
     assert "nothing to explain" in explanation.note
 
 
