@@ -30,7 +30,8 @@ class PoetryProject:
     def poetry(self) -> Document:
         """Its own table of Poetry."""
         table = self.document.get("tool", {}).get("poetry", {})
-        assert isinstance(table, dict)
+        if not isinstance(table, dict):
+            raise TypeError("tool.poetry in pyproject.toml is not a table")
         return table
 
     @property
