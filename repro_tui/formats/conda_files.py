@@ -16,6 +16,7 @@ INSTALLERS = ("pip", "setuptools", "wheel")
 DEFAULTS = ("https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r")
 _SPEC = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)")
 _EXACT = re.compile(r"={0,2}\s*(\d+(?:\.\d+){1,2})(?:\.\*)?(?:\s*[= ]\s*[\w*.]+)?")
+_PIP = re.compile(r"\bpip['\"]?\s*:")
 _ARCHIVE = re.compile(r"(?P<url>\S+/(?P<file>[^/\s#]+\.(?:conda|tar\.bz2)))(?:#(?P<hash>(?:sha256:)?[0-9a-fA-F]+))?")
 
 
@@ -47,6 +48,15 @@ class CondaFile:
         """Whether all of its conda packages are Python and installers of Python packages."""
         names = {name for name, _ in map(named, self.packages)}
         return names <= {PYTHON, *INSTALLERS}
+
+    @property
+    def pip_text(self) -> str:
+        """The pip part as a requirements file, each requirement in its own line of this file where that is possible."""
+        lines = [""] * (max([line.number for line in self.pip], default=0) + len(self.pip))
+        for line in self.pip:
+            place = next(index for index in range(line.number - 1, len(lines)) if not lines[index])
+            lines[place] = line.text
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,8 @@ def _is_texts(value: object) -> bool:
 
 def _numbered(texts: list[str], lines: list[str]) -> list[PipLine]:
     """The texts with the lines that they are in, which are in the same order."""
-    numbered, start = [], 0
+    numbered: list[PipLine] = []
+    start = next((index for index, line in enumerate(lines) if _PIP.search(line)), 0)
     for text in texts:
         place = next((index for index in range(start, len(lines)) if text in lines[index]), start)
         numbered.append(PipLine(place + 1, text))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,3 +335,61 @@ def test_a_file_of_only_python_and_pip_packages_needs_no_conda(build: Build, mon
         if part.step == "environment"
     ]
     assert part.warnings[0] == "environment.yml: line 7: six is not pinned"
+    flow = "dependencies: [python>=3.8, pip=24, {pip: [six==1.16.0, tabulate==0.9.0]}]\n"
+    workspace = build({"environment.yml": flow}, conda="environment.yml", python=MINOR)
+    assert versions(workspace) == {"six": "1.16.0", "tabulate": "0.9.0"}
+    (part,) = [part for part in workspace.parts if part.step == "environment"]
+    assert part.warnings == ("environment.yml names pip=24: the environment has no pip",)
+
+
+def hostile(folder: Path, name: str, paths: dict[str, str], points: tuple[str, ...] = ()) -> str:
+    """The line of a package with these paths, each a file, or a link to a text that begins with `-> `."""
+    file = folder / f"{name}-1-0.tar.bz2"
+    index = {"name": name, "version": "1", "build": "0", "build_number": 0, "depends": [], "subdir": "linux-64"}
+    kinds = {path: "softlink" if text.startswith("-> ") else "hardlink" for path, text in paths.items()}
+    listing = [
+        {"_path": path, "path_type": kind, "size_in_bytes": 1, "sha256": "0" * 64} for path, kind in kinds.items()
+    ]
+    link = {"package_metadata_version": 1, "noarch": {"type": "python", "entry_points": list(points)}}
+    documents = {"info/index.json": index, "info/paths.json": {"paths_version": 1, "paths": listing}}
+    documents |= {"info/link.json": link} if points else {}
+    with tarfile.open(file, "w:bz2") as archive:
+        for path, text in [*((path, json.dumps(document)) for path, document in documents.items()), *paths.items()]:
+            info = tarfile.TarInfo(path)
+            if text.startswith("-> "):
+                info.type, info.linkname = tarfile.SYMTYPE, text.removeprefix("-> ")
+                archive.addfile(info)
+            else:
+                info.size = len(text)
+                archive.addfile(info, io.BytesIO(text.encode()))
+    return f"{file.as_uri()}#{hashlib.md5(file.read_bytes()).hexdigest()}"
+
+
+def test_fields_that_a_file_of_conda_cannot_honour_are_told(build: Build, channel: Path) -> None:
+    files = {"explicit.txt": explicit(channel)}
+    files["environment.yml"] = ENVIRONMENT.format(channel=channel.as_uri(), minor=MINOR)
+    (part,) = [part for part in build(files, lock="explicit.txt", python="3.8").parts if part.step == "environment"]
+    python = platform.python_version()
+    assert part.warnings == (f"the record names Python 3.8, and explicit.txt installs {python}",)
+    assert part.matches == "differs"
+    for field, name in (("lock", "explicit.txt"), ("conda", "environment.yml")):
+        with pytest.raises(Inconclusive, match=f"{name} has no groups"):
+            build(files, groups=("dev",), **{field: name})
+
+
+def test_a_package_that_would_write_elsewhere_is_not_installed(build: Build, channel: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    cases = (
+        ([hostile(tmp_path, "up", {"../../../../up.txt": "x"})], "outside of the environment"),
+        ([hostile(tmp_path, "root", {f"{elsewhere}/root.txt": "x"})], "outside of the environment"),
+        ([hostile(tmp_path, "point", {"a": "x"}, ("../../point = a:b",))], "which is no file name"),
+        (
+            [hostile(tmp_path, "one", {"d": f"-> {elsewhere}"}), hostile(tmp_path, "two", {"d/two.txt": "x"})],
+            "through a link of one-1-0.tar.bz2",
+        ),
+    )
+    for lines, reason in cases:
+        with pytest.raises(Inconclusive, match=re.escape(reason)):
+            build({"explicit.txt": explicit(channel) + "\n".join(lines) + "\n"}, lock="explicit.txt")
+    assert not list(elsewhere.iterdir())

@@ -12,6 +12,7 @@ Nothing that is installed is executed: neither scripts of packages nor the inter
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,10 +22,9 @@ from repro_tui.formats.conda_files import (
     CondaFile,
     allows_python,
     named,
-    parse_conda,
     python_release,
 )
-from repro_tui.formats.locks.misplaced import conda_lock, misplaced
+from repro_tui.formats.locks.misplaced import conda_lock
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
@@ -32,7 +32,7 @@ from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.data_remote import fetch_object, open_system
 from repro_tui.rebuild.environments.conda.meta import read_conda_packages
 from repro_tui.rebuild.environments.conda.pip_part import install_pip
-from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan
+from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan, read_environment
 from repro_tui.rebuild.environments.interpreters import find_interpreter
 from repro_tui.rebuild.environments.inventory import FolderView, host_facts, read_interpreter, read_python_packages
 from repro_tui.rebuild.environments.python import _read, rebuild_python_environment
@@ -74,8 +74,12 @@ class CondaBuilder:
             built = _built(plan, step, context)
             inventory = _inventory(built, record, context)
             step.key, step.matches = built.key, _matches(plan, step)
+            version = inventory.interpreter.get("version", "unknown")
+            if record.environment.python and not f"{version}.".startswith(f"{record.environment.python}."):
+                step.warn(f"the record names Python {record.environment.python}, and {name} installs {version}")
+                step.matches = "differs"
             count = plural(len(inventory.system_packages), "conda package")
-            step.how = f"{count} from {show(name, 120)}, Python {inventory.interpreter.get('version', 'unknown')}"
+            step.how = f"{count} from {show(name, 120)}, Python {version}"
         variables = plan.variables | record.environment.variables
         return replace(built, inventory=inventory, variables=variables), step.part()
 
@@ -83,12 +87,9 @@ class CondaBuilder:
 def _pip_file(name: str, record: Record, code: CodeTree | None, context: Context) -> CondaFile | None:
     """The file, if it only names Python and pip packages and this machine has that Python; else None."""
     try:
-        raw = _read(name, record, code)
-    except Inconclusive:
-        return None
-    if misplaced(raw, "conda"):
-        return None
-    file = parse_conda(raw, name)
+        file = read_environment(_read(name, record, code), name, record)
+    except (Inconclusive, Refused):
+        return None  # the step of the rebuild says why
     return file if file.is_pip_only and _python(file, record, context) is not None else None
 
 
@@ -114,9 +115,7 @@ def _without_conda(
     name: str, file: CondaFile, record: Record, code: CodeTree | None, context: Context
 ) -> tuple[BuiltEnvironment, Part]:
     """Builds the pip part like a requirements file of the same name, whose lines have the same numbers."""
-    lines = [""] * max([line.number for line in file.pip], default=0)
-    for line in file.pip:
-        lines[line.number - 1] = line.text
+    lines = [file.pip_text]
     lines += [f"{package}{_as_pip(rest)}" for package, rest in map(named, file.packages) if package in _PLAIN]
     with standing_folder(context) as folder:
         copy = Path(name.removeprefix("file:")).name
@@ -134,7 +133,18 @@ def _without_conda(
     warnings = tuple(warning.replace(f"file:{copy}", show(name, 120)) for warning in part.warnings)
     obtained = part.how.replace(f"file:{copy}", show(name, 120))
     obtained += ", without conda: it names only Python and pip packages"
-    return built, replace(part, how=obtained, warnings=warnings)
+    left_out = tuple(_not_honoured(file, record, name))
+    matches: Match = "differs" if left_out else part.matches
+    return built, replace(part, how=obtained, warnings=warnings + left_out, matches=matches)
+
+
+def _not_honoured(file: CondaFile, record: Record, name: str) -> Iterator[str]:
+    own, recorded = python_release(file.python or ""), record.environment.python
+    if own and recorded and not f"{own}.".startswith(f"{recorded}.") and not f"{recorded}.".startswith(f"{own}."):
+        yield f"the record names Python {recorded}, which is used, and {name} names {own}"
+    for package, rest in map(named, file.packages):
+        if package == "pip" and rest:
+            yield f"{name} names pip{show(rest, 40)}: the environment has no pip"
 
 
 _PLAIN = ("setuptools", "wheel")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from repro_tui.clients.child_answer import answer_command, plain_error
+from repro_tui.rebuild.environments.conda.contents import Contents
 
 if TYPE_CHECKING:
     from rattler import RepoDataRecord
@@ -132,8 +134,20 @@ def _pip(package: Any) -> dict[str, str]:
 
 def _install(request: str, folder: Path) -> dict[str, object]:
     asked: CondaRequest = json.loads(Path(request).read_text("utf-8"))
+    _check([Path(archive["path"]) for archive in asked["archives"]], Path(asked["cache"]) / "check")
     asyncio.run(_linked(asked, folder))
     return {"installed": len(asked["archives"])}
+
+
+def _check(archives: list[Path], scratch: Path) -> None:
+    from rattler.package_streaming import extract
+
+    contents = Contents()
+    for archive in archives:
+        extract(archive, scratch)
+        contents.add(archive.name, scratch)
+        shutil.rmtree(scratch)
+    contents.check()
 
 
 async def _linked(asked: CondaRequest, folder: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro_tui.clients.client_child import ClientChild, standing_folder
-from repro_tui.formats.conda_files import DEFAULTS, CondaArchive, CondaFile, parse_conda, parse_explicit
+from repro_tui.formats.conda_files import DEFAULTS, CondaArchive, CondaFile, parse_conda, parse_explicit, python_release
 from repro_tui.formats.locks.misplaced import conda_lock, misplaced
 from repro_tui.formats.requirements import parse_requirements
 from repro_tui.model.errors import Inconclusive, Refused
@@ -52,22 +52,29 @@ def make_plan(name: str, record: Record, code: CodeTree | None, step: Step, cont
     raw = _read(name, record, code)
     if record.environment.kind == "lock":
         return _locked(raw, name, record, step, context)
-    if wrong := misplaced(raw, "conda"):
-        raise Inconclusive(f"{show(name, 120)} {wrong[0]}", wrong[1])
-    file = parse_conda(raw, name)
+    file = read_environment(raw, name, record)
     if file.python is None:
         raise Inconclusive(f"{show(name, 120)} does not name Python among its packages", "add it to the file")
     pip = PipPart(_requirements(file, name), record.environment.as_of or "")
     return CondaPlan(_resolved(file, name, record, step, context), pip, file.variables, from_lock=False)
 
 
+def read_environment(raw: bytes, name: str, record: Record) -> CondaFile:
+    """The environment.yml of a record. Raises Inconclusive where it is another kind of file, and Refused."""
+    if wrong := misplaced(raw, "conda"):
+        raise Inconclusive(f"{show(name, 120)} {wrong[0]}", wrong[1])
+    _refuse_groups(name, record)
+    return parse_conda(raw, name)
+
+
+def _refuse_groups(name: str, record: Record) -> None:
+    if record.environment.groups:
+        raise Inconclusive(f"{show(name, 120)} has no groups", "remove environment.groups")
+
+
 def _requirements(file: CondaFile, name: str) -> tuple[str, ...]:
     """The pip part as requirements. Raises Refused for options and URLs, with the line."""
-    text = "\n" * max([line.number for line in file.pip], default=0)
-    lines = text.split("\n")
-    for line in file.pip:
-        lines[line.number - 1] = line.text
-    requirements, mistakes = parse_requirements("\n".join(lines), name)
+    requirements, mistakes = parse_requirements(file.pip_text, name)
     if mistakes:
         raise Refused.all(mistakes)
     return tuple(line.text for line in requirements)
@@ -83,11 +90,19 @@ def _resolved(file: CondaFile, name: str, record: Record, step: Step, context: C
         step.progress(f"resolving {plural(len(file.packages), 'conda package')}")
         request = {"specs": list(file.packages), "channels": channels, "until": until}
         where = ", ".join(show(strip_url(channel), 120) for channel in channels)
-        known = ask("describe", request, context, where, REACH)
+        known = ask("describe", request, context, where, _remedy(file))
         context.cache.write_note("conda", key, known)
     count = plural(len(known["archives"]), "conda package")
     step.warn(f"{name} is no lock: {count} resolved as of {until or 'the first rebuild'}")
     return _archives(known)
+
+
+def _remedy(file: CondaFile) -> str:
+    """What to do where the channels do not bring the packages: often only an exact version of Python is missing."""
+    version = python_release(file.python or "")
+    return (
+        f"{REACH}, or install Python {version} (uv python install {version})" if file.is_pip_only and version else REACH
+    )
 
 
 def _channels(file: CondaFile, step: Step) -> list[str]:
@@ -102,8 +117,7 @@ def _channels(file: CondaFile, step: Step) -> list[str]:
 
 def _locked(raw: bytes, name: str, record: Record, step: Step, context: Context) -> CondaPlan:
     if conda_lock(raw) == "explicit":
-        if record.environment.groups:
-            raise Inconclusive(f"{show(name, 120)} has no groups", "remove environment.groups")
+        _refuse_groups(name, record)
         return CondaPlan(tuple(parse_explicit(raw, name)), PipPart(), {}, from_lock=True)
     with standing_folder(context) as folder:
         suffix = "pixi.lock" if conda_lock(raw) == "pixi" else "conda-lock.yml"
