@@ -78,7 +78,8 @@ def examine() -> Iterator[Check]:
     yield from _docker()
     yield _apptainer()
     for extra in ("mlflow", "wandb", "dvc"):
-        yield _extra(extra)
+        yield _extra(extra, f"reading {extra} references and data")
+    yield _extra("conda", "environments of conda packages", "rattler")
     yield _folder("cache folder", "REPRO_TUI_CACHE", cache_root)
     yield _folder("audits folder", "REPRO_TUI_AUDITS", audits_root)
     yield _terminal()
@@ -176,12 +177,12 @@ def _runc(version_reply: Mapping[str, object]) -> Iterator[Check]:
             yield Check("runc", "too old" if old else "found", version, f"safe containers (this is {version})", do)
 
 
-def _extra(name: str) -> Check:
+def _extra(name: str, needed: str, module: str = "") -> Check:
     from importlib.util import find_spec
 
-    state: Literal["found", "missing"] = "found" if find_spec(name) else "missing"
+    state: Literal["found", "missing"] = "found" if find_spec(module or name) else "missing"
     do = f"reinstall repro-tui with the extra {name}; in its checkout: pipx install --force '.[{name}]'"
-    return Check(f"extra {name}", state, "installed", f"reading {name} references and data", do)
+    return Check(f"extra {name}", state, "installed", needed, do)
 
 
 def _folder(name: str, variable: str, find: Callable[[], Path]) -> Check:

@@ -87,6 +87,10 @@ def _no_predict_step(record: Record) -> Inconclusive:
 def _environment(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
     kind = record.environment.kind
     if kind in LOCAL_KINDS:
+        from repro_tui.rebuild.environments.conda.builder import CondaBuilder, is_conda
+
+        if is_conda(record, code):
+            return CondaBuilder().rebuild(record, code, context)
         from repro_tui.rebuild.environments.python import rebuild_python_environment
 
         return rebuild_python_environment(record, code, context)

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from repro_tui.formats.lock_files import locked
+from repro_tui.formats.locks import locked
+from repro_tui.formats.locks.misplaced import misplaced
 from repro_tui.formats.requirements import RequirementLine, parse_requirements
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
@@ -79,7 +80,7 @@ def rebuild_python_environment(
     with context.step("environment", f"rebuilding it from {show(name, 120)}") as step:
         text = _read(name, record, code)
         interpreter = _interpreter(record, step, context)
-        pins = _pins(name, text, record, interpreter, step, context)
+        pins = _pins(name, text, record, code, interpreter, step, context)
         built = made_environment(pins, interpreter, step, context, compiled=True)
         inventory = _inventory(Path(built.folder), built.key, interpreter, record, context)
         step.key, step.matches = built.key, _matches(pins, inventory, step)
@@ -128,6 +129,14 @@ def _read(name: str, record: Record, code: CodeTree | None) -> bytes:
         raise Inconclusive(f"{name} is not in the commit {code.commit}", "commit it, or correct the record") from error
 
 
+def _project_beside(name: str, record: Record, code: CodeTree | None) -> bytes:
+    """The pyproject.toml in the folder of a file; b"" where there is none."""
+    try:
+        return _read(f"{name.rpartition('/')[0]}/pyproject.toml".removeprefix("/"), record, code)
+    except Inconclusive:
+        return b""
+
+
 def _read_below_record(name: str, record: Record) -> bytes:
     try:
         return resolve_inside(Path(record.base), name).read_bytes()
@@ -152,10 +161,24 @@ def _link_mode(context: Context) -> str:
     return "copy" if context.settings.isolation == "none" else "hardlink"
 
 
-def _pins(name: str, raw: bytes, record: Record, interpreter: Interpreter, step: Step, context: Context) -> list[str]:
+def _pins(
+    name: str,
+    raw: bytes,
+    record: Record,
+    code: CodeTree | None,
+    interpreter: Interpreter,
+    step: Step,
+    context: Context,
+) -> list[str]:
     """The complete pinned requirements, one package each."""
     if record.environment.lock is not None:
-        return locked(raw, name, interpreter.markers)
+        project = _project_beside(name, record, code)
+        contents = locked(raw, name, interpreter.markers, record.environment.groups, project)
+        for sentence in contents.left_out:
+            step.warn(sentence)
+        return list(contents.pins)
+    if reason := misplaced(raw, "requirements"):
+        raise Inconclusive(f"{show(name, 120)} {reason[0]}", reason[1])
     lines, mistakes = parse_requirements(raw.decode("utf-8", "replace"), name)
     if mistakes:
         raise Refused.all(mistakes)
