@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro_tui.clients.git import Repository
+from repro_tui.clients.git.checkout import check_out
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.sources.recordfile import FILE_NAME, read_record
@@ -59,16 +60,10 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
                     f"there is no revision {show(revision_name, 100)} in {root}: git branch -a and git tag list them",
                 )
             )
-        tree, _ = context.cache.folder(
-            "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
-        )
+        tree = check_out(lambda: repository, commit, context).folder
     except Inconclusive as error:
         raise Refused(Mistake(show(reference, 200), str(error))) from error
     return Revision(root, commit, tree)
-
-
-def _write(repository: Repository, commit: str, folder: Path, context: Context) -> None:
-    repository.write_out(commit, folder, context.cancel)
 
 
 def record_at(reference: str, name: str, revision: Revision, context: Context) -> Record:
@@ -92,6 +87,10 @@ def record_at(reference: str, name: str, revision: Revision, context: Context) -
 
 
 def find_repository(here: Path) -> Path | None:
-    """The root of the repository that contains `here`; None outside one. git is not run."""
+    """The root of the repository that contains `here`, or the bare repository itself; None outside. git is not run."""
     folders = (here.absolute(), *here.absolute().parents)
-    return next((folder for folder in folders if (folder / ".git").exists()), None)
+    return next((folder for folder in folders if (folder / ".git").exists() or _is_bare(folder)), None)
+
+
+def _is_bare(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()

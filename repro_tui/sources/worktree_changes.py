@@ -19,7 +19,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro_tui.clients.git_tree import LINK, PROGRAM, SUBMODULE
+from repro_tui.clients.git.tree import LINK, PROGRAM, SUBMODULE
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hashes import CHUNK
