@@ -39,7 +39,7 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
     With `experiments`, the name of a DVC experiment is accepted as well. Raises Refused where there is no repository or
     no such revision.
     """
-    root = find_repository(context.here)
+    root = find_repository(context.here) or _bare_repository(context.here)
     if root is None:
         raise Refused(
             Mistake(
@@ -87,10 +87,11 @@ def record_at(reference: str, name: str, revision: Revision, context: Context) -
 
 
 def find_repository(here: Path) -> Path | None:
-    """The root of the repository that contains `here`, or the bare repository itself; None outside. git is not run."""
+    """The root of the repository that contains `here`; None outside one. git is not run."""
     folders = (here.absolute(), *here.absolute().parents)
-    return next((folder for folder in folders if (folder / ".git").exists() or _is_bare(folder)), None)
+    return next((folder for folder in folders if (folder / ".git").exists()), None)
 
 
-def _is_bare(folder: Path) -> bool:
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+def _bare_repository(folder: Path) -> Path | None:
+    parts = ((folder / "HEAD").is_file(), (folder / "objects").is_dir(), (folder / "refs").is_dir())
+    return folder.absolute() if all(parts) else None
