@@ -76,7 +76,8 @@ def _history(code: Code, context: Context, step: Step) -> Path:
     git_dir = clone_folder(code.repository, context)
     try:
         repository = Repository.open(code.repository, context)
-        if step.cached and not repository.still_has(code.commit):
+        # Hybrids that look for a cause belong to no side: their commits were asked about before.
+        if step.cached and context.side and not repository.still_has(code.commit):
             step.warn(
                 f"the code is from the cache: no branch or tag of {repository.name} leads to commit "
                 f"{code.commit[:12]} any more; tag it, or record the repository that has it"

@@ -48,3 +48,23 @@ def test_a_folder_outside_a_repository_is_refused(context: Context, tmp_path: Pa
     (tmp_path / "plain").mkdir()
     with pytest.raises(Refused, match="there is no git repository at or above"):
         load_record("git:main", Context(cache=context.cache, here=tmp_path / "plain"))
+
+
+def test_a_working_tree_with_converted_files_is_not_dirty(
+    git_repository: Make, context: Context, tmp_path: Path
+) -> None:
+    """Line endings and keywords that a real checkout has written are no changes; others are."""
+    made = git_repository("project")
+    made.commit({".gitattributes": "*.txt eol=crlf\n*.py ident\n"})
+    made.commit({"a.txt": "one\r\ntwo\r\n", "v.py": "# $Id$\n", "same.md": "x\n"})
+    made.git("clone", "--quiet", str(made.folder), str(tmp_path / "clone"))
+    here = tmp_path / "clone"
+    assert (here / "v.py").read_text() != "# $Id$\n"
+    record = load_record(".", Context(cache=context.cache, here=here))
+    assert record.code is not None
+    assert not record.code.dirty
+    (here / "a.txt").write_bytes(b"one\r\nthree\r\n")
+    record = load_record(".", Context(cache=context.cache, here=here))
+    assert record.code is not None
+    assert record.code.dirty
+    assert "1 file: a.txt" in next(item.why for item in record.missing if item.field == "code.changes")

@@ -167,11 +167,14 @@ class PrivateHandler(SimpleHTTPRequestHandler):
     allowed = ("Basic " + base64.b64encode(f"ada:{SECRET}".encode()).decode(), SECRET)
 
     def do_GET(self) -> None:
-        asked.append(self.headers.get("Authorization") or self.headers.get("X-Token") or "")
-        super().do_GET() if asked[-1] in self.allowed else self.send_error(401)
+        super().do_GET() if self._may_read() else self.send_error(401)
 
     def do_HEAD(self) -> None:
-        super().do_HEAD() if self.headers.get("Authorization") in self.allowed else self.send_error(401)
+        super().do_HEAD() if self._may_read() else self.send_error(401)
+
+    def _may_read(self) -> bool:
+        asked.append(self.headers.get("Authorization") or self.headers.get("X-Token") or "")
+        return asked[-1] in self.allowed or self.path.startswith("/public/")
 
     def log_message(self, *arguments: Any) -> None:
         """Stays quiet."""
@@ -251,3 +254,20 @@ def test_a_refusal_says_what_to_do(git_repository: Make, context: Context, priva
     assert "credentials" in error.value.do
     with pytest.raises(Inconclusive, match="the option connect_timeout of a DVC remote is malformed"):
         fetch(made, configured(made, {"url": private, "connect_timeout": "soon"}), context)
+
+
+def test_data_of_a_url_is_fetched_from_there(git_repository: Make, context: Context, private: str) -> None:
+    """What `dvc import-url` brought: the URL is asked where no store has the data, and checked by its md5."""
+    made = git_repository("project")
+    served = made.folder.parent / "served/public/model.json"
+    served.parent.mkdir()
+    served.write_bytes(CONTENT)
+    url = private.replace("/store", "/public/model.json")
+    imported = POINTER + f"deps:\n- path: {url}\n  checksum: '\"x\"'\n"
+    commit = made.commit({"model.json.dvc": imported, ".dvc/config": ""})
+    assert fetch(made, commit, context)[0].files[""].md5 == MD5
+    served.write_bytes(b"other")
+    imported = imported.replace(MD5, hashlib.md5(b"lost").hexdigest())
+    commit = made.commit({"model.json.dvc": imported})
+    with pytest.raises(Inconclusive, match="it has other data now: recorded md5"):
+        fetch(made, commit, context)
