@@ -2,14 +2,14 @@
 
 Credentials of a URL reach git by way of GIT_ASKPASS: a program of ours that answers from its environment, and only for
 the host of that URL, so that a redirect does not carry them elsewhere. Without such credentials git has `~/.netrc`, the
-user's own GIT_ASKPASS, and the credential helper that the user's configuration of this program names. No helper of any
-git configuration is run.
+user's own GIT_ASKPASS, which that program asks, and the credential helper that the user's configuration of this program
+names. No helper of any git configuration is run.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,10 +23,11 @@ case "$1" in
   *) exit 1 ;;
 esac
 case "$1" in
-  Username*) printf '%s\\n' "$REPRO_TUI_GIT_USER" ;;
-  *) if [ -z "$REPRO_TUI_GIT_PASSWORD" ] && [ -n "$REPRO_TUI_GIT_NEXT" ]; then exec "$REPRO_TUI_GIT_NEXT" "$1"; fi
-     printf '%s\\n' "$REPRO_TUI_GIT_PASSWORD" ;;
+  Username*) answer=$REPRO_TUI_GIT_USER ;;
+  *) answer=$REPRO_TUI_GIT_PASSWORD ;;
 esac
+if [ -z "$answer" ] && [ -n "$REPRO_TUI_GIT_NEXT" ]; then exec "$REPRO_TUI_GIT_NEXT" "$1"; fi
+printf '%s\\n' "$answer"
 """
 
 
@@ -46,25 +47,19 @@ class Access:
     def variables(self, folder: Path) -> dict[str, str]:
         """The variables that git needs for it; the program of ours is laid into `folder`."""
         asking = os.environ.get("GIT_ASKPASS", "") if self.ask else ""
-        if self.user:
+        helper = load_config().credential_helper if self.host and not self.user else ""
+        named = {"GIT_CONFIG_KEY_0": "credential.helper", "GIT_CONFIG_VALUE_0": helper, "GIT_CONFIG_COUNT": "1"}
+        variables = named if helper else {}
+        if self.host and (self.user or asking):
             own = {"GIT_ASKPASS": str(_program(folder)), "REPRO_TUI_GIT_NEXT": asking}
             parts = {"HOST": self.host, "USER": self.user, "PASSWORD": self.password}
-            return own | {f"REPRO_TUI_GIT_{name}": value for name, value in parts.items()}
-        variables = {"GIT_ASKPASS": asking} if asking else {}
-        helper = load_config().credential_helper if self.host else ""
-        if helper:
-            named = ("credential.helper", helper)
-            variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": named[0], "GIT_CONFIG_VALUE_0": named[1]}
+            variables |= own | {f"REPRO_TUI_GIT_{name}": value for name, value in parts.items()}
         return variables
 
     def at(self, url: str) -> Access:
         """The access to another URL that the repository's own files name: the same host's, else none of its secrets."""
         host = urlsplit(url).netloc.rpartition("@")[2]
         return self if host == self.host else Access(host, ask=False)
-
-    def without_user(self) -> Access:
-        """The access without what the URL had."""
-        return replace(self, user="", password="")
 
 
 def ways(host: str) -> str:

@@ -20,7 +20,7 @@ BACKEND = Path("/usr/lib/git-core/git-http-backend")
 class GitServer(http.server.ThreadingHTTPServer):
     """Serves the bare repositories below `root`, and LFS objects by oid; only `user` with `password` may read.
 
-    `asked` has each request's path and the user who asked.
+    `asked` has each request's path and the user who asked. What is below /moved/ is redirected to the URL `moved`.
     """
 
     def __init__(self, root: Path, user: str = "", password: str = "") -> None:
@@ -28,6 +28,7 @@ class GitServer(http.server.ThreadingHTTPServer):
         self.root, self.objects = root, dict[str, bytes]()
         self.expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
         self.asked: list[tuple[str, str]] = []
+        self.moved = ""
         self.url = f"https://127.0.0.1:{self.server_port}"
 
 
@@ -56,6 +57,8 @@ class GitRequest(http.server.BaseHTTPRequestHandler):
         self.server.asked.append((self.path, user))
         if self.path.startswith("/objects/"):
             self._answer(200, self.server.objects[self.path.removeprefix("/objects/")])
+        elif self.path.startswith("/moved/"):
+            self._answer(302, b"", ("Location", self.server.moved + self.path.removeprefix("/moved")))
         elif self.server.expected and authorization != self.server.expected:
             self._answer(401, b"", ("WWW-Authenticate", 'Basic realm="git"'))
         elif self.path.endswith("/objects/batch"):

@@ -152,6 +152,22 @@ def test_another_host_is_not_given_the_credentials(
         assert {user for _, user in stranger.asked} == {""}
 
 
+@pytest.mark.parametrize("way", ["url", "askpass"])
+def test_a_redirect_carries_no_credentials_to_another_host(
+    context: Context, server: GitServer, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "askpass"
+    program.write_text(f"#!/bin/sh\necho '{PASSWORD}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("GIT_ASKPASS", str(program))
+    with serving(GitServer(tmp_path / "served", USER, PASSWORD), tmp_path / "server.pem") as stranger:
+        server.moved = stranger.url
+        location = f"{server.url}/moved/x.git"
+        with pytest.raises(Inconclusive):
+            Repository.open(with_user(location) if way == "url" else location, context)
+        assert {user for _, user in stranger.asked} == {""}
+
+
 def test_submodules_of_the_same_host_are_read(
     git_repository: Make, context: Context, server: GitServer, tmp_path: Path
 ) -> None:
