@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from repro_tui.audit.plan import Overrides
 from repro_tui.audit.redaction import learn_record
+from repro_tui.clients.git.access import ways
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Missing, Record
 from repro_tui.sources.companions import Companions, relocated
@@ -221,7 +222,7 @@ def _repository(location: str, gaps: list[Missing]) -> str:
         return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     if clean != location:
         gaps.append(
-            Missing("code.repository", "the URL's user and password are not written", "use a git credential helper")
+            Missing("code.repository", "the URL's user and password are not written", ways(parts.hostname or ""))
         )
     return clean
 

@@ -1,4 +1,4 @@
-"""The user's own configuration: theme, keys, mouse and the limits of a run."""
+"""The user's own configuration: theme, keys, mouse, git's credential helper and the limits of a run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ MOST_MEMORY = 8 << 30
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The user's configuration. `keys` maps the name of an action to its keys; `limits` are complete."""
+    """The user's configuration. `keys` maps the name of an action to its keys; `limits` are complete.
+
+    `credential_helper` is the git credential helper that may be asked for private https repositories ("" for none).
+    """
 
     theme: str = "auto"
     mouse: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: default_limits())
+    credential_helper: str = ""
     file: Path | None = None
 
 
@@ -52,4 +56,4 @@ def load_config() -> Config:
     if limits.memory < LEAST_MEMORY:
         raise Refused(Mistake(f"{file}: limits.memory", "a run needs at least 64 MiB"))
     keys = {name: (keys,) if isinstance(keys, str) else tuple(keys) for name, keys in fields.keys.items()}
-    return Config(fields.theme, fields.mouse, keys, limits, file)
+    return Config(fields.theme, fields.mouse, keys, limits, fields.git.credential_helper, file)

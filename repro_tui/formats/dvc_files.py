@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
@@ -12,12 +13,40 @@ LARGEST = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where imported data comes from: `path` at `commit` of a git repository, or (without one) a URL."""
+
+    path: str
+    repository: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tracked:
-    """A path that DVC tracks by md5; `inside` is the path within the tracked folder, `legacy`: written by DVC 2."""
+    """A path that DVC tracks by md5; `inside` is the path within the tracked folder, `legacy`: written by DVC 2.
+
+    `origin` is where `dvc import` or `dvc import-url` brought it from.
+    """
 
     md5: str
     inside: str = ""
     legacy: bool = False
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedStage:
+    """A stage in a dvc.lock: its entry, and where the file is.
+
+    `project` is the folder of the DVC project in the commit, `folder` that of the file in the project. `output` is the
+    output that a reference names ("" for none).
+    """
+
+    name: str
+    entry: Mapping[str, object]
+    project: str = "."
+    folder: str = "."
+    output: str = ""
 
 
 def find_tracked(tree: Path, path: str) -> Tracked:
@@ -27,7 +56,7 @@ def find_tracked(tree: Path, path: str) -> Tracked:
         entry = _from_pointer(tree, candidate) or _from_locks(tree, candidate)
         if entry:
             inside = "" if candidate == requested else str(requested.relative_to(candidate))
-            return Tracked(entry.md5, inside, entry.legacy)
+            return replace(entry, inside=inside)
     raise Inconclusive(
         f"neither {show(path, 200)}.dvc nor a dvc.lock tracks {show(path, 200)} at that commit",
         "record its md5, or the right commit",
@@ -54,12 +83,12 @@ def _collect(tree: Path, folder: Path, outs: list[dict[str, object]], entries: d
 
 
 def stages_of(tree: Path) -> dict[str, dict[str, object]]:
-    """The stages of the dvc.lock at the root of a commit's tree, by name."""
+    """The stages of the dvc.lock in a folder, by name."""
     return _stages(_load(tree / "dvc.lock"))
 
 
 def defined_stage(tree: Path, name: str) -> dict[str, object]:
-    """A stage's definition in the dvc.yaml at the root, by its name in dvc.lock (`NAME@ITEM` for foreach or matrix)."""
+    """A stage's definition in the dvc.yaml of a folder, by its name in dvc.lock (`NAME@ITEM` for foreach or matrix)."""
     stages = _stages(_load(tree / "dvc.yaml"))
     whole = stages.get(name) or stages.get(name.partition("@")[0]) or {}
     repeated = whole.get("do")
@@ -78,8 +107,20 @@ def _from_pointer(tree: Path, tracked: PurePosixPath) -> Tracked | None:
     document = _load(tree / f"{tracked}.dvc")
     for out in _outs(document):
         if str(out.get("path")) == tracked.name:
-            return _tracked(out)
+            entry = _tracked(out)
+            return replace(entry, origin=_origin(document)) if entry else None
     return None
+
+
+def _origin(document: object) -> Origin | None:
+    """The source of an import: the only dependency of a `.dvc` file."""
+    deps = document.get("deps") if isinstance(document, dict) else None
+    if not isinstance(deps, list) or len(deps) != 1 or not isinstance(deps[0], dict):
+        return None
+    repository = deps[0].get("repo")
+    repository = repository if isinstance(repository, dict) else {}
+    commit = str(repository.get("rev_lock") or "").lower()
+    return Origin(str(deps[0].get("path") or ""), str(repository.get("url") or ""), commit)
 
 
 def _from_locks(tree: Path, tracked: PurePosixPath) -> Tracked | None:

@@ -40,10 +40,10 @@ class TreeFile:
 
 @dataclass(frozen=True, slots=True)
 class CodeTree:
-    """The commit's files, written blob by blob into the cache (`folder`, read-only by convention).
+    """The commit's files as a plain checkout has them, in the cache (`folder`, read-only by convention).
 
-    `git_dir` is our own bare clone; `attributes` lists what a checkout would have converted (crlf, ident,
-    export-subst).
+    `files` has the blob ids of the bytes in `folder`, submodules included. `git_dir` is our own bare clone;
+    `attributes` lists the conversions that the commit's attributes ask for.
     """
 
     folder: str

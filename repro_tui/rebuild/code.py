@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
 
 from repro_tui.clients.git import Repository, clone_folder, show_location
+from repro_tui.clients.git.attributes import NOT_APPLIED
+from repro_tui.clients.git.checkout import check_out
+from repro_tui.clients.git.reasons import UNSHALLOW
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Record
-from repro_tui.model.workspace import CodeTree, Part, TreeFile
+from repro_tui.model.workspace import CodeTree, Part
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import plural, show
 
-
-class _Note(TypedDict):
-    """What is kept of a commit besides its files: of each file its mode, blob and size."""
-
-    files: dict[str, tuple[str, str, int]]
-    attributes: tuple[str, ...]
-    warnings: tuple[str, ...]
+MOST_LISTED = 5
 
 
 def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Part | None]:
@@ -53,27 +49,17 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
 
 
 def _tree(code: Code, context: Context, step: Step) -> CodeTree:
-    def build(folder: Path) -> None:
-        repository = Repository.open(code.repository, context)
-        warnings = repository.write_out(code.commit, folder, context.cancel)
-        context.cache.write_note("code", code.commit, _note(repository, code.commit, warnings))
-
-    folder, step.cached = context.cache.folder("code", code.commit, build, context.cancel)
-    note: _Note | None = context.cache.read_note("code", code.commit)
-    if not isinstance(note, dict):
-        note = _note(Repository.open(code.repository, context), code.commit, ())
-        context.cache.write_note("code", code.commit, note)
-    for warning in note["warnings"]:
+    checkout = check_out(lambda: Repository.open(code.repository, context), code.commit, context)
+    step.cached, written = checkout.cached, checkout.written
+    for warning in written.warnings:
         step.warn(warning)
-    _check_subdirectory(code, folder)
-    files = {path: TreeFile(*described) for path, described in note["files"].items()}
+    if written.done:
+        step.log(f"as a checkout has it: {', '.join(written.done)}")
+    _check_subdirectory(code, checkout.folder)
     git_dir = str(_history(code, context, step))
-    return CodeTree(str(folder), git_dir, code.commit, code.subdirectory, files, tuple(note["attributes"]))
-
-
-def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> _Note:
-    files = {path: (file.mode, file.blob, file.size) for path, file in repository.files(commit).items()}
-    return {"files": files, "attributes": repository.attributes(commit), "warnings": warnings}
+    return CodeTree(
+        str(checkout.folder), git_dir, code.commit, code.subdirectory, written.files, tuple(written.attributes)
+    )
 
 
 def _check_subdirectory(code: Code, folder: Path) -> None:
@@ -86,13 +72,20 @@ def _check_subdirectory(code: Code, folder: Path) -> None:
 
 
 def _history(code: Code, context: Context, step: Step) -> Path:
-    """The clone, created again if it was removed. A failure is only a warning, because the files are cached."""
+    """The clone, created again if it was removed. What is wrong with it is a warning: the files are in the cache."""
     git_dir = clone_folder(code.repository, context)
-    if not (git_dir / "HEAD").is_file():
-        try:
-            Repository.open(code.repository, context)
-        except Inconclusive as error:
-            step.warn(f"the code is from the cache, and its history is not available: {error.what}")
+    try:
+        repository = Repository.open(code.repository, context)
+        # Hybrids that look for a cause belong to no side: their commits were asked about before.
+        if step.cached and context.side and not repository.still_has(code.commit):
+            step.warn(
+                f"the code is from the cache: no branch or tag of {repository.name} leads to commit "
+                f"{code.commit[:12]} any more; tag it, or record the repository that has it"
+            )
+        if repository.shallow:
+            step.warn(f"{repository.name} is a shallow clone, whose history is cut: {UNSHALLOW}")
+    except Inconclusive as error:
+        step.warn(f"the code is from the cache, and its history is not available: {error.what}")
     return git_dir
 
 
@@ -100,4 +93,14 @@ def _warn(code: Code, tree: CodeTree, step: Step) -> None:
     if code.dirty:
         step.warn("the recorded tree had uncommitted changes, which are not in the commit and are not rebuilt")
     if tree.attributes:
-        step.warn(f"a checkout would convert files ({tree.attributes[0]}): the committed bytes are used instead")
+        step.log(f"attributes: {'; '.join(tree.attributes)}")
+        left_out = [line for line in tree.attributes if NOT_APPLIED.search(line)]
+        if left_out:
+            step.warn(
+                f"attributes that are not applied, because they need a program or an archive: {_listed(left_out)}"
+            )
+
+
+def _listed(lines: list[str]) -> str:
+    more = f" and {len(lines) - MOST_LISTED:,} more" if len(lines) > MOST_LISTED else ""
+    return "; ".join(lines[:MOST_LISTED]) + more

@@ -18,11 +18,11 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from repro_tui.clients.remote_files import fetch_object, open_system
 from repro_tui.clients.wandb import ask_wandb
 from repro_tui.formats.wandb_log import Artifact, Entry, Torn, log_of, read_log
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import DataItem, Record
-from repro_tui.rebuild.data_remote import fetch_object, open_system
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file, keep_file
 from repro_tui.support.cache import Stored, remove_tree
 from repro_tui.support.context import Context

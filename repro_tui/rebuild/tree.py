@@ -30,7 +30,7 @@ def compose(
         return None
     copy = context.settings.isolation == "none"
     placed = [part for name, source in overlays for part in (name, source.name, _identity(source))]
-    key = digest_text("copy" if copy else "link", code.commit if code else "", *placed)
+    key = digest_text("copy" if copy else "link", Path(code.folder).name if code else "", *placed)
 
     def build(folder: Path) -> None:
         if code:

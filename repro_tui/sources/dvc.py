@@ -5,17 +5,17 @@ If the revision has no repro.toml, `dvc:REV#STAGE` reads a stage of its dvc.lock
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from repro_tui.formats.dvc_files import Tracked, all_tracked, find_tracked, stages_of
+from repro_tui.formats.dvc_files import LockedStage, Tracked, all_tracked, find_tracked, stages_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.sources.dvc_stage import StageReader, parameters_file
 from repro_tui.sources.git import Revision, record_at, revision_of
 from repro_tui.sources.recordfile import FILE_NAME
 from repro_tui.support.context import Context
+from repro_tui.support.paths import is_inside
 from repro_tui.support.text import show
 
 
@@ -33,7 +33,7 @@ class DvcRevision:
             if (revision.tree / FILE_NAME).is_file():
                 record = record_at(reference, name, revision, context)
                 return _with_data(replace(record, name=show(reference.removeprefix("dvc:"), 80)), revision)
-            return StageReader(reference, revision, *_stage(reference, name, revision)).record()
+            return StageReader(reference, revision, _stage(reference, name, revision, context), context).record()
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 
@@ -104,15 +104,40 @@ def _all_data(revision: Revision, subdirectory: str) -> list[DataItem]:
 # -- a stage ------------------------------------------------------------------------------------------------------
 
 
-def _stage(reference: str, name: str, revision: Revision) -> tuple[str, Mapping[str, object]]:
-    stages = stages_of(revision.tree)
+def _stage(reference: str, name: str, revision: Revision, context: Context) -> LockedStage:
+    """The stage that a reference names: `STAGE`, `STAGE:OUTPUT`, `FOLDER/dvc.yaml:STAGE` or all of these.
+
+    Without FOLDER, it is in the dvc.lock of the current folder, or of the nearest one above it that has one.
+    """
+    file, mark, rest = name.partition("dvc.yaml:")
+    folder = file.strip("/") or "." if mark else _nearest(revision, context)
+    name, _, output = (rest if mark else name).partition(":")
+    stages = stages_of(revision.tree / folder) if is_inside(folder) else {}
     if not stages:
-        message = f"the commit {revision.commit} has neither a {FILE_NAME} nor a dvc.lock: commit one of them"
+        place = "" if folder == "." else f" in {show(folder, 200)}"
+        message = f"the commit {revision.commit} has neither a {FILE_NAME} nor a dvc.lock{place}: commit one of them"
         raise Refused(Mistake(show(reference, 200), message))
     if name in stages:
-        return name, stages[name]
+        project = _project(revision, folder)
+        inner = str(PurePosixPath(folder).relative_to(project))
+        return LockedStage(name, stages[name], project, inner, output)
     known_stages = ", ".join(show(known, 80) for known in stages)
     message = (
         f"the commit {revision.commit} has no {FILE_NAME}: add # and a stage of its dvc.lock, one of {known_stages}"
     )
     raise Refused(Mistake(show(reference, 200), message))
+
+
+def _nearest(revision: Revision, context: Context) -> str:
+    """The current folder, or the nearest one above it in the repository, whose dvc.lock is in the commit."""
+    here, root = context.here.resolve(), revision.root.resolve()
+    start = PurePosixPath(*here.relative_to(root).parts) if here.is_relative_to(root) else PurePosixPath()
+    folders = (folder for folder in (start, *start.parents) if (revision.tree / folder / "dvc.lock").is_file())
+    return str(next(folders, "."))
+
+
+def _project(revision: Revision, folder: str) -> str:
+    """The DVC project that a folder of the commit belongs to; the commit's root where no folder above has a `.dvc`."""
+    start = PurePosixPath(folder)
+    projects = (place for place in (start, *start.parents) if (revision.tree / place / ".dvc").is_dir())
+    return str(next(projects, "."))

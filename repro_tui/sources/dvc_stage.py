@@ -2,11 +2,13 @@
 
 The stage's own command is the predict step. It runs on a writable copy of the commit's tree, in the stage's `wdir`:
 
-- the only table among its dependencies is the validation inputs; the inputs of the audit replace it in the copy;
-- the only table among its outputs is the output of the predict step;
+- the only table among its dependencies is the validation inputs, which may be tracked by DVC; the inputs of the audit
+  replace it in the copy;
+- the only table among its outputs is the output of the predict step, unless the reference names another
+  (`dvc:REV#STAGE:PATH`);
 - dependencies that git does not have are data items, identified by the md5 in dvc.lock.
 
-A stage with no command, or with no or several output tables, is refused. For example, of a stage with
+A stage with no command, or with several output tables of which none is named, is refused. For example, of a stage with
 `cmd: python score.py`, `deps: [score.py, inputs.csv, model.json]` and `outs: [scores.csv]`, the predict step copies the
 tree to `$HOME/stage`, replaces `inputs.csv` by `$REPRO_INPUTS`, runs `python score.py`, and copies `scores.csv` to
 `$REPRO_OUTPUT`.
@@ -16,14 +18,18 @@ from __future__ import annotations
 
 import posixpath
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repro_tui.clients.dvc.configuration import DvcPlace
+from repro_tui.clients.dvc.imports import fetch_imported
+from repro_tui.clients.dvc.objects import DvcObjects
 from repro_tui.formats.documents import load_document
-from repro_tui.formats.dvc_files import defined_stage
-from repro_tui.model.errors import Mistake, Refused
+from repro_tui.formats.dvc_files import LockedStage, Tracked, defined_stage, find_tracked
+from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import (
     Code,
     DataItem,
@@ -37,7 +43,8 @@ from repro_tui.model.record import (
 )
 from repro_tui.sources.git import Revision
 from repro_tui.sources.worktree import NO_ENVIRONMENT, PARAMETERS, environments, exact_version
-from repro_tui.support.hashes import digest_file
+from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_file, digest_text
 from repro_tui.support.paths import is_inside, read_text
 from repro_tui.support.text import plural, show
 
@@ -53,27 +60,43 @@ def parameters_file(folder: Path) -> str | None:
 
 @dataclass(slots=True)
 class StageReader:
-    """Builds the record of one stage.
+    """Builds the record of one stage. Its paths are relative to the DVC project's folder, `project` in the commit.
 
-    `lock_entry` is the stage's entry in dvc.lock; `folder` is the stage's working folder, relative to the tree.
+    `stage` is the stage's entry in dvc.lock, and where that is; `folder` is the stage's working folder.
     """
 
     reference: str
     revision: Revision
-    name: str
-    lock_entry: Mapping[str, object]
+    stage: LockedStage
+    context: Context
     folder: str = "."
     missing: list[Missing] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """The stage's name in dvc.lock."""
+        return self.stage.name
+
+    @property
+    def lock_entry(self) -> Mapping[str, object]:
+        """The stage's entry in dvc.lock."""
+        return self.stage.entry
+
+    @property
+    def tree(self) -> Path:
+        """The DVC project's folder in the commit's tree."""
+        return self.revision.tree / self.stage.project
+
+    @property
     def _where(self) -> str:
-        return f"dvc.lock at {self.revision.commit}, stage {show(self.name, 80)}"
+        lock = posixpath.normpath(f"{self.stage.project}/{self.stage.folder}/dvc.lock")
+        return f"{show(lock, 200)} at {self.revision.commit}, stage {show(self.name, 80)}"
 
     def record(self) -> Record:
         """The record of the stage. Raises Refused where it has no command, or does not write exactly one table."""
-        defined = defined_stage(self.revision.tree, self.name)
+        defined = defined_stage(self.tree / self.stage.folder, self.name)
         self.folder = self._folder(defined)
         self.provenance |= {"code.commit": show(self.reference, 200), "predict.command": self._where}
         self.provenance |= {
@@ -84,9 +107,9 @@ class StageReader:
         return Record(
             name=show(self.reference.removeprefix("dvc:"), 80),
             reference=self.reference,
-            base=str(self.revision.tree),
+            base=str(self.tree),
             description=f"stage {show(self.name, 80)}",
-            code=Code(str(self.revision.root), self.revision.commit),
+            code=Code(str(self.revision.root), self.revision.commit, self.stage.project),
             environment=self._environment(),
             parameters=self._parameters(),
             data=tuple(self._data()),
@@ -103,7 +126,7 @@ class StageReader:
 
     def _folder(self, defined: Mapping[str, object]) -> str:
         """The folder that the stage runs in, and that its paths are relative to."""
-        wdir = posixpath.normpath(str(defined.get("wdir") or "."))
+        wdir = posixpath.normpath(posixpath.join(self.stage.folder, str(defined.get("wdir") or ".")))
         if "${" in wdir or not is_inside(wdir):
             raise self._refused(f"runs in {show(wdir, 100)}, which is not a folder of the commit")
         return wdir
@@ -124,13 +147,13 @@ class StageReader:
 
     def _file(self, path: str) -> Path | None:
         """A regular file of the commit; None where it does not exist or is a link."""
-        file = self.revision.tree / path
+        file = self.tree / path
         return file if file.is_file() and not file.is_symlink() else None
 
     # -- environment, parameters and data -----------------------------------------------------------------------
 
     def _environment(self) -> Environment:
-        kinds = environments({path.name for path in self.revision.tree.iterdir() if path.is_file()})
+        kinds = environments({path.name for path in self.tree.iterdir() if path.is_file()})
         if not kinds:
             self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them"))
             return Environment()
@@ -140,7 +163,7 @@ class StageReader:
         return Environment(**choice, python=None if kind == "dockerfile" else self._python())
 
     def _python(self) -> str | None:
-        pinned = read_text(self.revision.tree / ".python-version").split()
+        pinned = read_text(self.tree / ".python-version").split()
         version = exact_version(pinned[0]) if pinned else None
         if version:
             self.provenance["environment.python"] = f".python-version at {self.revision.commit}"
@@ -150,9 +173,18 @@ class StageReader:
         return version
 
     def _parameters(self) -> Parameters:
-        """The only parameters file that the stage depends on, else the project's own."""
-        named = [path for path in self._lock_parameters() if self._file(path)]
-        file = named[0] if len(named) == 1 else parameters_file(self.revision.tree)
+        """The parameters file that the stage depends on, else the project's own.
+
+        Of several, it is the project's own or the first one; all of them are files of the commit, and compared as such.
+        """
+        named, own = [path for path in self._lock_parameters() if self._file(path)], parameters_file(self.tree)
+        file = own if own in named or not named else named[0]
+        if len(named) > 1:
+            rest = ", ".join(show(path, 120) for path in named if path != file)
+            self.warnings.append(
+                f"stage {show(self.name, 80)} has parameters in {len(named)} files: those of {show(file or '', 120)} "
+                f"are compared as parameters, and {rest} as code"
+            )
         if file:
             self.provenance["parameters.file"] = f"{file} at {self.revision.commit}"
         return Parameters(file)
@@ -166,7 +198,7 @@ class StageReader:
         """The dependencies that git does not have."""
         count = 0
         for path, dep in self._items("deps"):
-            if dep.get("md5") and not (self.revision.tree / path).exists():
+            if dep.get("md5") and not (self.tree / path).exists():
                 self.provenance[f"data.{count}"] = self._where
                 count += 1
                 yield DataItem(path, "dvc", md5=str(dep["md5"]).lower() if dep.get("hash") == "md5" else None)
@@ -178,13 +210,47 @@ class StageReader:
 
     def _validation(self) -> Validation:
         tables = self._tables("deps")
-        if len(tables) == 1 and (file := self._file(tables[0])):
-            self.provenance["validation.inputs"] = f"{self._where}, its dependency {show(tables[0], 200)}"
-            return Validation(inputs=str(file))
-        reason = "the stage's table of inputs is not in git" if tables else "the stage does not depend on a table"
-        reason = f"the stage depends on {len(tables)} tables" if len(tables) > 1 else reason
-        self.missing.append(Missing("validation.inputs", reason, "pass --inputs FILE"))
-        return Validation()
+        inputs, reason = None, "the stage does not depend on a table"
+        if len(tables) == 1:
+            inputs, reason = self._inputs(tables[0])
+        elif tables:
+            reason = f"the stage depends on {len(tables)} tables: {', '.join(show(table, 120) for table in tables)}"
+        if inputs is None:
+            self.missing.append(Missing("validation.inputs", reason, "pass --inputs FILE"))
+            return Validation()
+        self.provenance["validation.inputs"] = f"{self._where}, its dependency {show(tables[0], 200)}"
+        return Validation(inputs=str(inputs))
+
+    def _inputs(self, table: str) -> tuple[Path | None, str]:
+        """The stage's table of inputs, from git or from DVC's stores; or None and the reason."""
+        if file := self._file(table):
+            return file, ""
+        entry = next(item for path, item in self._items("deps") if path == table)
+        try:
+            return self._fetched(table, str(entry.get("md5")).lower(), entry.get("hash") != "md5"), ""
+        except Inconclusive as error:
+            return None, f"the stage's table of inputs {show(table, 120)} is not in git, and {error.what}"
+
+    def _fetched(self, table: str, md5: str, legacy: bool) -> Path:
+        root = self.revision.root
+        place = DvcPlace(self.tree, root / self.stage.project, str(root))
+        objects = DvcObjects(place, self.context, self.warnings.append)
+        stored, _ = fetch_imported(objects, self._tracked(table, Tracked(md5, legacy=legacy)))[""]
+        name = PurePosixPath(table).name
+
+        def build(folder: Path) -> None:
+            shutil.copyfile(stored.path, folder / name)
+
+        key = digest_text(stored.sha256, name)
+        return self.context.cache.folder("inputs", key, build, self.context.cancel)[0] / name
+
+    def _tracked(self, table: str, locked: Tracked) -> Tracked:
+        """The entry of dvc.lock, or that of the `.dvc` file of the same data, which says where it was imported from."""
+        try:
+            tracked = find_tracked(self.tree, table)
+        except Inconclusive:
+            return locked
+        return tracked if tracked.md5 == locked.md5 and not tracked.inside else locked
 
     def _script(self) -> str:
         """The shell script that runs the stage's command on a writable copy of the tree, with the inputs replaced."""
@@ -203,12 +269,26 @@ class StageReader:
         return " && ".join(steps).replace("{", "{{").replace("}", "}}")
 
     def _output(self) -> str:
-        tables = self._tables("outs") or [path for path, _ in self._items("outs")]
-        if len(tables) != 1:
-            raise self._refused(
-                f"writes {plural(len(tables), 'table')}: choose a stage whose predictions are one table"
-            )
-        return tables[0]
+        """The output that is the predictions: what the reference names, else the only table, else the only file."""
+        outputs = dict(self._items("outs"))
+        if self.stage.output:
+            return self._named_output(self._path(self.stage.output), outputs)
+        files = [path for path, item in outputs.items() if not str(item.get("md5")).endswith(".dir")]
+        tables = self._tables("outs") or files
+        if len(tables) == 1:
+            return tables[0]
+        names = ", ".join(show(path, 120) for path in tables or outputs) or "none"
+        example = next(iter(tables), "PATH") if tables else f"{next(iter(outputs), 'FOLDER')}/PATH"
+        raise self._refused(
+            f"writes {plural(len(tables), 'table')} (its outputs: {names}): name the predictions, as in "
+            f"{show(self.reference, 200)}:{show(example, 120)}"
+        )
+
+    def _named_output(self, named: str, outputs: Mapping[str, object]) -> str:
+        if any(named == path or named.startswith(f"{path}/") for path in outputs):
+            return named
+        names = ", ".join(show(path, 120) for path in outputs) or "none"
+        raise self._refused(f"does not write {show(named, 200)}: its outputs are {names}")
 
     # -- metrics, and what changed since the stage was run ------------------------------------------------------
 

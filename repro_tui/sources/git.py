@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro_tui.clients.git import Repository
+from repro_tui.clients.git.checkout import check_out
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.sources.recordfile import FILE_NAME, read_record
@@ -38,7 +39,7 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
     With `experiments`, the name of a DVC experiment is accepted as well. Raises Refused where there is no repository or
     no such revision.
     """
-    root = find_repository(context.here)
+    root = find_repository(context.here) or _bare_repository(context.here)
     if root is None:
         raise Refused(
             Mistake(
@@ -59,16 +60,10 @@ def revision_of(reference: str, revision_name: str, context: Context, *, experim
                     f"there is no revision {show(revision_name, 100)} in {root}: git branch -a and git tag list them",
                 )
             )
-        tree, _ = context.cache.folder(
-            "code", commit, lambda folder: _write(repository, commit, folder, context), context.cancel
-        )
+        tree = check_out(lambda: repository, commit, context).folder
     except Inconclusive as error:
         raise Refused(Mistake(show(reference, 200), str(error))) from error
     return Revision(root, commit, tree)
-
-
-def _write(repository: Repository, commit: str, folder: Path, context: Context) -> None:
-    repository.write_out(commit, folder, context.cancel)
 
 
 def record_at(reference: str, name: str, revision: Revision, context: Context) -> Record:
@@ -95,3 +90,8 @@ def find_repository(here: Path) -> Path | None:
     """The root of the repository that contains `here`; None outside one. git is not run."""
     folders = (here.absolute(), *here.absolute().parents)
     return next((folder for folder in folders if (folder / ".git").exists()), None)
+
+
+def _bare_repository(folder: Path) -> Path | None:
+    parts = ((folder / "HEAD").is_file(), (folder / "objects").is_dir(), (folder / "refs").is_dir())
+    return folder.absolute() if all(parts) else None

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from repro_tui.clients.git import Repository
+from repro_tui.clients.git.checkout import check_out
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Parameters, Record
@@ -101,7 +102,7 @@ class _WorktreeReader:
     # -- code ---------------------------------------------------------------------------------------------------
 
     def _code(self, tree_files: dict[str, TreeFile]) -> Code:
-        changed = changed_files(self.root, tree_files, self.context.cancel)
+        changed = self._changed(tree_files)
         untracked = new_files(self.root, tree_files, self.context.cancel)
         if changed:
             reason = f"the working tree differs from the commit in {plural(len(changed), 'file')}: {_named(changed)}"
@@ -116,6 +117,18 @@ class _WorktreeReader:
         self.provenance |= {"code.repository": origin, "code.commit": origin}
         self.provenance["code.dirty"] = "the files of the working tree, hashed and compared with the commit"
         return Code(str(self.root), self.commit, subdirectory, bool(changed))
+
+    def _changed(self, tree_files: dict[str, TreeFile]) -> list[str]:
+        """The files that are neither as committed nor as a checkout has them (line endings, Git LFS)."""
+        changed = changed_files(self.root, tree_files, self.context.cancel)
+        if not changed or not self.repository.attributes(self.commit):
+            return changed
+        try:
+            files = check_out(lambda: self.repository, self.commit, self.context).written.files
+        except Inconclusive:
+            return changed
+        expected = {path: files.get(path, tree_files[path]) for path in changed}
+        return changed_files(self.root, expected, self.context.cancel)
 
     def _read(self, path: str) -> str:
         full = str((self.folder / path).relative_to(self.root))

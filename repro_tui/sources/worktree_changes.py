@@ -7,8 +7,8 @@
 - `new_files` walks the folder and leaves out what the commit has and what .gitignore files exclude. The deepest
   .gitignore with a matching pattern decides, then `.git/info/exclude`; nested repositories are skipped.
 
-The cost is one read of every file in the commit. A file that a checkout would convert (line endings, `ident`) counts as
-changed, which errs on the safe side.
+The cost is one read of every file in the commit. The files are given as they are expected: as committed, or as a
+checkout has them (line endings, `ident`, Git LFS).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro_tui.clients.git_tree import LINK, PROGRAM, SUBMODULE
+from repro_tui.clients.git.tree import LINK, PROGRAM, SUBMODULE
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hashes import CHUNK

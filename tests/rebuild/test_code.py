@@ -32,7 +32,7 @@ def test_a_commit_is_written_out_once(git_repository: Make, context: Context) ->
     assert (tree.commit, tree.subdirectory, tree.attributes) == (commit, "sub", (".gitattributes: *.py ident",))
     assert tree.files["sub/predict.py"].size == 9
     assert (part.step, part.cached, part.key, part.matches) == ("code", False, commit, "matches")
-    assert "a checkout would convert files" in part.warnings[0]
+    assert part.warnings == ()
     again, second = rebuild_code(record_of(made, commit, "sub"), context)
     assert again == tree
     assert second is not None
@@ -49,6 +49,35 @@ def test_a_cached_commit_outlives_its_repository(git_repository: Make, context: 
     _, part = rebuild_code(record_of(made, commit), context)
     assert part is not None
     assert "history is not available" in part.warnings[0]
+
+
+def test_a_commit_that_its_repository_has_lost_is_told(git_repository: Make, context: Context) -> None:
+    made = git_repository("project")
+    commit = made.commit({"a": "1"})
+    rebuild_code(record_of(made, commit), context)
+    made.commit({"a": "2"})
+    _, part = rebuild_code(record_of(made, commit), context)
+    assert part is not None
+    assert part.warnings == ()  # a later branch leads to it
+    made.git("checkout", "--quiet", "--orphan", "fresh")
+    made.commit({"a": "3"})
+    made.git("branch", "--quiet", "-D", "main")
+    _, part = rebuild_code(record_of(made, commit), context)
+    assert part is not None
+    assert part.cached
+    assert "no branch or tag of" in part.warnings[0]
+    made.git("update-ref", "refs/exps/kept", commit)
+    _, part = rebuild_code(record_of(made, commit), context)
+    assert part is not None
+    assert part.warnings == ()
+
+
+def test_attributes_that_are_not_applied_are_told(git_repository: Make, context: Context) -> None:
+    made = git_repository("project")
+    commit = made.commit({"v.py": "$Format:%H$\n", ".gitattributes": "v.py export-subst\n*.x filter=nbstrip\n"})
+    _, part = rebuild_code(record_of(made, commit), context)
+    assert part is not None
+    assert "v.py export-subst; .gitattributes: *.x filter=nbstrip" in part.warnings[0]
 
 
 def test_a_changed_file_in_the_cache_is_written_again(git_repository: Make, context: Context) -> None:

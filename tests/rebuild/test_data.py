@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from repro_tui.clients.dvc.objects import text_md5
 from repro_tui.model.errors import Cancelled, Inconclusive, Refused
 from repro_tui.model.record import Code, DataItem, Record
 from repro_tui.model.workspace import FetchedData, Part
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
-from repro_tui.rebuild.data_dvc import text_md5
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_tree
 from tests.conftest import GitRepository

@@ -28,6 +28,12 @@ class LimitsFields(Table):
     log: Size | None = Field(None, description="Bytes of its log that are kept.")
 
 
+class GitFields(Table):
+    """How git reads private repositories."""
+
+    credential_helper: str = Field("", description="The git credential helper that may be asked, such as store.")
+
+
 class ConfigFields(Table):
     """Everything that can be set."""
 
@@ -35,3 +41,4 @@ class ConfigFields(Table):
     mouse: bool = Field(True, description="false leaves the mouse to the terminal.")
     keys: dict[str, str | list[str]] = Field({}, description="The keys of an action, by its name.")
     limits: LimitsFields = Field(default_factory=LimitsFields, description="Limits of every run.")
+    git: GitFields = Field(default_factory=GitFields, description="How git reads private repositories.")

@@ -17,8 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from repro_tui.audit.folder import AuditFolder
-from repro_tui.model.errors import Refused
-from repro_tui.support.cache import remove_tree
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.record import Code, DataItem, Record
+from repro_tui.rebuild.code import rebuild_code
+from repro_tui.rebuild.data import rebuild_data
+from repro_tui.support.cache import Cache, remove_tree
+from repro_tui.support.context import Context
+from tests.conftest import GitRepository
 from tests.systems.dvc.projects import INPUTS, PREDICT, RECORD, STAGE, DvcProject, project_at, staged_project
 from tests.templates import Templates
 from tests.warm import lend_empty_environment
@@ -355,3 +360,105 @@ def test_a_stage_that_leaves_the_repository_is_refused(project: DvcProject) -> N
     project.commit("a lock", {"dvc.lock": lock})
     with pytest.raises(Refused, match="outside the repository"):
         project.load("dvc:main#x")
+
+
+# -- stages as people write them ----------------------------------------------------------------------------------
+
+TRACKED_INPUTS = """\
+stages:
+  score:
+    cmd: python3 predict.py inputs.csv eval/scores.csv && cp eval/scores.csv rows.csv
+    deps: [inputs.csv, predict.py, model]
+    params:
+    - params.json: [factor]
+    - params.yaml: [other]
+    outs: [eval, rows.csv]
+"""
+
+
+@pytest.fixture
+def tracked(project: DvcProject) -> DvcProject:
+    """A project whose stage reads a table that DVC tracks, reads two parameter files and writes a folder and a file."""
+    project.without_record()
+    project.git.git("rm", "--quiet", "--cached", "inputs.csv")
+    project.dvc("add", "--quiet", "inputs.csv")
+    made = {"dvc.yaml": TRACKED_INPUTS, "params.yaml": "other: 1\n"}
+    (project.folder / "predict.py").write_text("import os; os.makedirs('eval', exist_ok=True)\n" + PREDICT)
+    project.commit("defined", made)
+    project.dvc("repro", "--quiet")
+    project.commit("a stage")
+    return project
+
+
+def test_a_stage_whose_inputs_dvc_tracks_is_audited(tracked: DvcProject) -> None:
+    inputs = (tracked.folder / "inputs.csv").read_bytes()
+    record = tracked.load("dvc:main#score")
+    assert record.validation.inputs is not None
+    assert Path(record.validation.inputs).name == "inputs.csv"
+    assert Path(record.validation.inputs).read_bytes() == inputs
+    assert record.parameters.file == "params.yaml"
+    assert "parameters in 2 files: those of params.yaml are compared" in record.warnings[0]
+    result = tracked.audit("dvc:main#score:eval/scores.csv", "dvc:main#score", "--key", "id")
+    assert result.status == 0, result.stderr
+    assert scores("a") == scores("b") == tracked.expected(2.0)
+
+
+def test_the_outputs_of_a_stage_are_named(tracked: DvcProject) -> None:
+    lock = (tracked.folder / "dvc.lock").read_text()
+    tracked.commit("two tables", {"dvc.lock": lock.replace("path: eval", "path: eval.csv").replace(".dir", "")})
+    with pytest.raises(Refused, match=r"writes 2 tables \(its outputs: eval\.csv, rows\.csv\): .*#score:eval\.csv"):
+        tracked.load("dvc:main#score")
+    assert tracked.load("dvc:main#score:rows.csv").predict is not None
+    with pytest.raises(Refused, match=r"does not write none\.csv: its outputs are eval\.csv, rows\.csv"):
+        tracked.load("dvc:main#score:none.csv")
+    only = lock[: lock.index("    - path: rows.csv")]
+    tracked.commit("a folder", {"dvc.lock": only})
+    with pytest.raises(
+        Refused, match=r"writes 0 tables \(its outputs: eval\): name the predictions, .*score:eval/PATH"
+    ):
+        tracked.load("dvc:main#score")
+
+
+def test_imported_data_is_fetched_from_where_it_came(project: DvcProject, tmp_path: Path) -> None:
+    """What `dvc import` brought is not pushed: it is in the other project's store, or in its git."""
+    project.forget()
+    user = DvcProject(tmp_path / "user")
+    GitRepository(user.folder)
+    user.dvc("init", "--quiet")
+    for path in ("model", "params.json"):
+        user.dvc("import", "--quiet", "--rev", "main", str(project.folder), path)
+    user.commit("imported")
+    remove_tree(user.folder / ".dvc" / "cache")
+    commit = user.git.git("rev-parse", "HEAD")
+    context = Context(cache=Cache(tmp_path / "own-cache"), here=user.folder)
+    items = (DataItem("model", "dvc"), DataItem("params.json", "dvc"))
+    record = Record("prod", "prod", code=Code(str(user.folder), commit), data=items)
+    data, _ = rebuild_data(record, rebuild_code(record, context)[0], context)
+    assert set(data[0].files) == {"weights.json", "card.txt"}
+    assert Path(data[1].files[""].file).read_text() == '{"factor": 1.0}'
+    project.git.git("update-ref", "-d", "refs/heads/main")
+    remove_tree(project.remote)
+    elsewhere = Context(cache=Cache(tmp_path / "another-cache"), here=user.folder)
+    with pytest.raises(Inconclusive, match="and where it was imported from"):
+        rebuild_data(record, rebuild_code(record, elsewhere)[0], elsewhere)
+
+
+def test_a_project_in_a_folder_of_the_repository(project: DvcProject, tmp_path: Path) -> None:
+    """`dvc init --subdir`: references are read from the folder, and stages are named by its dvc.yaml, too."""
+    mono = GitRepository(tmp_path / "mono/project")
+    inner = mono.folder / "sub"
+    inner.mkdir()
+    user = DvcProject(tmp_path / "mono")
+    user.folder = inner
+    user.dvc("init", "--quiet", "--subdir")
+    for name in ("inputs.csv", "predict.py", "params.json", "requirements.txt"):
+        (inner / name).write_bytes((project.folder / name).read_bytes())
+    (inner / "model").mkdir()
+    (inner / "model/weights.json").write_text('{"weight": 2.0}')
+    user.dvc("add", "--quiet", "model", "inputs.csv")
+    user.dvc("stage", "add", "--quiet", "--run", "--name", "score", *INPUTS, STAGE)
+    mono.git("add", "--all")
+    mono.git("commit", "--quiet", "--message", "a stage")
+    result = user.audit("dvc:main#score", "dvc:main#sub/dvc.yaml:score", "--key", "id")
+    assert result.status == 0, result.stderr
+    assert scores("a") == {f"r{n:03}": 2.0 * (n / 10) for n in range(40)}

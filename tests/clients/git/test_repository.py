@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from repro_tui.clients.git import Repository, check_location, show_location
+from repro_tui.clients.git.checkout import write_out
 from repro_tui.model.errors import Cancelled, Inconclusive, Refused
 from repro_tui.support.context import Context
 from tests.conftest import GIT_ENVIRONMENT, GitRepository
@@ -19,7 +20,7 @@ Make = Callable[[str], GitRepository]
 
 def written(repository: Repository, commit: str, folder: Path) -> dict[str, bytes]:
     folder.mkdir()
-    repository.write_out(commit, folder, repository.context.cancel)
+    write_out(repository, commit, folder)
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
@@ -176,43 +177,6 @@ def test_a_branch_named_like_a_commit_does_not_win(git_repository: Make, context
     assert repository.read(commit, "a") == b"true"
 
 
-@pytest.mark.parametrize("kind", ["submodule", "pointer"])
-def test_what_was_not_fetched_is_said(git_repository: Make, context: Context, tmp_path: Path, kind: str) -> None:
-    """Submodules and LFS pointers are reported, not fetched."""
-    made = git_repository("project")
-    commit = made.commit({"model.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"})
-    if kind == "submodule":
-        made.git("rm", "--quiet", "--force", "model.bin")
-        made.git("update-index", "--add", "--cacheinfo", f"160000,{commit},model.bin")
-        made.git("commit", "--quiet", "--message", "submodule")
-        commit = made.git("rev-parse", "HEAD")
-    with pytest.raises(Inconclusive, match=r"model\.bin is .* and was not fetched") as error:
-        written(Repository.open(str(made.folder), context), commit, tmp_path / "out")
-    assert "record" in error.value.do
-
-
-def test_conversions_are_told_and_not_done(git_repository: Make, context: Context, tmp_path: Path) -> None:
-    """Line endings, keywords and encodings are reported, not converted."""
-    made = git_repository("project")
-    attributes = "# text\n*.txt eol=crlf\nv.py export-subst ident\n*.png -diff\nu.csv working-tree-encoding=UTF-16\n"
-    files = {
-        ".gitattributes": attributes,
-        "a.txt": "a\nb\n",
-        "v.py": "$Format:%H$ $Id$\n",
-        "sub/.gitattributes": "* text\n",
-    }
-    commit = made.commit(files)  # type: ignore[arg-type]
-    repository = Repository.open(str(made.folder), context)
-    assert repository.attributes(commit) == (
-        ".gitattributes: *.txt eol=crlf",
-        ".gitattributes: v.py export-subst ident",
-        ".gitattributes: u.csv working-tree-encoding=UTF-16",
-        "sub/.gitattributes: * text",
-    )
-    checkout = written(repository, commit, tmp_path / "out")
-    assert (checkout["a.txt"], checkout["v.py"]) == (b"a\nb\n", b"$Format:%H$ $Id$\n")
-
-
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "sub/../../outside", "dot/../../outside"])
 def test_links_out_of_the_tree_are_left_out(
     git_repository: Make, context: Context, tmp_path: Path, target: str
@@ -223,7 +187,7 @@ def test_links_out_of_the_tree_are_left_out(
     commit = made.commit({"sub/a": "1"})
     repository = Repository.open(str(made.folder), context)
     (tmp_path / "out").mkdir()
-    warnings = repository.write_out(commit, tmp_path / "out", context.cancel)
+    warnings = write_out(repository, commit, tmp_path / "out").warnings
     assert len(warnings) == 1
     assert "evil" in warnings[0]
     assert not (tmp_path / "out/evil").is_symlink()
@@ -324,4 +288,4 @@ def test_a_stop_is_obeyed(git_repository: Make, context: Context, tmp_path: Path
     (tmp_path / "out").mkdir()
     context.cancel.cancel()
     with pytest.raises(Cancelled):
-        repository.write_out(commit, tmp_path / "out", context.cancel)
+        write_out(repository, commit, tmp_path / "out")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -19,7 +20,17 @@ from repro_tui.support.text import show
 FILE, PROGRAM, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LONGEST_LINK = 4096
+LARGEST_POINTER = 1024  # bytes, as git-lfs has it
 BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RawTree:
+    """What was written of a commit: its files and submodules, which of the files are Git LFS pointers, and warnings."""
+
+    files: dict[str, TreeFile]
+    pointers: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class BrokenClone(Exception):
@@ -47,24 +58,25 @@ def in_folder(files: dict[str, TreeFile], folder: str) -> dict[str, TreeFile]:
 
 def write_tree(
     process: subprocess.Popen[bytes], files: dict[str, TreeFile], folder: Path, cancel: CancelToken
-) -> tuple[str, ...]:
-    """Writes the files below `folder` from a running `git cat-file --batch`; links come last. Returns warnings.
+) -> RawTree:
+    """Writes the files below `folder` from a running `git cat-file --batch`; links come last.
 
-    Raises BrokenClone if git does not return a blob's own bytes, and Inconclusive if the commit has a forbidden
-    path, a submodule or a Git LFS pointer.
+    Raises BrokenClone if git does not return a blob's own bytes, and Inconclusive if the commit has a forbidden path.
     """
     _check_names(files)
     assert process.stdin is not None
     assert process.stdout is not None
-    regular = [item for item in files.items() if item[1].mode != LINK]
+    pointers = []
+    regular = [item for item in files.items() if item[1].mode not in (LINK, SUBMODULE)]
     for path, file in _received(process.stdin, process.stdout, regular):
         cancel.check()
-        _write(process.stdout, folder / path, path, file)
+        if _write(process.stdout, folder / path, file):
+            pointers.append(path)
     targets = {}
     links = [item for item in files.items() if item[1].mode == LINK]
     for path, file in _received(process.stdin, process.stdout, links):
         targets[path] = os.fsdecode(_read_blob(process.stdout, file))
-    return _link(folder, targets)
+    return RawTree(files, tuple(pointers), _link(folder, targets))
 
 
 def _check_names(files: dict[str, TreeFile]) -> None:
@@ -72,11 +84,6 @@ def _check_names(files: dict[str, TreeFile]) -> None:
         parts = path.split("/")
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
             raise Inconclusive(f"the commit contains the forbidden path {show(path, 200)}", "record another commit")
-        if file.mode == SUBMODULE:
-            raise Inconclusive(
-                f"{show(path, 200)} is a submodule and was not fetched",
-                "record the submodule's files as data, or a repository that holds them",
-            )
         if file.mode == LINK and file.size > LONGEST_LINK:
             raise Inconclusive(f"the link {show(path, 200)} is longer than {LONGEST_LINK} bytes")
 
@@ -119,7 +126,8 @@ def _read_blob(stdout: IO[bytes], file: TreeFile) -> bytes:
     return b"".join(_chunks(stdout, file))
 
 
-def _write(stdout: IO[bytes], target: Path, path: str, file: TreeFile) -> None:
+def _write(stdout: IO[bytes], target: Path, file: TreeFile) -> bool:
+    """Writes one file; whether it is a Git LFS pointer."""
     target.parent.mkdir(parents=True, exist_ok=True)
     pointer = False
     mode = 0o755 if file.mode == PROGRAM else 0o644
@@ -129,11 +137,7 @@ def _write(stdout: IO[bytes], target: Path, path: str, file: TreeFile) -> None:
             pointer = pointer or chunk.startswith(LFS_POINTER)
             out.write(chunk)
         os.fchmod(out.fileno(), mode)
-    if pointer and file.size < 1024:
-        raise Inconclusive(
-            f"{show(path, 200)} is a Git LFS pointer and was not fetched",
-            "record the file as data with its own source and sha256, or commit it itself",
-        )
+    return pointer and file.size < LARGEST_POINTER
 
 
 def _link(folder: Path, targets: dict[str, str]) -> tuple[str, ...]:

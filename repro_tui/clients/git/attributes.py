@@ -1,4 +1,4 @@
-"""The conversions that .gitattributes asks of a checkout: they are reported, never applied."""
+"""The conversions that .gitattributes asks of a checkout, one line for each pattern."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from repro_tui.support.text import show
 
 MOST = 50
+NOT_APPLIED = re.compile(r" (export-subst|filter=(?!lfs\b)\S+)( |$)")
 _CONVERTING = re.compile(
     r"(text=auto|text|crlf(=\w+)?|eol=\w+|ident|export-subst|working-tree-encoding=\S+|filter=\S+)"
 )

@@ -9,75 +9,68 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from repro_tui.clients.git_attributes import conversions
-from repro_tui.clients.git_process import GitProcess, GitResult
-from repro_tui.clients.git_tree import BrokenClone, in_folder, parse_tree, write_tree
+from repro_tui.clients.git.access import Access
+from repro_tui.clients.git.attributes import conversions
+from repro_tui.clients.git.commits import FORM, Commit, Log, parse_log
+from repro_tui.clients.git.location import (
+    check_location,
+    clone_folder,
+    is_shallow,
+    show_location,
+    without_credentials,
+)
+from repro_tui.clients.git.process import GitProcess, GitResult
+from repro_tui.clients.git.reasons import missing_commit, remedy
+from repro_tui.clients.git.tree import BrokenClone, RawTree, in_folder, parse_tree, write_tree
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
-from repro_tui.support.hashes import digest_text
-from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 
 T = TypeVar("T")
 READ_LIMIT = 64 << 20
 MOST_COMMITS = 200
+ASKING_S = 30.0
 MOST_ON_THE_WAY = 20_000
 _FULL_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_URL = re.compile(r"(file|https|ssh)://[^\s]+")
-_SCP = re.compile(r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^:\s][^\s]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One commit of a log: full id, author's name, date (ISO 8601), first line of its message, id of its tree."""
-
-    id: str
-    author: str
-    date: str
-    subject: str
-    tree: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The commits that only `a` and only `b` have, newest first, at most MOST_COMMITS each; the counts are complete."""
-
-    only_a: tuple[Commit, ...] = ()
-    only_b: tuple[Commit, ...] = ()
-    count_a: int = 0
-    count_b: int = 0
 
 
 @dataclass(slots=True)
 class Repository:
     """A repository's objects, read from its bare clone. Commits are given as 40 or 64 hex digits.
 
-    `location` is an absolute path or a URL (empty: there is only the clone, and nothing is fetched). Every method that
-    reads raises Inconclusive if the commit or path does not exist, and Cancelled.
+    `location` is an absolute path or a URL without user and password, which are in `access` (empty: there is only the
+    clone, and nothing is fetched). Every method that reads raises Inconclusive if the commit or path does not exist,
+    and Cancelled.
     """
 
     git_dir: Path
     location: str
     context: Context
+    access: Access = field(default_factory=Access)
     _fresh: bool = False
     _remade: bool = False
     _there: set[str] = field(default_factory=set)  # commits known to be in the clone, which never prunes any
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def open(cls, location: str, context: Context) -> Repository:
+    def open(cls, location: str, context: Context, access: Access | None = None) -> Repository:
         """Opens the repository at a path or URL; clones it into the cache if there is no clone yet.
 
-        Raises Refused where `location` is neither a path nor a URL, Inconclusive if it cannot be cloned, Cancelled.
+        `access` is how it may be asked, where that is not only the user and password of its URL. Raises Refused where
+        `location` is neither a path nor a URL, Inconclusive if it cannot be cloned, Cancelled.
         """
-        place = check_location(location)
-        repository = cls(clone_folder(place, context), place, context)
+        place, own = without_credentials(check_location(location))
+        for secret in (own.password, "" if own.password else own.user):
+            context.redactor.learn(secret)
+        repository = cls(clone_folder(place, context), place, context, access or own)
         with context.cache.lock(f"git-{repository.git_dir.stem}", context.cancel):
             if not (repository.git_dir / "HEAD").is_file():
                 repository._clone()
+            elif repository.shallow and not is_shallow(place):
+                repository._replace()  # its missing history can be had now
         return repository
 
     @classmethod
@@ -89,6 +82,11 @@ class Repository:
     def name(self) -> str:
         """The location, safe to show: no user, no password."""
         return show_location(self.location) if self.location else str(self.git_dir)
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the clone lacks history, because the repository that it was made from does."""
+        return (self.git_dir / "shallow").is_file()
 
     # -- commits and names --------------------------------------------------------------------------------------
 
@@ -106,11 +104,32 @@ class Repository:
             if self.location:
                 self._fetch_commit(commit)
             if not self.has(commit):
-                raise Inconclusive(
-                    f"commit {commit} is not in the repository {self.name}",
-                    "push or fetch the commit into that repository, or record the repository that has it",
-                )
+                note, action = missing_commit(self.location)
+                raise Inconclusive(f"commit {commit} is not in the repository {self.name}{note}", action)
         self._there.add(commit)
+
+    def still_has(self, commit: str) -> bool:
+        """Whether a branch, a tag or any ref of the repository leads to the commit now.
+
+        The clone keeps what the repository has lost. Raises Inconclusive where the repository cannot be read.
+        """
+        done = self.ask("ls-remote", "--quiet", "--", self.location, timeout_s=ASKING_S)
+        if done.exit_code != 0:
+            raise self._unreachable(done)
+        tips = {line.split("\t")[0] for line in done.output.decode("ascii", "replace").splitlines()}
+        if self._leads(tips, commit):
+            return True
+        for refspecs in (("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"), ("+refs/*:refs/*",)):
+            self._refresh(*refspecs)
+            if self._leads(tips, commit):
+                return True
+        return False
+
+    def _leads(self, tips: set[str], commit: str) -> bool:
+        """Whether one of these commits has `commit` in its history, as far as the clone has them."""
+        listed = "".join(f"^{tip}\n" for tip in sorted(tips)).encode()
+        done = self.run("rev-list", "--max-count=1", "--ignore-missing", "--stdin", commit, content=listed)
+        return bool(tips) and done.exit_code == 0 and not done.output.strip()
 
     def resolve(self, name: str) -> str | None:
         """The full id of the commit that a branch, tag, short or full id names now; None if it is unknown."""
@@ -180,14 +199,14 @@ class Repository:
 
         return self._reading(commit, read)
 
-    def write_out(self, commit: str, folder: Path, cancel: CancelToken) -> tuple[str, ...]:
-        """Writes every file of the commit into the empty `folder`, verified against its blob id; returns warnings.
+    def write_blobs(self, commit: str, folder: Path, cancel: CancelToken) -> RawTree:
+        """Writes every file of the commit into the empty `folder` as committed, verified against its blob id.
 
-        Nothing is converted, filtered or executed. A submodule or a Git LFS pointer raises Inconclusive.
+        Nothing is converted, filtered or executed; submodules are empty folders.
         """
         files = self.files(commit)
 
-        def write() -> tuple[str, ...]:
+        def write() -> RawTree:
             for left in folder.iterdir():
                 remove_tree(left)
             with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
@@ -196,12 +215,26 @@ class Repository:
         return self._reading(commit, write)
 
     def attributes(self, commit: str) -> tuple[str, ...]:
-        """The conversions that a checkout would apply and `write_out` does not, one line each."""
+        """The conversions that the commit's attributes ask of a checkout, one line each."""
         converted: list[str] = []
         for path in self.files(commit):
             if path.rpartition("/")[2] == ".gitattributes":
                 converted += conversions(path, self.read(commit, path, limit=1 << 20))
         return tuple(converted)
+
+    def run(self, *arguments: str, content: bytes = b"", variables: dict[str, str] | None = None) -> GitResult:
+        """Runs git in the clone."""
+        return self._process.run(*arguments, git_dir=self.git_dir, content=content, variables=variables)
+
+    def ask(self, *arguments: str, content: bytes = b"", timeout_s: float = 60.0) -> GitResult:
+        """Runs git with what the repository may be asked with."""
+        return self._process.run(*arguments, access=self.access, content=content, timeout_s=timeout_s)
+
+    def settings(self, commit: str, path: str) -> dict[str, str]:
+        """A file of the commit in the format of git's configuration, read as data; includes are not followed."""
+        done = self.run("config", "--no-includes", "-z", "--list", "--blob", f"{commit}:{path}")
+        pairs = (entry.partition("\n") for entry in done.output.decode("utf-8", "replace").split("\0") if entry)
+        return {name: value for name, _, value in pairs}
 
     # -- history ------------------------------------------------------------------------------------------------
 
@@ -234,14 +267,8 @@ class Repository:
         return self._log(f"{base}..{tip}", f"--max-count={MOST_COMMITS}")
 
     def _log(self, revisions: str, *options: str) -> tuple[Commit, ...]:
-        form = "--format=%H%x00%an%x00%aI%x00%s%x00%T%x00"
-        fixed = ("--no-mailmap", "--no-show-signature", form)
-        done = self._git("log", *fixed, *options, "--end-of-options", revisions)
-        fields = done.output.decode("utf-8", "replace").split("\0")
-        return tuple(
-            Commit(commit.strip(), show(author, 100), date, show(subject, 200), tree)
-            for commit, author, date, subject, tree in zip(*(fields[n::5] for n in range(5)), strict=False)
-        )
+        fixed = ("--no-mailmap", "--no-show-signature", FORM)
+        return parse_log(self._git("log", *fixed, *options, "--end-of-options", revisions).output)
 
     def _count(self, base: str, tip: str) -> int:
         done = self._git("rev-list", "--count", "--end-of-options", f"{base}..{tip}")
@@ -272,10 +299,13 @@ class Repository:
 
     def _remake(self) -> None:
         with self._lock, self.context.cache.lock(f"git-{self.git_dir.stem}", self.context.cancel):
-            self._remade = True
-            self._there.clear()
-            remove_tree(self.git_dir)
-            self._clone()
+            self._replace()
+
+    def _replace(self) -> None:
+        self._remade = True
+        self._there.clear()
+        remove_tree(self.git_dir)
+        self._clone()
 
     def _clone(self) -> None:
         temporary = self.context.cache.temporary()
@@ -289,11 +319,11 @@ class Repository:
                 "--",
                 self.location,
                 str(temporary),
-                remote=True,
+                access=self.access,
             )
             if done.exit_code != 0:
                 raise self._unreachable(done)
-            # The URL may hold a password: it is not kept.
+            # What the clone was made from is the user's own business: it is not kept.
             self._process.run("config", "--remove-section", "remote.origin", git_dir=temporary)
             self.git_dir.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(self.git_dir)
@@ -321,7 +351,9 @@ class Repository:
                 done = self._fetch("--prune", *refspecs)
             if done.exit_code != 0:
                 raise self._unreachable(done)
-            head = self._process.run("ls-remote", "--quiet", "--", self.location, "HEAD", remote=True).output.split()
+            head = self._process.run(
+                "ls-remote", "--quiet", "--", self.location, "HEAD", access=self.access
+            ).output.split()
             if head and _FULL_ID.fullmatch(commit := head[0].decode("ascii", "replace")):
                 if not self.has(commit):
                     self._fetch(commit)
@@ -333,47 +365,22 @@ class Repository:
         with self.context.cache.lock(f"git-{self.git_dir.stem}", self.context.cancel):
             return self._process.run(
                 "fetch",
-                *("--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--update-head-ok", *options),
+                *(
+                    "--quiet",
+                    "--no-tags",
+                    "--no-write-fetch-head",
+                    "--force",
+                    "--update-head-ok",
+                    "--update-shallow",
+                    *options,
+                ),
                 *("--", self.location, *refspecs),
                 git_dir=self.git_dir,
-                remote=True,
+                access=self.access,
             )
 
     def _unreachable(self, done: GitResult) -> Inconclusive:
         return Inconclusive(
             f"the repository {self.name} cannot be read: {self.context.redactor.scrub(done.reason)}",
-            "check that it exists, that you may read it, and that git can reach it without asking for a password",
+            remedy(done.errors, self.location),
         )
-
-
-def check_location(location: str) -> str:
-    """The absolute path of a repository, or its URL.
-
-    Raises Refused where `location` is neither, and Inconclusive if the path does not exist.
-    """
-    shown = show(show_location(location), 200)
-    if not location or location.startswith("-") or "::" in location or any(ord(c) < 32 for c in location):
-        raise Refused(f"repository {shown!r} is neither a path nor a URL that git may use (https, ssh or file)")
-    if "://" in location:
-        if not _URL.fullmatch(location):
-            raise Refused(f"repository {shown}: only https, ssh and file URLs are supported")
-        return location
-    path = Path(location)
-    if path.exists():
-        return str(path.absolute())
-    if _SCP.fullmatch(location):
-        return location
-    raise Inconclusive(f"the repository {shown} does not exist", "record the path or URL of a git repository")
-
-
-def clone_folder(location: str, context: Context) -> Path:
-    """The folder of a repository's bare clone, whether it exists or not; nothing is read."""
-    remote = "://" in location or (_SCP.fullmatch(location) and not Path(location).exists())
-    return context.cache.root / "git" / f"{digest_text(location if remote else str(Path(location).absolute()))}.git"
-
-
-def show_location(location: str) -> str:
-    """A repository's path or URL without user and password."""
-    if "://" in location:
-        return strip_url(location)
-    return location.rpartition("@")[2] if _SCP.fullmatch(location) else location

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from repro_tui.clients.git.access import Access
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.plain import write_atomically
@@ -76,6 +78,9 @@ _CONFIGURATION = b"""\
 """
 
 
+_REASON = re.compile(r"^(ssh: |Host key verification|remote: (fatal|error|ERROR): )|Permission denied \(")
+
+
 @dataclass(frozen=True, slots=True)
 class GitResult:
     """The exit status and output of a git process."""
@@ -86,9 +91,10 @@ class GitResult:
 
     @property
     def reason(self) -> str:
-        """git's first fatal or error message, else its first line of output, safe to show."""
-        lines = [line for line in self.errors.splitlines() if line.strip()]
-        messages = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+        """What ssh or the server wrote, else git's first fatal or error message, else its first line; safe to show."""
+        lines = [line.strip() for line in self.errors.splitlines() if line.strip()]
+        reasons = [line for line in lines if _REASON.search(line)]  # of ssh or the server, which git does not repeat
+        messages = reasons or [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
         return show(strip_urls(messages[0]), 300) if messages else f"git ended with status {self.exit_code}"
 
 
@@ -99,37 +105,53 @@ class GitProcess:
     folder: Path
     cancel: CancelToken
 
-    def run(self, *arguments: str, git_dir: Path | None = None, remote: bool = False) -> GitResult:
-        """Runs git to its end; the caller judges its exit status.
+    def run(
+        self,
+        *arguments: str,
+        git_dir: Path | None = None,
+        access: Access | None = None,
+        content: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> GitResult:
+        """Runs git to its end, with `content` as its standard input; the caller judges its exit status.
 
-        Raises Cancelled, and Inconclusive if git is not installed or takes longer than an hour.
+        `access` is given where a remote repository is asked. Raises Cancelled, and Inconclusive if git is not installed
+        or takes longer than `timeout_s` seconds.
         """
-        with self.started(*arguments, git_dir=git_dir, remote=remote) as process:
-            began = time.monotonic()
+        started = self.started(
+            *arguments, git_dir=git_dir, access=access, stdin=bool(content), variables=variables or {}
+        )
+        with started as process:
+            began, waiting = time.monotonic(), content or None
             while True:
                 try:
-                    output, errors = process.communicate(timeout=0.1)
+                    output, errors = process.communicate(waiting, timeout=0.1)
                     break
                 except subprocess.TimeoutExpired:
+                    waiting = None
                     self.cancel.check()
-                    if time.monotonic() - began > TIMEOUT_S:
-                        raise Inconclusive(
-                            f"git {arguments[0]} took longer than {TIMEOUT_S:.0f} s",
-                            "check the connection to the repository, or record a local copy",
-                        ) from None
+                    if time.monotonic() - began > timeout_s:
+                        raise _late(arguments[0], timeout_s) from None
         return GitResult(process.returncode, output, errors.decode("utf-8", "replace"))
 
     @contextmanager
     def started(
-        self, *arguments: str, git_dir: Path | None = None, remote: bool = False, stdin: bool = False
+        self,
+        *arguments: str,
+        git_dir: Path | None = None,
+        access: Access | None = None,
+        stdin: bool = False,
+        variables: Mapping[str, str] | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A git process in its own session, with its pipes; on leaving the block, it is ended where it still runs."""
         place = [f"--git-dir={git_dir}"] if git_dir else []
+        environment = self._environment(access) | dict(variables or {})
         wrapper: Any = _git().execute(
-            [*_without(remote), "git", *place, *arguments],
+            [*_without(environment, access), "git", *place, *arguments],
             as_process=True,
             istream=subprocess.PIPE if stdin else None,
-            env=self._environment(remote),
+            env=environment,
             start_new_session=True,
         )
         process: subprocess.Popen[bytes] = wrapper.proc
@@ -143,14 +165,13 @@ class GitProcess:
                     with contextlib.suppress(OSError):
                         pipe.close()
 
-    def _environment(self, remote: bool) -> dict[str, str]:
+    def _environment(self, access: Access | None) -> dict[str, str]:
         file = self.folder / "configuration"
         if not file.is_file() or file.read_bytes() != _CONFIGURATION:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(file, _CONFIGURATION)
         environment = {**_FIXED, "GIT_CONFIG_GLOBAL": str(file)}
-        if not remote:
-            environment["HOME"] = os.devnull
+        environment |= {"HOME": os.devnull} if access is None else access.variables(self.folder)
         if "SSL_CERT_FILE" in os.environ and "GIT_SSL_CAINFO" not in os.environ:
             environment["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
         return environment
@@ -166,9 +187,14 @@ def _git() -> Git:
     return Git(os.sep)
 
 
-def _without(remote: bool) -> list[str]:
+def _late(command: str, timeout_s: float) -> Inconclusive:
+    return Inconclusive(
+        f"git {command} took longer than {timeout_s:.0f} s",
+        "check the connection to the repository, or record a local copy",
+    )
+
+
+def _without(environment: Mapping[str, str], access: Access | None) -> list[str]:
     """`env -u` for every other variable of the user: GitPython always passes on its own copy of the environment."""
-    kept = {*_KEPT, *_FIXED, "GIT_CONFIG_GLOBAL", "HOME"}
-    if remote:
-        kept |= {"USER", "LOGNAME"}
+    kept = {*_KEPT, *environment} | (set() if access is None else {"HOME", "USER", "LOGNAME"})
     return ["env", *(part for name in sorted(os.environ) if name not in kept for part in ("-u", name))]

@@ -1,0 +1,147 @@
+"""DVC's configuration: of the system, the user, the commit and the local repository, each overriding the one before."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.redact import is_secret_name
+from repro_tui.support.text import show
+
+LARGEST = 1 << 20
+_SECTION = re.compile(r"""remote\s+(?P<quote>["'])(?P<name>.*)(?P=quote)""")
+_COMMENT = re.compile(r"\s+#.*$")
+DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DvcPlace:
+    """A DVC project: its folder in the commit's tree and in the local repository (None where there is none).
+
+    `location` is the git repository that the commit is of.
+    """
+
+    tree: Path | None
+    local: Path | None
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DvcRemote:
+    """A remote: its name, its URL (absolute where it was relative to a file of the configuration) and its options.
+
+    `withheld` has the options that hold secrets and were not used, because the commit sends them to another host than
+    the configuration that they were given for.
+    """
+
+    name: str
+    url: str
+    options: dict[str, str]
+    withheld: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class DvcConfiguration:
+    """What the files of the configuration say, merged."""
+
+    core: dict[str, str] = field(default_factory=dict)
+    cache: dict[str, str] = field(default_factory=dict)
+    sections: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def remotes(self) -> list[str]:
+        """The names of the remotes, the default one first. All are searched: their objects are checked."""
+        default = self.core.get("remote", "")
+        return list(dict.fromkeys([*([default] if default in self.sections else []), *self.sections]))
+
+    def options(self, name: str, depth: int = DEEPEST) -> dict[str, str]:
+        """The options of a remote, with those of the remote that its URL `remote://NAME/PATH` begins at."""
+        own = self.sections.get(name, {})
+        url = own.get("url", "")
+        if not url.startswith("remote://") or not depth:
+            return own
+        base, _, path = url.removeprefix("remote://").partition("/")
+        inherited = self.options(base, depth - 1)
+        return {**inherited, **own, "url": f"{inherited.get('url', '').rstrip('/')}/{path}"}
+
+
+def read_configuration(place: DvcPlace) -> DvcConfiguration:
+    """The configuration that is in force at the commit. Raises Inconclusive where a file of it is malformed."""
+    return _merged([*_user_files(), *_committed(place.tree), *_local(place.local)])
+
+
+def remotes_of(place: DvcPlace) -> list[DvcRemote]:
+    """The remotes at the commit, the default one first. Raises Inconclusive where the configuration is malformed."""
+    configuration, committed = read_configuration(place), _merged(_committed(place.tree))
+    own = _merged([*_user_files(), *_committed(place.local), *_local(place.local)])
+    remotes = []
+    for name in configuration.remotes():
+        options = configuration.options(name)
+        url, foreign = options.get("url", ""), _host(own.options(name).get("url", "")) != _host(options.get("url", ""))
+        withheld = [key for key in options if foreign and is_secret_name(key) and key not in committed.options(name)]
+        kept = {key: value for key, value in options.items() if key != "url" and key not in withheld}
+        if url:
+            remotes.append(DvcRemote(name, url, kept, tuple(withheld)))
+    return remotes
+
+
+def cache_folder(place: DvcPlace) -> Path | None:
+    """The local repository's own cache of DVC objects."""
+    folder = read_configuration(place).cache.get("dir") or "cache"
+    return place.local / ".dvc" / folder if place.local else None
+
+
+def _user_files() -> list[Path]:
+    home = Path(os.environ.get("HOME", "/nonexistent"))
+    system = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc")
+    personal = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "dvc"
+    folders = (system, Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or personal))
+    return [folder / "config" for folder in folders]
+
+
+def _committed(folder: Path | None) -> list[Path]:
+    return [folder / ".dvc" / "config"] if folder else []
+
+
+def _local(folder: Path | None) -> list[Path]:
+    return [folder / ".dvc" / "config.local"] if folder else []
+
+
+def _merged(files: list[Path]) -> DvcConfiguration:
+    configuration = DvcConfiguration()
+    for file in files:
+        for section, options in _read(file).items():
+            match = _SECTION.fullmatch(section) or _SECTION.fullmatch(section[1:-1])
+            if match:
+                configuration.sections.setdefault(match["name"], {}).update(options)
+            elif section.strip("'\"") in ("core", "cache"):
+                getattr(configuration, section.strip("'\"")).update(options)
+    return configuration
+
+
+def _read(file: Path) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",), default_section="\0")
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        return {}
+    # DVC indents options, and configparser reads an indented line as a continuation.
+    lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
+    try:
+        parser.read_string("\n".join(lines))
+    except configparser.Error as error:
+        raise Inconclusive(f"{show(str(file), 200)} is not a valid DVC configuration", "correct its syntax") from error
+    return {name: {key: _value(text) for key, text in parser.items(name)} for name in parser.sections()}
+
+
+def _value(text: str) -> str:
+    """A value without its quotes, and without a comment after it."""
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    return _COMMENT.sub("", text).strip("'\"")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2] if "://" in url else ""

@@ -1,0 +1,10 @@
+"""Reads git repositories through our own bare clones in the cache; the user's repositories are never changed.
+
+`repository` has commits, trees and history, `checkout` writes a commit out as a plain checkout would have it.
+"""
+
+from repro_tui.clients.git.commits import Commit, Log
+from repro_tui.clients.git.location import check_location, clone_folder, show_location
+from repro_tui.clients.git.repository import Repository
+
+__all__ = ["Commit", "Log", "Repository", "check_location", "clone_folder", "show_location"]
