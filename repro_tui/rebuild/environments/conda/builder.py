@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from repro_tui.clients.client_child import standing_folder
+from repro_tui.clients.remote_files import fetch_object, open_system
 from repro_tui.formats.conda_files import (
     CondaArchive,
     CondaFile,
@@ -29,7 +30,6 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
-from repro_tui.rebuild.data_remote import fetch_object, open_system
 from repro_tui.rebuild.environments.conda.meta import read_conda_packages
 from repro_tui.rebuild.environments.conda.pip_part import install_pip
 from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan, read_environment
