@@ -22,6 +22,7 @@ from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file
 from repro_tui.support.cache import Stored
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.extras import bring_scheme
 from repro_tui.support.redact import strip_url, strip_urls
 from repro_tui.support.text import show
 
@@ -79,7 +80,7 @@ def open_system(url: str) -> tuple[FileSystem, str]:
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        hint = known_implementations.get(protocol, {}).get("err", "") or str(error)
+        hint = bring_scheme(protocol) or known_implementations.get(protocol, {}).get("err", "") or str(error)
         raise Inconclusive(f"{shown}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
     except Exception as error:
         raise _unreadable(url, error) from error
