@@ -183,7 +183,7 @@ def test_keys_come_along_from_the_inputs_and_columns_are_renamed(tmp_path: Path)
         (b'{"predictions": [' + b"9" * 5000 + b", 1]}", "not JSON"),
         ([1, 2], 'no "predictions"'),
         ({"error": "no"}, 'no "predictions"'),
-        ({"predictions": 3}, "is not a list with one value per row"),
+        ({"predictions": None}, "is not a list with one value per row"),
         ({"predictions": [1]}, "has 1 values for 2 rows"),
         ({"predictions": [1, 2, 3]}, "has 3 values for 2 rows"),
         ({"predictions": {"a": [1, 2], "b": [1]}}, "b has 1 values for 2 rows"),
