@@ -18,7 +18,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from repro_tui.clients.child_answer import answer_command, plain_error
 from repro_tui.clients.mlflow_library import MlflowLibrary, MlflowReader
@@ -217,15 +217,42 @@ def _model_of(run: DescribedRun | None) -> str:
     return models[0] if models else ""
 
 
-def _small_files(model: str, folder: Path) -> list[str]:
-    from mlflow.artifacts import download_artifacts, list_artifacts
-
-    entries = list_artifacts(artifact_uri=model) or []
-    names = {entry.path.rpartition("/")[2]: entry for entry in entries if not entry.is_dir}
-    kept = [name for name in SMALL if name in names and (names[name].file_size or 0) <= LARGEST]
+def _small_files(location: str, folder: Path) -> list[str]:
+    """Copies the model's small files into `folder`; returns their names."""
+    sizes = _sizes(location)
+    kept = [name for name in SMALL if sizes.get(name, LARGEST + 1) <= LARGEST]
     for name in kept:
-        _copy_file(Path(download_artifacts(artifact_uri=f"{model.rstrip('/')}/{name}")), folder / name)
+        _copy_file(_downloaded(f"{location.rstrip('/')}/{name}"), folder / name)
     return kept
+
+
+def _sizes(location: str) -> dict[str, int]:
+    """The sizes in bytes of the files that lie directly at a location (0: unknown)."""
+    if place := _local(location):
+        paths = place.iterdir() if place.is_dir() else ()
+        return {path.name: path.lstat().st_size for path in paths if not path.is_dir()}
+    from mlflow.artifacts import list_artifacts
+
+    entries = list_artifacts(artifact_uri=location) or []
+    return {entry.path.rpartition("/")[2]: entry.file_size or 0 for entry in entries if not entry.is_dir}
+
+
+def _downloaded(location: str) -> Path:
+    """A file or folder, where it is on this machine or in a temporary copy."""
+    if place := _local(location):
+        if not place.exists():
+            raise ValueError(f"{location[:200]} does not exist (any more)")
+        return place
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(artifact_uri=location))
+
+
+def _local(location: str) -> Path | None:
+    """The path of a location on this machine; None for another. No client is needed to read it."""
+    if location.startswith("file:///"):
+        return Path(unquote(urlsplit(location).path))
+    return Path(location) if location.startswith("/") else None
 
 
 def _copy_file(path: Path, target: Path) -> None:
@@ -237,11 +264,9 @@ def _copy_file(path: Path, target: Path) -> None:
 
 def fetch(uri: str, folder: Path) -> MlflowAnswer:
     """Copies an artifact, a file or a folder, to `folder`/content."""
-    from mlflow.artifacts import download_artifacts
-
     if not re.match(r"(runs|models|mlflow-artifacts):/", uri):
         raise ValueError(f"{uri[:100]} is not the URI of an MLflow artifact")
-    downloaded = Path(download_artifacts(artifact_uri=MlflowPlaces().location(uri)))
+    downloaded = _downloaded(MlflowPlaces().location(uri))
     target = folder / "content"
     if downloaded.is_dir() and not downloaded.is_symlink():
         shutil.copytree(downloaded, target, symlinks=True)  # links are kept as links, and refused by the caller
