@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ from repro_tui.sources.mlflow.environment import PYTHON_FILES, python_named, rec
 from repro_tui.sources.mlflow.inputs import EXAMPLE, ROWS_OF_A_DIGEST, example_lines, validation_dataset
 from repro_tui.sources.mlflow.signature import Signature, read_signature
 from repro_tui.sources.overlay import INPUTS_ARE
+from repro_tui.sources.recorded_repository import absence, local_repository, usable_remote
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
@@ -46,6 +48,7 @@ NAME_PYTHON = "log the model with a recent MLflow, which writes python_env.yaml"
 REQUIREMENTS = "requirements.txt"
 HELPER, MODEL, NOTE = "predict_pyfunc.py", "model", "mlflow.json"
 COMMIT, REPOSITORY = "mlflow.source.git.commit", "mlflow.source.git.repoURL"
+PROGRAM = "mlflow.source.name"
 
 
 class MlflowRun:
@@ -166,23 +169,35 @@ class _MlflowReader:
 
     def _code(self) -> Code | None:
         tags = self.run.get("tags") or {}
-        commit, repository = str(tags.get(COMMIT, "")), str(tags.get(REPOSITORY, ""))
+        commit = str(tags.get(COMMIT, ""))
         if grammar.commit(commit):
             why = f"the run has no tag {COMMIT} with a full commit id"
             self._note_missing(
                 "code.commit", why, "train in a git repository that has a commit: MLflow then sets the tag"
             )
             return None
-        if repository.startswith("/") and not Path(repository).exists():
-            self.warnings.append(f"the repository {show(repository, 200)} is not on this machine: code is not rebuilt")
-        if not repository or grammar.repository(repository):
+        repository = self._repository(tags)
+        if not repository:
             why = f"the run has the commit {commit}, but no usable tag {REPOSITORY}"
             self._note_missing(
                 "code.repository", why, f"call mlflow.set_tag({REPOSITORY!r}, URL), or add a git remote before training"
             )
             return None
-        self.provenance |= {"code.commit": f"{self._where}, tag {COMMIT}", "code.repository": f"tag {REPOSITORY}"}
+        self.provenance["code.commit"] = f"{self._where}, tag {COMMIT}"
         return Code(repository, commit, in_image=True)
+
+    def _repository(self, tags: Mapping[str, object]) -> str:
+        """The git remote, which MLflow records since 3; else the repository on this machine that the program is in."""
+        if remote := usable_remote(str(tags.get(REPOSITORY, ""))):
+            self.provenance["code.repository"] = f"tag {REPOSITORY}"
+            self.warnings += filter(None, [absence(remote)])
+            return remote
+        local = local_repository(str(tags.get(PROGRAM, "")))
+        if local is None:
+            return ""
+        self.provenance["code.repository"] = f"{self._where}, tag {PROGRAM}"
+        self.warnings.append(f"MLflow recorded no git remote: the repository of the run's program, {local}, is used")
+        return str(local)
 
     # -- model, environment and predict step --------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from repro_tui.formats.freeze import MOST_NAMED, WANDB_PARTS, read_freeze
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Expected, Missing, Parameters, Record
-from repro_tui.sources.git import find_repository
+from repro_tui.sources.recorded_repository import absence, local_repository, usable_remote
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
 from repro_tui.sources.wandb.offline import read_folder
 from repro_tui.sources.wandb.online import read_run
@@ -21,7 +21,6 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside
-from repro_tui.support.redact import strip_url
 from repro_tui.support.text import plural, show
 
 _RUN = re.compile(r"(?P<entity>[\w.-]{1,128})/(?P<project>[\w.-]{1,128})/(runs/)?(?P<id>[\w.-]{1,128})")
@@ -125,13 +124,11 @@ class _WandbReader:
 
     def _repository(self) -> str:
         """The git remote without its password, or else the repository on this machine that the run was started in."""
-        remote, root = self.run.remote, self.run.root
-        if remote and not grammar.repository(remote):
-            if remote.startswith("/") and not Path(remote).exists():
-                self.warnings.append(f"the repository {show(remote, 200)} is not on this machine: code is not rebuilt")
+        if remote := usable_remote(self.run.remote):
             self.provenance["code.repository"] = f"{self.run.where}, git remote"
-            return strip_url(remote) if "://" in remote else remote
-        repository = find_repository(Path(root)) if root and Path(root).is_absolute() and Path(root).is_dir() else None
+            self.warnings += filter(None, [absence(remote)])
+            return remote
+        repository = local_repository(self.run.root)
         if repository is None:
             return ""
         self.provenance["code.repository"] = f"{self.run.where}, root"
