@@ -11,10 +11,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from repro_tui.rebuild.environments.interpreters import uv_binary
 from tests.conftest import NIGHTLY
@@ -26,7 +29,7 @@ from tests.templates import Templates
 PACKAGES = {
     "1.30.1": ("3.10", "scikit-learn<1.6", "setuptools<66", "numpy<2"),
     "2.9.2": ("3.10", "setuptools<80"),
-    "2.22.0": ("3.11", "sqlalchemy<2.1", "Flask-WTF<2"),
+    "2.22.0": (sys.executable, "sqlalchemy<2.1", "Flask-WTF<2"),
 }
 VERSIONS = tuple(PACKAGES) if NIGHTLY else ("2.22.0",)
 MAKE = """\
@@ -135,14 +138,21 @@ def _installed(version: str, templates: Templates) -> Path:
 
 def _install(version: str, folder: Path) -> None:
     python, *pins = PACKAGES[version]
-    known = sorted(map(str, Path("~/.pyenv/versions").expanduser().glob(f"{python}.*/bin")))
-    path = os.pathsep.join([*known, os.environ["PATH"]])
     install = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), f"mlflow=={version}", *pins]
-    for arguments in (["venv", "--quiet", "--allow-existing", "--python", python, str(folder)], install):
-        done = subprocess.run(
-            [uv_binary(), *arguments], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
-        )
+    for arguments in (["venv", "--quiet", "--allow-existing", "--python", _interpreter(python), str(folder)], install):
+        done = subprocess.run([uv_binary(), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def _interpreter(python: str) -> str:
+    """A Python of this version, also one of pyenv's, whose shims do not find them all."""
+    if python == sys.executable:
+        return python
+    known = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{python}.*/bin/python"))
+    path = str(known[-1]) if known else shutil.which(f"python{python}")
+    if path is None:
+        pytest.skip(f"Python {python} is not on this machine")
+    return path
 
 
 def _fill(folder: Path, python: Path) -> None:
