@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from repro_tui.support.text import plural
+
 HEADER = b":W&B\xe1\xbe\x00"
 BLOCK = 32 << 10
 LARGEST_RECORD = 64 << 20
@@ -91,7 +93,7 @@ class WandbLog:
     @property
     def read(self) -> str:
         """How much of the log was read."""
-        return f"{self.records:,} records, {self.whole:,} of {self.size:,} bytes"
+        return f"{plural(self.records, 'record')}, {self.whole:,} of {self.size:,} bytes"
 
 
 def read_log(file: Path) -> WandbLog:

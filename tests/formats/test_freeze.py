@@ -64,4 +64,8 @@ def test_without_requirements_the_pip_part_of_conda_is_read() -> None:
     assert freeze.lines == ["mlflow==1.30.1"]
     assert "conda-forge::lightgbm=3.3 (of conda)" in freeze.gap
     assert recorded_packages({}) is None
+    python_env = b"python: 3.10.13\nbuild_dependencies:\n- pip\n- setuptools==65.7.0\n- wheel\n"
+    freeze = recorded_packages({"requirements.txt": b"mlflow==1.30.1", "python_env.yaml": python_env})
+    assert freeze is not None
+    assert freeze.lines == ["mlflow==1.30.1", "setuptools==65.7.0"]
     assert recorded_packages({"conda.yaml": b"a: &x [*x]"}) is None

@@ -16,22 +16,36 @@ _CONDA_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 def recorded_packages(files: Mapping[str, bytes]) -> Freeze | None:
     """The packages that a model needs, from its requirements.txt or else the pip part of its conda.yaml.
 
+    The setuptools of python_env.yaml is among them, as in the environments that MLflow itself makes.
     Packages that only conda has are among the lines that were left out. None where neither file is there.
     """
     if "requirements.txt" in files:
-        return read_freeze(files["requirements.txt"].decode("utf-8", "replace"))
+        text = files["requirements.txt"].decode("utf-8", "replace")
+        return read_freeze("\n".join([text, *_setuptools(files)]))
     if "conda.yaml" not in files:
         return None
-    try:
-        dependencies = parse_document(files["conda.yaml"], ".yaml", "conda.yaml").get("dependencies")
-    except Refused:
+    dependencies = _document(files, "conda.yaml").get("dependencies")
+    if not isinstance(dependencies, list):
         return None
-    items = dependencies if isinstance(dependencies, list) else []
+    items: list[object] = dependencies
     pip = [line for item in items if isinstance(item, dict) for line in _lines(item.get("pip"))]
     freeze = read_freeze("\n".join(pip))
     conda = [item for item in items if isinstance(item, str) and _name(item) not in ("python", "pip")]
     freeze.unlisted += [f"{item} (of conda)" for item in conda]
     return freeze
+
+
+def _setuptools(files: Mapping[str, bytes]) -> list[str]:
+    """The setuptools that MLflow installs before the requirements: older versions of it import pkg_resources."""
+    built_with = _lines(_document(files, "python_env.yaml").get("build_dependencies"))
+    return [line for line in built_with if line.startswith("setuptools==")]
+
+
+def _document(files: Mapping[str, bytes], name: str) -> dict[str, object]:
+    try:
+        return parse_document(files[name], ".yaml", name) if name in files else {}
+    except Refused:
+        return {}
 
 
 def _lines(value: object) -> list[str]:
