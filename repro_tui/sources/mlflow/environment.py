@@ -38,7 +38,7 @@ def recorded_packages(files: Mapping[str, bytes]) -> Freeze | None:
 def _setuptools(files: Mapping[str, bytes]) -> list[str]:
     """The setuptools that MLflow installs before the requirements: older versions of it import pkg_resources."""
     built_with = _lines(_document(files, "python_env.yaml").get("build_dependencies"))
-    return [line for line in built_with if line.startswith("setuptools==")]
+    return [line for line in built_with if re.match(r"setuptools\b", line)]
 
 
 def _document(files: Mapping[str, bytes], name: str) -> dict[str, object]:
