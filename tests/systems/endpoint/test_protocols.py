@@ -196,6 +196,12 @@ def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, reason
     assert reason in message
 
 
+def test_a_scalar_is_the_answer_of_all_rows_and_a_series_without_a_name_is_the_prediction(tmp_path: Path) -> None:
+    assert written(tmp_path, "mlflow", {"predictions": 3}).to_pydict() == {"prediction": [3, 3]}
+    assert written(tmp_path, "mlflow", {"predictions": {"a": "x"}}).to_pydict() == {"a": ["x", "x"]}
+    assert written(tmp_path, "mlflow", {"predictions": [{"0": 1}, {"0": 2}]}).to_pydict() == {"prediction": [1, 2]}
+
+
 def test_batches_have_the_same_columns(tmp_path: Path) -> None:
     message = wrong(tmp_path, "mlflow", {"predictions": [{"a": 1}, {"a": 2}]}, {"predictions": [1, 2]})
     assert message.startswith("rows 3 to 4: the response has other columns than the previous ones")
