@@ -28,7 +28,7 @@ def gaps_of(record: Record) -> tuple[Missing, ...]:
     environment, predict = record.environment, record.predict
     asked = bool(predict and predict.url)
     gaps = []
-    if record.code is None and not asked and environment.kind not in ("image", "sif"):
+    if record.code is None and not asked and not _brings_its_code(record):
         gaps.append(_gap(record, "code", "the record names no commit", "record code.repository and code.commit"))
     if environment.kind == "unrecorded" and not asked:
         do = "record environment.image (by digest), dockerfile, lock, requirements or sif"
@@ -39,6 +39,11 @@ def gaps_of(record: Record) -> tuple[Missing, ...]:
         do = "record validation.inputs, or pass --inputs FILE"
         gaps.append(_gap(record, "validation.inputs", "the record names no validation inputs", do))
     return (*gaps, *_nothing_expected(record))
+
+
+def _brings_its_code(record: Record) -> bool:
+    """Whether a record without a commit has all the code that runs: inside an image, or with a model of MLflow."""
+    return record.environment.kind in ("image", "sif") or any(item.source.startswith("mlflow:") for item in record.data)
 
 
 def _nothing_expected(record: Record) -> list[Missing]:

@@ -11,7 +11,7 @@ from repro_tui.audit.plan import Overrides
 from repro_tui.audit.redaction import learn_record
 from repro_tui.clients.git.access import ways
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
-from repro_tui.model.record import Missing, Record
+from repro_tui.model.record import DataItem, Missing, Record
 from repro_tui.sources.companions import Companions, relocated
 from repro_tui.sources.document import document_of
 from repro_tui.sources.record_text import Remarks, missing_words, record_text
@@ -45,7 +45,7 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     record = _loaded(reference, overrides, context)
     folder = (target.parent if target else context.here).resolve()
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
-    record = _without_secrets(_resolved(record), context.redactor)
+    record = _without_secrets(_with_model_hashes(_resolved(record), context), context.redactor)
     record = relocated(record, companions)
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
@@ -91,6 +91,37 @@ def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
     filled = {"validation.inputs"} if given.inputs else set()
     filled |= {"predict", "predict.command"} if given.predict or given.protocol else set()
     return replace(record, missing=tuple(item for item in record.missing if item.field not in filled))
+
+
+# -- hashes that the source has not ---------------------------------------------------------------------------------
+
+
+def _with_model_hashes(record: Record, context: Context) -> Record:
+    """The record with the sha256 of each model of MLflow, which is fetched into the cache to be hashed.
+
+    A model that cannot be fetched stays without a hash, and the record says why.
+    """
+    for number, item in enumerate(record.data):
+        field = f"data.{number}.sha256"
+        if item.source.startswith("mlflow:") and not (item.sha256 or item.md5):
+            missing = tuple(gap for gap in record.missing if gap.field != field)
+            try:
+                hashed = replace(item, sha256=_fetched_hash(item, record, context))
+            except Inconclusive as error:
+                gap = Missing(field, error.what, error.do or "record it again where the model can be fetched")
+                record = replace(record, missing=(*missing, gap))
+                continue
+            data = (*record.data[:number], hashed, *record.data[number + 1 :])
+            origin = {field: "the model's files, hashed when this record was written"}
+            record = replace(record, data=data, missing=missing, provenance=record.provenance | origin)
+    return record
+
+
+def _fetched_hash(item: DataItem, record: Record, context: Context) -> str:
+    from repro_tui.rebuild.data import digest_of, rebuild_data
+
+    fetched, _ = rebuild_data(replace(record, data=(item,)), None, context)
+    return digest_of(fetched[0].files)
 
 
 # -- moving names ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Literal
 import click
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.extras import reinstall
 from repro_tui.support.paths import audits_root, cache_root, make_private
 
 
@@ -181,8 +182,7 @@ def _extra(name: str, needed: str, module: str = "") -> Check:
     from importlib.util import find_spec
 
     state: Literal["found", "missing"] = "found" if find_spec(module or name) else "missing"
-    do = f"reinstall repro-tui with the extra {name}; in its checkout: pipx install --force '.[{name}]'"
-    return Check(f"extra {name}", state, "installed", needed, do)
+    return Check(f"extra {name}", state, "installed", needed, reinstall(name))
 
 
 def _folder(name: str, variable: str, find: Callable[[], Path]) -> Check:

@@ -7,29 +7,37 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from repro_tui.support.extras import bring_module
+
 Command = Callable[[str, Path], Mapping[str, object]]
 
 
-def answer_command(
-    extra: str, describe: Command, fetch: Command, error_answer: Callable[[Exception], Mapping[str, object]]
-) -> int:
+def answer_command(describe: Command, fetch: Command, error_answer: Callable[[Exception], Mapping[str, object]]) -> int:
     """Runs the command in the arguments, `describe` or `fetch` with SUBJECT FOLDER, and prints its answer.
 
-    `extra` is the extra of repro-tui that has the client. Returns the exit status: 1 if the answer is an error. The
+    Returns the exit status: 1 if the answer is an error, which for a missing package names the extra that has it. The
     answer is a line of its own, whatever the client has printed before it.
     """
     command, subject, folder = sys.argv[1:4]
     answer: Mapping[str, object]
     try:
         answer = describe(subject, Path(folder)) if command == "describe" else fetch(subject, Path(folder))
-    except ImportError as error:
-        do = f"reinstall repro-tui with the extra {extra}; in its checkout: pipx install --force '.[{extra}]'"
-        answer = {"error": f"{error.name} is not installed", "do": do}
     except Exception as error:  # noqa: BLE001 - a client raises whatever its service or back end does
-        answer = error_answer(error)
+        module = missing_module(error)
+        absent = {"error": f"{module} is not installed", "do": bring_module(module)}
+        answer = absent if module else error_answer(error)
     print()
     print(json.dumps(answer, default=str))
     return 1 if "error" in answer else 0
+
+
+def missing_module(error: BaseException | None) -> str:
+    """The module whose absence caused an error, which a client may have wrapped in its own; "" for another cause."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def plain_error(error: Exception) -> dict[str, str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -41,9 +45,20 @@ def _learn_secrets(context: Context) -> None:
     for name, value in os.environ.items():
         if name in SECRETS or (name.startswith(STORES_OF_SECRETS) and is_secret_name(name)):
             context.redactor.learn(value)
+    for value in _credentials_file():
+        context.redactor.learn(value)
     for uri in filter(None, (tracking_uri(context), registry_uri(context))):
         if "@" in uri:
             context.redactor.learn(unquote(urlsplit(uri).password or ""))
+
+
+def _credentials_file() -> Iterator[str]:
+    """The user and the password of ~/.mlflow/credentials, which MLflow's client reads by itself."""
+    parser = ConfigParser(interpolation=None)
+    with contextlib.suppress(OSError, ConfigParserError, UnicodeDecodeError, RuntimeError):
+        parser.read(Path("~/.mlflow/credentials").expanduser(), "utf-8")
+    for section in parser.sections():
+        yield from parser[section].values()
 
 
 def where(context: Context) -> str:

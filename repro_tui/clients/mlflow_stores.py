@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 _SQLITE = re.compile(r"sqlite:///([^?]+)")
+_OPENED = re.compile(r"sqlite:///file:([^?]+)\?mode=ro&uri=true")
 
 
 def tracking_uri(context: Context) -> str:
@@ -58,6 +59,14 @@ def opened(uri: str) -> str:
     if not match or _writes_ahead(Path(match[1])):
         return uri
     return f"sqlite:///file:{quote(match[1])}?mode=ro&uri=true"
+
+
+def database_of(uri: str) -> Path | None:
+    """The file of a SQLite store, by its URI or by what `opened` made of it; None for another store."""
+    if match := _OPENED.fullmatch(uri):
+        return Path(unquote(match[1]))
+    match = _SQLITE.fullmatch(uri)
+    return Path(match[1]) if match else None
 
 
 def _writes_ahead(database: Path) -> bool:

@@ -19,12 +19,12 @@ from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.extras import bring_scheme
 from repro_tui.support.redact import strip_url, strip_urls
 from repro_tui.support.text import show
 
 STALLED_S = 60.0
 LARGEST = 1 << 40
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "azure", "abfs": "azure", "azure": "azure"}
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 
 
@@ -65,9 +65,8 @@ def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Fil
     try:
         system, path = fsspec.core.url_to_fs(url, **(options or {}))
     except ImportError as error:
-        hint = known_implementations.get(protocol, {}).get("err", "") or str(error)
-        action = f"install repro-tui[{EXTRAS[protocol]}]" if protocol in EXTRAS else show(hint, 200)
-        raise Inconclusive(f"{shown}: {protocol}:// needs a package that is not installed", action) from error
+        hint = bring_scheme(protocol) or known_implementations.get(protocol, {}).get("err", "") or str(error)
+        raise Inconclusive(f"{shown}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
     except Exception as error:
         raise unreadable(url, error) from error
     return system, path

@@ -24,7 +24,7 @@ MOST_ARTIFACTS = 200
 
 def main() -> int:
     """Runs one command and prints its answer."""
-    return answer_command("wandb", describe, fetch, plain_error)
+    return answer_command(describe, fetch, plain_error)
 
 
 def describe(path: str, folder: Path) -> WandbAnswer:

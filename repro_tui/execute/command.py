@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -103,11 +104,18 @@ def command(workspace: Workspace, places: RunPaths, settings: Settings) -> tuple
     arguments = [_fill(word, values) for word in workspace.command]
     environment = {"PATH": _path(workspace)} | fixed_variables(settings) | workspace.environment.variables
     environment |= {f"REPRO_{name.upper()}": value for name, value in values.items() if value}
+    environment |= held_back(workspace, settings)
     if workspace.environment.kind == "venv":
         environment["VIRTUAL_ENV"] = workspace.environment.folder
         if "PATH" in workspace.environment.variables:
             environment["PATH"] = f"{workspace.environment.folder}/bin:{environment['PATH']}"
     return arguments, environment
+
+
+def held_back(workspace: Workspace, settings: Settings) -> dict[str, str]:
+    """The variables with the columns that are held back from a model: the key (a JSON list) and the truth."""
+    key, truth = settings.key or workspace.validation.key, workspace.validation.truth
+    return ({"REPRO_KEY": json.dumps(key)} if key else {}) | ({"REPRO_TRUTH": truth} if truth else {})
 
 
 def batch_size(workspace: Workspace) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from repro_tui.execute.choose import runner_for
+from repro_tui.execute.command import held_back
 from repro_tui.explain.budget import Budget
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.event import Event
@@ -109,7 +110,8 @@ class Executor:
         settings = self.context.settings
         digest = self.context.cache.hashes.digests(self.inputs).sha256
         fixed = f"{settings.seed} {settings.network} {settings.isolation} {settings.limits}"
-        key = digest_text(FORMAT, workspace.key, digest, fixed, str(repetition))
+        columns = str(held_back(workspace, settings))
+        key = digest_text(FORMAT, workspace.key, digest, fixed, columns, str(repetition))
         try:
             folder, cached = self.context.cache.folder(
                 "hybrids", key, lambda folder: self._run(workspace, folder), self.context.cancel

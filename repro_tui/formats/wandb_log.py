@@ -11,12 +11,15 @@ numbers as in wandb_internal.proto, the same from W&B 0.19 to 0.31. A log that w
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from repro_tui.support.text import plural
 
 HEADER = b":W&B\xe1\xbe\x00"
 BLOCK = 32 << 10
@@ -67,7 +70,11 @@ class Artifact:
 
 @dataclass(slots=True)
 class WandbLog:
-    """The content of a log. `torn` says why the log could not be read to its end ("" if it could)."""
+    """The content of a log.
+
+    `torn` says why the log could not be read to its end, and at which byte ("" if it could). `size` is the size of the
+    file and `whole` the bytes up to the end of the last whole record, of which there are `records`.
+    """
 
     run: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -79,17 +86,30 @@ class WandbLog:
     ended: bool = False
     exit_code: int = 0
     torn: str = ""
+    size: int = 0
+    whole: int = 0
+    records: int = 0
+
+    @property
+    def read(self) -> str:
+        """How much of the log was read."""
+        return f"{plural(self.records, 'record')}, {self.whole:,} of {self.size:,} bytes"
 
 
 def read_log(file: Path) -> WandbLog:
     """The run in a `.wandb` file. Raises OSError, and Torn if it is not a W&B log."""
     log = WandbLog()
     with file.open("rb") as stream:
-        if stream.read(len(HEADER)) != HEADER:
-            raise Torn("it is not a W&B log")
+        log.size = os.fstat(stream.fileno()).st_size
+        head = stream.read(len(HEADER))
+        if head != HEADER:
+            cut = HEADER.startswith(head)
+            raise Torn(f"it ends in its header, at byte {len(head)}" if cut else "it is not a W&B log")
+        log.whole = len(HEADER)
         try:
-            for record in _records(stream):
-                _apply(record, log)
+            for record, end in _records(stream):
+                _apply(record, log, end)
+                log.whole, log.records = end, log.records + 1
         except Torn as torn:
             log.torn = str(torn)
     return log
@@ -98,24 +118,25 @@ def read_log(file: Path) -> WandbLog:
 # -- the log ------------------------------------------------------------------------------------------------------
 
 
-def _records(stream: BinaryIO) -> Iterator[bytes]:
-    """Yields the log's records; those in several parts are joined."""
+def _records(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yields the log's records, each with the byte at which it ends; those in several parts are joined."""
     held: list[bytes] = []
-    for kind, data in _chunks(stream):
+    end = len(HEADER)
+    for kind, data, end in _chunks(stream):
         if (kind in (_FULL, _FIRST)) == bool(held):
-            raise Torn("the parts of a record are incomplete")
+            raise Torn(f"the parts of a record are incomplete, at byte {end:,}")
         held.append(data)
         if sum(map(len, held)) > LARGEST_RECORD:
-            raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes")
+            raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes, at byte {end:,}")
         if kind in (_FULL, _LAST):
-            yield b"".join(held)
+            yield b"".join(held), end
             held = []
     if held:
-        raise Torn("it ends in the middle of a record")
+        raise Torn(f"it ends in the middle of a record, at byte {end:,}")
 
 
-def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yields each chunk's kind and bytes; the header of the file is part of the first block."""
+def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
+    """Yields each chunk's kind, its bytes and its end; the header of the file is part of the first block."""
     position = len(HEADER)
     while True:
         left = BLOCK - position % BLOCK
@@ -136,7 +157,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if kind not in (_FULL, _FIRST, _MIDDLE, _LAST) or zlib.crc32(data, zlib.crc32(head[6:])) != crc:
             raise Torn(f"the checksum of a record is wrong, at byte {position:,}")
         position += length
-        yield kind, data
+        yield kind, data, position
 
 
 # -- protobuf -----------------------------------------------------------------------------------------------------
@@ -195,11 +216,14 @@ def _below(message: Message, number: int) -> Iterator[Message]:
 # -- records ------------------------------------------------------------------------------------------------------
 
 
-def _apply(raw: bytes, log: WandbLog) -> None:
-    record = fields(raw)
-    for number, apply in _APPLIERS.items():
-        for message in _below(record, number):
-            apply(message, log)
+def _apply(raw: bytes, log: WandbLog, end: int) -> None:
+    try:
+        record = fields(raw)
+        for number, apply in _APPLIERS.items():
+            for message in _below(record, number):
+                apply(message, log)
+    except Torn as torn:
+        raise Torn(f"{torn}: the record that ends at byte {end:,}") from torn
 
 
 def _apply_run(message: Message, log: WandbLog) -> None:

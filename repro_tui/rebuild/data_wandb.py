@@ -20,7 +20,7 @@ from pathlib import Path
 
 from repro_tui.clients.remote_files import fetch_object, open_system
 from repro_tui.clients.wandb import ask_wandb
-from repro_tui.formats.wandb_log import Artifact, Entry, Torn, log_of, read_log
+from repro_tui.formats.wandb_log import Artifact, Entry, Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.rebuild.data_store import MOST_FILES, Fetched, Fetching, as_file, keep_file
@@ -139,11 +139,18 @@ def _run_folder(folder: str, record: Record) -> Path:
 def _artifact_of_run(folder: Path, name: str) -> Artifact:
     shown = show(str(folder), 300)
     try:
-        artifact = read_log(log_of(folder)).artifacts.get(name) if folder.is_absolute() else None
+        log = read_log(log_of(folder)) if folder.is_absolute() else WandbLog(ended=True)
     except (OSError, Torn) as error:
         raise Inconclusive(
             f"the run's folder {shown} cannot be read: {error}", "restore it, or correct the source of the data"
         ) from error
+    artifact = log.artifacts.get(name)
+    if artifact is None and not log.ended:
+        damage = f"is torn ({log.torn})" if log.torn else "does not contain the end of the run"
+        raise Inconclusive(
+            f"the log in {shown} {damage}, and has no artifact {show(name, 100)} in what was read: {log.read}",
+            "copy the run's folder again, or audit the run from its server",
+        )
     if artifact is None:
         raise Inconclusive(
             f"the run in {shown} did not log an artifact {show(name, 100)}", "correct its name in the record"

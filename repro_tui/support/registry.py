@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, cast
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.extras import bring_module
 
 Group = Literal["repro_tui.sources", "repro_tui.runners", "repro_tui.reporters"]
 
@@ -27,7 +28,4 @@ def load(group: Group, name: str) -> Callable[[], object]:
     try:
         return cast("Callable[[], object]", known[name].load())
     except ImportError as error:
-        raise Refused(
-            f"the {kind} {name} needs {error.name}: reinstall repro-tui with the extra {name}; "
-            f"in its checkout: pipx install --force '.[{name}]'"
-        ) from error
+        raise Refused(f"the {kind} {name} needs {error.name}: {bring_module(error.name or name)}") from error

@@ -40,14 +40,22 @@ class Mlflow:
             raise AnswerError('the response has no "predictions"')
         predictions = document["predictions"]
         if isinstance(predictions, dict):
-            return {str(name): Values(_counted(value, rows, str(name))) for name, value in predictions.items()}
+            return _named({str(name): Values(_counted(value, rows, str(name))) for name, value in predictions.items()})
         values = _counted(predictions, rows, "predictions")
         if values and all(isinstance(value, dict) for value in values):
-            return _records(cast("list[dict[str, object]]", values))
+            return _named(_records(cast("list[dict[str, object]]", values)))
         return {UNNAMED: Values(values)}
 
 
+def _named(columns: Answered) -> Answered:
+    """The columns; a single one that is called 0 had no name, as a Series without one."""
+    return {UNNAMED: columns["0"]} if list(columns) == ["0"] else columns
+
+
 def _counted(values: object, rows: int, name: str) -> list[object]:
+    """The values, one per row; a scalar is the value of all rows, as in the helper that runs pyfunc."""
+    if isinstance(values, bool | int | float | str):
+        return [values] * rows
     if not isinstance(values, list):
         raise AnswerError(f"{name} is not a list with one value per row")
     if len(values) != rows:

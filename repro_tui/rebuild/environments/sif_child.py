@@ -16,6 +16,7 @@ from typing import Protocol
 from repro_tui.model.inventory import Inventory
 from repro_tui.rebuild.environments.image_files import ImageView, PackageFiles, Reader
 from repro_tui.rebuild.environments.inventory import inventory_of
+from repro_tui.support.extras import bring_module
 from repro_tui.support.hashes import digest_tree
 from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
@@ -63,8 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 def _unreadable_compression(module: str) -> str:
     """What to do where the module of the image's compression is absent. Of lz4 and lzo no installation helps."""
     if module == "zstandard":
-        do = "reinstall repro-tui with the extra sif; in its checkout: pipx install --force '.[sif]'"
-        return f"it is compressed with zstd, whose decompressor is not installed: {do}"
+        return f"it is compressed with zstd, whose decompressor is not installed: {bring_module(module)}"
     return f"its compression needs {module}, which is not supported: build it again with gzip or zstd"
 
 

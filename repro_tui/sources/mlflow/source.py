@@ -1,4 +1,7 @@
-"""MLflow runs and models: `runs:/ID`, `models:/NAME/VERSION`, `models:/NAME@ALIAS`, `models:/m-ID`."""
+"""MLflow runs and models: `runs:/ID`, `models:/NAME/VERSION`, `models:/NAME@ALIAS`, `models:/m-ID`.
+
+A stage (`models:/NAME/Production`) and `models:/NAME/latest` are read as the version that they name now.
+"""
 
 from __future__ import annotations
 
@@ -28,20 +31,24 @@ from repro_tui.model.record import (
     Record,
     Validation,
 )
+from repro_tui.sources.mlflow.environment import PYTHON_FILES, python_named, recorded_packages
 from repro_tui.sources.mlflow.inputs import EXAMPLE, ROWS_OF_A_DIGEST, example_lines, validation_dataset
 from repro_tui.sources.mlflow.signature import Signature, read_signature
 from repro_tui.sources.overlay import INPUTS_ARE
+from repro_tui.sources.recorded_repository import absence, local_repository, usable_remote
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
 
 _REFERENCE = re.compile(
-    r"runs:/[0-9a-fA-F]{8,64}(/[^\s@?#]+)?|models:/m-[0-9a-fA-F]{8,64}|models:/[^/@\s][^/@]{0,249}(/[0-9]{1,9}|@[\w.-]{1,255})"
+    r"runs:/[0-9a-fA-F]{8,64}(/[^\s@?#]+)?|models:/m-[0-9a-fA-F]{8,64}|models:/[^/@\s][^/@]{0,249}(/[0-9]{1,9}|/[A-Za-z][\w-]{0,63}|@[\w.-]{1,255})"
 )
 NAME_PYTHON = "log the model with a recent MLflow, which writes python_env.yaml"
+REQUIREMENTS = "requirements.txt"
 HELPER, MODEL, NOTE = "predict_pyfunc.py", "model", "mlflow.json"
 COMMIT, REPOSITORY = "mlflow.source.git.commit", "mlflow.source.git.repoURL"
+PROGRAM = "mlflow.source.name"
 
 
 class MlflowRun:
@@ -50,7 +57,10 @@ class MlflowRun:
     def load(self, reference: str, context: Context) -> Record:
         """Returns the record of a run or a model. Raises Refused; nothing is executed."""
         if not _REFERENCE.fullmatch(reference):
-            message = "is not a run or a model: expected runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+            message = (
+                "is not a run or a model: expected runs:/ID, models:/NAME/VERSION, "
+                "models:/NAME/STAGE or models:/NAME@ALIAS"
+            )
             raise Refused(Mistake(show(reference, 200), message))
         try:
             bundle = _bundle(reference, context)
@@ -70,6 +80,10 @@ def _bundle(reference: str, context: Context) -> Path:
     incoming.mkdir(parents=True)
     answer = ask_mlflow("describe", reference, incoming, context)
     contents = {path.name: path.read_bytes() for path in sorted(incoming.iterdir())}
+    if freeze := recorded_packages(contents):
+        contents[REQUIREMENTS] = freeze.content
+        answer["notes"] = [*answer.get("notes", ()), *freeze.warnings()]
+        answer["unlisted"] = freeze.gap
     contents[NOTE] = json.dumps(answer, sort_keys=True, default=str).encode()
     contents[HELPER] = files("repro_tui.sources.mlflow").joinpath(HELPER).read_bytes()
     if example := example_lines(contents.get("input_example.json", b"")):
@@ -112,6 +126,7 @@ class _MlflowReader:
     def record(self) -> Record:
         model = self._model()
         self._datasets()
+        self._note_state()
         self.provenance["description"] = self._where
         return Record(
             name=self._name(),
@@ -127,11 +142,22 @@ class _MlflowReader:
             expected=Expected(metrics=self._metrics()),
             provenance=self.provenance,
             missing=tuple(self.missing),
-            warnings=tuple(self.warnings),
+            warnings=(*map(_shown, self.answer.get("notes", ())), *self.warnings),
         )
 
     def _note_missing(self, field: str, why: str, do: str) -> None:
         self.missing.append(Missing(field, why, do))
+
+    def _note_state(self) -> None:
+        """Warnings about a run that was deleted or has not finished, and about a stage, which can move."""
+        if self.run.get("deleted"):
+            self.warnings.append("the run was deleted in MLflow: it and its files remain only until mlflow gc")
+        if (status := str(self.run.get("status", "FINISHED"))) != "FINISHED":
+            self.warnings.append(f"the run's status is {show(status, 40)}: what it records may not be complete")
+        registered = self.answer.get("registered") or {}
+        if by := registered.get("by"):
+            version = f"{show(registered['name'], 80)} version {show(registered['version'], 20)}"
+            self.warnings.append(f"{show(by, 60)} is {version} now, and can move: name the version to audit it again")
 
     def _name(self) -> str:
         registered = self.answer.get("registered") or {}
@@ -143,21 +169,35 @@ class _MlflowReader:
 
     def _code(self) -> Code | None:
         tags = self.run.get("tags") or {}
-        commit, repository = str(tags.get(COMMIT, "")), str(tags.get(REPOSITORY, ""))
+        commit = str(tags.get(COMMIT, ""))
         if grammar.commit(commit):
             why = f"the run has no tag {COMMIT} with a full commit id"
             self._note_missing(
                 "code.commit", why, "train in a git repository that has a commit: MLflow then sets the tag"
             )
             return None
-        if not repository or grammar.repository(repository):
+        repository = self._repository(tags)
+        if not repository:
             why = f"the run has the commit {commit}, but no usable tag {REPOSITORY}"
             self._note_missing(
                 "code.repository", why, f"call mlflow.set_tag({REPOSITORY!r}, URL), or add a git remote before training"
             )
             return None
-        self.provenance |= {"code.commit": f"{self._where}, tag {COMMIT}", "code.repository": f"tag {REPOSITORY}"}
+        self.provenance["code.commit"] = f"{self._where}, tag {COMMIT}"
         return Code(repository, commit, in_image=True)
+
+    def _repository(self, tags: Mapping[str, object]) -> str:
+        """The git remote, which MLflow records since 3; else the repository on this machine that the program is in."""
+        if remote := usable_remote(str(tags.get(REPOSITORY, ""))):
+            self.provenance["code.repository"] = f"tag {REPOSITORY}"
+            self.warnings += filter(None, [absence(remote)])
+            return remote
+        local = local_repository(str(tags.get(PROGRAM, "")))
+        if local is None:
+            return ""
+        self.provenance["code.repository"] = f"{self._where}, tag {PROGRAM}"
+        self.warnings.append(f"MLflow recorded no git remote: the repository of the run's program, {local}, is used")
+        return str(local)
 
     # -- model, environment and predict step --------------------------------------------------------------------
 
@@ -170,17 +210,21 @@ class _MlflowReader:
         return model
 
     def _environment(self) -> Environment:
-        if not (self.bundle / "requirements.txt").is_file():
-            self._note_missing("environment", "the model has no requirements.txt", "log it with pip_requirements")
+        if not (self.bundle / REQUIREMENTS).is_file():
+            why = "the model has neither requirements.txt nor conda.yaml"
+            self._note_missing("environment", why, "log it with pip_requirements")
             return Environment()
-        self.provenance["environment.requirements"] = f"{self._where}, the model's requirements.txt"
+        file = next(name for name in (REQUIREMENTS, "conda.yaml") if name in self.answer.get("files", ()))
+        self.provenance["environment.requirements"] = f"{self._where}, the model's {file}"
+        if gap := self.answer.get("unlisted"):
+            self._note_missing("environment.requirements", gap, "publish the package, or log it with code_paths")
         why = "MLflow records the packages that the model names, but not their dependencies"
         do = "log the model with pip_requirements from a complete pip freeze"
         self._note_missing("environment.packages", why, do)
-        return Environment(requirements="file:requirements.txt", python=self._python(), as_of=self._as_of())
+        return Environment(requirements=f"file:{REQUIREMENTS}", python=self._python(), as_of=self._as_of())
 
     def _python(self) -> str | None:
-        for name in ("python_env.yaml", "conda.yaml"):
+        for name in PYTHON_FILES:
             file = self.bundle / name
             text = python_named(parse_document(file.read_bytes(), ".yaml", name)) if file.is_file() else ""
             if text:
@@ -264,12 +308,5 @@ class _MlflowReader:
         return Validation()
 
 
-def python_named(document: Mapping[str, object]) -> str:
-    """The version of Python that a python_env.yaml or conda.yaml names, such as 3.11.7; "" where it names none."""
-    specifiers = [str(document.get("python", ""))]
-    dependencies = document.get("dependencies")
-    specifiers += [str(item) for item in dependencies] if isinstance(dependencies, list) else []
-    for specifier in specifiers:
-        if match := re.fullmatch(r"(?:python *=+ *)?(3\.[0-9]+(?:\.[0-9]+)?)", specifier):
-            return match[1]
-    return ""
+def _shown(note: object) -> str:
+    return show(str(note), 1000)

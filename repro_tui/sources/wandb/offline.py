@@ -34,7 +34,7 @@ def read_folder(folder: Path, reference: str) -> RunDescription:
             )
         ) from error
     if not log.run:
-        damage = log.torn or "it is empty"
+        damage = f"{log.torn or 'it ends without one'}; read: {log.read}"
         message = f"the W&B log in {place} does not describe a run ({damage}): copy the folder again"
         raise Refused(Mistake(show(reference, 200), message))
     return _describe(folder.resolve(), log)
@@ -69,7 +69,7 @@ def _describe(folder: Path, log: WandbLog) -> RunDescription:
 
 def _incomplete(log: WandbLog) -> str:
     if log.torn:
-        return f"the run's log cannot be read to its end ({log.torn})"
+        return f"the run's log is torn ({log.torn}; read: {log.read})"
     return "" if log.ended else "the run's log does not contain the end of the run"
 
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
+from repro_tui.formats.freeze import MOST_NAMED, WANDB_PARTS, read_freeze
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Expected, Missing, Parameters, Record
-from repro_tui.sources.git import find_repository
+from repro_tui.sources.recorded_repository import absence, local_repository, usable_remote
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription
 from repro_tui.sources.wandb.offline import read_folder
 from repro_tui.sources.wandb.online import read_run
@@ -23,14 +21,12 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside
-from repro_tui.support.redact import strip_url, strip_urls
 from repro_tui.support.text import plural, show
 
 _RUN = re.compile(r"(?P<entity>[\w.-]{1,128})/(?P<project>[\w.-]{1,128})/(runs/)?(?P<id>[\w.-]{1,128})")
 REQUIREMENTS = "requirements.txt"
 NOT_DATA = ("code", "job", "run_table", "wandb-history")  # logged by W&B itself
 NOT_FINITE = (None, "NaN", "Infinity", "-Infinity")  # what W&B writes for NaN and infinity, which JSON does not have
-MOST_NAMED = 5
 
 
 class WandbRun:
@@ -128,11 +124,11 @@ class _WandbReader:
 
     def _repository(self) -> str:
         """The git remote without its password, or else the repository on this machine that the run was started in."""
-        remote, root = self.run.remote, self.run.root
-        if remote and not grammar.repository(remote):
+        if remote := usable_remote(self.run.remote):
             self.provenance["code.repository"] = f"{self.run.where}, git remote"
-            return strip_url(remote) if "://" in remote else remote
-        repository = find_repository(Path(root)) if root and Path(root).is_absolute() and Path(root).is_dir() else None
+            self.warnings += filter(None, [absence(remote)])
+            return remote
+        repository = local_repository(self.run.root)
         if repository is None:
             return ""
         self.provenance["code.repository"] = f"{self.run.where}, root"
@@ -237,9 +233,7 @@ class _WandbReader:
             count += 1
             yield DataItem(f"artifacts/{artifact.name}", artifact.source, md5=artifact.digest)
         if not count:
-            self._note_missing(
-                "data", "the run neither logged nor used an artifact", "call run.log_artifact(...), or record data"
-            )
+            self._note_no_artifact()
         for name in bundled:
             if name.startswith("code/"):
                 self.provenance[f"data.{count}"] = f"{self.run.where}, files/{show(name, 200)}"
@@ -247,6 +241,15 @@ class _WandbReader:
                 yield DataItem(
                     name.removeprefix("code/"), f"file:{name}", sha256=hashlib.sha256(bundled[name]).hexdigest()
                 )
+
+    def _note_no_artifact(self) -> None:
+        """Of a run that was not read to its end, it is not known whether it logged an artifact."""
+        if reason := self.run.incomplete:
+            why = f"{reason}, and no artifact is recorded before that: whether one was logged later is unknown"
+            self._note_missing("data", why, "copy the run's folder again, or audit the run from its server")
+            return
+        why = "the run neither logged nor used an artifact"
+        self._note_missing("data", why, "call run.log_artifact(...), or record data")
 
     # -- the files that the record names ------------------------------------------------------------------------
 
@@ -260,20 +263,14 @@ class _WandbReader:
         return bundled
 
     def _freeze(self, text: str) -> bytes:
-        """The lines of the freeze that a package index can provide; the others are reported as missing."""
-        lines: dict[str, str] = {}
-        left_out = []
-        for line in filter(None, map(str.strip, text.splitlines())):
-            name = _package(line)
-            if name is None:
-                left_out.append(line)
-            elif name:
-                lines.setdefault(name, line)
-        if left_out:
-            named = ", ".join(show(strip_urls(line), 100) for line in left_out[:MOST_NAMED])
-            why = f"left out of the freeze because no package index has it: {plural(len(left_out), 'line')} ({named})"
-            self._note_missing("environment.packages", why, "publish the package to an index, or record an image")
-        return "".join(f"{line}\n" for line in lines.values()).encode()
+        """The lines of the freeze that a package index can provide; what became of the others is noted."""
+        freeze = read_freeze(text, WANDB_PARTS)
+        self.warnings += freeze.warnings()
+        if freeze.gap:
+            self._note_missing(
+                "environment.packages", freeze.gap, "publish the package to an index, or record an image"
+            )
+        return freeze.content
 
     def _bundle(self, bundled: dict[str, bytes]) -> Path:
         def build(folder: Path) -> None:
@@ -292,18 +289,6 @@ def _unusable(artifact: ArtifactDescription) -> str:
     if not re.fullmatch(r"[\w-][\w.-]{0,199}", artifact.name) or not re.fullmatch(r"[0-9a-f]{32}", artifact.digest):
         return "the artifact's name or digest does not have the form that W&B writes"
     return ""
-
-
-def _package(line: str) -> str | None:
-    """The package that a line of a freeze pins; "" for a comment, None where no index can provide it."""
-    if line.startswith("#"):
-        return ""
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return None
-    pinned = [item.operator for item in requirement.specifier] in (["=="], ["==="])
-    return None if requirement.url or not pinned else canonicalize_name(requirement.name)
 
 
 def _numbers(values: Mapping[str, object], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, float]]:

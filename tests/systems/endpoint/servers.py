@@ -22,7 +22,8 @@ from typing import Any
 from tests.templates import Templates
 
 READY_S = 270  # an import takes minutes on a busy machine; the limit of a test is 300
-LISTENING = re.compile(r"running on (http://127\.0\.0\.1:[1-9]\d*)")
+# What uvicorn, gunicorn and werkzeug log.
+LISTENING = re.compile(r"(?:[Rr]unning on|Listening at:) (http://127\.0\.0\.1:[1-9]\d*)")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def quiet_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def process(command: list[str], folder: Path, ready: str, environment: dict[str, str]) -> Iterator[str]:
-    """A uvicorn server on any free port, in its own process group, as soon as it is ready."""
+    """A server on any free port, in its own process group, as soon as it is ready."""
     log = folder / "server.log"
     with log.open("wb") as stream:
         served = subprocess.Popen(

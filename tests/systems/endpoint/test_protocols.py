@@ -183,7 +183,7 @@ def test_keys_come_along_from_the_inputs_and_columns_are_renamed(tmp_path: Path)
         (b'{"predictions": [' + b"9" * 5000 + b", 1]}", "not JSON"),
         ([1, 2], 'no "predictions"'),
         ({"error": "no"}, 'no "predictions"'),
-        ({"predictions": 3}, "is not a list with one value per row"),
+        ({"predictions": None}, "is not a list with one value per row"),
         ({"predictions": [1]}, "has 1 values for 2 rows"),
         ({"predictions": [1, 2, 3]}, "has 3 values for 2 rows"),
         ({"predictions": {"a": [1, 2], "b": [1]}}, "b has 1 values for 2 rows"),
@@ -194,6 +194,12 @@ def test_what_is_no_answer_of_mlflow_is_told(tmp_path: Path, answer: Any, reason
     message = wrong(tmp_path, "mlflow", answer)
     assert message.startswith("rows 1 to 2: ")
     assert reason in message
+
+
+def test_a_scalar_is_the_answer_of_all_rows_and_a_series_without_a_name_is_the_prediction(tmp_path: Path) -> None:
+    assert written(tmp_path, "mlflow", {"predictions": 3}).to_pydict() == {"prediction": [3, 3]}
+    assert written(tmp_path, "mlflow", {"predictions": {"a": "x"}}).to_pydict() == {"a": ["x", "x"]}
+    assert written(tmp_path, "mlflow", {"predictions": [{"0": 1}, {"0": 2}]}).to_pydict() == {"prediction": [1, 2]}
 
 
 def test_batches_have_the_same_columns(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -25,6 +26,7 @@ from repro_tui.sources.overlay import lay_over
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_tree
 from tests.audit.project import sandbox_works
 from tests.ports import closed_port
 from tests.systems.endpoint.servers import process
@@ -102,18 +104,26 @@ def test_two_versions_are_audited_row_by_row(database: MlflowStore, audited: Mlf
 @pytest.mark.usefixtures("warm")
 def test_a_written_record_is_audited_and_a_run_is_verified(database: MlflowStore, tmp_path: Path) -> None:
     columns = [[i / 10 for i in range(30)], [float(i % 3) for i in range(30)]]
-    rows = "".join(f"{a},{b},{a * 2 + b}\n" for a, b in zip(*columns, strict=True))
-    (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}")
+    rows = "".join(f"r{n},{a},{b},{a * 2 + b}\n" for n, (a, b) in enumerate(zip(*columns, strict=True)))
+    (tmp_path / "rows.csv").write_text(f"id,a,b,y\n{rows}")
     status, _, stderr = program(database, tmp_path, "record", "models:/house@prod", "-o", "house.toml")
     assert status == 0, stderr
     assert "missing: " in stderr
+    assert "no hash" not in stderr
     text = (tmp_path / "house.toml").read_text()
     assert 'inputs = "house.files/input_example.jsonl"' in text
     assert f'source = "mlflow:{database.made[0]["model"]}"' in text
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", database.uri)
+        model = told_location(database.load("models:/house@prod", tmp_path))
+    files = {str(path.relative_to(model)): path for path in model.rglob("*") if path.is_file()}
+    hashes = [(name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in files.items()]
+    assert f'sha256 = "{digest_tree(hashes)}"' in text
     status, report, stderr = audit(database, tmp_path, "house.toml", "models:/house@prod", "--repeat", "1")
     assert (status, report["verdict"]) == (0, "identical"), stderr
-    given = ("--inputs", "rows.csv", "--truth", "y", "--repeat", "1")
-    status, report, stderr = audit(database, tmp_path, "verify", f"runs:/{database.made[0]['run']}", *given)
+    given = ("--inputs", "rows.csv", "--truth", "y", "--key", "id", "--repeat", "1")
+    # This run has no commit, which a model with its own code does not need.
+    status, report, stderr = audit(database, tmp_path, "verify", f"runs:/{database.made[1]['run']}", *given)
     assert (status, report["grade"]["level"]) == (1, "R4"), report["grade"]  # MLflow kept no predictions
     assert [(metric["name"], metric["matches"]) for metric in report["grade"]["metrics"]] == [("r2", True)]
 

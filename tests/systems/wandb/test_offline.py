@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -90,7 +89,9 @@ def test_a_run_is_read_from_its_folder(project: WandbProject) -> None:
     assert "expected.metrics.broken" in gaps(record)
     assert record.environment.python is not None
     freeze = (Path(record.base) / "requirements.txt").read_text()
-    assert "wandb==" in freeze
+    assert "pyarrow==" in freeze
+    assert "wandb==" not in freeze
+    assert any("only the tracker needs them: wandb" in warning for warning in record.warnings)
     (item,) = record.data
     manifest = read_log(log_file(run)).artifacts["model"]
     assert (item.path, item.md5) == ("artifacts/model", manifest.digest)
@@ -158,13 +159,15 @@ def test_a_written_record_is_audited_and_verified_and_moves_with_its_run(lean: W
 @pytest.mark.parametrize("version", ["0.19.11", "0.22.3"])
 def test_older_clients_folders_are_read(templates: Templates, tmp_path: Path, version: str) -> None:
     project = WandbProject(tmp_path, lean_python(templates, f"wandb=={version}", "setuptools<81"))
-    record = project.load(f"wandb:{project.train(weight=2.0, config={'factor': 1})}")
+    run = project.train(weight=2.0, config={"factor": 1})
+    record = project.load(f"wandb:{run}")
     assert record.code is not None
     assert record.code.commit == project.commit
     assert record.parameters.values == {"factor": 1, "late": True}
     assert record.expected.metrics["accuracy"] == pytest.approx(0.92)
     assert record.environment.python is not None
-    assert f"wandb=={version}" in (Path(record.base) / "requirements.txt").read_text()
+    assert f"wandb=={version}" in (run / "files" / "requirements.txt").read_text()
+    assert "protobuf==" in (Path(record.base) / "requirements.txt").read_text()
     assert [item.path for item in record.data] == ["artifacts/model"]
 
 
@@ -339,13 +342,40 @@ def test_a_changed_byte_is_noticed(trained: tuple[WandbProject, Path]) -> None:
     assert "the checksum of a record is wrong" in gaps(project.load(f"wandb:{run}"))["expected.metrics"]
 
 
+def loaded_or_refused(project: WandbProject, run: Path) -> tuple[Record | None, str]:
+    try:
+        return project.load(f"wandb:{run}"), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
 def test_every_cut_of_a_log_is_read_or_refused(trained: tuple[WandbProject, Path]) -> None:
     project, run = trained
     whole = log_file(run).read_bytes()
-    for length in range(0, len(whole) - 1, 7):
+    lengths = {*range(0, len(whole) - 1, 61), *range(9), *range(len(whole) - 9, len(whole) - 1)}
+    for length in sorted(lengths):
         log_file(run).write_bytes(whole[:length])
-        with contextlib.suppress(Refused):
-            assert project.load(f"wandb:{run}").expected.metrics == {}, length
+        record, refusal = loaded_or_refused(project, run)
+        if record is None:
+            assert "at byte" in refusal or "ends without one" in refusal, length
+            continue
+        assert record.expected.metrics == {}, length
+        assert "neither logged nor used" not in gaps(record).get("data", ""), length
+        incomplete = gaps(record)["expected.metrics"]
+        assert "does not contain the end" in incomplete or ("at byte" in incomplete and " record" in incomplete)
+
+
+def test_of_a_torn_log_it_is_never_said_that_it_has_no_artifact(trained: tuple[WandbProject, Path]) -> None:
+    project, run = trained
+    whole = log_file(run).read_bytes()
+    item = project.load(f"wandb:{run}").data[0]
+    log_file(run).write_bytes(whole[: whole.index(b"copies/weights.json") + 3])
+    record = project.load(f"wandb:{run}")
+    assert record.data == ()
+    assert "the run's log is torn (it ends in the middle of a record, at byte" in gaps(record)["data"]
+    assert "whether one was logged later is unknown" in gaps(record)["data"]
+    with pytest.raises(Inconclusive, match=r"is torn .*at byte .*no artifact model in what was read: \d+ records"):
+        fetch(project, item)
 
 
 def test_a_run_that_failed_is_told(project: WandbProject) -> None:
@@ -376,12 +406,17 @@ def test_a_freeze_is_kept_without_what_no_index_has(trained: tuple[WandbProject,
     project, run = trained
     freeze = (
         "six==1.17.0\n# a comment\n-e git+https://ada:s3cr3t-w0rd@example.org/x.git#egg=x\n"
-        "own @ file:///srv/own\nloose>=1\nSix==1.16.0\ntorch==2.1.0+cu118\n"
+        "own @ file:///srv/own\nloose>=1\nSix==1.16.0\ntorch==2.1.0+cu118\npathtools==0.1.2\n"
+        "ours @ file:///home/ada/dist/ours-1.2-py3-none-any.whl\n"
     )
     (run / "files" / "requirements.txt").write_text(freeze)
     record = project.load(f"wandb:{run}")
-    assert (Path(record.base) / "requirements.txt").read_text() == "six==1.17.0\ntorch==2.1.0+cu118\n"
-    assert "3 lines" in gaps(record)["environment.packages"]
+    assert (Path(record.base) / "requirements.txt").read_text() == (
+        "six==1.17.0\nloose>=1\ntorch==2.1.0+cu118\nours==1.2\n"
+    )
+    assert "2 lines" in gaps(record)["environment.packages"]
+    assert any("needs them: pathtools" in warning for warning in record.warnings)
+    assert any("ours-1.2-py3-none-any.whl by ours==1.2" in warning for warning in record.warnings)
     assert "own @ file" in gaps(record)["environment.packages"]
     assert "s3cr3t" not in gaps(record)["environment.packages"]
 

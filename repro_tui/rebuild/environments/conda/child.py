@@ -44,7 +44,7 @@ class CondaRequest(TypedDict, total=False):
 
 def main() -> int:
     """Runs one command and prints its answer."""
-    return answer_command("conda", _describe, _install, plain_error)
+    return answer_command(_describe, _install, plain_error)
 
 
 def _describe(request: str, _folder: Path) -> dict[str, object]:

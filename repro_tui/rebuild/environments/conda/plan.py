@@ -19,6 +19,7 @@ from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.conda.pip_part import PipPart
 from repro_tui.rebuild.environments.python import _read
 from repro_tui.support.context import Context, Step
+from repro_tui.support.extras import reinstall
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import import_root
 from repro_tui.support.redact import strip_url
@@ -30,7 +31,6 @@ REACH = (
     "check the network and the channel's address (behind a proxy, set HTTPS_PROXY), or correct what contradicts itself"
 )
 AGAIN = "lock it again with its tool"
-INSTALL = "reinstall repro-tui with the extra conda; in its checkout: pipx install --force '.[conda]'"
 PASSED_ON = (
     "HOME PATH SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy "
     "no_proxy RATTLER_AUTH_FILE CONDA_OVERRIDE_CUDA CONDA_OVERRIDE_GLIBC"
@@ -148,7 +148,7 @@ def _archives(answer: Any) -> tuple[CondaArchive, ...]:
 def ask(command: str, request: dict[str, Any], context: Context, where: str, do: str = AGAIN, target: str = "-") -> Any:
     """The answer of py-rattler in a child process. Raises Inconclusive, which names `where` the request goes to."""
     if not is_installed():
-        raise Inconclusive("environments of conda packages need py-rattler, which is not installed", INSTALL)
+        raise Inconclusive("environments of conda packages need py-rattler, which is not installed", reinstall("conda"))
     client = ClientChild(f"conda ({where})", do, CHILD_S)
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(import_root())}
     with standing_folder(context) as folder:
