@@ -24,7 +24,8 @@ from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
-from repro_tui.rebuild.environments.python import _uv_failed, rebuild_python_environment
+from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.uv import uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -244,7 +245,7 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
     ],
 )
 def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do: str) -> None:
-    assert do in _uv_failed("the requirements cannot be resolved", output, context).do
+    assert do in uv_failed("the requirements cannot be resolved", output, context).do
 
 
 def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:

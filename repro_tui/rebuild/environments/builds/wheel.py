@@ -1,0 +1,159 @@
+"""Wheels that are built here, each once: its tools resolved as of a time, the build in the sandbox, the wheel kept.
+
+The tools are what `[build-system]` requires, else setuptools and wheel, from wheels only. Those of the time of the
+source are tried first. Where they cannot build it because this Python is younger than they are, those that were there
+when this Python had settled are tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.workspace import BuiltEnvironment
+from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
+from repro_tui.rebuild.environments.interpreters import Interpreter
+from repro_tui.rebuild.environments.python_dates import settled
+from repro_tui.rebuild.environments.uv import Resolving, log_output, resolve
+from repro_tui.rebuild.environments.venv import made_environment, pin_of_wheel
+from repro_tui.support.context import Context, Step
+from repro_tui.support.hashes import digest_text
+from repro_tui.support.text import show
+
+FORMAT = "1"
+DEFAULT_TOOLS = ("setuptools", "wheel")
+LAST_LINES = 4
+_NO_COMPILER = re.compile(
+    r"(command|unable to execute|No such file or directory:?).{0,40}['\"]?(\S*gcc|cc|c\+\+|g\+\+|clang)\b.{0,80}"
+    r"(No such file|not found|failed: None)|command '\S*(gcc|cc|g\+\+|clang)' failed: No such file",
+    re.IGNORECASE,
+)
+_NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z0-9_.]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSource:
+    """What a wheel is built of.
+
+    `described` names it in messages, `path` is a source distribution or the tree of a commit, `identity` the hash of
+    its content, `kind` the folder of the cache for its wheels, `as_of` the time of its tools. `requires` are its build
+    requirements, `member` is the folder of the project in a tree.
+    """
+
+    described: str
+    path: Path
+    identity: str
+    kind: str
+    requires: tuple[str, ...] = DEFAULT_TOOLS
+    as_of: str | None = None
+    member: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def built_wheel(source: BuildSource, interpreter: Interpreter, step: Step, context: Context) -> str:
+    """The pin of the wheel of a source, from the cache or built now.
+
+    Raises Inconclusive where it cannot be built, with the last words of the build.
+    """
+    check_may_build(source.described, context)
+    key = digest_text(
+        *(FORMAT, interpreter.executable, interpreter.version, interpreter.platform, source.identity, source.member),
+        *(source.as_of or "", *source.requires, *(f"{name}={value}" for name, value in source.variables.items())),
+    )
+    folder, _ = context.cache.folder(
+        source.kind, key, lambda folder: _build(source, folder, interpreter, step, context), context.cancel
+    )
+    wheel = next(folder.glob("*.whl"))
+    name = parse_wheel_filename(wheel.name)[0]
+    return pin_of_wheel(name, wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
+
+
+def _build(source: BuildSource, folder: Path, interpreter: Interpreter, step: Step, context: Context) -> None:
+    """Builds the wheel into the folder: with the tools of its time, else with those that know this Python."""
+    times = list(dict.fromkeys((source.as_of, settled(source.as_of, interpreter))))
+    for place, as_of in enumerate(times):
+        try:
+            _attempt(source, as_of, folder, interpreter, step, context)
+            return
+        except Inconclusive as error:
+            if place + 1 == len(times):
+                raise
+            step.log(f"{show(error.what, 500)}; trying the build tools of {show(times[place + 1], 10)}")
+
+
+def _attempt(
+    source: BuildSource, as_of: str | None, folder: Path, interpreter: Interpreter, step: Step, context: Context
+) -> None:
+    tools = _tools(source, as_of, interpreter, step, context)
+    step.progress(f"building {show(source.described, 120)} in the sandbox")
+    done = run_build(Build(source.path, tools, source.member, source.variables), folder, context)
+    log_output(done.text, step, context)
+    wheels = [wheel for wheel in folder.glob("*.whl") if _is_wheel(wheel)]
+    if done.exit_code != 0 or len(wheels) != 1:
+        for wheel in folder.glob("*"):
+            wheel.unlink()
+        raise _failed(source, done.text if not done.timed_out else "it took too long", context)
+
+
+def _is_wheel(path: Path) -> bool:
+    try:
+        parse_wheel_filename(path.name)
+    except InvalidWheelFilename:
+        return False
+    return path.is_file()
+
+
+def _tools(
+    source: BuildSource, as_of: str | None, interpreter: Interpreter, step: Step, context: Context
+) -> BuiltEnvironment:
+    """The environment that builds it."""
+    texts = sorted(_with_wheel(source.requires, interpreter))
+    key = digest_text(FORMAT, interpreter.version, interpreter.platform, as_of or "", *texts)
+    known = context.cache.read_note("build-tools", key)
+    if known is None:
+        try:
+            known = {"pins": resolve(texts, Resolving(interpreter, as_of), step, context)}
+        except Inconclusive as error:
+            raise Inconclusive(f"the build tools of {source.described} are missing: {error.what}", error.do) from error
+        context.cache.write_note("build-tools", key, known)
+    return made_environment(known["pins"], interpreter, step, context)
+
+
+def _with_wheel(requires: tuple[str, ...], interpreter: Interpreter) -> set[str]:
+    """Build requirements that apply. Older releases of setuptools need the package wheel as well."""
+    texts = set()
+    for text in requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            texts.add(text)  # uv says what is wrong with it
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({**interpreter.markers, "extra": ""}):
+            texts.add(text)
+            if canonicalize_name(requirement.name) == "setuptools":
+                texts.add("wheel")
+    return texts
+
+
+def _failed(source: BuildSource, text: str, context: Context) -> Inconclusive:
+    """The error of a build, with its last words."""
+    lines = [line.strip() for line in context.redactor.scrub(text).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("hint:", "note:", "[end of output]"))]
+    reason = f"{source.described} cannot be built: {show('; '.join(said[-LAST_LINES:]) or 'it says nothing', 600)}"
+    if _NO_COMPILER.search(text):
+        return Inconclusive(
+            f"{reason} (there is no C compiler on this machine)",
+            "install one (apt-get install build-essential), or record what has wheels",
+        )
+    module = _NO_MODULE.search(text)
+    if module:
+        return Inconclusive(
+            reason, f"add what has {show(module.group(1), 60)} to [build-system] requires, or record what has wheels"
+        )
+    return Inconclusive(reason, "record a version that has a wheel for this Python, or an image")
