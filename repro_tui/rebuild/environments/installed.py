@@ -16,7 +16,7 @@ _PROGRAM = re.compile(r"python3(\.\d+)?")
 def python_paths() -> Iterator[str]:
     """Programs that may be Pythons, each once, with links followed; never the shims of pyenv, which only choose one."""
     seen = set()
-    for path in (Path(sys.executable), *_of_pyenv(), *_of_conda(), *_of_system()):
+    for path in (Path(sys.executable), *_of_uv(), *_of_pyenv(), *_of_conda(), *_of_system()):
         resolved = os.path.realpath(path)
         if resolved not in seen and os.access(resolved, os.X_OK) and not is_shim(resolved):
             seen.add(resolved)
@@ -33,6 +33,12 @@ def is_of_conda(path: str) -> bool:
     return (Path(path).parents[1] / "conda-meta").is_dir()
 
 
+def _of_uv() -> Iterator[Path]:
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    root = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
+    yield from sorted(root.glob("*/bin/python3"))
+
+
 def _of_pyenv() -> Iterator[Path]:
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from sorted(root.glob("versions/*/bin/python"))
@@ -47,6 +53,7 @@ def _of_conda() -> Iterator[Path]:
 
 
 def _of_system() -> Iterator[Path]:
-    folders = [Path("/usr/bin"), Path("/usr/local/bin"), *sorted(Path("/opt").glob("*/bin"))]
+    on_path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder.startswith("/")]
+    folders = [*on_path, Path("/usr/bin"), Path("/usr/local/bin"), *sorted(Path("/opt").glob("*/bin"))]
     for folder in folders:
         yield from (path for path in sorted(folder.glob("python3*")) if _PROGRAM.fullmatch(path.name))

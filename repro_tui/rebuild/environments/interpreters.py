@@ -12,7 +12,7 @@ from functools import cache
 from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.installed import PLACES, is_of_conda, is_shim, python_paths
+from repro_tui.rebuild.environments.installed import PLACES, is_of_conda, python_paths
 from repro_tui.support import process
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
@@ -125,9 +125,8 @@ def _search(version: str, context: Context) -> Interpreter:
 
 def installed(context: Context) -> list[Interpreter]:
     """The Pythons of this machine that work, the newest first; of equal ones, those outside conda's environments."""
-    paths = dict.fromkeys([*python_paths(), *_known_to_uv(context)])
     interpreters = []
-    for path in paths:
+    for path in python_paths():
         with suppress(Inconclusive):  # a broken one is no answer
             interpreters.append(_described(path, context))
     unique = {interpreter.executable: interpreter for interpreter in reversed(interpreters)}
@@ -149,16 +148,6 @@ def _described(path: str, context: Context) -> Interpreter:
         known = asdict(_describe(path, context))
         context.cache.write_note("pythons", key, known)
     return Interpreter(**known)
-
-
-def _known_to_uv(context: Context) -> list[str]:
-    done = run_uv(["python", "list", "--only-installed", "--output-format", "json"], context, 60)
-    try:
-        listing = done.text[max(0, done.text.find("[{")) :]  # uv prints warnings before it
-        paths = [os.path.realpath(str(item["path"])) for item in json.loads(listing) if item.get("path")]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return []
-    return [path for path in paths if os.access(path, os.X_OK) and not is_shim(path)]
 
 
 def _search_key(version: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -47,7 +49,17 @@ def _contents(name: str, making: Making) -> PythonContents:
 
 def _locked(name: str, making: Making) -> LockContents:
     content = read_file(name, making.record, making.code)
-    return LockContents(tuple(locked(content, name, making.interpreter.markers)))
+    pins = tuple(locked(content, name, making.interpreter.markers))
+    return LockContents(pins, tuple(_members(content)))
+
+
+def _members(content: bytes) -> Iterator[str]:
+    """The folders whose projects a uv.lock installs; those of virtual projects are only depended on."""
+    for package in tomllib.loads(content.decode("utf-8")).get("package", ()):
+        source = package.get("source", {})
+        folder = source.get("editable", source.get("directory"))
+        if folder is not None:
+            yield str(folder)
 
 
 def _pyproject(name: str, making: Making) -> bytes:

@@ -98,9 +98,10 @@ def _allowed(specifiers: str, as_of: str | None, step: Step, context: Context) -
             f"{install}, or record environment.python",
         )
     interpreter = _of_its_time(fitting, as_of)
+    of_its_time = f" and that had been out for half a year by {as_of[:10]}" if as_of else ""
     step.warn(
-        f"the record does not name a version of Python: {interpreter.version} is used, which is allowed by "
-        f"requires-python {show(specifiers, 80)} and was there at the time"
+        f"the record does not name a version of Python: {interpreter.version} is used, the newest here that "
+        f"requires-python {show(specifiers, 80)} allows{of_its_time}"
     )
     return interpreter
 

@@ -21,7 +21,7 @@ from repro_tui.rebuild.environments.builds.box import Build, check_may_build, ru
 from repro_tui.rebuild.environments.interpreters import Interpreter
 from repro_tui.rebuild.environments.python_dates import settled
 from repro_tui.rebuild.environments.uv import Resolving, log_output, resolve
-from repro_tui.rebuild.environments.venv import made_environment, pin_of_wheel
+from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, made_environment, pin_of_wheel
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
@@ -29,12 +29,12 @@ from repro_tui.support.text import show
 FORMAT = "1"
 DEFAULT_TOOLS = ("setuptools", "wheel")
 LAST_LINES = 4
-_NO_COMPILER = re.compile(
-    r"(command|unable to execute|No such file or directory:?).{0,40}['\"]?(\S*gcc|cc|c\+\+|g\+\+|clang)\b.{0,80}"
-    r"(No such file|not found|failed: None)|command '\S*(gcc|cc|g\+\+|clang)' failed: No such file",
-    re.IGNORECASE,
-)
+_COMPILERS = ("cc", "gcc", "g++", "c++", "clang", "clang++")
+_NO_PROGRAM = re.compile(r"(?:command|unable to execute) '?([^\s':]+)'?(?: failed)?: No such file or directory")
+_NO_HEADER = re.compile(r"fatal error: ([^\s:]+\.h[a-z+]*): No such file or directory")
 _NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z0-9_.]+)")
+# Lines of uv about the build, after those of the build.
+_OF_UV = ("hint:", "error: Failed to build", "cause: The build backend", "cause: Call to", "[stderr]", "[stdout]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +142,26 @@ def _with_wheel(requires: tuple[str, ...], interpreter: Interpreter) -> set[str]
 
 
 def _failed(source: BuildSource, text: str, context: Context) -> Inconclusive:
-    """The error of a build, with its last words."""
+    """The error of a build, with its last words, those of the compiler first."""
     lines = [line.strip() for line in context.redactor.scrub(text).splitlines()]
-    said = [line for line in lines if line and not line.startswith(("hint:", "note:", "[end of output]"))]
-    reason = f"{source.described} cannot be built: {show('; '.join(said[-LAST_LINES:]) or 'it says nothing', 600)}"
-    if _NO_COMPILER.search(text):
-        return Inconclusive(
-            f"{reason} (there is no C compiler on this machine)",
-            "install one (apt-get install build-essential), or record what has wheels",
-        )
-    module = _NO_MODULE.search(text)
-    if module:
-        return Inconclusive(
-            reason, f"add what has {show(module.group(1), 60)} to [build-system] requires, or record what has wheels"
-        )
-    return Inconclusive(reason, "record a version that has a wheel for this Python, or an image")
+    said = [line for line in lines if line and not line.startswith(_OF_UV)]
+    errors = [line for line in said if "error:" in line.lower()]
+    last = "; ".join((errors if len(errors) > 1 else said)[-LAST_LINES:])
+    reason, do = _cause(text)
+    reason = f"{source.described} cannot be built: {show(last or 'it says nothing', 600)}{reason}"
+    instead = "record an image" if source.kind == PROJECT_WHEELS else "record a version that has a wheel, or an image"
+    return Inconclusive(reason, f"{do}, or {instead}" if do else instead)
+
+
+def _cause(text: str) -> tuple[str, str]:
+    """What a build lacks, in words, and what to do about it; both "" where that is not known."""
+    if program := _NO_PROGRAM.search(text):
+        name = show(program.group(1).rpartition("/")[2], 60)
+        if any(name == compiler or name.endswith(f"-{compiler}") for compiler in _COMPILERS):
+            return " (there is no C compiler on this machine)", "install one (apt-get install build-essential)"
+        return f" (there is no {name} on this machine)", f"install {name}"
+    if header := _NO_HEADER.search(text):
+        return "", f"install the library that has {show(header.group(1), 60)} on this machine"
+    if module := _NO_MODULE.search(text):
+        return "", f"add what has {show(module.group(1), 60)} to its [build-system] requires"
+    return "", ""
