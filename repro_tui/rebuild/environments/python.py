@@ -110,7 +110,7 @@ def _all_pins(contents: PythonContents, making: Making) -> tuple[list[str], list
     else:
         lines = [*contents.lines, *_needed(contents, projects, making)]
         lines = [line for line in lines if pin_name(line.requirement.name) not in own]
-        _warn_unpinned(contents.lines, step)
+        _warn_unpinned(lines, step)
         pins = resolved_pins(lines, contents.constraints, making.time, making.interpreter, step, context)
     pins = [pin for pin in pins if pin_name(pin) not in own] + [project.pin for project in projects]
     seed = seed_pin(pins, making.interpreter) if contents.seeded else None
@@ -137,7 +137,10 @@ def _needed(contents: PythonContents, projects: list[BuiltProject], making: Maki
             lines = declared_lines(project.requires)
         except ValueError as error:
             raise Inconclusive(f"{project.name} cannot be installed: {error}", "correct its dependencies") from error
-        yield from (line for line in lines if extra_of(line.requirement, extras, making.interpreter.markers))
+        for line in lines:
+            if extra_of(line.requirement, extras, making.interpreter.markers):
+                line.requirement.marker = None  # uv would not know of the extras
+                yield line
 
 
 def _warn_unpinned(lines: list[RequirementLine], step: Step) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def _options(resolving: Resolving) -> list[str]:
     if resolving.as_of:
         for name in resolving.undated:
             until += ["--exclude-newer-package", f"{name}=9999-01-01T00:00:00Z"]
-    links = [word for folder in resolving.links for word in ("--find-links", folder)]
+    own = os.environ.get("UV_FIND_LINKS", "").split(",") if resolving.links else []  # else uv reads the variable itself
+    links = [word for folder in (*own, *resolving.links) if folder for word in ("--find-links", folder)]
     return [*until, *links, "--python", resolving.interpreter.executable]
 
 

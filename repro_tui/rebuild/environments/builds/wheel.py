@@ -34,7 +34,16 @@ _NO_PROGRAM = re.compile(r"(?:command|unable to execute) '?([^\s':]+)'?(?: faile
 _NO_HEADER = re.compile(r"fatal error: ([^\s:]+\.h[a-z+]*): No such file or directory")
 _NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z0-9_.]+)")
 # Lines of uv about the build, after those of the build.
-_OF_UV = ("hint:", "error: Failed to build", "cause: The build backend", "cause: Call to", "[stderr]", "[stdout]")
+_OF_UV = (
+    "hint:",
+    "Building wheel",
+    "Building source",
+    "error: Failed to build",
+    "cause: The build backend",
+    "cause: Call to",
+    "[stderr]",
+    "[stdout]",
+)
 
 
 @dataclass(frozen=True, slots=True)
