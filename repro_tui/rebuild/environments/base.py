@@ -56,7 +56,7 @@ def builder_name(record: Record) -> str | None:
     """The name of the builder for a record: the one for its file, else the one for its kind; None if there is none."""
     kind = record.environment.kind
     file = getattr(record.environment, kind, None) if kind in ENVIRONMENT_KINDS else None
-    candidates = (f"{kind}.{PurePosixPath(str(file)).name}", kind)
+    candidates = (f"{kind}.{PurePosixPath(str(file).removeprefix('file:')).name}", kind)
     return next((name for name in candidates if name in names(GROUP)), None)
 
 

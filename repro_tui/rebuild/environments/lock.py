@@ -13,6 +13,7 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
 from repro_tui.rebuild.environments.python import Making, PythonContents, python_environment, read_file
 from repro_tui.support.context import Context
+from repro_tui.support.text import show
 
 SEEDED = ("Pipfile.lock",)  # pipenv makes its environments with virtualenv, which adds setuptools
 
@@ -50,7 +51,9 @@ def _contents(name: str, making: Making) -> PythonContents:
 def _locked(name: str, making: Making) -> LockContents:
     content = read_file(name, making.record, making.code)
     pins = tuple(locked(content, name, making.interpreter.markers))
-    return LockContents(pins, tuple(_members(content)))
+    groups = show(", ".join(making.record.environment.groups), 120)
+    left_out = (f"the groups {groups} are not installed",) if groups else ()
+    return LockContents(pins, tuple(_members(content)), left_out)
 
 
 def _members(content: bytes) -> Iterator[str]:

@@ -18,6 +18,7 @@ from repro_tui.rebuild.environments.python import (
 )
 from repro_tui.support.context import Context
 from repro_tui.support.paths import resolve_inside
+from repro_tui.support.text import show
 
 
 class RequirementsBuilder:
@@ -40,10 +41,15 @@ def _contents(name: str, making: Making) -> PythonContents:
         projects={project.folder: project.extras for project in file.projects},
         needed=True,
         seeded=True,
-        left_out=file.ignored,
+        left_out=[*file.ignored, *_groups(making)],
     )
 
 
 def _reader(name: str, making: Making) -> Callable[[str], bytes]:
     root = folder_of(name, making.record, making.code)
     return lambda path: resolve_inside(root, path).read_bytes()
+
+
+def _groups(making: Making) -> list[str]:
+    groups = ", ".join(making.record.environment.groups)
+    return [f"a requirements file has no groups: {show(groups, 120)} is not installed"] if groups else []

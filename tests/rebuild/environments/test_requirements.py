@@ -36,7 +36,9 @@ def mistakes(file: RequirementsFile) -> list[str]:
 def test_files_are_included_from_where_they_are_and_constraints_only_limit() -> None:
     file = read(
         "env/dev",
-        env__dev="-r base\n-c ../limits\nx", env__base="-rmore/y\na", env__more__y="b",
+        env__dev="-r base\n-c ../limits\nx",
+        env__base="-rmore/y\na",
+        env__more__y="b",
         limits="a<2",
     )
     assert [str(line.requirement) for line in file.lines] == ["b", "a", "x"]

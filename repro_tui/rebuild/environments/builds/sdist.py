@@ -7,6 +7,7 @@ build it, and answers with a lock file of one package: URL, hash and upload time
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 import tomllib
 import zipfile
@@ -32,6 +33,7 @@ from repro_tui.support.text import show
 LARGEST, LARGEST_UNPACKED, MOST_MEMBERS = 2 << 30, 8 << 30, 200_000
 LARGEST_DECLARATION = 1 << 20
 FETCH_S = 60.0
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.(tar\.gz|tgz|tar\.bz2|tar\.xz|zip)")
 _LOOK_UP = "pip compile --quiet --no-deps --format pylock.toml".split()
 
 
@@ -53,7 +55,11 @@ class Sdist:
     @property
     def file_name(self) -> str:
         """The name of its file."""
-        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+        return _name_of(self.url)
+
+
+def _name_of(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).name
 
 
 def wheel_of_sdist(
@@ -75,7 +81,13 @@ def wheel_of_sdist(
     file = _fetched(sdist, context)
     requires = build_requirements(declarations(file))
     source = BuildSource(
-        sdist.described, file, sdist.sha256, SOURCE_WHEELS, requires, sdist.uploaded or resolving.as_of
+        sdist.described,
+        file,
+        sdist.sha256,
+        SOURCE_WHEELS,
+        requires,
+        sdist.uploaded or resolving.as_of,
+        expected=f"{sdist.name}=={sdist.version}",
     )
     return sdist.version, built_wheel(source, resolving.interpreter, step, context)
 
@@ -106,7 +118,7 @@ def _read_lock(text: str, folder: Path) -> Sdist:
     if not url and "path" in sdist:
         url = (folder / str(sdist["path"])).resolve().as_uri()
     sha256 = str(sdist.get("hashes", {}).get("sha256", ""))
-    if not url:
+    if not _FILE.fullmatch(_name_of(url)):
         raise Inconclusive(
             f"{show(name, 120)} {show(version, 60)} has neither a wheel for this Python and platform nor a source",
             "record a version that has one, another environment.python, or an image",

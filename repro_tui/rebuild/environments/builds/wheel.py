@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
+from repro_tui.formats.requirements import as_requirement
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
@@ -52,7 +53,8 @@ class BuildSource:
 
     `described` names it in messages, `path` is a source distribution or the tree of a commit, `identity` the hash of
     its content, `kind` the folder of the cache for its wheels, `as_of` the time of its tools. `requires` are its build
-    requirements, `member` is the folder of the project in a tree.
+    requirements, `member` is the folder of the project in a tree. `expected` is the start of the wheel's name, where it
+    is known: `NAME==VERSION`.
     """
 
     described: str
@@ -63,6 +65,7 @@ class BuildSource:
     as_of: str | None = None
     member: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    expected: str = ""
 
 
 def built_wheel(source: BuildSource, interpreter: Interpreter, step: Step, context: Context) -> str:
@@ -103,26 +106,28 @@ def _attempt(
     step.progress(f"building {show(source.described, 120)} in the sandbox")
     done = run_build(Build(source.path, tools, source.member, source.variables), folder, context)
     log_output(done.text, step, context)
-    wheels = [wheel for wheel in folder.glob("*.whl") if _is_wheel(wheel)]
+    wheels = [wheel for wheel in folder.glob("*.whl") if _is_wheel(wheel, source)]
     if done.exit_code != 0 or len(wheels) != 1:
         for wheel in folder.glob("*"):
             wheel.unlink()
         raise _failed(source, done.text if not done.timed_out else "it took too long", context)
 
 
-def _is_wheel(path: Path) -> bool:
+def _is_wheel(path: Path, source: BuildSource) -> bool:
+    """Whether a file is a wheel of the source, and not of another package."""
     try:
-        parse_wheel_filename(path.name)
-    except InvalidWheelFilename:
+        name, version, _, _ = parse_wheel_filename(path.name)
+        expected, _, release = source.expected.partition("==")
+        return path.is_file() and (not expected or (name, version) == (canonicalize_name(expected), Version(release)))
+    except (InvalidWheelFilename, InvalidVersion):
         return False
-    return path.is_file()
 
 
 def _tools(
     source: BuildSource, as_of: str | None, interpreter: Interpreter, step: Step, context: Context
 ) -> BuiltEnvironment:
     """The environment that builds it."""
-    texts = sorted(_with_wheel(source.requires, interpreter))
+    texts = sorted(_with_wheel(source, interpreter))
     key = digest_text(FORMAT, interpreter.version, interpreter.platform, as_of or "", *texts)
     known = context.cache.read_note("build-tools", key)
     if known is None:
@@ -134,19 +139,24 @@ def _tools(
     return made_environment(known["pins"], interpreter, step, context)
 
 
-def _with_wheel(requires: tuple[str, ...], interpreter: Interpreter) -> set[str]:
-    """Build requirements that apply. Older releases of setuptools need the package wheel as well."""
+def _with_wheel(source: BuildSource, interpreter: Interpreter) -> set[str]:
+    """Build requirements that apply. Older releases of setuptools need the package wheel as well.
+
+    Raises Inconclusive for what is none: uv would read an option in it.
+    """
     texts = set()
-    for text in requires:
+    for text in source.requires:
         try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            texts.add(text)  # uv says what is wrong with it
-            continue
-        if requirement.marker is None or requirement.marker.evaluate({**interpreter.markers, "extra": ""}):
-            texts.add(text)
-            if canonicalize_name(requirement.name) == "setuptools":
-                texts.add("wheel")
+            requirement = as_requirement(text)
+            if requirement.marker is not None and not requirement.marker.evaluate({**interpreter.markers, "extra": ""}):
+                continue
+        except ValueError as error:
+            raise Inconclusive(
+                f"{source.described} cannot be built: {error}", "correct [build-system] requires"
+            ) from error
+        texts.add(str(requirement))
+        if canonicalize_name(requirement.name) == "setuptools":
+            texts.add("wheel")
     return texts
 
 

@@ -118,6 +118,26 @@ def test_what_cannot_be_built_is_named_with_the_last_words(
     assert do in error.value.do
 
 
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [
+        ("--index-url https://h/x", "the option --index-url is not allowed"),
+        ("x @ https://h/x.whl", "comes from a URL"),
+        ("six\\n--index-url https://h/x", "is not a requirement"),
+    ],
+)
+def test_build_requirements_cannot_redirect_uv(rebuilding: Rebuilding, links: Path, requires: str, reason: str) -> None:
+    sdist(links, "scorer", {"pyproject.toml": f'[build-system]\nrequires = ["{requires}"]\n'})
+    with pytest.raises(Inconclusive, match=reason):
+        rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+
+
+def test_a_source_that_builds_another_package_is_refused(rebuilding: Rebuilding, links: Path) -> None:
+    sdist(links, "scorer", project("numpy"))
+    with pytest.raises(Inconclusive, match=r"scorer 1\.0 cannot be built"):
+        rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+
+
 def test_a_source_that_unpacks_to_a_bomb_or_is_none_is_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb-1.0.tar.gz"
     info = tarfile.TarInfo("bomb-1.0/zeros")
