@@ -7,8 +7,9 @@ wheel is built in the sandbox, and its wheel takes part in the resolution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -75,9 +76,10 @@ def resolved_pins(
     if known is None or not _are_there(known["built"], context):
         undated = tuple(sorted({canonicalize_name(line.requirement.name) for line in lines if line.pinned}))
         resolving = Resolving(interpreter, time.as_of, constraints=tuple(limits), undated=undated)
-        pins, wheels, date = _resolved(lines, resolving, time, step, context)
-        known = {"pins": pins, "built": wheels.pins, "date": date}
+        known = asdict(_Resolution(lines, resolving, step, context).result(time))
         context.cache.write_note("resolutions", key, known)
+    for warning in known["warnings"]:
+        step.warn(warning)
     return _finished(known["pins"], known["built"], lines, known["date"], step)
 
 
@@ -92,28 +94,78 @@ def _are_there(built: dict[str, str], context: Context) -> bool:
     return True
 
 
-def _resolved(
-    lines: Sequence[RequirementLine], resolving: Resolving, time: ResolvedAt, step: Step, context: Context
-) -> tuple[list[str], _Wheels, str]:
-    """The pins, the wheels that were built for them, and the date in words."""
-    wheels = _Wheels()
-    texts = sorted({str(line.requirement) for line in lines})  # hashes are checked when they are installed
-    hashes: dict[str, tuple[str, ...]] = {canonicalize_name(line.requirement.name): line.hashes for line in lines}
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a resolution came to: pins, wheels that were built for it by `NAME==VERSION`, its date, and warnings."""
 
-    def attempt(resolving: Resolving) -> list[str]:
-        def once() -> list[str]:
-            return resolve(texts, replace(resolving, links=wheels.links()), step, context)
+    pins: list[str]
+    built: dict[str, str]
+    date: str
+    warnings: list[str]
 
-        return _building(once, hashes, resolving, wheels, step, context)
 
-    try:
-        pins = attempt(resolving)
-        return pins, wheels, time.described or f"{datetime.now(UTC):%Y-%m-%d}"
-    except Inconclusive as error:
-        if time.is_recorded or resolving.as_of is None or not has_no_dates(error):
-            raise
-    step.warn("the package index does not say when its files were uploaded, so the commit's date is not used")
-    return attempt(replace(resolving, as_of=None)), wheels, f"{datetime.now(UTC):%Y-%m-%d}"
+@dataclass(slots=True)
+class _Resolution:
+    """One resolution, and the wheels that are built on its way."""
+
+    lines: Sequence[RequirementLine]
+    resolving: Resolving
+    step: Step
+    context: Context
+    wheels: _Wheels = field(default_factory=_Wheels)
+    warnings: list[str] = field(default_factory=list)
+
+    def result(self, time: ResolvedAt) -> _Result:
+        """The complete pins; as of now, where the index does not say when its files were uploaded."""
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        try:
+            return _Result(self._newest(self._pins()), self.wheels.pins, time.described or today, self.warnings)
+        except Inconclusive as error:
+            if time.is_recorded or time.as_of is None or not has_no_dates(error):
+                raise
+        self.warnings.append("the package index has no upload dates, so packages are not those of the commit's date")
+        self.resolving = replace(self.resolving, as_of=None)
+        return _Result(self._newest(self._pins()), self.wheels.pins, today, self.warnings)
+
+    def _pins(self, *more: str) -> list[str]:
+        """The pins, with what they need built where that has no wheel. `more` are requirements besides the lines."""
+        hashes: dict[str, tuple[str, ...]] = {canonicalize_name(it.requirement.name): it.hashes for it in self.lines}
+        attempt = partial(self._attempt, *more)
+        return _building(attempt, hashes, self.resolving, self.wheels, self.step, self.context)
+
+    def _attempt(self, *more: str) -> list[str]:
+        texts = sorted({str(line.requirement) for line in self.lines})  # hashes are checked when they are installed
+        return resolve([*texts, *more], self._with_links(), self.step, self.context)
+
+    def _with_links(self) -> Resolving:
+        return replace(self.resolving, links=self.wheels.links())
+
+    def _newest(self, pins: list[str]) -> list[str]:
+        """The pins again, after newer releases were tried that were passed over.
+
+        From wheels alone, uv takes an old release of a package rather than one that needs what has no wheel.
+        """
+        count = len(self.wheels.pins)
+        for pin in self._passed_over(pins):
+            try:
+                self._attempt(pin)
+            except WithoutWheel:
+                self._build_for(pin)
+            except Inconclusive:
+                continue  # the requirements contradict it
+        return self._pins() if len(self.wheels.pins) > count else pins
+
+    def _passed_over(self, pins: list[str]) -> list[str]:
+        """The newest releases of what is not pinned, where the pins have older ones."""
+        texts = sorted({str(line.requirement) for line in self.lines if not line.pinned})
+        newest = resolve(texts, self._with_links(), self.step, self.context, alone=True) if texts else []
+        return [pin for pin in newest if pin not in pins]
+
+    def _build_for(self, pin: str) -> None:
+        try:
+            self._pins(pin)
+        except Inconclusive as error:
+            self.warnings.append(f"an older release was taken than {show(pin, 120)}: {error.what}")
 
 
 def _building(

@@ -61,16 +61,19 @@ class WithoutWheel(Inconclusive):
         self.name, self.specifiers = name, specifiers
 
 
-def resolve(texts: Sequence[str], resolving: Resolving, step: Step, context: Context) -> list[str]:
+def resolve(
+    texts: Sequence[str], resolving: Resolving, step: Step, context: Context, *, alone: bool = False
+) -> list[str]:
     """The pins (`NAME==VERSION`) of requirements and all that they need, from wheels only, sorted.
 
-    Raises WithoutWheel where a package has to be built, else Inconclusive.
+    With `alone`, what they need is left out. Raises WithoutWheel where a package has to be built, else Inconclusive.
     """
     files = [context.cache.temporary().with_suffix(suffix) for suffix in (".in", ".txt")]
     try:
         for file, lines in zip(files, (texts, resolving.constraints), strict=True):
             file.write_text("\n".join(lines) + "\n", "utf-8")
-        done = run_uv([*_COMPILE, *_options(resolving), "--constraints", str(files[1]), str(files[0])], context)
+        options = [*_options(resolving), *(["--no-deps"] if alone else []), "--constraints", str(files[1])]
+        done = run_uv([*_COMPILE, *options, str(files[0])], context)
     finally:
         for file in files:
             file.unlink(missing_ok=True)

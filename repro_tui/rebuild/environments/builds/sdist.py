@@ -7,6 +7,7 @@ build it, and answers with a lock file of one package: URL, hash and upload time
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tarfile
 import tomllib
@@ -34,6 +35,7 @@ LARGEST, LARGEST_UNPACKED, MOST_MEMBERS = 2 << 30, 8 << 30, 200_000
 LARGEST_DECLARATION = 1 << 20
 FETCH_S = 60.0
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\.(tar\.gz|tgz|tar\.bz2|tar\.xz|zip)")
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 _LOOK_UP = "pip compile --quiet --no-deps --format pylock.toml".split()
 
 
@@ -169,14 +171,25 @@ def _blocks(url: str) -> Iterator[bytes]:
             while block := stream.read(1 << 20):
                 yield block
         return
-    import os
-
     import requests
 
     trusted = os.environ.get("SSL_CERT_FILE") or True
-    with requests.get(url, stream=True, timeout=FETCH_S, verify=trusted, headers={"Accept-Encoding": "identity"}) as it:
-        it.raise_for_status()
-        yield from it.iter_content(1 << 20)
+    plain = {"Accept-Encoding": "identity"}
+    with requests.get(
+        url, stream=True, timeout=FETCH_S, verify=trusted, headers=plain, auth=_credentials(url)
+    ) as response:
+        response.raise_for_status()
+        yield from response.iter_content(1 << 20)
+
+
+def _credentials(url: str) -> tuple[str, str] | None:
+    """The user and password of the user's own index on the same server; None where it names none (or .netrc does)."""
+    for name in _INDEXES:
+        for location in re.split(r"[\s,]+", os.environ.get(name, "")):
+            index, file = urlsplit(location[max(location.find("http"), 0) :]), urlsplit(url)
+            if index.username and (index.scheme, index.hostname, index.port) == (file.scheme, file.hostname, file.port):
+                return unquote(index.username), unquote(index.password or "")
+    return None
 
 
 def declarations(file: Path) -> dict[str, bytes]:

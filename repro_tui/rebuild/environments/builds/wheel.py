@@ -29,6 +29,7 @@ from repro_tui.support.text import show
 
 FORMAT = "1"
 DEFAULT_TOOLS = ("setuptools", "wheel")
+FIRST_TOOLS = "2019-06-01T00:00:00Z"  # setuptools has had its build backend since February 2019
 LAST_LINES = 4
 _COMPILERS = ("cc", "gcc", "g++", "c++", "clang", "clang++")
 _NO_PROGRAM = re.compile(r"(?:command|unable to execute) '?([^\s':]+)'?(?: failed)?: No such file or directory")
@@ -36,6 +37,8 @@ _NO_HEADER = re.compile(r"fatal error: ([^\s:]+\.h[a-z+]*): No such file or dire
 _NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z0-9_.]+)")
 # Lines of uv about the build, after those of the build.
 _OF_UV = (
+    "[tool.uv",
+    "or `uv pip install",
     "hint:",
     "Building wheel",
     "Building source",
@@ -68,6 +71,11 @@ class BuildSource:
     expected: str = ""
 
 
+def _time_of(source: BuildSource) -> str | None:
+    """The time of the build tools: that of the source, but none before tools could be called as they are today."""
+    return max(source.as_of, FIRST_TOOLS) if source.as_of else None
+
+
 def built_wheel(source: BuildSource, interpreter: Interpreter, step: Step, context: Context) -> str:
     """The pin of the wheel of a source, from the cache or built now.
 
@@ -88,7 +96,8 @@ def built_wheel(source: BuildSource, interpreter: Interpreter, step: Step, conte
 
 def _build(source: BuildSource, folder: Path, interpreter: Interpreter, step: Step, context: Context) -> None:
     """Builds the wheel into the folder: with the tools of its time, else with those that know this Python."""
-    times = list(dict.fromkeys((source.as_of, settled(source.as_of, interpreter))))
+    own = _time_of(source)
+    times = list(dict.fromkeys((own, settled(own, interpreter))))
     for place, as_of in enumerate(times):
         try:
             _attempt(source, as_of, folder, interpreter, step, context)

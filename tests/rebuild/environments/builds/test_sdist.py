@@ -52,6 +52,28 @@ def test_what_another_package_needs_is_built_as_well(rebuilding: Rebuilding, lin
     )
 
 
+def test_no_older_release_is_taken_for_want_of_a_wheel(rebuilding: Rebuilding, links: Path) -> None:
+    """From wheels alone, uv goes back to a release that does not need what has none: hydra-core 0.11 for 1.3."""
+    wheel(links, "app", 1)
+    wheel(links, "app", 2, requires=("scorer",))
+    sdist(links, "scorer", PROBED)
+    built, _ = rebuilding({"r.txt": "app\n"}, requirements="r.txt")
+    assert versions(built) == {"app": "2", "scorer": "1.0"}
+
+
+def test_where_it_cannot_be_built_an_older_release_is_told(rebuilding: Rebuilding, links: Path) -> None:
+    wheel(links, "app", 1)
+    wheel(links, "app", 2, requires=("scorer",))
+    sdist(links, "scorer", PROBED)
+    for _ in range(2):  # the second one is from the cache
+        built, part = rebuilding({"r.txt": "app\n"}, Settings(no_build=True), requirements="r.txt")
+        assert versions(built) == {"app": "1"}
+        assert any(
+            "an older release was taken than app==2: scorer==1.0 has to be built, which --no-build forbids" in warning
+            for warning in part.warnings
+        )
+
+
 def test_the_sources_of_a_lock_have_its_hashes(rebuilding: Rebuilding, links: Path) -> None:
     path = sdist(links, "scorer", PROBED)
     recorded = hashlib.sha256(path.read_bytes()).hexdigest()
