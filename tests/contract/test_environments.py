@@ -154,4 +154,4 @@ def test_a_kind_without_a_builder_is_told(context: Context, monkeypatch: pytest.
             rebuild_environment(Record("a", "a", environment=Environment(**{kind: "x"})), None, context)
     with pytest.raises(Inconclusive, match="does not name an environment") as error:
         rebuild_environment(Record("a", "a"), None, context)
-    assert "environment.dockerfile" in error.value.do
+    assert "environment.image, dockerfile" in error.value.do

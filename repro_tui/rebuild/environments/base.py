@@ -65,7 +65,7 @@ def _no_builder(record: Record) -> Inconclusive:
     if kind == "unrecorded":
         return Inconclusive(
             "the record does not name an environment",
-            f"record one of environment.{', '.join(ENVIRONMENT_KINDS[:-1])} or {ENVIRONMENT_KINDS[-1]}",
+            "record one of environment.image, dockerfile, lock, requirements, conda, project or sif",
         )
     return Inconclusive(
         f"nothing on this machine rebuilds environment.{kind}",

@@ -40,7 +40,7 @@ def _contents(name: str, making: Making) -> PythonContents:
             "commit a lock file or a requirements file, and record it",
         )
     if is_committed and declared.installable:
-        contents.projects = {folder: tuple(groups)}
+        contents.projects = {folder: tuple(group for group in groups if group not in declared.groups)}
         contents.needed = declared.dynamic
     else:
         contents.left_out.append(

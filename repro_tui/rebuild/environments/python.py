@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from repro_tui.formats.requirements import RequirementLine
@@ -133,6 +134,7 @@ def _needed(contents: PythonContents, projects: list[BuiltProject], making: Maki
     if not contents.needed:
         return
     for project, extras in zip(projects, contents.projects.values(), strict=True):
+        _check_extras(project, extras)
         try:
             lines = declared_lines(project.requires)
         except ValueError as error:
@@ -141,6 +143,16 @@ def _needed(contents: PythonContents, projects: list[BuiltProject], making: Maki
             if extra_of(line.requirement, extras, making.interpreter.markers):
                 line.requirement.marker = None  # uv would not know of the extras
                 yield line
+
+
+def _check_extras(project: BuiltProject, extras: tuple[str, ...]) -> None:
+    absent = [extra for extra in extras if canonicalize_name(extra) not in project.extras]
+    if absent:
+        has = f"it has {show(', '.join(project.extras), 300)}" if project.extras else "it has none"
+        raise Inconclusive(
+            f"the project {project.name} has no group or extra {show(', '.join(absent), 120)}: {has}",
+            "correct the names of its extras",
+        )
 
 
 def _warn_unpinned(lines: list[RequirementLine], step: Step) -> None:

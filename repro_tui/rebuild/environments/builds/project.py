@@ -33,11 +33,12 @@ _VARIABLES = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class BuiltProject:
-    """A project of the commit as it is installed: its pin, and what its metadata says that it needs."""
+    """A project of the commit as it is installed: its pin, and what its metadata says that it needs and has."""
 
     pin: str
     name: str
     requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
 
 def read_project(code: CodeTree, folder: str) -> dict[str, bytes]:
@@ -87,8 +88,7 @@ def built_project(
     pin = built_wheel(source, interpreter, step, context)
     if source.variables:
         step.warn(f"the version of {described} comes from the tags of its repository: it is {UNTAGGED} here")
-    name, needed = _metadata(pin)
-    return BuiltProject(pin, name, needed)
+    return _with_metadata(pin)
 
 
 def _is_untagged(declared: DeclaredProject, requires: tuple[str, ...]) -> bool:
@@ -96,14 +96,16 @@ def _is_untagged(declared: DeclaredProject, requires: tuple[str, ...]) -> bool:
     return named or (declared.dynamic_version and any("pdm-backend" in text for text in requires))
 
 
-def _metadata(pin: str) -> tuple[str, tuple[str, ...]]:
-    """The name and the requirements in the metadata of a wheel, read as data."""
+def _with_metadata(pin: str) -> BuiltProject:
+    """The project of a wheel, whose metadata is read as data."""
     wheel = wheel_of(pin)
     assert wheel is not None
     with zipfile.ZipFile(wheel) as archive:
         for info in _infos(archive):
             headers = HeaderParser().parsestr(archive.read(info).decode("utf-8", "replace"), headersonly=True)
-            return canonicalize_name(headers.get("Name", "")), tuple(headers.get_all("Requires-Dist") or ())
+            extras = tuple(canonicalize_name(extra) for extra in headers.get_all("Provides-Extra") or ())
+            requires = tuple(headers.get_all("Requires-Dist") or ())
+            return BuiltProject(pin, canonicalize_name(headers.get("Name", "")), requires, extras)
     raise Inconclusive(f"the wheel {wheel.name} has no metadata", "correct the project's build")
 
 

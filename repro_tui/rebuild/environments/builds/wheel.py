@@ -188,6 +188,8 @@ def _cause(text: str) -> tuple[str, str]:
         if any(name == compiler or name.endswith(f"-{compiler}") for compiler in _COMPILERS):
             return " (there is no C compiler on this machine)", "install one (apt-get install build-essential)"
         return f" (there is no {name} on this machine)", f"install {name}"
+    if "No space left on device" in text:
+        return " (the sandbox has 2 GiB for the source and the build)", "keep large files out of the commit"
     if header := _NO_HEADER.search(text):
         return "", f"install the library that has {show(header.group(1), 60)} on this machine"
     if module := _NO_MODULE.search(text):

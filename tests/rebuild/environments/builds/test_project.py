@@ -83,6 +83,8 @@ def test_what_it_needs_is_read_from_its_wheel_where_only_its_build_knows(rebuild
     built, part = rebuilding(files, requirements="r.txt")
     assert versions(built) == {"credit": "1.0", "helper": "1", "tester": "1"}
     assert part.warnings == ("helper is not pinned", "tester is not pinned")
+    with pytest.raises(Inconclusive, match="credit has no group or extra tests: it has test, lint"):
+        rebuilding({**files, "r.txt": "-e .[tests]\n"}, requirements="r.txt")
 
 
 def test_another_commit_is_built_again(rebuilding: Rebuilding, links: Path) -> None:
