@@ -154,7 +154,7 @@ class Drill:
 
     def _packages(self) -> Inside | None:
         a, b = (side.environment for side in self.trials.pair.workspaces)
-        if a.kind == b.kind == "venv":
+        if a.is_pinned and b.is_pinned:
             return inside_environment(self.factor, a, b, self._imported(), self.trials.context)
         images = self.trials.images
         return images.inside(self.factor, self._imported()) if images else None
@@ -165,7 +165,7 @@ class Drill:
     def _releases(self, name: str, group: CulpritGroup) -> Iterator[ChangePoint]:
         """The release of a guilty package with which the change came, with the other guilty packages from B."""
         a, b = (side.environment for side in self.trials.pair.workspaces)
-        releases = releases_of(name, a, b, self.trials.context) if a.kind == "venv" else None
+        releases = releases_of(name, a, b, self.trials.context) if a.is_pinned and b.is_pinned else None
         if releases is None:
             return
         guilty = frozenset(group.culprits.names)

@@ -59,8 +59,8 @@ class BuiltEnvironment:
     """A runnable environment.
 
     kind `venv`: `folder` is the environment's root, `python` its interpreter, `interpreter_root` the folder of the
-    base interpreter (sys.base_prefix). kind `image`: `image_id` is `sha256:...`. kind `sif`: `folder` is the file. kind
-    `endpoint`: nothing was rebuilt, a live server is queried.
+    base interpreter (sys.base_prefix), which is the same folder for conda packages. kind `image`: `image_id` is
+    `sha256:...`. kind `sif`: `folder` is the file. kind `endpoint`: nothing was rebuilt, a live server is queried.
     `variables` are the environment's own variables in the predict step (the record's override the image's),
     `image_variables` those of the image alone. `pins` are a venv's packages, one complete pinned requirement each.
     `site` is a folder of packages that is mounted over the image's own at `site_path` ("" if the image's are used).
@@ -79,6 +79,11 @@ class BuiltEnvironment:
     pins: tuple[str, ...] = ()
     site: str = ""
     site_path: str = ""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether its packages are pins that uv can mix with those of another side; those of conda are not."""
+        return self.kind == "venv" and self.interpreter_root != self.folder
 
 
 @dataclass(frozen=True, slots=True)

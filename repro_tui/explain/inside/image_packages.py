@@ -66,8 +66,10 @@ def image_packages(a: Workspace, b: Workspace, context: Context) -> tuple[ImageP
     Otherwise None, and a note that says why the environment is one factor; "" where no image differs.
     """
     of_a, of_b = a.environment, b.environment
-    if of_a.kind == "venv" or environment_key(of_a) == environment_key(of_b):
+    if of_a.is_pinned or environment_key(of_a) == environment_key(of_b):
         return None, ""
+    if of_a.kind == "venv":
+        return None, f"{ONE_FACTOR}: packages of conda cannot be exchanged one by one"
     names = differing_packages(of_a, of_b)
     if not names:
         return None, f"{ONE_FACTOR}: the Python packages of the images are the same"

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from repro_tui.formats.lock_files import locked
+from repro_tui.formats.locks import Locked, locked
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
 from repro_tui.rebuild.environments.python import Making, PythonContents, python_environment, read_file
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
 
 SEEDED = ("Pipfile.lock",)  # pipenv makes its environments with virtualenv, which adds setuptools
-
-
-@dataclass(frozen=True, slots=True)
-class LockContents:
-    """What a lock installs: complete pins, folders below its own whose projects are installed, and what is left out."""
-
-    pins: tuple[str, ...]
-    members: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
 
 
 class LockBuilder:
@@ -32,6 +19,10 @@ class LockBuilder:
 
     def rebuild(self, record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
         """See base.EnvironmentBuilder."""
+        from repro_tui.rebuild.environments.conda.builder import CondaBuilder, is_conda
+
+        if is_conda(record, code):
+            return CondaBuilder().rebuild(record, code, context)
         name = record.environment.lock or ""
         return python_environment(name, lambda making: _contents(name, making), record, code, context)
 
@@ -48,21 +39,10 @@ def _contents(name: str, making: Making) -> PythonContents:
     )
 
 
-def _locked(name: str, making: Making) -> LockContents:
+def _locked(name: str, making: Making) -> Locked:
     content = read_file(name, making.record, making.code)
-    pins = tuple(locked(content, name, making.interpreter.markers))
-    groups = show(", ".join(making.record.environment.groups), 120)
-    left_out = (f"the groups {groups} are not installed",) if groups else ()
-    return LockContents(pins, tuple(_members(content)), left_out)
-
-
-def _members(content: bytes) -> Iterator[str]:
-    """The folders whose projects a uv.lock installs; those of virtual projects are only depended on."""
-    for package in tomllib.loads(content.decode("utf-8")).get("package", ()):
-        source = package.get("source", {})
-        folder = source.get("editable", source.get("directory"))
-        if folder is not None:
-            yield str(folder)
+    groups = making.record.environment.groups
+    return locked(content, name, making.interpreter.markers, groups, _pyproject(name, making))
 
 
 def _pyproject(name: str, making: Making) -> bytes:

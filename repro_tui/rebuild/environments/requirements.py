@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from repro_tui.formats.locks.misplaced import misplaced
 from repro_tui.formats.requirements import read_requirements
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
 from repro_tui.rebuild.environments.python import (
@@ -31,7 +32,8 @@ class RequirementsBuilder:
 
 
 def _contents(name: str, making: Making) -> PythonContents:
-    read_file(name, making.record, making.code)  # the file itself is missing in other words than an included one
+    if reason := misplaced(read_file(name, making.record, making.code), "requirements"):
+        raise Inconclusive(f"{show(name, 120)} {reason[0]}", reason[1])
     file = read_requirements(name.removeprefix("file:"), _reader(name, making))
     if file.mistakes:
         raise Refused.all(file.mistakes)

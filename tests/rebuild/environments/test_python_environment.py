@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from repro_tui.compare.environment import compare_environment, step_of
-from repro_tui.formats.lock_files import locked
+from repro_tui.formats.locks import locked
 from repro_tui.formats.requirements import check_requirements, parse_requirements
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import Inventory, PythonPackage
@@ -110,7 +110,7 @@ def test_a_lock_of_another_source_than_an_index_is_reported() -> None:
     lock = b'version = 1\n[[package]]\nname = "p"\nversion = "1"\nsource = {virtual = "."}\n'
     lock += b'dependencies = [{name = "x"}]\n'
     lock += b'[[package]]\nname = "x"\nversion = "1"\nsource = {git = "https://h/x"}\n'
-    with pytest.raises(Inconclusive, match="takes x from a folder, a repository or a URL"):
+    with pytest.raises(Inconclusive, match="takes x from a file, a repository or a URL"):
         locked(lock, "uv.lock", {})
     for content in (b"not toml [", b"a = 1", b'lock-version = "1.0"\npackages = [{}]'):
         with pytest.raises(Inconclusive):

@@ -68,7 +68,10 @@ def test_a_lock_installs_the_project_and_the_members_of_its_workspace(
         (tmp_path / "w" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "w" / path).write_text(text)
     subprocess.run([uv_binary(), "lock", "--quiet"], cwd=tmp_path / "w", check=True)
-    files["uv.lock"] = (tmp_path / "w" / "uv.lock").read_text()
+    lock = (tmp_path / "w" / "uv.lock").read_text()
+    # As if an index had it: a lock that takes packages from a folder of its author's is refused.
+    lock = re.sub(r'registry = "[^"]*"', 'registry = "https://pypi.org/simple"', lock)
+    files["uv.lock"] = lock.replace('path = "helper', 'url = "https://h.example/helper')
     built, part = rebuilding(files, lock="uv.lock")
     assert versions(built) == {"core": "1.0", "credit": "1.0", "helper": "1"}
     assert script(built, "credit-score") == "8"

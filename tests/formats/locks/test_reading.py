@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repro_tui.formats.lock_files import locked
+from repro_tui.formats.locks import locked
 from repro_tui.model.errors import Inconclusive
 
 MARKERS = {"os_name": "posix", "sys_platform": "linux", "python_version": "3.11", "python_full_version": "3.11.7"}
@@ -20,19 +20,19 @@ dependencies = [{name = "Deep_Er", extra = ["fast"]}, {name = "windows", marker 
 [[package]]
 name = "deep-er"
 version = "2.0"
-source = {registry = "index"}
+source = {registry = "https://pypi.org/simple"}
 dependencies = [{name = "deep-er"}]
 wheels = [{hash = "sha256:bb"}, {hash = "sha256:aa"}]
 optional-dependencies = {fast = [{name = "speed"}], slow = [{name = "windows"}]}
 [[package]]
 name = "speed"
 version = "1"
-source = {registry = "index"}
+source = {registry = "https://pypi.org/simple"}
 sdist = {hash = "sha256:cc"}
 [[package]]
 name = "windows"
 version = "1"
-source = {registry = "index"}
+source = {registry = "https://pypi.org/simple"}
 sdist = {hash = "sha256:dd"}
 """
 
@@ -42,15 +42,15 @@ def pylock(name: str = '"x"', version: str = '"1"', hashes: str = '{sha256 = "aa
 
 
 def test_a_uv_lock_is_walked_with_its_extras_and_markers() -> None:
-    assert locked(UV.encode(), "uv.lock", MARKERS) == [
+    assert locked(UV.encode(), "uv.lock", MARKERS).pins == (
         "deep-er==2.0 --hash=sha256:aa --hash=sha256:bb",
         "speed==1 --hash=sha256:cc",
-    ]
+    )
 
 
 def test_a_pylock_is_read_for_its_platform() -> None:
-    assert locked(pylock('"A.b_C"'), "pylock.toml", MARKERS) == ["a-b-c==1 --hash=sha256:aa"]
-    assert locked(pylock(more="marker = \"sys_platform == 'win32'\""), "pylock.toml", MARKERS) == []
+    assert locked(pylock('"A.b_C"'), "pylock.toml", MARKERS).pins == ("a-b-c==1 --hash=sha256:aa",)
+    assert locked(pylock(more="marker = \"sys_platform == 'win32'\""), "pylock.toml", MARKERS).pins == ()
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,11 @@ def test_what_is_no_plain_lock_is_told_in_one_line(content: bytes) -> None:
     "source", ['{git = "https://h.example/x"}', '{url = "https://h.example/x.whl"}', '{path = "x"}']
 )
 def test_a_package_from_elsewhere_is_told(source: str) -> None:
-    with pytest.raises(Inconclusive, match="takes speed from a folder, a repository or a URL"):
+    with pytest.raises(Inconclusive, match="takes speed from a file, a repository or a URL"):
         locked(
-            UV.replace('version = "1"\nsource = {registry = "index"}', f'version = "1"\nsource = {source}', 1).encode(),
+            UV.replace(
+                'version = "1"\nsource = {registry = "https://pypi.org/simple"}', f'version = "1"\nsource = {source}', 1
+            ).encode(),
             "uv.lock",
             MARKERS,
         )

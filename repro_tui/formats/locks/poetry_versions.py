@@ -1,0 +1,47 @@
+"""Poetry's notation of versions: `^1.2`, `~1.2`, `1.*`, `>=1,<2 || >=3`."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+_PART = re.compile(r"\s*(\^|~=|~|===?|!=|<=|>=|<|>)?\s*v?([^\s,<>=!~^|]+)")
+
+
+def allows(constraint: str, version: str) -> bool:
+    """Whether a constraint allows a version. Raises ValueError where it is none."""
+    alternatives = [text.strip() for text in re.split(r"\s*\|\|?\s*", constraint.strip())]
+    return any(_set(text).contains(Version(version), prereleases=True) for text in alternatives)
+
+
+def _set(text: str) -> SpecifierSet:
+    if text in ("", "*"):
+        return SpecifierSet()
+    parts, place = [], 0
+    while place < len(text):
+        part = _PART.match(text, place)
+        if part is None:
+            raise ValueError(f"{text!r} is not a constraint of versions")
+        parts.append(_specifier(part.group(1) or "==", part.group(2)))
+        place = part.end()
+        place += len(text[place:]) - len(text[place:].lstrip(" ,"))
+    return SpecifierSet(",".join(parts))
+
+
+def _specifier(operator: str, version: str) -> str:
+    if version in ("*", "x"):
+        return ""
+    if operator in ("^", "~"):
+        return f">={version},<{_next(operator, Version(version).release)}"
+    return f"{operator}{version}"
+
+
+def _next(operator: str, release: tuple[int, ...]) -> str:
+    """The first version that is not allowed: `^1.2` ends at 2, `^0.2` at 0.3, `~1.2` at 1.3, `~1` at 2."""
+    if operator == "~":
+        place = min(1, len(release) - 1)
+    else:
+        place = next((index for index, number in enumerate(release) if number), len(release) - 1)
+    return ".".join(map(str, (*release[:place], release[place] + 1))) + ".dev0"

@@ -1,0 +1,1 @@
+"""Environments of conda packages: a builder, what it installs (plan), py-rattler's child process, and the pip part."""
