@@ -158,6 +158,7 @@ def audit(
     runner: str = "auto",
     isolation: IsolationChoice = "auto",
     network: NetworkChoice = "none",
+    no_build: bool = False,
     memory: int | None = None,
     memory_limit: int = 2 * GiB,
     seed: int = 0,
@@ -182,6 +183,7 @@ def audit(
         fail_on: the areas that determine `report.exit_status`.
         all_findings: whether to list also what is the same.
         runner, isolation, network: how a run is executed, and from what it is isolated.
+        no_build: whether packages without a wheel, and the commit's own project, are refused instead of built.
         memory: the memory that one run may use, in bytes; None: as configured.
         memory_limit: the memory that the comparison may use, in bytes.
         seed: the value of `{seed}` and PYTHONHASHSEED.
@@ -212,6 +214,7 @@ def audit(
         runner=runner,
         isolation=isolation,
         network=network,
+        no_build=no_build,
         limits=limits if memory is None else replace(limits, memory=memory),
         memory_limit=memory_limit,
         seed=seed,

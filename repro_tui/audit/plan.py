@@ -130,13 +130,19 @@ def _requirements_mistakes(record: Record, context: Context) -> list[Mistake]:
     if name is None or record.code is None:
         return []
     from repro_tui.clients.git import Repository
-    from repro_tui.formats.requirements import check_requirements
+    from repro_tui.formats.requirements import read_requirements
 
-    path = str(PurePosixPath(record.code.subdirectory) / name)
+    code = record.code
     try:
-        repository = Repository.open(record.code.repository, context)
-        repository.need(record.code.commit)
-        text = repository.read(record.code.commit, path).decode("utf-8", "replace")
-    except Inconclusive:
+        repository = Repository.open(code.repository, context)
+        repository.need(code.commit)
+
+        def read(path: str) -> bytes:
+            try:
+                return repository.read(code.commit, str(PurePosixPath(code.subdirectory) / path))
+            except Inconclusive as error:
+                raise FileNotFoundError(path) from error
+
+        return read_requirements(name, read).mistakes
+    except (Inconclusive, FileNotFoundError):
         return []  # the rebuild reports what is missing: the side is inconclusive, the request is not wrong
-    return check_requirements(text, name)

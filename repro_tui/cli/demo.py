@@ -39,9 +39,9 @@ def command(ctx: click.Context, /, folder: str | None, **options: Unpack[AuditOp
 
 def _sandboxed() -> bool:
     """Whether a local sandbox works here. The demo is this program's own code, so it may run without one."""
-    from repro_tui.execute.sandbox import choose
     from repro_tui.model.errors import Refused
     from repro_tui.model.request import Settings
+    from repro_tui.support.isolation import choose
 
     try:
         choose(Settings())

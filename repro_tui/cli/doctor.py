@@ -78,6 +78,7 @@ def examine() -> Iterator[Check]:
     )
     yield from _docker()
     yield _apptainer()
+    yield _compiler()
     for extra in ("mlflow", "wandb", "dvc"):
         yield _extra(extra, f"reading {extra} references and data")
     yield _extra("conda", "environments of conda packages", "rattler")
@@ -127,13 +128,15 @@ def _uv() -> Check:
 
 
 def _pythons() -> Iterator[Check]:
-    from repro_tui.rebuild.environments.interpreters import uv_binary
+    """The Pythons that environments can be rebuilt with, wherever they were installed."""
+    from repro_tui.model.errors import ReproError
+    from repro_tui.rebuild.environments.interpreters import installed
+    from repro_tui.support.cache import Cache
+    from repro_tui.support.context import Context
 
-    command = [uv_binary(), "--no-config", "python", "list", "--only-installed", "--output-format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
     try:
-        versions = sorted({str(item["version"]) for item in json.loads(done.stdout)})
-    except (ValueError, KeyError, TypeError):
+        versions = list(dict.fromkeys(it.version for it in installed(Context(Cache(cache_root())))))
+    except ReproError:  # the cache's own check says what is wrong with it
         versions = []
     state: Literal["found", "missing"] = "found" if versions else "missing"
     yield Check("python", state, ", ".join(versions), "Python environments", "uv python install 3.11")
@@ -147,6 +150,11 @@ def _sandbox(name: str, program: str, arguments: list[str], do: str) -> Check:
     version = _program(name, [program, "--version"], needed, do)
     state: Literal["found", "not working"] = "found" if works else "not working"
     return Check(name, state, version.version, needed, "allow unprivileged user namespaces" if not works else "")
+
+
+def _compiler() -> Check:
+    needed = "building packages that have no wheel and contain C"
+    return _program("C compiler", ["cc", "--version"], needed, "apt-get install build-essential")
 
 
 def _docker() -> Iterator[Check]:

@@ -49,6 +49,7 @@ class AuditOptions(ReportOptions):
     runner: str
     isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
     network: Literal["none", "host"]
+    no_build: bool
     memory: str | None
     memory_limit: str
     seed: int
@@ -176,6 +177,12 @@ def run_options(command: F) -> F:
                 help="Network access of a run.",
             ),
             click.option(
+                "--no-build",
+                is_flag=True,
+                help="Do not build packages that have no wheel, nor the commit's own project: what needs that is "
+                "inconclusive.",
+            ),
+            click.option(
                 "--memory",
                 metavar="SIZE",
                 help="Memory limit of one run, such as 4GiB (default: 8GiB, at most half of this machine's memory).",
@@ -226,6 +233,7 @@ def settings_of(options: AuditOptions) -> Settings:
         runner=runner,
         isolation=options["isolation"],
         network=options["network"],
+        no_build=options["no_build"],
         limits=_limits(options["memory"]),
         memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_MEMORY_LIMIT),
         seed=options["seed"],

@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts, layout
+from repro_tui.execute.command import RunPaths, data_mounts, layout
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.resource_limits import memory_limited
-from repro_tui.execute.sandbox import NOBODY, ON_NETWORK, what_is_seen
+from repro_tui.execute.sandbox import ON_NETWORK, what_is_seen
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import HOST_NAME, NOBODY
 
 PROGRAMS = ("apptainer", "singularity")
 INSTALL = "install Apptainer (apptainer.org), or record the image that the SIF was made from"

@@ -37,7 +37,7 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
             return Mistake("--isolation", f"{settings.isolation} is only for local runs: an image runs in a container")
         return None
     if fitting == "local":
-        from repro_tui.execute.sandbox import choose
+        from repro_tui.support.isolation import choose
 
         try:
             choose(settings)

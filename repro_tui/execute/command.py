@@ -16,7 +16,6 @@ from repro_tui.support.paths import place_in_tree
 
 ROOT = PurePosixPath(REPRO)
 OUTPUT_NAME = "predictions"
-HOST_NAME = "repro"
 BATCH_SIZE, USUAL_BATCH = "REPRO_BATCH_SIZE", "32"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]*)\}")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
-from repro_tui.execute.command import HOST_NAME, RunPaths, data_mounts
+from repro_tui.execute.command import RunPaths, data_mounts
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
@@ -22,6 +22,7 @@ from repro_tui.model.run import Isolation
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import HOST_NAME
 from repro_tui.support.process import LINE_LIMIT
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, RunPaths, command
 from repro_tui.execute.resource_limits import limited
 from repro_tui.execute.runlog import RunLog
-from repro_tui.execute.sandbox import Sandbox, choose
+from repro_tui.execute.sandbox import Sandbox
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
+from repro_tui.support.isolation import choose
 from repro_tui.support.process import Completed
 
 

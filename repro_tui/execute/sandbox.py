@@ -8,34 +8,23 @@ sandbox checks what it can see.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import HOST_NAME, OUTPUT_NAME, RunPaths, layout, plain_layout
-from repro_tui.model.errors import Inconclusive, Refused
-from repro_tui.model.request import Settings
+from repro_tui.execute.command import OUTPUT_NAME, RunPaths, layout, plain_layout
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import bubblewrap, namespaces, tied
 
-TEMPORARY_BYTES = 2 << 30
-NOBODY = "65534"
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
 FILES_SEEN = (
     "The sandbox cut the network, but this code could read your files: "
     "bubblewrap would hide them (see repro-tui doctor)."
 )
 ON_NETWORK = "This code could reach the network: --network host was given."
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
-# Root outside owns these inside, whatever its name there, and could write to them.
-_SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
-# Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
-_SEAL = (
-    'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && hostname "$1" && shift && '
-    'exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"'
-)
 _PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo host-visible; exit 0'
 
 
@@ -67,30 +56,16 @@ class Sandbox:
             return [*self._bubblewrap(), *_set(environment), "--chdir", folder, "--", *arguments]
         variables = [f"{name}={value}" for name, value in environment.items()]
         inside = ["env", "-i", "-C", folder, *variables, *arguments]
-        tied = ["setpriv", "--pdeathsig", "KILL"]  # the run ends with the engine, even if the engine is killed
         if self.kind == "none":
-            return [*tied, *inside]
-        network = [] if self.context.settings.network == "host" else ["--net"]
-        seal = ["sh", "-c", _SEAL, "sh", str(self.context.cache.root), HOST_NAME]
-        spaces = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", *network]
-        return [*tied, "unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *seal, *inside]
+            return [*tied(), *inside]
+        return [*namespaces(self.context.cache.root, network=self._has_network), *inside]
+
+    @property
+    def _has_network(self) -> bool:
+        return self.context.settings.network == "host"
 
     def _bubblewrap(self) -> list[str]:
-        arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-        arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
-        if self.context.settings.network == "host":
-            arguments += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
-        for path in _SYSTEM:
-            link = Path(path)
-            arguments += (
-                ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
-            )
-        arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
-        for path in _SETTINGS_OF_THE_KERNEL:
-            arguments += ["--ro-bind-try", path, path]
-        for source, target in self._mounts():
-            arguments += ["--ro-bind", source, target]
-        return [*arguments, "--bind", str(self.output), self.workspace.at("output"), "--remount-ro", "/"]
+        return bubblewrap(self._mounts(), (str(self.output), self.workspace.at("output")), network=self._has_network)
 
     def _mounts(self) -> list[tuple[str, str]]:
         environment, parameters = self.workspace.environment, self.workspace.parameters
@@ -149,42 +124,3 @@ def what_is_seen(text: str) -> dict[str, str]:
         "capabilities": "none" if capabilities.strip("0") == "" else capabilities,
         "host files": "visible" if "host-visible" in lines else "hidden",
     }
-
-
-def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused if the requested one is not available on this machine."""
-    if settings.isolation == "container":
-        raise Refused(
-            "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
-        )
-    if settings.isolation == "none":
-        return "none"
-    tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
-    candidates = list(tools) if settings.isolation == "auto" else [settings.isolation]
-    for kind in candidates:
-        if shutil.which(tools[kind]) and _works(kind):
-            return kind  # type: ignore[return-value]
-    raise Refused(
-        f"no sandbox works on this machine ({', '.join(candidates)}): repro-tui doctor says what to install or allow; "
-        "or use --isolation none"
-    )
-
-
-_working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
-
-
-def _works(kind: str) -> bool:
-    from repro_tui.support.cancel import CancelToken
-
-    if kind in _working:
-        return True
-    trials = {
-        "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
-        "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
-    }
-    done = process.run(
-        trials[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
-    )
-    if done.exit_code == 0:
-        _working.add(kind)
-    return done.exit_code == 0

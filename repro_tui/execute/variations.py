@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro_tui.execute.command import BATCH_SIZE, batch_size, fixed_variables
-from repro_tui.execute.sandbox import choose
 from repro_tui.formats.reorder import reordered
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import choose
 
 ELSEWHERE = "/elsewhere/repro"
 OWN_RUNNERS = ("local", "docker", "apptainer")

@@ -32,6 +32,7 @@ class Settings:
     """How to run and compare: the options of the command line, which override the record's.
 
     `memory_limit` is the memory of the comparison of predictions, in bytes; what does not fit goes to disk.
+    `no_build`: packages without a wheel, and projects of a commit, are not built.
     `stress`: after the plain runs, conditions that should not matter are varied one at a time, on each side.
     `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
     limit); `explain_masked` looks for differences that cancel each other out if there is no drift.
@@ -47,6 +48,7 @@ class Settings:
     runner: RunnerName = "auto"
     isolation: IsolationChoice = "auto"
     network: NetworkChoice = "none"
+    no_build: bool = False
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT

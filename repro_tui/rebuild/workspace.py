@@ -9,10 +9,11 @@ from pathlib import PurePosixPath
 from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.record import LOCAL_KINDS, Record
-from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part, Workspace
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
+from repro_tui.rebuild.environments.base import rebuild_environment
 from repro_tui.rebuild.live import live
 from repro_tui.rebuild.parameters import dumps_typed, rebuild_parameters
 from repro_tui.rebuild.tree import compose
@@ -47,7 +48,7 @@ def rebuild(record: Record, context: Context) -> Workspace:
     steps.raise_errors()
     composed_code = None if in_image else code
     environment, data, parameters = steps.run_together(
-        ("environment", lambda: _environment(record, code, context)),
+        ("environment", lambda: rebuild_environment(record, code, context)),
         ("data", lambda: rebuild_data(record, composed_code, context)),
         ("parameters", lambda: rebuild_parameters(record, composed_code, context)),
     )
@@ -82,31 +83,6 @@ def _no_predict_step(record: Record) -> Inconclusive:
     )
     error.step = "record"
     return error
-
-
-def _environment(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
-    kind = record.environment.kind
-    if kind in LOCAL_KINDS:
-        from repro_tui.rebuild.environments.conda.builder import CondaBuilder, is_conda
-
-        if is_conda(record, code):
-            return CondaBuilder().rebuild(record, code, context)
-        from repro_tui.rebuild.environments.python import rebuild_python_environment
-
-        return rebuild_python_environment(record, code, context)
-    if kind in ("image", "dockerfile"):
-        from repro_tui.rebuild.environments.image import rebuild_image
-
-        return rebuild_image(record, code, context)
-    if kind == "sif":
-        from repro_tui.rebuild.environments.sif import rebuild_sif
-
-        return rebuild_sif(record, context)
-    with context.step("environment", kind):
-        raise Inconclusive(
-            "the record does not name an environment",
-            "record one of environment.image, dockerfile, lock, requirements, conda, project or sif",
-        )
 
 
 def _storage_remedy(error: OSError, context: Context) -> str:

@@ -1,4 +1,4 @@
-"""The registry of sources, runners and reporters by name: listed without importing them, loaded when used."""
+"""The registry of plug-ins by name, ours and those of others: listed without importing them, loaded when used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, cast
 from repro_tui.model.errors import Refused
 from repro_tui.support.extras import bring_module
 
-Group = Literal["repro_tui.sources", "repro_tui.runners", "repro_tui.reporters"]
+Group = Literal["repro_tui.sources", "repro_tui.environments", "repro_tui.runners", "repro_tui.reporters"]
 
 
 @cache

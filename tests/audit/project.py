@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from repro_tui.execute.sandbox import choose
 from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
+from repro_tui.support.isolation import choose
 from tests.conftest import REQUIRED, GitRepository, need
 from tests.templates import Templates, copy_folder
 

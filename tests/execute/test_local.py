@@ -11,13 +11,14 @@ import pytest
 
 from repro_tui.execute.choose import check_runner
 from repro_tui.execute.local import LocalRunner
-from repro_tui.execute.sandbox import AS_YOU, choose
+from repro_tui.execute.sandbox import AS_YOU
 from repro_tui.model.errors import Cancelled, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Limits, Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import choose
 from tests.conftest import need
 from tests.processes import (
     STUBBORN,

@@ -33,7 +33,7 @@ def test_lines_are_joined_and_keep_their_number_and_hashes() -> None:
 def test_all_mistakes_at_once_each_with_its_line() -> None:
     text = "--index-url https://h.example\nx @ https://h.example/x.whl\nfine==1\n-e .\n-r other.txt\n!!!\ny==1 --pre\n"
     mistakes = check_requirements(text, "r.txt")
-    assert [mistake.place for mistake in mistakes] == [f"r.txt: line {n}" for n in (1, 2, 4, 5, 6, 7)]
+    assert [mistake.place for mistake in mistakes] == [f"r.txt: line {n}" for n in (1, 2, 5, 6, 7)]
     assert "the option --index-url" in mistakes[0].message
     assert "a released version" in mistakes[1].message
 

@@ -13,9 +13,9 @@ from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.inside.implications import implications, likelihoods
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.interpreters import Interpreter, find_interpreter
-from repro_tui.rebuild.environments.python import made_environment, pin_name
 from repro_tui.rebuild.environments.releases import releases_between
 from repro_tui.rebuild.environments.requires import Distribution, read_distributions, site_packages
+from repro_tui.rebuild.environments.venv import made_environment, pin_name, wheel_of
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
 
@@ -115,6 +115,8 @@ def releases_of(name: str, a: BuiltEnvironment, b: BuiltEnvironment, context: Co
     versions = side_a.version(name), side_b.version(name)
     if name == PYTHON or None in versions or side_a.interpreter != side_b.interpreter:
         return None
+    if any(wheel_of(side.pins.get(name, "")) for side in (side_a, side_b)):
+        return None  # it was built here: an index may have another package of that name
     ends = cast(tuple[str, str], versions)
     try:
         low, high = sorted(ends, key=Version)

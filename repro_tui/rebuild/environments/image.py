@@ -30,6 +30,14 @@ FORMAT = "4"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
+class ImageBuilder:
+    """Rebuilds `environment.image` and `environment.dockerfile`."""
+
+    def rebuild(self, record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
+        """See base.EnvironmentBuilder."""
+        return rebuild_image(record, code, context)
+
+
 def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
     """The environment of an image or a Dockerfile, and how it was obtained.
 

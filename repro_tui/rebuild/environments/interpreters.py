@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-import platform
-import re
-import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 
 from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.rebuild.environments.installed import PLACES, is_of_conda, python_paths
 from repro_tui.support import process
 from repro_tui.support.context import Context
+from repro_tui.support.hashes import digest_text
 from repro_tui.support.text import show
 
 _QUERY = (
@@ -32,7 +28,6 @@ _QUERY = (
     "'python_full_version': platform.python_version(), 'python_version': '.'.join(platform.python_version_tuple()[:2]),"
     "'platform_python_implementation': platform.python_implementation(), 'sys_platform': sys.platform}}))"
 )
-_RELEASE = re.compile(r"\d+(\.\d+)*")
 PASSED_ON = (
     "SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
     "UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NATIVE_TLS UV_HTTP_TIMEOUT UV_OFFLINE "
@@ -74,9 +69,14 @@ def uv_environment(context: Context) -> dict[str, str]:
     return passed | {"UV_CACHE_DIR": str(context.cache.root / "uv"), "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
-def run_uv(arguments: list[str], context: Context, timeout_s: float = 1800) -> process.Completed:
-    """Runs uv without configuration files and without downloading Python; the caller forbids building packages."""
-    fixed = ["--no-config", "--no-python-downloads", "--color", "never"]
+def run_uv(
+    arguments: list[str], context: Context, timeout_s: float = 1800, *, configured: bool = False
+) -> process.Completed:
+    """Runs uv without configuration files and without downloading Python; the caller forbids building packages.
+
+    With `configured`, the arguments name a configuration file of our own.
+    """
+    fixed = [*([] if configured else ["--no-config"]), "--no-python-downloads", "--color", "never"]
     return process.run(
         [uv_binary(), *fixed, *arguments],
         environment=uv_environment(context),
@@ -104,11 +104,9 @@ def _search(version: str, context: Context) -> Interpreter:
     """What uv finds; where that is nothing, or a pyenv shim that refuses its version, what it did not search."""
     done = run_uv(["python", "find", "--system", version], context, 60)
     if done.exit_code != 0:
-        for path in _unsearched(version):
-            with suppress(Inconclusive):  # a broken one is no answer
-                interpreter = _describe(path, context)
-                if f"{interpreter.version}.".startswith(f"{version}."):
-                    return interpreter
+        for interpreter in installed(context):
+            if f"{interpreter.version}.".startswith(f"{version}."):
+                return interpreter
     # A message of uv has several lines, for it quotes what a failing interpreter printed: the last one alone misleads.
     message = " ".join(done.text.split())
     absent = "No interpreter found" in message or "Invalid version request" in message
@@ -119,27 +117,41 @@ def _search(version: str, context: Context) -> Interpreter:
     path = done.text.strip().splitlines()[-1] if done.text.strip() else ""
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
-            f"Python {version} is not installed on this machine, which has {_installed_versions(context)}",
+            f"Python {version} is not installed on this machine, which has {installed_versions(context)}",
             f"install it (uv python install {version}), or correct environment.python",
         )
     return _describe(path, context)
 
 
-def _unsearched(version: str) -> Iterator[str]:
-    """The Python that runs this program, and those of pyenv, the latest release first."""
-    if f"{platform.python_version()}.".startswith(f"{version}."):
-        yield os.path.realpath(sys.executable)
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    releases = [path for path in (root / "versions").glob(f"{glob.escape(version)}*") if _RELEASE.fullmatch(path.name)]
-    for release in sorted(releases, key=lambda path: Version(path.name), reverse=True):
-        if os.access(release / "bin" / "python", os.X_OK):
-            yield str(release / "bin" / "python")
+def installed(context: Context) -> list[Interpreter]:
+    """The Pythons of this machine that work, the newest first; of equal ones, those outside conda's environments."""
+    interpreters = []
+    for path in python_paths():
+        with suppress(Inconclusive):  # a broken one is no answer
+            interpreters.append(_described(path, context))
+    unique = {interpreter.executable: interpreter for interpreter in reversed(interpreters)}
+    return sorted(unique.values(), key=lambda it: (Version(it.version), not is_of_conda(it.executable)), reverse=True)
+
+
+def installed_versions(context: Context) -> str:
+    """The versions of the Pythons of this machine, the newest first, in words."""
+    versions = dict.fromkeys(interpreter.version for interpreter in installed(context))
+    return ", ".join(versions) or f"none in the folders of {PLACES}"
+
+
+def _described(path: str, context: Context) -> Interpreter:
+    """A Python, which is only started where it has changed since."""
+    status = os.stat(path)  # noqa: PTH116
+    key = digest_text("1", path, str(status.st_mtime_ns), str(status.st_size), str(status.st_ino))[:32]
+    known = context.cache.read_note("pythons", key)
+    if known is None:
+        known = asdict(_describe(path, context))
+        context.cache.write_note("pythons", key, known)
+    return Interpreter(**known)
 
 
 def _search_key(version: str) -> str:
     """The key of a search: the version, and the variables that determine where uv searches."""
-    from repro_tui.support.hashes import digest_text
-
     return digest_text(version, *(os.environ.get(name, "") for name in ("PATH", "HOME", "PYENV_ROOT")))[:32]
 
 
@@ -154,13 +166,3 @@ def _describe(path: str, context: Context) -> Interpreter:
         raise Inconclusive(problem, "reinstall it, or remove it so that another one is found") from error
     names = ("executable", "version", "implementation", "root", "platform", "markers")
     return Interpreter(**{name: answer[name] for name in names})
-
-
-def _installed_versions(context: Context) -> str:
-    done = run_uv(["python", "list", "--only-installed", "--output-format", "json"], context, 60)
-    try:
-        listing = done.text[max(0, done.text.find("[{")) :]  # uv prints warnings before it
-        versions = sorted({str(item["version"]) for item in json.loads(listing)})
-    except (ValueError, KeyError, TypeError):
-        return "none that uv can find"
-    return ", ".join(versions) or "none"

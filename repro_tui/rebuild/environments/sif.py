@@ -11,7 +11,7 @@ from repro_tui.formats.sif import Sif, read_sif
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
-from repro_tui.model.workspace import BuiltEnvironment, Part
+from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
 from repro_tui.rebuild.environments.image import HOST_FIELDS
 from repro_tui.rebuild.environments.inventory import host_facts
 from repro_tui.rebuild.environments.sif_child import UNREADABLE
@@ -25,6 +25,14 @@ from repro_tui.support.text import plural, show
 FORMAT = "1"
 CHILD_MEMORY = 4 << 30
 CHILD_TIMEOUT_S = 1800.0
+
+
+class SifBuilder:
+    """Rebuilds `environment.sif`."""
+
+    def rebuild(self, record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
+        """See base.EnvironmentBuilder."""
+        return rebuild_sif(record, context)
 
 
 def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Part]:

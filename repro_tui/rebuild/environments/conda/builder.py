@@ -35,7 +35,7 @@ from repro_tui.rebuild.environments.conda.pip_part import install_pip
 from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan, read_environment
 from repro_tui.rebuild.environments.interpreters import find_interpreter
 from repro_tui.rebuild.environments.inventory import FolderView, host_facts, read_interpreter, read_python_packages
-from repro_tui.rebuild.environments.python import _read, rebuild_python_environment
+from repro_tui.rebuild.environments.python import read_file, rebuild_python_environment
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -52,7 +52,7 @@ def is_conda(record: Record, code: CodeTree | None) -> bool:
     if environment.kind != "lock":
         return environment.kind == "conda"
     try:
-        return bool(conda_lock(_read(environment.lock or "", record, code)))
+        return bool(conda_lock(read_file(environment.lock or "", record, code)))
     except (Inconclusive, Refused):
         return False  # the rebuild says why it cannot be read
 
@@ -87,7 +87,7 @@ class CondaBuilder:
 def _pip_file(name: str, record: Record, code: CodeTree | None, context: Context) -> CondaFile | None:
     """The file, if it only names Python and pip packages and this machine has that Python; else None."""
     try:
-        file = read_environment(_read(name, record, code), name, record)
+        file = read_environment(read_file(name, record, code), name, record)
     except (Inconclusive, Refused):
         return None  # the step of the rebuild says why
     return file if file.is_pip_only and _python(file, record, context) is not None else None

@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.interpreters import run_uv
-from repro_tui.rebuild.environments.python import _log, _uv_failed, pin_name
+from repro_tui.rebuild.environments.uv import log_output, uv_failed
+from repro_tui.rebuild.environments.venv import pin_name
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.text import join_names, plural, show
@@ -108,8 +109,8 @@ def _resolve(part: PipPart, by_conda: dict[str, Distribution], version: str, ste
     finally:
         remove_tree(folder)
     if done.exit_code != 0:
-        _log(done.text, step, context)
-        raise _uv_failed("the requirements of pip cannot be resolved", done.text, context)
+        log_output(done.text, step, context)
+        raise uv_failed("the requirements of pip cannot be resolved", done.text, context)
     lines = [line.strip() for line in done.text.splitlines()]
     return sorted(line.split(";")[0].strip() for line in lines if line and not line.startswith(("#", "warning")))
 
@@ -126,9 +127,9 @@ def _install(pins: list[str], site: Path, version: str, step: Step, context: Con
         done = run_uv([*_INSTALL, *hashed, *place, "--requirements", str(listing)], context)
     finally:
         listing.unlink()
-    _log(done.text, step, context)
+    log_output(done.text, step, context)
     if done.exit_code != 0:
-        raise _uv_failed("the packages of pip cannot be installed", done.text, context)
+        raise uv_failed("the packages of pip cannot be installed", done.text, context)
 
 
 def _move_scripts(site: Path, folder: Path) -> None:

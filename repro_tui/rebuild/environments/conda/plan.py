@@ -17,7 +17,7 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.conda.pip_part import PipPart
-from repro_tui.rebuild.environments.python import _read
+from repro_tui.rebuild.environments.python import read_file
 from repro_tui.support.context import Context, Step
 from repro_tui.support.extras import reinstall
 from repro_tui.support.hashes import digest_text
@@ -49,7 +49,7 @@ class CondaPlan:
 
 def make_plan(name: str, record: Record, code: CodeTree | None, step: Step, context: Context) -> CondaPlan:
     """What a record's file of conda installs. Raises Inconclusive and Refused, see CondaBuilder."""
-    raw = _read(name, record, code)
+    raw = read_file(name, record, code)
     if record.environment.kind == "lock":
         return _locked(raw, name, record, step, context)
     file = read_environment(raw, name, record)

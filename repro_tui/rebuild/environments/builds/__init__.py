@@ -1,0 +1,1 @@
+"""Builds of wheels, from source distributions and from projects of a commit: always in a sandbox."""

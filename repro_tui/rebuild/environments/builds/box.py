@@ -1,0 +1,114 @@
+"""One build in the sandbox: no network, no file of this machine but its source and its tools, bounded in all.
+
+The source is copied to the sandbox's own /tmp, so that the build may write to it. With Linux namespaces, where the
+files of this machine stay visible, it is copied to a folder that is removed after the build.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.workspace import BuiltEnvironment
+from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.support.context import Context
+from repro_tui.support.isolation import bubblewrap, choose, namespaces
+from repro_tui.support.process import Completed, run
+
+BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
+# Copies the source ($1) to $2, and builds what is left of the arguments.
+_COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
+_UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
+INSTALL_SANDBOX = (
+    "install bubblewrap (apt-get install bubblewrap; repro-tui doctor checks it), or record what has wheels"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build of one wheel: a source distribution, or the folder `member` of a tree; and its tools."""
+
+    source: Path
+    tools: BuiltEnvironment
+    member: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def check_may_build(described: str, context: Context) -> None:
+    """Raises Inconclusive, which names what would be built, where the settings or this machine forbid to build."""
+    if context.settings.no_build:
+        raise Inconclusive(
+            f"{described} has to be built, which --no-build forbids", "leave out --no-build, or record what has wheels"
+        )
+    if context.settings.isolation == "none":
+        raise Inconclusive(
+            f"{described} has to be built, which only happens in a sandbox, and --isolation none was given",
+            "choose another --isolation, or record what has wheels",
+        )
+    try:
+        choose(context.settings)
+    except Refused as error:
+        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", INSTALL_SANDBOX) from error
+
+
+def run_build(build: Build, out: Path, context: Context) -> Completed:
+    """Builds the wheel into the empty folder `out`, and returns how that ended."""
+    limits = context.settings.limits
+    bounds = ["prlimit", f"--as={limits.memory}", f"--cpu={int(BUILD_S)}", f"--fsize={LARGEST_FILE}"]
+    bounds += [f"--nofile={OPEN_FILES}", "--core=0", "--"]
+    wrapped = _in_bubblewrap if choose(context.settings) == "bubblewrap" else _in_namespaces
+    with tempfile.TemporaryDirectory(prefix="repro-tui-build-", ignore_cleanup_errors=True) as scratch:
+        done = run(
+            [*bounds, *wrapped(build, Path(scratch), context)],
+            environment={"PATH": os.environ.get("PATH", os.defpath)},
+            cancel=context.cancel,
+            timeout_s=BUILD_S,
+        )
+        for wheel in (Path(scratch) / "out").glob("*.whl"):
+            if wheel.is_file() and not wheel.is_symlink():
+                shutil.copyfile(wheel, out / wheel.name)
+    return done
+
+
+def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
+    tools = build.tools
+    source = f"/repro/source/{build.source.name}" if build.source.is_file() else "/repro/source"
+    mounts = [(tools.folder, tools.folder), (str(build.source), source), (uv_binary(), "/repro/uv")]
+    if not tools.interpreter_root.startswith("/usr"):
+        mounts.append((tools.interpreter_root, tools.interpreter_root))
+    (scratch / "out").mkdir()
+    prefix = bubblewrap(mounts, (str(scratch / "out"), "/repro/out"))
+    variables = [word for pair in _variables(build, "/tmp").items() for word in ("--setenv", *pair)]  # noqa: S108
+    command = _command(build, "/repro/uv", source, Path("/tmp"), "/repro/out")  # noqa: S108
+    return [*prefix, *variables, "--chdir", "/tmp", "--", *command]  # noqa: S108
+
+
+def _in_namespaces(build: Build, scratch: Path, context: Context) -> list[str]:
+    (scratch / "out").mkdir()
+    variables = [f"{name}={value}" for name, value in _variables(build, str(scratch)).items()]
+    command = _command(build, uv_binary(), str(build.source), scratch, str(scratch / "out"))
+    return [*namespaces(context.cache.root), "env", "-i", "-C", str(scratch), *variables, *command]
+
+
+def _command(build: Build, uv: str, source: str, scratch: Path, out: str) -> list[str]:
+    copied = str(scratch / (build.source.name if build.source.is_file() else "source"))
+    uv_call = [uv, *_UV, "--python", build.tools.python, "--out-dir", out, str(Path(copied) / build.member)]
+    return ["sh", "-c", _COPY, "sh", source, copied, *uv_call]
+
+
+def _variables(build: Build, home: str) -> dict[str, str]:
+    return {
+        "PATH": f"{build.tools.folder}/bin:/usr/local/bin:/usr/bin:/bin",
+        "HOME": home,
+        "TMPDIR": home,
+        "SOURCE_DATE_EPOCH": "315532800",
+        "PYTHONHASHSEED": "0",
+        "PIP_NO_INDEX": "1",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        **build.variables,
+    }

@@ -1,0 +1,55 @@
+"""Environments from a lock file: its pins and hashes as they stand, and its projects, from the commit."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from repro_tui.formats.locks import Locked, locked
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
+from repro_tui.rebuild.environments.python import Making, PythonContents, python_environment, read_file
+from repro_tui.support.context import Context
+
+SEEDED = ("Pipfile.lock",)  # pipenv makes its environments with virtualenv, which adds setuptools
+
+
+class LockBuilder:
+    """Rebuilds `environment.lock`."""
+
+    def rebuild(self, record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
+        """See base.EnvironmentBuilder."""
+        from repro_tui.rebuild.environments.conda.builder import CondaBuilder, is_conda
+
+        if is_conda(record, code):
+            return CondaBuilder().rebuild(record, code, context)
+        name = record.environment.lock or ""
+        return python_environment(name, lambda making: _contents(name, making), record, code, context)
+
+
+def _contents(name: str, making: Making) -> PythonContents:
+    lock = _locked(name, making)
+    folder = PurePosixPath(name.removeprefix("file:")).parent
+    projects: dict[str, tuple[str, ...]] = {str(folder / member): () for member in lock.members}
+    return PythonContents(
+        pins=lock.pins,
+        projects=projects,
+        seeded=PurePosixPath(name).name in SEEDED,
+        left_out=list(lock.left_out),
+    )
+
+
+def _locked(name: str, making: Making) -> Locked:
+    content = read_file(name, making.record, making.code)
+    groups = making.record.environment.groups
+    return locked(content, name, making.interpreter.markers, groups, _pyproject(name, making))
+
+
+def _pyproject(name: str, making: Making) -> bytes:
+    """The pyproject.toml next to a lock; empty where there is none."""
+    beside = PurePosixPath(name.removeprefix("file:")).with_name("pyproject.toml")
+    prefix = "file:" if name.startswith("file:") else ""
+    try:
+        return read_file(f"{prefix}{beside}", making.record, making.code)
+    except Inconclusive:
+        return b""

@@ -1,0 +1,43 @@
+"""The time as of which packages that were not recorded are resolved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from repro_tui.clients.git.process import GitProcess
+from repro_tui.model.record import Record
+from repro_tui.model.workspace import CodeTree
+from repro_tui.rebuild.environments.resolution import ResolvedAt
+from repro_tui.support.context import Context, Step
+
+
+def resolved_at(record: Record, code: CodeTree | None, step: Step, context: Context) -> ResolvedAt:
+    """The recorded time, else that of the commit, else now."""
+    as_of = record.environment.as_of
+    if as_of is not None:
+        return ResolvedAt(as_of, True, as_of[:10])
+    date = _commit_date(code, context) if code else None
+    if date is None:
+        if code:
+            step.log(f"the date of commit {code.commit[:12]} is not known: packages are resolved as of now")
+        return ResolvedAt(None)
+    return ResolvedAt(date, False, f"{date[:10]}, the commit's date")
+
+
+def _commit_date(code: CodeTree, context: Context) -> str | None:
+    """When the commit was made, in UTC; None where its history is not available."""
+    known = context.cache.read_note("dates", code.commit)
+    if known is not None:
+        return str(known["date"])
+    if not (Path(code.git_dir) / "HEAD").is_file():
+        return None
+    options = ("--no-show-signature", "--max-count=1", "--format=%ct", "--end-of-options")
+    git = GitProcess(context.cache.root / "git", context.cancel)
+    done = git.run("log", *options, code.commit, git_dir=Path(code.git_dir))
+    try:
+        date = f"{datetime.fromtimestamp(int(done.output), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return None
+    context.cache.write_note("dates", code.commit, {"date": date})
+    return date

@@ -1,0 +1,182 @@
+"""Packages without a wheel: built in the sandbox from a source that is fetched as data."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import runpy
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.request import Settings
+from repro_tui.rebuild.environments.builds.sdist import declarations
+from tests.audit.project import sandbox_works
+from tests.builds import project, sdist
+from tests.conftest import need
+from tests.rebuild.environments.rebuilding import Rebuilding, site, versions
+from tests.wheels import wheel
+
+PROBED = project("scorer", code={"probe.py": "/absent"})
+
+
+@pytest.fixture(autouse=True)
+def sandboxed() -> None:
+    need("bubblewrap", sandbox_works(), "no sandbox works here")
+
+
+def test_a_package_without_a_wheel_is_built_where_it_sees_nothing(rebuilding: Rebuilding, links: Path) -> None:
+    sdist(links, "scorer", project("scorer", code={"probe.py": str(links)}))
+    built, part = rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+    assert versions(built) == {"scorer": "1.0"}
+    assert part.matches == "matches"
+    assert built.inventory.python_packages["scorer"].source == "index"
+    interfaces, sees_the_machine, variables = runpy.run_path(str(site(built) / "scorer" / "probe.py"))["SEEN"]
+    assert interfaces == ["lo"]
+    assert not sees_the_machine
+    assert "UV_FIND_LINKS" not in variables
+    assert rebuilding({"other": "x", "r.txt": "scorer==1.0\n"}, requirements="r.txt")[1].cached
+
+
+def test_what_another_package_needs_is_built_as_well(rebuilding: Rebuilding, links: Path) -> None:
+    wheel(links, "app", 1, requires=("scorer>=0.5",))
+    sdist(links, "scorer", PROBED)
+    built, part = rebuilding({"r.txt": "app==1\n"}, requirements="r.txt")
+    assert versions(built) == {"app": "1", "scorer": "1.0"}
+    assert any(
+        "not recorded, resolved as of 2026-01-05, the commit's date: scorer==1.0" in text for text in part.warnings
+    )
+
+
+def test_no_older_release_is_taken_for_want_of_a_wheel(rebuilding: Rebuilding, links: Path) -> None:
+    """From wheels alone, uv goes back to a release that does not need what has none: hydra-core 0.11 for 1.3."""
+    wheel(links, "app", 1)
+    wheel(links, "app", 2, requires=("scorer",))
+    sdist(links, "scorer", PROBED)
+    built, _ = rebuilding({"r.txt": "app\n"}, requirements="r.txt")
+    assert versions(built) == {"app": "2", "scorer": "1.0"}
+
+
+def test_where_it_cannot_be_built_an_older_release_is_told(rebuilding: Rebuilding, links: Path) -> None:
+    wheel(links, "app", 1)
+    wheel(links, "app", 2, requires=("scorer",))
+    sdist(links, "scorer", PROBED)
+    for _ in range(2):  # the second one is from the cache
+        built, part = rebuilding({"r.txt": "app\n"}, Settings(no_build=True), requirements="r.txt")
+        assert versions(built) == {"app": "1"}
+        assert any(
+            "an older release was taken than app==2: scorer==1.0 has to be built, which --no-build forbids" in warning
+            for warning in part.warnings
+        )
+
+
+def test_the_sources_of_a_lock_have_its_hashes(rebuilding: Rebuilding, links: Path) -> None:
+    path = sdist(links, "scorer", PROBED)
+    recorded = hashlib.sha256(path.read_bytes()).hexdigest()
+    lock = 'lock-version = "1.0"\ncreated-by = "tests"\n[[packages]]\nname = "scorer"\nversion = "1.0"\n'
+    lock += f'sdist = {{url = "https://h.example/scorer-1.0.tar.gz", hashes = {{sha256 = "{recorded}"}}}}\n'
+    built, part = rebuilding({"pylock.toml": lock}, lock="pylock.toml")
+    assert (versions(built), part.matches) == ({"scorer": "1.0"}, "matches")
+    wrong = lock.replace(recorded, "0" * 64)
+    with pytest.raises(Inconclusive, match=r"scorer 1.0 on the index has another hash|[Hh]ash mismatch"):
+        rebuilding({"pylock.toml": wrong}, lock="pylock.toml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason", "do"),
+    [
+        (Settings(no_build=True), "scorer==1.0 has to be built, which --no-build forbids", "--no-build"),
+        (Settings(isolation="none"), "scorer==1.0 has to be built, which only happens in a sandbox", "--isolation"),
+    ],
+)
+def test_it_is_not_built_where_that_is_forbidden(
+    rebuilding: Rebuilding, links: Path, settings: Settings, reason: str, do: str
+) -> None:
+    sdist(links, "scorer", PROBED)
+    with pytest.raises(Inconclusive, match=re.escape(reason)) as error:
+        rebuilding({"r.txt": "scorer==1.0\n"}, settings, requirements="r.txt")
+    assert do in error.value.do
+    assert not list(rebuilding.context.cache.root.glob("folders/source-wheels/*"))
+
+
+def test_without_bubblewrap_it_is_built_in_namespaces(rebuilding: Rebuilding, links: Path) -> None:
+    sdist(links, "scorer", PROBED)
+    built, _ = rebuilding({"r.txt": "scorer==1.0\n"}, Settings(isolation="namespace"), requirements="r.txt")
+    interfaces, _, variables = runpy.run_path(str(site(built) / "scorer" / "probe.py"))["SEEN"]
+    assert interfaces == ["lo"]
+    assert "UV_FIND_LINKS" not in variables
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "do"),
+    [
+        ("import nothing_of_this_name", "No module named 'nothing_of_this_name'", "add what has nothing_of_this_name"),
+        (
+            "raise SystemExit(\"error: command 'gcc' failed: No such file or directory\")",
+            "there is no C compiler on this machine",
+            "apt-get install build-essential",
+        ),
+        (
+            "raise SystemExit('n.c:1:10: fatal error: nope.h: No such file or directory')",
+            "fatal error: nope.h",
+            "install the library that has nope.h",
+        ),
+        ("raise SystemExit('the weights are missing')", "the weights are missing", "record a version that has a wheel"),
+    ],
+)
+def test_what_cannot_be_built_is_named_with_the_last_words(
+    rebuilding: Rebuilding, links: Path, code: str, reason: str, do: str
+) -> None:
+    system = '[build-system]\nrequires = ["tinybuild"]\nbuild-backend = "own"\nbackend-path = ["."]\n'
+    sdist(links, "scorer", {"pyproject.toml": system, "own.py": f"def build_wheel(*a, **k):\n    {code}\n"})
+    with pytest.raises(Inconclusive, match=r"scorer 1\.0 cannot be built: ") as error:
+        rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+    assert reason in error.value.what
+    assert "build backend" not in error.value.what
+    assert do in error.value.do
+
+
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [
+        ("--index-url https://h/x", "the option --index-url is not allowed"),
+        ("x @ https://h/x.whl", "comes from a URL"),
+        ("six\\n--index-url https://h/x", "is not a requirement"),
+    ],
+)
+def test_build_requirements_cannot_redirect_uv(rebuilding: Rebuilding, links: Path, requires: str, reason: str) -> None:
+    sdist(links, "scorer", {"pyproject.toml": f'[build-system]\nrequires = ["{requires}"]\n'})
+    with pytest.raises(Inconclusive, match=reason):
+        rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+
+
+def test_a_source_that_builds_another_package_is_refused(rebuilding: Rebuilding, links: Path) -> None:
+    sdist(links, "scorer", project("numpy"))
+    with pytest.raises(Inconclusive, match=r"scorer 1\.0 cannot be built"):
+        rebuilding({"r.txt": "scorer==1.0\n"}, requirements="r.txt")
+
+
+def test_a_source_that_unpacks_to_a_bomb_or_is_none_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb-1.0.tar.gz"
+    info = tarfile.TarInfo("bomb-1.0/zeros")
+    info.size = 9 << 30
+    bomb.write_bytes(gzip.compress(info.tobuf()))
+    with pytest.raises(Inconclusive, match="it unpacks to far more than a package has"):
+        declarations(bomb)
+    (tmp_path / "no.zip").write_bytes(os.urandom(100))
+    with pytest.raises(Inconclusive, match=r"no\.zip cannot be read"):
+        declarations(tmp_path / "no.zip")
+
+
+@pytest.mark.network
+def test_old_packages_are_built_with_the_tools_of_their_time(rebuilding: Rebuilding) -> None:
+    """Sources of 2014 and 2021, the first of which was there before this Python."""
+    pins = {"antlr4-python3-runtime": "4.9.3", "docopt": "0.6.2"}
+    text = "".join(f"{name}=={version}\n" for name, version in pins.items())
+    built, part = rebuilding({"r.txt": text}, requirements="r.txt")
+    assert versions(built) == pins
+    assert part.matches == "matches"
