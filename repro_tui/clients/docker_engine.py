@@ -35,6 +35,7 @@ def engine() -> Iterator[DockerClient]:
     """
     import docker
     import requests
+    import urllib3
     from docker.errors import DockerException
 
     address = os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
@@ -53,7 +54,7 @@ def engine() -> Iterator[DockerClient]:
     try:
         client.ping()
         yield client
-    except requests.ConnectionError as error:
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
         raise Inconclusive(f"the connection to the Docker engine at {address} was lost", CUT) from error
     except (DockerException, requests.RequestException) as error:
         raise Inconclusive(
@@ -97,6 +98,22 @@ def pull_image(client: DockerClient, reference: str) -> InspectedImage:
             "check that its registry is reachable and still has it, or record another image",
         ) from error
     return details
+
+
+def registry_digest(client: DockerClient, reference: str) -> str:
+    """The image that its registry has for a tag, as NAME@sha256:DIGEST; nothing is pulled. Raises Inconclusive."""
+    from docker.errors import DockerException
+
+    _check(reference)
+    try:
+        digest = str(client.api.inspect_distribution(reference)["Descriptor"]["digest"])
+    except (DockerException, KeyError, TypeError) as error:
+        raise Inconclusive(
+            f"the image {show(reference, 300)} is not on this machine, and its registry does not say what it is: "
+            f"{_error_text(error)}",
+            f"docker pull {show(reference, 300)}, and record again",
+        ) from error
+    return f"{_parts(reference)[0]}@{digest}"
 
 
 def _check(reference: str) -> None:
