@@ -11,7 +11,7 @@ from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder
-from repro_tui.execute.docker_user import choose_user
+from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
@@ -34,7 +34,7 @@ class DockerRunner:
             output_folder(context.folder / f"output-{number}") as output,
             engine() as client,
         ):
-            user = choose_user(client, workspace.environment.inventory, context.settings.user)
+            user = user_of(client, workspace, context)
             box = ContainerSpec(client, workspace, inputs, output, context, layout(workspace, inputs), user)
             run = box.explained(_Predicted(box, number, step).run())
             end_step(step, run)

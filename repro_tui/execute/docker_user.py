@@ -8,10 +8,13 @@ its own files.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from repro_tui.model.inventory import Account, Inventory
+from repro_tui.model.workspace import Workspace
+from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
 if TYPE_CHECKING:
@@ -63,8 +66,16 @@ def _relative(line: str, working_dir: str) -> list[str]:
     return [f"{working_dir.rstrip('/')}/{name}" for name in quoted]
 
 
-def choose_user(client: DockerClient, inventory: Inventory, requested: str) -> StepUser:
-    """The user for the step of an image; `requested` is that of --user ("auto": it is chosen)."""
+def user_of(client: DockerClient, workspace: Workspace, context: Context) -> StepUser:
+    """The user for the step of a workspace whose environment is an image."""
+    return choose_user(workspace.environment.inventory, context.settings.user, lambda: remaps_users(client))
+
+
+def choose_user(inventory: Inventory, requested: str, remaps: Callable[[], bool]) -> StepUser:
+    """The user for the step of an image; `requested` is that of --user ("auto": it is chosen).
+
+    `remaps` asks whether the engine maps root to an unprivileged user.
+    """
     own = inventory.image.get("user", "")
     if requested != "auto":
         return _user(requested, "given by --user", inventory)
@@ -73,7 +84,7 @@ def choose_user(client: DockerClient, inventory: Inventory, requested: str) -> S
     nobody = _user(NOBODY, "nobody: everybody may read the image's files", inventory)
     if not nobody.unread:
         return nobody
-    if _is_remapped(client):
+    if remaps():
         return _user(ROOT_USER, "root, which the engine maps to an unprivileged user of this machine", inventory)
     return _owner(nobody.unread, inventory)
 
@@ -124,5 +135,6 @@ def _may_read(marks: str, uid: int, gid: int, *, is_folder: bool) -> bool:
     return bool(int(mode, 8) >> shift & (1 if is_folder else 4))
 
 
-def _is_remapped(client: DockerClient) -> bool:
+def remaps_users(client: DockerClient) -> bool:
+    """Whether the engine maps the users of containers to unprivileged users of this machine."""
     return any("name=userns" in option for option in client.info().get("SecurityOptions") or [])

@@ -20,7 +20,7 @@ from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_s
 from repro_tui.execute.command import ROOT, command, layout
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
-from repro_tui.execute.docker_user import choose_user
+from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
@@ -51,7 +51,7 @@ def run_served(workspace: Workspace, inputs: Path, number: int, context: Context
         shown.mkdir(mode=0o755)
         shutil.copyfile(HTTP_CHILD, shown / "asker.py")
         places = layout(workspace, inputs)
-        user = choose_user(client, workspace.environment.inventory, context.settings.user)
+        user = user_of(client, workspace, context)
         box = ContainerSpec(
             client, workspace, inputs, output, context, places, user, ((shown, str(ROOT / "ask")),), TEMPORARY
         )

@@ -135,10 +135,13 @@ class ImageView:
         return "" if path in self._paths else None
 
     def restricted(self) -> Iterator[tuple[str, str]]:
-        """The files that not everybody may read and the folders ("root/") that not everybody may enter, with marks."""
-        yield from (
-            (path, marks) for path, marks in self._marks.items() if marks and not int(marks[:4], 8) & stat.S_IROTH
-        )
+        """The files that not everybody may read and the folders ("root/") that not everybody may enter, with marks.
+
+        Programs that everybody may execute, but not read, such as sudo, are left out.
+        """
+        for path, marks in self._marks.items():
+            if marks and not int(marks[:4], 8) & (stat.S_IROTH | stat.S_IXOTH):
+                yield path, marks
         for path, marks in self._links.items():
             if path.endswith("/") and not int(marks[:4], 8) & stat.S_IXOTH:
                 yield path, marks

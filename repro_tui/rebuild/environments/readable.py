@@ -17,7 +17,8 @@ _NEW_ACCOUNT = r"\.(bashrc|bash_logout|profile|[ct]shrc|zshrc|wget-hsts|(ash|bas
 _NOT_NEEDED = re.compile(
     r"etc/(sudoers(\.d/.*)?|security/opasswd|ssl/private/.*|ssh/ssh_host_[^/]*|cron[^/]*/.*)"
     r"|(usr/)?lib(exec)?/.*(dbus-daemon-launch-helper|ssh-keysign)|(dev|proc|sys|lost\+found)/.*"
-    r"|var/(cache|lib)/(apt|ldconfig|dpkg|private)/.*|var/spool/(cron|at)[^/]*/.*"
+    r"|etc/polkit-1/.*|var/(cache|lib)/(apt|ldconfig|dpkg|private|polkit-1|rhsm|systemd)/.*|var/spool/(cron|at)[^/]*/.*"
+    r"|root/((anaconda|original)-[^/]*|buildinfo/.*)"
     rf"|(root|home/[^/]*)/({_NEW_ACCOUNT})"
 )
 
