@@ -66,7 +66,7 @@ def _recorded_image(client: DockerClient, reference: str, step: Step) -> Inspect
     step.cached = image is not None
     if image is None:
         step.progress(f"pulling {show(reference, 200)}")
-        image = pull_image(client, reference)
+        image = pull_image(client, reference, step.context)
     origin = "found on this machine" if step.cached else "pulled from its registry"
     step.how = f"image {shorten_middle(show(reference, 300), 60)} {origin}"
     if grammar.has_digest(reference):
@@ -90,7 +90,7 @@ def _built_image(
     image, step.cached = build_image(client, code, environment, step, context)
     step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]} {step.how}"
     if environment.image:
-        recorded = find_image(client, environment.image) or pull_image(client, environment.image)
+        recorded = find_image(client, environment.image) or pull_image(client, environment.image, context)
         step.matches = _compare_contents(
             _inventory(client, recorded, context), _inventory(client, image, context), step
         )

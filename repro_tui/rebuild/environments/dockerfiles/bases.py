@@ -85,7 +85,7 @@ def resolve_bases(client: DockerClient, names: Mapping[str, int]) -> tuple[dict[
 def _pulled(client: DockerClient, reference: str, line: int, step: Step) -> InspectedImage:
     step.progress(f"pulling {show(reference, 200)}, which line {line} of the Dockerfile is built from")
     try:
-        return pull_image(client, reference)
+        return pull_image(client, reference, step.context)
     except Inconclusive as error:
         raise Inconclusive(f"{error.what} (line {line} of the Dockerfile is built from it)", error.do) from error
 
