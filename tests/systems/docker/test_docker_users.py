@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +19,22 @@ from repro_tui.support.context import Context
 from tests.audit.project import Project
 from tests.systems.docker.conftest import AS_INPUTS, PREDICT, STEP, Build
 
-# The Docker client leaves the socket of a log that it has read to the garbage collector.
-pytestmark = [pytest.mark.docker, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.filterwarnings(
+        r"ignore:Exception ignored in. <socket.socket .*docker.sock:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
 
 WHO = """\
 import os, pwd
