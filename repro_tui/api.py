@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from repro_tui.compare.tables import Comparison, Table
     from repro_tui.explain.function import Explanation
     from repro_tui.model.report import Report
-    from repro_tui.model.request import AreaWord, IsolationChoice, NetworkChoice
+    from repro_tui.model.request import AreaWord, BuildNetworkChoice, IsolationChoice, NetworkChoice
 
 T = TypeVar("T")
 GiB = 1 << 30
@@ -159,6 +159,8 @@ def audit(
     isolation: IsolationChoice = "auto",
     network: NetworkChoice = "none",
     no_build: bool = False,
+    user: str = "auto",
+    build_network: BuildNetworkChoice = "default",
     memory: int | None = None,
     memory_limit: int = 2 * GiB,
     seed: int = 0,
@@ -184,6 +186,8 @@ def audit(
         all_findings: whether to list also what is the same.
         runner, isolation, network: how a run is executed, and from what it is isolated.
         no_build: whether packages without a wheel, and the commit's own project, are refused instead of built.
+        user: the user of a container's step, by name or number; "auto": chosen by what the image's files allow.
+        build_network: the network of the RUN steps of a Dockerfile, "default" or "none".
         memory: the memory that one run may use, in bytes; None: as configured.
         memory_limit: the memory that the comparison may use, in bytes.
         seed: the value of `{seed}` and PYTHONHASHSEED.
@@ -215,6 +219,8 @@ def audit(
         isolation=isolation,
         network=network,
         no_build=no_build,
+        user=user,
+        build_network=build_network,
         limits=limits if memory is None else replace(limits, memory=memory),
         memory_limit=memory_limit,
         seed=seed,

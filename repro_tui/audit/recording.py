@@ -45,7 +45,8 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     record = _loaded(reference, overrides, context)
     folder = (target.parent if target else context.here).resolve()
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
-    record = _without_secrets(_with_model_hashes(_resolved(record), context), context.redactor)
+    complete = _with_base_images(_with_model_hashes(_resolved(record), context), context)
+    record = _without_secrets(complete, context.redactor)
     record = relocated(record, companions)
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
@@ -154,6 +155,34 @@ def _resolved(record: Record) -> Record:
     return replace(record, environment=environment, provenance=provenance, warnings=warnings)
 
 
+def _with_base_images(record: Record, context: Context) -> Record:
+    """The record of a Dockerfile with what its base images are now; those that are not known are listed as missing."""
+    environment, place = record.environment, "environment.base_images"
+    if not environment.dockerfile or environment.base_images or record.code is None:
+        return record
+    from repro_tui.clients.docker_engine import engine
+    from repro_tui.rebuild.code import rebuild_code
+    from repro_tui.rebuild.environments.dockerfile import current_bases
+
+    try:
+        code, _ = rebuild_code(record, context)
+        if code is None:
+            return record
+        with engine() as client:
+            contents, unresolved = current_bases(client, code, environment)
+    except Inconclusive as error:
+        contents, unresolved = {}, {"": f"the base images of the Dockerfile were not resolved: {error.what}"}
+    do = "pull them and record again, or write what each tag was: NAME@sha256:DIGEST"
+    gaps = tuple(Missing(place, why, do) for why in unresolved.values())
+    provenance = {place: "what the names in the Dockerfile stood for at the time"} if contents else {}
+    return replace(
+        record,
+        environment=replace(environment, base_images=contents),
+        missing=(*record.missing, *gaps),
+        provenance=record.provenance | provenance,
+    )
+
+
 # -- secrets --------------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +199,8 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
             gaps.append(
                 Missing(f"environment.variables.{name}", why, "set it here by hand if the predict step needs it")
             )
+    named = _table(record.environment.build_args, ("environment", "build_args"), gaps, redactor)
+    arguments = {name: str(value) for name, value in named.items()}
     values = _table(record.parameters.values, ("parameters", "values"), gaps, redactor)
     data = []
     for number, item in enumerate(record.data):
@@ -183,7 +214,7 @@ def _without_secrets(record: Record, redactor: Redactor) -> Record:
     return replace(
         record,
         description=redactor.scrub(strip_urls(record.description)),
-        environment=replace(record.environment, variables=variables, command=started),
+        environment=replace(record.environment, variables=variables, command=started, build_args=arguments),
         parameters=replace(record.parameters, values=values),
         data=tuple(data),
         predict=predict,

@@ -24,6 +24,7 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
         record.environment,
         command=tuple(redactor.scrub(strip_urls(word)) for word in record.environment.command),
         variables={name: redactor.variable(name, value) for name, value in record.environment.variables.items()},
+        build_args={name: redactor.variable(name, value) for name, value in record.environment.build_args.items()},
     )
     code = record.code and replace(record.code, repository=_location(record.code.repository))
     data = tuple(replace(item, source=strip_urls(item.source)) for item in record.data)
@@ -44,6 +45,9 @@ def learn_record(record: Record, redactor: Redactor) -> None:
     """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
     for name, value in record.environment.variables.items():
         if name not in SAFE_VARIABLES:
+            redactor.learn(value)
+    for name, value in record.environment.build_args.items():
+        if is_secret_name(name):
             redactor.learn(value)
     _learn_values(record.parameters.values, redactor)
     for command in (record.environment.command, record.predict.command if record.predict else ()):

@@ -8,7 +8,16 @@ from typing import get_args
 
 from repro_tui.formats.config import LEAST_MEMORY
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.model.request import AREA_WORDS, LEAST_MEMORY_LIMIT, IsolationChoice, NetworkChoice, Settings, Tolerance
+from repro_tui.model.request import (
+    AREA_WORDS,
+    LEAST_MEMORY_LIMIT,
+    BuildNetworkChoice,
+    IsolationChoice,
+    NetworkChoice,
+    Settings,
+    Tolerance,
+)
+from repro_tui.support import grammar
 from repro_tui.support.registry import names
 
 MOST_RUNS = 100
@@ -29,11 +38,14 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
         yield Mistake("seed", f"{settings.seed} is not between 0 and {MOST_SEED}")
     for place, tolerance in {"": settings.tolerance, **settings.column_tolerances}.items():
         yield from _tolerance(place, tolerance)
+    if mistake := grammar.container_user(settings.user):
+        yield Mistake("user", f"{settings.user!r} {mistake}")
     known = ("auto", *sorted(names("repro_tui.runners")))
     for place, value, allowed in (
         ("runner", settings.runner, known),
         ("isolation", settings.isolation, get_args(IsolationChoice)),
         ("network", settings.network, get_args(NetworkChoice)),
+        ("build_network", settings.build_network, get_args(BuildNetworkChoice)),
         *(("fail_on", word, AREA_WORDS) for word in settings.fail_on),
     ):
         if value not in allowed:

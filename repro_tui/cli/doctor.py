@@ -10,13 +10,16 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from repro_tui.model.errors import Refused
 from repro_tui.support.extras import reinstall
 from repro_tui.support.paths import audits_root, cache_root, make_private
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +171,25 @@ def _docker() -> Iterator[Check]:
             reply = client.version()
             yield Check("docker engine", "found", f"{reply['Version']} at {client.api.base_url}", needed)
             yield from _runc(reply)
+            yield _buildkit(client)
         finally:
             client.close()
     except Exception as error:  # noqa: BLE001 - whatever its client raises, the engine cannot be used
         yield Check("docker engine", "missing", str(error)[:200], needed, do)
+
+
+def _buildkit(client: DockerClient) -> Check:
+    """The Docker client that builds with the engine's BuildKit."""
+    import tempfile
+
+    from repro_tui.clients.buildkit import INSTALL, client_settings, find_build_client
+
+    needed = "Dockerfiles with RUN --mount, heredocs, COPY --chmod and the like"
+    with tempfile.TemporaryDirectory() as folder:
+        program = find_build_client(client, client_settings(Path(folder) / "client"))
+    if program is None:
+        return Check("BuildKit", "missing", needed=needed, do=INSTALL)
+    return Check("BuildKit", "found", program.name, needed)
 
 
 def _runc(version_reply: Mapping[str, object]) -> Iterator[Check]:

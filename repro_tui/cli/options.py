@@ -50,6 +50,8 @@ class AuditOptions(ReportOptions):
     isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
     network: Literal["none", "host"]
     no_build: bool
+    user: str
+    build_network: Literal["default", "none"]
     memory: str | None
     memory_limit: str
     seed: int
@@ -183,6 +185,21 @@ def run_options(command: F) -> F:
                 "inconclusive.",
             ),
             click.option(
+                "--user",
+                metavar="USER[:GROUP]",
+                default="auto",
+                show_default=True,
+                help="User that a step runs as in a container, by name or number. auto: the image's own; if that is "
+                "root, nobody or else the owner of files that nobody else may read, without any capability.",
+            ),
+            click.option(
+                "--build-network",
+                type=click.Choice(["default", "none"]),
+                default="default",
+                show_default=True,
+                help="Network access of the RUN steps of a Dockerfile that is built.",
+            ),
+            click.option(
                 "--memory",
                 metavar="SIZE",
                 help="Memory limit of one run, such as 4GiB (default: 8GiB, at most half of this machine's memory).",
@@ -234,6 +251,8 @@ def settings_of(options: AuditOptions) -> Settings:
         isolation=options["isolation"],
         network=options["network"],
         no_build=options["no_build"],
+        user=_user(options["user"]),
+        build_network=options["build_network"],
         limits=_limits(options["memory"]),
         memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_MEMORY_LIMIT),
         seed=options["seed"],
@@ -261,6 +280,15 @@ def overrides_of(options: AuditOptions) -> Overrides:
 def _split(text: str | None) -> tuple[str, ...]:
     """The items of a comma-separated list."""
     return tuple(item.strip() for item in (text or "").split(",") if item.strip())
+
+
+def _user(text: str) -> str:
+    from repro_tui.support import grammar
+
+    mistake = grammar.container_user(text)
+    if mistake:
+        raise click.BadParameter(f"{text!r} {mistake}", param_hint="--user")
+    return text
 
 
 def _areas(text: str) -> tuple[str, ...]:

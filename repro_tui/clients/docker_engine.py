@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_inspected import InspectedImage
+from repro_tui.clients.docker_stream import LOST, engine_events
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 AUDIT_LABEL, CACHE_LABEL, BUILD_LABEL = "repro-tui.audit", "repro-tui.cache", "repro-tui.build"
-CUT = "check that the Docker engine is running, and run the audit again"
+CUT = LOST
+STALL_S = 60
+REGISTRY = "check that its registry is reachable and still has it"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
@@ -35,6 +39,7 @@ def engine() -> Iterator[DockerClient]:
     """
     import docker
     import requests
+    import urllib3
     from docker.errors import DockerException
 
     address = os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
@@ -53,7 +58,7 @@ def engine() -> Iterator[DockerClient]:
     try:
         client.ping()
         yield client
-    except requests.ConnectionError as error:
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
         raise Inconclusive(f"the connection to the Docker engine at {address} was lost", CUT) from error
     except (DockerException, requests.RequestException) as error:
         raise Inconclusive(
@@ -79,24 +84,57 @@ def find_image(client: DockerClient, reference: str) -> InspectedImage | None:
     return details
 
 
-def pull_image(client: DockerClient, reference: str) -> InspectedImage:
+def pull_image(client: DockerClient, reference: str, context: Context) -> InspectedImage:
     """Pulls an image from its registry and returns its description.
 
-    Raises Inconclusive if the registry does not answer or does not have the image, Refused for an invalid name.
+    Raises Inconclusive if the registry does not answer or does not have the image, or if nothing of it arrives for
+    STALL_S seconds; Refused for an invalid name, and Cancelled.
     """
     from docker.errors import DockerException
 
     _check(reference)
     repository, tag = _parts(reference)
+    latest = time.monotonic()
+
+    def check() -> None:
+        context.cancel.check()
+        if time.monotonic() - latest > STALL_S:
+            raise Inconclusive(
+                f"the pull of {show(reference, 300)} was stopped, since nothing arrived for {STALL_S} s", REGISTRY
+            )
+
     try:
-        client.api.pull(repository, tag=tag)
+        for event in engine_events(
+            client.api, lambda: client.api.pull(repository, tag=tag, stream=True, decode=True), check, "the pull"
+        ):
+            latest = time.monotonic()
+            if "error" in event:
+                raise _not_pulled(reference, str(event["error"]))
         details: InspectedImage = client.api.inspect_image(reference)
     except DockerException as error:
-        raise Inconclusive(
-            f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {_error_text(error)}",
-            "check that its registry is reachable and still has it, or record another image",
-        ) from error
+        raise _not_pulled(reference, _error_text(error)) from error
     return details
+
+
+def _not_pulled(reference: str, reason: str) -> Inconclusive:
+    text = f"the image {show(reference, 300)} is not on this machine and cannot be pulled: {show(reason, 400)}"
+    return Inconclusive(text, f"{REGISTRY}, or record another image")
+
+
+def registry_digest(client: DockerClient, reference: str) -> str:
+    """The image that its registry has for a tag, as NAME@sha256:DIGEST; nothing is pulled. Raises Inconclusive."""
+    from docker.errors import DockerException
+
+    _check(reference)
+    try:
+        digest = str(client.api.inspect_distribution(reference)["Descriptor"]["digest"])
+    except (DockerException, KeyError, TypeError) as error:
+        raise Inconclusive(
+            f"the image {show(reference, 300)} is not on this machine, and its registry does not say what it is: "
+            f"{_error_text(error)}",
+            f"docker pull {show(reference, 300)}, and record again",
+        ) from error
+    return f"{_parts(reference)[0]}@{digest}"
 
 
 def _check(reference: str) -> None:

@@ -32,6 +32,8 @@ def check_runner(kind: EnvironmentKind, settings: Settings) -> Mistake | None:
         return None
     if settings.runner not in ("auto", fitting):
         return Mistake("--runner", f"{settings.runner} cannot run an environment recorded as {kind}: use {fitting}")
+    if settings.user != "auto" and fitting != "docker":
+        return Mistake("--user", f"an environment recorded as {kind} does not run in a Docker container: leave it out")
     if fitting in ("docker", "apptainer"):
         if settings.isolation not in ("auto", "container"):
             return Mistake("--isolation", f"{settings.isolation} is only for local runs: an image runs in a container")

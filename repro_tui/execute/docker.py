@@ -11,6 +11,7 @@ from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import OUTPUT_NAME, command, layout
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder
+from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
@@ -33,8 +34,9 @@ class DockerRunner:
             output_folder(context.folder / f"output-{number}") as output,
             engine() as client,
         ):
-            box = ContainerSpec(client, workspace, inputs, output, context, layout(workspace, inputs))
-            run = _Predicted(box, number, step).run()
+            user = user_of(client, workspace, context)
+            box = ContainerSpec(client, workspace, inputs, output, context, layout(workspace, inputs), user)
+            run = box.explained(_Predicted(box, number, step).run())
             end_step(step, run)
             return run
 

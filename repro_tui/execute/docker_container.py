@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import RunPaths, data_mounts
 from repro_tui.execute.docker_log import LogReader
+from repro_tui.execute.docker_user import StepUser
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.run import Isolation
+from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
@@ -29,13 +30,11 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.types import HostConfig, Mount
 
-NOBODY = "65534:65534"
 TEMPORARY_BYTES = 2 << 30
 SAFE_RUNC = (1, 2, 8)
+ANOTHER_USER = "or name another user with --user"
 OLD_RUNC = "runc {} has known container escapes: update it to 1.2.8 or later"
 _ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
-# Owned by nobody: setting a mode does not work, since the engine uses that of the existing folder.
-_TEMPORARY = f"rw,nosuid,nodev,uid=65534,gid=65534,size={TEMPORARY_BYTES}"
 
 
 @contextmanager
@@ -54,7 +53,7 @@ def output_folder(outer: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """The specification of a container.
+    """The specification of a container, whose step runs as `user`.
 
     `shown` are our own folders that it sees read-only, with their path inside; `temporary` are the folders besides /tmp
     that it may write to until it ends.
@@ -66,6 +65,7 @@ class ContainerSpec:
     output: Path
     context: Context
     places: RunPaths
+    user: StepUser
     shown: tuple[tuple[Path, str], ...] = ()
     temporary: tuple[str, ...] = ()
 
@@ -77,8 +77,8 @@ class ContainerSpec:
         """
         identifier = self.client.api.create_container(
             self.workspace.environment.image_id,
-            environment=environment,
-            user=NOBODY,
+            environment=self._for_user(environment),
+            user=self.user.user,
             working_dir=self.places.working_dir,
             hostname=HOST_NAME,
             labels=audit_labels(self.context),
@@ -92,10 +92,17 @@ class ContainerSpec:
         finally:
             remove(self.client, identifier)
 
+    def _for_user(self, environment: dict[str, str]) -> dict[str, str]:
+        """The variables with HOME and USER of the user, unless they are recorded."""
+        recorded = self.workspace.environment.variables
+        return environment | {name: value for name, value in self.user.variables.items() if name not in recorded}
+
     def _host_config(self) -> HostConfig:
         from docker.types import LogConfig, Ulimit
 
         limits = self.context.settings.limits
+        # Owned by the user: setting a mode does not work, since the engine uses that of the existing folder.
+        own = f"{_ANYBODYS},uid={self.user.uid},gid={self.user.gid}"
         config: HostConfig = self.client.api.create_host_config(
             network_mode=self.context.settings.network,
             read_only=True,
@@ -105,7 +112,7 @@ class ContainerSpec:
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
             nano_cpus=limits.cpus * 10**9 or None,
-            tmpfs={"/tmp": _ANYBODYS} | dict.fromkeys(self.temporary, _TEMPORARY),  # noqa: S108
+            tmpfs={"/tmp": _ANYBODYS} | dict.fromkeys(self.temporary, own),  # noqa: S108
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],
@@ -149,7 +156,7 @@ class ContainerSpec:
             "network": self.context.settings.network,
             "root": "read-only",
             "capabilities": "none",
-            "user": NOBODY,
+            "user": self.user.user,
         }
         wrong = [name for name, value in required.items() if detail[name] != value]
         if wrong:
@@ -157,6 +164,8 @@ class ContainerSpec:
                 f"the Docker engine does not isolate the container as requested: {', '.join(wrong)}",
                 "check the version and the configuration of the engine",
             )
+        home = self.workspace.environment.variables.get("HOME", self.user.variables["HOME"])
+        detail |= {"chosen user": self.user.why, "home": home}
         warnings = (ON_NETWORK,) if self.context.settings.network == "host" else ()
         return Isolation("container", self.context.settings.network, True, detail, (*warnings, *self._old_runc(detail)))
 
@@ -189,6 +198,12 @@ class ContainerSpec:
             with contextlib.suppress(NotFound):
                 for line in self.client.api.logs(container, tail=100).splitlines():
                     log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
+
+    def explained(self, run: Run) -> Run:
+        """A run that failed, with what a "Permission denied" at the end of its log means."""
+        inventory = self.workspace.environment.inventory
+        denial = "" if run.status == "succeeded" else self.user.denial(run.tail, self.places.working_dir, inventory)
+        return replace(run, what=f"{run.what}; {denial}", do=f"{run.do}; {ANOTHER_USER}") if denial else run
 
     def state(self, container: str) -> ContainerState:
         """The state of the container as the engine reports it."""

@@ -18,8 +18,9 @@ from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
 from repro_tui.execute.command import ROOT, command, layout
-from repro_tui.execute.docker_container import NOBODY, ContainerSpec, killed_for_memory, output_folder, remove
+from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
+from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
@@ -50,10 +51,11 @@ def run_served(workspace: Workspace, inputs: Path, number: int, context: Context
         shown.mkdir(mode=0o755)
         shutil.copyfile(HTTP_CHILD, shown / "asker.py")
         places = layout(workspace, inputs)
+        user = user_of(client, workspace, context)
         box = ContainerSpec(
-            client, workspace, inputs, output, context, places, ((shown, str(ROOT / "ask")),), TEMPORARY
+            client, workspace, inputs, output, context, places, user, ((shown, str(ROOT / "ask")),), TEMPORARY
         )
-        run = _Served(box, shown, number, step).run()
+        run = box.explained(_Served(box, shown, number, step).run())
         end_step(step, run)
         return run
 
@@ -193,7 +195,7 @@ class _Inside:
         """
         api = self.box.client.api
         arguments = [python, "-I", str(ROOT / "ask" / "asker.py"), path]
-        identifier = api.exec_create(self.container, arguments, user=NOBODY, workdir="/")["Id"]
+        identifier = api.exec_create(self.container, arguments, user=self.box.user.user, workdir="/")["Id"]
         with _followed(api.exec_start(identifier, stream=True), self.log) as reader:
             while reader.is_alive():
                 self.box.context.cancel.wait(0.05)
@@ -224,8 +226,9 @@ class _Inside:
         time.sleep(0.2)  # its last output may still be on its way
         said = f"; its last output: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
         reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
+        user = f"{self.box.user.user} ({self.box.user.why})"
         return NotAnswered(
-            reason, f"see {self.log.path.name}: the server runs as nobody, on a read-only root, without a network"
+            reason, f"see {self.log.path.name}: the server runs as {user}, on a read-only root, without a network"
         )
 
 

@@ -109,7 +109,7 @@ class Executor:
     def _from_cache(self, workspace: Workspace, repetition: int) -> HybridResult:
         settings = self.context.settings
         digest = self.context.cache.hashes.digests(self.inputs).sha256
-        fixed = f"{settings.seed} {settings.network} {settings.isolation} {settings.limits}"
+        fixed = f"{settings.seed} {settings.network} {settings.isolation} {settings.user} {settings.limits}"
         columns = str(held_back(workspace, settings))
         key = digest_text(FORMAT, workspace.key, digest, fixed, columns, str(repetition))
         try:

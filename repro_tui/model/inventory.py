@@ -21,6 +21,17 @@ class PythonPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A user of an image. `lived_in`: the image has files in its home, besides those of every new account."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    lived_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """The contents of an environment; a field that could not be read is absent and named in `unknown` with the reason.
 
@@ -28,7 +39,9 @@ class Inventory:
     layers, configuration; `system_packages`: dpkg, apk or rpm name to version; `variables`: name to value, as
     recorded (redacted when reported); `files`: the files that belong to no package, absolute path to sha256, mode and
     owner, or None if they were not read; `left_out`: the kinds of files that were left out of these, and how many of
-    each; `unknown`: dotted field to reason.
+    each; `accounts`: the users of an image; `closed`: its files that not everybody may read, and the folders around
+    them that not everybody may enter (they end with a slash), with mode and owner ("0600 0:0"); `unknown`: dotted field
+    to reason.
     """
 
     interpreter: dict[str, str] = field(default_factory=dict)
@@ -40,6 +53,8 @@ class Inventory:
     unknown: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    accounts: tuple[Account, ...] = ()
+    closed: dict[str, str] = field(default_factory=dict)
 
 
 # Facts of an image that differ between builds of the same content, or that do not affect a run.

@@ -54,6 +54,9 @@ class Environment:
     dependency groups and extras that are installed besides the main dependencies. Packages that were not recorded are
     resolved as of `as_of` (RFC 3339; None: the commit's date, without a commit now). `command` is the command that the
     container's server was started with, if it is not the image's own entrypoint and command.
+
+    Of a Dockerfile: `build_args` are its build arguments, `build_target` is the stage that is built ("": the last), and
+    `base_images` maps the images that it is built from, as they are written in it, to what they were: NAME@sha256:….
     """
 
     image: str | None = None
@@ -68,6 +71,9 @@ class Environment:
     as_of: str | None = None
     command: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    build_args: dict[str, str] = field(default_factory=dict)
+    build_target: str = ""
+    base_images: dict[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> EnvironmentKind:

@@ -14,6 +14,7 @@ RunnerName = str
 MEMORY_LIMIT = 2 << 30
 IsolationChoice = Literal["auto", "container", "bubblewrap", "namespace", "none"]
 NetworkChoice = Literal["none", "host"]
+BuildNetworkChoice = Literal["default", "none"]
 AreaWord = Literal["code", "environment", "parameters", "data", "predictions", "any", "none"]
 AREA_WORDS: tuple[AreaWord, ...] = get_args(AreaWord)
 LEAST_MEMORY_LIMIT = 512 << 20
@@ -31,8 +32,9 @@ class Tolerance:
 class Settings:
     """How to run and compare: the options of the command line, which override the record's.
 
-    `memory_limit` is the memory of the comparison of predictions, in bytes; what does not fit goes to disk.
-    `no_build`: packages without a wheel, and projects of a commit, are not built.
+    `user` is the user of a container's step ("auto": chosen by what the image's files allow), `build_network` the
+    network of a Dockerfile's build steps. `memory_limit` is the memory of the comparison of predictions, in bytes; what
+    does not fit goes to disk. `no_build`: packages without a wheel, and projects of a commit, are not built.
     `stress`: after the plain runs, conditions that should not matter are varied one at a time, on each side.
     `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
     limit); `explain_masked` looks for differences that cancel each other out if there is no drift.
@@ -49,6 +51,8 @@ class Settings:
     isolation: IsolationChoice = "auto"
     network: NetworkChoice = "none"
     no_build: bool = False
+    user: str = "auto"
+    build_network: BuildNetworkChoice = "default"
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
     memory_limit: int = MEMORY_LIMIT

@@ -22,13 +22,19 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one run: memory, output and log in bytes, cores (0: all), and processes."""
+    """The limits of one run: memory, output and log in bytes, cores (0: all), and processes.
+
+    The build of an image has limits of its own besides the memory: its time in seconds, and the disk that it may fill,
+    in bytes.
+    """
 
     memory: int = 8 << 30
     cpus: int = 0
     processes: int = 128
     output: int = 16 << 30
     log: int = 4 << 20
+    build_time: int = 3600
+    build_disk: int = 64 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,9 @@ def isolation_words(isolation: Isolation | None) -> str:
     if isolation.kind == "remote":
         return "remote: queried over the network, no code of it ran here"
     verified = "verified" if isolation.probed else "not verified"
-    return f"{isolation.kind}, network {isolation.network}, {verified}"
+    user = f", user {show(isolation.detail['user'], 80)}" if "chosen user" in isolation.detail else ""
+    chosen = f" ({show(isolation.detail['chosen user'], 300)})" if user else ""
+    return f"{isolation.kind}, network {isolation.network}{user}{chosen}, {verified}"
 
 
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:

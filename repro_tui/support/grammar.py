@@ -23,6 +23,7 @@ _IMAGE = re.compile(
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SCP = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9_.-]*:[^:\s-][^\s:]*")
+_CONTAINER_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
@@ -38,9 +39,21 @@ def image(reference: str) -> str | None:
     return "is not an image reference: expected NAME@sha256:DIGEST (64 hex digits), NAME:TAG or an image's sha256: id"
 
 
+def image_by_content(reference: str) -> str | None:
+    """Checks an image reference that must name content and not a moving tag."""
+    return image(reference) or (None if has_digest(reference) else "is a tag, which can move: expected @sha256:DIGEST")
+
+
 def has_digest(reference: str) -> bool:
     """Whether an image reference names content and not a moving tag."""
     return bool(_IMAGE_ID.fullmatch(reference)) or "@sha256:" in reference
+
+
+def container_user(text: str) -> str | None:
+    """Checks the user that a step runs as in a container."""
+    return (
+        None if _CONTAINER_USER.fullmatch(text) else "is not a user: expected auto, or USER[:GROUP] by name or number"
+    )
 
 
 def commit(text: str) -> str | None:

@@ -12,11 +12,15 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 BYTECODE = "bytecode next to its source"
+_DATABASES = (
+    r"var/lib/dpkg/.*|var/lib/apt/.*|(usr/)?lib/apk/db/.*|(var/lib|usr/lib/sysimage)/rpm/.*"
+    r"|(.*/)?conda-meta/(history|[^/]*\.json)"
+)
 # Kinds and their paths, relative to the root, whatever the file's extension.
 _WHATEVER = (
     ("files that the engine writes", r"etc/(hostname|hosts|resolv\.conf|mtab)|\.dockerenv"),
     ("ids, locks and backups of the system", r"etc/(machine-id|\.pwd\.lock|ld\.so\.cache|g?shadow-?|(passwd|group)-)"),
-    ("databases of package managers", r"var/lib/dpkg/.*|var/lib/apt/.*|lib/apk/db/.*"),
+    ("databases of package managers", _DATABASES),
     ("caches of package managers", r"var/cache/apt/(src)?pkgcache\.bin|var/cache/(debconf|ldconfig)/[^/]*"),
 )
 # The same, except for files with an extension of data, code or models.

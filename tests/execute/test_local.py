@@ -201,5 +201,7 @@ def test_what_cannot_be_run_is_refused_beforehand() -> None:
     assert check_runner("lock", Settings(runner="docker")) is not None
     assert check_runner("image", Settings(isolation="bubblewrap")) is not None
     assert check_runner("requirements", Settings(isolation="none")) is None
+    assert check_runner("requirements", Settings(isolation="none", user="root")) is not None
+    assert check_runner("dockerfile", Settings(user="root")) is None
     with pytest.raises(Refused, match="needs an image"):
         choose(Settings(isolation="container"))

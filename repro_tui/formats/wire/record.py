@@ -116,6 +116,15 @@ class EnvironmentFields(Table):
     )
     command: list[str] = Field([], description="The command that the server was started with; absent: the image's own.")
     variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
+    build_args: dict[Annotated[str, _follows(grammar.variable)], str] = Field(
+        {}, description="Build arguments of the Dockerfile."
+    )
+    build_target: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]*)?$")] = Field(
+        "", description="The stage of the Dockerfile to build; absent: the last one."
+    )
+    base_images: dict[Annotated[str, _follows(grammar.image)], Annotated[str, _follows(grammar.image_by_content)]] = (
+        Field({}, description="What the images that the Dockerfile is built from were: NAME@sha256:DIGEST by name.")
+    )
 
     @model_validator(mode="after")
     def _one(self) -> EnvironmentFields:

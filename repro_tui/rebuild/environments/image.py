@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import engine, find_image, pull_image
@@ -15,7 +16,9 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.environments.dockerfile import build_image
 from repro_tui.rebuild.environments.image_files import files_of, view_image
-from repro_tui.rebuild.environments.inventory import host_facts, inventory_of
+from repro_tui.rebuild.environments.import_order import USUAL_PATH, import_order
+from repro_tui.rebuild.environments.inventory import DESCRIPTIONS, host_facts, inventory_of
+from repro_tui.rebuild.environments.readable import accounts_of, closed_files
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -26,7 +29,7 @@ from repro_tui.support.text import plural, shorten_middle, show
 if TYPE_CHECKING:
     from docker import DockerClient
 
-FORMAT = "4"
+FORMAT = "5"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
@@ -71,7 +74,7 @@ def _recorded_image(client: DockerClient, reference: str, step: Step) -> Inspect
     step.cached = image is not None
     if image is None:
         step.progress(f"pulling {show(reference, 200)}")
-        image = pull_image(client, reference)
+        image = pull_image(client, reference, step.context)
     origin = "found on this machine" if step.cached else "pulled from its registry"
     step.how = f"image {shorten_middle(show(reference, 300), 60)} {origin}"
     if grammar.has_digest(reference):
@@ -92,10 +95,10 @@ def _built_image(
             "the Dockerfile is in the commit's tree, but the record has no code",
             "record code.repository and code.commit",
         )
-    image, step.cached = build_image(client, code, environment.dockerfile or "", step, context)
-    step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]}"
+    image, step.cached = build_image(client, code, environment, step, context)
+    step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]} {step.how}"
     if environment.image:
-        recorded = find_image(client, environment.image) or pull_image(client, environment.image)
+        recorded = find_image(client, environment.image) or pull_image(client, environment.image, context)
         step.matches = _compare_contents(
             _inventory(client, recorded, context), _inventory(client, image, context), step
         )
@@ -142,9 +145,13 @@ def _inventory(client: DockerClient, image: InspectedImage, context: Context) ->
     known = context.cache.read_note("inventory", key)
     if known is None:
         view = view_image(client, image["Id"], context)
-        read = inventory_of(view)
+        folders = (str(PurePosixPath(path).parents[1]) for path in view.paths() if path.endswith(DESCRIPTIONS))
+        search_path = variables_of(image).get("PATH", USUAL_PATH)
+        read = inventory_of(view, import_order(folders, view.link_of, search_path))
         files = files_of(view, read.python_packages)
-        known = to_plain(replace(read, files=files.loose, left_out=files.left_out))
+        closed, accounts = closed_files(view), accounts_of(view)
+        whole = replace(read, files=files.loose, left_out=files.left_out, closed=closed, accounts=accounts)
+        known = to_plain(whole)
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import PythonPackage
+from repro_tui.rebuild.environments.databases import LARGEST_DATABASE, RPM_SQLITE, is_database
 from repro_tui.rebuild.environments.inventory import is_content
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
@@ -47,8 +49,7 @@ _KEPT_ENDINGS = (
     "/patchlevel.h",
     "pyvenv.cfg",
 )
-_KEPT = ("etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "opt/ml/model/MLmodel")
-_KEPT_BELOW = "var/lib/dpkg/status.d/"
+_KEPT = ("etc/passwd", "etc/os-release", "usr/lib/os-release", "opt/ml/model/MLmodel")
 _IN_PACKAGES = "-packages/"  # site-packages and dist-packages, the files that package digests cover
 # Where dpkg records the md5 of each file of a package.
 _SUMS, _SUMS_END = "var/lib/dpkg/info/", ".md5sums"
@@ -89,7 +90,7 @@ class ImageView:
         self._marks[path] = marks
         if len(self._paths) > MOST_FILES:
             raise Inconclusive(f"the image has more than {MOST_FILES:,} files", "build a smaller image")
-        if size <= LARGEST_KEPT and _is_kept(path):
+        if size <= (LARGEST_DATABASE if path in RPM_SQLITE else LARGEST_KEPT) and _is_kept(path):
             self._kept[path] = content.read()
             self._hash(path, iter([self._kept[path]]))
         elif self._every or (_IN_PACKAGES in path and not path.endswith(".pyc")):
@@ -127,6 +128,24 @@ class ImageView:
         """Whether the mode and owner of a file are those that installers set."""
         return self._marks.get(path, "") in PLAIN
 
+    def link_of(self, path: str) -> str | None:
+        """The target of a symbolic link, "" for a file, None where there is neither."""
+        if path in self._links:
+            return self._links[path].removeprefix("link to ")
+        return "" if path in self._paths else None
+
+    def restricted(self) -> Iterator[tuple[str, str]]:
+        """The files that not everybody may read and the folders ("root/") that not everybody may enter, with marks.
+
+        Programs that everybody may execute, but not read, such as sudo, are left out.
+        """
+        for path, marks in self._marks.items():
+            if marks and not int(marks[:4], 8) & (stat.S_IROTH | stat.S_IXOTH):
+                yield path, marks
+        for path, marks in self._links.items():
+            if path.endswith("/") and not int(marks[:4], 8) & stat.S_IXOTH:
+                yield path, marks
+
     def md5(self, path: str) -> str:
         """The md5 of a file, which dpkg records for its packages; "" unless every file is hashed."""
         return self._sums.get(path, "")
@@ -143,7 +162,7 @@ class ImageView:
 
 def _is_kept(path: str) -> bool:
     summed = path.startswith(_SUMS) and path.endswith(_SUMS_END)
-    return summed or path.endswith(_KEPT_ENDINGS) or path in _KEPT or path.startswith(_KEPT_BELOW)
+    return summed or path.endswith(_KEPT_ENDINGS) or path in _KEPT or is_database(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Lists the contents of an environment: Python packages, system packages, operating system and interpreter.
 
-Everything is read as data, from dist-info folders, the databases of dpkg and apk, os-release, and pyvenv.cfg or
+Everything is read as data, from dist-info folders, the databases of package managers, os-release, and pyvenv.cfg or
 Python's headers: asking pip or dpkg would execute what is audited. The readers see an environment through a FileView,
 so a folder, an image and a SIF are read by the same code. What cannot be read is returned as unknown with a reason, and
 is never left out: a package that silently vanished from the list would count as equal.
@@ -8,12 +8,13 @@ is never left out: a package that silently vanished from the list would count as
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -21,14 +22,14 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from repro_tui.model.inventory import Inventory, PythonPackage
+from repro_tui.rebuild.environments.databases import read_system_packages
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url
 
 LARGEST = 64 << 20
+DESCRIPTIONS = (".dist-info/METADATA", ".egg-info/PKG-INFO")  # of installed Python packages
 _NOT_CONTENT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
-_DPKG, _APK = "var/lib/dpkg/status", "lib/apk/db/installed"
-_RPM = ("var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/rpm/Packages")
 _BLAS = re.compile(r"(?i)^lib(openblas|scipy_openblas|mkl_rt|blis|atlas|accelerate)[^/]*\.so")
 
 
@@ -71,25 +72,76 @@ class FolderView:
         return self._digests[path].sha256
 
 
-def read_python_packages(view: FileView) -> tuple[dict[str, PythonPackage], dict[str, str]]:
-    """The installed Python packages by normalised name, and why others could not be read, by dotted field."""
-    packages: dict[str, PythonPackage] = {}
+def read_python_packages(view: FileView, order: Sequence[str] = ()) -> tuple[dict[str, PythonPackage], dict[str, str]]:
+    """The installed Python packages by normalised name, and why others could not be read, by dotted field.
+
+    `order` are the packages folders that Python looks into, in its order. Of a package that is installed twice, the
+    copy that Python imports is taken where that can be told: it is in an earlier folder, or it is the only one in its
+    folder whose files are those that its RECORD lists.
+    """
+    copies: dict[str, list[tuple[str, str]]] = {}
     unknown: dict[str, str] = {}
-    paths = sorted(view.paths())
-    for path in paths:
-        if not path.endswith((".dist-info/METADATA", ".egg-info/PKG-INFO")):
-            continue
-        name, version = _name_and_version(view.read(path))
-        if not name:
-            unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} does not name the package and its version"
-        elif name in packages:
-            unknown[f"packages.{name}"] = f"{name} is installed twice: {path} is the second"
-        else:
-            try:
-                packages[name] = _package(view, path, version)
-            except csv.Error as error:
-                unknown[f"packages.{name}"] = f"the RECORD next to {path} cannot be read: {error}"
+    for path in sorted(view.paths()):
+        if path.endswith(DESCRIPTIONS):
+            name, version = _name_and_version(view.read(path))
+            if name:
+                copies.setdefault(name, []).append((path, version))
+            else:
+                unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} does not name its package and version"
+    packages: dict[str, PythonPackage] = {}
+    for name, places in copies.items():
+        path, version = imported = _imported(view, places, order)
+        if imported[0] == "":
+            path, version = places[0]
+            others = ", ".join(f"{version} in {place}" for place, version in places)
+            unknown[f"packages.{name}"] = f"{name} is installed {len(places)} times, and which copy Python imports is "
+            unknown[f"packages.{name}"] += f"not known: {others}"
+        try:
+            packages[name] = _package(view, path, version)
+        except csv.Error as error:
+            unknown[f"packages.{name}"] = f"the RECORD next to {path} cannot be read: {error}"
     return packages, unknown
+
+
+def hidden_copies(view: FileView, packages: Mapping[str, PythonPackage]) -> str:
+    """The packages of which there is another copy than the one in `packages`, with the version of that; "" for none."""
+    hidden = []
+    for path in sorted(view.paths()):
+        if path.endswith(DESCRIPTIONS):
+            name, version = _name_and_version(view.read(path))
+            folder = str(PurePosixPath(path).parent.parent)
+            if name in packages and (packages[name].folder, packages[name].version) != (folder, version):
+                hidden.append(f"{name} {version} in {folder}")
+    return ", ".join(hidden)
+
+
+def _imported(view: FileView, places: list[tuple[str, str]], order: Sequence[str]) -> tuple[str, str]:
+    """The copy of a package that Python imports, as its metadata and version; "" where that cannot be told."""
+    if len(places) == 1:
+        return places[0]
+    folders = {str(PurePosixPath(path).parent.parent) for path, _ in places}
+    first = next((folder for folder in order if folder in folders), None) if len(folders) > 1 else folders.pop()
+    there = [place for place in places if str(PurePosixPath(place[0]).parent.parent) == first]
+    whole = there if len(there) == 1 else [place for place in there if _is_whole(view, PurePosixPath(place[0]).parent)]
+    return whole[0] if len(whole) == 1 else ("", "")
+
+
+def _is_whole(view: FileView, info: PurePosixPath) -> bool:
+    """Whether all files that a RECORD lists with a hash are there, with that hash."""
+    record = view.read(str(info / "RECORD"))
+    known = set(view.paths())
+    try:
+        rows = list(csv.reader((record or b"").decode("utf-8", "replace").splitlines()))
+    except csv.Error:
+        return False
+    hashed = {str(info.parent / row[0]): row[1] for row in rows if len(row) > 1 and row[1].startswith("sha256=")}
+    modules = {path: digest for path, digest in hashed.items() if is_content(path) and not path.startswith(f"{info}/")}
+    return bool(modules) and all(path in known and _recorded(view.digest(path)) == modules[path] for path in modules)
+
+
+def _recorded(sha256: str) -> str:
+    """A digest as RECORD writes it."""
+    return "sha256=" + base64.urlsafe_b64encode(bytes.fromhex(sha256)).rstrip(b"=").decode("ascii")
 
 
 def _name_and_version(metadata: bytes | None) -> tuple[str, str]:
@@ -137,25 +189,6 @@ def _source(view: FileView, info: PurePosixPath) -> str:
     return f"{url}@{commit}" if commit else url
 
 
-def read_system_packages(view: FileView) -> tuple[dict[str, str], dict[str, str]]:
-    """The system packages and their versions (from dpkg, status.d and apk), and why others could not be read."""
-    packages: dict[str, str] = {}
-    for path in (_DPKG, *sorted(p for p in view.paths() if p.startswith("var/lib/dpkg/status.d/"))):
-        text = (view.read(path) or b"").decode("utf-8", "replace")
-        for paragraph in text.split("\n\n"):
-            fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines() if line[:1].isalpha())
-            if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
-                packages[fields["Package"]] = fields.get("Version", "")
-    apk = (view.read(_APK) or b"").decode("utf-8", "replace")
-    for paragraph in apk.split("\n\n"):
-        fields = dict(line.partition(":")[::2] for line in paragraph.splitlines())
-        if "P" in fields:
-            packages[fields["P"]] = fields.get("V", "")
-    rpm = [path for path in _RPM if path in set(view.paths())]
-    reason = f"{rpm[0]} is an RPM database, which this version cannot read" if rpm else ""
-    return packages, {"system packages": reason} if rpm else {}
-
-
 def read_os_release(view: FileView) -> dict[str, str]:
     """The id, version and name of the operating system, from os-release."""
     raw = view.read("etc/os-release", 1 << 16) or view.read("usr/lib/os-release", 1 << 16) or b""
@@ -185,20 +218,24 @@ def read_interpreter(view: FileView) -> dict[str, str]:
     return facts
 
 
-def inventory_of(view: FileView) -> Inventory:
-    """The inventory of an image, as far as its files show."""
-    packages, unknown = read_python_packages(view)
+def inventory_of(view: FileView, order: Sequence[str] = ()) -> Inventory:
+    """The inventory of an image, as far as its files show; `order` as in `read_python_packages`."""
+    packages, unknown = read_python_packages(view, order)
     system, unread = read_system_packages(view)
     interpreter = read_interpreter(view)
     if "version" not in interpreter:
-        interpreter |= _debian_python(system)
+        interpreter |= _packaged_python(system)
+    hidden = hidden_copies(view, {name: item for name, item in packages.items() if f"packages.{name}" not in unknown})
+    if hidden:
+        interpreter["hidden copies of packages"] = hidden
     return Inventory(interpreter, read_os_release(view), {}, packages, system, {}, unknown | unread)
 
 
-def _debian_python(system: dict[str, str]) -> dict[str, str]:
-    for name in ("python3-minimal", "python3"):
+def _packaged_python(system: dict[str, str]) -> dict[str, str]:
+    """The Python that a package manager installed."""
+    for name in ("python (conda)", "python3-minimal", "python3"):
         if name in system:
-            return {"implementation": "CPython", "version": system[name].partition("-")[0]}
+            return {"implementation": "CPython", "version": system[name].partition(" ")[0].partition("-")[0]}
     return {}
 
 

@@ -57,7 +57,7 @@ class DockerImage:
         mistake = grammar.image(name)
         if mistake:
             raise Refused(Mistake(show(reference, 200), mistake))
-        return _inspected(reference, lambda client: _image(client, name, reference))
+        return _inspected(reference, lambda client: _image(client, name, reference, context))
 
 
 def _inspected(reference: str, read: Callable[[DockerClient], Record]) -> Record:
@@ -68,10 +68,10 @@ def _inspected(reference: str, read: Callable[[DockerClient], Record]) -> Record
         raise Refused(Mistake(show(reference, 200), str(error))) from error
 
 
-def _image(client: DockerClient, name: str, reference: str) -> Record:
+def _image(client: DockerClient, name: str, reference: str, context: Context) -> Record:
     image = find_image(client, name)
     if image is None and "@" in name:
-        image = pull_image(client, name)
+        image = pull_image(client, name, context)
     if image is None:
         message = "the image is not on this machine: docker pull it first, or name it by its digest"
         raise Refused(Mistake(show(reference, 200), message))

@@ -95,6 +95,16 @@ def test_the_server_of_an_image_is_started_asked_and_stopped(project: Project, b
     assert "rows 501 to 1,000: status 200" in log
 
 
+def test_a_server_runs_as_the_owner_of_files_that_nobody_else_may_read(project: Project, build: Build) -> None:
+    image = build("9107", lines="RUN echo 5 > factor.json && chmod 0600 factor.json")
+    result = audit(project, f"image:{image}", record(project, image))
+    assert (result.status, result.report["verdict"]) == (0, "identical"), result.stderr
+    assert pq.read_table(project.audits()[-1] / "a" / "run-1.parquet").to_pylist()[100]["score"] == 5.0
+    detail = result.report["sides"]["a"]["isolation"]["detail"]
+    assert (detail["user"], detail["capabilities"]) == ("0:0", "none")
+    assert "/app/factor.json (0600 0:0)" in detail["chosen user"]
+
+
 def test_a_served_image_against_itself_is_identical(project: Project, build: Build) -> None:
     image = build("8080")
     result = audit(project, f"image:{image}", record(project, image, port=8080), "--repeat", "2")

@@ -1,0 +1,43 @@
+"""Builds with the classic builder, by the engine's own API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repro_tui.clients.docker_stream import engine_events
+from repro_tui.model.errors import Inconclusive
+from repro_tui.rebuild.environments.dockerfiles.job import REPEAT, BuildJob
+from repro_tui.support.text import show
+
+
+def build_classic(job: BuildJob) -> str:
+    """Builds a job; returns the id of the image. Raises Inconclusive where the build fails, and Cancelled."""
+    image_id = ""
+    api = job.client.api
+    for event in engine_events(api, lambda: api.build(**_options(job)), job.check, "the build"):
+        if "error" in event:
+            raise job.failed(str(event["error"]))
+        image_id = (event.get("aux") or {}).get("ID", image_id)
+        for line in str(event.get("stream", "")).splitlines():
+            job.line(line)
+    if not image_id:
+        raise Inconclusive(f"the build of {show(job.dockerfile, 120)} did not produce an image{job.last()}", REPEAT)
+    return image_id
+
+
+def _options(job: BuildJob) -> dict[str, Any]:
+    memory = job.context.settings.limits.memory
+    return {
+        "fileobj": job.archive,
+        "custom_context": True,
+        "dockerfile": job.dockerfile,
+        "buildargs": job.arguments,
+        "target": job.target,
+        "network_mode": job.network,
+        "container_limits": {"memory": memory, "memswap": memory},
+        "labels": job.labels,
+        "rm": True,
+        "forcerm": True,
+        "decode": True,
+        "use_config_proxy": False,
+    }

@@ -1,0 +1,95 @@
+"""One build of a Dockerfile: what is built, with what, and its bounds in time and disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from repro_tui.clients.docker_engine import BUILD_LABEL
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.context import Context, Step
+from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+KEPT_LINES, SHOWN_LINES = 50, 5  # of the build's output: kept, and shown in the error of a failed build
+LEAST_FREE = 1 << 30
+REPEAT = "run docker build on the commit to see its whole output"
+LONGER = "record an image that is built already, or raise {} in config.toml"
+
+
+@dataclass(slots=True)
+class BuildJob:
+    """A build: the context as a tar in `archive`, and the path of the Dockerfile in it."""
+
+    client: DockerClient
+    archive: IO[bytes]
+    dockerfile: str
+    key: str
+    arguments: dict[str, str]
+    target: str
+    step: Step
+    context: Context
+    began: float = field(default_factory=time.monotonic)
+    recent: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    free: int | None = None
+    _root: str = ""
+
+    def __post_init__(self) -> None:
+        self._root = str(self.client.info().get("DockerRootDir") or "")
+        self.free = self._free()
+
+    @property
+    def network(self) -> str:
+        """The network of its RUN steps: "default" or "none"."""
+        return self.context.settings.build_network
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the image."""
+        return {BUILD_LABEL: self.key}
+
+    def line(self, text: str) -> None:
+        """Takes one line of the build's output."""
+        if text.strip():
+            clean = show(self.context.redactor.scrub(text.strip()), 500)
+            self.recent.append(clean)
+            self.step.log(clean)
+
+    def check(self) -> None:
+        """Raises Inconclusive where the build takes too long or fills the disk, and Cancelled."""
+        self.context.cancel.check()
+        limits = self.context.settings.limits
+        name = show(self.dockerfile, 120)
+        if time.monotonic() - self.began > limits.build_time:
+            reason = f"the build of {name} did not finish within {limits.build_time:,} s and was stopped{self.last()}"
+            raise Inconclusive(reason, LONGER.format("limits.build_time"))
+        free = self._free()
+        if free is not None and self.free is not None:
+            if self.free - free > limits.build_disk:
+                reason = f"the build of {name} filled more than {limits.build_disk / (1 << 30):g} GiB and was stopped"
+                raise Inconclusive(reason, LONGER.format("limits.build_disk"))
+            if free < LEAST_FREE < self.free:
+                reason = f"the build of {name} was stopped because it left less than 1 GiB free in {self._root}"
+                raise Inconclusive(reason, "free some space there (docker system df), and run the audit again")
+
+    def failed(self, message: str = "") -> Inconclusive:
+        """The error of a build that failed, with its last lines."""
+        tail = "; ".join(text for text in [*list(self.recent)[-SHOWN_LINES:], message.strip()] if text)
+        return Inconclusive(f"the build of {show(self.dockerfile, 120)} failed: {show(tail, 900)}", REPEAT)
+
+    def last(self) -> str:
+        """The last line of the output, as the end of a sentence."""
+        return f"; its last output: {self.recent[-1]}" if self.recent else ""
+
+    def _free(self) -> int | None:
+        """The free bytes where the engine keeps its images; None where that is not on this machine."""
+        try:
+            return shutil.disk_usage(Path(self._root)).free if self._root else None
+        except OSError:
+            return None
