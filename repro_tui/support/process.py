@@ -50,12 +50,14 @@ def run(
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
     preexec: Callable[[], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Completed:
     """Runs a child in its own session and waits for it.
 
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
-    4 KiB) is passed to `on_line`. At the time limit, or when cancelled, the whole process group receives TERM and after
-    5 seconds KILL. Raises Inconclusive if it cannot be started, and Cancelled.
+    4 KiB) is passed to `on_line`. At the time limit, when `stop` is true (which also counts as timed out), or when
+    cancelled, the whole process group receives TERM and after 5 seconds KILL. Raises Inconclusive if it cannot be
+    started, and Cancelled.
     """
     began = time.monotonic()
     try:
@@ -74,7 +76,7 @@ def run(
             f"{arguments[0]} could not be started: {error.strerror}",
             "check that it is installed, and that this machine has memory and processes left",
         ) from error
-    return attend(child, began, cancel, timeout_s, keep, on_line)
+    return attend(child, began, cancel, timeout_s, keep, on_line, stop)
 
 
 class Child(Protocol):
@@ -103,11 +105,12 @@ def attend(
     timeout_s: float | None = None,
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Completed:
     """Reads a child's output until it ends, or ends it: the second half of `run`, for a child started at `began`."""
     reader = _PipeReader(child, keep, on_line)
     try:
-        timed_out = reader.until_end(began, timeout_s, cancel)
+        timed_out = reader.until_end(began, timeout_s, cancel, stop)
     except BaseException:
         end_group(child)
         raise
@@ -143,13 +146,16 @@ class _PipeReader:
         self.selector.register(self.stream, selectors.EVENT_READ)
         self.open = True
 
-    def until_end(self, began: float, timeout_s: float | None, cancel: CancelToken) -> bool:
-        """Reads until the child ends; returns whether it was ended at the time limit. Raises Cancelled."""
+    def until_end(
+        self, began: float, timeout_s: float | None, cancel: CancelToken, stop: Callable[[], bool] | None
+    ) -> bool:
+        """Reads until the child ends; returns whether it was ended at a limit. Raises Cancelled."""
         while self.child.poll() is None:
             if cancel.cancelled:
                 end_group(self.child)
                 cancel.check()
-            if timeout_s is not None and time.monotonic() - began > timeout_s:
+            late = timeout_s is not None and time.monotonic() - began > timeout_s
+            if late or (stop is not None and stop()):
                 end_group(self.child)
                 self.drain()
                 return True
