@@ -1,6 +1,7 @@
 """The child process that reads an untrusted table RAW and writes it as Parquet to OUT (see formats.child).
 
-More arguments are the names of the columns of a CSV without a header line. Prints one line of JSON (rows, format, notes), or one line that begins with `table: ` and says what is wrong.
+More arguments are the names of the columns of a CSV without a header line. Prints one line of JSON (rows, format,
+notes), or one line that begins with `table: ` and says what is wrong.
 """
 
 from __future__ import annotations
