@@ -8,9 +8,11 @@ mistake is one line on standard error, and exit status 1.
 
 import json
 import os
+import re
 import sys
 
 TAG, INJECTED = "parameters", "injected-parameters"
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
 NEEDED = "add nbclient and ipykernel to it (papermill has both)"
 
 
@@ -121,7 +123,8 @@ def first_line(error):
 
 def last_line(error):
     """The last line of an error's message that is not blank, which names the exception."""
-    return ([line for line in str(error).splitlines() if line.strip()] or [type(error).__name__])[-1]
+    text = COLOUR.sub("", str(error))
+    return ([line for line in text.splitlines() if line.strip()] or [type(error).__name__])[-1]
 
 
 if __name__ == "__main__":
