@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -17,52 +18,61 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from repro_tui.execute.steps import arguments
+from repro_tui.execute.steps import call_child
 from repro_tui.formats.tables import normalise
 
-HELPER = Path(arguments.__file__).with_name("call_child.py")
 PYTHONS = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
 CSV = "id,x\n007,0.1\n008,1e-3\n009,\n"
 
 
 class Called:
-    """Calls a function of a module in a folder."""
+    """Calls a function of a module in a folder, in this process, where pandas is imported already."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+        monkeypatch.chdir(folder)
         self.inputs(CSV.encode())
 
     def inputs(self, content: bytes) -> None:
         (self.folder / "inputs").write_bytes(content)
 
-    def run(self, code: str, *, python: str = sys.executable, **job: Any) -> subprocess.CompletedProcess[str]:
-        (self.folder / "code_of.py").write_text(f"import math\n{code}\n")
+    def write(self, code: str, job: dict[str, Any]) -> None:
+        (self.folder / "code_of.py").write_text(code + "\n")
         standard = {"call": "code_of:f", "inputs": "inputs", "output": "out", "key": [], "parameters": {"w": 2}}
         (self.folder / "job.json").write_text(json.dumps(standard | job))
-        (self.folder / "out").unlink(missing_ok=True)
+
+    def written(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "out").read_text().splitlines()]
+
+    def rows(self, code: str, **job: Any) -> list[dict[str, Any]]:
+        self.write(code, job)
+        self.monkeypatch.setattr(sys, "path", ["", *sys.path])
+        self.monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        sys.modules.pop("code_of", None)
+        importlib.invalidate_caches()
+        call_child.main("job.json")
+        return self.written()
+
+    def mistake(self, code: str, **job: Any) -> str:
+        with pytest.raises(call_child.CallMistake) as caught:
+            self.rows(code, **job)
+        return str(caught.value)
+
+    def run(self, python: Path | str, code: str, **job: Any) -> subprocess.CompletedProcess[str]:
+        """Calls it with another Python, in a process of its own."""
+        self.write(code, job)
         return subprocess.run(
-            [python, str(HELPER), "job.json"],
-            cwd=self.folder,
+            [str(python), call_child.__file__, "job.json"],
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONWARNINGS": "ignore"},
+            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
             check=False,
         )
 
-    def rows(self, code: str, **job: Any) -> list[dict[str, Any]]:
-        done = self.run(code, **job)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in (self.folder / "out").read_text().splitlines()]
-
-    def mistake(self, code: str, **job: Any) -> str:
-        done = self.run(code, **job)
-        assert done.returncode == 1
-        return done.stderr.strip().splitlines()[-1]
-
 
 @pytest.fixture
-def called(tmp_path: Path) -> Called:
-    return Called(tmp_path)
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Called:
+    return Called(tmp_path, monkeypatch)
 
 
 def predictions(*values: object) -> list[dict[str, object]]:
@@ -136,17 +146,17 @@ def test_keys_stand_beside_the_result_as_they_are_written(called: Called) -> Non
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("def f(d): return [1]", "call: the function returned 1 row for 3 rows of the inputs"),
-        ("def f(d): return 1", "call: the function returned a int"),
-        ("def f(d): return {1, 2, 3}", "call: the function returned a set"),
-        ("def f(d): return 'abc'", "call: the function returned a str"),
-        ("def f(d): return [1, [2], 3]", "call: the function returned rows of different kinds"),
-        ("def f(d): return {'a': [1], 'b': [1, 2]}", "call: the function returned a dict of columns that differ"),
-        ("def f(d): return [object()] * 3", "call: the column prediction has a value of type object"),
-        ("async def f(d): return [1]", "call: code_of:f is asynchronous"),
-        ("import nothing_like_it", "call: cannot import code_of: No module named 'nothing_like_it'"),
-        ("f = 3", "call: code_of:f is not a function: it is of type int"),
-        ("g = 3", "call: code_of has no f"),
+        ("def f(d): return [1]", "the function returned 1 row for 3 rows of the inputs"),
+        ("def f(d): return 1", "the function returned a int"),
+        ("def f(d): return {1, 2, 3}", "the function returned a set"),
+        ("def f(d): return 'abc'", "the function returned a str"),
+        ("def f(d): return [1, [2], 3]", "the function returned rows of different kinds"),
+        ("def f(d): return {'a': [1], 'b': [1, 2]}", "the function returned a dict of columns that differ"),
+        ("def f(d): return [object()] * 3", "the column prediction has a value of type object"),
+        ("async def f(d): return [1]", "code_of:f is asynchronous"),
+        ("import nothing_like_it", "cannot import code_of: No module named 'nothing_like_it'"),
+        ("f = 3", "code_of:f is not a function: it is of type int"),
+        ("g = 3", "code_of has no f"),
     ],
 )
 def test_a_mistake_is_one_line(called: Called, code: str, message: str) -> None:
@@ -173,13 +183,15 @@ def test_inputs_of_every_format_are_read(called: Called, tmp_path: Path, form: s
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parts[-3])
 def test_it_works_on_every_python_without_a_package(called: Called, python: Path) -> None:
     code = "def f(rows, params): return [None if r['x'] is None else r['x'] * params['w'] for r in rows]"
-    rows = called.rows(code, python=str(python), key=["id"])
-    assert rows == [
+    done = called.run(python, code, key=["id"])
+    assert done.returncode == 0, done.stderr
+    assert called.written() == [
         {"id": "007", "prediction": 0.2},
         {"id": "008", "prediction": 2e-3},
         {"id": "009", "prediction": None},
     ]
-    assert "has no x" not in called.mistake("f = 1", python=str(python))
+    failed = called.run(python, "f = 1")
+    assert (failed.returncode, failed.stderr) == (1, "call: code_of:f is not a function: it is of type int\n")
 
 
 def test_pandas_reads_the_inputs_with_exact_floats(called: Called) -> None:

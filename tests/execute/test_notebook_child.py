@@ -37,7 +37,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> BuiltEnvironment:
     return BuiltEnvironment("venv", "k", Inventory(), str(folder), f"{folder}/bin/python", root)
 
 
-@pytest.fixture(params=["local", "local namespace", "local none"])
+@pytest.fixture(params=["local", "local namespace"])
 def notebook(request: pytest.FixtureRequest, templates: Templates, context: Context) -> RunnerCase:
     return case_of(request.param, templates, context)
 
@@ -97,8 +97,8 @@ def test_what_cannot_run_is_one_line(environment: BuiltEnvironment, templates: T
     case = case_of("local", templates, context)
     case.environment = environment
     predict = Predict(notebook="evaluate.ipynb")
-    other = case.step({"evaluate.ipynb": document(language="R")}, predict)
-    assert other.tail[-1] == "notebook: evaluate.ipynb is written in R: only Python notebooks can be run"
+    foreign = case.step({"evaluate.ipynb": document(language="R")}, predict)
+    assert foreign.tail[-1] == "notebook: evaluate.ipynb is written in R: only Python notebooks can be run"
     broken = case.step({"evaluate.ipynb": "{"}, predict)
     assert broken.tail[-1].startswith("notebook: evaluate.ipynb is not a notebook: ")
     absent = case.step({"a": ""}, Predict(notebook="no.ipynb"))

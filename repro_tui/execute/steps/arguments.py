@@ -68,9 +68,9 @@ def step_arguments(workspace: Workspace, places: RunPaths, fill: Callable[[str],
     if kind:
         python = "python" if workspace.environment.kind == "venv" else "python3"
         return [python, f"{places.helper}/{HELPERS[kind]}", f"{places.helper}/{JOB}"]
-    words = [fill(word) for word in workspace.command]
+    command = [fill(word) for word in workspace.command]
     if predict.output == "-":
-        return ["sh", "-c", _PRINTED, places.result, *words]
+        return ["sh", "-c", _PRINTED, places.result, *command]
     if predict.output_in_tree and workspace.runs_in_image:
-        return ["sh", "-c", _COPIED, "sh", places.output, places.result, *words]
-    return words
+        return ["sh", "-c", _COPIED, "sh", places.output, places.result, *command]
+    return command

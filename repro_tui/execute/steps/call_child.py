@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from datetime import date, time
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ BINARY = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff", b"\x93NUMPY")
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
-class Mistake(Exception):
+class CallMistake(Exception):
     """The step cannot go on; the message is one line that says why."""
 
 
@@ -55,7 +56,7 @@ def read_inputs(path):
 def with_pyarrow(path, form, read):
     """A table in a format that only pyarrow reads."""
     if optional("pyarrow") is None:
-        raise Mistake("the inputs are {}, but the environment has no pyarrow: use CSV or JSON Lines".format(form))
+        raise CallMistake("the inputs are {}, but the environment has no pyarrow: use CSV or JSON Lines".format(form))
     table = read()
     if optional("pandas") is not None:
         return table.to_pandas()
@@ -73,7 +74,7 @@ def read_npy(path):
     """An array: its fields or its columns are the columns of the table; more dimensions stay an array."""
     numpy, pandas = optional("numpy"), optional("pandas")
     if numpy is None:
-        raise Mistake("the inputs are .npy, but the environment has no numpy: use CSV or JSON Lines")
+        raise CallMistake("the inputs are .npy, but the environment has no numpy: use CSV or JSON Lines")
     array = numpy.load(path, allow_pickle=False)
     return array if pandas is None or array.ndim > 2 else pandas.DataFrame(array)
 
@@ -90,7 +91,12 @@ def read_csv(path):
     """A CSV file as pandas reads it, but with exact floats; without pandas, numbers where they are plainly written."""
     pandas = optional("pandas")
     if pandas is not None:
-        return pandas.read_csv(path, float_precision="round_trip")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer versions are exact by default, and warn of the option
+            try:
+                return pandas.read_csv(path, float_precision="round_trip")
+            except TypeError:  # the option is gone
+                return pandas.read_csv(path)
     return [{name: plain_cell(cell) for name, cell in row.items()} for row in text_rows(path)]
 
 
@@ -147,19 +153,19 @@ def find_function(reference):
     except ImportError as error:
         missing = getattr(error, "name", None)
         if missing and (name == missing or name.startswith(missing + ".")):
-            raise Mistake(
+            raise CallMistake(
                 "cannot import {}: there is no module {} in the working folder {} or in the environment".format(
                     name, missing, os.getcwd()
                 )
             )
         traceback.print_exc()
-        raise Mistake("cannot import {}: {}".format(name, error))
+        raise CallMistake("cannot import {}: {}".format(name, error))
     for part in path.split("."):
         if not hasattr(target, part):
-            raise Mistake("{} has no {}".format(name, path))
+            raise CallMistake("{} has no {}".format(name, path))
         target = getattr(target, part)
     if not callable(target):
-        raise Mistake("{} is not a function: it is of type {}".format(reference, type(target).__name__))
+        raise CallMistake("{} is not a function: it is of type {}".format(reference, type(target).__name__))
     return target
 
 
@@ -198,7 +204,7 @@ def columns_of(result, names=()):
     if isinstance(result, dict):
         return dict_columns(result), None
     if isinstance(result, (str, bytes, set, frozenset)) or not hasattr(result, "__iter__"):
-        raise Mistake(
+        raise CallMistake(
             "the function returned a {}: expected a DataFrame, Series, array, list, dict or generator".format(
                 type(result).__name__
             )
@@ -214,7 +220,7 @@ def frame_columns(frame):
         frame = frame.reset_index()
     names = ["_".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
     if len(set(names)) != len(names):
-        raise Mistake("the function returned two columns of the same name: {}".format(", ".join(names)))
+        raise CallMistake("the function returned two columns of the same name: {}".format(", ".join(names)))
     return {name: column_values(frame.iloc[:, number]) for number, name in enumerate(names)}, index
 
 
@@ -237,7 +243,7 @@ def array_columns(array):
     if getattr(array.dtype, "names", None):
         return {name: array[name].tolist() for name in array.dtype.names}
     if not array.shape:
-        raise Mistake("the function returned an array of one value without rows")
+        raise CallMistake("the function returned an array of one value without rows")
     if len(array.shape) == 2 and array.shape[1] != 1:
         return {"{}_{}".format(ONE, number): array[:, number].tolist() for number in range(array.shape[1])}
     return {ONE: (array[:, 0] if len(array.shape) == 2 else array).tolist()}
@@ -250,7 +256,7 @@ def dict_columns(result):
         return {str(name): [value] for name, value in result.items()}
     lengths = {name: len(values) if values is not None else None for name, values in columns.items()}
     if len(set(lengths.values())) != 1:
-        raise Mistake("the function returned a dict of columns that differ in length: {}".format(lengths))
+        raise CallMistake("the function returned a dict of columns that differ in length: {}".format(lengths))
     return columns
 
 
@@ -275,19 +281,19 @@ def row_columns(rows):
     if widths == {1}:
         return {ONE: [row[0] for row in rows]}
     if any(isinstance(row, dict) for row in rows) or len(widths) > 1:
-        raise Mistake("the function returned rows of different kinds or lengths")
+        raise CallMistake("the function returned rows of different kinds or lengths")
     return {ONE: rows}
 
 
 def with_keys(columns, index, keys, inputs):
     """The columns with those of the key in front, and by the order of the inputs where only the index tells it."""
     if not columns:
-        raise Mistake("the function returned no columns")
+        raise CallMistake("the function returned no columns")
     rows = len(next(iter(columns.values())))
     if keys and all(name in columns for name in keys):
         return columns
     if rows != inputs:
-        raise Mistake(
+        raise CallMistake(
             "the function returned {} for {} of the inputs: it must return one for each, or return the key too".format(
                 plural(rows), plural(inputs)
             )
@@ -321,7 +327,9 @@ def plain(value, name):
         return float(value) if isinstance(value, float) else int(value)
     if isinstance(value, (Decimal, date, time)):
         return str(value)
-    raise Mistake("the column {} has a value of type {}, which cannot be written".format(name, type(value).__name__))
+    raise CallMistake(
+        "the column {} has a value of type {}, which cannot be written".format(name, type(value).__name__)
+    )
 
 
 def write(columns, path):
@@ -339,7 +347,7 @@ def main(path):
     sys.path[0] = os.getcwd()
     function = find_function(job["call"])
     if inspect.iscoroutinefunction(function):
-        raise Mistake("{} is asynchronous: name a function that returns the predictions".format(job["call"]))
+        raise CallMistake("{} is asynchronous: name a function that returns the predictions".format(job["call"]))
     data = read_inputs(job["inputs"])
     keys = keys_of(job["inputs"], data, job["key"])
     columns, index = columns_of(call(function, data, job["parameters"]))
@@ -349,7 +357,7 @@ def main(path):
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except Mistake as mistake:
+    except CallMistake as mistake:
         sys.stdout.flush()
         sys.stderr.write("call: {}\n".format(mistake))
         sys.exit(1)

@@ -16,7 +16,7 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 NEEDED = "add nbclient and ipykernel to it (papermill has both)"
 
 
-class Mistake(Exception):
+class NotebookMistake(Exception):
     """The step cannot go on; the message is one line that says why."""
 
 
@@ -29,7 +29,7 @@ def packages():
         from traitlets.config import Config
     except ImportError as error:
         name = getattr(error, "name", None) or str(error)
-        raise Mistake("the environment cannot run notebooks, it has no {}: {}".format(name, NEEDED))
+        raise NotebookMistake("the environment cannot run notebooks, it has no {}: {}".format(name, NEEDED))
     return nbformat, nbclient, Config
 
 
@@ -87,13 +87,13 @@ def main(path):
     try:
         notebook = nbformat.read(name, as_version=4)
     except OSError as error:
-        raise Mistake("{} cannot be read: {}".format(name, error.strerror))
+        raise NotebookMistake("{} cannot be read: {}".format(name, error.strerror))
     except Exception as error:  # nbformat raises many types
-        raise Mistake("{} is not a notebook: {}".format(name, first_line(error)))
+        raise NotebookMistake("{} is not a notebook: {}".format(name, first_line(error)))
     kernel = notebook.metadata.get("kernelspec", {})
     language = kernel.get("language") or notebook.metadata.get("language_info", {}).get("name", "python")
     if language.lower() != "python":
-        raise Mistake("{} is written in {}: only Python notebooks can be run".format(name, language))
+        raise NotebookMistake("{} is written in {}: only Python notebooks can be run".format(name, language))
     inject(notebook, nbformat, assignments(job))
     execute(notebook, nbclient, config, name)
 
@@ -110,7 +110,7 @@ def execute(notebook, nbclient, config, name):
     try:
         client.execute()
     except nbclient.exceptions.CellExecutionError as error:
-        raise Mistake("a cell of {} failed: {}".format(name, last_line(error)))
+        raise NotebookMistake("a cell of {} failed: {}".format(name, last_line(error)))
     finally:
         for cell in notebook.cells:
             show_outputs(cell)
@@ -130,7 +130,7 @@ def last_line(error):
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except Mistake as mistake:
+    except NotebookMistake as mistake:
         sys.stdout.flush()
         sys.stderr.write("notebook: {}\n".format(mistake))
         sys.exit(1)

@@ -13,6 +13,7 @@ from repro_tui.model.record import Predict
 from repro_tui.model.run import Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
+from repro_tui.support.plain import dumps
 from tests.contract.conftest import collected  # noqa: F401 - a fixture
 from tests.contract.runner_case import RunnerCase
 from tests.engines import Images, base_image, docker
@@ -37,6 +38,8 @@ Step = Callable[..., Run]
 
 @pytest.fixture
 def step(context: Context, tmp_path: Path) -> Step:
+    dumps({})  # its imports are done before a socket that docker-py leaves open can be collected in the middle of one
+
     def run(image: str, predict: Predict, folder: str = "/app") -> Run:
         inputs = tmp_path / "inputs.csv"
         inputs.write_text("id,x\n1,2\n")
