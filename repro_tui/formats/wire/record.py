@@ -24,6 +24,8 @@ def _follows(check: Callable[[str], str | None]) -> AfterValidator:
 
 Located = Annotated[str, _follows(lambda text: grammar.relative_path(text.removeprefix("file:")))]
 Inside = Annotated[str, _follows(grammar.relative_path)]
+MaybeInside = Annotated[str, _follows(lambda text: grammar.relative_path(text) if text else None)]
+MaybeOutput = Annotated[str, _follows(lambda text: None if text in ("", "-") else grammar.relative_path(text))]
 Placed = Annotated[str, _follows(grammar.data_path)]
 Sha256 = Annotated[str, _follows(lambda text: grammar.hex_digest(text, 64))]
 Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(".dir"), 32))]
@@ -152,13 +154,11 @@ class PredictFields(Table):
     call: Annotated[str, _follows(grammar.callable_reference)] = Field(
         "", description="package.module:function: gets the inputs as a table, returns the predictions."
     )
-    notebook: Inside | Literal[""] = Field(
-        "", description="A notebook in the folder of the code, run from top to bottom."
-    )
-    inputs: Inside | Literal[""] = Field(
+    notebook: MaybeInside = Field("", description="A notebook in the folder of the code, run from top to bottom.")
+    inputs: MaybeInside = Field(
         "", description="Where the step reads the validation inputs, in the folder of the code."
     )
-    output: Inside | Literal["", "-"] = Field(
+    output: MaybeOutput = Field(
         "", description="The file that the step writes in the folder of the code; - is its standard output."
     )
     writable: bool = Field(
