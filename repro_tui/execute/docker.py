@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repro_tui.clients.docker_engine import engine
@@ -18,6 +18,7 @@ from repro_tui.execute.steps.working_copy import Quota, working_copy
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context, Step
+from repro_tui.support.text import show
 
 GRACE_S = 5
 
@@ -71,8 +72,12 @@ class _Predicted:
             finally:
                 log.close()
             seconds = time.monotonic() - began
+            still_closed = self.box.opened()
             quota.check(now=True)
-            return self._ended(self.box.state(container), timed_out, seconds, log, isolation, quota)
+            run = self._ended(self.box.state(container), timed_out, seconds, log, isolation, quota)
+            names = ", ".join(show(name, 200) for name in still_closed[:3])
+            note = f"what the step made private cannot be read or removed: {names}"
+            return replace(run, notes=(*run.notes, note)) if still_closed else run
 
     def _until_end(self, container: str, log: RunLog, began: float, quota: Quota) -> bool:
         """Starts the container and waits for its end; returns whether it was ended at a limit. Raises Cancelled."""

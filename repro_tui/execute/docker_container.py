@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from repro_tui.execute.command import HOST_NAME, data_mounts
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
+from repro_tui.execute.steps.access import closed_to_us
 from repro_tui.execute.steps.places import RunPaths, working_dir
 from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts
 from repro_tui.model.errors import Inconclusive
@@ -43,6 +45,7 @@ SYSTEM = frozenset(
     "/var/lib",
 }
 KERNEL = ("/proc/", "/sys/", "/dev/", "/tmp/", "/repro/")  # noqa: S108
+OPENING_S = 60
 SAFE_RUNC = (1, 2, 8)
 OLD_RUNC = "runc {} has known container escapes: update it to 1.2.8 or later"
 _ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
@@ -61,7 +64,8 @@ def output_folder(outer: Path) -> Iterator[Path]:
     try:
         yield output
     finally:
-        remove_tree(outer)
+        with contextlib.suppress(PermissionError):  # of folders that the run made private, which its notes name
+            remove_tree(outer)
 
 
 def copied_by_engine(workspace: Workspace) -> str:
@@ -227,6 +231,24 @@ class ContainerSpec:
             with contextlib.suppress(NotFound):
                 for line in self.client.api.logs(container, tail=100).splitlines():
                     log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
+
+    def opened(self) -> list[str]:
+        """Opens what the run made private to this user, who has to read and remove it; returns what stayed closed.
+
+        Only the run's own user can do it, so a container of the same image does, with the image's own chmod.
+        """
+        if not os.geteuid() or not closed_to_us(self.output.parent):
+            return []
+        from docker.errors import DockerException
+
+        targets = [self.workspace.at("output"), *([self.workspace.at("code")] if self.copy else [])]
+        with (
+            contextlib.suppress(DockerException, OSError),
+            self.created({}, ["chmod", "-R", "a+rwX", *targets]) as container,
+        ):
+            self.client.api.start(container)
+            self.client.api.wait(container, timeout=OPENING_S)
+        return closed_to_us(self.output.parent)
 
     def state(self, container: str) -> ContainerState:
         """The state of the container as the engine reports it."""

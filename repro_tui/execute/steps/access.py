@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 _VERSION, _NOBODY = 2, 0xFFFFFFFF
 _OWNER, _USER, _GROUP, _MASK, _REST = 0x01, 0x02, 0x04, 0x10, 0x20
@@ -27,3 +28,21 @@ def let_us_in(folder: str) -> None:
     packed = struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
     with suppress(OSError):
         os.setxattr(folder, "system.posix_acl_default", packed)
+
+
+def closed_to_us(folder: Path) -> list[str]:
+    """The folders below `folder` that this user cannot empty, and the files that it cannot read: another user's."""
+    closed = []
+    pending = [str(folder)]
+    while pending:
+        current = pending.pop()
+        if not os.access(current, os.R_OK | os.W_OK | os.X_OK):
+            closed.append(current)
+            continue
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.is_file(follow_symlinks=False) and not os.access(entry.path, os.R_OK):
+                    closed.append(entry.path)
+    return closed
