@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from repro_tui.execute.steps.access import let_us_in
 from repro_tui.execute.steps.places import tree_folder
@@ -165,29 +166,44 @@ class _Maker:
     mounts: bool
     shared: bool
     read_only: list[tuple[str, str]] = field(default_factory=list)
+    clones: bool = True
 
     def copy_tree(self, workspace: Workspace) -> None:
-        if workspace.tree:
-            for name, entry in walk(Path(workspace.tree)):
-                self.context.cancel.check()
-                target = self.folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if entry.is_symlink():
-                    target.symlink_to(os.readlink(entry.path))  # noqa: PTH115
-                else:
-                    self.copy_file(Path(entry.path), name)
+        made: set[str] = set()
+        for name, entry in walk(Path(workspace.tree)) if workspace.tree else ():
+            self.context.cancel.check()
+            parent, _, _ = name.rpartition("/")
+            if parent not in made:
+                made.add(parent)
+                (self.folder / parent).mkdir(parents=True, exist_ok=True)
+            if entry.is_symlink():
+                (self.folder / name).symlink_to(os.readlink(entry.path))  # noqa: PTH115
+            else:
+                self.copy_file(entry.path, name)
         (self.folder / workspace.subdirectory).mkdir(parents=True, exist_ok=True)
 
-    def copy_file(self, source: Path, name: str) -> None:
-        target, status = self.folder / name, source.stat()
-        if not _cloned(source, target):
-            if self.mounts and status.st_size > LARGE:
-                self.read_only.append((str(source), name))
-            else:
-                shutil.copyfile(source, target)
-        everybody = 0o777 if self.shared else 0o755
-        target.chmod(everybody if status.st_mode & 0o100 else everybody & 0o666)
-        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    def copy_file(self, source: str, name: str) -> None:
+        """Copies a file with its time and whether it is executable; a large one may only be noted as read-only."""
+        with open(source, "rb") as original, open(f"{self.folder}/{name}", "xb") as copy:  # noqa: PTH123 - per file
+            status = os.fstat(original.fileno())
+            if not self.cloned(original, copy):
+                if self.mounts and status.st_size > LARGE:
+                    self.read_only.append((source, name))
+                else:
+                    shutil.copyfileobj(original, copy, 1 << 20)
+            everybody = 0o777 if self.shared else 0o755
+            os.fchmod(copy.fileno(), everybody if status.st_mode & 0o100 else everybody & 0o666)
+            copy.flush()
+            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def cloned(self, original: BinaryIO, copy: BinaryIO) -> bool:
+        """Whether the file system made a copy by reference; it is not tried again where it cannot."""
+        if self.clones:
+            try:
+                fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
+            except OSError:
+                self.clones = False
+        return self.clones
 
     def place(self, workspace: Workspace, inputs: Path) -> None:
         """Lays the inputs at their place, and removes a stale output, so that it is never taken for the run's own."""
@@ -195,7 +211,7 @@ class _Maker:
         if predict.inputs:
             name = str(base / predict.inputs)
             self._clear(name, "predict.inputs")
-            self.copy_file(inputs, name)
+            self.copy_file(str(inputs), name)
         if predict.output_in_tree:
             self._clear(str(base / predict.output_in_tree), "predict.output")
 
@@ -218,13 +234,3 @@ class _Maker:
             Path(folder).chmod(0o777 if self.shared else 0o755)
             if self.shared and os.geteuid():
                 let_us_in(folder)
-
-
-def _cloned(source: Path, target: Path) -> bool:
-    """Whether the file system made a copy by reference; otherwise the target is an empty file."""
-    with source.open("rb") as original, target.open("xb") as clone:
-        try:
-            fcntl.ioctl(clone.fileno(), _FICLONE, original.fileno())
-        except OSError:
-            return False
-    return True
