@@ -34,6 +34,7 @@ from repro_tui.support.text import plural
 from repro_tui.version import __version__
 
 FIRST_REPEAT = 2
+NO_HEADER = "; or, where it writes a CSV without a header line, name its columns in predict.columns"
 
 
 @dataclass(slots=True)
@@ -264,7 +265,8 @@ def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
         status="unknown",
         verdict="not-comparable",
         what=f"the validation inputs have {plural(inputs.rows, 'row')}, but {written}",
-        do="correct the predict step, which leaves out rows: it must write one row for every input row",
+        do="correct the predict step, which leaves out rows: it must write one row for every input row"
+        + (NO_HEADER if fewest == inputs.rows - 1 else ""),
     )
 
 

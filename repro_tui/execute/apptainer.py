@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import RunPaths, data_mounts, layout
+from repro_tui.execute.command import data_mounts
 from repro_tui.execute.local import fresh_folder, run_once
 from repro_tui.execute.resource_limits import memory_limited
 from repro_tui.execute.sandbox import ON_NETWORK, what_is_seen
+from repro_tui.execute.steps.places import RunPaths, layout
+from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts, working_copy
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
@@ -51,7 +53,9 @@ class ApptainerRunner:
             for name in ("out", "temporary", "settings"):
                 (folder / name).mkdir()
             (folder / "out").chmod(0o777)
-            return run_once(_Container(program(), workspace, inputs, folder, context), number)
+            folder.chmod(0o711)
+            copy = working_copy(workspace, inputs, folder, context, mounts=True, shared=True)
+            return run_once(_Container(program(), workspace, inputs, folder, context, copy), number)
 
 
 def program() -> str:
@@ -69,6 +73,7 @@ class _Container:
     inputs: Path
     folder: Path
     context: Context
+    copy: WorkingCopy | None = None
 
     @property
     def output(self) -> Path:
@@ -105,13 +110,16 @@ class _Container:
             yield from ("--no-privs", "--security", f"uid:{NOBODY},gid:{NOBODY}")
 
     def _mounts(self) -> Iterator[str]:
-        yield from _mount(self.inputs, self.places.inputs)
+        for source, target, writable in tree_mounts(self.workspace, self.copy):
+            yield from _mount(source, target, writable=writable)
+        if self.copy is None or not self.workspace.predict.inputs:
+            yield from _mount(self.inputs, self.places.inputs)
         if self.workspace.parameters.file:
             yield from _mount(self.workspace.parameters.file, self.places.params)
         if self.workspace.environment.site:
             yield from _mount(self.workspace.environment.site, self.workspace.environment.site_path)
-        if self.workspace.laid is not None:
-            yield from _mount(self.workspace.tree, self.workspace.at("code"))
+        if (helper := self.folder / "step").exists():
+            yield from _mount(helper, self.places.helper)
         for source, target in data_mounts(self.workspace, self.places):
             yield from _mount(source, target)
         yield from _mount(self.output, self.workspace.at("output"), writable=True)

@@ -7,9 +7,12 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+from repro_tui.execute.steps.output import read_only_remedy, take_output, written_where
+from repro_tui.execute.steps.working_copy import WorkingCopy
 from repro_tui.formats.normalise import normalise
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run, RunStatus
+from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.text import plural
@@ -21,6 +24,7 @@ LAST_LINES = 3  # one line is not enough: standard output is often flushed after
 def collect(
     *,
     number: int,
+    workspace: Workspace,
     raw: Path,
     exit_code: int | None,
     seconds: float,
@@ -31,12 +35,14 @@ def collect(
     status: RunStatus = "succeeded",
     reason: str = "",
     do: str = "",
+    copy: WorkingCopy | None = None,
 ) -> Run:
     """The Run of a predict step that has ended.
 
-    `raw` is the path where its output should be, `exit_code` None if it did not end by itself, `seconds` its duration,
-    `tail` the last lines of its log. A `status` other than succeeded, with `reason` and `do`, is the runner's own
-    finding (timed out, out of memory) and outweighs the exit code. Raises Cancelled.
+    `copy` is its working tree, of which what it wrote is listed. `raw` is the path where its output should be,
+    `exit_code` None if it did not end by itself, `seconds` its duration, `tail` the last lines of its log. A `status`
+    other than succeeded, with `reason` and `do`, is the runner's own finding (timed out, out of memory) and outweighs
+    the exit code. Raises Cancelled.
     """
     run = Run(
         number=number,
@@ -49,22 +55,35 @@ def collect(
         do=do,
         isolation=isolation,
     )
+    take_output(workspace, copy, raw)
+    run = copy.listed(run) if copy else run
     if status != "succeeded":
         return run
     if exit_code != 0:
-        return _failed(
-            run, "failed", _exit_reason(exit_code, tail), f"see {log.name}: the predict step must exit with status 0"
-        )
+        do = read_only_remedy(workspace, tail) or f"see {log.name}: the predict step must exit with status 0"
+        return _failed(run, "failed", _exit_reason(exit_code, tail), do)
+    return _with_table(run, workspace, raw, context)
+
+
+def _with_table(run: Run, workspace: Workspace, raw: Path, context: Context) -> Run:
     try:
-        digest = _check_output(raw, context.settings.limits.output)
+        digest = _check_output(raw, context.settings.limits.output, written_where(workspace))
     except Inconclusive as error:
         return _failed(run, "no-output", error.what, error.do)
-    target = context.folder / f"run-{number}.parquet"
+    target = context.folder / f"run-{run.number}.parquet"
+    columns = () if workspace.predict.protocol else workspace.predict.columns
     try:
-        rows, form = normalise(raw, digest, target, context)
+        table = normalise(raw, digest, target, context, columns)
     except Inconclusive as error:
         return _failed(run, "unreadable-output", error.what, error.do)
-    return replace(run, predictions=str(target), output_sha256=digest, output_format=form, rows=rows)
+    return replace(
+        run,
+        predictions=str(target),
+        output_sha256=digest,
+        output_format=table.form,
+        rows=table.rows,
+        notes=(*run.notes, *table.notes),
+    )
 
 
 def timed_out_after(limit: float) -> tuple[str, str]:
@@ -91,9 +110,11 @@ def _exit_reason(exit_code: int | None, tail: tuple[str, ...]) -> str:
     return f"{ending}; its last output: {'; '.join(tail[-LAST_LINES:])}" if tail else f"{ending} without any output"
 
 
-def _check_output(raw: Path, limit: int) -> str:
-    """The sha256 of the output, which must be one regular file of at most `limit` bytes. Links are not followed."""
-    do = "the predict step must write one file to {output} (or $REPRO_OUTPUT)"
+def _check_output(raw: Path, limit: int, do: str) -> str:
+    """The sha256 of the output, which must be one regular file of at most `limit` bytes. Links are not followed.
+
+    Raises Inconclusive with the remedy `do`.
+    """
     try:
         handle = os.open(raw, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -1,13 +1,15 @@
-"""The command, environment variables and paths of the predict step, the same for every sandbox."""
+"""The command and the environment variables of the predict step, the same for every sandbox."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict
+from pathlib import PurePosixPath
 
+from repro_tui.execute.steps.arguments import step_arguments
+from repro_tui.execute.steps.places import RunPaths
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Settings
 from repro_tui.model.workspace import REPRO, Workspace
@@ -15,48 +17,9 @@ from repro_tui.support.grammar import PLACEHOLDERS
 from repro_tui.support.paths import place_in_tree
 
 ROOT = PurePosixPath(REPRO)
-OUTPUT_NAME = "predictions"
 BATCH_SIZE, USUAL_BATCH = "REPRO_BATCH_SIZE", "32"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_]*)\}")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-@dataclass(frozen=True, slots=True)
-class RunPaths:
-    """The paths of the predict step's files, as it sees them."""
-
-    working_dir: str
-    inputs: str
-    output: str
-    params: str
-    data: str
-
-
-def layout(workspace: Workspace, inputs: Path) -> RunPaths:
-    """The fixed paths of a sandbox that can mount, the same on both sides."""
-    working = working_dir(workspace)
-    root = PurePosixPath(workspace.root)
-    params = str(root / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
-    return RunPaths(
-        working_dir=working,
-        inputs=str(root / "inputs" / inputs.name),
-        output=str(root / "output" / OUTPUT_NAME),
-        params=params,
-        data=working,
-    )
-
-
-def plain_layout(workspace: Workspace, inputs: Path, output: Path) -> RunPaths:
-    """The real paths on this machine, for a sandbox that cannot mount."""
-    working = str(Path(workspace.tree or output.parent) / workspace.subdirectory)
-    return RunPaths(working, str(inputs), str(output), workspace.parameters.file, working)
-
-
-def working_dir(workspace: Workspace) -> str:
-    """The folder that the command starts in: the code's, or the image's own if the code is inside it."""
-    if workspace.laid is None and workspace.environment.kind in ("image", "sif"):
-        return workspace.environment.working_dir or "/"
-    return str(PurePosixPath(workspace.root) / "code" / workspace.subdirectory)
 
 
 def data_mounts(workspace: Workspace, places: RunPaths) -> Iterator[tuple[str, str]]:
@@ -100,7 +63,7 @@ def command(workspace: Workspace, places: RunPaths, settings: Settings) -> tuple
         "seed": str(settings.seed),
         "batch_size": batch_size(workspace),
     }
-    arguments = [_fill(word, values) for word in workspace.command]
+    arguments = step_arguments(workspace, places, lambda word: _fill(word, values))
     environment = {"PATH": _path(workspace)} | fixed_variables(settings) | workspace.environment.variables
     environment |= {f"REPRO_{name.upper()}": value for name, value in values.items() if value}
     environment |= held_back(workspace, settings)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
-from repro_tui.execute.command import RunPaths, data_mounts
+from repro_tui.execute.command import data_mounts
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import StepUser
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
+from repro_tui.execute.steps.access import closed_to_us
+from repro_tui.execute.steps.places import RunPaths, working_dir
+from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
@@ -31,6 +35,18 @@ if TYPE_CHECKING:
     from docker.types import HostConfig, Mount
 
 TEMPORARY_BYTES = 2 << 30
+SYSTEM = frozenset(
+    "/ /bin /boot /etc /home /lib /lib64 /media /mnt /opt /root /run /sbin /srv /tmp /usr /var".split()
+) | {
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/var/lib",
+}
+KERNEL = ("/proc/", "/sys/", "/dev/", "/tmp/", "/repro/")  # noqa: S108
+OPENING_S = 60
 SAFE_RUNC = (1, 2, 8)
 ANOTHER_USER = "or name another user with --user"
 OLD_RUNC = "runc {} has known container escapes: update it to 1.2.8 or later"
@@ -48,7 +64,19 @@ def output_folder(outer: Path) -> Iterator[Path]:
     try:
         yield output
     finally:
-        remove_tree(outer)
+        with contextlib.suppress(PermissionError):  # of folders that the run made private, which its notes name
+            remove_tree(outer)
+
+
+def copied_by_engine(workspace: Workspace) -> str:
+    """The image's own working folder, if the step may write to a copy of it; "" if not.
+
+    The engine copies it, with its owners and modes, into a volume that is removed with the container. The folders of
+    the system are never copied.
+    """
+    folder = working_dir(workspace)
+    own = workspace.runs_in_image and workspace.predict.writable and not workspace.predict.protocol
+    return folder if own and folder not in SYSTEM and not folder.startswith(KERNEL) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +84,8 @@ class ContainerSpec:
     """The specification of a container, whose step runs as `user`.
 
     `shown` are our own folders that it sees read-only, with their path inside; `temporary` are the folders besides /tmp
-    that it may write to until it ends.
+    that it may write to until it ends. `copy` is its working tree (None: the cached tree, read-only), and `volume` the
+    folder of the image that the engine copies into a volume for it ("": none).
     """
 
     client: DockerClient
@@ -68,6 +97,8 @@ class ContainerSpec:
     user: StepUser
     shown: tuple[tuple[Path, str], ...] = ()
     temporary: tuple[str, ...] = ()
+    copy: WorkingCopy | None = None
+    volume: str = ""
 
     @contextmanager
     def created(self, environment: dict[str, str], command: list[str] | None) -> Iterator[str]:
@@ -128,18 +159,30 @@ class ContainerSpec:
         def read_only(target: str, source: str | Path) -> Mount:
             return Mount(target, str(source), type="bind", read_only=True)
 
-        yield read_only(self.places.inputs, self.inputs)
+        yield from self._working_folder(read_only)
         for folder, target in self.shown:
             yield read_only(target, folder)
         if self.workspace.environment.site:
             yield read_only(self.workspace.environment.site_path, self.workspace.environment.site)
         if self.workspace.parameters.file:
             yield read_only(self.places.params, self.workspace.parameters.file)
-        if self.workspace.laid is not None:
-            yield read_only(self.workspace.at("code"), self.workspace.tree)
         for source, target in data_mounts(self.workspace, self.places):
             yield read_only(target, source)
         yield Mount(self.workspace.at("output"), str(self.output), type="bind")
+
+    def _working_folder(self, read_only: Callable[[str, str | Path], Mount]) -> Iterator[Mount]:
+        """The mounts of the working folder, and of the inputs unless they are laid into it."""
+        from docker.types import Mount
+
+        if self.volume:
+            yield Mount(self.volume, None, type="volume")
+        if self.copy is not None:
+            for source, target, writable in tree_mounts(self.workspace, self.copy):
+                yield Mount(target, source, type="bind", read_only=not writable)
+        elif self.workspace.laid is not None:
+            yield read_only(self.workspace.at("code"), self.workspace.tree)
+        if self.copy is None or not self.workspace.predict.inputs:
+            yield read_only(self.places.inputs, self.inputs)
 
     def verified(self, container: str) -> Isolation:
         """The isolation that the engine reports before the start. Raises Inconclusive if it is not as requested."""
@@ -204,6 +247,24 @@ class ContainerSpec:
         inventory = self.workspace.environment.inventory
         denial = "" if run.status == "succeeded" else self.user.denial(run.tail, self.places.working_dir, inventory)
         return replace(run, what=f"{run.what}; {denial}", do=f"{run.do}; {ANOTHER_USER}") if denial else run
+
+    def opened(self) -> list[str]:
+        """Opens what the run made private to this user, who has to read and remove it; returns what stayed closed.
+
+        Only the run's own user can do it, so a container of the same image does, with the image's own chmod.
+        """
+        if not os.geteuid() or not closed_to_us(self.output.parent):
+            return []
+        from docker.errors import DockerException
+
+        targets = [self.workspace.at("output"), *([self.workspace.at("code")] if self.copy else [])]
+        with (
+            contextlib.suppress(DockerException, OSError),
+            self.created({}, ["chmod", "-R", "a+rwX", *targets]) as container,
+        ):
+            self.client.api.start(container)
+            self.client.api.wait(container, timeout=OPENING_S)
+        return closed_to_us(self.output.parent)
 
     def state(self, container: str) -> ContainerState:
         """The state of the container as the engine reports it."""

@@ -98,6 +98,7 @@ def _run(transport: _Here, inputs: Path, number: int) -> Run:
         transport.log.line(error.what)
     return collect(
         number=number,
+        workspace=transport.workspace,
         raw=raw,
         exit_code=None if ended else 0,
         seconds=time.monotonic() - transport.began,

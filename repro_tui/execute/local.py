@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from repro_tui.execute.collect import collect, end_step, timed_out_after
-from repro_tui.execute.command import OUTPUT_NAME, RunPaths, command
+from repro_tui.execute.command import command
 from repro_tui.execute.resource_limits import limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox
+from repro_tui.execute.steps.arguments import kind_of, write_job
+from repro_tui.execute.steps.places import OUTPUT_NAME, RunPaths
+from repro_tui.execute.steps.working_copy import Quota, WorkingCopy, working_copy
 from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
@@ -27,9 +30,13 @@ class LocalRunner:
 
     def run(self, workspace: Workspace, inputs: Path, number: int, context: Context) -> Run:
         """One run in a fresh process; see execute.base.Runner."""
-        output = context.folder / f"output-{number}"
-        with fresh_folder(output):
-            return run_once(Sandbox(choose(context.settings), workspace, inputs, output, context), number)
+        folder = context.folder / f"output-{number}"
+        kind = choose(context.settings)
+        with fresh_folder(folder):
+            (folder / "out").mkdir(mode=0o700)
+            mounts = kind == "bubblewrap"
+            copy = working_copy(workspace, inputs, folder, context, mounts=mounts, shared=False)
+            return run_once(Sandbox(kind, workspace, inputs, folder, context, copy), number)
 
 
 class RunBox(Protocol):
@@ -43,6 +50,16 @@ class RunBox(Protocol):
     @property
     def output(self) -> Path:
         """The folder that the run may write to."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        ...
+
+    @property
+    def copy(self) -> WorkingCopy | None:
+        """The working tree; None where the step runs in the image's own folder."""
         ...
 
     @property
@@ -82,7 +99,7 @@ def fresh_folder(folder: Path) -> Iterator[None]:
 
 def run_once(box: RunBox, number: int) -> Run:
     """One run of the box's workspace, as a step."""
-    with box.context.step(f"run {number}", " ".join(box.workspace.command)) as step:
+    with box.context.step(f"run {number}", box.workspace.step) as step:
         run = _run(box, number, step)
         end_step(step, run)
         return run
@@ -90,14 +107,17 @@ def run_once(box: RunBox, number: int) -> Run:
 
 def _run(box: RunBox, number: int, step: Step) -> Run:
     workspace, context = box.workspace, box.context
-    isolation = box.probe()
     places = box.places
+    if kind_of(workspace):
+        write_job(workspace, places, box.folder / "step")
+    isolation = box.probe()
     arguments, environment = command(workspace, places, context.settings)
     command_line = [
         *limited(context.settings.limits, workspace.timeout_s, memory=not box.limits_memory),
         *box.wrap(arguments, environment, places.working_dir),
     ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
+    quota = Quota(box.output, box.copy, context.settings.limits.output)
     try:
         done = process.run(
             command_line,
@@ -106,17 +126,22 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
             timeout_s=workspace.timeout_s,
             keep=0,
             on_line=log.line,
+            stop=quota.check,
         )
     finally:
         log.close()
-    return _ended(box, number, done, log, isolation)
+    quota.check(now=True)
+    return _ended(box, number, done, log, isolation, quota)
 
 
-def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation) -> Run:
+def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation, quota: Quota) -> Run:
     limit = box.context.settings.limits.memory
     status: RunStatus = "succeeded"
     reason = do = ""
-    if done.timed_out:
+    if quota.exceeded:
+        status = "failed"
+        reason, do = quota.reason
+    elif done.timed_out:
         status = "timed-out"
         reason, do = timed_out_after(box.workspace.timeout_s)
     elif done.exit_code != 0 and _out_of_memory(log.tail):
@@ -124,6 +149,8 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         reason = f"predict exceeded its memory limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
     return collect(
         number=number,
+        workspace=box.workspace,
+        copy=box.copy,
         raw=box.output / OUTPUT_NAME,
         exit_code=None if done.timed_out else done.exit_code,
         seconds=done.seconds,

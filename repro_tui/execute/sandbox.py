@@ -8,10 +8,12 @@ sandbox checks what it can see.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.execute.command import OUTPUT_NAME, RunPaths, layout, plain_layout
+from repro_tui.execute.steps.places import RunPaths, layout, plain_layout
+from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
@@ -30,20 +32,29 @@ _PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A sandbox of one kind for a workspace; `output` is the folder that it may write to."""
+    """A sandbox of one kind for a workspace.
+
+    `folder` is the run's own folder, and `copy` the working tree in it.
+    """
 
     kind: IsolationKind
     workspace: Workspace
     inputs: Path
-    output: Path
+    folder: Path
     context: Context
+    copy: WorkingCopy | None = None
+
+    @property
+    def output(self) -> Path:
+        """The folder that it may write its output to."""
+        return self.folder / "out"
 
     @property
     def places(self) -> RunPaths:
         """The paths of the run's files, as it sees them."""
         if self.kind == "bubblewrap":
             return layout(self.workspace, self.inputs)
-        return plain_layout(self.workspace, self.inputs, self.output / OUTPUT_NAME)
+        return plain_layout(self.workspace, self.inputs, self.folder)
 
     @property
     def limits_memory(self) -> bool:
@@ -65,18 +76,22 @@ class Sandbox:
         return self.context.settings.network == "host"
 
     def _bubblewrap(self) -> list[str]:
-        return bubblewrap(self._mounts(), (str(self.output), self.workspace.at("output")), network=self._has_network)
+        output = (str(self.output), self.workspace.at("output"), True)
+        return bubblewrap([*self._mounts(), output], network=self._has_network)
 
-    def _mounts(self) -> list[tuple[str, str]]:
+    def _mounts(self) -> Iterator[tuple[str, str, bool]]:
+        """Source, target, and whether it may be written to."""
         environment, parameters = self.workspace.environment, self.workspace.parameters
-        mounts = [(environment.folder, environment.folder), (str(self.inputs), self.places.inputs)]
+        yield environment.folder, environment.folder, False
         if not environment.interpreter_root.startswith("/usr"):
-            mounts.append((environment.interpreter_root, environment.interpreter_root))
-        if self.workspace.tree:
-            mounts.append((self.workspace.tree, self.workspace.at("code")))
+            yield environment.interpreter_root, environment.interpreter_root, False
+        yield from tree_mounts(self.workspace, self.copy)
+        if not self.workspace.predict.inputs:
+            yield str(self.inputs), self.places.inputs, False
         if parameters.file:
-            mounts.append((parameters.file, self.places.params))
-        return mounts
+            yield parameters.file, self.places.params, False
+        if (helper := self.folder / "step").exists():
+            yield str(helper), self.places.helper, False
 
     def probe(self) -> Isolation:
         """Starts a child in an identical sandbox and checks what it can see.

@@ -17,13 +17,14 @@ from repro_tui.clients.docker_engine import CUT, engine
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
-from repro_tui.execute.command import ROOT, command, layout
+from repro_tui.execute.command import ROOT, command
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
+from repro_tui.execute.steps.places import layout
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
@@ -118,6 +119,7 @@ class _Served:
             ended = error
         return collect(
             number=self.number,
+            workspace=self.box.workspace,
             raw=raw,
             exit_code=None if ended else 0,
             seconds=time.monotonic() - began,

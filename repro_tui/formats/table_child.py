@@ -1,6 +1,7 @@
 """The child process that reads an untrusted table RAW and writes it as Parquet to OUT (see formats.child).
 
-Prints one line of JSON (rows, format), or one line that begins with `table: ` and says what is wrong.
+More arguments are the names of the columns of a CSV without a header line. Prints one line of JSON (rows, format,
+notes), or one line that begins with `table: ` and says what is wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ TOO_LARGE = 3  # the exit status where the file may be valid, but is too large t
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the file of the first argument and writes that of the second."""
+    """Reads the file of the first argument and writes that of the second; the others are the columns' names."""
     import pyarrow as pa
 
     pa.set_cpu_count(2)
@@ -21,9 +22,10 @@ def main(arguments: Sequence[str]) -> int:
     from repro_tui.formats.tables import normalise
 
     try:
-        rows, form = normalise(Path(arguments[0]), Path(arguments[1]))
+        notes: list[str] = []
+        rows, form = normalise(Path(arguments[0]), Path(arguments[1]), arguments[2:], notes)
     except TableError as error:
         print("table: " + " ".join(str(error).split())[:2000].encode("ascii", "backslashreplace").decode("ascii"))
         return TOO_LARGE if isinstance(error, TableSizeError) else 1
-    print(json.dumps({"rows": rows, "format": form}))
+    print(json.dumps({"rows": rows, "format": form, "notes": notes}))
     return 0

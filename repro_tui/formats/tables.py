@@ -9,7 +9,7 @@ the type that the file itself declares; nested values become JSON text, lists of
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -41,9 +41,13 @@ MOST_BYTES = 32 << 30
 NUMBERS_AT_ONCE = 1 << 23  # numbers of an array per batch, so that its rows may have any size
 
 
-def normalise(raw: Path, out: Path) -> tuple[int, str]:
-    """Writes the table in `raw` to `out` as Parquet; returns its number of rows and its format. Raises TableError."""
-    form, read = recognise(raw)
+def normalise(raw: Path, out: Path, columns: Sequence[str] = (), notes: list[str] | None = None) -> tuple[int, str]:
+    """Writes the table in `raw` to `out` as Parquet; returns its number of rows and its format.
+
+    `columns` are the names of the columns of a CSV without a header line; what was decided about its header is added to
+    `notes`. Raises TableError.
+    """
+    form, read = recognise(raw, columns, [] if notes is None else notes)
     try:
         return _written(read, raw, out), form
     except pa.ArrowInvalid as error:
@@ -70,8 +74,13 @@ def _written(read: Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]],
         return _write(*retyped.again(), out)
 
 
-def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:
-    """The format of a file by its first bytes, and its reader. Raises TableError if it is empty or a JSON array."""
+def recognise(
+    raw: Path, columns: Sequence[str] = (), notes: list[str] | None = None
+) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]]:
+    """The format of a file by its first bytes, and its reader; for `columns` and `notes` see `normalise`.
+
+    Raises TableError if it is empty or a JSON array.
+    """
     from repro_tui.formats.tables_csv import read_csv
     from repro_tui.formats.tables_json import read_json_lines
 
@@ -93,7 +102,7 @@ def recognise(raw: Path) -> tuple[str, Callable[[Path], tuple[pa.Schema, Iterato
         return "JSON Lines", read_json_lines
     if _is_array(text):
         raise TableError("the file is one JSON array: write JSON Lines, one object per line")
-    return "CSV", read_csv
+    return "CSV", lambda path: read_csv(path, columns, notes)
 
 
 def _is_array(text: bytes) -> bool:

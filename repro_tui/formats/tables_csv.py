@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,8 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from repro_tui.formats.columns import TableError, check_names
+from repro_tui.formats.columns import TableError
 from repro_tui.formats.csv_bytes import BLOCK, check_bytes, check_text
+from repro_tui.formats.csv_header import DROPPED, KEPT, UNNAMED, Header, read_header
 from repro_tui.formats.tables_text import Table, keeps
 
 LONGEST_LINE = 64 << 20
@@ -50,15 +51,15 @@ class OtherTypes(Exception):
         self.again = again
 
 
-def read_csv(raw: Path) -> Table:
-    """Reads a CSV file with a header line: UTF-8, commas, RFC 4180 quotes.
+def read_csv(raw: Path, columns: Sequence[str] = (), notes: list[str] | None = None) -> Table:
+    """Reads a CSV file: UTF-8, commas, RFC 4180 quotes, with a header line unless `columns` names the columns.
 
     The schema is guessed from the first rows. Iterating over the batches raises OtherTypes if it does not fit all rows.
-    Raises TableError, with the line, if the file is not such a CSV.
+    Raises TableError, with the line, if the file is not such a CSV. `notes` gets what was decided about the header.
     """
     is_canonical = check_bytes(raw)
     try:
-        reader = _CsvReader(raw, _header(raw))
+        reader = _opened(raw, read_header(raw, columns), [] if notes is None else notes)
     except UnicodeDecodeError:
         check_text(raw)
         raise
@@ -66,8 +67,8 @@ def read_csv(raw: Path) -> Table:
     for batch in itertools.islice(reader.batches(ahead=False), 1):
         list(map(_ColumnKind.see, kinds, batch.columns))
     types = [kind.type() for kind in kinds]
-    columns = _parsed_by_arrow(reader, kinds, types) if is_canonical else _parsed_from_text(reader, kinds, types)
-    return reader.schema(types), _batches(reader, types, columns)
+    parsed = _parsed_by_arrow(reader, kinds, types) if is_canonical else _parsed_from_text(reader, kinds, types)
+    return reader.schema(types), _batches(reader, types, parsed)
 
 
 def _read_by_all_rows(reader: _CsvReader) -> Table:
@@ -144,21 +145,49 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _header(raw: Path) -> list[str]:
-    with raw.open(encoding="utf-8-sig", newline="") as stream:
-        try:
-            names = next(csv.reader(stream, strict=True), [])
-        except csv.Error as error:
-            raise TableError(f"line 1: {error}") from error
-    check_names(names)
-    return names
+def _opened(raw: Path, header: Header, notes: list[str]) -> _CsvReader:
+    """The reader of a file with this header. An index column without a name is dropped where it counts the rows."""
+    reader = _CsvReader(raw, header)
+    if header.without_line:
+        _refuse_header(reader)
+    elif header.has_index:
+        counts = all(cell == str(number) for number, cell in enumerate(_first_cells(reader)))
+        reader.names = list(header.names[1:]) if counts else reader.names
+        notes.append(DROPPED if counts else KEPT)
+    notes += [UNNAMED] if header.without_line else []
+    return reader
+
+
+def _first_cells(reader: _CsvReader) -> Iterator[str]:
+    """The cells of the first column as text."""
+    only = _CsvReader(reader.raw, reader.header, reader.names[:1])
+    for batch in only.batches(ahead=False):
+        yield from batch.column(0).to_pylist()
+
+
+def _refuse_header(reader: _CsvReader) -> None:
+    """Raises TableError if the first line is a header after all, with other names than the recorded ones.
+
+    It is one if none of its cells is a number, and below it there is a column of numbers.
+    """
+    batch = next(reader.batches(ahead=False), None)
+    if batch is None or len(batch) < 2:
+        return
+    first, rest = batch.slice(0, 1), batch.slice(1)
+    filled = [column for column in rest.columns if pc.all(pc.greater(pc.binary_length(column), 0)).as_py()]
+    below = [_floats(column) is not None for column in filled]
+    if any(below) and all(_floats(column) is None for column in first.columns):
+        cells = ", ".join(column[0].as_py() for column in first.columns)
+        names = ", ".join(reader.names)
+        raise TableError(f"line 1 is a header line ({cells}), but predict.columns names other columns: {names}")
 
 
 class _CsvReader:
-    """Reads the rows of one CSV file batch by batch, and checks the width of each row."""
+    """Reads the rows of one CSV file batch by batch, and checks the width of each row. `names`: the columns to read."""
 
-    def __init__(self, raw: Path, names: list[str]) -> None:
-        self.raw, self.names = raw, names
+    def __init__(self, raw: Path, header: Header, names: Sequence[str] | None = None) -> None:
+        self.raw, self.header = raw, header
+        self.names = list(header.names if names is None else names)
 
     def schema(self, types: list[pa.DataType]) -> pa.Schema:
         return pa.schema(list(zip(self.names, types, strict=True)))
@@ -177,12 +206,13 @@ class _CsvReader:
             return "error"
 
         read = pacsv.ReadOptions(
-            column_names=self.names, skip_rows=self._header_lines(), block_size=BLOCK, use_threads=ahead
+            column_names=self.header.names, skip_rows=self.header.lines, block_size=BLOCK, use_threads=ahead
         )
         parse = pacsv.ParseOptions(
-            newlines_in_values=True, ignore_empty_lines=len(self.names) > 1, invalid_row_handler=refuse
+            newlines_in_values=True, ignore_empty_lines=len(self.header.names) > 1, invalid_row_handler=refuse
         )
         convert = pacsv.ConvertOptions(
+            include_columns=self.names,
             column_types=dict(zip(self.names, types or [pa.string()] * len(self.names), strict=True)),
             strings_can_be_null=types is not None,
             null_values=[""],
@@ -200,24 +230,20 @@ class _CsvReader:
             check_text(self.raw)
             raise
 
-    def _header_lines(self) -> int:
-        with self.raw.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            next(reader)
-            return reader.line_num
-
     def _width_message(self, row: pacsv.InvalidRow) -> str:
         """The message for the first row of another width, with its line, which Python's own reader finds."""
+        width = len(self.header.names)
+        named = "predict.columns names" if self.header.without_line else "the header has"
         before = csv.field_size_limit(LONGEST_LINE)  # it applies to the whole process
         try:
             with self.raw.open(encoding="utf-8-sig", newline="") as stream:
                 reader = csv.reader(stream)
                 for fields in reader:
-                    if fields and len(fields) != len(self.names):
-                        return f"line {reader.line_num} has {len(fields)} fields, but the header has {len(self.names)}"
+                    if fields and len(fields) != width:
+                        return f"line {reader.line_num} has {len(fields)} fields, but {named} {width}"
         finally:
             csv.field_size_limit(before)
-        return f"a row has {row.actual_columns} fields, but the header has {row.expected_columns}"
+        return f"a row has {row.actual_columns} fields, but {named} {row.expected_columns}"
 
 
 class _ColumnKind:

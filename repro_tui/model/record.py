@@ -117,10 +117,10 @@ class Predict:
     of the response to new names.
 
     Without a protocol, the step is one of `command`, `call` (`package.module:function`, which gets the inputs as a
-    table and returns the predictions) and `notebook` (a path in the commit's tree). `inputs` is where in the tree it
-    reads the validation inputs, `output` the file that it writes in the tree (`-`: standard output), and `columns` are
-    then the names of the columns of an output without a header line. The step works in a copy of the tree that it may
-    write to and that is thrown away, unless `writable` is False.
+    table and returns the predictions) and `notebook` (a path in the commit's tree). `inputs` is where it reads the
+    validation inputs, `output` the file that it writes (`-`: standard output), both relative to its working folder;
+    `columns` are then the names of the columns of an output without a header line. The working folder is a copy of the
+    tree that it may write to and that is thrown away, unless `writable` is False.
     """
 
     command: tuple[str, ...] = ()
@@ -141,6 +141,17 @@ class Predict:
     def is_recorded(self) -> bool:
         """Whether there is anything to run or to query."""
         return bool(self.command or self.call or self.notebook or self.protocol)
+
+    @property
+    def place(self) -> str:
+        """The field of the record that says what runs, such as `predict.call`."""
+        kind = next((name for name in ("command", "call", "notebook") if getattr(self, name)), "protocol")
+        return f"predict.{kind}"
+
+    @property
+    def output_in_tree(self) -> str:
+        """The path of the output that the step writes in its working folder; "" if it writes elsewhere."""
+        return "" if self.output == "-" else self.output
 
 
 @dataclass(frozen=True, slots=True)

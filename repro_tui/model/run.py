@@ -38,12 +38,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file that a predict step wrote in its working folder besides its output: path in the tree, size in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """How one run ended. `predictions` is the normalised Parquet (absolute; empty unless succeeded).
 
     `output_sha256` is the digest of the raw bytes that the predict step wrote: two runs with the same digest are
     byte-identical. `log` is the file with its bounded output, `tail` its last lines. `exit_code` is None if it did not
     end by itself. `what` (the reason) and `do` (the remedy) explain any status other than succeeded.
+
+    `written` are the first of the files that it wrote in its working folder besides the output, which are thrown away;
+    `written_files` and `written_bytes` count all of them. `notes` say how its output and its working folder were read
+    and made, where that is not obvious.
     """
 
     number: int
@@ -59,3 +71,7 @@ class Run:
     what: str = ""
     do: str = ""
     isolation: Isolation | None = None
+    written: tuple[WrittenFile, ...] = ()
+    written_files: int = 0
+    written_bytes: int = 0
+    notes: tuple[str, ...] = ()

@@ -150,6 +150,18 @@ class Workspace:
     root: str = REPRO
     parts: tuple[Part, ...] = ()
 
+    @property
+    def step(self) -> str:
+        """What runs, as one line: the command, the function or the notebook."""
+        predict = self.predict
+        named = f"call {predict.call}" if predict.call else f"notebook {predict.notebook}" if predict.notebook else ""
+        return named or " ".join(self.command)
+
+    @property
+    def runs_in_image(self) -> bool:
+        """Whether the step runs in the image's own working folder, and not in a folder that is composed for it."""
+        return self.laid is None and self.environment.kind in ("image", "sif")
+
     def at(self, name: str) -> str:
         """The path in a sandbox of the folder with that name."""
         return f"{self.root}/{name}"

@@ -12,7 +12,7 @@ from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, 
 from repro_tui.model.record import ENVIRONMENT_KINDS
 from repro_tui.model.report import Report, SideReport
 from repro_tui.model.run import Isolation
-from repro_tui.support.text import part, show, signed_part
+from repro_tui.support.text import part, plural, show, signed_part
 
 T = TypeVar("T")
 Tone = Literal["good", "bad", "open"]
@@ -265,6 +265,8 @@ def side_facts(side: SideReport) -> list[tuple[str, str]]:
         ("python", environment.get("python")),
         ("predict", _command(side)),
         ("runs", _runs(side)),
+        ("written", _written(side)),
+        ("note", "; ".join(dict.fromkeys(note for run in side.runs for note in run.notes))),
         ("isolation", isolation_words(side.isolation)),
         ("warning", " ".join(side.isolation.warnings) if side.isolation else ""),
         ("not recorded", ", ".join(show(missing.field, 100) for missing in side.missing)),
@@ -286,9 +288,25 @@ def _command(side: SideReport) -> str:
     arguments, protocol = predict.get("command"), predict.get("protocol")
     command = " ".join(show(word, 300) for word in arguments) if isinstance(arguments, list | tuple) else ""
     if not protocol:
-        return command
+        return command or _own_step(predict)
     server = predict.get("url") or f"the server in its image{f', started by {command}' if command else ''}"
     return f"queries {show(server, 300)} ({show(protocol, 40)})"
+
+
+def _own_step(predict: Mapping[str, object]) -> str:
+    kinds = {"call": "calls", "notebook": "runs the notebook"}
+    return next((f"{verb} {show(predict[kind], 300)}" for kind, verb in kinds.items() if predict.get(kind)), "")
+
+
+def _written(side: SideReport) -> str:
+    """What the first run that wrote into its working folder wrote there besides the output; "" if none did."""
+    run = next((run for run in side.runs if run.written_files), None)
+    if run is None:
+        return ""
+    names = ", ".join(show(file.path, 100) for file in run.written[:3])
+    more = f" and {run.written_files - 3:,} more" if run.written_files > 3 else ""
+    size = f"{run.written_bytes:,} bytes in {plural(run.written_files, 'file')}"
+    return f"{names}{more}: {size}, thrown away after each run"
 
 
 def _runs(side: SideReport) -> str:

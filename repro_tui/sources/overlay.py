@@ -47,7 +47,7 @@ def lay_over(
     predict_step = _predict(record, predict, protocol)
     if predict_step is not None and predict_step != record.predict:
         record = replace(record, predict=predict_step)
-        provenance["predict.command" if predict_step.command else "predict.protocol"] = "--predict or --protocol"
+        provenance[predict_step.place] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
     if params is not None:
         values = merge(record.parameters.values, load_document(here / params))
@@ -72,11 +72,26 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
     if recorded.url:
         return replace(recorded, protocol=protocol or recorded.protocol)  # type: ignore[arg-type]
     if command:
-        return Predict(command=command, timeout_s=recorded.timeout_s)
-    if protocol and (record.environment.kind not in WITHOUT_SERVER or not recorded.command):
-        server_command = () if recorded.protocol is None else recorded.command
-        return replace(recorded, protocol=protocol, command=server_command)  # type: ignore[arg-type]
+        return _with_command(recorded, command)
+    runs_here = recorded.command or recorded.call or recorded.notebook
+    if protocol and (record.environment.kind not in WITHOUT_SERVER or not runs_here):
+        return _with_server(recorded, protocol)
     return record.predict
+
+
+def _with_command(recorded: Predict, command: tuple[str, ...]) -> Predict:
+    """The recorded step with another command; it keeps where a step reads and writes, unless the command says it."""
+    if recorded.protocol:
+        return Predict(command=command, timeout_s=recorded.timeout_s)
+    output = "" if grammar.names_output(command) else recorded.output
+    return replace(recorded, command=command, call="", notebook="", output=output)
+
+
+def _with_server(recorded: Predict, protocol: str) -> Predict:
+    """The recorded step as a server that is queried: what only steps without one have is dropped."""
+    if recorded.is_recorded and not recorded.protocol:
+        recorded = replace(recorded, command=(), call="", notebook="", inputs="", output="", columns=())
+    return replace(recorded, protocol=protocol)  # type: ignore[arg-type]
 
 
 def _split_command(predict: str) -> tuple[str, ...]:

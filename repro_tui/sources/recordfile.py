@@ -337,10 +337,18 @@ def _warnings(deployment: DeploymentFields) -> list[str]:
         warnings.append(
             f"the image {show(image, 200)} is named by a tag, which can move: the report has the digest that was used"
         )
-    if (
-        deployment.predict
-        and deployment.predict.command
-        and not any("{output}" in word for word in deployment.predict.command)
-    ):
-        warnings.append("the command does not contain {output}: it must write to $REPRO_OUTPUT")
+    predict = deployment.predict
+    if predict and not predict.protocol and not predict.output:
+        warnings += _no_output(predict)
     return warnings
+
+
+def _no_output(predict: PredictFields) -> list[str]:
+    """What can be seen of where the step writes its output, where the record does not say it."""
+    if predict.command and not grammar.names_output(predict.command):
+        remedy = "it must write to $REPRO_OUTPUT, or record predict.output, the file that it writes (- if it prints)"
+        return [f"the command does not contain {{output}}: {remedy}"]
+    if predict.notebook:
+        remedy = "it must write to the file that the variable `output` names, or record predict.output"
+        return [f"the notebook {show(predict.notebook, 200)} has no recorded output: {remedy}"]
+    return []

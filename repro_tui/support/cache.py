@@ -260,7 +260,8 @@ def _remove(path: Path) -> None:
         path.unlink()
     elif path.exists():
         for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o700)
+            with contextlib.suppress(PermissionError):  # another user's, whose access list may let us in
+                Path(folder).chmod(0o700)
         shutil.rmtree(path)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from keyword import iskeyword
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -176,6 +177,20 @@ def variable(name: str) -> str | None:
 def hex_digest(text: str, digits: int) -> str | None:
     """Checks a digest in lower-case hexadecimal."""
     return None if re.fullmatch(rf"[0-9a-f]{{{digits}}}", text) else f"is not a digest: expected {digits} hex digits"
+
+
+def callable_reference(text: str) -> str | None:
+    """Checks the function of a predict step; "" is allowed."""
+    module, mark, path = text.partition(":")
+    parts = (*module.split("."), *path.split("."))
+    if not text or (mark and all(part.isidentifier() and not iskeyword(part) for part in parts)):
+        return None
+    return "is not a function: expected package.module:function"
+
+
+def names_output(command: Collection[str]) -> bool:
+    """Whether a command's arguments say where to write the output."""
+    return any("{output}" in word or "REPRO_OUTPUT" in word for word in command)
 
 
 def placeholders(word: str) -> list[str]:

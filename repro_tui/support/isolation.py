@@ -25,11 +25,11 @@ _SEAL = (
 )
 
 
-def bubblewrap(mounts: Iterable[tuple[str, str]], writable: tuple[str, str], *, network: bool = False) -> list[str]:
-    """The command prefix of a sandbox that sees the system's libraries and `mounts` (pairs of source and target).
+def bubblewrap(mounts: Iterable[tuple[str, str, bool]], *, network: bool = False) -> list[str]:
+    """The command prefix of a sandbox that sees the system's libraries and `mounts`.
 
-    All of it is read-only but a /tmp of its own in memory and the folder `writable`. Options for variables and the
-    working folder may follow, then `--` and the command.
+    A mount is a source, a target, and whether it may be written to. All else is read-only but a /tmp of its own in
+    memory. Options for variables and the working folder may follow, then `--` and the command.
     """
     arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
@@ -41,9 +41,9 @@ def bubblewrap(mounts: Iterable[tuple[str, str]], writable: tuple[str, str], *, 
     arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     for path in _SETTINGS_OF_THE_KERNEL:
         arguments += ["--ro-bind-try", path, path]
-    for source, target in mounts:
-        arguments += ["--ro-bind", source, target]
-    return [*arguments, "--bind", *writable, "--remount-ro", "/"]
+    for source, target, writable in mounts:
+        arguments += ["--bind" if writable else "--ro-bind", source, target]
+    return [*arguments, "--remount-ro", "/"]
 
 
 def tied() -> list[str]:

@@ -6,6 +6,8 @@ runner accepts, which is built once per test run, or skips the test where the en
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from repro_tui.model.record import Predict, Validation
 from repro_tui.model.request import Settings
 from repro_tui.model.run import Limits, Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, Workspace
@@ -38,20 +41,53 @@ class RunnerCase:
     context: Context
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def tree(self) -> Path:
+        """The composed tree in the cache, which no run may change."""
+        return self.context.cache.root / "tree"
+
     def run(self, program: str, timeout_s: float = 240) -> Run:
-        tree = self.context.cache.root / "tree"
-        tree.mkdir(exist_ok=True)
-        tree.chmod(0o755)
-        (tree / "predict.py").write_text(HEAD + program)
-        inputs = self.context.folder.parent / "inputs.csv"
-        inputs.write_text("id\n1\n")
-        inputs.chmod(0o644)
-        (self.context.folder.parent / "audit.json").write_text("{}")
-        code = CodeTree(str(tree), "", "1" * 40, ".", {})
         command = ("python3", "predict.py", "{inputs}", "{output}")
-        parameters = BuiltParameters({})
-        workspace = Workspace("k", "a", command, timeout_s, self.environment, parameters, code, tree=str(tree))
+        return self.step({"predict.py": HEAD + program}, Predict(command), timeout_s=timeout_s)
+
+    def step(
+        self,
+        files: Mapping[str, str],
+        predict: Predict,
+        *,
+        inputs: str = "id\n1\n",
+        key: tuple[str, ...] = (),
+        values: Mapping[str, Any] | None = None,
+        timeout_s: float = 240,
+        environment: BuiltEnvironment | None = None,
+    ) -> Run:
+        """Runs a predict step in a tree with these files, and on these inputs."""
+        for name, content in files.items():
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tree / name).write_text(content)
+        for folder, _, _ in os.walk(self.tree):
+            Path(folder).chmod(0o755)
+        place = self.context.folder.parent / "inputs.csv"
+        place.write_text(inputs)
+        place.chmod(0o644)
+        (self.context.folder.parent / "audit.json").write_text("{}")
+        workspace = Workspace(
+            "k",
+            "a",
+            predict.command,
+            timeout_s,
+            environment or self.environment,
+            BuiltParameters(dict(values or {})),
+            CodeTree(str(self.tree), "", "1" * 40, ".", {}) if files else None,
+            tree=str(self.tree) if files else "",
+            predict=predict,
+            validation=Validation(key=key),
+        )
+        return self.execute(workspace, place)
+
+    def execute(self, workspace: Workspace, inputs: Path) -> Run:
+        """Runs a workspace on a file of inputs."""
         settings = Settings(**{"limits": Limits(memory=2 << 30), **self.settings})
         return load("repro_tui.runners", self.runner)().run(
-            workspace, Path(inputs), 1, replace(self.context, settings=settings)
+            workspace, inputs, 1, replace(self.context, settings=settings)
         )

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from repro_tui.model.errors import Cancelled
 from repro_tui.model.run import Limits
-from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.support.context import Context
-from repro_tui.support.registry import names
 from tests.contract.case import CANARY
-from tests.contract.runner_case import WRITE, RunnerCase, runner_module
+from tests.contract.runner_case import WRITE, RunnerCase
 from tests.processes import (
     STUBBORN,
     cancelled_once,
@@ -24,37 +18,10 @@ from tests.processes import (
     unique_sleep,
     wait_until_nobody_sleeps,
 )
-from tests.templates import Templates
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:Exception ignored in. <socket.socket .*docker.sock:pytest.PytestUnraisableExceptionWarning"
 )
-built: dict[str, BuiltEnvironment] = {}
-
-
-# An endpoint is queried, and nothing of it executes here: tests/systems/endpoint tests the promises of its runner.
-RUNNERS = sorted(set(names("repro_tui.runners")) - {"endpoint"})
-ENGINES = {"docker": pytest.mark.docker, "apptainer": pytest.mark.apptainer}
-
-
-@pytest.fixture(params=[pytest.param(name, marks=ENGINES.get(name, ())) for name in RUNNERS])
-def case(request: pytest.FixtureRequest, templates: Templates, context: Context) -> RunnerCase:
-    name = str(request.param)
-    module = runner_module(name)
-    assert module is not None, f"write tests/contract/cases_runner_{name}.py: every runner needs a case"
-    if name not in built:
-        built[name] = module.build_environment(templates)
-    return RunnerCase(name, built[name], context)
 
 
 def log(run: object) -> str:
@@ -81,7 +48,7 @@ def test_it_sees_its_inputs_and_nothing_of_the_host(case: RunnerCase, monkeypatc
     run = case.run(
         "import socket\nprint(open(inputs).read().split(), sorted(os.environ.items()))\n"
         f"print('seen', os.path.exists({str(secret)!r}), [name for _, name in socket.if_nameindex()])\n"
-        "for path in (sys.argv[0], inputs, '/usr/x', '/proc/sys/kernel/core_pattern'):\n"
+        "for path in (inputs, '/usr/x', '/proc/sys/kernel/core_pattern'):\n"
         "    try:\n        open(path, 'a'); print('WRITABLE', path)\n    except OSError: pass\n"
         "try: socket.create_connection(('192.0.2.1', 80), 2)\nexcept OSError as error: print('errno', error.errno)\n"
         + WRITE

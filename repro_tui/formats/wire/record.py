@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -24,6 +24,8 @@ def _follows(check: Callable[[str], str | None]) -> AfterValidator:
 
 Located = Annotated[str, _follows(lambda text: grammar.relative_path(text.removeprefix("file:")))]
 Inside = Annotated[str, _follows(grammar.relative_path)]
+MaybeInside = Annotated[str, _follows(lambda text: grammar.relative_path(text) if text else None)]
+MaybeOutput = Annotated[str, _follows(lambda text: None if text in ("", "-") else grammar.relative_path(text))]
 Placed = Annotated[str, _follows(grammar.data_path)]
 Sha256 = Annotated[str, _follows(lambda text: grammar.hex_digest(text, 64))]
 Md5 = Annotated[str, _follows(lambda text: grammar.hex_digest(text.removesuffix(".dir"), 32))]
@@ -158,13 +160,15 @@ class PredictFields(Table):
     """The predict step."""
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
-    call: str = Field(
-        "", description="package.module:function, called with the inputs as a table; it returns the predictions."
+    call: Annotated[str, _follows(grammar.callable_reference)] = Field(
+        "", description="package.module:function: gets the inputs as a table, returns the predictions."
     )
-    notebook: Inside | Literal[""] = Field("", description="A notebook in the commit's tree, run from top to bottom.")
-    inputs: Inside | Literal[""] = Field("", description="Where in the tree the step reads the validation inputs.")
-    output: Inside | Literal["", "-"] = Field(
-        "", description="The file that the step writes in the tree; - is its standard output."
+    notebook: MaybeInside = Field("", description="A notebook in the folder of the code, run from top to bottom.")
+    inputs: MaybeInside = Field(
+        "", description="Where the step reads the validation inputs, in the folder of the code."
+    )
+    output: MaybeOutput = Field(
+        "", description="The file that the step writes in the folder of the code; - is its standard output."
     )
     writable: bool = Field(
         True, description="The step may write to its copy of the tree, which is thrown away after the run."
@@ -178,26 +182,52 @@ class PredictFields(Table):
     columns: list[str] = Field(
         [],
         description="Columns of the inputs that are sent to a server; absent: those that it declares. For other steps: "
-        "the names of the columns of an output without a header line.",
+        "the names of the columns of a CSV output without a header line (an empty name: by position, as column_2).",
     )
     names: dict[str, str] = Field({}, description="New names for columns of a server's response.")
     timeout_s: Annotated[float, Field(gt=0, le=604_800)] = Field(600.0, description="Limit of one run in seconds.")
 
     @model_validator(mode="after")
-    def _known(self) -> PredictFields:
+    def _fits_together(self) -> PredictFields:
+        mistakes = [*self._placeholder_mistakes(), *self._server_mistakes(), *self._step_mistakes()]
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    def _placeholder_mistakes(self) -> Iterator[str]:
         unknown = [name for word in self.command for name in grammar.placeholders(word)]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in grammar.PLACEHOLDERS)
-            raise ValueError(f"the command has the unknown placeholders {', '.join(unknown)}: expected some of {known}")
-        if self.command and self.protocol and any("{output}" in word for word in self.command):
-            raise ValueError("has a protocol and a command that writes {output}: expected only one of them")
+            yield f"the command has the unknown placeholders {', '.join(unknown)}: expected some of {known}"
+
+    def _server_mistakes(self) -> Iterator[str]:
+        if self.command and self.protocol and grammar.names_output(self.command):
+            yield "has a protocol and a command that writes {output}: expected only one of them"
         if self.command and self.url:
-            raise ValueError(
-                "has a command and a url: expected only one of them, since a live endpoint is only queried"
-            )
+            yield "has a command and a url: expected only one of them, since a live endpoint is only queried"
         if self.url and not self.protocol:
-            raise ValueError("has a url but no protocol: expected mlflow or open-inference")
-        return self
+            yield "has a url but no protocol: expected mlflow or open-inference"
+        for name in ("call", "notebook", "inputs", "output"):
+            if self.protocol and getattr(self, name):
+                yield f"has a protocol and {name}: a server is queried, so {name} is only for steps without a protocol"
+
+    def _step_mistakes(self) -> Iterator[str]:
+        steps = [name for name in ("command", "call", "notebook") if getattr(self, name)]
+        if len(steps) > 1 and not self.protocol:
+            yield f"has {' and '.join(steps)}: expected only one of them"
+        if self.call and self.output:
+            yield "has call and output: the output of a function is what it returns"
+        if self.notebook and self.output == "-":
+            yield 'has a notebook and the output "-": expected the file that it writes'
+        if self.output == "-" and grammar.names_output(self.command):
+            yield 'has the output "-" (standard output) and a command that writes {output}: expected only one of them'
+        if self.output not in ("", "-") and not self.writable:
+            yield "has an output in the tree, but writable is false: expected writable = true, or a step with {output}"
+        if self.output and self.output == self.inputs:
+            yield "has the same file as inputs and output: expected two"
+        named = [name for name in self.columns if name]
+        if len(set(named)) != len(named):
+            yield "has two columns of the same name: expected different names"
 
 
 class ExpectedFields(Table):

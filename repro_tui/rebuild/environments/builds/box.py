@@ -77,11 +77,12 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
 def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
     tools = build.tools
     source = f"/repro/source/{build.source.name}" if build.source.is_file() else "/repro/source"
-    mounts = [(tools.folder, tools.folder), (str(build.source), source), (uv_binary(), "/repro/uv")]
+    mounts = [(tools.folder, tools.folder, False), (str(build.source), source, False)]
+    mounts.append((uv_binary(), "/repro/uv", False))
     if not tools.interpreter_root.startswith("/usr"):
-        mounts.append((tools.interpreter_root, tools.interpreter_root))
+        mounts.append((tools.interpreter_root, tools.interpreter_root, False))
     (scratch / "out").mkdir()
-    prefix = bubblewrap(mounts, (str(scratch / "out"), "/repro/out"))
+    prefix = bubblewrap([*mounts, (str(scratch / "out"), "/repro/out", True)])
     variables = [word for pair in _variables(build, "/tmp").items() for word in ("--setenv", *pair)]  # noqa: S108
     command = _command(build, "/repro/uv", source, Path("/tmp"), "/repro/out")  # noqa: S108
     return [*prefix, *variables, "--chdir", "/tmp", "--", *command]  # noqa: S108

@@ -1,0 +1,201 @@
+"""The helper that calls a function: what it reads, passes and writes, on the Pythons that audited environments have."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+
+from repro_tui.execute.steps import call_child
+from repro_tui.formats.tables import normalise
+
+PYTHONS = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
+CSV = "id,x\n007,0.1\n008,1e-3\n009,\n"
+
+
+class Called:
+    """Calls a function of a module in a folder, in this process, where pandas is imported already."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+        monkeypatch.chdir(folder)
+        self.inputs(CSV.encode())
+
+    def inputs(self, content: bytes) -> None:
+        (self.folder / "inputs").write_bytes(content)
+
+    def write(self, code: str, job: dict[str, Any]) -> None:
+        (self.folder / "code_of.py").write_text(code + "\n")
+        standard = {"call": "code_of:f", "inputs": "inputs", "output": "out", "key": [], "parameters": {"w": 2}}
+        (self.folder / "job.json").write_text(json.dumps(standard | job))
+
+    def written(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "out").read_text().splitlines()]
+
+    def rows(self, code: str, **job: Any) -> list[dict[str, Any]]:
+        self.write(code, job)
+        self.monkeypatch.setattr(sys, "path", ["", *sys.path])
+        self.monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        sys.modules.pop("code_of", None)
+        importlib.invalidate_caches()
+        call_child.main("job.json")
+        return self.written()
+
+    def mistake(self, code: str, **job: Any) -> str:
+        with pytest.raises(call_child.CallMistake) as caught:
+            self.rows(code, **job)
+        return str(caught.value)
+
+    def run(self, python: Path | str, code: str, **job: Any) -> subprocess.CompletedProcess[str]:
+        """Calls it with another Python, in a process of its own."""
+        self.write(code, job)
+        return subprocess.run(
+            [str(python), call_child.__file__, "job.json"],
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+            check=False,
+        )
+
+
+@pytest.fixture
+def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Called:
+    return Called(tmp_path, monkeypatch)
+
+
+def predictions(*values: object) -> list[dict[str, object]]:
+    return [{"prediction": value} for value in values]
+
+
+@pytest.mark.parametrize(
+    ("returned", "rows"),
+    [
+        ("[1, 2.5, None]", predictions(1, 2.5, None)),
+        ("(n for n in (1, 2, 3))", predictions(1, 2, 3)),
+        ("d['x'].tolist()[:2] + [0.1 + 0.2]", predictions(0.1, 1e-3, 0.30000000000000004)),
+        ("d.index.values * 2", predictions(0, 2, 4)),
+        ("d[['x']].fillna(1).values", predictions(0.1, 1e-3, 1.0)),
+        (
+            "__import__('numpy').eye(3, 2)",
+            [{"prediction_0": a, "prediction_1": b} for a, b in ((1, 0), (0, 1), (0, 0))],
+        ),
+        ("d['x'].fillna(0).astype('float32')", [{"x": float(np.float32(v))} for v in (0.1, 1e-3, 0)]),
+        ("d['x'].rename(None).fillna(0)", predictions(0.1, 1e-3, 0)),
+        ("d.assign(y='a')[['y']]", [{"y": "a"}] * 3),
+        ("{'a': [1, 2, 3], 'b': d.index}", [{"a": n + 1, "b": n} for n in range(3)]),
+        ("[{'a': 1}, {'b': 2}, {}]", [{"a": 1, "b": None}, {"a": None, "b": 2}, {"a": None, "b": None}]),
+        (
+            "[[1, 'x'], [2, 'y'], [3, 'z']]",
+            [{"prediction_0": n, "prediction_1": t} for n, t in ((1, "x"), (2, "y"), (3, "z"))],
+        ),
+        ("d['x'].fillna(0).sort_values()", [{"x": 0.1}, {"x": 1e-3}, {"x": 0}]),
+        ("d.fillna(0).set_index('id')", [{"id": 7, "x": 0.1}, {"id": 8, "x": 1e-3}, {"id": 9, "x": 0}]),
+        ("[{'t': [0.5, 1]}] * 3", [{"t": [0.5, 1]}] * 3),
+    ],
+)
+def test_what_functions_return_is_written(called: Called, returned: str, rows: list[dict[str, object]]) -> None:
+    assert called.rows(f"def f(d): return {returned}") == rows
+
+
+def test_nan_none_and_exact_floats_arrive_as_they_are(called: Called, tmp_path: Path) -> None:
+    called.rows("def f(d): return [float('nan'), None, 5e-324]")
+    normalise(tmp_path / "out", tmp_path / "out.parquet")
+    column = pq.read_table(tmp_path / "out.parquet").column("prediction").to_pylist()
+    assert math.isnan(column[0])
+    assert column[1:] == [None, 5e-324]
+
+
+@pytest.mark.parametrize(
+    ("signature", "passed"),
+    [
+        ("data, params", True),
+        ("data, *, config", True),
+        ("parameters, data", True),
+        ("data, options", True),
+        ("data, options=None", False),
+        ("data, config=None", True),
+        ("data", False),
+        ("*data", False),
+    ],
+)
+def test_parameters_are_passed_where_they_are_taken(called: Called, signature: str, passed: bool) -> None:
+    code = f"def f({signature}): return [str({{k: v for k, v in locals().items() if k != 'data'}})] * 3"
+    assert ("{'w': 2}" in str(called.rows(code))) is passed
+
+
+def test_keys_stand_beside_the_result_as_they_are_written(called: Called) -> None:
+    assert called.rows("def f(d): return d.x.fillna(0)", key=["id"])[0] == {"id": "007", "x": 0.1}
+    reordered = called.rows("def f(d): return d.x.fillna(0).sort_values()", key=["id"])
+    assert reordered[2] == {"id": "009", "x": 0}
+    own = called.rows("def f(d): return d[d.id > 7][['id']]", key=["id"])
+    assert own == [{"id": 8}, {"id": 9}]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(d): return [1]", "the function returned 1 row for 3 rows of the inputs"),
+        ("def f(d): return 1", "the function returned a int"),
+        ("def f(d): return {1, 2, 3}", "the function returned a set"),
+        ("def f(d): return 'abc'", "the function returned a str"),
+        ("def f(d): return [1, [2], 3]", "the function returned rows of different kinds"),
+        ("def f(d): return {'a': [1], 'b': [1, 2]}", "the function returned a dict of columns that differ"),
+        ("def f(d): return [object()] * 3", "the column prediction has a value of type object"),
+        ("async def f(d): return [1]", "code_of:f is asynchronous"),
+        ("import nothing_like_it", "cannot import code_of: No module named 'nothing_like_it'"),
+        ("f = 3", "code_of:f is not a function: it is of type int"),
+        ("g = 3", "code_of has no f"),
+    ],
+)
+def test_a_mistake_is_one_line(called: Called, code: str, message: str) -> None:
+    assert called.mistake(code).startswith(message)
+
+
+@pytest.mark.parametrize("form", ["JSON Lines", "Parquet", "Arrow", ".npy"])
+def test_inputs_of_every_format_are_read(called: Called, tmp_path: Path, form: str) -> None:
+    table = pa.table({"id": ["a", "b"], "x": [0.1, 2.0]})
+    place = tmp_path / "inputs"
+    if form == "JSON Lines":
+        called.inputs(b'{"id": "a", "x": 0.1}\n{"id": "b", "x": 2.0}\n')
+    elif form == "Parquet":
+        pq.write_table(table, place)
+    elif form == "Arrow":
+        pyarrow.feather.write_feather(table, place, compression="uncompressed")
+    else:
+        np.save(place, np.array([("a", 0.1), ("b", 2.0)], dtype=[("id", "U1"), ("x", "f8")]))
+        (tmp_path / "inputs.npy").replace(place)
+    rows = called.rows("def f(d): return d['x'] * 2", key=["id"])
+    assert rows == [{"id": "a", "x": 0.2}, {"id": "b", "x": 4.0}]
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.parts[-3])
+def test_it_works_on_every_python_without_a_package(called: Called, python: Path) -> None:
+    code = "def f(rows, params): return [None if r['x'] is None else r['x'] * params['w'] for r in rows]"
+    done = called.run(python, code, key=["id"])
+    assert done.returncode == 0, done.stderr
+    assert called.written() == [
+        {"id": "007", "prediction": 0.2},
+        {"id": "008", "prediction": 2e-3},
+        {"id": "009", "prediction": None},
+    ]
+    failed = called.run(python, "f = 1")
+    assert (failed.returncode, failed.stderr) == (1, "call: code_of:f is not a function: it is of type int\n")
+
+
+def test_pandas_reads_the_inputs_with_exact_floats(called: Called) -> None:
+    value = "0.30000000000000004"
+    called.inputs(f"x\n{value}\n".encode())
+    assert called.rows("def f(d): return d.x") == [{"x": float(value)}]
+    assert pd.DataFrame({"x": [float(value)]}).x[0] == float(value)
