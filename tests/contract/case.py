@@ -63,7 +63,7 @@ def filled(record: Record) -> set[str]:
     return fields | ({"data"} if record.data else set())
 
 
-_DEFAULTS = {"code.subdirectory": ".", "predict.timeout_s": 600.0}
+_DEFAULTS = {"code.subdirectory": ".", "predict.timeout_s": 600.0, "predict.writable": True}
 _DERIVED = {"code.in_image", "expected.digits"}  # follow from how the record was read, or from another field
 
 
