@@ -192,9 +192,9 @@ def audit(
     """
     from repro_tui.audit.begin import begin
     from repro_tui.audit.follow import report_of
-    from repro_tui.audit.plan import Overrides
     from repro_tui.audit.settings import check_settings
     from repro_tui.formats.config import load_config
+    from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
 
     limits = load_config().limits
@@ -222,9 +222,12 @@ def audit(
         explain_seconds=explain_seconds,
     )
     check_settings(settings)
-    files = {name: None if path is None else str(path) for name, path in (("inputs", inputs), ("params", params))}
-    overrides = Overrides(predict=predict, protocol=protocol, truth=truth, **files)
+    overrides = Overrides(_path(inputs), predict, protocol, _path(params), truth)
     return report_of(begin(a, b, settings, overrides))
+
+
+def _path(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from repro_tui.audit.plan import Overrides
 from repro_tui.audit.redaction import learn_record
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Missing, Record
 from repro_tui.sources.companions import Companions, relocated
 from repro_tui.sources.document import document_of
@@ -78,15 +78,7 @@ def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
     from repro_tui.sources.resolve import load_record
 
     given = overrides
-    record = lay_over(
-        load_record(reference, context),
-        inputs=given.inputs,
-        predict=given.predict,
-        protocol=given.protocol,
-        params=given.params,
-        truth=given.truth,
-        here=context.here,
-    )
+    record = lay_over(load_record(reference, context), given, context)
     filled = {"validation.inputs"} if given.inputs else set()
     filled |= {"predict", "predict.command"} if given.predict or given.protocol else set()
     return replace(record, missing=tuple(item for item in record.missing if item.field not in filled))

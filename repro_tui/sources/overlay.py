@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import LOCAL_KINDS, Predict, Record, Validation
 from repro_tui.sources.endpoint import settled
+from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
+from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.text import show
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
 # A source's warning about the inputs that it chose begins with this: --inputs makes it moot, and removes it.
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 INPUTS_ARE = "the validation inputs are"
 
 
-def lay_over(
-    record: Record,
-    *,
-    inputs: str | None,
-    predict: str | None,
-    protocol: str | None,
-    params: str | None,
-    here: Path,
-    truth: str | None = None,
-) -> Record:
-    """The record with the options of the command line applied. Paths are relative to the folder `here`.
+def lay_over(record: Record, overrides: Overrides, context: Context) -> Record:
+    """The record with the options of the command line applied. Paths are relative to the current folder.
 
     A live endpoint ignores --predict. A side that is rebuilt from a lock file, a requirements file or a SIF has no
     server, so it ignores --protocol where its record has a command. Raises Refused for an option that cannot be read.
     """
+    given = overrides
+    record = with_environment(record, given, context)
     provenance = dict(record.provenance)
-    if inputs is not None:
-        validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
+    if given.inputs is not None:
+        validation = replace(record.validation, inputs=_inputs(given.inputs, context.here), sha256=None)
         missing = tuple(item for item in record.missing if item.field != "validation.inputs")
         warnings = tuple(warning for warning in record.warnings if not warning.startswith(INPUTS_ARE))
         record = replace(record, validation=validation, missing=missing, warnings=warnings)
         provenance["validation.inputs"] = "--inputs"
-    if truth is not None:
-        record = replace(record, validation=replace(record.validation, truth=truth))
+    if given.truth is not None:
+        record = replace(record, validation=replace(record.validation, truth=given.truth))
         provenance["validation.truth"] = "--truth"
-    predict_step = _predict(record, predict, protocol)
+    predict_step = _predict(record, given.predict, given.protocol)
     if predict_step is not None and predict_step != record.predict:
         record = replace(record, predict=predict_step)
-        provenance["predict.command" if predict_step.command else "predict.protocol"] = "--predict or --protocol"
+        provenance[_field_of(predict_step)] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
-    if params is not None:
-        values = merge(record.parameters.values, load_document(here / params))
+    if given.params is not None:
+        values = merge(record.parameters.values, load_document(context.here / given.params))
         record = replace(record, parameters=replace(record.parameters, values=values))
         provenance["parameters.values"] = "--params"
     return settled(replace(record, provenance=provenance))
+
+
+def _field_of(step: Predict) -> str:
+    """The field of the record that says which kind of predict step it is."""
+    kinds = ("call", "notebook", "command", "protocol")
+    return f"predict.{next(kind for kind in kinds if getattr(step, kind))}"
 
 
 def _inputs(inputs: str, here: Path) -> str:
@@ -68,15 +73,30 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
         raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
     recorded = record.predict or Predict()
-    command = _split_command(predict) if predict is not None else ()
+    step = step_of(predict) if predict is not None else None
     if recorded.url:
         return replace(recorded, protocol=protocol or recorded.protocol)  # type: ignore[arg-type]
-    if command:
-        return Predict(command=command, timeout_s=recorded.timeout_s)
+    if step:
+        return replace(step, timeout_s=recorded.timeout_s)
     if protocol and (record.environment.kind not in WITHOUT_SERVER or not recorded.command):
         server_command = () if recorded.protocol is None else recorded.command
         return replace(recorded, protocol=protocol, command=server_command)  # type: ignore[arg-type]
     return record.predict
+
+
+def step_of(text: str) -> Predict:
+    """The step that --predict names: a command, `call:MODULE:FUNCTION` or `notebook:PATH`. Raises Refused."""
+    kind, mark, rest = text.partition(":")
+    if mark and kind == "call":
+        if not _FUNCTION.fullmatch(rest):
+            message = f"{show(text, 100)!r} is not a function: expected call:package.module:function"
+            raise Refused(Mistake("--predict", message))
+        return Predict(call=rest)
+    if mark and kind == "notebook":
+        if (mistake := grammar.relative_path(rest)) or not rest.endswith(".ipynb"):
+            raise Refused(Mistake("--predict", f"{show(rest, 100)!r} {mistake or 'is not a notebook (.ipynb)'}"))
+        return Predict(notebook=rest)
+    return Predict(command=_split_command(text))
 
 
 def _split_command(predict: str) -> tuple[str, ...]:

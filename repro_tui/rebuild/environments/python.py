@@ -35,7 +35,7 @@ from repro_tui.rebuild.environments.inventory import (
 )
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
-from repro_tui.support.paths import resolve_inside
+from repro_tui.support.paths import beside_record, resolve_inside
 from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.process import limited, run
 from repro_tui.support.text import plural, show
@@ -130,7 +130,7 @@ def _read(name: str, record: Record, code: CodeTree | None) -> bytes:
 
 def _read_below_record(name: str, record: Record) -> bytes:
     try:
-        return resolve_inside(Path(record.base), name).read_bytes()
+        return beside_record(record.base, name).read_bytes()
     except (OSError, ValueError) as error:
         raise Inconclusive(
             f"{name} cannot be read below {record.base}", "restore it there, or correct the record"
