@@ -40,11 +40,11 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     """
     target = (context.here / output).absolute() if output else None
     if target:
-        _check_target(target, force)
+        check_target(target, force)
     record = _loaded(reference, overrides, context)
     folder = (target.parent if target else context.here).resolve()
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
-    record = _without_secrets(_resolved(record), context.redactor)
+    record = without_secrets(_resolved(record), context.redactor)
     record = relocated(record, companions)
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
@@ -59,7 +59,8 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     return Written("", (*notes, f"wrote {show(output, 300)}{copied}"))
 
 
-def _check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, force: bool) -> None:
+    """Raises Refused where a record cannot be written to this file, or would overwrite one."""
     from repro_tui.report.write import target_problem
 
     shown = show(str(target), 300)
@@ -117,7 +118,7 @@ def _resolved(record: Record) -> Record:
 # -- secrets --------------------------------------------------------------------------------------------------------
 
 
-def _without_secrets(record: Record, redactor: Redactor) -> Record:
+def without_secrets(record: Record, redactor: Redactor) -> Record:
     """The record without values that may be secrets; each is listed as missing, with how to set it."""
     learn_record(record, redactor)
     gaps: list[Missing] = []

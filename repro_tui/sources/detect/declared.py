@@ -97,7 +97,10 @@ def _of_mlproject(tree: ProjectTree, path: str, name: str, entry: Mapping[str, o
     module = parse_source(tree.content(script)) if script else None
     used = tables_used(module, script) if module else TablesUsed()
     predict, missing, why = with_ends(_shell(command, path), used)
-    points = likelihood(name) + likelihood(basename(script)) + 6 - 4 * len(missing)
+    likely = likelihood(name) + likelihood(basename(script))
+    if likely < 0:
+        missing = (*missing, "predictions: by its name it trains")
+    points = likely + 6 - 4 * len(missing)
     return StepCandidate(
         predict, path, f"the entry point {name} of {path} {why}", points, missing, used.texts, used.reads
     )

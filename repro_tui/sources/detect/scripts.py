@@ -66,6 +66,8 @@ def _of_script(
     predict, missing, why = with_ends(("python", *_launch(tree, path), *parts), used)
     if (points <= 0 and missing) or (len(missing) > 1 and not arguments):
         return
+    if points < 0:
+        missing = (*missing, "predictions: by its name it trains")
     points += 10 - 5 * len(missing)
     yield StepCandidate(predict, path, f"{path} {why}", points, (*missing, *lacks), used.texts, used.reads)
 
@@ -87,7 +89,8 @@ def _callables(module: object) -> Iterator[Function]:
         for function in functions_of(module):
             required = len(function.args.args) - len(function.args.defaults)
             keywords = [default for default in function.args.kw_defaults if default is None]
-            if _CALLABLE.fullmatch(function.name) and required in (1, 2) and not keywords:
+            plain = isinstance(function, ast.FunctionDef) and not function.decorator_list
+            if plain and _CALLABLE.fullmatch(function.name) and required in (1, 2) and not keywords:
                 yield function
 
 
