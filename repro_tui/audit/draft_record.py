@@ -22,9 +22,7 @@ from repro_tui.support.plain import write_atomically
 from repro_tui.support.text import show
 
 MOST_ALTERNATIVES = 5
-STEP_BY_HAND = (
-    'write command = ["python", "SCRIPT", "{inputs}", "{output}"] below, or run init --predict COMMAND --force'
-)
+STEP_BY_HAND = 'write command = ["python", "SCRIPT", "{inputs}", "{output}"], or call = "MODULE:FUNCTION", here'
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def draft_record(
         deployments |= _with_tables(single)
         document |= {"validation": single.get("validation", {})}
         missing = (*_side_missing(side), *_hidden(record))
-        remarks[name] = Remarks(missing, tuple(record.provenance.items()), tuple(_guesses(side)))
+        remarks[name] = Remarks(missing, tuple(record.provenance.items()), tuple(_guesses(side, draft.wishes.python)))
     document |= {"deployments": deployments}
     gaps = tuple(_validation_missing(draft, inputs))
     general = Remarks(gaps, guesses=tuple(_validation_guesses(draft, inputs)), heading=tuple(_heading(draft)))
@@ -87,7 +85,7 @@ def _with_tables(document: dict[str, object]) -> dict[str, object]:
 def _record(side: DraftSide, name: str, validation: Validation, draft: Draft) -> Record:
     revision, project = side.revision, side.project
     taken = draft.inputs if draft.inputs in project.tree.files else ""
-    files = data_files(project, taken or "")
+    files = data_files(project, side.step, taken or "")
     return Record(
         name=name,
         reference=f"git:{revision.commit}",
@@ -112,12 +110,12 @@ def _hidden(record: Record) -> tuple[Missing, ...]:
 
 def _side_missing(side: DraftSide) -> Iterator[Missing]:
     if side.environment is None:
-        yield Missing("environment", NO_ENVIRONMENT, 'write requirements = "FILE" below, and commit FILE')
+        yield Missing("environment", f'{NO_ENVIRONMENT}: commit one, and write requirements = "FILE" here')
     step, predict = side.step, side.predict
     if predict is None or not predict.is_recorded:
-        yield Missing("predict", "no script, function, notebook or stage that predicts was found", STEP_BY_HAND)
+        yield Missing("predict", f"no script, function, notebook or stage that predicts was found: {STEP_BY_HAND}")
     elif step and step.lacks:
-        yield Missing("predict", f"{step.path} lacks {'; '.join(step.lacks)}", "complete the lines below")
+        yield Missing("predict", f"{step.why}; it lacks {'; '.join(step.lacks)}: complete these lines")
 
 
 def _validation_missing(draft: Draft, inputs: Path | None) -> Iterator[Missing]:
@@ -125,11 +123,12 @@ def _validation_missing(draft: Draft, inputs: Path | None) -> Iterator[Missing]:
         return
     table = next((item for item in draft.tables if item.path == draft.inputs), None)
     if table is not None and table.tracked is not None:
-        do = f"run dvc pull {show(table.path, 200)}, then init again with --force"
-        yield Missing("validation.inputs", f"{show(table.path, 200)} is tracked by DVC and not on this machine", do)
+        path = show(table.path, 200)
+        why = f"{path} is tracked by DVC and not on this machine: run dvc pull {path}, then init again with --force"
+        yield Missing("validation.inputs", why)
         return
     why = "no table of the project has a name such as test.csv or validation.csv"
-    yield Missing("validation.inputs", why, 'write inputs = "FILE" below, with the columns that the predict step reads')
+    yield Missing("validation.inputs", f'{why}: write inputs = "FILE" here, with what the predict step reads')
 
 
 # -- guesses --------------------------------------------------------------------------------------------------------
@@ -145,7 +144,8 @@ def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
     others = [table.path for table in draft.tables if table.path != draft.inputs and table.tracked is None]
     lines = [_line("inputs", path) for path in others[:MOST_ALTERNATIVES]]
     if draft.wishes.inputs is None:
-        why = "its name, and that it is committed" if inputs else ""
+        reads = draft.b.step.reads if draft.b.step else ()
+        why = ("the predict step reads it" if draft.inputs in reads else "its name") if inputs else ""
         yield Guess("validation.inputs", why, tuple(lines))
     if draft.key and draft.wishes.key is None:
         yield Guess("validation.key", f"{draft.key[0]} is unique in the inputs, and the predict step names it")
@@ -159,8 +159,8 @@ def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
         )
 
 
-def _guesses(side: DraftSide) -> Iterator[Guess]:
-    yield from _environment_guesses(side)
+def _guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:
+    yield from _environment_guesses(side, wished)
     if side.project.parameters:
         others = side.project.parameters[1 : MOST_ALTERNATIVES + 1]
         yield Guess("parameters.file", "its name", tuple(_line("file", path) for path in others))
@@ -172,22 +172,25 @@ def _guesses(side: DraftSide) -> Iterator[Guess]:
         yield Guess("predict", "", lines)
 
 
-def _environment_guesses(side: DraftSide) -> Iterator[Guess]:
+def _environment_guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     chosen = side.environment
     others = [file for file in side.project.environments if chosen is None or file.path != chosen.path]
     lines = tuple(_line(file.kind, file.path) for file in others[:MOST_ALTERNATIVES])
     if chosen and others:
         yield Guess(f"environment.{chosen.kind}", "the nearest to the code, and the most exact", lines)
     if side.needs_python and side.python:
-        yield from _python_guess(side)
+        yield from _python_guess(side, wished)
 
 
-def _python_guess(side: DraftSide) -> Iterator[Guess]:
+def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     exact = next((item for item in side.project.pythons if item.version == side.python), None)
-    if exact:
+    if exact or side.python == wished:
         return
     ranges = [f"{item.path} allows {item.range}" for item in side.project.pythons[:2] if item.range]
-    age = f"the newest version that had been out for a year on {side.project.day}"
+    newest = side.project.guessed_python()
+    age = f"{newest} was the newest version that had been out for a year on {side.project.day}"
+    if newest != side.python:
+        age = f"{age}, and {side.python} is the nearest to it on this machine"
     yield Guess("environment.python", "; ".join([*ranges, age]))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from repro_tui.audit.installed_pythons import installed_pythons
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import LOCAL_KINDS, Environment, Predict
 from repro_tui.sources.detect.candidate import StepCandidate
@@ -103,11 +104,12 @@ def look(wishes: Wishes, context: Context) -> Draft:
     except Inconclusive as error:
         raise Refused(str(error)) from error
     draft = Draft(wishes, a, b)
+    installed = installed_pythons()
     for side in draft.sides:
         side.predict = given or (side.step.predict if side.step else None)
         side.step = None if given else side.step
         choose_environment(side, wishes.environment, context)
-        side.python = wishes.python or side.project.guessed_python
+        side.python = wishes.python or side.project.guessed_python(installed)
     reads = b.step.reads if b.step else ()
     draft.tables = input_tables(b.project.tree, reads)
     choose_inputs(draft, wishes.inputs, context)

@@ -47,9 +47,8 @@ class Remarks:
     def for_sections(self, *sections: str) -> list[str]:
         """The comment lines of the fields in these sections: origins first, then what is missing."""
         origins = [_from(field, place) for field, place in self.provenance if _in(field, sections)]
-        guesses = [
-            f"# guessed: {show(g.field, 200)}: {show(g.why, 500)}" for g in self.guesses if _in(g.field, sections)
-        ]
+        chosen = [guess for guess in self.guesses if guess.why and _in(guess.field, sections)]
+        guesses = [f"# guessed: {show(guess.field, 200)}: {show(guess.why, 500)}" for guess in chosen]
         return origins + guesses + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
 
     def alternatives(self, section: str) -> list[str]:

@@ -27,7 +27,8 @@ class StepCandidate:
     """A candidate: the step, the file that it is in, why it is one, and what is still to be written by hand.
 
     `lacks` is empty where it is complete; `texts` are the
-    literal texts of its source, and `reads` the tables that it reads at fixed paths.
+    literal texts of its source, `reads` the tables that it reads at fixed paths, and `needs` the paths of all the data
+    that it depends on (None: unknown).
     """
 
     predict: Predict
@@ -37,6 +38,7 @@ class StepCandidate:
     lacks: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     reads: tuple[str, ...] = ()
+    needs: tuple[str, ...] | None = None
 
     @property
     def complete(self) -> bool:

@@ -48,9 +48,9 @@ def _of_stage(path: str, name: str, stage: Mapping[str, object]) -> StepCandidat
         inputs=inputs[0] if len(inputs) == 1 else "",
         output=outputs[0] if len(outputs) == 1 else "",
     )
-    return StepCandidate(
-        predict, path, f"the stage {name} of {path}", likelihood(name) + 10 - 5 * len(lacks), tuple(lacks)
-    )
+    points = likelihood(name) + 10 - 5 * len(lacks)
+    needs = tuple(_paths(stage.get("deps"), path))
+    return StepCandidate(predict, path, f"the stage {name} of {path}", points, tuple(lacks), needs=needs)
 
 
 def _shell(command: str, path: str) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from repro_tui.clients.git import Repository
 from repro_tui.model.record import DataItem, Environment, Missing, Parameters, Predict
+from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.data import MOST_ITEMS, DataFile, committed_data, parameter_files, tracked_data
 from repro_tui.sources.detect.environments import NO_ENVIRONMENT, EnvironmentFile, environment_files
 from repro_tui.sources.detect.python import NamedPython, likely_python, named_pythons
@@ -45,10 +46,12 @@ class DetectedProject:
         """The version of Python that the commit names exactly."""
         return next((item.version for item in self.pythons if item.version), None)
 
-    @property
-    def guessed_python(self) -> str:
-        """The version that the commit most likely ran on: what its ranges allow, and had been out for a year."""
-        return self.python or likely_python([item for item in self.pythons if item.range], self.day)
+    def guessed_python(self, installed: Collection[str] = ()) -> str:
+        """The version that the commit most likely ran on: what its ranges allow, and had been out for a year.
+
+        Of `installed` versions that are allowed as well, the nearest to it.
+        """
+        return self.python or likely_python([item for item in self.pythons if item.range], self.day, installed)
 
 
 def detect(repository: Repository, commit: str, folder: str = ".", code: str = ".") -> DetectedProject:
@@ -156,7 +159,7 @@ def _python(project: DetectedProject, parts: Detected) -> str | None:
         return named.version
     ranges = join_names([f"{shown(item.path)} allows {shown(item.range)}" for item in project.pythons], most=2)
     why = ranges or "no file of the commit names a version of Python"
-    do = f"pass --python {project.guessed_python}, or write .python-version and commit it"
+    do = f"pass --python {project.guessed_python()}, or write .python-version and commit it"
     parts.missing.append(Missing("environment.python", f"not named exactly: {why}", do))
     return None
 
@@ -193,7 +196,18 @@ def _also(field: str, first: str, others: list[str], verb: str) -> str:
     )
 
 
-def data_files(project: DetectedProject, without: str = "") -> list[DataFile]:
-    """The data of the project for a record: all that DVC tracks, then committed models and tables, at most 20."""
-    files = [file for file in (*project.tracked, *project.committed) if file.item.path != without]
-    return files[: max(MOST_ITEMS, len(project.tracked))]
+def data_files(project: DetectedProject, step: StepCandidate | None, without: str = "") -> list[DataFile]:
+    """The data of the project for a record: what DVC tracks, then committed models and tables, at most 20 of these.
+
+    Of a step that names all that it depends on, only that is listed; `without` is left out.
+    """
+    tracked = [file for file in project.tracked if _is_needed(file.item.path, step)]
+    files = [file for file in (*tracked, *project.committed) if file.item.path != without]
+    return files[: max(MOST_ITEMS, len(tracked))]
+
+
+def _is_needed(path: str, step: StepCandidate | None) -> bool:
+    """Whether a step may read a path; one without a list of what it depends on may read everything."""
+    if step is None or step.needs is None:
+        return True
+    return any(need == path or need.startswith(f"{path}/") or path.startswith(f"{need}/") for need in step.needs)

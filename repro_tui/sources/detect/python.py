@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -49,11 +49,17 @@ def named_pythons(tree: ProjectTree, code: str = ".") -> list[NamedPython]:
     )
 
 
-def likely_python(ranges: list[NamedPython], day: date) -> str:
-    """The newest version that all ranges allow and that had been released for a year on that day."""
-    allowed = [version for version in RELEASED if all(allows(item.range, version) for item in ranges)]
+def likely_python(ranges: list[NamedPython], day: date, installed: Collection[str] = ()) -> str:
+    """The newest version that all ranges allow and that had been released for a year on that day.
+
+    Of `installed` versions that are allowed as well, the nearest to it.
+    """
+    versions = list(RELEASED)
+    allowed = [version for version in versions if all(allows(item.range, version) for item in ranges)]
     mature = [version for version in allowed if (day - RELEASED[version]).days >= A_YEAR]
-    return (mature or allowed[:1] or ["3.12"])[-1]
+    likely = (mature or allowed[:1] or ["3.12"])[-1]
+    here = [version for version in allowed if version in installed]
+    return min(here, key=lambda version: abs(versions.index(version) - versions.index(likely)), default=likely)
 
 
 def exact_version(text: str) -> str | None:
