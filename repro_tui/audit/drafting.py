@@ -23,6 +23,7 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
+BEFORE = "HEAD~1"
 LIKELY_INPUTS = 6  # the points of a table that is taken for the validation inputs
 
 
@@ -33,7 +34,7 @@ class Wishes:
     `predict` is a step as in --predict, `environment` pairs of a kind and a path, `key` columns (None: to be guessed).
     """
 
-    a: str = "HEAD~1"
+    a: str = BEFORE
     b: str = "HEAD"
     predict: str | None = None
     inputs: str | None = None
@@ -100,7 +101,7 @@ def look(wishes: Wishes, context: Context) -> Draft:
         raise Refused(Mistake("--python", f"{show(wishes.python, 40)!r} is not a version such as 3.11"))
     try:
         b = _look_at(wishes.b, None, context)
-        a = _look_at(wishes.a, b.step if given is None else None, context)
+        a = _look_at(_baseline(wishes, context), b.step if given is None else None, context)
     except Inconclusive as error:
         raise Refused(str(error)) from error
     draft = Draft(wishes, a, b)
@@ -114,6 +115,17 @@ def look(wishes: Wishes, context: Context) -> Draft:
     draft.tables = input_tables(b.project.tree, reads)
     choose_inputs(draft, wishes.inputs, context)
     return draft
+
+
+def _baseline(wishes: Wishes, context: Context) -> str:
+    """The revision of A; that of B where the default, HEAD~1, does not exist: the only commit, or a shallow clone."""
+    if wishes.a != BEFORE:
+        return wishes.a
+    try:
+        revision_of(f"git:{wishes.a}", wishes.a, context)
+    except Refused:
+        return wishes.b
+    return wishes.a
 
 
 def grammar_python(text: str) -> bool:
