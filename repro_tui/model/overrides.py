@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from repro_tui.model.record import LOCAL_KINDS
 from repro_tui.model.request import SIDES, Side
 
+# The options that one side may have of its own: the inputs and their truth are always the same for both.
+ONE_SIDED = ("requirements", "lock", "conda", "project", "python", "as_of", "predict", "params")
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:

@@ -106,7 +106,7 @@ def with_ends(command: tuple[str, ...], used: TablesUsed) -> tuple[Predict, tupl
 
 def _input(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
     """Where a step reads its inputs ("": where it is told), what is unknown about it, and that in words."""
-    if any("{inputs}" in word for word in command):
+    if any(_has(word, "{inputs}") for word in command):
         return "", "", "takes an input"
     reads = readable(used.reads)
     if len(reads) == 1:
@@ -116,7 +116,7 @@ def _input(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
 
 def _output(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
     """Where a step writes its output ("": where it is told), what is unknown about it, and that in words."""
-    if any("{output}" in word for word in command):
+    if any(_has(word, "{output}") for word in command):
         return "", "", "takes an output"
     if writes := readable(used.writes):
         return _likeliest(writes), "", f"writes {_likeliest(writes)}"
@@ -125,6 +125,11 @@ def _output(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
     if used.prints:
         return "-", "an output: it only prints, which is enough if that is one row for each input row", "prints"
     return "", "where it writes its output", ""
+
+
+def _has(word: str, placeholder: str) -> bool:
+    """Whether a word of a command has a placeholder, which is not escaped by double braces."""
+    return placeholder in word.replace("{{", "").replace("}}", "")
 
 
 def readable(paths: tuple[str, ...]) -> list[str]:

@@ -92,7 +92,7 @@ def _of_mlproject(tree: ProjectTree, path: str, name: str, entry: Mapping[str, o
     arguments = [_parameter(str(key), value) for key, value in parameters.items()]
     chosen = {role: surest(arguments, role) for role in ("input", "output")}
     values = {argument.name: value_for(argument, chosen, []) or "" for argument in arguments}
-    command = _PLACE.sub(lambda match: values.get(match.group(1), match.group(1).upper()), str(entry["command"]))
+    command = _command(str(entry["command"]), values)
     script = next((word for word in command.split() if word.endswith(".py") and word in tree.files), "")
     module = parse_source(tree.content(script)) if script else None
     used = tables_used(module, script) if module else TablesUsed()
@@ -104,6 +104,13 @@ def _of_mlproject(tree: ProjectTree, path: str, name: str, entry: Mapping[str, o
     return StepCandidate(
         predict, path, f"the entry point {name} of {path} {why}", points, missing, used.texts, used.reads
     )
+
+
+def _command(template: str, values: Mapping[str, str]) -> str:
+    """The command of an entry point with its parameters; all other braces are literal."""
+    parts = _PLACE.split(template)
+    texts = [escaped(text) if number % 2 == 0 else values.get(text, text.upper()) for number, text in enumerate(parts)]
+    return "".join(texts)
 
 
 def _parameter(name: str, value: object) -> Argument:
@@ -129,7 +136,7 @@ def _of_console_script(tree: ProjectTree, path: str, name: str, target: str) -> 
         return
     used = tables_used(module, script)
     parts, lacks = command_words(arguments_of(module), [])
-    predict, missing, why = with_ends((name, *parts), used)
+    predict, missing, why = with_ends((escaped(name), *parts), used)
     points = likelihood(name) + 11 - 5 * len(missing)
     yield StepCandidate(
         predict, script, f"the command {name} of {path} {why}", points, (*missing, *lacks), used.texts, used.reads

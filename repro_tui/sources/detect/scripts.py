@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from repro_tui.model.record import Predict
 from repro_tui.sources.detect.arguments import Argument, arguments_of
-from repro_tui.sources.detect.candidate import StepCandidate, command_words, likelihood, with_ends
+from repro_tui.sources.detect.candidate import StepCandidate, command_words, escaped, likelihood, with_ends
 from repro_tui.sources.detect.notebooks import notebook_source
 from repro_tui.sources.detect.source import LARGEST_SOURCE, Function, functions_of, parse_source
 from repro_tui.sources.detect.tables_used import TablesUsed, tables_used
@@ -42,12 +42,12 @@ def _is_candidate(path: str) -> bool:
 
 
 def _of_source(tree: ProjectTree, path: str, models: list[str]) -> Iterator[StepCandidate]:
-    if tree.files[path].size > LARGEST_SOURCE:
+    content = tree.content(path)
+    if not content or len(content) > LARGEST_SOURCE:
         return
-    module = parse_source(tree.content(path))
+    module = parse_source(content)
     if module is None:
-        if tree.files[path].size:
-            tree.unread[path] = "is not Python that can be parsed"
+        tree.unread[path] = "is not Python that can be parsed"
         return
     try:
         yield from _of_script(tree, path, models, arguments_of(module), tables_used(module, path))
@@ -80,8 +80,8 @@ def _launch(tree: ProjectTree, path: str) -> tuple[str, ...]:
         while f"{parent(top)}/__init__.py" in tree.files:
             top = parent(top)
         if parent(top) == ".":
-            return ("-m", path.removesuffix(".py").replace("/", "."))
-    return (path,)
+            return ("-m", escaped(path.removesuffix(".py").replace("/", ".")))
+    return (escaped(path),)
 
 
 def _callables(module: object) -> Iterator[Function]:

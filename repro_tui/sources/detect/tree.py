@@ -72,12 +72,15 @@ class ProjectTree:
         return sorted((path for path in self.files if path.lower().endswith(endings)), key=depth_first)
 
     def content(self, path: str) -> bytes:
-        """The bytes of a small file; b"" of one that is not there or too large."""
+        """The bytes of a small file; b"" of one that is not there, too large, or one of too many."""
         if self._content is None:
             self._content = self._read_all()
-        if path not in self._content and path in self.files and self.files[path].size <= LARGEST_TEXT:
+        if path not in self._content and not _is_wanted(path) and self._is_small(path):
             self._content |= self._read([path])
         return self._content.get(path, b"")
+
+    def _is_small(self, path: str) -> bool:
+        return path in self.files and self.files[path].size <= LARGEST_TEXT
 
     def head(self, path: str, largest: int) -> bytes:
         """The bytes of a file of at most `largest` bytes; b"" of a larger one."""
@@ -110,11 +113,10 @@ class ProjectTree:
     def _wanted(self) -> Iterator[str]:
         count = 0
         for path in sorted(self.files, key=depth_first):
-            small = self.files[path].size <= LARGEST_TEXT
-            if small and (path.endswith(_READ_ENDINGS) or basename(path) in _READ_NAMES):
+            if _is_wanted(path) and self._is_small(path):
                 count += 1
                 if count > MOST_READ:
-                    self.unread["…"] = f"more than {MOST_READ:,} files: the deepest were left out"
+                    self.unread[f"files beyond the first {MOST_READ:,}"] = "were not read"
                     return
                 yield path
 
@@ -123,6 +125,11 @@ class ProjectTree:
         chosen = {f"{prefix}{path}": self.files[path] for path in paths}
         blobs = self.repository.read_files(self.commit, chosen)
         return {path.removeprefix(prefix): content for path, content in blobs.items()}
+
+
+def _is_wanted(path: str) -> bool:
+    """Whether a file is read together with all others of its kind, and never by itself."""
+    return path.endswith(_READ_ENDINGS) or basename(path) in _READ_NAMES
 
 
 def decoded(content: bytes) -> str:
