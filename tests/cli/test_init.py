@@ -72,6 +72,7 @@ def on_one_screen(result: Result) -> list[str]:
     return lines
 
 
+@pytest.mark.whole
 def test_a_project_reaches_a_verdict_without_a_line_by_hand(
     repository: GitRepository, templates: Templates, own_folders: Path
 ) -> None:

@@ -97,6 +97,7 @@ def _of_mlproject(tree: ProjectTree, path: str, name: str, entry: Mapping[str, o
     module = parse_source(tree.content(script)) if script else None
     used = tables_used(module, script) if module else TablesUsed()
     predict, missing, why = with_ends(_shell(command, path), used)
+    missing += tuple(f"a value for {key}" for key, value in values.items() if value.isupper())
     likely = likelihood(name) + likelihood(basename(script))
     if likely < 0:
         missing = (*missing, "predictions: by its name it trains")
