@@ -22,7 +22,7 @@ PROJECTS = (
     *("scikit-learn", "lightgbm", "xgboost", "mlflow", "dvc", "fastapi", "hydra-core", "poetry", "pdm", "flit"),
     *(
         "statsmodels",
-        "catboost",
+        "imbalanced-learn",
         "gensim",
         "nltk",
         "ujson",
