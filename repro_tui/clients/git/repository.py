@@ -21,7 +21,7 @@ from repro_tui.clients.git.location import (
 )
 from repro_tui.clients.git.process import GitProcess, GitResult
 from repro_tui.clients.git.reasons import missing_commit, remedy
-from repro_tui.clients.git.tree import BrokenClone, RawTree, in_folder, parse_tree, write_tree
+from repro_tui.clients.git.tree import BrokenClone, RawTree, in_folder, parse_tree, read_blobs, write_tree
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
@@ -199,6 +199,15 @@ class Repository:
 
         return self._reading(commit, read)
 
+    def read_files(self, commit: str, files: dict[str, TreeFile]) -> dict[str, bytes]:
+        """The bytes of several files of the commit, by path; links and submodules are left out."""
+
+        def read() -> dict[str, bytes]:
+            with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
+                return dict(read_blobs(process, files, self.context.cancel))
+
+        return self._reading(commit, read)
+
     def write_blobs(self, commit: str, folder: Path, cancel: CancelToken) -> RawTree:
         """Writes every file of the commit into the empty `folder` as committed, verified against its blob id.
 
@@ -245,6 +254,11 @@ class Repository:
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
             return None
         return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
+
+    def commit(self, commit: str) -> Commit:
+        """The author, date and message of a commit. Raises Inconclusive if the repository does not have it."""
+        self.need(commit)
+        return self._log(commit, "--no-walk")[0]
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.
