@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from repro_tui.clients.git_attributes import conversions
 from repro_tui.clients.git_process import GitProcess, GitResult
-from repro_tui.clients.git_tree import BrokenClone, in_folder, parse_tree, write_tree
+from repro_tui.clients.git_tree import BrokenClone, in_folder, parse_tree, read_blobs, write_tree
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
@@ -179,6 +179,15 @@ class Repository:
             return done.output
 
         return self._reading(commit, read)
+
+    def blobs(self, commit: str, files: Mapping[str, TreeFile]) -> dict[str, bytes]:
+        """The bytes of files of the commit by their paths, as `files` lists them, read in one go."""
+
+        def read() -> dict[str, bytes]:
+            with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
+                return read_blobs(process, files)
+
+        return self._reading(commit, read) if files else {}
 
     def write_out(self, commit: str, folder: Path, cancel: CancelToken) -> tuple[str, ...]:
         """Writes every file of the commit into the empty `folder`, verified against its blob id; returns warnings.

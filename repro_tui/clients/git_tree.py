@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -65,6 +65,19 @@ def write_tree(
     for path, file in _received(process.stdin, process.stdout, links):
         targets[path] = os.fsdecode(_read_blob(process.stdout, file))
     return _link(folder, targets)
+
+
+def read_blobs(process: subprocess.Popen[bytes], files: Mapping[str, TreeFile]) -> dict[str, bytes]:
+    """The bytes of these files, each checked against its id, from a running `git cat-file --batch`.
+
+    Raises BrokenClone if git does not return a blob's own bytes.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    contents = {}
+    for path, file in _received(process.stdin, process.stdout, list(files.items())):
+        contents[path] = _read_blob(process.stdout, file)
+    return contents
 
 
 def _check_names(files: dict[str, TreeFile]) -> None:

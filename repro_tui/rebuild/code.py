@@ -40,7 +40,7 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
         except Inconclusive as error:
             if not code.in_image:
                 raise
-            step.warn(f"the code of commit {code.commit[:12]} cannot be compared: {error}")
+            step.warn(f"code was not rebuilt: {show(error.what, 400)}")
             step.how = f"commit {code.commit[:12]}, as recorded; its files are not available"
             return None, step.part()
         step.key, step.matches = code.commit, "matches"
@@ -69,6 +69,15 @@ def _tree(code: Code, context: Context, step: Step) -> CodeTree:
     files = {path: TreeFile(*described) for path, described in note["files"].items()}
     git_dir = str(_history(code, context, step))
     return CodeTree(str(folder), git_dir, code.commit, code.subdirectory, files, tuple(note["attributes"]))
+
+
+def kept_code(commit: str, context: Context) -> tuple[str, dict[str, TreeFile]] | None:
+    """The folder and the files of a commit that was rebuilt before; None where it is not in the cache."""
+    folder = context.cache.root / "folders" / "code" / commit
+    note: _Note | None = context.cache.read_note("code", commit)
+    if not isinstance(note, dict) or not folder.is_dir():
+        return None
+    return str(folder), {path: TreeFile(*described) for path, described in note["files"].items()}
 
 
 def _note(repository: Repository, commit: str, warnings: tuple[str, ...]) -> _Note:
