@@ -29,7 +29,8 @@ def declare(record: Record, context: Context) -> Declared:
     The repository is cloned into the cache, and the commit fetched, where they are not there yet. Raises Cancelled.
     """
     if record.predict is not None and record.predict.url:
-        return Declared(DeclaredCode(unknown=UNKNOWN), declared_environment(record, None), BuiltParameters({}, unknown=UNKNOWN), live=UNKNOWN)  # fmt: skip  # noqa: E501
+        nothing = BuiltParameters({}, unknown=UNKNOWN)
+        return Declared(DeclaredCode(unknown=UNKNOWN), declared_environment(record, None), nothing, live=UNKNOWN)
     code, warnings = _code(record, context)
     files = declared_files(record, code, context)
     parameters = _parameters(record, files)
@@ -56,8 +57,8 @@ def _code(record: Record, context: Context) -> tuple[DeclaredCode, tuple[str, ..
     try:
         tree = _tree(code, context)
     except (Inconclusive, Refused, OSError) as error:
-        what = error.what if isinstance(error, Inconclusive) else str(error)
-        unknown = f"code was not rebuilt: {show(what, 400)}"
+        reason = error.what if isinstance(error, Inconclusive) else str(error)
+        unknown = f"code was not rebuilt: {show(reason, 400)}"
         return DeclaredCode(None, code.commit, unknown, dirty=bool(code.dirty)), (unknown,)
     return DeclaredCode(tree, code.commit, dirty=bool(code.dirty)), ()
 
