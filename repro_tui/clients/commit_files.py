@@ -14,12 +14,16 @@ from repro_tui.support.context import Context
 def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict[str, bytes]:
     """The bytes of regular files of a commit by their paths.
 
-    They come from our clone, or where that was removed, from the tree that was written out. Raises Inconclusive.
+    They come from our clone, or where that was removed or is damaged, from the tree that was written out. Raises
+    Inconclusive.
     """
-    clone = Path(tree.git_dir)
-    if tree.folder and not (clone / "HEAD").is_file():
-        try:
-            return {name: Path(tree.folder, name).read_bytes() for name in names}
-        except OSError as error:
-            raise Inconclusive(f"a file of commit {tree.commit[:12]} cannot be read: {error.strerror}") from error
-    return Repository.cloned(clone, context).blobs(tree.commit, {name: tree.files[name] for name in names})
+    try:
+        repository = Repository.cloned(Path(tree.git_dir), context)
+        return repository.blobs(tree.commit, {name: tree.files[name] for name in names})
+    except Inconclusive:
+        if not tree.folder:
+            raise
+    try:
+        return {name: Path(tree.folder, name).read_bytes() for name in names}
+    except OSError as error:
+        raise Inconclusive(f"a file of commit {tree.commit[:12]} cannot be read: {error.strerror}") from error

@@ -187,7 +187,10 @@ class Repository:
             with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
                 return read_blobs(process, files)
 
-        return self._reading(commit, read) if files else {}
+        try:
+            return read() if files else {}
+        except BrokenClone:
+            return self._reading(commit, read)
 
     def write_out(self, commit: str, folder: Path, cancel: CancelToken) -> tuple[str, ...]:
         """Writes every file of the commit into the empty `folder`, verified against its blob id; returns warnings.
@@ -216,11 +219,14 @@ class Repository:
 
     def log(self, a: str, b: str) -> Log | None:
         """The commits that only one of the two has; None if they share no history."""
-        self.need(a)
-        self.need(b)
+        if self.location:
+            self.need(a)
+            self.need(b)
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
             return None
-        return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
+        count_a, count_b = self._counts(a, b)
+        only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
+        return Log(only_a, only_b, count_a, count_b)
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.
@@ -252,9 +258,11 @@ class Repository:
             for commit, author, date, subject, tree in zip(*(fields[n::5] for n in range(5)), strict=False)
         )
 
-    def _count(self, base: str, tip: str) -> int:
-        done = self._git("rev-list", "--count", "--end-of-options", f"{base}..{tip}")
-        return int(done.output or b"0") if done.exit_code == 0 else 0
+    def _counts(self, a: str, b: str) -> tuple[int, int]:
+        """How many commits only `a` and only `b` have."""
+        done = self._git("rev-list", "--count", "--left-right", "--end-of-options", f"{a}...{b}")
+        counts = done.output.split()
+        return (int(counts[0]), int(counts[1])) if done.exit_code == 0 and len(counts) == 2 else (0, 0)
 
     # -- the clone ----------------------------------------------------------------------------------------------
 

@@ -64,19 +64,16 @@ def _code(record: Record, context: Context) -> tuple[DeclaredCode, tuple[str, ..
 
 
 def _tree(code: Code, context: Context) -> CommitTree:
-    try:
-        repository = Repository.open(code.repository, context)
-        files = repository.files(code.commit)
-    except Inconclusive:
-        kept = _kept_tree(code, context)
-        if kept is None:
-            raise
+    kept = _kept_tree(code, context)
+    if kept is not None:
         return kept
+    repository = Repository.open(code.repository, context)
+    files = repository.files(code.commit)
     return CommitTree(str(repository.git_dir), code.commit, code.subdirectory, files)
 
 
 def _kept_tree(code: Code, context: Context) -> CommitTree | None:
-    """The tree of that commit that an earlier rebuild left in the cache, which a rebuild needs no repository for."""
+    """The tree of that commit that an earlier rebuild left in the cache, for which no repository is needed."""
     kept = kept_code(code.commit, context)
     if kept is None:
         return None
