@@ -35,7 +35,7 @@ from repro_tui.report.words import (
 from repro_tui.support.text import show, show_lines
 
 MOST = 1_000
-Outcome = Literal["passed", "failure", "error"]
+Outcome = Literal["passed", "skipped", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)))
     suite.set("failures", str(sum(case.outcome == "failure" for case in cases)))
     suite.set("errors", str(sum(case.outcome == "error" for case in cases)))
+    suite.set("skipped", str(sum(case.outcome == "skipped" for case in cases)))
     suite.set("time", _time(sum(case.seconds for case in cases)))
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=f"repro-tui.{name}", name=case.name)
@@ -181,7 +182,8 @@ def _area_cases(name: str, area: Area, decides: bool, named: bool, basis: str) -
             f"the {name}", "error" if decides else "passed", f"the {name} could not be compared", counts_words(area)
         )
     elif area.status == "not-recorded":
-        yield _Case(f"the {name}", "error" if named else "passed", f"not recorded on either side: {name}", basis)
+        message = f"not recorded on either side: {name}"
+        yield _Case(f"the {name}", "error" if named else "skipped", message, "\n".join(filter(None, (message, basis))))
         return
     elif not kept:
         yield _Case(f"the {name}", text="\n".join(filter(None, (counts_words(area), basis))))

@@ -71,7 +71,8 @@ def _based_on(areas: Areas, sides: Sides) -> Iterator[str]:
     for text, names in basis.items():
         if text:
             yield f"{join_names(names).capitalize()} {'were' if _are(names) == 'are' else 'was'} compared {text}."
-    yield from (sentence(f"{name.capitalize()}: {note}") for name in STATIC if (note := getattr(areas, name).note))
+    if areas.code.note:  # the notes of the other areas point here
+        yield sentence(f"Code: {areas.code.note}")
 
 
 def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
