@@ -41,7 +41,7 @@ class StaticAreas:
         at_once([self.a.declare, self.b.declare], workers=2)
         a, b = self._declared()
         self.compared = a.code, b.code
-        with self.context.step("declared", "comparing what both sides declare") as step:
+        with self.context.step("compare declared", "comparing what both sides declare") as step:
             compare: dict[str, Callable[[], Area]] = {
                 "code": partial(compare_code, a.code, b.code, self.context),
                 "environment": partial(compare_declared_environment, a, b, self.context),
@@ -114,7 +114,9 @@ class StaticAreas:
             return
         declared = self.areas["environment"]
         self._compare("environment", partial(compare_environment, a.inventory, b.inventory, self.context))
-        self.areas["environment"] = with_differing_basis(self.areas["environment"], declared)
+        listed = [side.environment.inventory.python_packages.keys() for side in self._declared()]
+        alike = listed[0] & listed[1]
+        self.areas["environment"] = with_differing_basis(self.areas["environment"], declared, alike)
 
     def _data(self) -> None:
         from repro_tui.compare.data import compare_data

@@ -47,6 +47,7 @@ class Audit:
     folder: Path
     began: float = field(default_factory=time.monotonic)
     stages: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def run(self) -> Report:
         """Runs the audit to its end and returns the report. Raises Cancelled, and Inconclusive if the disk is full."""
@@ -104,7 +105,9 @@ class Audit:
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
         """The area with the conditions that the predictions depend on but should not, if `--stress` was given."""
-        lost = any(side.failed or side.workspace is None for side in sides)
+        lost = [side.context.side.upper() for side in sides if side.failed or side.workspace is None]
+        if self.request.settings.stress and lost:
+            self.warnings.append(f"--stress was left out, because {' and '.join(lost)} failed")
         if not self.request.settings.stress or lost:
             return area
         from repro_tui.audit.stress import stress
@@ -205,7 +208,7 @@ class Audit:
             sides=sides,
             areas=areas,
             causes=causes,
-            warnings=warnings_of(a, b, inputs),
+            warnings=(*warnings_of(a, b, inputs), *self.warnings),
         )
 
 

@@ -149,7 +149,7 @@ class Verification(Audit):
             summary=_summary(graded, predictions, b),
             sides=Sides(a.report(), b.report()),
             areas=Areas(code, environment, parameters, data, predictions),
-            warnings=warnings_of(a, b, self.inputs),
+            warnings=(*warnings_of(a, b, self.inputs), *self.warnings),
             grade=graded,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from repro_tui.compare.ignore import without_ignored
@@ -49,20 +49,18 @@ def environment_area(compared: Iterable[Finding], pair: InventoryPair, context: 
     return Area(area.status, area.counts, shown)
 
 
-def with_differing_basis(built: Area, declared: Area) -> Area:
-    """The area as built, where the packages that the records declare alike and that differ are marked as built."""
-    if declared.status == "not-recorded":
-        return built
-    declared_paths = {finding.path for finding in declared.findings if finding.change not in ("same", "unknown")}
-    return replace(
-        built,
-        findings=tuple(
-            replace(finding, basis="built")
-            if finding.path[0] == "packages" and finding.change != "same" and finding.path not in declared_paths
-            else finding
-            for finding in built.findings
-        ),
+def with_differing_basis(built: Area, declared: Area, listed: Collection[str]) -> Area:
+    """The area as built, with the packages marked that both sides declare alike and that were built differently.
+
+    `listed` are the names of the packages that both sides declare.
+    """
+    changed = {finding.path for finding in declared.findings if finding.change not in ("same", "unknown")}
+    alike = {("packages", name) for name in listed} - changed
+    findings = (
+        replace(finding, basis="built") if finding.path in alike and finding.change != "same" else finding
+        for finding in built.findings
     )
+    return replace(built, findings=tuple(findings))
 
 
 class InventoryPair:

@@ -54,6 +54,8 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
 
 def _tree(code: Code, context: Context, step: Step) -> CodeTree:
     def build(folder: Path) -> None:
+        if known := context.unreachable.get((code.repository, code.commit)):
+            raise Inconclusive(known.what, known.do)
         repository = Repository.open(code.repository, context)
         warnings = repository.write_out(code.commit, folder, context.cancel)
         context.cache.write_note("code", code.commit, _note(repository, code.commit, warnings))

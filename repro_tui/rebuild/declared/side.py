@@ -57,6 +57,8 @@ def _code(record: Record, context: Context) -> tuple[DeclaredCode, tuple[str, ..
     try:
         tree = _tree(code, context)
     except (Inconclusive, Refused, OSError) as error:
+        if isinstance(error, Inconclusive):
+            context.unreachable[code.repository, code.commit] = error
         reason = error.what if isinstance(error, Inconclusive) else str(error)
         unknown = f"code was not rebuilt: {show(reason, 400)}"
         return DeclaredCode(None, code.commit, unknown, dirty=bool(code.dirty)), (unknown,)
