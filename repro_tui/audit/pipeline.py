@@ -23,6 +23,7 @@ from repro_tui.audit.areas import FourAreas, StaticAreas
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.side import SideState
+from repro_tui.formats.arrow import without_pandas
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
@@ -213,9 +214,12 @@ class Audit:
 
 
 def _finished(static: StaticAreas) -> FourAreas:
+    """The four areas; meanwhile, what the comparison of predictions needs is imported, unless a side is lost."""
+    if static.a.failed or static.b.failed:
+        return static.finish()
+    without_pandas()
     areas = static.finish()
-    if not (static.a.failed or static.b.failed):
-        _warm_up()
+    _warm_up()
     return areas
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from repro_tui.compare.declared import compare_declared_data, compare_declared_environment
+from repro_tui.compare.environment import compare_environment, with_differing_basis
 from repro_tui.compare.pointers import pointing_at_each_other
 from repro_tui.model.finding import Area, Finding, area_of, not_recorded
+from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.record import Code, DataItem, Environment, Predict, Record
 from repro_tui.rebuild.declared.side import declare
+from repro_tui.report.words import finding_note
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
 
@@ -102,6 +105,15 @@ def test_kinds_of_which_a_build_shows_more(git_repository: Make, context: Contex
     assert environments(repository, context, files[:1] * 2, image="i:1").status == "unknown"
     assert environments(repository, context, files[:1] * 2, image=f"i@sha256:{'0' * 64}").status == "same"
     assert environments(repository, context, files[:1] * 2).status == "not-recorded"
+
+
+def test_a_package_that_is_declared_alike_and_built_differently_is_marked(context: Context) -> None:
+    built = [Inventory(python_packages={name: PythonPackage(v) for name in ("a", "b", "c")}) for v in "12"]
+    declared = area_of((Finding(("packages", "a"), "changed"),), 0)
+    area = with_differing_basis(compare_environment(built[0], built[1], context), declared, {"a", "b"})
+    assert [(f.path[1], f.basis) for f in area.findings] == [("a", None), ("b", "built"), ("c", None)]
+    assert finding_note(area.findings[1]) == "major release; as built"
+    assert (area.status, area.basis) == ("different", "built")
 
 
 def data(repository: GitRepository, context: Context, *sides: tuple[str, tuple[DataItem, ...]]) -> Area:
