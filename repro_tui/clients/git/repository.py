@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,7 @@ from repro_tui.clients.git.location import (
 )
 from repro_tui.clients.git.process import GitProcess, GitResult
 from repro_tui.clients.git.reasons import missing_commit, remedy
-from repro_tui.clients.git.tree import BrokenClone, RawTree, in_folder, parse_tree, write_tree
+from repro_tui.clients.git.tree import BrokenClone, RawTree, in_folder, parse_tree, read_blobs, write_tree
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
@@ -199,6 +199,18 @@ class Repository:
 
         return self._reading(commit, read)
 
+    def read_files(self, commit: str, files: Mapping[str, TreeFile]) -> dict[str, bytes]:
+        """The bytes of several files of the commit, by path; links and submodules are left out."""
+
+        def read() -> dict[str, bytes]:
+            with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
+                return dict(read_blobs(process, files, self.context.cancel))
+
+        try:
+            return read() if files else {}
+        except BrokenClone:
+            return self._reading(commit, read)
+
     def write_blobs(self, commit: str, folder: Path, cancel: CancelToken) -> RawTree:
         """Writes every file of the commit into the empty `folder` as committed, verified against its blob id.
 
@@ -240,11 +252,14 @@ class Repository:
 
     def log(self, a: str, b: str) -> Log | None:
         """The commits that only one of the two has; None if they share no history."""
-        self.need(a)
-        self.need(b)
+        if self.location:
+            self.need(a)
+            self.need(b)
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
             return None
-        return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
+        count_a, count_b = self._counts(a, b)
+        only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
+        return Log(only_a, only_b, count_a, count_b)
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.
@@ -270,9 +285,11 @@ class Repository:
         fixed = ("--no-mailmap", "--no-show-signature", FORM)
         return parse_log(self._git("log", *fixed, *options, "--end-of-options", revisions).output)
 
-    def _count(self, base: str, tip: str) -> int:
-        done = self._git("rev-list", "--count", "--end-of-options", f"{base}..{tip}")
-        return int(done.output or b"0") if done.exit_code == 0 else 0
+    def _counts(self, a: str, b: str) -> tuple[int, int]:
+        """How many commits only `a` and only `b` have."""
+        done = self._git("rev-list", "--count", "--left-right", "--end-of-options", f"{a}...{b}")
+        counts = done.output.split()
+        return (int(counts[0]), int(counts[1])) if done.exit_code == 0 and len(counts) == 2 else (0, 0)
 
     # -- the clone ----------------------------------------------------------------------------------------------
 

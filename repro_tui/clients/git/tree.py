@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -77,6 +77,21 @@ def write_tree(
     for path, file in _received(process.stdin, process.stdout, links):
         targets[path] = os.fsdecode(_read_blob(process.stdout, file))
     return RawTree(files, tuple(pointers), _link(folder, targets))
+
+
+def read_blobs(
+    process: subprocess.Popen[bytes], files: Mapping[str, TreeFile], cancel: CancelToken
+) -> Iterator[tuple[str, bytes]]:
+    """Yields path and bytes of each regular file, from a running `git cat-file --batch`; other entries are left out.
+
+    Raises BrokenClone if git does not return a blob's own bytes.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    regular = [item for item in files.items() if item[1].mode in (FILE, PROGRAM)]
+    for path, file in _received(process.stdin, process.stdout, regular):
+        cancel.check()
+        yield path, _read_blob(process.stdout, file)
 
 
 def _check_names(files: dict[str, TreeFile]) -> None:
