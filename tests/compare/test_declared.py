@@ -13,7 +13,8 @@ from repro_tui.compare.environment import compare_environment, with_differing_ba
 from repro_tui.compare.pointers import pointing_at_each_other
 from repro_tui.model.finding import Area, Finding, area_of, not_recorded
 from repro_tui.model.inventory import Inventory, PythonPackage
-from repro_tui.model.record import Code, DataItem, Environment, Predict, Record
+from repro_tui.model.record import Code, DataItem, Environment, Parameters, Predict, Record
+from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.declared.side import declare
 from repro_tui.report.words import finding_note
 from repro_tui.support.context import Context
@@ -175,3 +176,51 @@ def test_areas_point_at_files_that_look_like_theirs() -> None:
         not_recorded(),
         not_recorded(),
     )
+
+
+def test_included_files_constraints_and_projects_are_read(git_repository: Make, context: Context) -> None:
+    files = {
+        "env/r.txt": "-r more.txt\n-c limits.txt\nnumpy\n-e ./own\n",
+        "env/more.txt": "six==1.16.0\n",
+        "env/limits.txt": "numpy==1.26.4\nabsent<2\n",
+        "own/pyproject.toml": '[project]\nname = "own"\ndependencies = ["attrs==24.1.0"]\n',
+    }
+    repository = git_repository("project")
+    commit = repository.commit(files)
+    declared = declare(record(commit, repository, environment=Environment(requirements="env/r.txt")), context)
+    packages = declared.environment.inventory.python_packages
+    assert {name: package.version for name, package in packages.items()} == {
+        "six": "1.16.0",
+        "numpy": "1.26.4",
+        "absent": "if needed, <2",
+        "attrs": "24.1.0",
+    }
+    assert declared.environment.unpinned == {"absent"}
+    assert declared.environment.inventory.unknown == {}
+
+
+def test_the_packages_of_an_explicit_list_of_conda_are_read(git_repository: Make, context: Context) -> None:
+    text = "@EXPLICIT\nhttps://conda.anaconda.org/conda-forge/linux-64/numpy-{}-py311h64a7726_0.conda\n"
+    files = [{"conda.txt": text.format(version)} for version in ("1.26.4", "2.1.3")]
+    area = environments(git_repository("project"), context, files, lock="conda.txt")
+    assert [(f.path, f.a, f.b) for f in area.findings] == [(("packages", "numpy"), "1.26.4", "2.1.3")]
+
+
+def test_a_parameters_file_in_git_lfs_is_only_known_when_built(git_repository: Make, context: Context) -> None:
+    repository = git_repository("project")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 3\n"
+    commit = repository.commit({"params.yaml": pointer})
+    declared = declare(record(commit, repository, parameters=Parameters("params.yaml")), context)
+    assert (declared.parameters.values, "Git LFS" in declared.parameters.unknown) == ({}, True)
+
+
+def test_a_commit_that_was_converted_is_declared_as_it_is_committed(git_repository: Make, context: Context) -> None:
+    repository = git_repository("project")
+    commit = repository.commit({".gitattributes": "*.txt text eol=crlf\n", "a.txt": "1\n"})
+    before = declare(record(commit, repository), context).code.tree
+    built, _ = rebuild_code(record(commit, repository), context)
+    after = declare(record(commit, repository), context).code.tree
+    assert before is not None
+    assert after is not None
+    assert built is not None
+    assert before.files == after.files != built.files
