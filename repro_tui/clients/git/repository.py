@@ -190,14 +190,7 @@ class Repository:
             raise Inconclusive(
                 f"{show(path, 200)} is larger than {limit:,} bytes at commit {commit[:12]}", "record a smaller file"
             )
-
-        def read() -> bytes:
-            done = self._git("cat-file", "blob", known.blob)
-            if done.exit_code != 0:
-                raise BrokenClone(done.reason)
-            return done.output
-
-        return self._reading(commit, read)
+        return self.read_files(commit, {path: known})[path]
 
     def read_files(self, commit: str, files: Mapping[str, TreeFile]) -> dict[str, bytes]:
         """The bytes of several files of the commit, by path; links and submodules are left out."""
