@@ -143,6 +143,14 @@ def audit(
     protocol: str | None = None,
     params: str | Path | None = None,
     truth: str | None = None,
+    requirements: str | None = None,
+    lock: str | None = None,
+    conda: str | None = None,
+    project: str | None = None,
+    python: str | None = None,
+    as_of: str | None = None,
+    only_a: Mapping[str, str] | None = None,
+    only_b: Mapping[str, str] | None = None,
     atol: float | None = None,
     rtol: float | None = None,
     column_tolerances: Mapping[str, float | tuple[float, float]] | None = None,
@@ -173,6 +181,10 @@ def audit(
     Parameters:
         a, b: references, as on the command line: a deployment's name, `FILE#NAME`, `git:REV`, `runs:/ID` and others.
         inputs, predict, protocol, params, truth: override both records, as the options of the same names do.
+        requirements, lock, conda, project: the environment of both sides: a path in the commit's tree, else on this
+            machine.
+        python, as_of: the version of Python, and the day or moment as of which packages are resolved.
+        only_a, only_b: such options for one side, by name: `{"lock": "uv.lock"}` is --a-lock or --b-lock.
         key: the columns that identify a row.
         atol, rtol: the tolerances of every numeric column; None: the record's, or the default of the column's type.
         column_tolerances: the tolerances of individual columns: `atol`, or `(atol, rtol)`.
@@ -198,9 +210,9 @@ def audit(
     """
     from repro_tui.audit.begin import begin
     from repro_tui.audit.follow import report_of
-    from repro_tui.audit.plan import Overrides
     from repro_tui.audit.settings import check_settings
     from repro_tui.formats.config import load_config
+    from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
 
     limits = load_config().limits
@@ -231,9 +243,37 @@ def audit(
         explain_seconds=explain_seconds,
     )
     check_settings(settings)
-    files = {name: None if path is None else str(path) for name, path in (("inputs", inputs), ("params", params))}
-    overrides = Overrides(predict=predict, protocol=protocol, truth=truth, **files)
+    overrides = Overrides(
+        _path(inputs),
+        predict,
+        protocol,
+        _path(params),
+        truth,
+        requirements,
+        lock,
+        conda,
+        project,
+        python,
+        as_of,
+        _one_sided("only_a", only_a),
+        _one_sided("only_b", only_b),
+    )
     return report_of(begin(a, b, settings, overrides))
+
+
+def _one_sided(argument: str, given: Mapping[str, str] | None) -> dict[str, str]:
+    """The options of one side. Raises Refused for a name that is none."""
+    from repro_tui.model.errors import Mistake, Refused
+    from repro_tui.model.overrides import ONE_SIDED
+
+    unknown = [name for name in given or {} if name not in ONE_SIDED]
+    if unknown:
+        raise Refused(Mistake(argument, f"{unknown[0]!r} is not one of {', '.join(ONE_SIDED)}"))
+    return dict(given or {})
+
+
+def _path(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

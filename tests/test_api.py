@@ -17,6 +17,7 @@ import repro_tui
 from repro_tui.cli.main import program
 from repro_tui.examples.demo import prepare
 from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.overrides import ONE_SIDED
 from repro_tui.model.report import Report
 
 PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
@@ -61,11 +62,14 @@ def test_every_option_of_the_command_line_has_an_argument() -> None:
     command = program.get_command(click.Context(program), "audit")
     assert command is not None
     options = {option.name for option in command.params if isinstance(option, click.Option)} - NOT_FROM_PYTHON
+    one_sided = {f"{side}_{name}" for side in ("a", "b") for name in ONE_SIDED}
+    assert one_sided <= options
+    options -= one_sided
     arguments = set(inspect.signature(repro_tui.audit).parameters)
     budget = {"explain_runs", "explain_seconds"}  # two numbers, where the command line has one option for either
     expected = {NAMED_OTHERWISE.get(name or "", name) for name in options} - {"explain_budget", "help"}
     assert expected <= arguments
-    assert arguments - expected == budget | {"a", "b"}
+    assert arguments - expected == budget | {"a", "b", "only_a", "only_b"}
 
 
 def test_the_import_is_light() -> None:

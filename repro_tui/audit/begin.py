@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.launch import start
-from repro_tui.audit.plan import Overrides, plan, plan_verification
+from repro_tui.audit.plan import plan, plan_verification
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.request import Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
@@ -21,20 +22,11 @@ from repro_tui.version import __version__
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """Options that a reference does not contain; they override the records of both sides."""
-
-    inputs: str | None = None
-    predict: str | None = None
-    protocol: str | None = None
-    params: str | None = None
-    truth: str | None = None
-
-
 def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
     """The audit of A against B, complete. Raises Refused with every mistake of both sides at once."""
-    records = _both(lambda reference: _record(reference, overrides, context), a, b)
+    records = _both(
+        lambda: _record(a, overrides.for_side("a"), context), lambda: _record(b, overrides.for_side("b"), context)
+    )
     validated = _same_validation(*records)
     mistakes = [mistake for record in validated for mistake in _unrunnable(record, settings, context)]
     if mistakes:
@@ -64,7 +56,7 @@ def _request(
         started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         version=__version__,
         here=str(context.here),
-        overrides={name: value for name, value in asdict(overrides).items() if value is not None},
+        overrides=overrides.given(),
         verify=verify,
     )
 
@@ -73,16 +65,16 @@ def plan_again(request: Request) -> Request:
     """The same audit, planned again from its references: what they name may have changed."""
     cache = Cache(cache_root())
     context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
-    overrides = Overrides(**request.overrides)
+    overrides = Overrides.from_given(request.overrides)
     if request.verify:
         return plan_verification(request.b.reference, request.settings, overrides, context)
     return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
 
 
-def _both(read: Callable[[str], T], a: str, b: str) -> tuple[T, T]:
+def _both(a: Callable[[], T], b: Callable[[], T]) -> tuple[T, T]:
     """Reads both sides at the same time; raises Refused with the mistakes of both."""
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(read, reference) for reference in (a, b)]
+        futures = [pool.submit(read) for read in (a, b)]
     errors = [error for future in futures if (error := future.exception()) is not None]
     mistakes = [mistake for error in errors if isinstance(error, Refused) for mistake in error.mistakes]
     if mistakes:
@@ -96,16 +88,7 @@ def _record(reference: str, overrides: Overrides, context: Context) -> Record:
     from repro_tui.sources.overlay import lay_over
     from repro_tui.sources.resolve import load_record
 
-    record = load_record(reference, context)
-    return lay_over(
-        record,
-        inputs=overrides.inputs,
-        predict=overrides.predict,
-        protocol=overrides.protocol,
-        params=overrides.params,
-        truth=overrides.truth,
-        here=context.here,
-    )
+    return lay_over(load_record(reference, context), overrides, context)
 
 
 def _same_validation(a: Record, b: Record) -> tuple[Record, Record]:

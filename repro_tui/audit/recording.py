@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from repro_tui.audit.plan import Overrides
 from repro_tui.audit.redaction import learn_record
 from repro_tui.clients.git.access import ways
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import DataItem, Missing, Record
 from repro_tui.sources.companions import Companions, relocated
 from repro_tui.sources.document import document_of
@@ -41,12 +41,12 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     """
     target = (context.here / output).absolute() if output else None
     if target:
-        _check_target(target, force)
+        check_target(target, force)
     record = _loaded(reference, overrides, context)
     folder = (target.parent if target else context.here).resolve()
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
     complete = _with_base_images(_with_model_hashes(_resolved(record), context), context)
-    record = _without_secrets(complete, context.redactor)
+    record = without_secrets(complete, context.redactor)
     record = relocated(record, companions)
     missing = (*record.missing, *companions.missing)
     remarks = Remarks(tuple(_clean(item, context.redactor) for item in missing), _provenance(record, context.redactor))
@@ -61,7 +61,8 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     return Written("", (*notes, f"wrote {show(output, 300)}{copied}"))
 
 
-def _check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, force: bool) -> None:
+    """Raises Refused where a record cannot be written to this file, or would overwrite one."""
     from repro_tui.report.write import target_problem
 
     shown = show(str(target), 300)
@@ -80,15 +81,7 @@ def _loaded(reference: str, overrides: Overrides, context: Context) -> Record:
     from repro_tui.sources.resolve import load_record
 
     given = overrides
-    record = lay_over(
-        load_record(reference, context),
-        inputs=given.inputs,
-        predict=given.predict,
-        protocol=given.protocol,
-        params=given.params,
-        truth=given.truth,
-        here=context.here,
-    )
+    record = lay_over(load_record(reference, context), given, context)
     filled = {"validation.inputs"} if given.inputs else set()
     filled |= {"predict", "predict.command"} if given.predict or given.protocol else set()
     return replace(record, missing=tuple(item for item in record.missing if item.field not in filled))
@@ -186,7 +179,7 @@ def _with_base_images(record: Record, context: Context) -> Record:
 # -- secrets --------------------------------------------------------------------------------------------------------
 
 
-def _without_secrets(record: Record, redactor: Redactor) -> Record:
+def without_secrets(record: Record, redactor: Redactor) -> Record:
     """The record without values that may be secrets; each is listed as missing, with how to set it."""
     learn_record(record, redactor)
     gaps: list[Missing] = []

@@ -14,6 +14,7 @@ COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
     "explain": ("explain", "Audit A against B, and find the cause of a drift: a package, a parameter, a file."),
     "verify": ("verify", "Rebuild A from its record, run it, and grade it R0 to R6 against what was recorded."),
+    "init": ("init", "Write a repro.toml of the project at two revisions, from its own files."),
     "record": ("record", "Write a record of a working tree, a revision, a run, a container or an image."),
     "show": ("show", "Open a finished or running audit; nothing is executed again."),
     "list": ("listing", "List the deployments of the nearest repro.toml, and the past audits."),

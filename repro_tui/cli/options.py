@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 
 import click
 
+from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides, side_options
+
 if TYPE_CHECKING:
-    from repro_tui.audit.plan import Overrides
+    from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
     from repro_tui.model.run import Limits
 
@@ -46,6 +48,12 @@ class AuditOptions(ReportOptions):
     predict: str | None
     protocol: str | None
     params: str | None
+    requirements: str | None
+    lock: str | None
+    conda: str | None
+    project: str | None
+    python: str | None
+    as_of: str | None
     runner: str
     isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
     network: Literal["none", "host"]
@@ -113,7 +121,7 @@ def explain_options(command: F) -> F:
         show_default=True,
         help="Areas whose differences mean exit status 1: area names, `any` or `none`.",
     )
-    return gate(budget(masked(run_options(command))))
+    return gate(budget(masked(run_options(side_options(command)))))
 
 
 def run_options(command: F) -> F:
@@ -150,13 +158,14 @@ def run_options(command: F) -> F:
             click.option("--all", "everything", is_flag=True, help="Also list what is the same."),
             click.option("--inputs", metavar="FILE", help="Validation inputs for both sides."),
             click.option("--truth", metavar="COLUMN", help="Column of the inputs with the true value of each row."),
-            click.option("--predict", metavar="COMMAND", help="Predict command for both sides."),
+            click.option("--predict", metavar="STEP", help=PREDICT_HELP),
             click.option(
                 "--protocol",
                 metavar="NAME",
                 help="Protocol of a served image or a live endpoint: mlflow or open-inference.",
             ),
             click.option("--params", metavar="FILE", help="Parameters that override those of both records."),
+            environment_options,
             click.option(
                 "--runner",
                 metavar="NAME",
@@ -266,7 +275,7 @@ def settings_of(options: AuditOptions) -> Settings:
 
 def overrides_of(options: AuditOptions) -> Overrides:
     """The options that override both records."""
-    from repro_tui.audit.plan import Overrides
+    from repro_tui.model.overrides import Overrides
 
     return Overrides(
         inputs=options["inputs"],
@@ -274,6 +283,13 @@ def overrides_of(options: AuditOptions) -> Overrides:
         protocol=options["protocol"],
         params=options["params"],
         truth=options["truth"],
+        requirements=options["requirements"],
+        lock=options["lock"],
+        conda=options["conda"],
+        project=options["project"],
+        python=options["python"],
+        as_of=options["as_of"],
+        **given_sides(),
     )
 
 

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from repro_tui.cli.overlay_options import environment_options
+
 
 @click.command("record")
 @click.argument("source", metavar="SOURCE")
@@ -13,24 +15,26 @@ import click
 @click.option("--force", is_flag=True, help="Overwrite FILE and its folder of files.")
 @click.option("--inputs", metavar="FILE", help="Validation inputs, which tracking systems do not record.")
 @click.option("--truth", metavar="COLUMN", help="Column of the inputs with the true value of each row.")
-@click.option("--predict", metavar="COMMAND", help="Predict command, with {inputs} and {output}.")
+@click.option(
+    "--predict",
+    metavar="COMMAND",
+    help="Predict command, with {inputs} and {output}; or call:MODULE:FUNCTION; or notebook:PATH.",
+)
 @click.option(
     "--protocol", metavar="NAME", help="Protocol of a served image or a live endpoint: mlflow or open-inference."
 )
 @click.option("--params", metavar="FILE", help="Parameters that override the record's.")
+@environment_options
 @click.option("--quiet", "-q", is_flag=True, help="Do not list missing fields on standard error.")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     source: str,
     output: str | None,
     force: bool,
-    inputs: str | None,
-    predict: str | None,
-    protocol: str | None,
-    params: str | None,
-    truth: str | None,
     quiet: bool,
+    **given: str | None,
 ) -> None:
     """Write a record of SOURCE that can be audited; no code of SOURCE is executed.
 
@@ -40,13 +44,13 @@ def command(
 
     Files that only SOURCE holds are copied to a folder next to FILE (prod.files for prod.toml).
     """
-    from repro_tui.audit.plan import Overrides
     from repro_tui.audit.recording import write_record
+    from repro_tui.model.overrides import Overrides
     from repro_tui.support.cache import Cache
     from repro_tui.support.context import Context
     from repro_tui.support.paths import cache_root
 
-    overrides = Overrides(inputs, predict, protocol, params, truth)
+    overrides = Overrides.from_given({name: value for name, value in given.items() if value is not None})
     written = write_record(source, output, force, overrides, Context(cache=Cache(cache_root())))
     click.echo(written.text, nl=False)
     for line in () if quiet else written.told:

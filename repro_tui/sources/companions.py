@@ -13,7 +13,7 @@ from repro_tui.model.record import LOCAL_KINDS, DataItem, Environment, Missing, 
 from repro_tui.support import grammar
 from repro_tui.support.cache import walk
 from repro_tui.support.hashes import digest_file, digest_tree
-from repro_tui.support.paths import resolve_inside
+from repro_tui.support.paths import beside_record
 from repro_tui.support.text import show
 
 
@@ -174,7 +174,7 @@ def _run_folder(location: str, folder: Path) -> str:
 
 def _below(record: Record, field: str, relative: str) -> Path:
     try:
-        return resolve_inside(Path(record.base), relative)
+        return beside_record(record.base, relative)
     except ValueError as error:
         raise Refused(f"{field}: {error}") from error
 

@@ -12,7 +12,7 @@ from repro_tui.formats.dvc_files import LockedStage, Tracked, all_tracked, find_
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import DataItem, Record
 from repro_tui.sources.dvc_stage import StageReader, parameters_file
-from repro_tui.sources.git import Revision, record_at, revision_of
+from repro_tui.sources.git import Revision, parse_revision, record_at, record_file, revision_of
 from repro_tui.sources.recordfile import FILE_NAME
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
@@ -23,17 +23,18 @@ class DvcRevision:
     """Reads the record at a revision, and its data from DVC's own files. DVC is not run and need not be installed."""
 
     def load(self, reference: str, context: Context) -> Record:
-        """Returns the record of `dvc:REV`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment.
+        """Returns the record of `dvc:REV`, `dvc:REV:PATH`, `dvc:REV#NAME` or `dvc:REV#STAGE`; REV may be an experiment.
 
         Raises Refused.
         """
-        revision_name, _, name = reference.removeprefix("dvc:").partition("#")
-        revision = revision_of(reference, revision_name, context, experiments=True)
+        named = parse_revision(reference, "dvc:")
+        revision = revision_of(reference, named.revision, context, experiments=True)
+        file = record_file(reference, named, revision, context)
         try:
-            if (revision.tree / FILE_NAME).is_file():
-                record = record_at(reference, name, revision, context)
+            if file is not None:
+                record = record_at(reference, named.name, revision, context, file)
                 return _with_data(replace(record, name=show(reference.removeprefix("dvc:"), 80)), revision)
-            return StageReader(reference, revision, _stage(reference, name, revision, context), context).record()
+            return StageReader(reference, revision, _stage(reference, named.name, revision, context), context).record()
         except Inconclusive as error:
             raise Refused(Mistake(show(reference, 200), str(error))) from error
 

@@ -22,7 +22,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from repro_tui.clients.dvc.configuration import DvcPlace
 from repro_tui.clients.dvc.imports import fetch_imported
@@ -41,11 +40,13 @@ from repro_tui.model.record import (
     Record,
     Validation,
 )
+from repro_tui.sources.detect.data import PARAMETERS
+from repro_tui.sources.detect.environments import NO_ENVIRONMENT
+from repro_tui.sources.detect.project import DetectedProject, detect, environment_of
 from repro_tui.sources.git import Revision
-from repro_tui.sources.worktree import NO_ENVIRONMENT, PARAMETERS, environments, exact_version
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file, digest_text
-from repro_tui.support.paths import is_inside, read_text
+from repro_tui.support.paths import is_inside
 from repro_tui.support.text import plural, show
 
 TABLES = (".csv", ".parquet", ".jsonl", ".arrow", ".npy")
@@ -153,24 +154,24 @@ class StageReader:
     # -- environment, parameters and data -----------------------------------------------------------------------
 
     def _environment(self) -> Environment:
-        kinds = environments({path.name for path in self.tree.iterdir() if path.is_file()})
-        if not kinds:
+        revision = self.revision
+        project = detect(revision.repository, revision.commit, self.stage.project, self.folder)
+        if not project.environments:
             self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them"))
             return Environment()
-        kind, name = kinds[0]
-        self.provenance[f"environment.{kind}"] = f"{name} at {self.revision.commit}"
-        choice: dict[str, Any] = {kind: name}
-        return Environment(**choice, python=None if kind == "dockerfile" else self._python())
+        first = project.environments[0]
+        self.provenance[f"environment.{first.kind}"] = f"{show(first.path, 120)} at {revision.commit}"
+        return environment_of(first, None if first.kind == "dockerfile" else self._python(project))
 
-    def _python(self) -> str | None:
-        pinned = read_text(self.tree / ".python-version").split()
-        version = exact_version(pinned[0]) if pinned else None
-        if version:
-            self.provenance["environment.python"] = f".python-version at {self.revision.commit}"
-        else:
-            do = "write .python-version (3.11, for example) and commit it"
-            self.missing.append(Missing("environment.python", "the commit has no .python-version", do))
-        return version
+    def _python(self, project: DetectedProject) -> str | None:
+        """The version of Python that the commit names exactly."""
+        named = next((item for item in project.pythons if item.version), None)
+        if named is None:
+            do = "write .python-version (3.11, for example) and commit it, or pass --python VERSION"
+            self.missing.append(Missing("environment.python", "no file of the commit names one version", do))
+            return None
+        self.provenance["environment.python"] = f"{show(named.path, 120)} at {self.revision.commit}"
+        return named.version
 
     def _parameters(self) -> Parameters:
         """The parameters file that the stage depends on, else the project's own.

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import LOCAL_KINDS, Predict, Record, Validation
 from repro_tui.sources.endpoint import settled
+from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
+from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.text import show
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
 # A source's warning about the inputs that it chose begins with this: --inputs makes it moot, and removes it.
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 INPUTS_ARE = "the validation inputs are"
 
 
-def lay_over(
-    record: Record,
-    *,
-    inputs: str | None,
-    predict: str | None,
-    protocol: str | None,
-    params: str | None,
-    here: Path,
-    truth: str | None = None,
-) -> Record:
-    """The record with the options of the command line applied. Paths are relative to the folder `here`.
+def lay_over(record: Record, overrides: Overrides, context: Context) -> Record:
+    """The record with the options of the command line applied. Paths are relative to the current folder.
 
     A live endpoint ignores --predict. A side that is rebuilt from a lock file, a requirements file or a SIF has no
     server, so it ignores --protocol where its record has a command. Raises Refused for an option that cannot be read.
     """
+    given = overrides
+    record = with_environment(record, given, context)
     provenance = dict(record.provenance)
-    if inputs is not None:
-        validation = replace(record.validation, inputs=_inputs(inputs, here), sha256=None)
+    if given.inputs is not None:
+        validation = replace(record.validation, inputs=_inputs(given.inputs, context.here), sha256=None)
         missing = tuple(item for item in record.missing if item.field != "validation.inputs")
         warnings = tuple(warning for warning in record.warnings if not warning.startswith(INPUTS_ARE))
         record = replace(record, validation=validation, missing=missing, warnings=warnings)
         provenance["validation.inputs"] = "--inputs"
-    if truth is not None:
-        record = replace(record, validation=replace(record.validation, truth=truth))
+    if given.truth is not None:
+        record = replace(record, validation=replace(record.validation, truth=given.truth))
         provenance["validation.truth"] = "--truth"
-    predict_step = _predict(record, predict, protocol)
+    predict_step = _predict(record, given.predict, given.protocol)
     if predict_step is not None and predict_step != record.predict:
         record = replace(record, predict=predict_step)
         provenance[predict_step.place] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
-    if params is not None:
-        values = merge(record.parameters.values, load_document(here / params))
+    if given.params is not None:
+        values = merge(record.parameters.values, load_document(context.here / given.params))
         record = replace(record, parameters=replace(record.parameters, values=values))
         provenance["parameters.values"] = "--params"
     return settled(replace(record, provenance=provenance))
@@ -68,23 +67,23 @@ def _predict(record: Record, predict: str | None, protocol: str | None) -> Predi
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
         raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
     recorded = record.predict or Predict()
-    command = _split_command(predict) if predict is not None else ()
+    step = step_of(predict) if predict is not None else None
     if recorded.url:
         return replace(recorded, protocol=protocol or recorded.protocol)  # type: ignore[arg-type]
-    if command:
-        return _with_command(recorded, command)
+    if step:
+        return _with_step(recorded, step)
     runs_here = recorded.command or recorded.call or recorded.notebook
     if protocol and (record.environment.kind not in WITHOUT_SERVER or not runs_here):
         return _with_server(recorded, protocol)
     return record.predict
 
 
-def _with_command(recorded: Predict, command: tuple[str, ...]) -> Predict:
-    """The recorded step with another command; it keeps where a step reads and writes, unless the command says it."""
+def _with_step(recorded: Predict, step: Predict) -> Predict:
+    """The recorded step with what another one runs; where it reads and writes is kept, unless a command says it."""
     if recorded.protocol:
-        return Predict(command=command, timeout_s=recorded.timeout_s)
-    output = "" if grammar.names_output(command) else recorded.output
-    return replace(recorded, command=command, call="", notebook="", output=output)
+        return replace(step, timeout_s=recorded.timeout_s)
+    output = "" if grammar.names_output(step.command) else recorded.output
+    return replace(recorded, command=step.command, call=step.call, notebook=step.notebook, output=output)
 
 
 def _with_server(recorded: Predict, protocol: str) -> Predict:
@@ -92,6 +91,21 @@ def _with_server(recorded: Predict, protocol: str) -> Predict:
     if recorded.is_recorded and not recorded.protocol:
         recorded = replace(recorded, command=(), call="", notebook="", inputs="", output="", columns=())
     return replace(recorded, protocol=protocol)  # type: ignore[arg-type]
+
+
+def step_of(text: str) -> Predict:
+    """The step that --predict names: a command, `call:MODULE:FUNCTION` or `notebook:PATH`. Raises Refused."""
+    kind, mark, rest = text.partition(":")
+    if mark and kind == "call":
+        if not _FUNCTION.fullmatch(rest):
+            message = f"{show(text, 100)!r} is not a function: expected call:package.module:function"
+            raise Refused(Mistake("--predict", message))
+        return Predict(call=rest)
+    if mark and kind == "notebook":
+        if (mistake := grammar.relative_path(rest)) or not rest.endswith(".ipynb"):
+            raise Refused(Mistake("--predict", f"{show(rest, 100)!r} {mistake or 'is not a notebook (.ipynb)'}"))
+        return Predict(notebook=rest)
+    return Predict(command=_split_command(text))
 
 
 def _split_command(predict: str) -> tuple[str, ...]:

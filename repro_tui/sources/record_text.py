@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Mistake, Refused
@@ -23,16 +24,37 @@ SECTIONS = ("code", "environment", "parameters", "data", "predict", "expected")
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """A value that was chosen among others: its field, why it was chosen, and the others as lines of TOML."""
+
+    field: str
+    why: str
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Remarks:
-    """The content of the comments: what is missing, and where each field was read (dotted field, place)."""
+    """The content of the comments: what is missing, where each field was read (dotted field, place), and guesses.
+
+    `heading` are lines at the top of the file.
+    """
 
     missing: tuple[Missing, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    heading: tuple[str, ...] = ()
 
     def for_sections(self, *sections: str) -> list[str]:
         """The comment lines of the fields in these sections: origins first, then what is missing."""
         origins = [_from(field, place) for field, place in self.provenance if _in(field, sections)]
-        return origins + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
+        chosen = [guess for guess in self.guesses if guess.why and _in(guess.field, sections)]
+        guesses = [f"# guessed: {show(guess.field, 200)}: {show(guess.why, 500)}" for guess in chosen]
+        return origins + guesses + [f"# {missing_words(item)}" for item in self.missing if _in(item.field, sections)]
+
+    def alternatives(self, section: str) -> list[str]:
+        """The comment lines, below a section's table, of what could stand there instead."""
+        lines = [line for guess in self.guesses if _in(guess.field, (section,)) for line in guess.alternatives]
+        return [f"# {show(line, 500)}" for line in lines]
 
     def outside_sections(self) -> list[str]:
         """The comment lines of missing fields that belong to no section."""
@@ -54,23 +76,37 @@ def missing_words(item: Missing) -> str:
     return f"missing: {show(item.field, 200)}: {show(item.why, 500)}{do}"
 
 
-def record_text(document: Mapping[str, object], suffix: str, remarks: Remarks, name: str) -> str:
+def record_text(
+    document: Mapping[str, object],
+    suffix: str,
+    remarks: Remarks,
+    name: str,
+    deployments: Mapping[str, Remarks] = MappingProxyType({}),
+) -> str:
     """The document in the format of a file suffix (".toml", ".yaml", ".yml" or ".json").
 
-    `name` is the file's name in messages. Raises Refused where the text would not read back as the same document, or
-    where the document is not a valid record.
+    `name` is the file's name in messages. `deployments` are the remarks of each deployment where there are several (in
+    TOML); `remarks` are then those of the validation. Raises Refused where the text would not read back as the same
+    document, or where the document is not a valid record.
     """
     from repro_tui.formats.wire.record import check_record
 
-    serialize = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}[suffix]
     try:
-        text = serialize(document, remarks)
+        text = _serialized(document, suffix, remarks, deployments)
     except (TypeError, ValueError) as error:
         raise Refused(Mistake(name, f"a value cannot be written as {suffix[1:].upper()}: {error}")) from error
     parsed = parse_document(text.encode("utf-8"), suffix, name)
     _check_same(document, parsed, suffix, name)
     check_record(parsed, name)
     return text
+
+
+def _serialized(
+    document: Mapping[str, object], suffix: str, remarks: Remarks, deployments: Mapping[str, Remarks]
+) -> str:
+    if suffix == ".toml":
+        return _toml(document, remarks, deployments)
+    return _json(document, remarks) if suffix == ".json" else _yaml(document, remarks)
 
 
 def _check_same(document: object, parsed: object, suffix: str, name: str, place: str = "") -> None:
@@ -93,16 +129,24 @@ def _check_same(document: object, parsed: object, suffix: str, name: str, place:
 # -- TOML -----------------------------------------------------------------------------------------------------------
 
 
-def _toml(document: Mapping[str, object], remarks: Remarks) -> str:
-    return "\n\n".join("\n".join(block) for block in _blocks(document, remarks) if block) + "\n"
+def _toml(document: Mapping[str, object], remarks: Remarks, deployments: Mapping[str, Remarks]) -> str:
+    blocks = _blocks(document, remarks, deployments)
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _blocks(document: Mapping[str, object], remarks: Remarks) -> Iterator[list[str]]:
+def _blocks(
+    document: Mapping[str, object], remarks: Remarks, deployments: Mapping[str, Remarks]
+) -> Iterator[list[str]]:
+    yield [f"# {show(line, 500)}" for line in remarks.heading]
     yield ["schema = 1", *remarks.outside_sections()]
     validation = _as_table(document.get("validation"))
-    yield [*remarks.for_sections("validation"), *_table(("validation",), validation, bool(validation))]
-    ((name, table),) = _as_table(document["deployments"]).items()
-    deployment = _as_table(table)
+    table = _table(("validation",), validation, "validation" in document)
+    yield [*remarks.for_sections("validation"), *table, *remarks.alternatives("validation")]
+    for name, deployment in _as_table(document["deployments"]).items():
+        yield from _deployment(name, _as_table(deployment), deployments.get(name, remarks))
+
+
+def _deployment(name: str, deployment: Mapping[str, object], remarks: Remarks) -> Iterator[list[str]]:
     path = ("deployments", name)
     flat = {key: value for key, value in deployment.items() if key not in SECTIONS}
     yield _table(path, flat, bool(flat) or not deployment)
@@ -112,7 +156,8 @@ def _blocks(document: Mapping[str, object], remarks: Remarks) -> Iterator[list[s
             yield from _data(path, items if isinstance(items, list) else [], remarks)
             continue
         table = _as_table(deployment.get(section))
-        yield [*remarks.for_sections(section), *_table((*path, section), table, bool(table))]
+        lines = _table((*path, section), table, section in deployment)
+        yield [*remarks.for_sections(section), *lines, *remarks.alternatives(section)]
 
 
 def _data(path: tuple[str, ...], items: Sequence[Mapping[str, object]], remarks: Remarks) -> Iterator[list[str]]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from repro_tui.clients.git import Repository
 from repro_tui.clients.git.checkout import check_out
-from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
-from repro_tui.model.record import Code, DataItem, Environment, Missing, Parameters, Record
+from repro_tui.model.record import Code, Missing, Record
 from repro_tui.model.workspace import TreeFile
+from repro_tui.sources.detect.data import PARAMETERS
+from repro_tui.sources.detect.environments import kind_of
+from repro_tui.sources.detect.project import DetectedProject, detect, detected_parts
 from repro_tui.sources.git import find_repository
 from repro_tui.sources.worktree_changes import changed_files, new_files
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
-PARAMETERS = ("params.yaml", "params.yml", "params.toml", "params.json")
 MOST_NAMED = 5
-NO_ENVIRONMENT = "the commit has no uv.lock, pylock.toml, requirements.txt or Dockerfile"
 
 
 class WorkingTree:
@@ -68,7 +66,6 @@ class _WorktreeReader:
     reference: str
     name: str
     context: Context
-    files: dict[str, TreeFile] = field(default_factory=dict)
     repository: Repository = field(init=False)
     commit: str = ""
     missing: list[Missing] = field(default_factory=list)
@@ -82,21 +79,20 @@ class _WorktreeReader:
             self.missing.append(Missing("code.commit", f"{self.root} has no commit yet", "commit, and record again"))
             return Record(self.name, self.reference, str(self.folder), missing=(*self.missing, *_not_in_a_tree()))
         self.commit = commit
-        tree_files = self.repository.files(commit)
-        prefix = "" if self.folder == self.root else f"{self.folder.relative_to(self.root)}/"
-        self.files = {path.removeprefix(prefix): file for path, file in tree_files.items() if path.startswith(prefix)}
-        environment = self._environment()
+        project = detect(self.repository, commit, self.folder.relative_to(self.root).as_posix())
+        parts = detected_parts(project)
+        code = self._code(self.repository.files(commit))
         return Record(
             name=self.name,
             reference=self.reference,
             base=str(self.folder),
-            code=self._code(tree_files),
-            environment=environment,
-            parameters=self._parameters(),
-            data=self._data(),
-            missing=(*self.missing, *_not_in_a_tree()),
-            warnings=tuple(self.warnings),
-            provenance=self.provenance,
+            code=code,
+            environment=parts.environment,
+            parameters=parts.parameters,
+            data=parts.data,
+            missing=(*self.missing, *parts.missing),
+            warnings=(*self.warnings, *parts.warnings, *self._uncommitted(project)),
+            provenance=self.provenance | parts.provenance,
         )
 
     # -- code ---------------------------------------------------------------------------------------------------
@@ -130,117 +126,15 @@ class _WorktreeReader:
         expected = {path: files.get(path, tree_files[path]) for path in changed}
         return changed_files(self.root, expected, self.context.cancel)
 
-    def _read(self, path: str) -> str:
-        full = str((self.folder / path).relative_to(self.root))
-        return str(self.repository.read(self.commit, full, 1 << 20).decode("utf-8", "replace"))
-
-    def _has(self, path: str) -> bool:
-        """Whether the commit has the file; warns of one that is only in the folder."""
-        if path in self.files:
-            return True
-        if (self.folder / path).is_file():
-            self.warnings.append(f"{path} is not in the commit that the deployment is rebuilt from: commit it")
-        return False
-
-    # -- environment --------------------------------------------------------------------------------------------
-
-    def _environment(self) -> Environment:
-        described = [(kind, name) for kind, name in _candidates(self.files) if self._has(name)]
-        if not described:
-            self.missing.append(Missing("environment", NO_ENVIRONMENT, "commit one of them, and record again"))
-            return Environment(python=self._python())
-        (kind, name), *others = described
-        if others:
-            alternatives = ", ".join(alternative for _, alternative in others)
-            self.warnings.append(
-                f"{name} is used as the environment, but the commit also has {alternatives}: "
-                "correct the record if another one is deployed"
-            )
-        self.provenance[f"environment.{kind}"] = f"{name} at {self.commit}"
-        choice: dict[str, Any] = {kind: name}
-        return Environment(**choice, python=None if kind == "dockerfile" else self._python())
-
-    def _python(self) -> str | None:
-        """The version of Python that the commit pins."""
-        for name, version in ((".python-version", self._pinned()), ("pyproject.toml", self._required())):
-            if version:
-                self.provenance["environment.python"] = f"{name} at {self.commit}"
-                return version
-        why = "neither .python-version nor requires-python names a single version"
-        self.missing.append(
-            Missing("environment.python", why, "write .python-version (3.11, for example) and commit it")
-        )
-        return None
-
-    def _pinned(self) -> str | None:
-        lines = self._read(".python-version").split() if ".python-version" in self.files else []
-        return exact_version(lines[0]) if lines else None
-
-    def _required(self) -> str | None:
-        if "pyproject.toml" not in self.files:
-            return None
-        try:
-            project = tomllib.loads(self._read("pyproject.toml")).get("project", {})
-        except (ValueError, RecursionError):
-            return None
-        text = str(project.get("requires-python", "")).strip() if isinstance(project, dict) else ""
-        return exact_version(text.removeprefix("==").strip().removesuffix(".*")) if text.startswith("==") else None
-
-    # -- parameters and data ------------------------------------------------------------------------------------
-
-    def _parameters(self) -> Parameters:
-        names = [name for name in PARAMETERS if self._has(name)]
-        if not names:
-            return Parameters()
-        if len(names) > 1:
-            self.warnings.append(
-                f"{names[0]} is used as the parameters, but the commit also has {', '.join(names[1:])}: "
-                "correct the record if another one is read"
-            )
-        self.provenance["parameters.file"] = f"{names[0]} at {self.commit}"
-        return Parameters(file=names[0])
-
-    def _data(self) -> tuple[DataItem, ...]:
-        items: list[DataItem] = []
-        for pointer in sorted(name for name in self.files if name.endswith(".dvc") and name != ".dvc"):
-            for out in self._outs(pointer):
-                self.provenance[f"data.{len(items)}"] = f"{pointer} at {self.commit}"
-                items.append(out)
-        return tuple(items)
-
-    def _outs(self, pointer: str) -> list[DataItem]:
-        if self.files[pointer].mode not in ("100644", "100755") or pointer.startswith(".dvc/"):
-            return []
-        try:
-            document = parse_document(self._read(pointer).encode(), ".yaml", pointer)
-        except Refused as error:
-            self.warnings.append(f"{error}; its data is left out")
-            return []
-        outs = document.get("outs")
-        parent = PurePosixPath(pointer).parent
-        return [
-            DataItem(str(parent / str(out["path"])), "dvc", md5=str(out["md5"]).lower())
-            for out in (outs if isinstance(outs, list) else [])
-            if isinstance(out, dict) and "path" in out and "md5" in out
-        ]
-
-
-def _candidates(names: Collection[str]) -> list[tuple[str, str]]:
-    """The files that can describe an environment, the most exact first, each with its kind."""
-    locks = sorted(name for name in names if name.startswith("pylock.") and name.endswith(".toml"))
-    candidates = [("lock", "uv.lock"), *(("lock", name) for name in locks or ["pylock.toml"])]
-    return [*candidates, ("requirements", "requirements.txt"), ("dockerfile", "Dockerfile")]
-
-
-def environments(names: Collection[str]) -> list[tuple[str, str]]:
-    """Those of these files that describe an environment, the most exact first, each with its kind."""
-    return [(kind, name) for kind, name in _candidates(names) if name in names]
-
-
-def exact_version(text: str) -> str | None:
-    """A version of Python such as 3.11 or 3.11.7; None where the text is anything else."""
-    numbers = text.split(".")
-    return text if 2 <= len(numbers) <= 3 and numbers[0] == "3" and all(n.isdecimal() for n in numbers) else None
+    def _uncommitted(self, project: DetectedProject) -> Iterator[str]:
+        """Warnings of files in the folder that would describe the deployment if they were committed."""
+        for path in sorted(self.folder.iterdir()):
+            if (
+                path.is_file()
+                and path.name not in project.tree.files
+                and (kind_of(path.name)[0] or path.name in (*PARAMETERS, ".python-version"))
+            ):
+                yield f"{show(path.name, 120)} is not in the commit that the deployment is rebuilt from: commit it"
 
 
 def _named(paths: list[str]) -> str:

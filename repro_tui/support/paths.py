@@ -96,6 +96,14 @@ def resolve_inside(root: Path, relative: str) -> Path:
     return resolved
 
 
+def beside_record(base: str, name: str) -> Path:
+    """The file that a record names by `file:NAME`: below its folder `base`, or anywhere where the call named it.
+
+    A record file cannot hold an absolute path. Raises ValueError if a relative one leaves the folder.
+    """
+    return Path(name) if name.startswith("/") else resolve_inside(Path(base), name)
+
+
 def data_rows(folder: Path, place: Sequence[str]) -> Path:
     """Where an audit's folder keeps the differing cells of the data file with this finding's path."""
     name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from repro_tui.formats.wire.record import check_record
 from repro_tui.formats.wire.schemas import schema_text
 from repro_tui.formats.wire.schemas.generate import generate
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.sources.overlay import common_validation, lay_over
 from repro_tui.sources.resolve import load_record, nearest_deployments
 from repro_tui.support import grammar
@@ -267,14 +269,8 @@ def test_a_revision_is_a_record(context: Context, git_repository: Callable[[str]
 def test_options_override_both_records(folder: Path, context: Context) -> None:
     record = load_record(write(folder, {"schema": 1, "deployments": {"a": {}}}), context)
     (folder / "p.yaml").write_text("model: {threshold: 0.7}\n")
-    laid = lay_over(
-        record,
-        inputs="inputs.csv",
-        predict="python p.py '{inputs}' {output}",
-        protocol=None,
-        params="p.yaml",
-        here=folder,
-    )
+    given = Overrides(inputs="inputs.csv", predict="python p.py '{inputs}' {output}", params="p.yaml")
+    laid = lay_over(record, given, replace(context, here=folder))
     assert laid.predict is not None
     assert laid.predict.command == ("python", "p.py", "{inputs}", "{output}")
     assert laid.parameters.values == {"model": {"threshold": 0.7}}

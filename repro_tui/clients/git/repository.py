@@ -221,11 +221,8 @@ class Repository:
 
     def attributes(self, commit: str) -> tuple[str, ...]:
         """The conversions that the commit's attributes ask of a checkout, one line each."""
-        converted: list[str] = []
-        for path in self.files(commit):
-            if path.rpartition("/")[2] == ".gitattributes":
-                converted += conversions(path, self.read(commit, path, limit=1 << 20))
-        return tuple(converted)
+        paths = [path for path in self.files(commit) if path.rpartition("/")[2] == ".gitattributes"]
+        return tuple(line for path in paths for line in conversions(path, self.read(commit, path, limit=1 << 20)))
 
     def run(self, *arguments: str, content: bytes = b"", variables: dict[str, str] | None = None) -> GitResult:
         """Runs git in the clone."""
@@ -253,6 +250,11 @@ class Repository:
         count_a, count_b = self._counts(a, b)
         only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
         return Log(only_a, only_b, count_a, count_b)
+
+    def commit(self, commit: str) -> Commit:
+        """The author, date and message of a commit. Raises Inconclusive if the repository does not have it."""
+        self.need(commit)
+        return self._log(commit, "--no-walk")[0]
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.

@@ -29,7 +29,7 @@ from repro_tui.rebuild.environments.resolution import ResolvedAt, declared_lines
 from repro_tui.rebuild.environments.seeds import seed_pin
 from repro_tui.rebuild.environments.venv import inventory_of_venv, made_environment, pin_name, pin_version
 from repro_tui.support.context import Context, Step
-from repro_tui.support.paths import resolve_inside
+from repro_tui.support.paths import beside_record, resolve_inside
 from repro_tui.support.text import plural, show
 
 __all__ = ["made_environment", "pin_name", "rebuild_python_environment"]
@@ -172,10 +172,11 @@ def applicable(lines: Iterable[RequirementLine], name: str, interpreter: Interpr
 
 def read_file(name: str, record: Record, code: CodeTree | None) -> bytes:
     """A file of the commit, or below the record's folder (`file:PATH`). Raises Inconclusive where it is not there."""
-    root = folder_of(name, record, code)
     path = name.removeprefix("file:")
     try:
-        return resolve_inside(root, path).read_bytes()
+        if name.startswith("file:"):
+            return beside_record(record.base, path).read_bytes()
+        return resolve_inside(folder_of(name, record, code), path).read_bytes()
     except (OSError, ValueError) as error:
         if name.startswith("file:"):
             raise Inconclusive(

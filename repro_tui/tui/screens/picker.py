@@ -198,8 +198,8 @@ class PickerScreen(Screen[None]):
     @work(thread=True, group="plan")
     def _plan(self, a: str, b: str) -> None:
         from repro_tui.audit.begin import begin
-        from repro_tui.audit.plan import Overrides
         from repro_tui.formats.config import load_config
+        from repro_tui.model.overrides import Overrides
         from repro_tui.model.request import Settings
 
         try:

@@ -20,6 +20,7 @@ import pytest
 import repro_tui.clients.mlflow
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Record
 from repro_tui.rebuild.data import rebuild_data
 from repro_tui.sources.overlay import lay_over
@@ -261,7 +262,9 @@ def test_a_validation_dataset_in_a_file_gives_the_inputs(
         "the current file of the logged dataset codes" in warning and "first 10,000 rows" in warning
         for warning in record.warnings
     )
-    given = lay_over(record, inputs=database.made[3]["inputs"], predict=None, protocol=None, params=None, here=tmp_path)
+    given = lay_over(
+        record, Overrides(inputs=database.made[3]["inputs"]), Context(Cache(tmp_path / "cache"), here=tmp_path)
+    )
     assert not any("validation inputs are" in warning for warning in given.warnings)
 
 
