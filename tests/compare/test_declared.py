@@ -21,7 +21,7 @@ from repro_tui.support.context import Context
 from tests.conftest import GitRepository
 
 Make = Callable[[str], GitRepository]
-CONDA = "dependencies:\n  - python=3.11\n  - numpy{}\n  - pip:\n    - six=={}\n"
+CONDA = "dependencies:\n  - python=3.11.9\n  - numpy{}\n  - pip:\n    - six=={}\n"
 PROJECT = '[project]\nname = "x"\ndependencies = ["numpy{}"]\n[dependency-groups]\nserve = ["six=={}"]\n'
 UV_LOCK = (
     'version = 1\n[[package]]\nname = "x"\nversion = "1"\nsource = {{ virtual = "." }}\n'
@@ -77,6 +77,15 @@ def test_a_package_without_a_version_is_never_the_same(git_repository: Make, con
     assert (area.status, area.counts["unknown"]) == ("unknown", 1)
     assert "2 packages declared alike, but not pinned" in area.findings[0].note
     assert "numpy and pandas" in area.findings[0].note
+
+
+def test_a_release_of_conda_is_not_one_version(git_repository: Make, context: Context) -> None:
+    specs = ("a=3.11", "b==3.11", "c=1.2.3", "d=1.2=py_0", "e >=1", "f=1.*")
+    text = "dependencies:\n" + "".join(f"  - {spec}\n" for spec in specs)
+    repository = git_repository("project")
+    commit = repository.commit({"e.yml": text})
+    declared = declare(record(commit, repository, environment=Environment(conda="e.yml")), context).environment
+    assert declared.unpinned == {"a", "e", "f"}
 
 
 def test_a_file_that_cannot_be_read_is_compared_by_its_digest(git_repository: Make, context: Context) -> None:

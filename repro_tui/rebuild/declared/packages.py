@@ -32,7 +32,8 @@ from repro_tui.support.text import plural, show
 ANY = "any version"
 MOST_SHOWN = 3
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
-_CONDA_PIN = re.compile(r"={1,2}\s*([0-9][^=*,|<>! ]*)(=[^=]*)?")
+# For conda, `=1.26` is any 1.26: only `==`, three numbers or a build name one version.
+_CONDA_PIN = re.compile(r"(?:==\s*|=\s*(?=[^=]*(?:=|\.[^=]*\.)))([0-9][^=*,|<>! ]*)(=[^=]*)?")
 _ARCHIVE = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-[^-]+\.(?:conda|tar\.bz2)")
 
 
