@@ -36,8 +36,8 @@ from repro_tui.support.text import plural, show
 FORMAT = "1"
 CHILD_S = 1800.0
 REACH = (
-    "check the network and the channel's address (behind a proxy, set HTTPS_PROXY), correct what contradicts itself, or name "
-    "the packages in a requirements file where PyPI has them too (--requirements FILE)"
+    "check the network and the channel's address (behind a proxy, set HTTPS_PROXY), correct what contradicts itself, "
+    "or name the packages in a requirements file where PyPI has them too (--requirements FILE)"
 )
 AGAIN = "lock it again with its tool"
 PASSED_ON = (
