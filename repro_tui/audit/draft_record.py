@@ -17,11 +17,13 @@ from repro_tui.sources.detect.environments import NO_ENVIRONMENT
 from repro_tui.sources.detect.project import data_files
 from repro_tui.sources.document import document_of
 from repro_tui.sources.record_text import Guess, Remarks, record_text
+from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.text import show
 
 MOST_ALTERNATIVES = 5
+OUTPUT_BY_HAND = 'write output = "-" here if it prints its predictions, or output = "FILE", the file that it writes'
 STEP_BY_HAND = 'write command = ["python", "SCRIPT", "{inputs}", "{output}"], or call = "MODULE:FUNCTION", here'
 
 
@@ -116,6 +118,8 @@ def _side_missing(side: DraftSide) -> Iterator[Missing]:
         yield Missing("predict", f"no script, function, notebook or stage that predicts was found: {STEP_BY_HAND}")
     elif step and step.lacks:
         yield Missing("predict", f"{step.why}; it lacks {'; '.join(step.lacks)}: complete these lines")
+    elif not step and predict.command and not predict.output and not grammar.names_output(predict.command):
+        yield Missing("predict", f"the command does not contain {{output}}: {OUTPUT_BY_HAND}")
 
 
 def _validation_missing(draft: Draft, inputs: Path | None) -> Iterator[Missing]:

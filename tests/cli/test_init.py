@@ -110,6 +110,12 @@ def test_options_answer_every_question(repository: GitRepository) -> None:
     assert run(repository, "record", "other.toml#new").status == 0
 
 
+def test_a_command_that_does_not_say_where_it_writes_is_told(repository: GitRepository) -> None:
+    lines = on_one_screen(run(repository, "init", "--predict", "python predict.py --input {inputs}"))
+    assert "missing      predict: the command does not contain {output}: write output =" in " ".join(lines)
+    assert any(line.startswith("next         complete the file") for line in lines)
+
+
 def test_guesses_and_alternatives_are_comments(repository: GitRepository) -> None:
     on_one_screen(run(repository, "init"))
     text = (repository.folder / "repro.toml").read_text()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 from repro_tui.formats.locks.misplaced import misplaced
-from repro_tui.formats.requirements import read_requirements
+from repro_tui.formats.requirements import RequirementsFile, read_requirements
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
@@ -34,7 +34,7 @@ class RequirementsBuilder:
 def _contents(name: str, making: Making) -> PythonContents:
     if reason := misplaced(read_file(name, making.record, making.code), "requirements"):
         raise Inconclusive(f"{show(name, 120)} {reason[0]}", reason[1])
-    file = read_requirements(name.removeprefix("file:"), _reader(name, making))
+    file = _read(name, making)
     if file.mistakes:
         raise Refused.all(file.mistakes)
     return PythonContents(
@@ -47,9 +47,12 @@ def _contents(name: str, making: Making) -> PythonContents:
     )
 
 
-def _reader(name: str, making: Making) -> Callable[[str], bytes]:
-    root = folder_of(name, making.record, making.code)
-    return lambda path: resolve_inside(root, path).read_bytes()
+def _read(name: str, making: Making) -> RequirementsFile:
+    """The file with what it includes; a file that the call named elsewhere on this machine includes from its folder."""
+    root, path = folder_of(name, making.record, making.code), name.removeprefix("file:")
+    if path.startswith("/"):
+        root, path = Path(path).parent, Path(path).name
+    return read_requirements(path, lambda included: resolve_inside(root, included).read_bytes())
 
 
 def _groups(making: Making) -> list[str]:

@@ -54,11 +54,14 @@ class Resolving:
 
 
 class WithoutWheel(Inconclusive):
-    """A package of which no wheel fits, so that it has to be built: its name, and the versions that are asked for."""
+    """Packages of which no wheel fits, one of which has to be built.
 
-    def __init__(self, error: Inconclusive, name: str, specifiers: str) -> None:
+    `candidates` are their names, each with the versions that are asked for, those first that others depend on.
+    """
+
+    def __init__(self, error: Inconclusive, candidates: Sequence[tuple[str, str]]) -> None:
         super().__init__(error.what, error.do)
-        self.name, self.specifiers = name, specifiers
+        self.candidates = tuple(candidates)
 
 
 def resolve(
@@ -115,17 +118,18 @@ def uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
     """The error for a failed call of uv: its output in one line without its box drawing, and a remedy for its cause."""
     message = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(text)).split())
     message = message.removeprefix("error: ").removeprefix("Because ")
-    name = _WITHOUT_WHEEL.search(message)
-    if name or "no usable wheels" in message or "building from source is disabled" in message.lower():
+    names = dict.fromkeys(_WITHOUT_WHEEL.findall(message))
+    if names or "no usable wheels" in message or "building from source is disabled" in message.lower():
         problem = f"{problem}: a package has no wheel for this Python and platform"
     remedy = next((remedy for fragment, remedy in REMEDIES if fragment in message.lower()), SEE_LOG)
     error = Inconclusive(f"{problem}: {show(message, 500)}", remedy)
-    return WithoutWheel(error, name.group(1), _asked_for(name.group(1), message)) if name else error
+    needed = sorted(names, key=lambda name: not re.search(rf"\bdepends? on {re.escape(name)}\b", message))
+    return WithoutWheel(error, [(name, _asked_for(name, message)) for name in needed]) if needed else error
 
 
 def _asked_for(name: str, message: str) -> str:
     """The specifiers by which a package is asked for: `==4.9.*`, or those of all versions that have no wheel."""
-    for before in ("depends on ", "you require ", ""):
+    for before in ("depends? on ", "you require ", ""):
         match = re.search(rf"{before}\b{re.escape(name)}(?:\[[^\]]*\])?{_SPECIFIERS}", message)
         if match:
             return match.group("specifiers").rstrip(".")

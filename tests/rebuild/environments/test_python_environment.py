@@ -23,7 +23,7 @@ from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, W
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
-from repro_tui.rebuild.environments.uv import uv_failed
+from repro_tui.rebuild.environments.uv import WithoutWheel, uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -225,6 +225,17 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
 )
 def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do: str) -> None:
     assert do in uv_failed("the requirements cannot be resolved", output, context).do
+
+
+def test_of_several_packages_without_a_wheel_the_needed_ones_are_built_first(context: Context) -> None:
+    output = (
+        "Because all of: pyyaml<=5.1b5 pyyaml>=5.1 have no usable wheels and all of: mlflow>=1.7.1 depend on pyyaml, "
+        "and mlflow<=0.3.0 have no usable wheels and you require mlflow\n\nhint: Wheels are required for `mlflow` "
+        "because building from source is disabled\n\nhint: Wheels are required for `pyyaml`"
+    )
+    error = uv_failed("the requirements cannot be resolved", output, context)
+    assert isinstance(error, WithoutWheel)
+    assert [name for name, _ in error.candidates] == ["pyyaml", "mlflow"]
 
 
 def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
