@@ -13,7 +13,7 @@ from repro_tui.model.record import LOCAL_KINDS, Environment, Predict
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import EnvironmentFile, kind_of
 from repro_tui.sources.detect.inputs import InputTable, TableHead, columns_of, input_tables
-from repro_tui.sources.detect.project import DetectedProject, described
+from repro_tui.sources.detect.project import DetectedProject, described, pythons_of
 from repro_tui.sources.detect.steps import find_steps
 from repro_tui.sources.detect.tree import ProjectTree, parent
 from repro_tui.sources.git import Revision, folder_in, revision_of, upwards
@@ -201,6 +201,8 @@ def choose_environment(side: DraftSide, named: tuple[str, str] | None, context: 
     inside = posixpath.normpath(path)
     if inside in side.project.tree.files:
         side.environment = EnvironmentFile(kind, inside)  # type: ignore[arg-type]
+        code = parent(side.step.path) if side.step else "."
+        side.project.pythons = pythons_of(side.project.tree, code, inside)
     elif (context.here / path).is_file() and kind in LOCAL_KINDS and grammar.relative_path(path) is None:
         side.environment = EnvironmentFile(kind, f"file:{inside}")
     else:

@@ -121,6 +121,15 @@ def test_guesses_and_alternatives_are_comments(repository: GitRepository) -> Non
     assert run(repository, "record", "baseline").status == 0
 
 
+def test_the_environment_that_is_named_says_which_python(repository: GitRepository) -> None:
+    conda = "dependencies: [python=3.7.*, pip]\n"
+    repository.commit({"model/dependencies.yml": conda, "conf/main.yaml": "defaults:\n- train: a\nalpha: 1\n"})
+    on_one_screen(run(repository, "init", "--environment", "conda=model/dependencies.yml", "HEAD", "HEAD~1", "--force"))
+    text = (repository.folder / "repro.toml").read_text()
+    assert 'conda = "model/dependencies.yml"\npython = "3.7"' in text
+    assert "# guessed: parameters.file: its name; the files that its defaults name (Hydra) are compared as code" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
