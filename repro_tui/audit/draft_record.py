@@ -189,10 +189,13 @@ def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     if exact or side.python == wished:
         return
     ranges = [f"{item.path} allows {item.range}" for item in side.project.pythons[:2] if item.range]
-    newest = side.project.guessed_python()
-    age = f"{newest} was the newest version that had been out for a year on {side.project.day}"
+    dated = side.python_of or side.project
+    newest = dated.guessed_python()
+    age = f"{newest} was the newest version that had been out for a year on {dated.day}"
     if newest != side.python:
         age = f"{age}, and {side.python} is the nearest to it on this machine"
+    if side.python_of:
+        age = f"{age}, the date of the other side"
     yield Guess("environment.python", "; ".join([*ranges, age]))
 
 
