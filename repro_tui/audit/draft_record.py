@@ -87,7 +87,7 @@ def _with_tables(document: dict[str, object]) -> dict[str, object]:
 def _record(side: DraftSide, name: str, validation: Validation, draft: Draft) -> Record:
     revision, project = side.revision, side.project
     taken = draft.inputs if draft.inputs in project.tree.files else ""
-    files = data_files(project, side.step, taken or "")
+    files = data_files(project, side.step, taken or "", " ".join(side.predict.command) if side.predict else "")
     return Record(
         name=name,
         reference=f"git:{revision.commit}",
@@ -166,8 +166,10 @@ def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
 def _guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     yield from _environment_guesses(side, wished)
     if side.project.parameters:
-        others = side.project.parameters[1 : MOST_ALTERNATIVES + 1]
-        yield Guess("parameters.file", "its name", tuple(_line("file", path) for path in others))
+        first, *others = side.project.parameters[: MOST_ALTERNATIVES + 1]
+        composed = isinstance(side.project.tree.table(first).get("defaults"), list)
+        more = "; the files that its defaults name (Hydra) are compared as code" if composed else ""
+        yield Guess("parameters.file", f"its name{more}", tuple(_line("file", path) for path in others))
     others_of_step = [step for step in side.steps if step is not side.step][:MOST_ALTERNATIVES]
     lines = tuple(line for step in others_of_step for line in _step_lines(step))
     if side.step:
@@ -191,10 +193,13 @@ def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     if exact or side.python == wished:
         return
     ranges = [f"{item.path} allows {item.range}" for item in side.project.pythons[:2] if item.range]
-    newest = side.project.guessed_python()
-    age = f"{newest} was the newest version that had been out for a year on {side.project.day}"
+    dated = side.python_of or side.project
+    newest = dated.guessed_python()
+    age = f"{newest} was the newest version that had been out for a year on {dated.day}"
     if newest != side.python:
         age = f"{age}, and {side.python} is the nearest to it on this machine"
+    if side.python_of:
+        age = f"{age}, the date of the other side"
     yield Guess("environment.python", "; ".join([*ranges, age]))
 
 

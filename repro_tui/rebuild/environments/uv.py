@@ -16,6 +16,11 @@ from repro_tui.support.text import show
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
 CHECK_NETWORK = "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"
+USE_VERSION = "correct the version, or set UV_DEFAULT_INDEX to an index that has it"
+AFTER_DATE = (
+    "the packages were uploaded after the date that they are resolved as of: name a later one (--as-of, or "
+    "environment.as_of), or correct the requirements"
+)
 # A fragment of uv's output (in lower case) and what to do about it, the most specific first.
 REMEDIES = (
     ("no usable wheels", USE_WHEELS),
@@ -25,11 +30,13 @@ REMEDIES = (
     ("hash mismatch", "record the hashes of the intended files: the index has other files than were recorded"),
     ("failed to fetch", CHECK_NETWORK),
     ("error sending request", CHECK_NETWORK),
+    ("the latest version satisfying the requirement is", AFTER_DATE),
     (
         "not found in the package registry",
         "correct the package's name, or set UV_DEFAULT_INDEX to an index that has it",
     ),
-    ("there is no version of", "correct the version, or set UV_DEFAULT_INDEX to an index that has it"),
+    ("there is no version of", USE_VERSION),
+    ("there are no versions of", USE_VERSION),
     ("unsatisfiable", "correct the requirements, which contradict each other"),
 )
 SEE_LOG = "see the log of this step for the whole output of uv"

@@ -111,15 +111,21 @@ def notebook_steps(tree: ProjectTree) -> Iterator[StepCandidate]:
     """The notebooks with a telling name."""
     for path in tree.ending(".ipynb"):
         points = likelihood(basename(path).removesuffix(".ipynb"))
-        if points <= 0 or ".ipynb_checkpoints" in path.split("/") or tree.files[path].size > _LARGEST_NOTEBOOK:
-            continue
-        source = notebook_source(tree.head(path, _LARGEST_NOTEBOOK))
-        if source is None:
-            tree.unread[path] = "is not a notebook that can be read"
-        elif module := parse_source(source.encode("utf-8", "replace")):
-            used = replace(tables_used(module, path), prints=False, streams=False)
-            predict, missing, why = with_ends((), used)
-            notebook = replace(predict, notebook=path)
-            yield StepCandidate(
-                notebook, path, f"{path} {why}", points + 4 - 4 * len(missing), missing, used.texts, used.reads
-            )
+        if points > 0 and ".ipynb_checkpoints" not in path.split("/") and (step := notebook_step(tree, path, points)):
+            yield step
+
+
+def notebook_step(tree: ProjectTree, path: str, points: int = 0) -> StepCandidate | None:
+    """A notebook as a step, with the tables that it reads and writes; None where it cannot be read."""
+    if tree.files[path].size > _LARGEST_NOTEBOOK:
+        return None
+    source = notebook_source(tree.head(path, _LARGEST_NOTEBOOK))
+    if source is None:
+        tree.unread[path] = "is not a notebook that can be read"
+    module = parse_source(source.encode("utf-8", "replace")) if source is not None else None
+    if module is None:
+        return None
+    used = replace(tables_used(module, path), prints=False, streams=False)
+    predict, missing, why = with_ends((), used)
+    notebook, points = replace(predict, notebook=path), points + 4 - 4 * len(missing)
+    return StepCandidate(notebook, path, f"{path} {why}", points, missing, used.texts, used.reads)

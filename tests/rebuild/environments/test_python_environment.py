@@ -204,10 +204,33 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
     assert find_interpreter("3.99", context).version == "3.99.10"
 
 
+def test_a_patch_release_that_pyenv_lacks_is_absent(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = ".".join(platform.python_version_tuple()[:2])
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    failing_shim(shims, version)
+    monkeypatch.setenv("PATH", str(shims))
+    with pytest.raises(Inconclusive, match="is not installed on this machine, which has .*" + version) as error:
+        find_interpreter(f"{version}.999", context)
+    assert f'record python = "{version}"' in error.value.do
+
+
 @pytest.mark.parametrize(
     ("output", "do"),
     [
         ("Because there is no version of six==99 and you require six==99", "correct the version"),
+        (
+            "Because there are no versions of six and x==1 depends on six>=9, they are unsatisfiable",
+            "correct the version",
+        ),
+        (
+            "Because only six<=1 is available, your requirements are unsatisfiable. hint: `six` was filtered by "
+            "`exclude-newer` to only include packages uploaded before 2023-08-25. The latest version satisfying the "
+            "requirement is v1.17.0, published at 2024-12-04.",
+            "name a later one",
+        ),
         (
             "Because you require six==1.16.0 and six==1.15.0, your requirements are unsatisfiable.",
             "contradict each other",
