@@ -73,11 +73,6 @@ class RequirementsFile:
     mistakes: list[Mistake] = field(default_factory=list)
 
 
-def check_requirements(text: str, name: str) -> list[Mistake]:
-    """The mistakes in a requirements file that stands alone, each with its line."""
-    return parse_requirements(text, name)[1]
-
-
 def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], list[Mistake]]:
     """The requirements of a file that stands alone and its mistakes, which include the file's `name` and the line."""
     reader = _Reader(_no_file)

@@ -74,7 +74,7 @@ def test_it_runs_with_the_recorded_parameters(notebook: RunnerCase, environment:
     assert done.status == "succeeded", (done, Path(done.log).read_text())
     assert pq.read_table(done.predictions).to_pydict() == {"id": [1], "v": [5.0]}
     assert "read 1 inf" in Path(done.log).read_text()
-    assert "the parameter 'not a name' is no name of a variable" in Path(done.log).read_text()
+    assert "the parameter 'not a name' is not a valid variable name" in Path(done.log).read_text()
 
 
 def test_it_writes_a_fixed_file(environment: BuiltEnvironment, templates: Templates, context: Context) -> None:

@@ -94,8 +94,9 @@ def read_python_packages(view: FileView, order: Sequence[str] = ()) -> tuple[dic
         if imported[0] == "":
             path, version = places[0]
             others = ", ".join(f"{version} in {place}" for place, version in places)
-            unknown[f"packages.{name}"] = f"{name} is installed {len(places)} times, and which copy Python imports is "
-            unknown[f"packages.{name}"] += f"not known: {others}"
+            unknown[f"packages.{name}"] = (
+                f"{name} is installed {len(places)} times, and the copy that Python imports is not known: {others}"
+            )
         try:
             packages[name] = _package(view, path, version)
         except csv.Error as error:

@@ -69,7 +69,7 @@ def accounts_of(view: ImageView) -> tuple[Account, ...]:
 
 
 def _lived_in(view: ImageView, homes: set[str]) -> set[str]:
-    """The homes with files that a new account does not have; a folder of the system that serves as a home is none."""
+    """The homes with files that a new account does not have; system folders that serve as a home do not count."""
     new = re.compile(_NEW_ACCOUNT)
     prefixes = {f"{home.strip('/')}/": home for home in homes if home == "/root" or _is_a_persons(home)}
     starts = tuple(prefixes)

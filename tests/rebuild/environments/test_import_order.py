@@ -86,5 +86,5 @@ def test_of_two_in_several_folders_the_first_is_imported(tmp_path: Path, context
     assert unknown == {}
     assert hidden_copies(view, packages) == f"x 1 in {DEBIAN}"
     packages, unknown = read_python_packages(view)
-    assert "which copy Python imports is not known" in unknown["packages.x"]
+    assert "the copy that Python imports is not known" in unknown["packages.x"]
     assert f"2 in {LOCAL}" in unknown["packages.x"]

@@ -1,6 +1,6 @@
 """Source distributions: found by uv on its indexes, fetched as data, and built to wheels in the sandbox.
 
-uv itself is asked where a package's source is. It is told that the package needs nothing, so that it has no reason to
+uv itself is asked where a package's source is. Its settings say that the package needs nothing, so it has no reason to
 build it, and answers with a lock file of one package: URL, hash and upload time. Nothing of the package is executed.
 """
 
