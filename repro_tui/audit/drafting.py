@@ -9,7 +9,7 @@ from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import LOCAL_KINDS, Environment, Predict
-from repro_tui.rebuild.environments.installed import installed_releases
+from repro_tui.rebuild.environments.pythons.installed import installed_releases
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import EnvironmentFile, kind_of
 from repro_tui.sources.detect.inputs import InputTable, TableHead, columns_of, input_tables

@@ -14,7 +14,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Predict
 from repro_tui.model.run import Run
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from tests.conftest import need
 from tests.contract.conftest import case_of

@@ -14,8 +14,13 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.builds.project import read_project
-from repro_tui.rebuild.environments.interpreters import Interpreter, find_interpreter, installed, installed_versions
-from repro_tui.rebuild.environments.python_dates import was_settled
+from repro_tui.rebuild.environments.pythons.dates import was_settled
+from repro_tui.rebuild.environments.pythons.interpreters import (
+    Interpreter,
+    find_interpreter,
+    installed,
+    installed_versions,
+)
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show

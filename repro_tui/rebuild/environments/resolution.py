@@ -19,7 +19,7 @@ from repro_tui.formats.requirements import RequirementLine
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.sdist import wheel_of_sdist
-from repro_tui.rebuild.environments.interpreters import Interpreter, run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.rebuild.environments.uv import Resolving, WithoutWheel, check_uv, has_no_dates, resolve
 from repro_tui.rebuild.environments.venv import pin_name, wheel_of
 from repro_tui.support.context import Context, Step

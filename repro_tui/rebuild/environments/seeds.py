@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from repro_tui.formats.python_versions import release_of
-from repro_tui.rebuild.environments.interpreters import Interpreter
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.venv import pin_name, pin_of_wheel
 
 SEEDED_BELOW = Version("3.12")

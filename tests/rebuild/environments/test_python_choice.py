@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.installed import installed_releases
-from repro_tui.rebuild.environments.interpreters import find_interpreter, installed
+from repro_tui.rebuild.environments.pythons.installed import installed_releases
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter, installed
 from repro_tui.support.context import Context
 from tests.rebuild.environments.rebuilding import OWN, Rebuilding
 

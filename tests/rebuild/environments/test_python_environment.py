@@ -21,8 +21,8 @@ from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.uv import uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context

@@ -25,7 +25,7 @@ from repro_tui.formats.projects import build_requirements
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.wheel import BuildSource, built_wheel
-from repro_tui.rebuild.environments.interpreters import run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import Resolving, check_uv
 from repro_tui.rebuild.environments.venv import SOURCE_WHEELS
 from repro_tui.support.context import Context, Step

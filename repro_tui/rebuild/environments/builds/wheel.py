@@ -19,8 +19,8 @@ from repro_tui.formats.requirements import as_requirement
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
-from repro_tui.rebuild.environments.interpreters import Interpreter
-from repro_tui.rebuild.environments.python_dates import settled
+from repro_tui.rebuild.environments.pythons.dates import settled
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.uv import Resolving, log_output, resolve
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, made_environment, pin_of_wheel
 from repro_tui.support.context import Context, Step

@@ -32,10 +32,15 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.environments.conda.pip_part import install_pip
 from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan, read_environment
-from repro_tui.rebuild.environments.databases import read_conda_packages
-from repro_tui.rebuild.environments.interpreters import find_interpreter
-from repro_tui.rebuild.environments.inventory import FolderView, host_facts, read_interpreter, read_python_packages
+from repro_tui.rebuild.environments.contents.databases import read_conda_packages
+from repro_tui.rebuild.environments.contents.inventory import (
+    FolderView,
+    host_facts,
+    read_interpreter,
+    read_python_packages,
+)
 from repro_tui.rebuild.environments.python import read_file, rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text

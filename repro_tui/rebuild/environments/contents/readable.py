@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from repro_tui.model.inventory import Account
-from repro_tui.rebuild.environments.image_files import ImageView
+from repro_tui.rebuild.environments.contents.image_files import ImageView
 from repro_tui.support.left_out import left_out
 
 MOST_CLOSED = 1_000

@@ -22,7 +22,7 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from repro_tui.model.inventory import Inventory, PythonPackage
-from repro_tui.rebuild.environments.databases import read_system_packages
+from repro_tui.rebuild.environments.contents.databases import read_system_packages
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url

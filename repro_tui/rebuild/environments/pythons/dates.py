@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from repro_tui.formats.python_versions import RELEASED, release_of
-from repro_tui.rebuild.environments.interpreters import Interpreter
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 
 SETTLING = timedelta(days=180)  # until most packages have wheels for a new Python
 

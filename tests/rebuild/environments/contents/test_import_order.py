@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.rebuild.environments.import_order import import_order
-from repro_tui.rebuild.environments.inventory import FolderView, hidden_copies, read_python_packages
+from repro_tui.rebuild.environments.contents.import_order import import_order
+from repro_tui.rebuild.environments.contents.inventory import FolderView, hidden_copies, read_python_packages
 from repro_tui.support.context import Context
 
 LOCAL, DEBIAN = "usr/local/lib/python3.11/dist-packages", "usr/lib/python3/dist-packages"
