@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro_tui.formats.requirements import parse_requirements
+from repro_tui.formats.requirements import parse_requirements, read_requirements
 
 WHOLE = """\
 # made by a tool
@@ -54,3 +54,9 @@ def test_any_text_is_read_or_told_in_one_line(text: str) -> None:
         assert not line.text.startswith("-")
     for mistake in mistakes:
         assert len(mistake.message.splitlines()) == 1
+
+
+def test_a_requirement_knows_the_file_that_it_is_in() -> None:
+    files = {"a.txt": b"six\n-r b.txt\n", "b.txt": b"\nattrs\n"}
+    content = read_requirements("a.txt", lambda name: files[name])
+    assert [(line.file, line.number) for line in content.lines] == [("a.txt", 1), ("b.txt", 2)]

@@ -158,7 +158,7 @@ def _check_extras(project: BuiltProject, extras: tuple[str, ...]) -> None:
 def _warn_unpinned(lines: list[RequirementLine], step: Step) -> None:
     for line in lines:
         if not line.pinned:
-            place = f"line {line.number}: " if line.number else ""
+            place = f"{line.file}: line {line.number}: " if line.number else ""
             step.warn(f"{place}{show(str(line.requirement), 120)} is not pinned")
 
 
