@@ -262,7 +262,7 @@ def audit(
 
 
 def _one_sided(argument: str, given: Mapping[str, str] | None) -> dict[str, str]:
-    """The options of one side. Raises Refused for a name that is none."""
+    """The options of one side. Raises Refused for an unknown name."""
     from repro_tui.model.errors import Mistake, Refused
     from repro_tui.model.overrides import ONE_SIDED
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from repro_tui.model.record import Environment, Record
-from repro_tui.rebuild.environments.interpreters import uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.templates import Templates

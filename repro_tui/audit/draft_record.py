@@ -117,7 +117,7 @@ def _side_missing(side: DraftSide) -> Iterator[Missing]:
     if predict is None or not predict.is_recorded:
         yield Missing("predict", f"no script, function, notebook or stage that predicts was found: {STEP_BY_HAND}")
     elif step and step.lacks:
-        yield Missing("predict", f"{step.why}; it lacks {'; '.join(step.lacks)}: complete these lines")
+        yield Missing("predict", f"{step.why}; complete by hand: {'; '.join(step.lacks)}")
     elif not step and predict.command and not predict.output and not grammar.names_output(predict.command):
         yield Missing("predict", f"the command does not contain {{output}}: {OUTPUT_BY_HAND}")
 
@@ -141,7 +141,7 @@ def _validation_missing(draft: Draft, inputs: Path | None) -> Iterator[Missing]:
 def _heading(draft: Draft) -> Iterator[str]:
     revisions = [f"{side.revision.commit[:12]} of {side.project.day}" for side in draft.sides]
     yield f"Written by repro-tui init from commit {revisions[0]} and {revisions[1]}; nothing was executed."
-    yield "Check the lines that are marked as guessed; commented lines are what could stand there instead."
+    yield "Check the lines that are marked as guessed; the commented lines are the alternatives."
 
 
 def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
@@ -204,7 +204,7 @@ def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
 
 
 def _step_lines(step: StepCandidate) -> Iterator[str]:
-    lacks = f"; lacks {'; '.join(step.lacks)}" if step.lacks else ""
+    lacks = f"; to complete: {'; '.join(step.lacks)}" if step.lacks else ""
     lines = list(predict_lines(step.predict))
     yield f"{lines[0]}  # {step.why}{lacks}"
     yield from lines[1:]

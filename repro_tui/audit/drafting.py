@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repro_tui.audit.installed_pythons import installed_pythons
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import LOCAL_KINDS, Environment, Predict
+from repro_tui.rebuild.environments.pythons.installed import installed_releases
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import EnvironmentFile, kind_of
 from repro_tui.sources.detect.inputs import InputTable, TableHead, columns_of, input_tables
@@ -108,7 +108,7 @@ def look(wishes: Wishes, context: Context) -> Draft:
     except Inconclusive as error:
         raise Refused(str(error)) from error
     draft = Draft(wishes, a, b)
-    installed = installed_pythons()
+    installed = installed_releases()
     for side in draft.sides:
         side.step = _named_step(side, given) if given else side.step
         side.predict = side.step.predict if side.step else given
@@ -206,11 +206,8 @@ def _own_folder(tree: ProjectTree, step: StepCandidate | None) -> str:
 
 def _working_notes(revision: Revision, context: Context) -> list[str]:
     changed = changed_files(revision.root, revision.files, context.cancel)
-    if not changed:
-        return []
-    return [
-        f"{plural(len(changed), 'changed file')} of the working tree are not in HEAD, which is recorded: commit them"
-    ]
+    count = plural(len(changed), "changed file")
+    return [f"HEAD is recorded, without {count} of the working tree: commit first"] if changed else []
 
 
 def choose_environment(side: DraftSide, named: tuple[str, str] | None, context: Context) -> None:

@@ -167,7 +167,7 @@ def _with_base_images(record: Record, context: Context) -> Record:
         contents, unresolved = {}, {"": f"the base images of the Dockerfile were not resolved: {error.what}"}
     do = "pull them and record again, or write what each tag was: NAME@sha256:DIGEST"
     gaps = tuple(Missing(place, why, do) for why in unresolved.values())
-    provenance = {place: "what the names in the Dockerfile stood for at the time"} if contents else {}
+    provenance = {place: "the images that the names in the Dockerfile referred to"} if contents else {}
     return replace(
         record,
         environment=replace(environment, base_images=contents),

@@ -122,7 +122,7 @@ def _apptainer() -> Check:
 
 
 def _uv() -> Check:
-    from repro_tui.rebuild.environments.interpreters import uv_binary
+    from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 
     try:
         return _program("uv", [uv_binary(), "--version"], "Python environments", "pip install uv")
@@ -133,7 +133,7 @@ def _uv() -> Check:
 def _pythons() -> Iterator[Check]:
     """The Pythons that environments can be rebuilt with, wherever they were installed."""
     from repro_tui.model.errors import ReproError
-    from repro_tui.rebuild.environments.interpreters import installed
+    from repro_tui.rebuild.environments.pythons.interpreters import installed
     from repro_tui.support.cache import Cache
     from repro_tui.support.context import Context
 

@@ -115,7 +115,7 @@ def _ask(draft: Draft, wishes: Wishes, context: Context) -> None:
 
 
 def _lacking(lacks: Sequence[str]) -> str:
-    return f" (lacks {'; '.join(lacks)})" if lacks else ""
+    return f" (to complete: {'; '.join(lacks)})" if lacks else ""
 
 
 def _choose(title: str, items: Sequence[T], first: T | None, label: Callable[[T], str]) -> T | None:

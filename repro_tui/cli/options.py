@@ -190,7 +190,7 @@ def run_options(command: F) -> F:
             click.option(
                 "--no-build",
                 is_flag=True,
-                help="Do not build packages that have no wheel, nor the commit's own project: what needs that is "
+                help="Do not build packages that have no wheel, nor the commit's own project: a side that needs one is "
                 "inconclusive.",
             ),
             click.option(

@@ -130,7 +130,7 @@ def registry_digest(client: DockerClient, reference: str) -> str:
         digest = str(client.api.inspect_distribution(reference)["Descriptor"]["digest"])
     except (DockerException, KeyError, TypeError) as error:
         raise Inconclusive(
-            f"the image {show(reference, 300)} is not on this machine, and its registry does not say what it is: "
+            f"the image {show(reference, 300)} is not on this machine, and its registry did not return its digest: "
             f"{_error_text(error)}",
             f"docker pull {show(reference, 300)}, and record again",
         ) from error

@@ -39,7 +39,7 @@ def collect(
 ) -> Run:
     """The Run of a predict step that has ended.
 
-    `copy` is its working tree, of which what it wrote is listed. `raw` is the path where its output should be,
+    `copy` is its working copy, of which what it wrote is listed. `raw` is the path where its output should be,
     `exit_code` None if it did not end by itself, `seconds` its duration, `tail` the last lines of its log. A `status`
     other than succeeded, with `reason` and `do`, is the runner's own finding (timed out, out of memory) and outweighs
     the exit code. Raises Cancelled.

@@ -84,7 +84,7 @@ class ContainerSpec:
     """The specification of a container, whose step runs as `user`.
 
     `shown` are our own folders that it sees read-only, with their path inside; `temporary` are the folders besides /tmp
-    that it may write to until it ends. `copy` is its working tree (None: the cached tree, read-only), and `volume` the
+    that it may write to until it ends. `copy` is its working copy (None: the cached tree, read-only), and `volume` the
     folder of the image that the engine copies into a volume for it ("": none).
     """
 

@@ -81,7 +81,7 @@ def choose_user(inventory: Inventory, requested: str, remaps: Callable[[], bool]
         return _user(requested, "given by --user", inventory)
     if own.partition(":")[0] not in ROOT_NAMES:
         return _user(own, "the image's own user", inventory)
-    nobody = _user(NOBODY, "nobody: everybody may read the image's files", inventory)
+    nobody = _user(NOBODY, "nobody, because every user may read the image's files", inventory)
     if not nobody.unread:
         return nobody
     if remaps():

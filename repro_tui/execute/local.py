@@ -59,7 +59,7 @@ class RunBox(Protocol):
 
     @property
     def copy(self) -> WorkingCopy | None:
-        """The working tree; None where the step runs in the image's own folder."""
+        """The working copy; None where the step runs in the image's own folder."""
         ...
 
     @property

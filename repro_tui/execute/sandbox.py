@@ -34,7 +34,7 @@ _PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo
 class Sandbox:
     """A sandbox of one kind for a workspace.
 
-    `folder` is the run's own folder, and `copy` the working tree in it.
+    `folder` is the run's own folder, and `copy` the working copy in it.
     """
 
     kind: IsolationKind

@@ -17,11 +17,12 @@ from typing import Any, cast
 
 from packaging.utils import canonicalize_name
 
+from repro_tui.formats.locks.poetry_versions import specifiers
+from repro_tui.formats.python_source import parse_source
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.text import show
 
 DEFAULT_TOOLS = ("setuptools", "wheel")
-_PART = re.compile(r"\s*(\^|~=|~|===?|!=|<=|>=|<|>)?\s*v?([^\s,<>=!~^|]+)\s*,?\s*")
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def declared_project(files: Mapping[str, bytes]) -> DeclaredProject:
         project.groups |= _dependency_groups(document)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Inconclusive(
-            f"the project's files are not as they should be: {show(str(error), 200)}", "correct them, and commit them"
+            f"the project's files are not valid: {show(str(error), 200)}", "correct them, and commit them"
         ) from error
     is_package = poetry.get("package-mode", True) is not False
     project.installable = is_package and ("build-system" in document or "setup.py" in files or "setup.cfg" in files)
@@ -170,7 +171,7 @@ def _poetry(table: dict[str, Any]) -> DeclaredProject:
 
 def _python_versions(text: Any) -> str:
     """The versions of Python that Poetry's notation allows; "" for alternatives, which specifiers cannot say."""
-    return poetry_versions(text) if isinstance(text, str) and "|" not in text else ""
+    return _poetry_versions(text) if isinstance(text, str) and "|" not in text else ""
 
 
 def _add_poetry_groups(project: DeclaredProject, table: dict[str, Any]) -> None:
@@ -190,38 +191,18 @@ def _poetry_requirements(table: dict[str, Any]) -> Iterator[str]:
             if fields.get("python"):
                 markers.append(_python_marker(str(fields["python"])))
             marker = f"; {' and '.join(markers)}" if markers else ""
-            yield f"{name}{extras}{poetry_versions(str(fields['version']))}{marker}"
+            yield f"{name}{extras}{_poetry_versions(str(fields['version']))}{marker}"
 
 
 def _python_marker(versions: str) -> str:
-    parts = re.findall(r"([<>=!~]+)\s*([^,\s]+)", poetry_versions(versions))
+    parts = re.findall(r"([<>=!~]+)\s*([^,\s]+)", _poetry_versions(versions))
     return " and ".join(f"python_full_version {operator} '{version}'" for operator, version in parts)
 
 
-def poetry_versions(text: str) -> str:
-    """Poetry's notation of versions as specifiers: `^1.2` is `>=1.2,<2`. Raises ValueError for alternatives."""
+def _poetry_versions(text: str) -> str:
     if "|" in text:
-        raise ValueError(f"{text} has alternatives, which only a lock settles: commit poetry.lock, and record it")
-    specifiers = []
-    for operator, version in _PART.findall(text):
-        if version == "*":
-            continue
-        if operator in ("^", "~"):
-            specifiers.append(f">={version},<{_end(operator, version)}")
-        else:
-            specifiers.append(f"{operator or '=='}{version}")
-    return ",".join(specifiers)
-
-
-def _end(operator: str, version: str) -> str:
-    """The first version that is not allowed: `^1.2` ends at 2, `^0.2` at 0.3, `~1.2` at 1.3, `~1` at 2."""
-    from packaging.version import Version
-
-    release = Version(version).release
-    place = min(1, len(release) - 1)
-    if operator == "^":
-        place = next((index for index, number in enumerate(release) if number), len(release) - 1)
-    return ".".join(map(str, (*release[:place], release[place] + 1)))
+        raise ValueError(f"{text} has alternatives, which only a lock file resolves: commit poetry.lock, and record it")
+    return specifiers(text)
 
 
 # -- setup.cfg and setup.py ----------------------------------------------------------------------------------------
@@ -273,9 +254,8 @@ def _config(content: bytes) -> dict[str, dict[str, str]]:
 
 def _setup_arguments(content: bytes) -> dict[str, Any]:
     """The arguments of `setup(…)` that are literals, or names of literals; None for any other."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_source(content)
+    if tree is None:
         return {"**": None}
     constants = _constants(tree)
     for node in ast.walk(tree):

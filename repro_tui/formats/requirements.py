@@ -31,11 +31,12 @@ ReadFile = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class RequirementLine:
-    """One requirement of a file: its line number (0: none), the requirement, and its hashes."""
+    """One requirement: its line (0: none) in the file `file`, the requirement, and its hashes."""
 
     number: int
     requirement: Requirement
     hashes: tuple[str, ...] = ()
+    file: str = ""
 
     @property
     def pinned(self) -> bool:
@@ -71,11 +72,6 @@ class RequirementsFile:
     projects: list[LocalProject] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
-
-
-def check_requirements(text: str, name: str) -> list[Mistake]:
-    """The mistakes in a requirements file that stands alone, each with its line."""
-    return parse_requirements(text, name)[1]
 
 
 def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], list[Mistake]]:
@@ -141,7 +137,7 @@ class _Reader:
             bare = _HASH.sub("", line).strip()
             try:
                 if not self._special(bare, name, number, target):
-                    target.append(RequirementLine(number, _requirement(bare), hashes))
+                    target.append(RequirementLine(number, _requirement(bare), hashes, name))
             except (OSError, ValueError) as error:
                 self.content.mistakes.append(Mistake(f"{name}: line {number}", str(error)))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from tests.audit.project import ROWS, Project, sandbox_works
 from tests.conftest import need
 

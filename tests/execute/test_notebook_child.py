@@ -14,7 +14,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Predict
 from repro_tui.model.run import Run
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from tests.conftest import need
 from tests.contract.conftest import case_of
@@ -74,7 +74,7 @@ def test_it_runs_with_the_recorded_parameters(notebook: RunnerCase, environment:
     assert done.status == "succeeded", (done, Path(done.log).read_text())
     assert pq.read_table(done.predictions).to_pydict() == {"id": [1], "v": [5.0]}
     assert "read 1 inf" in Path(done.log).read_text()
-    assert "the parameter 'not a name' is no name of a variable" in Path(done.log).read_text()
+    assert "the parameter 'not a name' is not a valid variable name" in Path(done.log).read_text()
 
 
 def test_it_writes_a_fixed_file(environment: BuiltEnvironment, templates: Templates, context: Context) -> None:

@@ -37,7 +37,8 @@ MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 class DvcObjects:
     """The objects of one project: from our cache, or else from the first store that has them undamaged.
 
-    `cached` becomes False where a store was asked; `warn` is told, once, which options of a remote are not honoured.
+    `cached` becomes False where a store was asked; `warn` is called once, with the options of
+    a remote that are not honoured.
     """
 
     def __init__(self, place: DvcPlace, context: Context, warn: Callable[[str], None] = lambda text: None) -> None:

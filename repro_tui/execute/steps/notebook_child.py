@@ -39,7 +39,7 @@ def assignments(job):
     values.update(inputs=job["inputs"], output=job["output"])
     names = [name for name in values if not str(name).isidentifier()]
     for name in names:
-        sys.stderr.write("the parameter {!r} is no name of a variable: it is not passed to the notebook\n".format(name))
+        sys.stderr.write("the parameter {!r} is not a valid variable name: it was not passed on\n".format(name))
     lines = ["{} = {}".format(name, literal(value)) for name, value in values.items() if name not in names]
     return "\n".join(["# Parameters", *lines])
 

@@ -55,7 +55,7 @@ def plain_layout(workspace: Workspace, inputs: Path, folder: Path) -> RunPaths:
 
 
 def tree_folder(workspace: Workspace, folder: Path) -> Path:
-    """Where a run with the folder `folder` has its working tree on this machine."""
+    """Where a run with the folder `folder` has its working copy on this machine."""
     predict = workspace.predict
     shared = not predict.writable and not predict.inputs and workspace.tree
     return Path(workspace.tree) if shared else folder / "tree"

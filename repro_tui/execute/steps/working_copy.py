@@ -37,7 +37,7 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class WorkingCopy:
-    """The working tree of one run: `folder` on this machine.
+    """The working copy of one run: `folder` on this machine.
 
     `read_only` are the large files to mount over it: source on this machine, and path in the tree. `before` are the
     stamps of its files before the run.
@@ -73,7 +73,7 @@ class WorkingCopy:
 
 
 def tree_mounts(workspace: Workspace, copy: WorkingCopy | None) -> Iterator[tuple[str, str, bool]]:
-    """The mounts of a working tree: source, target, and whether the run may write to it."""
+    """The mounts of a working copy: source, target, and whether the run may write to it."""
     if copy is not None:
         code = workspace.at("code")
         yield str(copy.folder), code, copy.writable
@@ -135,7 +135,7 @@ class Quota:
 def working_copy(
     workspace: Workspace, inputs: Path, folder: Path, context: Context, *, mounts: bool, shared: bool
 ) -> WorkingCopy | None:
-    """Makes the working tree of the run whose folder is `folder`; None where it runs in the image's own folder.
+    """Makes the working copy of the run whose folder is `folder`; None where it runs in the image's own folder.
 
     `mounts`: the sandbox can mount large files read-only. `shared`: the run has another user, who may write to all of
     it. Raises Inconclusive where the inputs or the output have no place in the tree, or there is no space; Cancelled.

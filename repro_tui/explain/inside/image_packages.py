@@ -9,7 +9,7 @@ from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.inside.implications import implications, likelihoods
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, Workspace
-from repro_tui.rebuild.environments.requires import read_distributions
+from repro_tui.rebuild.environments.contents.requires import read_distributions
 from repro_tui.rebuild.environments.site_packages import Site, mixed_site, sites_of
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context

@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repro_tui.rebuild.environments.requires import Distribution
+from repro_tui.rebuild.environments.contents.requires import Distribution
 
 IMPORTED = 4.0  # how much an import in the code adds to the likelihood of a package
 Packages = Mapping[str, Distribution]

@@ -12,9 +12,9 @@ from repro_tui.explain.factors import differing_packages
 from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.inside.implications import implications, likelihoods
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import Interpreter, find_interpreter
+from repro_tui.rebuild.environments.contents.requires import Distribution, read_distributions, site_packages
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, find_interpreter
 from repro_tui.rebuild.environments.releases import releases_between
-from repro_tui.rebuild.environments.requires import Distribution, read_distributions, site_packages
 from repro_tui.rebuild.environments.venv import made_environment, pin_name, wheel_of
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context

@@ -29,10 +29,15 @@ def misplaced(content: bytes, field: str) -> tuple[str, str] | None:
     if known is None or known[1] == field:
         return None
     label, right = known
-    return f"is {label}, and no {_NAMES[field]}", f"record it as environment.{right} instead of environment.{field}"
+    return f"is {label}, not {_NAMES[field]}", f"record it as environment.{right} instead of environment.{field}"
 
 
-_NAMES = {"lock": "lock file", "requirements": "requirements file", "conda": "environment.yml", "project": "project"}
+_NAMES = {
+    "lock": "a lock file",
+    "requirements": "a requirements file",
+    "conda": "an environment.yml",
+    "project": "a project file",
+}
 
 
 def kind_of(content: bytes) -> tuple[str, str] | None:

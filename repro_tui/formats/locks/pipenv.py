@@ -38,7 +38,7 @@ class PipfileLock:
 
 
 def _note_python(meta: Document, wanted: Wanted, pins: Pins) -> None:
-    """Pipenv only warns of another Python than the one that was locked for, and so does this."""
+    """As in Pipenv, another Python than the locked one is a warning, not an error."""
     for key in ("python_full_version", "python_version"):
         version = meta.get("requires", {}).get(key)
         if version and wanted.markers.get(key, version) != version:

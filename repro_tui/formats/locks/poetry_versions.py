@@ -11,23 +11,27 @@ _PART = re.compile(r"\s*(\^|~=|~|===?|!=|<=|>=|<|>)?\s*v?([^\s,<>=!~^|]+)")
 
 
 def allows(constraint: str, version: str) -> bool:
-    """Whether a constraint allows a version. Raises ValueError where it is none."""
-    alternatives = [text.strip() for text in re.split(r"\s*\|\|?\s*", constraint.strip())]
-    return any(_set(text).contains(Version(version), prereleases=True) for text in alternatives)
+    """Whether a constraint allows a version. Raises ValueError where it is not a constraint."""
+    return any(
+        SpecifierSet(specifiers(text)).contains(Version(version), prereleases=True)
+        for text in re.split(r"\|\|?", constraint)
+    )
 
 
-def _set(text: str) -> SpecifierSet:
-    if text in ("", "*"):
-        return SpecifierSet()
-    parts, place = [], 0
+def specifiers(constraint: str) -> str:
+    """A constraint in the standard notation: `^1.2` is `>=1.2,<2`.
+
+    Raises ValueError where it is not a constraint, and for alternatives (`||`), which the standard notation lacks.
+    """
+    text, parts, place = constraint.strip(), [], 0
     while place < len(text):
         part = _PART.match(text, place)
         if part is None:
-            raise ValueError(f"{text!r} is not a constraint of versions")
+            raise ValueError(f"{text!r} is not a constraint on versions")
         parts.append(_specifier(part.group(1) or "==", part.group(2)))
         place = part.end()
         place += len(text[place:]) - len(text[place:].lstrip(" ,"))
-    return SpecifierSet(",".join(parts))
+    return ",".join(part for part in parts if part)
 
 
 def _specifier(operator: str, version: str) -> str:
@@ -44,4 +48,4 @@ def _next(operator: str, release: tuple[int, ...]) -> str:
         place = min(1, len(release) - 1)
     else:
         place = next((index for index, number in enumerate(release) if number), len(release) - 1)
-    return ".".join(map(str, (*release[:place], release[place] + 1))) + ".dev0"
+    return ".".join(map(str, (*release[:place], release[place] + 1)))

@@ -115,7 +115,7 @@ class _Walk:
 
 
 def _roots(document: Document, packages: dict[str, list[Document]], wanted: Wanted) -> list[Document]:
-    """The project of the lock's own folder; where that is none, all members of its workspace."""
+    """The project of the lock's own folder; without one, all members of its workspace."""
     local = [package for group in packages.values() for package in group if _folder(package) is not None]
     own = [package for package in local if _folder(package) == "."]
     manifest = document.get("manifest", {})
@@ -129,7 +129,7 @@ def _roots(document: Document, packages: dict[str, list[Document]], wanted: Want
 
 
 def _manifest_root(manifest: Document) -> Document:
-    """What a workspace whose root is no project requires itself, or a script, in the shape of a virtual project."""
+    """What a workspace whose root is not a project requires itself, or a script, in the shape of a virtual project."""
     return {
         "name": "workspace-root",
         "source": {"virtual": "."},

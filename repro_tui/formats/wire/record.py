@@ -125,7 +125,10 @@ class EnvironmentFields(Table):
         "", description="The stage of the Dockerfile to build; absent: the last one."
     )
     base_images: dict[Annotated[str, _follows(grammar.image)], Annotated[str, _follows(grammar.image_by_content)]] = (
-        Field({}, description="What the images that the Dockerfile is built from were: NAME@sha256:DIGEST by name.")
+        Field(
+            {},
+            description="The recorded images that the Dockerfile is built from: NAME@sha256:DIGEST by name.",
+        )
     )
 
     @model_validator(mode="after")

@@ -215,7 +215,7 @@ def _builder(
         more = f", as do {len(needs) - 1:,} more" if len(needs) > 1 else ""
         raise Inconclusive(f"{first}{more}, and no Docker client on PATH can drive it", INSTALL)
     if by_id:
-        reason = f"{first}, which does not know an image by its id alone (line {by_id[0]})"
+        reason = f"{first}, which cannot start from an image id (line {by_id[0]})"
         raise Inconclusive(reason, "begin with an image by NAME:TAG or NAME@sha256:DIGEST")
     _check_syntax(client, document, name)
     return program

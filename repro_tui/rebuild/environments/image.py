@@ -14,11 +14,11 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
+from repro_tui.rebuild.environments.contents.image_files import files_of, view_image
+from repro_tui.rebuild.environments.contents.import_order import USUAL_PATH, import_order
+from repro_tui.rebuild.environments.contents.inventory import DESCRIPTIONS, host_facts, inventory_of
+from repro_tui.rebuild.environments.contents.readable import accounts_of, closed_files
 from repro_tui.rebuild.environments.dockerfile import build_image
-from repro_tui.rebuild.environments.image_files import files_of, view_image
-from repro_tui.rebuild.environments.import_order import USUAL_PATH, import_order
-from repro_tui.rebuild.environments.inventory import DESCRIPTIONS, host_facts, inventory_of
-from repro_tui.rebuild.environments.readable import accounts_of, closed_files
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text

@@ -36,7 +36,7 @@ def _contents(name: str, making: Making) -> PythonContents:
     groups: list[str] = [canonicalize_name(group) for group in making.record.environment.groups]
     if declared.dynamic and not (is_committed and declared.installable):
         raise Inconclusive(
-            f"the dependencies of {show(name, 120)} are only known to its build, which it does not name",
+            f"the dependencies of {show(name, 120)} are computed by its build, and it does not say how it is built",
             "commit a lock file or a requirements file, and record it",
         )
     if is_committed and declared.installable:

@@ -22,9 +22,9 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.environments.base import rebuild_environment
 from repro_tui.rebuild.environments.builds.project import BuiltProject, built_project, without_package
-from repro_tui.rebuild.environments.interpreters import Interpreter
 from repro_tui.rebuild.environments.moment import resolved_at
 from repro_tui.rebuild.environments.python_choice import chosen_interpreter
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.resolution import ResolvedAt, declared_lines, extra_of, resolved_pins, with_wheels
 from repro_tui.rebuild.environments.seeds import seed_pin
 from repro_tui.rebuild.environments.venv import inventory_of_venv, made_environment, pin_name, pin_version
@@ -168,7 +168,7 @@ def _check_extras(project: BuiltProject, extras: tuple[str, ...]) -> None:
 def _warn_unpinned(lines: list[RequirementLine], step: Step) -> None:
     for line in lines:
         if not line.pinned:
-            place = f"line {line.number}: " if line.number else ""
+            place = f"{line.file}: line {line.number}: " if line.number else ""
             step.warn(f"{place}{show(str(line.requirement), 120)} is not pinned")
 
 

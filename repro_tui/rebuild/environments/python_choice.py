@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import platform
-import re
 from pathlib import Path, PurePosixPath
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from repro_tui.formats.projects import declared_project
+from repro_tui.formats.python_versions import RELEASED, pinned_version, release_of
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.builds.project import read_project
-from repro_tui.rebuild.environments.interpreters import Interpreter, find_interpreter, installed, installed_versions
-from repro_tui.rebuild.environments.python_dates import RELEASED, was_settled
+from repro_tui.rebuild.environments.pythons.dates import was_settled
+from repro_tui.rebuild.environments.pythons.interpreters import (
+    Interpreter,
+    find_interpreter,
+    installed,
+    installed_versions,
+)
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.text import show
-
-_VERSION = re.compile(r"(?:cpython-|python-)?(3(?:\.\d+){1,2})")
 
 
 def chosen_interpreter(
@@ -60,13 +63,12 @@ def _version_file(code: CodeTree, folder: str) -> str | None:
         text = resolve_inside(root, str(PurePosixPath(folder) / ".python-version")).read_text("utf-8", "replace")
     except (OSError, ValueError):
         return None
-    matches = (_VERSION.fullmatch(line.strip()) for line in text[:4096].splitlines())
-    return next((match.group(1) for match in matches if match), None)
+    return pinned_version(text)
 
 
 def _of_file(version: str, step: Step, context: Context) -> Interpreter:
     """The version of the file; of a patch release that is not installed, another one of the same release."""
-    release = ".".join(version.split(".")[:2])
+    release = release_of(version)
     try:
         return find_interpreter(version, context)
     except Inconclusive:
@@ -90,11 +92,11 @@ def _allowed(specifiers: str, as_of: str | None, step: Step, context: Context) -
     allowed = SpecifierSet(specifiers)
     fitting = [it for it in _usual(context) if allowed.contains(it.version)]
     if not fitting:
-        releases = [f"{major}.{minor}" for major, minor in RELEASED if allowed.contains(f"{major}.{minor}.99")]
+        releases = [release for release in RELEASED if allowed.contains(f"{release}.99")]
         install = f"install one (uv python install {releases[-1]})" if releases else "correct requires-python"
         raise Inconclusive(
-            f"the commit's requires-python is {show(specifiers, 80)}, which allows none of the Pythons here: "
-            f"there are {installed_versions(context)}",
+            f"the commit's requires-python is {show(specifiers, 80)}, which allows none of the Pythons of this "
+            f"machine: {installed_versions(context)}",
             f"{install}, or record environment.python",
         )
     interpreter = _of_its_time(fitting, as_of)
@@ -107,14 +109,14 @@ def _allowed(specifiers: str, as_of: str | None, step: Step, context: Context) -
 
 
 def _own(as_of: str | None, step: Step, context: Context) -> Interpreter:
-    version = ".".join(platform.python_version_tuple()[:2])
+    version = release_of(platform.python_version())
     if was_settled(version, as_of):
         step.warn(f"the record does not name a version of Python: {version}, which repro-tui runs on, is used")
         return find_interpreter(version, context)
     interpreter = _of_its_time(_usual(context), as_of)
     step.warn(
-        f"the record does not name a version of Python: {interpreter.version} is used, for the commit is older than "
-        f"{version}, which repro-tui runs on"
+        f"the record does not name a version of Python: {interpreter.version} is used, because the commit is older "
+        f"than {version}, which repro-tui runs on"
     )
     return interpreter
 

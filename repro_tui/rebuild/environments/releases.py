@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-from repro_tui.rebuild.environments.interpreters import Interpreter, run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.support.context import Context
 
 MOST = 64

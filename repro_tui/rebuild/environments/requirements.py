@@ -57,4 +57,4 @@ def _read(name: str, making: Making) -> RequirementsFile:
 
 def _groups(making: Making) -> list[str]:
     groups = ", ".join(making.record.environment.groups)
-    return [f"a requirements file has no groups: {show(groups, 120)} is not installed"] if groups else []
+    return [f"environment.groups ({show(groups, 120)}): a requirements file has no groups"] if groups else []

@@ -19,7 +19,7 @@ from repro_tui.formats.requirements import RequirementLine
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.sdist import wheel_of_sdist
-from repro_tui.rebuild.environments.interpreters import Interpreter, run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.rebuild.environments.uv import Resolving, WithoutWheel, check_uv, has_no_dates, resolve
 from repro_tui.rebuild.environments.venv import pin_name, wheel_of
 from repro_tui.support.context import Context, Step
@@ -165,7 +165,7 @@ class _Resolution:
         try:
             self._pins(pin)
         except Inconclusive as error:
-            self.warnings.append(f"an older release was taken than {show(pin, 120)}: {error.what}")
+            self.warnings.append(f"an older release than {show(pin, 120)} is used: {error.what}")
 
 
 def _building(
@@ -200,14 +200,14 @@ def _building(
 def _finished(
     pins: list[str], built: dict[str, str], lines: Sequence[RequirementLine], date: str, step: Step
 ) -> list[str]:
-    """The pins with the recorded hashes, and with the wheels that were built here; what was not recorded is told."""
+    """The pins with the recorded hashes, and with the wheels that were built here; a warning names the unrecorded."""
     hashes: dict[str, tuple[str, ...]] = {canonicalize_name(line.requirement.name): line.hashes for line in lines}
     unrecorded = [pin for pin in pins if pin_name(pin) not in hashes]
     if unrecorded:
         names = show(", ".join(unrecorded), 300)
         step.warn(f"{plural(len(unrecorded), 'package')} not recorded, resolved as of {date}: {names}")
     if built:
-        step.log(f"built in the sandbox, for want of a wheel: {show(', '.join(sorted(built)), 300)}")
+        step.log(f"built in the sandbox, because there is no wheel: {show(', '.join(sorted(built)), 300)}")
     whole = {f"{pin_name(pin)}=={pin.partition('==')[2]}": pin for pin in pins}
     return sorted(
         built.get(text) or " ".join([pin, *(f"--hash={value}" for value in hashes.get(pin_name(pin), ()))])
@@ -229,7 +229,7 @@ def with_wheels(
         context.cache.write_note("prepared", key, known)
     built: dict[str, str] = known["built"]
     if built:
-        step.log(f"built in the sandbox, for want of a wheel: {show(', '.join(sorted(built)), 300)}")
+        step.log(f"built in the sandbox, because there is no wheel: {show(', '.join(sorted(built)), 300)}")
     return [built.get(pin.split()[0], pin) for pin in pins]
 
 

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from repro_tui.rebuild.environments.interpreters import Interpreter
-from repro_tui.rebuild.environments.python_dates import release_of
+from packaging.version import Version
+
+from repro_tui.formats.python_versions import release_of
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.venv import pin_name, pin_of_wheel
 
-LAST_SEEDED = (3, 11)
+SEEDED_BELOW = Version("3.12")
 
 
 def seed_pin(pins: Sequence[str], interpreter: Interpreter) -> str | None:
@@ -18,10 +20,9 @@ def seed_pin(pins: Sequence[str], interpreter: Interpreter) -> str | None:
 
     None where the pins have one, where `venv` adds none, and where the interpreter comes without it (as Debian's).
     """
-    release = release_of(interpreter.version)
-    if release > LAST_SEEDED or any(pin_name(pin) == "setuptools" for pin in pins):
+    if Version(release_of(interpreter.version)) >= SEEDED_BELOW or any(pin_name(pin) == "setuptools" for pin in pins):
         return None
-    bundled = Path(interpreter.root) / "lib" / f"python{release[0]}.{release[1]}" / "ensurepip" / "_bundled"
+    bundled = Path(interpreter.root) / "lib" / f"python{release_of(interpreter.version)}" / "ensurepip" / "_bundled"
     wheels = sorted(bundled.glob("setuptools-*.whl"))
     if not wheels:
         return None

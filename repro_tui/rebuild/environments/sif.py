@@ -12,8 +12,8 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
+from repro_tui.rebuild.environments.contents.inventory import host_facts
 from repro_tui.rebuild.environments.image import HOST_FIELDS
-from repro_tui.rebuild.environments.inventory import host_facts
 from repro_tui.rebuild.environments.sif_child import UNREADABLE
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from repro_tui.model.inventory import Inventory
-from repro_tui.rebuild.environments.image_files import ImageView, PackageFiles, Reader
-from repro_tui.rebuild.environments.inventory import inventory_of
+from repro_tui.rebuild.environments.contents.image_files import ImageView, PackageFiles, Reader
+from repro_tui.rebuild.environments.contents.inventory import inventory_of
 from repro_tui.support.extras import bring_module
 from repro_tui.support.hashes import digest_tree
 from repro_tui.support.plain import write_json

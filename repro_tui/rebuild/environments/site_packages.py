@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 from repro_tui.clients.docker_engine import engine
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.image_files import PackageFiles, read_image
+from repro_tui.rebuild.environments.contents.image_files import PackageFiles, read_image
 from repro_tui.rebuild.environments.sif import extract_sif
 from repro_tui.support.cache import walk
 from repro_tui.support.context import Context

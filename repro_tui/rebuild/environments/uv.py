@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.interpreters import Interpreter, run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.support.context import Context, Step
 from repro_tui.support.process import Completed
 from repro_tui.support.text import show

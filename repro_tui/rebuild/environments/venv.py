@@ -18,8 +18,13 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import Interpreter, run_uv
-from repro_tui.rebuild.environments.inventory import FolderView, host_facts, read_interpreter, read_python_packages
+from repro_tui.rebuild.environments.contents.inventory import (
+    FolderView,
+    host_facts,
+    read_interpreter,
+    read_python_packages,
+)
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.rebuild.environments.uv import check_uv, log_output
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text

@@ -100,7 +100,7 @@ def with_ends(command: tuple[str, ...], used: TablesUsed) -> tuple[Predict, tupl
     inputs, no_input, reading = _input(command, used)
     output, no_output, writing = _output(command, used)
     missing = tuple(text for text in (no_input, no_output) if text)
-    why = " and ".join(text for text in (reading, writing) if text) or "has a telling name"
+    why = " and ".join(text for text in (reading, writing) if text) or "has a name that suggests it"
     return Predict(command=command, inputs=inputs, output=output), missing, why
 
 
@@ -111,7 +111,7 @@ def _input(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
     reads = readable(used.reads)
     if len(reads) == 1:
         return reads[0], "", f"reads {reads[0]}"
-    return "", f"which it reads of {', '.join(reads[:4])}" if reads else "where it reads its inputs", ""
+    return "", f"which of {', '.join(reads[:4])} are the inputs" if reads else "where it reads its inputs", ""
 
 
 def _output(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
@@ -123,7 +123,7 @@ def _output(command: tuple[str, ...], used: TablesUsed) -> tuple[str, str, str]:
     if used.streams:
         return "-", "", "writes a table to its standard output"
     if used.prints:
-        return "-", "an output: it only prints, which is enough if that is one row for each input row", "prints"
+        return "-", "an output file: its standard output is used, which must have one row for each input row", "prints"
     return "", "where it writes its output", ""
 
 

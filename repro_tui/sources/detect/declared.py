@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
+from repro_tui.formats.python_source import parse_source
 from repro_tui.model.record import Predict
 from repro_tui.sources.detect.arguments import Argument, arguments_of
 from repro_tui.sources.detect.candidate import (
@@ -19,7 +20,6 @@ from repro_tui.sources.detect.candidate import (
     value_for,
     with_ends,
 )
-from repro_tui.sources.detect.source import parse_source
 from repro_tui.sources.detect.tables_used import TablesUsed, tables_used
 from repro_tui.sources.detect.tree import ProjectTree, basename, parent
 from repro_tui.support import grammar
@@ -100,7 +100,7 @@ def _of_mlproject(tree: ProjectTree, path: str, name: str, entry: Mapping[str, o
     missing += tuple(f"a value for {key}" for key, value in values.items() if value.isupper())
     likely = likelihood(name) + likelihood(basename(script))
     if likely < 0:
-        missing = (*missing, "predictions: by its name it trains")
+        missing = (*missing, "predictions (its name suggests training)")
     points = likely + 6 - 4 * len(missing)
     return StepCandidate(
         predict, path, f"the entry point {name} of {path} {why}", points, missing, used.texts, used.reads

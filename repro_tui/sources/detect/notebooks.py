@@ -6,7 +6,7 @@ import json
 
 
 def notebook_source(content: bytes) -> str | None:
-    """The Python of a notebook's code cells; None where it is no notebook. Magics and shell lines are left out."""
+    """The Python of a notebook's code cells; None where it is not a notebook. Magics and shell lines are left out."""
     try:
         document = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-from repro_tui.sources.detect.source import parse_source
+from repro_tui.formats.locks.poetry_versions import allows as poetry_allows
+from repro_tui.formats.projects import declared_project
+from repro_tui.formats.python_versions import RELEASED, pinned_version
+from repro_tui.model.errors import Inconclusive
 from repro_tui.sources.detect.tree import ProjectTree, basename, depth_first, distance, parent
 
-# The first release of each version. A project of a given day rarely runs on a version of the same year.
-RELEASED = {
-    "3.6": date(2016, 12, 23),
-    "3.7": date(2018, 6, 27),
-    "3.8": date(2019, 10, 14),
-    "3.9": date(2020, 10, 5),
-    "3.10": date(2021, 10, 4),
-    "3.11": date(2022, 10, 24),
-    "3.12": date(2023, 10, 2),
-    "3.13": date(2024, 10, 7),
-    "3.14": date(2025, 10, 7),
-}
-A_YEAR = 365
+A_YEAR = 365  # a project of a given day rarely runs on a version of the same year
 _PROJECTS = ("pyproject.toml", "setup.cfg", "setup.py")  # these say what is allowed; .python-version, what is used
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(?:\S*/)?python:(3\.[0-9]+(?:\.[0-9]+)?)", re.IGNORECASE | re.MULTILINE)
+_BARE = re.compile(r"[0-9]+(\.[0-9]+)?")
 _CONDA = re.compile(r"python\s*={1,2}\s*(3\.[0-9]+(?:\.[0-9]+)?)(\.\*)?(=\S*)?")
-_SETUP_CFG = re.compile(r"^\s*python_requires\s*=\s*(.+?)\s*$", re.MULTILINE)
 _POETRY_LOCK = re.compile(r'^python-versions\s*=\s*"([^"]*)"', re.MULTILINE)
 
 
@@ -75,27 +63,12 @@ def exact_version(text: str) -> str | None:
 
 
 def allows(text: str, version: str) -> bool:
-    """Whether a range (PEP 440, or Poetry's ^ and ~) allows some release of a version such as 3.11."""
+    """Whether a range (PEP 440, or Poetry's notation) allows some release of a version such as 3.11."""
+    constraint = f"{text.strip()}.*" if _BARE.fullmatch(text.strip()) else text
     try:
-        specifiers = SpecifierSet(_pep440(text))
-    except InvalidSpecifier:
+        return any(poetry_allows(constraint, f"{version}.{patch}") for patch in (0, 5, 10, 30))
+    except ValueError:
         return True
-    return any(specifiers.contains(f"{version}.{patch}") for patch in (0, 5, 10, 30))
-
-
-def _pep440(text: str) -> str:
-    clauses = []
-    for clause in re.split(r"[,\s]+(?=[<>=!~^0-9*])", text.strip().partition("||")[0].strip()):
-        numbers = clause.lstrip("^~= ").split(".")
-        if clause.startswith("^"):
-            clauses += [f">={clause[1:]}", f"<{int(numbers[0]) + 1}" if numbers[0].isdecimal() else ">=0"]
-        elif re.fullmatch(r"~[0-9.]+", clause):
-            clauses.append(f"=={'.'.join(numbers[:2])}.*")
-        elif re.fullmatch(r"[0-9]+(\.[0-9]+)*(\.\*)?", clause):
-            clauses.append(f"=={clause.removesuffix('.*')}.*" if clause.count(".") < 2 else f"=={clause}")
-        elif clause != "*":
-            clauses.append(clause.replace(" ", ""))
-    return ",".join(clauses)
 
 
 # -- the files ------------------------------------------------------------------------------------------------------
@@ -122,8 +95,7 @@ def _reader_of_ending(path: str) -> Callable[[ProjectTree, str], str] | None:
 
 
 def _pinned(tree: ProjectTree, path: str) -> str:
-    parts = tree.text(path).split()
-    return exact_version(parts[0].removeprefix("cpython-").removeprefix("python-")) or "" if parts else ""
+    return pinned_version(tree.text(path)) or ""
 
 
 def _pyproject(tree: ProjectTree, path: str) -> str:
@@ -138,17 +110,11 @@ def _pyproject(tree: ProjectTree, path: str) -> str:
     return python if isinstance(python, str) else ""
 
 
-def _setup_cfg(tree: ProjectTree, path: str) -> str:
-    match = _SETUP_CFG.search(tree.text(path))
-    return match.group(1) if match else ""
-
-
-def _setup_py(tree: ProjectTree, path: str) -> str:
-    module = parse_source(tree.content(path))
-    for node in ast.walk(module) if module else ():
-        if isinstance(node, ast.keyword) and node.arg == "python_requires" and isinstance(node.value, ast.Constant):
-            return str(node.value.value)
-    return ""
+def _setup(tree: ProjectTree, path: str) -> str:
+    try:
+        return declared_project({basename(path): tree.content(path)}).python
+    except Inconclusive:
+        return ""
 
 
 def _poetry_lock(tree: ProjectTree, path: str) -> str:
@@ -194,8 +160,8 @@ _READERS: dict[str, Callable[[ProjectTree, str], str]] = {
     ".python-version": _pinned,
     "runtime.txt": _pinned,
     "pyproject.toml": _pyproject,
-    "setup.cfg": _setup_cfg,
-    "setup.py": _setup_py,
+    "setup.cfg": _setup,
+    "setup.py": _setup,
     "poetry.lock": _poetry_lock,
     "Pipfile": _pipfile,
     "Pipfile.lock": _pipfile_lock,

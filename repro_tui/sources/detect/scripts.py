@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
+from repro_tui.formats.python_source import LARGEST_SOURCE, parse_source
 from repro_tui.model.record import Predict
 from repro_tui.sources.detect.arguments import Argument, arguments_of
 from repro_tui.sources.detect.callables import as_table, is_callable_name, methods_of, module_of
 from repro_tui.sources.detect.candidate import StepCandidate, command_words, escaped, likelihood, with_ends
 from repro_tui.sources.detect.notebooks import notebook_source
-from repro_tui.sources.detect.source import LARGEST_SOURCE, Function, functions_of, parse_source
+from repro_tui.sources.detect.source import Function, functions_of
 from repro_tui.sources.detect.tables_used import TablesUsed, tables_used
 from repro_tui.sources.detect.tree import ProjectTree, basename, parent
 
@@ -65,7 +66,7 @@ def _of_script(
     if (points <= 0 and missing) or (len(missing) > 1 and not arguments):
         return
     if points < 0:
-        missing = (*missing, "predictions: by its name it trains")
+        missing = (*missing, "predictions (its name suggests training)")
     points += 10 - 5 * len(missing)
     yield StepCandidate(predict, path, f"{path} {why}", points, (*missing, *lacks), used.texts, used.reads)
 

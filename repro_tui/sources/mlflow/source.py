@@ -157,7 +157,7 @@ class _MlflowReader:
         registered = self.answer.get("registered") or {}
         if by := registered.get("by"):
             version = f"{show(registered['name'], 80)} version {show(registered['version'], 20)}"
-            self.warnings.append(f"{show(by, 60)} is {version} now, and can move: name the version to audit it again")
+            self.warnings.append(f"{show(by, 60)} is {version} now, but can move: name the version to pin it")
 
     def _name(self) -> str:
         registered = self.answer.get("registered") or {}

@@ -15,7 +15,7 @@ from repro_tui.model.request import Settings
 from repro_tui.model.workspace import BuiltEnvironment, Part
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.base import rebuild_environment
-from repro_tui.rebuild.environments.interpreters import find_interpreter
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository

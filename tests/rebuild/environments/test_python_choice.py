@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.interpreters import find_interpreter, installed
+from repro_tui.rebuild.environments.pythons.installed import installed_releases
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter, installed
 from repro_tui.support.context import Context
 from tests.rebuild.environments.rebuilding import OWN, Rebuilding
 
@@ -59,6 +60,14 @@ def test_pythons_of_uv_pyenv_conda_and_the_path_and_no_shim(context: Context, pl
     assert "uv python install 3.2" in error.value.do
 
 
+def test_releases_are_known_by_the_names_of_programs_without_starting_any(places: Path) -> None:
+    (places / ".pyenv/versions/3.96.0/bin/python").rename(places / ".pyenv/versions/3.96.0/bin/python3.96")
+    (places / ".pyenv/versions/3.96.0/bin/python").symlink_to("python3.96")
+    releases = installed_releases()
+    assert {"3.95", "3.96"} <= releases
+    assert "3.91" not in releases, "a shim of pyenv"
+
+
 def test_a_range_is_the_newest_of_its_time(rebuilding: Rebuilding) -> None:
     project = f'[project]\nname = "x"\nversion = "1"\nrequires-python = "=={OWN}.*"\n'
     files = {"pyproject.toml": project, "r.txt": ""}
@@ -67,7 +76,7 @@ def test_a_range_is_the_newest_of_its_time(rebuilding: Rebuilding) -> None:
     assert f", of requires-python =={OWN}.*" in part.how
     assert any("the newest here that requires-python" in warning for warning in part.warnings)
     impossible = {**files, "pyproject.toml": project.replace(f"=={OWN}.*", ">=3.1,<3.2")}
-    with pytest.raises(Inconclusive, match="which allows none of the Pythons here: there are 3") as error:
+    with pytest.raises(Inconclusive, match="which allows none of the Pythons of this machine: 3") as error:
         rebuilding(impossible, python=None, requirements="r.txt")
     assert "record environment.python" in error.value.do
 

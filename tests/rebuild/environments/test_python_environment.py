@@ -15,14 +15,14 @@ import pytest
 
 from repro_tui.compare.environment import compare_environment, step_of
 from repro_tui.formats.locks import locked
-from repro_tui.formats.requirements import check_requirements, parse_requirements
+from repro_tui.formats.requirements import parse_requirements
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import Inventory, PythonPackage
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.uv import WithoutWheel, uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
@@ -282,7 +282,7 @@ def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
     ],
 )
 def test_what_could_redirect_or_execute_is_refused(line: str) -> None:
-    mistakes = check_requirements(f"six==1.16.0\n{line}\n", "r.txt")
+    _, mistakes = parse_requirements(f"six==1.16.0\n{line}\n", "r.txt")
     assert [mistake.place for mistake in mistakes] == ["r.txt: line 2"]
 
 

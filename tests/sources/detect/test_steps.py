@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from repro_tui.clients.git import Repository
+from repro_tui.formats.python_source import parse_source
 from repro_tui.sources.detect.arguments import arguments_of
 from repro_tui.sources.detect.candidate import StepCandidate
-from repro_tui.sources.detect.source import parse_source
 from repro_tui.sources.detect.steps import find_steps
 from repro_tui.sources.detect.tables_used import tables_used
 from repro_tui.sources.detect.tree import ProjectTree

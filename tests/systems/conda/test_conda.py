@@ -23,7 +23,7 @@ from repro_tui.execute.local import LocalRunner
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Environment, Predict, Record
 from repro_tui.model.workspace import Workspace
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.rebuild.workspace import rebuild
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -185,7 +185,7 @@ def test_an_environment_is_resolved_as_of_a_date_with_its_pip_part_on_top(
         part for part in build(files, conda="environment.yml", as_of="2025-01-01T00:00:00Z").parts if part.cached
     ]
     assert part.step == "environment"
-    assert any("is no lock" in warning for warning in part.warnings)
+    assert any("is not a lock file" in warning for warning in part.warnings)
     newer = build(files, conda="environment.yml", as_of="2026-06-01T00:00:00Z")
     assert versions(newer)["six"] == "1.17.0"
 
@@ -398,7 +398,7 @@ def test_a_package_that_would_write_elsewhere_is_not_installed(build: Build, cha
     cases = (
         ([hostile(tmp_path, "up", {"../../../../up.txt": "x"})], "outside of the environment"),
         ([hostile(tmp_path, "root", {f"{elsewhere}/root.txt": "x"})], "outside of the environment"),
-        ([hostile(tmp_path, "point", {"a": "x"}, ("../../point = a:b",))], "which is no file name"),
+        ([hostile(tmp_path, "point", {"a": "x"}, ("../../point = a:b",))], "which is not a file name"),
         (
             [hostile(tmp_path, "one", {"d": f"-> {elsewhere}"}), hostile(tmp_path, "two", {"d/two.txt": "x"})],
             "through a link of one-1-0.tar.bz2",

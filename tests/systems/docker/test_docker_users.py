@@ -61,7 +61,7 @@ def ran(image: str, context: Context, tmp_path: Path, user: str = "auto") -> tup
 @pytest.mark.parametrize(
     ("lines", "who", "why", "home"),
     [
-        ((), "65534 65534", "everybody may read", "/tmp nobody"),
+        ((), "65534 65534", "every user may read", "/tmp nobody"),
         ((ROOT_HOME, "ENV MODEL=/root/models/weights.json"), "0 0", "root without any capability", "/root root"),
         (("RUN chmod 0600 model/weights.json",), "0 0", "/app/model/weights.json (0600 0:0)", "/tmp root"),
         ((APP_USER, APP_FILE), "1234 1234", "the owner without any capability", "/tmp app"),

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 from repro_tui.formats.locks import locked
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter, uv_binary
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
 from tests.systems.locks.tools import KNOWN, ProjectTool, installed_by, locked_by, this_python

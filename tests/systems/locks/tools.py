@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from tests.templates import Templates
 
 # PDM 2.29 declares no upper bound of hishel, and does not start with its version 2.

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from tests.conftest import NIGHTLY
 from tests.systems.endpoint.servers import process
 from tests.systems.wandb.runs import lean_python

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from repro_tui.model.record import Record
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import bubblewrap, choose, namespaces
 from repro_tui.support.process import Completed, run

@@ -14,7 +14,7 @@ from repro_tui.formats.projects import DeclaredProject, build_requirements, decl
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.builds.wheel import BuildSource, built_wheel
-from repro_tui.rebuild.environments.interpreters import Interpreter
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, wheel_of
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import resolve_inside

@@ -1,6 +1,6 @@
 """Source distributions: found by uv on its indexes, fetched as data, and built to wheels in the sandbox.
 
-uv itself is asked where a package's source is. It is told that the package needs nothing, so that it has no reason to
+uv itself is asked where a package's source is. Its settings say that the package needs nothing, so it has no reason to
 build it, and answers with a lock file of one package: URL, hash and upload time. Nothing of the package is executed.
 """
 
@@ -25,7 +25,7 @@ from repro_tui.formats.projects import build_requirements
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.wheel import BuildSource, built_wheel
-from repro_tui.rebuild.environments.interpreters import run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import Resolving, check_uv
 from repro_tui.rebuild.environments.venv import SOURCE_WHEELS
 from repro_tui.support.context import Context, Step

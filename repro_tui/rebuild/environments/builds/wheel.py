@@ -19,8 +19,8 @@ from repro_tui.formats.requirements import as_requirement
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
-from repro_tui.rebuild.environments.interpreters import Interpreter
-from repro_tui.rebuild.environments.python_dates import settled
+from repro_tui.rebuild.environments.pythons.dates import settled
+from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.uv import Resolving, log_output, resolve
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, made_environment, pin_of_wheel
 from repro_tui.support.context import Context, Step
@@ -119,7 +119,7 @@ def _attempt(
     if done.exit_code != 0 or len(wheels) != 1:
         for wheel in folder.glob("*"):
             wheel.unlink()
-        raise _failed(source, done.text if not done.timed_out else "it took too long", context)
+        raise _failed(source, done.text if not done.timed_out else "the build took too long", context)
 
 
 def _is_wheel(path: Path, source: BuildSource) -> bool:
@@ -151,7 +151,7 @@ def _tools(
 def _with_wheel(source: BuildSource, interpreter: Interpreter) -> set[str]:
     """Build requirements that apply. Older releases of setuptools need the package wheel as well.
 
-    Raises Inconclusive for what is none: uv would read an option in it.
+    Raises Inconclusive for text that is not a requirement: uv would read an option in it.
     """
     texts = set()
     for text in source.requires:
@@ -176,7 +176,7 @@ def _failed(source: BuildSource, text: str, context: Context) -> Inconclusive:
     errors = [line for line in said if "error:" in line.lower()]
     last = "; ".join((errors if len(errors) > 1 else said)[-LAST_LINES:])
     reason, do = _cause(text)
-    reason = f"{source.described} cannot be built: {show(last or 'it says nothing', 600)}{reason}"
+    reason = f"{source.described} cannot be built: {show(last or 'the build printed nothing', 600)}{reason}"
     instead = "record an image" if source.kind == PROJECT_WHEELS else "record a version that has a wheel, or an image"
     return Inconclusive(reason, f"{do}, or {instead}" if do else instead)
 

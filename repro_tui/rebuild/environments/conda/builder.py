@@ -30,12 +30,17 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
-from repro_tui.rebuild.environments.conda.meta import read_conda_packages
 from repro_tui.rebuild.environments.conda.pip_part import install_pip
 from repro_tui.rebuild.environments.conda.plan import CondaPlan, ask, is_installed, make_plan, read_environment
-from repro_tui.rebuild.environments.interpreters import find_interpreter
-from repro_tui.rebuild.environments.inventory import FolderView, host_facts, read_interpreter, read_python_packages
+from repro_tui.rebuild.environments.contents.databases import read_conda_packages
+from repro_tui.rebuild.environments.contents.inventory import (
+    FolderView,
+    host_facts,
+    read_interpreter,
+    read_python_packages,
+)
 from repro_tui.rebuild.environments.python import read_file, rebuild_python_environment
+from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -223,7 +228,8 @@ def _inventory(built: BuiltEnvironment, record: Record, context: Context) -> Inv
     if known is None:
         view = FolderView(Path(built.folder), context.cache.hashes)
         packages, unknown = read_python_packages(view)
-        system, unread = read_conda_packages(view)
+        described, unread = read_conda_packages(view)
+        system = {name: text for _, name, text in described}
         facts = read_interpreter(view) | {"implementation": "CPython", "version": system["python"].partition(" ")[0]}
         known = to_plain(
             {

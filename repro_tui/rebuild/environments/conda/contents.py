@@ -35,7 +35,7 @@ class Contents:
                 self.links[key] = package
         for command in _commands(extracted):
             if not _COMMAND.fullmatch(command):
-                raise ValueError(f"{package} has a command {command!r}, which is no file name")
+                raise ValueError(f"{package} has a command {command!r}, which is not a file name")
 
     def check(self) -> None:
         """Raises ValueError where a package would write through a link."""

@@ -18,7 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.interpreters import run_uv
+from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import log_output, uv_failed
 from repro_tui.rebuild.environments.venv import pin_name
 from repro_tui.support.cache import remove_tree

@@ -115,7 +115,7 @@ def _resolved(file: CondaFile, name: str, record: Record, step: Step, context: C
         known = ask("describe", request, context, where, _remedy(file))
         context.cache.write_note("conda", key, known)
     count = plural(len(known["archives"]), "conda package")
-    step.warn(f"{name} is no lock: {count} resolved as of {until or 'the first rebuild'}")
+    step.warn(f"{name} is not a lock file: {count} resolved as of {until or 'the first rebuild'}")
     return _archives(known)
 
 

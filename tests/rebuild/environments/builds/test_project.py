@@ -11,7 +11,7 @@ import pytest
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Settings
 from repro_tui.model.workspace import BuiltEnvironment
-from repro_tui.rebuild.environments.interpreters import uv_binary
+from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from tests.audit.project import sandbox_works
 from tests.builds import SYSTEM, project
 from tests.conftest import need

@@ -69,7 +69,7 @@ def test_where_it_cannot_be_built_an_older_release_is_told(rebuilding: Rebuildin
         built, part = rebuilding({"r.txt": "app\n"}, Settings(no_build=True), requirements="r.txt")
         assert versions(built) == {"app": "1"}
         assert any(
-            "an older release was taken than app==2: scorer==1.0 has to be built, which --no-build forbids" in warning
+            "an older release than app==2 is used: scorer==1.0 has to be built, which --no-build forbids" in warning
             for warning in part.warnings
         )
 

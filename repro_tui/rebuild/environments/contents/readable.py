@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from repro_tui.model.inventory import Account
-from repro_tui.rebuild.environments.image_files import ImageView
+from repro_tui.rebuild.environments.contents.image_files import ImageView
 from repro_tui.support.left_out import left_out
 
 MOST_CLOSED = 1_000
@@ -69,7 +69,7 @@ def accounts_of(view: ImageView) -> tuple[Account, ...]:
 
 
 def _lived_in(view: ImageView, homes: set[str]) -> set[str]:
-    """The homes with files that a new account does not have; a folder of the system that serves as a home is none."""
+    """The homes with files that a new account does not have; system folders that serve as a home do not count."""
     new = re.compile(_NEW_ACCOUNT)
     prefixes = {f"{home.strip('/')}/": home for home in homes if home == "/root" or _is_a_persons(home)}
     starts = tuple(prefixes)

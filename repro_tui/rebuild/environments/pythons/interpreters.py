@@ -12,7 +12,7 @@ from functools import cache
 from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.installed import PLACES, is_of_conda, python_paths
+from repro_tui.rebuild.environments.pythons.installed import PLACES, is_of_conda, python_paths
 from repro_tui.support import process
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 CONDA_FOLDERS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba")
 PLACES = "uv, pyenv, conda, /usr/bin, /usr/local/bin and /opt"
-_PROGRAM = re.compile(r"python3(\.\d+)?")
+_PROGRAM = re.compile(r"python(3(\.\d+)?)")
 
 
 def python_paths() -> Iterator[str]:
@@ -21,6 +21,12 @@ def python_paths() -> Iterator[str]:
         if resolved not in seen and os.access(resolved, os.X_OK) and not is_shim(resolved):
             seen.add(resolved)
             yield resolved
+
+
+def installed_releases() -> set[str]:
+    """The releases of Python on this machine, such as 3.11, by the names of programs: none of them is started."""
+    matches = (_PROGRAM.fullmatch(Path(path).name) for path in python_paths())
+    return {match.group(1) for match in matches if match and match.group(2)}
 
 
 def is_shim(path: str) -> bool:

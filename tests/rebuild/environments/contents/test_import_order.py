@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.rebuild.environments.import_order import import_order
-from repro_tui.rebuild.environments.inventory import FolderView, hidden_copies, read_python_packages
+from repro_tui.rebuild.environments.contents.import_order import import_order
+from repro_tui.rebuild.environments.contents.inventory import FolderView, hidden_copies, read_python_packages
 from repro_tui.support.context import Context
 
 LOCAL, DEBIAN = "usr/local/lib/python3.11/dist-packages", "usr/lib/python3/dist-packages"
@@ -86,5 +86,5 @@ def test_of_two_in_several_folders_the_first_is_imported(tmp_path: Path, context
     assert unknown == {}
     assert hidden_copies(view, packages) == f"x 1 in {DEBIAN}"
     packages, unknown = read_python_packages(view)
-    assert "which copy Python imports is not known" in unknown["packages.x"]
+    assert "the copy that Python imports is not known" in unknown["packages.x"]
     assert f"2 in {LOCAL}" in unknown["packages.x"]

@@ -22,7 +22,7 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from repro_tui.model.inventory import Inventory, PythonPackage
-from repro_tui.rebuild.environments.databases import read_system_packages
+from repro_tui.rebuild.environments.contents.databases import read_system_packages
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url
@@ -93,8 +93,9 @@ def read_python_packages(view: FileView, order: Sequence[str] = ()) -> tuple[dic
         if imported[0] == "":
             path, version = places[0]
             others = ", ".join(f"{version} in {place}" for place, version in places)
-            unknown[f"packages.{name}"] = f"{name} is installed {len(places)} times, and which copy Python imports is "
-            unknown[f"packages.{name}"] += f"not known: {others}"
+            unknown[f"packages.{name}"] = (
+                f"{name} is installed {len(places)} times, and the copy that Python imports is not known: {others}"
+            )
         try:
             packages[name] = _package(view, path, version)
         except csv.Error as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.rebuild.environments.inventory import (
+from repro_tui.rebuild.environments.contents.inventory import (
     FolderView,
     hidden_copies,
     read_os_release,

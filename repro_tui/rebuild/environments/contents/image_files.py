@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import PythonPackage
-from repro_tui.rebuild.environments.databases import LARGEST_DATABASE, RPM_SQLITE, is_database
-from repro_tui.rebuild.environments.inventory import is_content
+from repro_tui.rebuild.environments.contents.databases import LARGEST_DATABASE, RPM_SQLITE, is_database
+from repro_tui.rebuild.environments.contents.inventory import is_content
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_tree

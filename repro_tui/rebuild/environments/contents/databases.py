@@ -53,7 +53,7 @@ def read_system_packages(view: _DatabaseFiles) -> tuple[dict[str, str], dict[str
             unknown["system packages"] = _RPM_REASON.format(path, error)
     for path in (path for path in _RPM_OLD if path in paths and not paths & set(RPM_SQLITE)):
         unknown["system packages"] = _RPM_REASON.format(path, "only those in SQLite can, as of rpm 4.16")
-    conda, unread = _conda(view, paths)
+    conda, unread = _conda(view)
     return packages | conda, unknown | unread
 
 
@@ -78,20 +78,28 @@ def _apk(view: _DatabaseFiles) -> Iterator[tuple[str, str]]:
 # -- conda ----------------------------------------------------------------------------------------------------------
 
 
-def _conda(view: _DatabaseFiles, paths: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    packages: dict[str, str] = {}
+def _conda(view: _DatabaseFiles) -> tuple[dict[str, str], dict[str, str]]:
+    described, unknown = read_conda_packages(view)
+    several = len({place for place, _, _ in described}) > 1
+    packages = {f"{name} (conda, /{place})" if several else f"{name} (conda)": text for place, name, text in described}
+    return packages, unknown
+
+
+def read_conda_packages(view: _DatabaseFiles) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
+    """The conda packages, each with the folder of its environment, its name, and `VERSION BUILD`; the others' reasons.
+
+    The reasons are those for which a package could not be read, by dotted field.
+    """
+    packages: list[tuple[str, str, str]] = []
     unknown: dict[str, str] = {}
-    described = sorted(path for path in paths if is_conda(path))
-    several = len({str(PurePosixPath(path).parent) for path in described}) > 1
-    for path in described:
-        place = str(PurePosixPath(path).parent.parent)
+    for path in sorted(path for path in view.paths() if is_conda(path)):
         try:
             document = json.loads(view.read(path) or b"")
             name, version, build = (str(document[key]) for key in ("name", "version", "build"))
         except (ValueError, KeyError, TypeError, RecursionError):
             unknown[f"system packages.{PurePosixPath(path).stem}"] = f"{path} does not describe a conda package"
             continue
-        packages[f"{name} (conda, /{place})" if several else f"{name} (conda)"] = f"{version} {build}"
+        packages.append((str(PurePosixPath(path).parent.parent), name, f"{version} {build}"))
     return packages, unknown
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from repro_tui.execute.docker_user import choose_user
 from repro_tui.model.inventory import Inventory
-from repro_tui.rebuild.environments.image_files import ImageView
-from repro_tui.rebuild.environments.readable import MOST_CLOSED, accounts_of, closed_files
+from repro_tui.rebuild.environments.contents.image_files import ImageView
+from repro_tui.rebuild.environments.contents.readable import MOST_CLOSED, accounts_of, closed_files
 
 PASSWD = (
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\napp:x:1000:1000::/home/app:\nodd\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.rebuild.environments.databases import read_system_packages
-from repro_tui.rebuild.environments.inventory import FolderView, inventory_of
+from repro_tui.rebuild.environments.contents.databases import read_system_packages
+from repro_tui.rebuild.environments.contents.inventory import FolderView, inventory_of
 from repro_tui.support.context import Context
 
 # Written by rpm 4.18 into its database for hello-data-2:1.4.2-3.noarch.
@@ -67,7 +67,7 @@ def test_a_damaged_rpm_database_is_unknown(
 
 
 def test_an_endless_rpm_database_is_unknown(tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repro_tui.rebuild.environments.databases.MOST_STEPS", 20)
+    monkeypatch.setattr("repro_tui.rebuild.environments.contents.databases.MOST_STEPS", 20)
     (tmp_path / "root" / PLACES[0]).parent.mkdir(parents=True)
     endless = "WITH RECURSIVE n(blob) AS (SELECT 1 UNION ALL SELECT blob + 1 FROM n) SELECT blob FROM n WHERE blob < 0"
     with sqlite3.connect(tmp_path / "root" / PLACES[0]) as connection:
