@@ -46,6 +46,14 @@ def test_files_are_included_from_where_they_are_and_constraints_only_limit() -> 
     assert not file.mistakes
 
 
+def test_hashes_of_constraints_and_of_any_line_are_verified(rebuilding: Rebuilding, links: Path) -> None:
+    pin = wheel(links, "alpha", 1)
+    recorded = f"{pin} --hash=sha256:{'0' * 64}\n"
+    for files in ({"r": "-c c\nalpha\n", "c": recorded}, {"r": f"{recorded}-r s\n", "s": f"{pin}\n"}):
+        with pytest.raises(Inconclusive, match=r"[Hh]ash mismatch"):
+            rebuilding(files, requirements="r")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
 def test_the_encodings_that_editors_and_shells_write(encoding: str) -> None:
     file = read("r", r="six==1.16.0  # größer\r\n".encode(encoding))
