@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 from repro_tui.formats.locks.misplaced import misplaced
 from repro_tui.formats.requirements import read_requirements
@@ -34,7 +34,8 @@ class RequirementsBuilder:
 def _contents(name: str, making: Making) -> PythonContents:
     if reason := misplaced(read_file(name, making.record, making.code), "requirements"):
         raise Inconclusive(f"{show(name, 120)} {reason[0]}", reason[1])
-    file = read_requirements(name.removeprefix("file:"), _reader(name, making))
+    root, path = _place(name, making)
+    file = read_requirements(path, lambda path: resolve_inside(root, path).read_bytes())
     if file.mistakes:
         raise Refused.all(file.mistakes)
     return PythonContents(
@@ -47,9 +48,15 @@ def _contents(name: str, making: Making) -> PythonContents:
     )
 
 
-def _reader(name: str, making: Making) -> Callable[[str], bytes]:
-    root = folder_of(name, making.record, making.code)
-    return lambda path: resolve_inside(root, path).read_bytes()
+def _place(name: str, making: Making) -> tuple[Path, str]:
+    """The folder that files may be included from, and the path of the file in it.
+
+    That of a file of this machine which the call names is the file's own folder.
+    """
+    path = name.removeprefix("file:")
+    if path.startswith("/"):
+        return Path(path).parent, Path(path).name
+    return folder_of(name, making.record, making.code), path
 
 
 def _groups(making: Making) -> list[str]:

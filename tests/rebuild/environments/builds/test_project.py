@@ -135,3 +135,12 @@ def test_a_setup_py_of_its_time_is_built_and_never_executed_here(rebuilding: Reb
     files = {"setup.py": setup, "old.py": "VALUE = 1\n", "needs.txt": "six==1.16.0\n"}
     built, _ = rebuilding(files, project="setup.py")
     assert versions(built) == {"old": "0.1", "six": "1.16.0"}
+
+
+def test_a_lock_of_this_machine_installs_the_project_of_the_commit(rebuilding: Rebuilding, links: Path) -> None:
+    lock = links.parent / "uv.lock"
+    package = '[[package]]\nname = "credit"\nversion = "1.0"\nsource = { editable = "." }\n'
+    lock.write_text(f'version = 1\nrequires-python = ">=3.11"\n{package}')
+    built, part = rebuilding(project("credit"), lock=f"file:{lock}")
+    assert versions(built) == {"credit": "1.0"}
+    assert "credit built from the commit" in part.how
