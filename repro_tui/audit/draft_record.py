@@ -17,11 +17,13 @@ from repro_tui.sources.detect.environments import NO_ENVIRONMENT
 from repro_tui.sources.detect.project import data_files
 from repro_tui.sources.document import document_of
 from repro_tui.sources.record_text import Guess, Remarks, record_text
+from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.text import show
 
 MOST_ALTERNATIVES = 5
+OUTPUT_BY_HAND = 'write output = "-" here if it prints its predictions, or output = "FILE", the file that it writes'
 STEP_BY_HAND = 'write command = ["python", "SCRIPT", "{inputs}", "{output}"], or call = "MODULE:FUNCTION", here'
 
 
@@ -85,7 +87,7 @@ def _with_tables(document: dict[str, object]) -> dict[str, object]:
 def _record(side: DraftSide, name: str, validation: Validation, draft: Draft) -> Record:
     revision, project = side.revision, side.project
     taken = draft.inputs if draft.inputs in project.tree.files else ""
-    files = data_files(project, side.step, taken or "")
+    files = data_files(project, side.step, taken or "", " ".join(side.predict.command) if side.predict else "")
     return Record(
         name=name,
         reference=f"git:{revision.commit}",
@@ -116,6 +118,8 @@ def _side_missing(side: DraftSide) -> Iterator[Missing]:
         yield Missing("predict", f"no script, function, notebook or stage that predicts was found: {STEP_BY_HAND}")
     elif step and step.lacks:
         yield Missing("predict", f"{step.why}; it lacks {'; '.join(step.lacks)}: complete these lines")
+    elif not step and predict.command and not predict.output and not grammar.names_output(predict.command):
+        yield Missing("predict", f"the command does not contain {{output}}: {OUTPUT_BY_HAND}")
 
 
 def _validation_missing(draft: Draft, inputs: Path | None) -> Iterator[Missing]:
@@ -162,8 +166,10 @@ def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
 def _guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     yield from _environment_guesses(side, wished)
     if side.project.parameters:
-        others = side.project.parameters[1 : MOST_ALTERNATIVES + 1]
-        yield Guess("parameters.file", "its name", tuple(_line("file", path) for path in others))
+        first, *others = side.project.parameters[: MOST_ALTERNATIVES + 1]
+        composed = isinstance(side.project.tree.table(first).get("defaults"), list)
+        more = "; the files that its defaults name (Hydra) are compared as code" if composed else ""
+        yield Guess("parameters.file", f"its name{more}", tuple(_line("file", path) for path in others))
     others_of_step = [step for step in side.steps if step is not side.step][:MOST_ALTERNATIVES]
     lines = tuple(line for step in others_of_step for line in _step_lines(step))
     if side.step:
@@ -187,10 +193,13 @@ def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     if exact or side.python == wished:
         return
     ranges = [f"{item.path} allows {item.range}" for item in side.project.pythons[:2] if item.range]
-    newest = side.project.guessed_python()
-    age = f"{newest} was the newest version that had been out for a year on {side.project.day}"
+    dated = side.python_of or side.project
+    newest = dated.guessed_python()
+    age = f"{newest} was the newest version that had been out for a year on {dated.day}"
     if newest != side.python:
         age = f"{age}, and {side.python} is the nearest to it on this machine"
+    if side.python_of:
+        age = f"{age}, the date of the other side"
     yield Guess("environment.python", "; ".join([*ranges, age]))
 
 

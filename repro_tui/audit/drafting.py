@@ -13,7 +13,8 @@ from repro_tui.model.record import LOCAL_KINDS, Environment, Predict
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import EnvironmentFile, kind_of
 from repro_tui.sources.detect.inputs import InputTable, TableHead, columns_of, input_tables
-from repro_tui.sources.detect.project import DetectedProject, described
+from repro_tui.sources.detect.project import DetectedProject, described, pythons_of
+from repro_tui.sources.detect.scripts import notebook_step
 from repro_tui.sources.detect.steps import find_steps
 from repro_tui.sources.detect.tree import ProjectTree, parent
 from repro_tui.sources.git import Revision, folder_in, revision_of, upwards
@@ -48,6 +49,7 @@ class DraftSide:
     """One revision: the folder of the project in its tree, what was detected there, and what was chosen of it.
 
     `steps` are the candidates for the predict step. `step` is None where there is none, or where one was named.
+    `python_of` is the project by whose date the Python was guessed, where that is the other side's.
     """
 
     revision: Revision
@@ -58,6 +60,7 @@ class DraftSide:
     predict: Predict | None = None
     environment: EnvironmentFile | None = None
     python: str | None = None
+    python_of: DetectedProject | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -107,14 +110,32 @@ def look(wishes: Wishes, context: Context) -> Draft:
     draft = Draft(wishes, a, b)
     installed = installed_pythons()
     for side in draft.sides:
-        side.predict = given or (side.step.predict if side.step else None)
-        side.step = None if given else side.step
+        side.step = _named_step(side, given) if given else side.step
+        side.predict = side.step.predict if side.step else given
         choose_environment(side, wishes.environment, context)
         side.python = wishes.python or side.project.guessed_python(installed)
+    if not wishes.python:
+        _same_python(draft)
     reads = b.step.reads if b.step else ()
     draft.tables = input_tables(b.project.tree, reads)
     choose_inputs(draft, wishes.inputs, context)
     return draft
+
+
+def _named_step(side: DraftSide, given: Predict) -> StepCandidate | None:
+    """The step that was named, as a candidate: of a notebook, the tables that it reads and writes are looked for."""
+    path = posixpath.normpath(given.notebook) if given.notebook else ""
+    return notebook_step(side.project.tree, path) if path in side.project.tree.files else None
+
+
+def _same_python(draft: Draft) -> None:
+    """Guesses one Python for both sides where their files say the same of it, and only their dates differ."""
+    ranges = [[(item.version, item.range) for item in side.project.pythons] for side in draft.sides]
+    if ranges[0] != ranges[1] or draft.a.project.python:
+        return
+    earlier, later = sorted(draft.sides, key=lambda side: side.project.day)
+    if earlier.python != later.python:
+        later.python, later.python_of = earlier.python, earlier.project
 
 
 def _baseline(wishes: Wishes, context: Context) -> str:
@@ -201,6 +222,8 @@ def choose_environment(side: DraftSide, named: tuple[str, str] | None, context: 
     inside = posixpath.normpath(path)
     if inside in side.project.tree.files:
         side.environment = EnvironmentFile(kind, inside)  # type: ignore[arg-type]
+        code = parent(side.step.path) if side.step else "."
+        side.project.pythons = pythons_of(side.project.tree, code, inside)
     elif (context.here / path).is_file() and kind in LOCAL_KINDS and grammar.relative_path(path) is None:
         side.environment = EnvironmentFile(kind, f"file:{inside}")
     else:

@@ -1,9 +1,10 @@
-"""The pipeline of an audit: rebuild both sides, run them, compare the five areas, explain the drift.
+"""The pipeline of an audit: compare what is declared, rebuild both sides, run them, compare, explain the drift.
 
-Both sides are rebuilt at the same time. The four areas that need no run are compared while the predict steps run. The
-runs are repeated until the noise rule can decide: two per side at first, then as many as `next_repeat` requests. A side
-that cannot be rebuilt or run is lost, but does not stop the audit: whatever can be compared is compared, and the
-verdict is then `not-comparable`.
+What both records declare is read and compared before anything is built. Then both sides are rebuilt at the same time,
+and the four areas that need no run are compared as built while the predict steps run. The runs are repeated until the
+noise rule can decide: two per side at first, then as many as `next_repeat` requests. A side that cannot be rebuilt or
+run is lost, which ends the runs of both, but not the audit: whatever can be compared is compared, and the verdict is
+then `not-comparable`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from repro_tui.audit.areas import FourAreas, StaticAreas
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.side import SideState
+from repro_tui.formats.arrow import without_pandas
 from repro_tui.model.causes import Causes, no_causes
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
-from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.finding import Area
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.request import Request
@@ -46,17 +49,22 @@ class Audit:
     folder: Path
     began: float = field(default_factory=time.monotonic)
     stages: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def run(self) -> Report:
         """Runs the audit to its end and returns the report. Raises Cancelled, and Inconclusive if the disk is full."""
         a, b = self._side("a"), self._side("b")
+        a.partner, b.partner = b, a
+        static = StaticAreas(a, b, self.folder, self.context)
+        with self._stage("declared"):
+            static.declare()
         with self._stage("rebuild"):
             at_once([a.rebuild, b.rebuild], workers=2)
             inputs = keep_inputs(self.request.a.validation, self.folder, self.context)
         with ThreadPoolExecutor(1) as comparing:
-            static = comparing.submit(self._compare_workspaces, a, b)
+            built = comparing.submit(_finished, static)
             predictions = self._predictions(a, b, inputs)
-            code, environment, parameters, data = static.result()
+            code, environment, parameters, data = built.result()
         predictions = self._stressed(predictions, (a, b), inputs.path)
         causes = self._causes(a, b, predictions, inputs) if self.request.settings.explain else None
         return self._report(a, b, Areas(code, environment, parameters, data, predictions), inputs, causes)
@@ -77,50 +85,6 @@ class Audit:
     def spent(self) -> float:
         """Seconds since the audit began."""
         return round(time.monotonic() - self.began, 3)
-
-    # -- the four areas that need no run ------------------------------------------------------------------------
-
-    def _compare_workspaces(self, a: SideState, b: SideState) -> tuple[Area, Area, Area, Area]:
-        from repro_tui.compare.code import compare_code
-        from repro_tui.compare.data import compare_data
-        from repro_tui.compare.data_rows import with_rows
-        from repro_tui.compare.environment import compare_environment
-        from repro_tui.compare.parameters import compare_parameters
-
-        workspace_a, workspace_b = a.workspace, b.workspace
-        areas = (
-            self._area("code", lambda: compare_code(workspace_a, workspace_b, self.context)),
-            self._area("environment", lambda: compare_environment(workspace_a, workspace_b, self.context)),
-            self._area(
-                "parameters",
-                lambda: compare_parameters(
-                    workspace_a.parameters if workspace_a else None,
-                    workspace_b.parameters if workspace_b else None,
-                    self.context,
-                ),
-            ),
-            self._area(
-                "data",
-                lambda: with_rows(
-                    compare_data(workspace_a, workspace_b, self.context),
-                    workspace_a,
-                    workspace_b,
-                    self.folder,
-                    self.context,
-                ),
-            ),
-        )
-        _warm_up()
-        return areas
-
-    def _area(self, name: str, compare: Callable[[], Area]) -> Area:
-        try:
-            with self.context.step(f"compare {name}", f"comparing the {name}"):
-                area = compare()
-        except Inconclusive as error:
-            area = area_of((Finding((name,), "unknown", note=str(error)),), 0)
-        self._publish(name, area)
-        return area
 
     def _publish(self, name: str, area: Area | PredictionsArea) -> None:
         self.context.emit(Event("area", step=name, detail={"name": name, "area": to_plain(area)}))
@@ -143,13 +107,15 @@ class Audit:
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
         """The area with the conditions that the predictions depend on but should not, if `--stress` was given."""
-        runnable = [side for side in sides if not side.failed and side.workspace is not None]
-        if not self.request.settings.stress or not runnable:
+        lost = [side.context.side.upper() for side in sides if side.failed or side.workspace is None]
+        if self.request.settings.stress and lost:
+            self.warnings.append(f"--stress was left out, because {' and '.join(lost)} failed")
+        if not self.request.settings.stress or lost:
             return area
         from repro_tui.audit.stress import stress
 
         with self._stage("stress"):
-            stresses = tuple(result for side in runnable for result in stress(side, inputs, self._concurrency()))
+            stresses = tuple(result for side in sides for result in stress(side, inputs, self._concurrency()))
         area = replace(area, stress=stresses)
         self._publish("predictions", area)
         return area
@@ -244,8 +210,18 @@ class Audit:
             sides=sides,
             areas=areas,
             causes=causes,
-            warnings=warnings_of(a, b, inputs),
+            warnings=(*warnings_of(a, b, inputs), *self.warnings),
         )
+
+
+def _finished(static: StaticAreas) -> FourAreas:
+    """The four areas; meanwhile, what the comparison of predictions needs is imported, unless a side is lost."""
+    if static.a.failed or static.b.failed:
+        return static.finish()
+    without_pandas()
+    areas = static.finish()
+    _warm_up()
+    return areas
 
 
 def _warm_up() -> None:

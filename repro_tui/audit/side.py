@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from repro_tui.audit.redaction import hidden_record
-from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.declared import Declared
+from repro_tui.model.errors import Ended, Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.report import SideReport
 from repro_tui.model.run import Run
-from repro_tui.model.workspace import Part, Workspace
+from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Part, Workspace
+from repro_tui.support.cancel import ChildToken
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain, write_json
 from repro_tui.support.space import remedy
-from repro_tui.support.text import show
+from repro_tui.support.text import plural, show
+
+GRACE_S = 2.0  # how long a run may go on after the other side was lost
 
 
 @dataclass(slots=True)
 class SideState:
-    """The state of one side. `failed` names the step at which it was lost ("": it was not), with reason and remedy."""
+    """The state of one side. `failed` names the step at which it was lost ("": it was not), with reason and remedy.
+
+    `declared` is what was read before the rebuild. `environment` and `data` are what the rebuild made, also where
+    another part of it failed. `partner` is the side that it is compared with: once one of the two is lost, no further
+    run of either is started, and a run that is under way is ended if it does not end soon.
+    """
 
     record: Record
     context: Context
     workspace: Workspace | None = None
+    declared: Declared | None = None
+    environment: BuiltEnvironment | None = None
+    data: tuple[FetchedData, ...] | None = None
+    partner: SideState | None = None
+    running: ChildToken = field(init=False)
     runs: list[Run] = field(default_factory=list)
     parts: tuple[Part, ...] = ()
     failed: str = ""
     what: str = ""
     do: str = ""
+
+    def __post_init__(self) -> None:
+        self.running = self.context.cancel.child()
+
+    def declare(self) -> None:
+        """Reads what the record and its commit declare, and warns of what will not be rebuilt. Raises Cancelled."""
+        from repro_tui.rebuild.declared.side import declare, described
+
+        with self.context.step("declared", f"reading {described(self.record)}") as step:
+            self.declared = declare(self.record, self.context)
+            for warning in self.declared.warnings:
+                step.warn(warning)
+            step.how = summary_of(self.declared)
 
     def rebuild(self) -> None:
         """Rebuilds the workspace; a side that cannot be rebuilt is lost, with the reason."""
@@ -39,9 +67,10 @@ class SideState:
         try:
             self.workspace = rebuild(self.record, self.context)
             self.parts = self.workspace.parts
+            self.environment, self.data = self.workspace.environment, self.workspace.data
             self._keep_inventory(self.workspace.environment.inventory)
         except Inconclusive as error:
-            self.parts = error.parts
+            self.parts, self.environment, self.data = error.parts, error.environment, error.data
             self.lose(error.step or "rebuild", error.what, remedy(error.what, error.do))
         except Refused as error:
             self.lose("rebuild", str(error), "correct the record")
@@ -52,14 +81,17 @@ class SideState:
         write_json(self.context.folder / "inventory.json", replace(inventory, variables=variables))
 
     def run_once(self, number: int, inputs: Path) -> Run | None:
-        """Runs the predict step once; None if the side was lost before or cannot be run. Raises Cancelled."""
+        """Runs the predict step once; None if a side was lost before, or this one cannot be run. Raises Cancelled."""
         from repro_tui.execute.choose import runner_for
 
-        if self.failed or self.workspace is None:
+        if self.failed or self.workspace is None or (self.partner and self.partner.failed):
             return None
+        context = replace(self.context, cancel=self.running)
         try:
-            runner = runner_for(self.workspace.environment.kind, self.context.settings, self.context)
-            run = runner.run(self.workspace, inputs, number, self.context)
+            runner = runner_for(self.workspace.environment.kind, context.settings, context)
+            run = runner.run(self.workspace, inputs, number, context)
+        except Ended:
+            return None
         except (Inconclusive, Refused, OSError) as error:
             reason = getattr(error, "what", str(error))
             self.lose(f"run {number}", reason, remedy(reason, getattr(error, "do", "")))
@@ -73,6 +105,15 @@ class SideState:
         """Marks the side as lost. The first reason is kept; of parallel runs, that of the lowest run number."""
         if not self.failed or _run_number(step) < _run_number(self.failed):
             self.failed, self.what, self.do = step, reason, do
+        if self.partner:
+            self.partner.end_runs(self.context.side)
+
+    def end_runs(self, lost: str) -> None:
+        """Ends the runs that are under way, if they do not end in a few seconds: the side `lost` has failed."""
+        reason = f"ended, because {lost.upper()} had failed"
+        timer = threading.Timer(GRACE_S, self.running.end, (reason,))
+        timer.daemon = True
+        timer.start()
 
     def report(self) -> SideReport:
         """This side for the report: with paths relative to the audit's folder and without secret values."""
@@ -94,6 +135,15 @@ class SideState:
             what=scrub(self.what),
             do=scrub(self.do),
         )
+
+
+def summary_of(declared: Declared) -> str:
+    """What was declared, in a few words."""
+    tree, packages = declared.code.tree, declared.environment.inventory.python_packages
+    counts = [plural(len(tree.files), "file")] if tree else []
+    counts += [plural(len(packages), "package")] if packages else []
+    counts += [plural(len(declared.data), "data item")] if declared.data else []
+    return ", ".join(counts) or "nothing that can be read before it is built"
 
 
 def _run_number(step: str) -> int:

@@ -149,7 +149,7 @@ class Verification(Audit):
             summary=_summary(graded, predictions, b),
             sides=Sides(a.report(), b.report()),
             areas=Areas(code, environment, parameters, data, predictions),
-            warnings=warnings_of(a, b, self.inputs),
+            warnings=(*warnings_of(a, b, self.inputs), *self.warnings),
             grade=graded,
         )
 
@@ -165,6 +165,7 @@ class Verification(Audit):
             why = part.how if part else f"the {name} {'were' if name == 'parameters' else 'was'} not rebuilt"
             note = f"{why}: the record has no digest to check it against" if part else why
             area = area_of((Finding((name,), "unknown", severity="info", note=note),), 0)
+            area = replace(area, basis="built" if part else "declared")
         self._publish(name, area)
         return area
 

@@ -2,91 +2,70 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from repro_tui.clients.git import Commit, Repository
+from repro_tui.clients.git.commit_files import read_files
 from repro_tui.compare.ignore import without_ignored
-from repro_tui.compare.lines import hunks
-from repro_tui.compare.live import is_live
+from repro_tui.compare.lines import LARGEST, hunks
+from repro_tui.model.declared import CommitTree, DeclaredCode
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
-from repro_tui.model.workspace import CodeTree, TreeFile, Workspace
+from repro_tui.model.finding import Area, Change, Finding, Severity, area_of, not_recorded
+from repro_tui.model.workspace import TreeFile
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
 MOST_DIFFED = 500
+AT_ONCE = 64  # files that are read together
+REGULAR = ("100644", "100755")
 
 
-def compare_code(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
+def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
     """The code's area: a finding about the commits, and one for each file that differs.
 
-    Files that another area compares (parameters, data) are left to that area, and the finding about the commits names
-    them. A side without code makes the area unknown; uncommitted changes are an unknown finding.
+    Nothing has to be rebuilt for it: files are compared by their ids, and their bytes are read from our clone. Files
+    that another area compares (parameters, data) are left to that area, and the finding about the commits names them.
+    A side whose files are not known makes the area unknown; uncommitted changes are an unknown finding.
     """
-    unknown = _unknown(a, b)
-    if unknown or a is None or b is None or a.code is None or b.code is None:
-        return area_of(without_ignored(unknown, "code", context.settings.ignore), 0, unknown_reason=True)
-    elsewhere = _elsewhere(a) | _elsewhere(b)
-    files = _Files(a.code, b.code, elsewhere, context)
+    if not a.recorded and not b.recorded:
+        return not_recorded()
+    if a.tree is None or b.tree is None:
+        return area_of(without_ignored(_unknown(a, b), "code", context.settings.ignore), 0, unknown_reason=True)
+    files = _Files(a.tree, b.tree, a.elsewhere | b.elsewhere, context)
     changed = files.findings()
     findings = (*_dirty(a, b), *changed)
-    if a.code.commit != b.code.commit or a.code.subdirectory != b.code.subdirectory:
-        findings = (_commits(a.code, b.code, files, bool(changed), context), *findings)
+    if a.tree.commit != b.tree.commit or a.tree.subdirectory != b.tree.subdirectory:
+        findings = (_commits(a.tree, b.tree, files, bool(changed), context), *findings)
     if context.settings.all_findings:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
         return area_of(without_ignored((*findings, *same), "code", context.settings.ignore), 0)
     return area_of(without_ignored(findings, "code", context.settings.ignore), len(files.same))
 
 
-def _unknown(a: Workspace | None, b: Workspace | None) -> tuple[Finding, ...]:
-    findings = []
-    for side, workspace in (("A", a), ("B", b)):
-        if workspace is None:
-            findings.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
-        elif workspace.code is None:
-            findings.append(Finding((), "unknown", note=f"{side}: {_why_unknown(workspace)}"))
-    if findings and a and b and a.code_commit and b.code_commit:
+def _unknown(a: DeclaredCode, b: DeclaredCode) -> tuple[Finding, ...]:
+    sides = (("A", a), ("B", b))
+    findings = [Finding((), "unknown", note=f"{side}: {code.unknown}") for side, code in sides if code.tree is None]
+    if a.commit and b.commit:
         findings.insert(0, _recorded_commits(a, b))
     return tuple(findings)
 
 
-def _dirty(a: Workspace, b: Workspace) -> tuple[Finding, ...]:
+def _dirty(a: DeclaredCode, b: DeclaredCode) -> tuple[Finding, ...]:
     """An unknown finding for each side that ran uncommitted changes: these were not recorded, so they may differ."""
     note = "the recorded tree had uncommitted changes, which its commit does not contain"
-    dirty = [side for side, workspace in (("A", a), ("B", b)) if workspace.code_dirty]
+    dirty = [side for side, code in (("A", a), ("B", b)) if code.dirty]
     return tuple(Finding(("uncommitted changes",), "unknown", note=f"{side}: {note}") for side in dirty)
 
 
-def _why_unknown(workspace: Workspace) -> str:
-    if is_live(workspace):
-        return workspace.environment.inventory.unknown["environment"]
-    if workspace.code_unknown:
-        return workspace.code_unknown
-    inside = workspace.environment.kind in ("image", "sif")
-    return "the code is inside the image" if inside else "no commit that can be fetched was recorded"
-
-
-def _recorded_commits(a: Workspace, b: Workspace) -> Finding:
+def _recorded_commits(a: DeclaredCode, b: DeclaredCode) -> Finding:
     """The commits that the records name, where the code of a side is not available: shown, but not compared."""
-    commits = "the same commit" if a.code_commit == b.code_commit else "two commits"
+    commits = "the same commit" if a.commit == b.commit else "two commits"
     note = f"the records name {commits}, but the files could not be compared"
-    return Finding(("commit",), "unknown", a.code_commit, b.code_commit, "notice", note)
+    return Finding(("commit",), "unknown", a.commit, b.commit, "notice", note)
 
 
-def _elsewhere(workspace: Workspace) -> set[str]:
-    """The files of the tree that are compared as parameters or data."""
-    assert workspace.code is not None
-    root = PurePosixPath(workspace.code.subdirectory)
-    paths = {str(root / item.path / name) for item in workspace.data for name in item.files}
-    file = Path(workspace.parameters.file)
-    if workspace.parameters.overlay:
-        paths.add(workspace.parameters.overlay)
-    elif workspace.parameters.file and file.is_relative_to(workspace.code.folder):
-        paths.add(str(file.relative_to(workspace.code.folder)))
-    return paths
-
-
-def _commits(a: CodeTree, b: CodeTree, files: _Files, differ: bool, context: Context) -> Finding:
+def _commits(a: CommitTree, b: CommitTree, files: _Files, differ: bool, context: Context) -> Finding:
     """The commits between the two; `same` where no file of the code differs."""
     children, note = _log(a, b, context)
     if files.left_out:
@@ -99,7 +78,7 @@ def _commits(a: CodeTree, b: CodeTree, files: _Files, differ: bool, context: Con
     return Finding(("commit",), "changed" if differ else "same", a.commit, b.commit, "info", note, children)
 
 
-def _log(a: CodeTree, b: CodeTree, context: Context) -> tuple[tuple[Finding, ...], str]:
+def _log(a: CommitTree, b: CommitTree, context: Context) -> tuple[tuple[Finding, ...], str]:
     try:
         log = Repository.cloned(Path(a.git_dir), context).log(a.commit, b.commit) if Path(a.git_dir).is_dir() else None
     except Inconclusive:
@@ -123,7 +102,7 @@ def _commit(commit: Commit, change: str) -> Finding:
 class _Files:
     """The files of two trees, compared by blob."""
 
-    def __init__(self, a: CodeTree, b: CodeTree, elsewhere: set[str], context: Context) -> None:
+    def __init__(self, a: CommitTree, b: CommitTree, elsewhere: frozenset[str], context: Context) -> None:
         self.a, self.b, self.context = a, b, context
         differing = {name for name in {*a.files, *b.files} if not _equal(a.files.get(name), b.files.get(name))}
         self.left_out = differing & elsewhere
@@ -134,14 +113,36 @@ class _Files:
         """One finding for each file; a renamed file is one, not two."""
         old_names = self._old_names()
         renamed = set(old_names.values())
-        findings = []
-        for number, name in enumerate(self.differing):
+        findings = [_renamed(old_names[name], name) for name in self.differing if name in old_names]
+        names = [name for name in self.differing if name not in old_names and name not in renamed]
+        findings += self._compared(names[:MOST_DIFFED])
+        findings += [self._file(name, "not compared by line: too many files differ") for name in names[MOST_DIFFED:]]
+        return tuple(sorted(findings, key=lambda finding: finding.path))
+
+    def _compared(self, names: Sequence[str]) -> Iterator[Finding]:
+        for first in range(0, len(names), AT_ONCE):
             self.context.cancel.check()
-            if name in old_names:
-                findings.append(_renamed(old_names[name], name))
-            elif name not in renamed:
-                findings.append(self._file(name, diffed=number < MOST_DIFFED))
-        return tuple(findings)
+            batch = names[first : first + AT_ONCE]
+            diffed = [name for name in batch if not self._why_not_diffed(name)]
+            try:
+                contents, reason = [read_files(side, diffed, self.context) for side in (self.a, self.b)], ""
+            except Inconclusive as error:
+                contents, reason = [], f"not compared by line: {show(error.what, 200)}"
+            for name in batch:
+                if name in diffed and not reason:
+                    note, children = hunks((show(name, 300),), *(side[name] for side in contents))
+                    yield self._file(name, note, children)
+                else:
+                    yield self._file(name, self._why_not_diffed(name) or reason)
+
+    def _why_not_diffed(self, name: str) -> str:
+        """Why there is no line diff of a file that both sides have; "" if there can be one."""
+        a, b = self.a.files.get(name), self.b.files.get(name)
+        if a is None or b is None or a.blob == b.blob:
+            return "on one side only, or the same content"
+        if a.mode not in REGULAR or b.mode not in REGULAR:
+            return "a symbolic link or submodule: not compared by line"
+        return f"larger than {LARGEST:,} bytes: not compared by line" if max(a.size, b.size) > LARGEST else ""
 
     def _old_names(self) -> dict[str, str]:
         """New name to old name of renamed files, by equal blob; an empty file never counts as renamed."""
@@ -156,7 +157,7 @@ class _Files:
                 old_names[name] = old
         return old_names
 
-    def _file(self, name: str, diffed: bool) -> Finding:
+    def _file(self, name: str, note: str, children: tuple[Finding, ...] = ()) -> Finding:
         a, b = self.a.files.get(name), self.b.files.get(name)
         path = (show(name, 300),)
         if a is None or b is None:
@@ -164,7 +165,6 @@ class _Files:
             return Finding(path, change, _blob(a), _blob(b), _severity(name), change)
         if a.blob == b.blob:
             return Finding(path, "changed", a.mode, b.mode, "notice", "only the mode differs")
-        note, children = hunks(path, Path(self.a.folder) / name, Path(self.b.folder) / name, diffed)
         return Finding(path, "changed", _blob(a), _blob(b), _severity(name), note, children)
 
 

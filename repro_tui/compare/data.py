@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from repro_tui.compare.data_tree import data_tree
 from repro_tui.compare.ignore import without_ignored
-from repro_tui.compare.live import unknown_of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of, not_recorded
-from repro_tui.model.workspace import FetchedData, FetchedFile, Workspace
+from repro_tui.model.workspace import FetchedData, FetchedFile
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
@@ -14,22 +15,15 @@ Files = dict[str, FetchedFile]
 MOST_CHILDREN = 2_000
 
 
-def compare_data(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
+def compare_data(a: Sequence[FetchedData], b: Sequence[FetchedData], context: Context) -> Area:
     """The data's area: one finding for each item, with a folder's files as its children.
 
-    Files are compared by the digests that were taken when they were fetched. A side that was not rebuilt, or is a live
-    endpoint, makes the area unknown.
+    Files are compared by the digests that were taken when they were fetched.
     """
-    lost = [side for side, workspace in (("A", a), ("B", b)) if workspace is None]
-    if a is None or b is None:
-        return area_of(tuple(Finding((), "unknown", note=f"{side} was not rebuilt") for side in lost), 0)
-    live = unknown_of_live(a, b)
-    if live:
-        return area_of(without_ignored(live, "data", context.settings.ignore), 0, unknown_reason=True)
-    if not a.data and not b.data:
+    if not a and not b:
         return not_recorded()
-    items_a = {item.path: item for item in a.data}
-    items_b = {item.path: item for item in b.data}
+    items_a = {item.path: item for item in a}
+    items_b = {item.path: item for item in b}
     findings: list[Finding] = []
     same: list[Finding] = []
     for path in sorted({*items_a, *items_b}):

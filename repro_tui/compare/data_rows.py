@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.record import Validation
 from repro_tui.model.request import Tolerance
 from repro_tui.model.run import Run
-from repro_tui.model.workspace import FetchedFile, Workspace
+from repro_tui.model.workspace import FetchedData, FetchedFile
 from repro_tui.support.context import Context
 from repro_tui.support.paths import data_rows
 from repro_tui.support.text import show
@@ -23,17 +23,18 @@ MOST_BYTES = 2 << 30
 FindingPath = tuple[str, ...]
 
 
-def with_rows(area: Area, a: Workspace | None, b: Workspace | None, folder: Path, context: Context) -> Area:
+Items = Sequence[FetchedData]
+
+
+def with_rows(area: Area, a: Items, b: Items, key: Sequence[str], folder: Path, context: Context) -> Area:
     """The data's area, with the columns that differ below each table that changed (the first 20 of them).
 
-    Rows are matched by the key of the validation inputs where both tables have it, otherwise by position. The differing
-    cells are written below `folder`, at `support.paths.data_rows`.
+    Rows are matched by the `key` of the validation inputs where both tables have it, otherwise by position. The
+    differing cells are written below `folder`, at `support.paths.data_rows`.
     """
-    if a is None or b is None:
-        return area
     changed = {finding.path for finding in _descendants(area.findings) if finding.change == "changed"}
     tables = [table for table in _changed_tables(a, b) if table[0] in changed][:MOST_TABLES]
-    columns = {path: _compared(path, file_a, file_b, a, folder, context) for path, file_a, file_b in tables}
+    columns = {path: _compared(path, file_a, file_b, key, folder, context) for path, file_a, file_b in tables}
     return replace(area, findings=tuple(_with_columns(finding, columns) for finding in area.findings))
 
 
@@ -48,10 +49,10 @@ def _with_columns(finding: Finding, columns: Mapping[FindingPath, tuple[Finding,
     return replace(finding, children=children + columns.get(finding.path, ()))
 
 
-def _changed_tables(a: Workspace, b: Workspace) -> Iterator[tuple[FindingPath, FetchedFile, FetchedFile]]:
+def _changed_tables(a: Items, b: Items) -> Iterator[tuple[FindingPath, FetchedFile, FetchedFile]]:
     """The files that both sides have with different contents, and whose ending is that of a table."""
-    items_b = {item.path: item for item in b.data}
-    for item_a in a.data:
+    items_b = {item.path: item for item in b}
+    for item_a in a:
         item_b = items_b.get(item_a.path)
         for name, file_a in item_a.files.items() if item_b else ():
             file_b = item_b.files.get(name) if item_b else None
@@ -61,7 +62,7 @@ def _changed_tables(a: Workspace, b: Workspace) -> Iterator[tuple[FindingPath, F
 
 
 def _compared(
-    path: FindingPath, a: FetchedFile, b: FetchedFile, workspace: Workspace, folder: Path, context: Context
+    path: FindingPath, a: FetchedFile, b: FetchedFile, key: Sequence[str], folder: Path, context: Context
 ) -> tuple[Finding, ...]:
     if max(a.size, b.size) > MOST_BYTES:
         return (Finding((*path, "rows"), "unknown", note=f"not opened: a table of more than {MOST_BYTES >> 30} GiB"),)
@@ -70,7 +71,7 @@ def _compared(
     sides = [target / f"{side}.parquet" for side in "ab"]
     try:
         runs = [_run(file, side, context) for side, file in zip(sides, (a, b), strict=True)]
-        return tuple(_findings(path, _area(runs, workspace, target, context)))
+        return tuple(_findings(path, _area(runs, key, target, context)))
     except Inconclusive as error:
         return (Finding((*path, "rows"), "unknown", note=f"cannot be read as a table: {show(error.what, 300)}"),)
     finally:
@@ -84,13 +85,13 @@ def _run(file: FetchedFile, target: Path, context: Context) -> Run:
     return recorded_run(Path(file.file), target, context)
 
 
-def _area(runs: list[Run], workspace: Workspace, target: Path, context: Context) -> PredictionsArea:
+def _area(runs: list[Run], recorded_key: Sequence[str], target: Path, context: Context) -> PredictionsArea:
     import pyarrow.parquet as pq
 
     from repro_tui.compare.noise.verdict import RUNS_FOR_DRIFT
     from repro_tui.compare.predictions import compare_predictions
 
-    key = context.settings.key or workspace.validation.key
+    key = context.settings.key or tuple(recorded_key)
     keyed = key and all(set(key) <= set(pq.read_schema(run.predictions).names) for run in runs)
     settings = replace(context.settings, tolerance=Tolerance(), column_tolerances={}, key=(), ignore=())
     validation = Validation(key=key if keyed else ())

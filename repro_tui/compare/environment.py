@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from repro_tui.compare.ignore import without_ignored
-from repro_tui.compare.live import unknown_of_live
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
 from repro_tui.model.inventory import IDENTITY, Inventory, PythonPackage, is_label
-from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
@@ -29,21 +27,18 @@ MOST_FILES = 1_000
 _IMPORTANT_FACTS = frozenset({"implementation", "version", "libc", "architecture", "blas", "os"})
 
 
-def compare_environment(a: Workspace | None, b: Workspace | None, context: Context) -> Area:
+def compare_environment(a: Inventory, b: Inventory, context: Context) -> Area:
     """The environment's area: what differs between the interpreters, packages, systems, images, files and variables.
 
-    A side that was not rebuilt, or is a live endpoint, makes the area unknown. Nothing of an environment is executed
-    here.
+    Nothing of an environment is executed here.
     """
-    if a is None or b is None:
-        lost = [side for side, workspace in (("A", a), ("B", b)) if workspace is None]
-        note = f"{' and '.join(lost)} {'was' if len(lost) == 1 else 'were'} not rebuilt"
-        return area_of((Finding(("environment",), "unknown", note=note),), 0)
-    live = unknown_of_live(a, b, "environment")
-    if live:
-        return area_of(without_ignored(live, "environment", context.settings.ignore), 0, unknown_reason=True)
-    pair = _Pair(a.environment.inventory, b.environment.inventory, context)
-    findings = without_ignored(tuple(pair.findings()), "environment", context.settings.ignore)
+    pair = InventoryPair(a, b, context)
+    return environment_area(pair.findings(), pair, context)
+
+
+def environment_area(compared: Iterable[Finding], pair: InventoryPair, context: Context) -> Area:
+    """The area of the findings of two inventories, without what is ignored, and without what is the same."""
+    findings = without_ignored(tuple(compared), "environment", context.settings.ignore)
     every = context.settings.all_findings
     shown = tuple(
         finding
@@ -54,26 +49,46 @@ def compare_environment(a: Workspace | None, b: Workspace | None, context: Conte
     return Area(area.status, area.counts, shown)
 
 
-class _Pair:
+def with_differing_basis(built: Area, declared: Area, listed: Collection[str]) -> Area:
+    """The area as built, with the packages marked that both sides declare alike and that were built differently.
+
+    `listed` are the names of the packages that both sides declare.
+    """
+    changed = {finding.path for finding in declared.findings if finding.change not in ("same", "unknown")}
+    alike = {("packages", name) for name in listed} - changed
+    findings = (
+        replace(finding, basis="built") if finding.path in alike and finding.change != "same" else finding
+        for finding in built.findings
+    )
+    return replace(built, findings=tuple(findings))
+
+
+class InventoryPair:
     """Two inventories under comparison; `same` counts the items that do not differ."""
 
     def __init__(self, a: Inventory, b: Inventory, context: Context) -> None:
         self.a, self.b, self.context, self.same = a, b, context, 0
 
     def findings(self) -> Iterable[Finding]:
-        yield from self._facts("interpreter", self.a.interpreter, self.b.interpreter)
-        yield from self._packages()
-        yield from self._facts("system", self.a.system, self.b.system)
-        yield from self._facts("image", self.a.image, self.b.image)
+        """Everything that two environments are compared by."""
+        yield from self.facts("interpreter", self.a.interpreter, self.b.interpreter)
+        yield from self.packages()
+        yield from self.facts("system", self.a.system, self.b.system)
+        yield from self.facts("image", self.a.image, self.b.image)
         yield from self._files(self.a.files, self.b.files)
-        yield from self._facts("system packages", self.a.system_packages, self.b.system_packages)
-        yield from self._variables()
+        yield from self.facts("system packages", self.a.system_packages, self.b.system_packages)
+        yield from self.variables()
+        yield from self.unknown()
+
+    def unknown(self) -> Iterable[Finding]:
+        """What is not known of a side, with the reason."""
         for field in sorted(self.a.unknown.keys() | self.b.unknown.keys()):
             reasons = (("A", self.a.unknown.get(field)), ("B", self.b.unknown.get(field)))
             note = "; ".join(f"{side}: {reason}" for side, reason in reasons if reason)
             yield Finding(tuple(field.split(".", 1)), "unknown", note=show(note))
 
-    def _facts(self, section: str, a: dict[str, str], b: dict[str, str]) -> Iterable[Finding]:
+    def facts(self, section: str, a: dict[str, str], b: dict[str, str]) -> Iterable[Finding]:
+        """The facts of one section by their names, with their values on both sides."""
         for name in sorted(a.keys() | b.keys()):
             yield self._finding((section, name), a.get(name), b.get(name), _severity(section, name))
 
@@ -115,14 +130,16 @@ class _Pair:
             note = "rewritten by every build or run: not compared"
             yield Finding((LEFT_OUT, kind), "same", count_a, count_b, "info", note)
 
-    def _variables(self) -> Iterable[Finding]:
+    def variables(self) -> Iterable[Finding]:
+        """The variables; values that may be secret are hidden."""
         hide = self.context.redactor.variable
         for name in sorted(self.a.variables.keys() | self.b.variables.keys()):
             values = self.a.variables.get(name), self.b.variables.get(name)
             a, b = (None if value is None else hide(name, value) for value in values)
             yield self._finding(("variables", name), a, b, "notice")
 
-    def _packages(self) -> Iterable[Finding]:
+    def packages(self) -> Iterable[Finding]:
+        """The Python packages by name."""
         a, b = self.a.python_packages, self.b.python_packages
         for name in sorted(a.keys() | b.keys()):
             yield self._package(name, a.get(name), b.get(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from pathlib import Path
 
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import show
@@ -15,25 +14,15 @@ MOST_HUNKS = 200
 CONTEXT = 3
 
 
-def hunks(path: tuple[str, ...], a: Path, b: Path, diffed: bool) -> tuple[str, tuple[Finding, ...]]:
-    """The line diff of the files `a` and `b`: a note on the whole, and one finding for each hunk, below `path`.
+def hunks(path: tuple[str, ...], a: bytes, b: bytes) -> tuple[str, tuple[Finding, ...]]:
+    """The line diff of the files with the bytes `a` and `b`: a note on the whole, and a finding for each hunk.
 
-    A finding's `a` and `b` are the hunk's lines on either side, its note is the unified hunk. Without `diffed` nothing
-    is read. Where there is no line diff (a link, a binary or very large file), the note says why.
+    The findings are below `path`. A finding's `a` and `b` are the hunk's lines on either side, its note is the unified
+    hunk. Where there is no line diff (a binary or very long file), the note says why.
     """
-    if not diffed:
-        return "not compared by line: too many files differ", ()
-    if a.is_symlink() or b.is_symlink():
-        return "a symbolic link: not compared by line", ()
-    try:
-        if max(a.stat().st_size, b.stat().st_size) > LARGEST:
-            return f"larger than {LARGEST:,} bytes: not compared by line", ()
-        raw_a, raw_b = a.read_bytes(), b.read_bytes()
-    except OSError as error:
-        return f"not compared by line: {error.strerror}", ()
-    if b"\0" in raw_a or b"\0" in raw_b:
+    if b"\0" in a or b"\0" in b:
         return "binary", ()
-    lines_a, lines_b = _lines(raw_a), _lines(raw_b)
+    lines_a, lines_b = _lines(a), _lines(b)
     if max(len(lines_a), len(lines_b)) > MOST_LINES:
         return f"more than {MOST_LINES:,} lines: not compared by line", ()
     return _diff(path, lines_a, lines_b)

@@ -19,13 +19,14 @@ LONGEST_VALUE = 10_000
 ParameterChange = tuple[ParameterPath, Change, object, object]  # where, how, and the values of A and B
 
 
-def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, context: Context) -> Area:
+def compare_parameters(a: BuiltParameters, b: BuiltParameters, context: Context) -> Area:
     """The parameters' area: one finding for each path whose value differs. Secrets are hidden, but still compared.
 
-    A side that was not rebuilt, or whose values are not known, makes the area unknown.
+    They are what the code reads, whether anything was rebuilt or not. A side whose values are not known makes the area
+    unknown.
     """
     unknown = _unknown(a, b)
-    if unknown or a is None or b is None:
+    if unknown:
         return area_of(without_ignored(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
     if not a.values and not b.values:
         return not_recorded()
@@ -37,12 +38,10 @@ def compare_parameters(a: BuiltParameters | None, b: BuiltParameters | None, con
     return area_of(without_ignored(findings, "parameters", context.settings.ignore), len(same))
 
 
-def _unknown(a: BuiltParameters | None, b: BuiltParameters | None) -> tuple[Finding, ...]:
+def _unknown(a: BuiltParameters, b: BuiltParameters) -> tuple[Finding, ...]:
     findings = []
     for side, built in (("A", a), ("B", b)):
-        if built is None:
-            findings.append(Finding((), "unknown", note=f"{side} was not rebuilt"))
-        elif built.unknown:
+        if built.unknown:
             findings.append(Finding((), "unknown", note=f"{side}: {built.unknown}"))
     return tuple(findings)
 

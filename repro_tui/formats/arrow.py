@@ -1,4 +1,4 @@
-"""Makes Arrow start without pandas, in our own child processes that never pass it a pandas frame."""
+"""Makes Arrow start without pandas, in our own processes that never pass it a pandas frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from types import ModuleType, SimpleNamespace
 def without_pandas() -> None:
     """Saves this process the import of pandas (half a second), which Arrow uses to check whether it was given a frame.
 
-    Arrow checks once, before it creates its first array: here it finds classes that have no instances. Other parts of
+    Arrow checks once before it creates its first array, and once before the first array becomes one of NumPy: here it
+    finds classes that have no instances. Other parts of
     pandas (such as its timestamps, for nanoseconds) are imported when Arrow needs them. Trap: this process cannot
     create pandas frames from Arrow tables afterwards.
     """
@@ -20,7 +21,7 @@ def without_pandas() -> None:
         return
     sys.modules["pandas"] = _PandasStub()
     try:
-        pa.array([], pa.null())
+        pa.array([0.0]).to_numpy()
     finally:
         del sys.modules["pandas"]
 

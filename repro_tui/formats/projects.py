@@ -75,6 +75,25 @@ def parsed_toml(content: bytes, name: str) -> dict[str, Any]:
         raise Inconclusive(f"{name} cannot be read: {show(str(error), 300)}", "correct it, and commit it") from error
 
 
+def package_of_poetry(files: Mapping[str, bytes]) -> str | None:
+    """The name of the package that Poetry's build looks for; None where the project lists its packages, or another
+    backend builds it.
+
+    Poetry installs the dependencies of a project that has no such package, and leaves the project itself out. Raises
+    Inconclusive where pyproject.toml cannot be read.
+    """
+    document = parsed_toml(files.get("pyproject.toml", b""), "pyproject.toml")
+    try:
+        poetry = document.get("tool", {}).get("poetry", {})
+        backend = str(document.get("build-system", {}).get("build-backend", ""))
+        name = str(document.get("project", {}).get("name") or poetry.get("name") or "")
+    except AttributeError:
+        return None
+    if not backend.startswith("poetry.") or poetry.get("packages") or not name:
+        return None
+    return re.sub(r"[-_.]+", "_", name)
+
+
 def build_requirements(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """What the build of a project requires: `[build-system]`, else setuptools and wheel; and a literal setup_requires.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from repro_tui.model.workspace import Part
+    from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Part
 
 
 class ReproError(Exception):
@@ -46,7 +46,8 @@ class Inconclusive(ReproError):
     """A side could not be rebuilt, run or compared (exit status 3).
 
     `what` says what happened and to which thing; `do` is the remedy. A failed rebuild sets `step` to the step that
-    failed and `parts` to the finished steps (model.workspace.Part).
+    failed, `parts` to the finished steps (model.workspace.Part), and `environment` and `data` to what these steps made
+    (None: they did not succeed).
     """
 
     exit_status = 3
@@ -55,6 +56,8 @@ class Inconclusive(ReproError):
         self.what, self.do = reason, do
         self.step = ""
         self.parts: tuple[Part, ...] = ()
+        self.environment: BuiltEnvironment | None = None
+        self.data: tuple[FetchedData, ...] | None = None
         super().__init__(f"{reason.rstrip('.')}. {do[0].upper()}{do[1:]}" if do else reason)
 
 
@@ -65,3 +68,11 @@ class Cancelled(ReproError):
         self.signal_number = signal_number
         self.exit_status = 128 + signal_number
         super().__init__(f"stopped by signal {signal_number}")
+
+
+class Ended(Cancelled):
+    """A part of the audit was ended because nothing needs its result any more; the audit itself goes on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.args = (reason,)

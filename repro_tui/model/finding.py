@@ -10,13 +10,15 @@ AREAS: tuple[AreaName, ...] = ("code", "environment", "parameters", "data", "pre
 Change = Literal["added", "removed", "changed", "unknown", "same"]
 Severity = Literal["info", "notice", "important"]
 AreaStatus = Literal["same", "different", "unknown", "not-recorded"]
+Basis = Literal["declared", "built"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One compared thing: its path in the area, what changed from `a` to `b`, and the findings below it.
 
-    `a` and `b` are plain JSON values (absent: None). `change` is `same` only if all findings were requested.
+    `a` and `b` are plain JSON values (absent: None). `change` is `same` only if all findings were requested. `basis` is
+    set where what the records declare and what the builds show differ: it says which of the two this finding is.
     """
 
     path: tuple[str, ...]
@@ -26,15 +28,22 @@ class Finding:
     severity: Severity = "notice"
     note: str = ""
     children: tuple[Finding, ...] = ()
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The findings of one area. `counts` has at least added, removed, changed, same and unknown."""
+    """The findings of one area. `counts` has at least added, removed, changed, same and unknown.
+
+    `basis` is `declared` where only the records and their commits were compared, and `built` where what was rebuilt of
+    both sides was. `note` is what a reader of this area has to know of another one.
+    """
 
     status: AreaStatus
     counts: dict[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    basis: Basis = "built"
+    note: str = ""
 
 
 def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = False) -> Area:
@@ -51,4 +60,5 @@ def area_of(findings: tuple[Finding, ...], same: int, *, unknown_reason: bool = 
 
 def not_recorded() -> Area:
     """The area if neither record has anything in it, which is no evidence that the sides are the same."""
-    return Area("not-recorded", {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": 0}, ())
+    counts = {"added": 0, "removed": 0, "changed": 0, "unknown": 0, "same": 0}
+    return Area("not-recorded", counts, (), basis="declared")

@@ -36,7 +36,7 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
         except Inconclusive as error:
             if not code.in_image:
                 raise
-            step.warn(f"the code of commit {code.commit[:12]} cannot be compared: {error}")
+            step.warn(f"code was not rebuilt: {show(error.what, 400)}")
             step.how = f"commit {code.commit[:12]}, as recorded; its files are not available"
             return None, step.part()
         step.key, step.matches = code.commit, "matches"
@@ -49,7 +49,7 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
 
 
 def _tree(code: Code, context: Context, step: Step) -> CodeTree:
-    checkout = check_out(lambda: Repository.open(code.repository, context), code.commit, context)
+    checkout = check_out(lambda: _opened(code, context), code.commit, context)
     step.cached, written = checkout.cached, checkout.written
     for warning in written.warnings:
         step.warn(warning)
@@ -60,6 +60,13 @@ def _tree(code: Code, context: Context, step: Step) -> CodeTree:
     return CodeTree(
         str(checkout.folder), git_dir, code.commit, code.subdirectory, written.files, tuple(written.attributes)
     )
+
+
+def _opened(code: Code, context: Context) -> Repository:
+    """The repository, unless it was found in this audit that it, or the commit, cannot be read."""
+    if known := context.unreachable.get((code.repository, code.commit)):
+        raise Inconclusive(known.what, known.do)
+    return Repository.open(code.repository, context)
 
 
 def _check_subdirectory(code: Code, folder: Path) -> None:
@@ -75,7 +82,7 @@ def _history(code: Code, context: Context, step: Step) -> Path:
     """The clone, created again if it was removed. What is wrong with it is a warning: the files are in the cache."""
     git_dir = clone_folder(code.repository, context)
     try:
-        repository = Repository.open(code.repository, context)
+        repository = _opened(code, context)
         # Hybrids that look for a cause belong to no side: their commits were asked about before.
         if step.cached and context.side and not repository.still_has(code.commit):
             step.warn(

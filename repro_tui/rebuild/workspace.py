@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
-from repro_tui.model.workspace import Part, Workspace
+from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
 from repro_tui.rebuild.environments.base import rebuild_environment
@@ -35,8 +35,8 @@ def rebuild(record: Record, context: Context) -> Workspace:
     commit is fetched for comparison and not placed in the tree.
 
     Raises Inconclusive whose `step` names the failed step ("record", "code", "environment", "data", "parameters" or
-    "workspace"; several are joined by ", "), and whose `parts` are the parts that were finished. Refused and Cancelled
-    are passed on.
+    "workspace"; several are joined by ", "), whose `parts` are the parts that were finished, and whose `environment`
+    and `data` are those that were made. Refused and Cancelled are passed on.
     """
     if record.predict is None or not record.predict.is_recorded:
         raise _no_predict_step(record)
@@ -112,11 +112,12 @@ def content_key(workspace: Workspace) -> str:
 
 @dataclass(slots=True)
 class _Steps:
-    """Runs the steps of one rebuild, and collects the finished parts and the errors by step."""
+    """Runs the steps of one rebuild, and collects the values, the finished parts and the errors by step."""
 
     context: Context
     parts: dict[str, Part] = field(default_factory=dict)
     errors: dict[str, Inconclusive] = field(default_factory=dict)
+    values: dict[str, object] = field(default_factory=dict)
 
     def run(self, step: str, work: Callable[[], tuple[A, Part | None]]) -> A | None:
         """Runs one step and returns its value; None where it failed."""
@@ -129,6 +130,7 @@ class _Steps:
             message = f"the {step} could not be written or read: {show(str(error), 300)}"
             self.errors[step] = Inconclusive(message, _storage_remedy(error, self.context))
             return None
+        self.values[step] = value
         if part:
             self.parts[step] = part
         return value
@@ -162,4 +164,6 @@ class _Steps:
             advice = dict.fromkeys(error.do for error in lost.values() if error.do)
             error = Inconclusive("; ".join(f"{step}: {e.what}" for step, e in lost.items()), "; ".join(advice))
         error.step, error.parts = ", ".join(lost), self.finished()
+        error.environment = cast("BuiltEnvironment | None", self.values.get("environment"))
+        error.data = cast("tuple[FetchedData, ...] | None", self.values.get("data"))
         raise error from first

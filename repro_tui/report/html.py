@@ -17,11 +17,14 @@ from repro_tui.report.words import (
     GLYPHS,
     MEANINGS,
     STATUS_GLYPHS,
+    area_remarks,
     areas_of,
+    basis_words,
     bounded,
     cause_rows,
     counts_words,
     differing_first,
+    finding_note,
     grade_tone,
     metric_cells,
     metric_glyph,
@@ -68,7 +71,8 @@ def _page(report: Report) -> Iterator[str]:
     yield _fold("predictions", report.areas.predictions, predictions(report.areas.predictions))
     for name, area in areas_of(report):
         if not isinstance(area, PredictionsArea):
-            yield _fold(name, area, _findings(area))
+            remarks = "".join(element("p", text(remark, 800), "soft") for remark in area_remarks(area, report.sides))
+            yield _fold(name, area, remarks + _findings(area), basis_words(area, report.sides))
     yield _warnings(report.warnings)
     yield from _foot(report)
 
@@ -155,8 +159,10 @@ def _runs(side: SideReport) -> str:
     )
 
 
-def _fold(name: str, area: Area | PredictionsArea, body: str) -> str:
-    summary = f"{area.status}: {counts_words(area)}" if area.counts else area.status
+def _fold(name: str, area: Area | PredictionsArea, body: str, basis: str = "") -> str:
+    counted = area.counts and area.status != "not-recorded"
+    summary = f"{area.status}: {counts_words(area)}" if counted else area.status
+    summary += f" ({basis})" if basis else ""
     title = f"{glyph(STATUS_GLYPHS[area.status], STATUS_TONES[area.status])} {name}"
     return details(
         f"{title}{element('span', text(summary), 'soft')}", body, opened=area.status in ("different", "unknown")
@@ -184,7 +190,7 @@ def _rows(finding: Finding, below: bool = False) -> Iterator[str]:
             ("path", text(name)),
             ("value", text(value_text(finding.a))),
             ("value", text(value_text(finding.b))),
-            ("", text(finding.note.partition("\n")[0])),
+            ("", text(finding_note(finding))),
         ),
         css,
     )

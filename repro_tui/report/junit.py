@@ -19,6 +19,7 @@ from repro_tui.report.gate import gated
 from repro_tui.report.words import (
     MEANINGS,
     area_notes,
+    area_remarks,
     areas_of,
     bounded,
     counts_words,
@@ -34,7 +35,7 @@ from repro_tui.report.words import (
 from repro_tui.support.text import show, show_lines
 
 MOST = 1_000
-Outcome = Literal["passed", "failure", "error"]
+Outcome = Literal["passed", "skipped", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class JUnitReporter:
             if isinstance(area, PredictionsArea):
                 cases = tuple(_prediction_cases(area, report.verdict, decides))
             else:
-                cases = tuple(_area_cases(name, area, decides, name in self._named))
+                basis = "; ".join(area_remarks(area, report.sides))
+                cases = tuple(_area_cases(name, area, decides, name in self._named, basis))
             root.append(_suite(name, cases))
         for count in ("tests", "failures", "errors"):
             root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
@@ -85,6 +87,7 @@ def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)))
     suite.set("failures", str(sum(case.outcome == "failure" for case in cases)))
     suite.set("errors", str(sum(case.outcome == "error" for case in cases)))
+    suite.set("skipped", str(sum(case.outcome == "skipped" for case in cases)))
     suite.set("time", _time(sum(case.seconds for case in cases)))
     for case in cases:
         element = ElementTree.SubElement(suite, "testcase", classname=f"repro-tui.{name}", name=case.name)
@@ -164,8 +167,11 @@ def _runs(side: SideReport) -> Iterator[tuple[_Case, str]]:
 # -- areas ----------------------------------------------------------------------------------------------------------
 
 
-def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_Case]:
-    """A case for each finding; `decides`: the area is gated, `named`: `--fail-on` names it rather than `any`."""
+def _area_cases(name: str, area: Area, decides: bool, named: bool, basis: str) -> Iterator[_Case]:
+    """A case for each finding; `decides`: the area is gated, `named`: `--fail-on` names it rather than `any`.
+
+    `basis` says what the area is based on, and what else a reader has to know ("": nothing).
+    """
     kept, more = bounded(differing_first(area.findings), MOST)
     for finding in kept:
         yield _finding_case(finding, decides)
@@ -176,9 +182,14 @@ def _area_cases(name: str, area: Area, decides: bool, named: bool) -> Iterator[_
             f"the {name}", "error" if decides else "passed", f"the {name} could not be compared", counts_words(area)
         )
     elif area.status == "not-recorded":
-        yield _Case(f"the {name}", "error" if named else "passed", f"not recorded on either side: {name}")
+        message = f"not recorded on either side: {name}"
+        yield _Case(f"the {name}", "error" if named else "skipped", message, "\n".join(filter(None, (message, basis))))
+        return
     elif not kept:
-        yield _Case(f"the {name}", text=counts_words(area))
+        yield _Case(f"the {name}", text="\n".join(filter(None, (counts_words(area), basis))))
+        return
+    if basis:
+        yield _Case(f"the basis of the {name}", text=basis)
 
 
 def _finding_case(finding: Finding, decides: bool) -> _Case:

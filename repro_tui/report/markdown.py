@@ -16,10 +16,12 @@ from repro_tui.report.words import (
     GLYPHS,
     MEANINGS,
     STATUS_GLYPHS,
+    area_remarks,
     areas_of,
     bounded,
     cause_rows,
     differing_first,
+    finding_note,
     grade_tone,
     metric_cells,
     metric_glyph,
@@ -129,8 +131,9 @@ def _areas(report: Report) -> str:
             counts = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
         else:
             counts = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
-        rows.append([STATUS_GLYPHS[area.status], name, area.status, counts])
-    return _table(["", "area", "status", "counts"], rows)
+        remarks = escape("; ".join(area_remarks(area, report.sides)), 600)
+        rows.append([STATUS_GLYPHS[area.status], name, area.status, counts, remarks])
+    return _table(["", "area", "status", "counts", "based on"], rows)
 
 
 def _predictions(area: PredictionsArea) -> Iterator[str]:
@@ -211,7 +214,7 @@ def _finding(finding: Finding) -> list[str]:
         escape(value_text(finding.a)),
         escape(value_text(finding.b)),
         finding.severity,
-        escape(finding.note.partition("\n")[0]),
+        escape(finding_note(finding)),
     ]
 
 

@@ -15,7 +15,7 @@ from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.report.words import SEVERITY_ORDER
+from repro_tui.report.words import SEVERITY_ORDER, basis_words
 from repro_tui.support.text import join_names, part, plural, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
@@ -37,12 +37,8 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     verdict_sentences = _verdict(sides, areas.predictions, verdict)
     sentences = [*verdict_sentences, *(causes.sentences if causes else ()), *_differences(areas)]
     sentences += stressed(areas.predictions)
-    same = [name for name in STATIC if getattr(areas, name).status == "same"]
-    if same:
-        sentences.append(f"{join_names(same).capitalize()} {_are(same)} the same.")
-    absent = [name for name in STATIC if getattr(areas, name).status == "not-recorded"]
-    if absent:
-        sentences.append(f"Not recorded on either side, so not compared: {join_names(absent)}.")
+    sentences += _unchanged(areas)
+    sentences += _based_on(areas, sides)
     if areas.predictions.ignored:
         left_out = [show(name, 80) for name in areas.predictions.ignored]
         sentences.append(f"Left out of the predictions: {join_names(left_out)}.")
@@ -50,6 +46,33 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
         sentences.append(f"No output column matches {join_names(list(areas.predictions.unused), 'or')}.")
     sentences += [text for side in (sides.a, sides.b) for text in _isolation(side)]
     return tuple(dict.fromkeys(sentences))
+
+
+def _unchanged(areas: Areas) -> Iterator[str]:
+    """The areas that are the same, as built or as far as was declared, and those that no record fills."""
+    same = [name for name in STATIC if getattr(areas, name).status == "same"]
+    built = [name for name in same if getattr(areas, name).basis == "built"]
+    declared = [name for name in same if name not in built]
+    if built:
+        yield f"{join_names(built).capitalize()} {_are(built)} the same."
+    if declared:
+        yield f"As declared, {join_names(declared)} {_are(declared)} the same."
+    absent = [name for name in STATIC if getattr(areas, name).status == "not-recorded"]
+    if absent:
+        yield f"Not recorded on either side, so not compared: {join_names(absent)}."
+
+
+def _based_on(areas: Areas, sides: Sides) -> Iterator[str]:
+    """Which areas were only compared as declared because a side was lost, and what the areas say of each other."""
+    basis: dict[str, list[AreaName]] = {}
+    for name in STATIC:
+        if sides.a.failed or sides.b.failed:
+            basis.setdefault(basis_words(getattr(areas, name), sides), []).append(name)
+    for text, names in basis.items():
+        if text:
+            yield f"{join_names(names).capitalize()} {'were' if _are(names) == 'are' else 'was'} compared {text}."
+    if areas.code.note:  # the notes of the other areas point here
+        yield sentence(f"Code: {areas.code.note}")
 
 
 def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
@@ -60,6 +83,8 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
             advice = f" To do: {sentence(side.do)}" if side.do else ""
             head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
             yield f"{head} {sentence(side.what)}{advice}"
+    if any_failed:
+        yield from _not_started(sides)
     if not any_failed:
         first, *rest = compared(area, verdict, _runs(sides))
         yield first
@@ -68,6 +93,13 @@ def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[
         if verdict in ("drift", "undecided") and not area.key and area.rows.matched > 1:
             yield "Rows were matched by position because no key is recorded: set validation.key or --key."
         yield from _formats(sides)
+
+
+def _not_started(sides: Sides) -> Iterator[str]:
+    """A side that was built, but not run because the other one was lost."""
+    for letter, side, lost in (("A", sides.a, "B"), ("B", sides.b, "A")):
+        if not side.failed and side.rebuild and not side.runs:
+            yield f"{letter} was built; no run of it was finished, because {lost} had failed."
 
 
 def _not_run(sides: Sides) -> Iterator[str]:

@@ -10,7 +10,7 @@ from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding, Seve
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.record import ENVIRONMENT_KINDS
-from repro_tui.model.report import Report, SideReport
+from repro_tui.model.report import Report, SideReport, Sides
 from repro_tui.model.run import Isolation
 from repro_tui.support.text import part, plural, show, signed_part
 
@@ -175,6 +175,12 @@ def value_text(value: object, cap: int = 300) -> str:
     return show(value, cap)
 
 
+def finding_note(finding: Finding) -> str:
+    """The first line of a finding's note, and whether it is only as declared or only as built."""
+    note = show(finding.note.partition("\n")[0], 300)
+    return "; ".join(filter(None, (note, f"as {finding.basis}" if finding.basis else "")))
+
+
 def finding_words(finding: Finding) -> str:
     """A finding in one line: how the value changed, and the first line of its note."""
     change = f"{value_text(finding.a)} → {value_text(finding.b)}"
@@ -184,7 +190,7 @@ def finding_words(finding: Finding) -> str:
         "same": "same",
     }
     text = "" if finding.change == "unknown" else texts.get(finding.change, change)
-    note = show(finding.note.partition("\n")[0], 300)
+    note = finding_note(finding)
     return f"{text} ({note})" if text and note else text or note or "unknown"
 
 
@@ -197,6 +203,39 @@ def areas_of(report: Report) -> Iterator[tuple[AreaName, Area | PredictionsArea]
     """The five areas with their names, in their fixed order."""
     for name in AREAS:
         yield name, getattr(report.areas, name)
+
+
+def lost_in_build(sides: Sides) -> list[str]:
+    """The letters of the sides that were not built."""
+    return [letter for letter, side in (("A", sides.a), ("B", sides.b)) if side.failed and not was_built(side)]
+
+
+def was_built(side: SideReport) -> bool:
+    """Whether a side was rebuilt, whether or not its runs succeeded."""
+    return not side.failed or side.failed.startswith("run ")
+
+
+def basis_words(area: Area | PredictionsArea, sides: Sides | None) -> str:
+    """What an area is based on, where that is not the build of both sides: "as declared; B was not built".
+
+    `sides` is None while the audit runs. The text is empty where nothing has to be said.
+    """
+    if isinstance(area, PredictionsArea) or area.basis == "built" or area.status == "not-recorded":
+        return ""
+    if sides is None:
+        return "as declared"
+    lost = lost_in_build(sides)
+    if len(lost) == 2:
+        return "as declared; neither side was built"
+    if lost:
+        return f"as declared; {lost[0]} was not built"
+    return "as declared" if area.status != "unknown" else ""
+
+
+def area_remarks(area: Area | PredictionsArea, sides: Sides | None) -> list[str]:
+    """What a reader of an area has to know beside its findings: its basis, and what another area has."""
+    note = "" if isinstance(area, PredictionsArea) else area.note
+    return [text for text in (basis_words(area, sides), note) if text]
 
 
 def counts_words(area: Area | PredictionsArea) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,6 @@ from repro_tui.support.values import merge
 
 WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
 # A source's warning about the inputs that it chose begins with this: --inputs makes it moot, and removes it.
-_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 INPUTS_ARE = "the validation inputs are"
 
 
@@ -97,9 +95,9 @@ def step_of(text: str) -> Predict:
     """The step that --predict names: a command, `call:MODULE:FUNCTION` or `notebook:PATH`. Raises Refused."""
     kind, mark, rest = text.partition(":")
     if mark and kind == "call":
-        if not _FUNCTION.fullmatch(rest):
-            message = f"{show(text, 100)!r} is not a function: expected call:package.module:function"
-            raise Refused(Mistake("--predict", message))
+        if not rest or grammar.callable_reference(rest):
+            expected = 'call:package.module:function, or call:package.module:Class("literal").method'
+            raise Refused(Mistake("--predict", f"{show(text, 100)!r} is not a function: expected {expected}"))
         return Predict(call=rest)
     if mark and kind == "notebook":
         if (mistake := grammar.relative_path(rest)) or not rest.endswith(".ipynb"):

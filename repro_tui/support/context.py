@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event, StepStatus
 from repro_tui.model.request import Settings
 from repro_tui.model.workspace import Match, Part
@@ -60,7 +61,8 @@ class Context:
     """Passed down to every stage; nothing is global.
 
     `folder` is the side's own folder in the audit ("a", "b"); `here` is the user's current folder, for sources that
-    search upwards.
+    search upwards. `unreachable` has the repositories and commits that could not be read in this audit, and why: nobody
+    waits for them twice.
     """
 
     cache: Cache
@@ -72,6 +74,7 @@ class Context:
     audit_id: str = ""
     here: Path = field(default_factory=Path.cwd)
     redactor: Redactor = field(default_factory=Redactor)
+    unreachable: dict[tuple[str, str], Inconclusive] = field(default_factory=dict)
 
     def for_side(self, side: str, folder: Path) -> Context:
         """The same context for one side."""

@@ -5,7 +5,9 @@ The text continues a sentence that begins with the value's name: "is not a full 
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from keyword import iskeyword
@@ -28,6 +30,8 @@ _CONTAINER_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z_0-9]*)\}")
+_LONGEST_CALL = 2000
+_DEEPEST_CALL = 40  # brackets, signs and dots: far below what the parser's stack bears
 _NEVER_MOUNTED = ("proc", "sys", "dev", "repro")
 TRANSPORTS = ("https", "ssh", "file")
 PLACEHOLDERS = ("inputs", "output", "params", "data", "seed", "batch_size")
@@ -180,12 +184,52 @@ def hex_digest(text: str, digits: int) -> str | None:
 
 
 def callable_reference(text: str) -> str | None:
-    """Checks the function of a predict step; "" is allowed."""
+    """Checks the function of a predict step; "" is allowed.
+
+    It is such as `m:f`, `m:Class.method` or `m:Class("x", n=1).method`. The arguments of a class are literals: nothing
+    else of the text is ever evaluated.
+    """
     module, mark, path = text.partition(":")
-    parts = (*module.split("."), *path.split("."))
-    if not text or (mark and all(part.isidentifier() and not iskeyword(part) for part in parts)):
+    is_module = all(part.isidentifier() and not iskeyword(part) for part in module.split("."))
+    if not text or (mark and is_module and _is_callable_path(path)):
         return None
-    return "is not a function: expected package.module:function"
+    return 'is not a function: expected package.module:function, or package.module:Class("literal").method'
+
+
+def _is_callable_path(path: str) -> bool:
+    """Whether a path is names joined by dots, each called with literals at most; the last is not called."""
+    if len(path) > _LONGEST_CALL or any(path.count(mark) > _DEEPEST_CALL for mark in "([{-+.") or "\n" in path:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node = ast.parse(path, mode="eval").body
+    except (SyntaxError, ValueError):
+        return False
+    is_whole = (node.col_offset, node.end_col_offset) == (0, len(path.encode("utf-8", "surrogatepass")))
+    return is_whole and not isinstance(node, ast.Call) and _is_chain(node)
+
+
+def _is_chain(node: ast.expr) -> bool:
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Call):
+            values = [*node.args, *(item.value for item in node.keywords)]
+            if not all(item.arg for item in node.keywords) or not all(map(_is_literal, values)):
+                return False
+            node = node.func
+        elif isinstance(node, ast.Attribute):
+            node = node.value
+        else:
+            return False
+    return True
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def names_output(command: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 HOST_NAME = "repro"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
+_ACCOUNTS = Path(__file__).with_name("accounts")  # the users of a sandbox: programs look up the name of their own
 # Root outside owns these inside, whatever its name there, and could write to them.
 _SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
 # Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
@@ -39,6 +40,8 @@ def bubblewrap(mounts: Iterable[tuple[str, str, bool]], *, network: bool = False
         link = Path(path)
         arguments += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    for name in ("passwd", "group"):
+        arguments += ["--ro-bind", str(_ACCOUNTS / name), f"/etc/{name}"]
     for path in _SETTINGS_OF_THE_KERNEL:
         arguments += ["--ro-bind-try", path, path]
     for source, target, writable in mounts:

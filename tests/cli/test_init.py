@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -110,6 +111,12 @@ def test_options_answer_every_question(repository: GitRepository) -> None:
     assert run(repository, "record", "other.toml#new").status == 0
 
 
+def test_a_command_that_does_not_say_where_it_writes_is_told(repository: GitRepository) -> None:
+    lines = on_one_screen(run(repository, "init", "--predict", "python predict.py --input {inputs}"))
+    assert "missing      predict: the command does not contain {output}: write output =" in " ".join(lines)
+    assert any(line.startswith("next         complete the file") for line in lines)
+
+
 def test_guesses_and_alternatives_are_comments(repository: GitRepository) -> None:
     on_one_screen(run(repository, "init"))
     text = (repository.folder / "repro.toml").read_text()
@@ -119,6 +126,40 @@ def test_guesses_and_alternatives_are_comments(repository: GitRepository) -> Non
     changed = text.replace('\ninputs = "data/test.csv"', "").replace('# inputs = "data/val', 'inputs = "data/val')
     (repository.folder / "repro.toml").write_text(changed)
     assert run(repository, "record", "baseline").status == 0
+
+
+def test_the_environment_that_is_named_says_which_python(repository: GitRepository) -> None:
+    conda = "dependencies: [python=3.7.*, pip]\n"
+    repository.commit({"model/dependencies.yml": conda, "conf/main.yaml": "defaults:\n- train: a\nalpha: 1\n"})
+    on_one_screen(run(repository, "init", "--environment", "conda=model/dependencies.yml", "HEAD", "HEAD~1", "--force"))
+    text = (repository.folder / "repro.toml").read_text()
+    assert 'conda = "model/dependencies.yml"\npython = "3.7"' in text
+    assert "# guessed: parameters.file: its name; the files that its defaults name (Hydra) are compared as code" in text
+
+
+def test_commits_years_apart_get_one_python(git_repository: Callable[[str], GitRepository]) -> None:
+    repository = git_repository("years")
+    for year in (2021, 2025):
+        repository.commit({"predict.py": PREDICT, "requirements.txt": "", "notes.txt": str(year)})
+        repository.git("commit", "--quiet", "--amend", "--no-edit", "--date", f"{year}-06-01T00:00:00Z")
+    on_one_screen(run(repository, "init"))
+    text = (repository.folder / "repro.toml").read_text()
+    assert len(set(re.findall(r"^python = .*$", text, re.MULTILINE))) == 1
+    run(repository, "init", "--force", "--python", "3.12")
+    assert (repository.folder / "repro.toml").read_text().count('python = "3.12"') == 2
+
+
+def test_the_tables_of_a_notebook_that_is_named_are_found(repository: GitRepository) -> None:
+    code = "import pandas\nx = pandas.read_csv('data/val.csv')\nx.to_csv('out/scores.csv')"
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
+    notebook["cells"] = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": code}]
+    repository.commit({"notes/work.ipynb": json.dumps(notebook)})
+    repository.commit({"notes.txt": ""})
+    on_one_screen(run(repository, "init", "--predict", "notebook:notes/work.ipynb"))
+    deployments = load_document(repository.folder / "repro.toml")["deployments"]
+    assert isinstance(deployments, dict)
+    step = {"notebook": "notes/work.ipynb", "inputs": "data/val.csv", "output": "out/scores.csv"}
+    assert [deployments[name]["predict"] for name in deployments] == [step, step]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from repro_tui.compare.code import compare_code
-from repro_tui.model.inventory import Inventory
-from repro_tui.model.record import Code, DataItem, Parameters, Record
-from repro_tui.model.workspace import BuiltEnvironment, Workspace
+import pytest
+
+from repro_tui.compare.code import MOST_DIFFED, compare_code
+from repro_tui.model.declared import DeclaredCode
+from repro_tui.model.errors import Inconclusive
+from repro_tui.model.record import Code, DataItem, Environment, Parameters, Record
 from repro_tui.rebuild.code import rebuild_code
-from repro_tui.rebuild.data import rebuild_data
-from repro_tui.rebuild.parameters import rebuild_parameters
+from repro_tui.rebuild.declared.side import declare
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
 
@@ -19,24 +20,14 @@ Make = Callable[[str], GitRepository]
 FIRST = {"predict.py": "".join(f"line {n}\n" for n in range(40)), "doc.md": "hello\n", "bin": b"\0\1", "same": "s"}
 
 
-def workspace(repository: GitRepository, commit: str, context: Context, **fields: object) -> Workspace:
+def declared(repository: GitRepository, commit: str, context: Context, **fields: object) -> DeclaredCode:
     record = replace(Record("x", "x", code=Code(str(repository.folder), commit)), **fields)  # type: ignore[arg-type]
-    code, _ = rebuild_code(record, context)
-    return Workspace(
-        key="k",
-        name="x",
-        command=(),
-        timeout_s=1.0,
-        environment=BuiltEnvironment("venv", "k", Inventory()),
-        parameters=rebuild_parameters(record, code, context)[0],
-        code=code,
-        data=rebuild_data(record, code, context)[0],
-    )
+    return declare(record, context).code
 
 
 def test_one_commit_is_the_same(git_repository: Make, context: Context) -> None:
     repository = git_repository("project")
-    side = workspace(repository, repository.commit(FIRST), context)  # type: ignore[arg-type]
+    side = declared(repository, repository.commit(FIRST), context)  # type: ignore[arg-type]
     area = compare_code(side, side, context)
     assert (area.status, area.counts["same"], area.findings) == ("same", 4, ())
 
@@ -53,7 +44,7 @@ def test_files_and_commits_between(git_repository: Make, context: Context) -> No
         },
         "a second",
     )
-    area = compare_code(workspace(repository, a, context), workspace(repository, b, context), context)
+    area = compare_code(declared(repository, a, context), declared(repository, b, context), context)
     assert area.status == "different"
     findings = {finding.path[0]: finding for finding in area.findings}
     assert set(findings) == {"commit", "predict.py", "bin", "new.py", "readme.md"}
@@ -75,7 +66,7 @@ def test_a_mode_is_a_difference(git_repository: Make, context: Context) -> None:
     a = repository.commit({"run": "x"})
     (repository.folder / "run").chmod(0o755)
     b = repository.commit({})
-    area = compare_code(workspace(repository, a, context), workspace(repository, b, context), context)
+    area = compare_code(declared(repository, a, context), declared(repository, b, context), context)
     assert area.findings[1].note == "only the mode differs"
 
 
@@ -84,9 +75,7 @@ def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, conte
     a = repository.commit({"params.yaml": "x: 1\n", "model": "1", "predict.py": "p"})
     b = repository.commit({"params.yaml": "x: 2\n", "model": "2"})
     fields = {"parameters": Parameters("params.yaml"), "data": (DataItem("model", "git"),)}
-    area = compare_code(
-        workspace(repository, a, context, **fields), workspace(repository, b, context, **fields), context
-    )
+    area = compare_code(declared(repository, a, context, **fields), declared(repository, b, context, **fields), context)
     assert area.status == "same"
     [finding] = area.findings
     assert (finding.path, finding.change) == (("commit",), "same")
@@ -96,7 +85,7 @@ def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, conte
 def test_repositories_without_common_history(git_repository: Make, context: Context) -> None:
     left, right = git_repository("left"), git_repository("right")
     a, b = left.commit({"p.py": "1\n", "q": "same"}, "left"), right.commit({"p.py": "2\n", "q": "same"}, "right")
-    area = compare_code(workspace(left, a, context), workspace(right, b, context), context)
+    area = compare_code(declared(left, a, context), declared(right, b, context), context)
     assert "no history in common" in area.findings[0].note
     assert area.findings[1].path == ("p.py",)
     assert area.counts["same"] == 1
@@ -104,16 +93,43 @@ def test_repositories_without_common_history(git_repository: Make, context: Cont
 
 def test_missing_code_is_unknown(git_repository: Make, context: Context) -> None:
     repository = git_repository("project")
-    side = workspace(repository, repository.commit({"a": "1"}), context)
-    area = compare_code(side, replace(side, code=None), context)
+    side = declared(repository, repository.commit({"a": "1"}), context)
+    absent = declare(Record("x", "x"), context).code
+    area = compare_code(side, absent, context)
     assert (area.status, area.findings[0].note) == ("unknown", "B: no commit that can be fetched was recorded")
-    assert compare_code(None, None, context).status == "unknown"
+    assert compare_code(absent, absent, context).status == "not-recorded"
+    inside = declare(Record("x", "x", environment=Environment(image="i:1")), context).code
+    assert compare_code(inside, inside, context).status == "unknown"
+
+
+def test_code_that_cannot_be_rebuilt_is_compared(git_repository: Make, context: Context) -> None:
+    """A Git LFS pointer is not fetched, which a rebuild needs."""
+    repository = git_repository("project")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 1\n"
+    sides = [
+        declared(repository, repository.commit({"m.bin": pointer.format(oid * 64), "p.py": f"{oid}\n"}), context)
+        for oid in "ab"
+    ]
+    with pytest.raises(Inconclusive, match="Git LFS"):
+        rebuild_code(Record("x", "x", code=Code(str(repository.folder), sides[0].commit)), context)
+    findings = {finding.path[0]: finding for finding in compare_code(*sides, context).findings}
+    assert findings["p.py"].children[0].note == "-a\n+b\n "
+    assert findings["m.bin"].note == "+1 -1 lines"
+
+
+def test_files_that_changed_in_large_numbers(git_repository: Make, context: Context) -> None:
+    repository = git_repository("project")
+    commits = [repository.commit({f"f{n:03}.py": f"{n} {side}\n" for n in range(MOST_DIFFED + 5)}) for side in "ab"]
+    area = compare_code(*(declared(repository, commit, context) for commit in commits), context)
+    notes = [finding.note for finding in area.findings if finding.path != ("commit",)]
+    assert (notes.count("+1 -1 lines"), len(notes)) == (MOST_DIFFED, MOST_DIFFED + 5)
+    assert notes[-1] == "not compared by line: too many files differ"
 
 
 def test_ignored_and_all(git_repository: Make, context: Context) -> None:
     repository = git_repository("project")
-    a = workspace(repository, repository.commit({"docs/a": "1", "p.py": "1"}), context)
-    b = workspace(repository, repository.commit({"docs/a": "2"}), context)
+    a = declared(repository, repository.commit({"docs/a": "1", "p.py": "1"}), context)
+    b = declared(repository, repository.commit({"docs/a": "2"}), context)
     ignoring = replace(context, settings=replace(context.settings, ignore=("code.docs/*", "code.commit")))
     assert compare_code(a, b, ignoring).status == "same"
     everything = replace(context, settings=replace(context.settings, all_findings=True))

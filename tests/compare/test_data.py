@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from repro_tui.compare.data import compare_data
-from repro_tui.model.inventory import Inventory
-from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, FetchedData, FetchedFile, Workspace
+from repro_tui.model.workspace import FetchedData, FetchedFile
 from repro_tui.support.context import Context
 
 
-def side(**items: dict[str, str]) -> Workspace:
-    data = tuple(
+def side(**items: dict[str, str]) -> tuple[FetchedData, ...]:
+    return tuple(
         FetchedData(path, "file", "x", {name: FetchedFile("/f", len(digest), digest) for name, digest in files.items()})
         for path, files in items.items()
     )
-    return Workspace("k", "s", (), 1.0, BuiltEnvironment("venv", "k", Inventory()), BuiltParameters({}), data=data)
 
 
 def test_the_same_data(context: Context) -> None:
@@ -82,11 +80,6 @@ def test_a_moved_item_is_one_finding(context: Context) -> None:
 def test_equal_copies_in_a_folder_are_counted(context: Context) -> None:
     [finding] = compare_data(side(d={"a": "1", "b": "1"}), side(d={"c": "1", "k": "9"}), context).findings
     assert sorted(child.change for child in finding.children) == ["added", "changed", "removed"]
-
-
-def test_a_lost_side_is_unknown(context: Context) -> None:
-    area = compare_data(None, side(), context)
-    assert (area.status, area.findings[0].note) == ("unknown", "A was not rebuilt")
 
 
 def test_ignored_and_all(context: Context) -> None:

@@ -22,6 +22,7 @@ from repro_tui.execute.steps import call_child
 from repro_tui.formats.tables import normalise
 
 PYTHONS = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
+REFUSED = "the function returned 1 row (predictions=None, errors='no x') for 3 rows of the inputs"
 CSV = "id,x\n007,0.1\n008,1e-3\n009,\n"
 
 
@@ -173,14 +174,87 @@ def test_sorted_results_keep_the_rows_that_they_belong_to(called: Called, return
         ("def f(d): return {'a': d.x, 'b': d.x[::-1]}", "the function returned a dict of Series whose indexes differ"),
         ("def f(d): return {'a': [1], 'b': [1, 2]}", "the function returned a dict of columns that differ"),
         ("def f(d): return [object()] * 3", "the column prediction has a value of type object"),
-        ("async def f(d): return [1]", "code_of:f is asynchronous"),
         ("import nothing_like_it", "cannot import code_of: No module named 'nothing_like_it'"),
         ("f = 3", "code_of:f is not a function: it is of type int"),
         ("g = 3", "code_of has no f"),
+        ("def f(d): return {'predictions': None, 'errors': 'no x'}", REFUSED),
     ],
 )
 def test_a_mistake_is_one_line(called: Called, code: str, message: str) -> None:
     assert called.mistake(code).startswith(message)
+
+
+MODEL = """
+class Model:
+    def __init__(self, path, *, factor=1): self.path, self.factor = path, factor
+    def predict(self, data): return [str(self.path)] * len(data)
+    @property
+    def inner(self): return self
+    @staticmethod
+    def plain(data): return data.index * 2
+class Simple:
+    def predict(self, data): return data.index * 3
+class Nested:
+    Part = Simple
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("Model('a.pkl').predict", "a.pkl"),
+        ("Model(path=['b', {'c': -1}], factor=2).inner.predict", "['b', {'c': -1}]"),
+        ("Model.plain", 0),
+        ("Simple.predict", 0),
+        ("Simple().predict", 0),
+        ("Nested.Part.predict", 0),
+    ],
+)
+def test_a_method_is_called_on_an_object_of_its_class(called: Called, path: str, first: object) -> None:
+    assert called.rows(MODEL, call=f"code_of:{path}")[0] == {"prediction": first}
+
+
+def test_a_class_that_needs_arguments_says_so(called: Called) -> None:
+    message = called.mistake(MODEL, call="code_of:Model.predict")
+    assert message.startswith("Model cannot be made without arguments (missing a required argument: 'path')")
+    assert 'Model("models/model.pkl")' in message
+    assert called.mistake(MODEL, call="code_of:Simple.score") == "Simple has no score"
+
+
+@pytest.mark.parametrize("declared", ["Row", "'Row'"])
+def test_a_function_for_one_row_is_called_for_each(called: Called, declared: str) -> None:
+    pydantic = f"""
+from typing import Optional
+import pydantic
+class Row(pydantic.BaseModel):
+    id: int
+    x: Optional[float]
+class Answer(pydantic.BaseModel):
+    score: Optional[float]
+    unit: str = "EUR"
+async def f(row: {declared}, params): return Answer(score=row.x and row.x * params["w"])
+"""
+    assert [row["score"] for row in called.rows(pydantic)] == [0.2, 2e-3, None]
+    dataclass = f"""
+import dataclasses
+@dataclasses.dataclass
+class Row:
+    x: float
+class Model:
+    def predict(self, row: {declared}) -> Row: return Row(row.x and row.x * 2)
+"""
+    assert [row["x"] for row in called.rows(dataclass, call="code_of:Model.predict")] == [0.2, 2e-3, None]
+    with pytest.raises(Exception, match="validation error"):
+        called.rows(pydantic.replace("x: Op", "y: Op"))
+
+
+def test_inputs_by_name_and_answers_beside_single_values(called: Called) -> None:
+    code = "def f(*, input_data): return {'predictions': input_data['x'].fillna(0), 'version': '1.0', 'errors': None}"
+    rows = called.rows(code, key=["id"])
+    assert rows[1] == {"id": "008", "predictions": 1e-3, "version": "1.0", "errors": None}
+    assert len(rows) == 3
+    assert "'w': 2" in called.rows("def f(*, data, params): return [str(params)] * len(data)")[0]["prediction"]
+    assert called.rows("async def f(d): return [1] * len(d)") == predictions(1, 1, 1)
 
 
 @pytest.mark.parametrize("form", ["JSON Lines", "Parquet", "Arrow", ".npy"])

@@ -114,12 +114,20 @@ def test_the_network_of_the_host_is_told(sandboxed: Execute) -> None:
 def test_the_hosts_files_are_hidden_and_nothing_but_the_code_can_be_changed(sandboxed: Execute, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("c4n4ry")
     run = sandboxed(
-        f"for path in ('{tmp_path}/secret', '/etc/passwd', '/root/.ssh', '/home'):\n    print(os.path.exists(path))\n"
+        f"for path in ('{tmp_path}/secret', '/etc/shadow', '/root/.ssh', '/home'):\n    print(os.path.exists(path))\n"
         "for path in (inputs, '/usr/x', '/repro/x', '/x'):\n"
         "    try:\n        open(path, 'a'); print('WRITABLE', path)\n    except OSError: print('refused')\n" + WRITE
     )
     assert log(run).split() == ["False"] * 4 + ["refused"] * 4
     assert run.status == "succeeded"
+
+
+def test_the_user_of_a_run_has_a_name_and_the_hosts_users_are_hidden(sandboxed: Execute) -> None:
+    run = sandboxed(
+        "import grp, pwd\nprint(pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0], os.path.expanduser('~'))\n"
+        "print(*(user[0] for user in pwd.getpwall()))\n" + WRITE
+    )
+    assert log(run).splitlines() == ["nobody nogroup /tmp", "root nobody"]
 
 
 def test_no_sandbox_is_said_in_so_many_words(tmp_path: Path, context: Context) -> None:

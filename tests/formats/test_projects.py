@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro_tui.formats.projects import DeclaredProject, build_requirements, declared_project, poetry_versions
+from repro_tui.formats.projects import (
+    DeclaredProject,
+    build_requirements,
+    declared_project,
+    package_of_poetry,
+    poetry_versions,
+)
 from repro_tui.model.errors import Inconclusive
 
 
@@ -98,6 +104,25 @@ def test_what_only_a_run_of_setup_py_knows_is_dynamic(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ('[build-system]\nbuild-backend = "poetry.core.masonry.api"\n[tool.poetry]\nname = "my.own-x"\n', "my_own_x"),
+        ('[build-system]\nbuild-backend = "poetry.masonry.api"\n[project]\nname = "x"\n', "x"),
+        (
+            '[build-system]\nbuild-backend = "poetry.core.masonry.api"\n[tool.poetry]\nname = "x"\n'
+            'packages = [{ include = "y" }]\n',
+            None,
+        ),
+        ('[build-system]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "x"\n', None),
+        ("build-system = 1\ntool = 1\n", None),
+        ("", None),
+    ],
+)
+def test_the_package_that_poetry_looks_for(text: str, package: str | None) -> None:
+    assert package_of_poetry({"pyproject.toml": text.encode()}) == package
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("[project", "cannot be read"),
@@ -119,5 +144,6 @@ def test_any_file_is_read_or_refused(content: bytes, name: str) -> None:
     try:
         declared_project({name: content})
         build_requirements({name: content})
+        package_of_poetry({name: content})
     except Inconclusive:
         pass

@@ -65,7 +65,7 @@ def lost_report() -> Report:
         what=f"data/model.json has sha256 {DIGEST_B}, and the record says {DIGEST_A}",
         do="restore the file that was recorded, or record the new hash",
     )
-    unknown = area_of((Finding((), "unknown", note="B was not rebuilt"),), 0)
+    unknown = replace(area_of((Finding((), "unknown", note="B was not rebuilt"),), 0), basis="declared")
     predictions = PredictionsArea("unknown", "not-comparable", what="B failed at data: the hash differs", do=b.do)
     return replace(
         rich,

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from repro_tui.model.finding import not_recorded
 from repro_tui.model.report import Report
 from repro_tui.report.junit import MOST, JUnitReporter
 from tests.report.sample import lost_report, many_findings, rich_report, same_report
@@ -15,13 +16,18 @@ from tests.report.write import written
 # What junit-10.xsd of Jenkins' xunit plug-in allows, of what is used here.
 ATTRIBUTES = {
     "testsuites": {"name", "time", "tests", "failures", "errors"},
-    "testsuite": {"name", "time", "tests", "failures", "errors"},
+    "testsuite": {"name", "time", "tests", "failures", "errors", "skipped"},
     "testcase": {"name", "time", "classname"},
     "failure": {"type", "message"},
     "error": {"type", "message"},
+    "skipped": {"type", "message"},
     "system-out": set(),
 }
-INSIDE = {"testsuites": {"testsuite"}, "testsuite": {"testcase"}, "testcase": {"failure", "error", "system-out"}}
+INSIDE = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"testcase"},
+    "testcase": {"failure", "error", "skipped", "system-out"},
+}
 SUREFIRE_TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
 
 
@@ -123,6 +129,24 @@ def test_a_lost_side_is_an_error_even_where_nothing_is_gated() -> None:
     error = next(parsed(report, ("none",)).iter("error"))
     assert report.sides.b.what in (error.text or "")
     assert report.sides.b.do in (error.text or "")
+
+
+def test_an_area_that_neither_side_records_is_skipped_and_never_passes() -> None:
+    report = rich_report()
+    area = replace(not_recorded(), note="model.json changed in the code")
+    report = replace(report, areas=replace(report.areas, data=area))
+    assert suites(report, "any")["data"] == {"the data": "skipped"}
+    assert suites(report, "data")["data"] == {"the data": "error"}
+    suite = next(suite for suite in parsed(report) if suite.get("name") == "data")
+    assert (suite.get("skipped"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")
+    assert "not recorded on either side: data\n| model.json" in suite.findtext("testcase/skipped", "")
+
+
+def test_an_area_says_that_it_is_only_as_declared() -> None:
+    cases = suites(lost_report(), "predictions")
+    assert cases["code"]["the basis of the code"] == "passed"
+    case = next(case for case in parsed(lost_report()).iter("testcase") if case.get("name") == "the basis of the code")
+    assert "as declared; B was not built" in case.findtext("system-out", "")
 
 
 def test_a_failed_run_is_one_case_and_not_two() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from repro_tui.model.errors import Refused
+from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Predict, Record
 from repro_tui.sources.document import document_of
 from repro_tui.sources.overlay import lay_over
@@ -43,10 +45,14 @@ def load(folder: Path, context: Context, predict: dict[str, Any]) -> Record:
         ({"notebook": "/n.ipynb"}, "leaves its folder"),
         *(
             ({"call": text}, "is not a function: expected package.module:function")
-            for text in ("m", "m:", ":f", "m:f()")
+            for text in ("m", "m:", ":f", "m:f()", "m:C('a'", "m: f", "m:(f)", "m:f#x", "m:x[0].f", "m:C()().f")
         ),
         ({"call": "m.import:f"}, "is not a function"),
         ({"call": "m;rm:f"}, "is not a function"),
+        ({"call": "m:C(open('x')).f"}, "is not a function"),
+        ({"call": "m:C(**{'a': 1}).f"}, "is not a function"),
+        ({"call": "m:C('a').f; x"}, "is not a function"),
+        ({"call": f"m:C({'[' * 50}{']' * 50}).f"}, "is not a function"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -96,24 +102,31 @@ def test_a_written_record_reads_back(tmp_path: Path, context: Context, predict: 
     assert load_record("w.json", context).predict == record.predict
 
 
-def laid(record: Record, folder: Path, **options: str | None) -> Predict:
-    given = dict.fromkeys(("inputs", "predict", "protocol", "params")) | options
-    predict = lay_over(record, here=folder, **given).predict  # type: ignore[arg-type]
+def laid(record: Record, folder: Path, context: Context, **options: str) -> Predict:
+    predict = lay_over(record, Overrides(**options), replace(context, here=folder)).predict
     assert predict is not None
     return predict
 
 
 def test_a_command_of_the_command_line_keeps_where_the_step_reads_and_writes(tmp_path: Path, context: Context) -> None:
     recorded = load(tmp_path, context, SILENT | {"inputs": "i.csv", "output": "-", "columns": ["x"], "timeout_s": 9})
-    kept = laid(recorded, tmp_path, predict="python q.py")
+    kept = laid(recorded, tmp_path, context, predict="python q.py")
     assert kept == Predict(("python", "q.py"), inputs="i.csv", output="-", columns=("x",), timeout_s=9)
-    assert laid(recorded, tmp_path, predict="python q.py {output}").output == ""
+    assert laid(recorded, tmp_path, context, predict="python q.py {output}").output == ""
     called = load(tmp_path, context, {"call": "m:f"})
-    assert laid(called, tmp_path, predict="python q.py {output}") == Predict(("python", "q.py", "{output}"))
+    assert laid(called, tmp_path, context, predict="python q.py {output}") == Predict(("python", "q.py", "{output}"))
     server = load(tmp_path, context, {"protocol": "mlflow", "columns": ["x"]})
-    assert laid(server, tmp_path, predict="python q.py") == Predict(("python", "q.py"))
+    assert laid(server, tmp_path, context, predict="python q.py") == Predict(("python", "q.py"))
 
 
 def test_a_protocol_of_the_command_line_drops_what_only_steps_have(tmp_path: Path, context: Context) -> None:
     called = load(tmp_path, context, {"call": "m:f", "inputs": "i.csv", "columns": ["x"], "names": {"a": "b"}})
-    assert laid(called, tmp_path, protocol="mlflow") == Predict(protocol="mlflow", names={"a": "b"})
+    assert laid(called, tmp_path, context, protocol="mlflow") == Predict(protocol="mlflow", names={"a": "b"})
+
+
+@pytest.mark.parametrize("text", ["m:f", 'm:Model("a:b.pkl", n=-1).predict'])
+def test_a_function_of_the_command_line_may_be_a_method(tmp_path: Path, context: Context, text: str) -> None:
+    recorded = load(tmp_path, context, COMMAND)
+    assert laid(recorded, tmp_path, context, predict=f"call:{text}").call == text
+    with pytest.raises(Refused, match="is not a function: expected call:package"):
+        laid(recorded, tmp_path, context, predict=f"call:{text}()")

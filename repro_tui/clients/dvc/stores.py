@@ -17,6 +17,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
 
+_PULL = ", or run dvc pull in a clone that can reach it: the cache of the recorded repository is searched first"
 LAYOUTS = ("files/md5/", "")  # of DVC 3, and of DVC 2
 VERSIONED = ("version_aware", "worktree")
 
@@ -72,7 +73,7 @@ class DvcStore:
                 return None
             left_out = f" (options that are not honoured: {', '.join(self.left_out)})" if self.left_out else ""
             raise Inconclusive(
-                f"the DVC remote {self.name} cannot be read{left_out}: {error.what}", error.do
+                f"the DVC remote {self.name} cannot be read{left_out}: {error.what}", f"{error.do}{_PULL}"
             ) from error
 
 

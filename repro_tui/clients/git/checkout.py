@@ -68,6 +68,19 @@ def check_out(open_repository: Callable[[], Repository], commit: str, context: C
     return Checkout(folder, _of_note(note), cached)
 
 
+def committed_tree(commit: str, context: Context) -> Checkout | None:
+    """A commit in the cache whose files were written exactly as they are committed; None where it is not there.
+
+    Where files were converted, or came from Git LFS or from submodules, it is None: their ids are not the commit's.
+    """
+    key = f"{commit}-{LAYOUT}"
+    note, folder = context.cache.read_note("code", key), context.cache.root / "folders" / "code" / key
+    if not isinstance(note, dict) or not folder.is_dir():
+        return None
+    written = _of_note(note)
+    return None if written.done else Checkout(folder, written, cached=True)
+
+
 def write_out(repository: Repository, commit: str, folder: Path, depth: int = 0) -> PlainTree:
     """Writes the commit into an empty folder, with its submodules. Raises Inconclusive and Cancelled."""
     raw = repository.write_blobs(commit, folder, repository.context.cancel)

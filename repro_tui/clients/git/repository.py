@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -190,23 +190,19 @@ class Repository:
             raise Inconclusive(
                 f"{show(path, 200)} is larger than {limit:,} bytes at commit {commit[:12]}", "record a smaller file"
             )
+        return self.read_files(commit, {path: known})[path]
 
-        def read() -> bytes:
-            done = self._git("cat-file", "blob", known.blob)
-            if done.exit_code != 0:
-                raise BrokenClone(done.reason)
-            return done.output
-
-        return self._reading(commit, read)
-
-    def read_files(self, commit: str, files: dict[str, TreeFile]) -> dict[str, bytes]:
+    def read_files(self, commit: str, files: Mapping[str, TreeFile]) -> dict[str, bytes]:
         """The bytes of several files of the commit, by path; links and submodules are left out."""
 
         def read() -> dict[str, bytes]:
             with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
                 return dict(read_blobs(process, files, self.context.cancel))
 
-        return self._reading(commit, read)
+        try:
+            return read() if files else {}
+        except BrokenClone:
+            return self._reading(commit, read)
 
     def write_blobs(self, commit: str, folder: Path, cancel: CancelToken) -> RawTree:
         """Writes every file of the commit into the empty `folder` as committed, verified against its blob id.
@@ -225,11 +221,8 @@ class Repository:
 
     def attributes(self, commit: str) -> tuple[str, ...]:
         """The conversions that the commit's attributes ask of a checkout, one line each."""
-        converted: list[str] = []
-        for path in self.files(commit):
-            if path.rpartition("/")[2] == ".gitattributes":
-                converted += conversions(path, self.read(commit, path, limit=1 << 20))
-        return tuple(converted)
+        paths = [path for path in self.files(commit) if path.rpartition("/")[2] == ".gitattributes"]
+        return tuple(line for path in paths for line in conversions(path, self.read(commit, path, limit=1 << 20)))
 
     def run(self, *arguments: str, content: bytes = b"", variables: dict[str, str] | None = None) -> GitResult:
         """Runs git in the clone."""
@@ -249,11 +242,14 @@ class Repository:
 
     def log(self, a: str, b: str) -> Log | None:
         """The commits that only one of the two has; None if they share no history."""
-        self.need(a)
-        self.need(b)
+        if self.location:
+            self.need(a)
+            self.need(b)
         if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
             return None
-        return Log(self._commits(b, a), self._commits(a, b), self._count(b, a), self._count(a, b))
+        count_a, count_b = self._counts(a, b)
+        only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
+        return Log(only_a, only_b, count_a, count_b)
 
     def commit(self, commit: str) -> Commit:
         """The author, date and message of a commit. Raises Inconclusive if the repository does not have it."""
@@ -284,9 +280,11 @@ class Repository:
         fixed = ("--no-mailmap", "--no-show-signature", FORM)
         return parse_log(self._git("log", *fixed, *options, "--end-of-options", revisions).output)
 
-    def _count(self, base: str, tip: str) -> int:
-        done = self._git("rev-list", "--count", "--end-of-options", f"{base}..{tip}")
-        return int(done.output or b"0") if done.exit_code == 0 else 0
+    def _counts(self, a: str, b: str) -> tuple[int, int]:
+        """How many commits only `a` and only `b` have."""
+        done = self._git("rev-list", "--count", "--left-right", "--end-of-options", f"{a}...{b}")
+        counts = done.output.split()
+        return (int(counts[0]), int(counts[1])) if done.exit_code == 0 and len(counts) == 2 else (0, 0)
 
     # -- the clone ----------------------------------------------------------------------------------------------
 

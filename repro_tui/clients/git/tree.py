@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -80,7 +80,7 @@ def write_tree(
 
 
 def read_blobs(
-    process: subprocess.Popen[bytes], files: dict[str, TreeFile], cancel: CancelToken
+    process: subprocess.Popen[bytes], files: Mapping[str, TreeFile], cancel: CancelToken
 ) -> Iterator[tuple[str, bytes]]:
     """Yields path and bytes of each regular file, from a running `git cat-file --batch`; other entries are left out.
 

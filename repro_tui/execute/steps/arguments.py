@@ -17,6 +17,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import Workspace
 
 HELPERS = {"call": "call_child.py", "notebook": "notebook_child.py"}
+BESIDE = {"call": ("returned_child.py",), "notebook": ()}
 JOB = "job.json"
 # The shell of the sandbox redirects the standard output, so that not a byte can get lost on its way through a log.
 _PRINTED = 'exec "$@" >"$0"'
@@ -47,9 +48,10 @@ def write_job(workspace: Workspace, places: RunPaths, folder: Path) -> None:
         "parameters": workspace.parameters.values,
         "file": places.params,
     }
-    shutil.copyfile(Path(__file__).with_name(HELPERS[kind]), folder / HELPERS[kind])
     (folder / JOB).write_text(json.dumps(job, default=_written), "ascii")
-    for name in (HELPERS[kind], JOB):
+    for name in (HELPERS[kind], *BESIDE[kind]):
+        shutil.copyfile(Path(__file__).with_name(name), folder / name)
+    for name in (HELPERS[kind], *BESIDE[kind], JOB):
         (folder / name).chmod(0o644)
 
 

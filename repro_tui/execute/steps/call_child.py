@@ -6,6 +6,8 @@ returns is written as JSON Lines, with exact numbers, and with the key columns o
 line on standard error, and exit status 1.
 """
 
+import ast
+import asyncio
 import csv
 import importlib
 import inspect
@@ -14,26 +16,24 @@ import os
 import re
 import sys
 import traceback
+import typing
 import warnings
-from datetime import date, time
-from decimal import Decimal
+
+if __name__ == "__main__":
+    from returned_child import CallMistake, column_values, columns_of, optional, with_keys, write
+else:
+    from repro_tui.execute.steps.returned_child import (
+        CallMistake,
+        column_values,
+        columns_of,
+        optional,
+        with_keys,
+        write,
+    )
 
 PARAMETERS = ("params", "parameters", "config")
-ONE = "prediction"  # the name of a column that has none
 BINARY = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff", b"\x93NUMPY")
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
-
-
-class CallMistake(Exception):
-    """The step cannot go on; the message is one line that says why."""
-
-
-def optional(name):
-    """A package, or None where it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 # -- inputs ---------------------------------------------------------------------------------------------------------
@@ -146,7 +146,10 @@ def keys_of(path, data, names):
 
 
 def find_function(reference):
-    """The function that package.module:function names, imported from the working folder or the environment."""
+    """The function that package.module:function names, imported from the working folder or the environment.
+
+    A class on the way to a method is made: with the literal arguments that are written, or with none.
+    """
     name, _, path = reference.partition(":")
     try:
         target = importlib.import_module(name)
@@ -160,13 +163,85 @@ def find_function(reference):
             )
         traceback.print_exc()
         raise CallMistake("cannot import {}: {}".format(name, error))
-    for part in path.split("."):
-        if not hasattr(target, part):
-            raise CallMistake("{} has no {}".format(name, path))
-        target = getattr(target, part)
+    target = followed(target, ast.parse(path, mode="eval").body, name)
     if not callable(target):
         raise CallMistake("{} is not a function: it is of type {}".format(reference, type(target).__name__))
     return target
+
+
+def followed(target, node, module):
+    """What a path of names, each perhaps called with literals, leads to from a module."""
+    if isinstance(node, ast.Call):
+        made = followed(target, node.func, module)
+        arguments = [ast.literal_eval(value) for value in node.args]
+        return made(*arguments, **{item.arg: ast.literal_eval(item.value) for item in node.keywords})
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    if isinstance(node, ast.Attribute):
+        target = followed(target, node.value, module)
+        if inspect.isclass(target) and inspect.isfunction(inspect.getattr_static(target, name, None)):
+            target = instance(target)
+    if not hasattr(target, name):
+        raise CallMistake("{} has no {}".format(getattr(target, "__name__", type(target).__name__), name))
+    return getattr(target, name)
+
+
+def instance(made):
+    """An object of a class that is written without arguments."""
+    try:
+        inspect.signature(made).bind()
+    except TypeError as error:
+        raise CallMistake(
+            '{0} cannot be made without arguments ({1}): write them, as in {0}("models/model.pkl")'.format(
+                made.__name__, error
+            )
+        )
+    except ValueError:  # built in another language
+        pass
+    return made()
+
+
+def called(function, data, values):
+    """What the function returns for the inputs: for all at once, or row by row if it is declared for one."""
+    kind = declared_row(function)
+    if kind is None:
+        return awaited(call(function, data, values))
+    return [awaited(call(function, as_row(kind, row), values)) for row in rows_of(data)]
+
+
+def awaited(result):
+    """The result of an asynchronous function, or the result itself."""
+    if not inspect.isawaitable(result):
+        return result
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(result)
+    finally:
+        loop.close()
+
+
+def declared_row(function):
+    """The class of one row that the function's first argument is declared as: a pydantic model or a dataclass."""
+    try:
+        taken = [name for name in inspect.signature(function).parameters if name not in PARAMETERS]
+        kind = typing.get_type_hints(function).get(taken[0]) if taken else None
+    except Exception:  # names in annotations that cannot be resolved
+        return None
+    is_model = hasattr(kind, "model_validate") or hasattr(kind, "parse_obj") or hasattr(kind, "__dataclass_fields__")
+    return kind if inspect.isclass(kind) and is_model else None
+
+
+def as_row(kind, row):
+    """A row of the inputs as the class that the function is declared for; a dataclass gets the columns that it has."""
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if fields is not None and not hasattr(kind, "model_validate"):
+        return kind(**{name: value for name, value in row.items() if name in fields})
+    return kind.model_validate(row) if hasattr(kind, "model_validate") else kind.parse_obj(row)
+
+
+def rows_of(data):
+    """The inputs as dicts of plain values; an empty cell is None."""
+    rows = data.to_dict("records") if hasattr(data, "to_dict") else data
+    return [{str(name): None if value != value else value for name, value in row.items()} for row in rows]
 
 
 def call(function, data, values):
@@ -175,6 +250,10 @@ def call(function, data, values):
         taken = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # built in another language
         return function(data)
+    named = [p for p in taken if p.kind is p.KEYWORD_ONLY and p.default is p.empty and p.name not in PARAMETERS]
+    if len(named) == 1 and not any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in taken):
+        parameters = {p.name: values for p in taken if p.name in PARAMETERS}
+        return function(**{named[0].name: data}, **parameters)
     keyword = [p.name for p in taken if p.name in PARAMETERS and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     plain = [p for p in taken if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in keyword[:1]]
     if keyword and taken[0].name == keyword[0] and plain:
@@ -185,211 +264,15 @@ def call(function, data, values):
     return function(data, values) if second and second[0].default is second[0].empty else function(data)
 
 
-# -- what it returns ------------------------------------------------------------------------------------------------
-
-
-def columns_of(result, names=()):
-    """The columns of what a function returned: name to values, and the index of its rows (None: by position)."""
-    if is_series(result):
-        name = ONE if result.name is None else str(result.name)
-        if any(label is not None for label in result.index.names):
-            return frame_columns(result.to_frame(name))
-        return {name: column_values(result)}, row_index(result)
-    if hasattr(result, "columns") and hasattr(result, "index") and hasattr(result, "iloc"):  # a DataFrame
-        return frame_columns(result)
-    if hasattr(result, "to_pydict"):  # an Arrow table
-        return dict(result.to_pydict()), None
-    if hasattr(result, "to_dicts"):  # a table of Polars
-        return row_columns(result.to_dicts()), None
-    if hasattr(result, "dtype") and hasattr(result, "shape") and hasattr(result, "tolist"):
-        return array_columns(result), None
-    if isinstance(result, dict):
-        if result and all(is_series(values) for values in result.values()):
-            return frame_columns(frame_of(result))
-        return dict_columns(result), None
-    if isinstance(result, (str, bytes, set, frozenset)) or not hasattr(result, "__iter__"):
-        raise CallMistake(
-            "the function returned a {}: expected a DataFrame, Series, array, list, dict or generator".format(
-                type(result).__name__
-            )
-        )
-    return row_columns(list(result)), None
-
-
-def is_series(value):
-    """Whether a value is a Series of pandas."""
-    return hasattr(value, "to_frame") and hasattr(value, "index")
-
-
-def frame_of(series):
-    """A dict of Series as a DataFrame; their rows must be in the same order."""
-    first = next(iter(series.values())).index
-    if not all(values.index.equals(first) for values in series.values()):
-        raise CallMistake("the function returned a dict of Series whose indexes differ: return a DataFrame")
-    return importlib.import_module("pandas").DataFrame(series)
-
-
-def frame_columns(frame):
-    """The columns of a DataFrame, with a named index as columns of its own."""
-    named = [name for name in frame.index.names if name is not None]
-    index = None if named else row_index(frame)
-    if named:
-        frame = frame.reset_index()
-    names = ["_".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
-    if len(set(names)) != len(names):
-        raise CallMistake("the function returned two columns of the same name: {}".format(", ".join(names)))
-    return {name: column_values(frame.iloc[:, number]) for number, name in enumerate(names)}, index
-
-
-def row_index(table):
-    """The labels of a table's rows."""
-    return table.index.tolist()
-
-
-def is_permutation(labels, values):
-    """Whether labels are these values in any order, each once."""
-    try:
-        return len(set(values)) == len(values) == len(labels) and set(labels) == set(values)
-    except TypeError:  # what cannot be hashed
-        return False
-
-
-def order_of(index, keys, rows):
-    """The places of the inputs' rows in a result, by the labels of its index; None where they say nothing.
-
-    They are the numbers of the rows (0, 1, …) or else the values of the only key.
-    """
-    numbered = all(type(label) is int for label in index) and is_permutation(index, range(rows))
-    values = list(range(rows)) if numbered else next(iter(keys.values())) if len(keys) == 1 else []
-    if not is_permutation(index, values):
-        return None
-    places = {label: number for number, label in enumerate(index)}
-    return [places[value] for value in values]
-
-
-def column_values(column):
-    """The values of a Series as plain values; a missing value of a nullable type is None."""
-    missing = getattr(optional("pandas"), "NA", None)
-    return [None if missing is not None and value is missing else value for value in column.tolist()]
-
-
-def array_columns(array):
-    """The columns of an array: its fields, its only column, or the columns prediction_0, prediction_1, …"""
-    if getattr(array.dtype, "names", None):
-        return {name: array[name].tolist() for name in array.dtype.names}
-    if not array.shape:
-        raise CallMistake("the function returned an array of one value without rows")
-    if len(array.shape) == 2 and array.shape[1] != 1:
-        return {"{}_{}".format(ONE, number): array[:, number].tolist() for number in range(array.shape[1])}
-    return {ONE: (array[:, 0] if len(array.shape) == 2 else array).tolist()}
-
-
-def dict_columns(result):
-    """A dict of columns, or of the values of one row."""
-    columns = {str(name): as_list(values) for name, values in result.items()}
-    if len(columns) != len(result):
-        raise CallMistake("the function returned two columns of the same name: {}".format(", ".join(map(str, result))))
-    if all(values is None for values in columns.values()):
-        return {str(name): [value] for name, value in result.items()}
-    lengths = {name: len(values) if values is not None else None for name, values in columns.items()}
-    if len(set(lengths.values())) != 1:
-        raise CallMistake("the function returned a dict of columns that differ in length: {}".format(lengths))
-    return columns
-
-
-def as_list(values):
-    """A column of a dict as a list; None where it is a single value."""
-    if hasattr(values, "tolist"):
-        values = values.tolist()
-        return values if isinstance(values, list) else None
-    return list(values) if isinstance(values, (list, tuple)) else None
-
-
-def row_columns(rows):
-    """The columns of a list of dicts, of lists of equal length, or of single values."""
-    rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
-    if rows and all(isinstance(row, dict) for row in rows):
-        names = list(dict.fromkeys(str(name) for row in rows for name in row))
-        texts = [{str(name): value for name, value in row.items()} for row in rows]
-        return {name: [row.get(name) for row in texts] for name in names}
-    widths = {len(row) if isinstance(row, (list, tuple)) else None for row in rows}
-    if len(widths) == 1 and None not in widths and widths != {1}:
-        return {"{}_{}".format(ONE, number): [row[number] for row in rows] for number in range(widths.pop())}
-    if widths == {1}:
-        return {ONE: [row[0] for row in rows]}
-    if any(isinstance(row, dict) for row in rows) or len(widths) > 1:
-        raise CallMistake("the function returned rows of different kinds or lengths")
-    return {ONE: rows}
-
-
-def with_keys(columns, index, keys, inputs):
-    """The columns with those of the key in front, and by the order of the inputs where only the index tells it."""
-    if not columns:
-        raise CallMistake("the function returned no columns")
-    rows = len(next(iter(columns.values())))
-    if keys and all(name in columns for name in keys):
-        return columns
-    if rows != inputs:
-        raise CallMistake(
-            "the function returned {} for {} of the inputs: it must return one for each, or return the key too".format(
-                plural(rows), plural(inputs)
-            )
-        )
-    if any(len(values) != rows for values in (*columns.values(), *keys.values())):
-        raise CallMistake("the columns of the result and of the key differ in length")
-    order = None if index is None else order_of(index, keys, rows)
-    if order is not None:
-        columns = {name: [values[number] for number in order] for name, values in columns.items()}
-    added = {name: values for name, values in keys.items() if name not in columns}
-    added.update(columns)
-    return added
-
-
-def plural(rows):
-    """A number of rows in words."""
-    return "1 row" if rows == 1 else "{:,} rows".format(rows)
-
-
-def plain(value, name):
-    """A value as JSON can hold it, without losing a digit; NaN stays NaN, and None null."""
-    if value is None or isinstance(value, (bool, str)) or type(value) in (int, float):
-        return value
-    if hasattr(value, "isoformat"):
-        return None if value != value else value.isoformat()  # NaT is not itself
-    if hasattr(value, "tolist"):  # a number or an array of numpy
-        return plain(value.tolist(), name)
-    if isinstance(value, (list, tuple)):
-        return [plain(item, name) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item, name) for key, item in value.items()}
-    if isinstance(value, (int, float)):
-        return float(value) if isinstance(value, float) else int(value)
-    if isinstance(value, (Decimal, date, time)):
-        return str(value)
-    raise CallMistake(
-        "the column {} has a value of type {}, which cannot be written".format(name, type(value).__name__)
-    )
-
-
-def write(columns, path):
-    """Writes the columns as JSON Lines."""
-    names = list(columns)
-    with open(path, "w", encoding="ascii") as target:
-        for row in zip(*columns.values()):
-            target.write(json.dumps({name: plain(value, name) for name, value in zip(names, row)}) + "\n")
-
-
 def main(path):
     """Does the job in the file `path`."""
     with open(path, encoding="ascii") as stream:
         job = json.load(stream)
     sys.path[0] = os.getcwd()
     function = find_function(job["call"])
-    if inspect.iscoroutinefunction(function):
-        raise CallMistake("{} is asynchronous: name a function that returns the predictions".format(job["call"]))
     data = read_inputs(job["inputs"])
     keys = keys_of(job["inputs"], data, job["key"])
-    columns, index = columns_of(call(function, data, job["parameters"]))
+    columns, index = columns_of(called(function, data, job["parameters"]))
     write(with_keys(columns, index, keys, len(data)), job["output"])
 
 

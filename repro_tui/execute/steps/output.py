@@ -46,7 +46,8 @@ def written_where(workspace: Workspace) -> str:
         return f"{predict.call} must return the predictions"
     if predict.notebook:
         return "record predict.output, the file that the notebook writes, or let it write to the variable `output`"
-    return "the predict step must write one file to {output} (or $REPRO_OUTPUT), or record predict.output"
+    written = "the predict step must write one file to {output} (or $REPRO_OUTPUT)"
+    return f'{written}; if it prints its predictions, record predict.output = "-"'
 
 
 def read_only_remedy(workspace: Workspace, tail: tuple[str, ...]) -> str:

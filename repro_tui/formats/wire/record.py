@@ -161,7 +161,9 @@ class PredictFields(Table):
 
     command: list[str] = Field([], description="With {inputs}, {output}, {params}, {data}, {seed}, {batch_size}.")
     call: Annotated[str, _follows(grammar.callable_reference)] = Field(
-        "", description="package.module:function: gets the inputs as a table, returns the predictions."
+        "",
+        description='package.module:function, or package.module:Class("literal").method: gets the inputs as a table, '
+        "or row by row where it is declared for one, and returns the predictions.",
     )
     notebook: MaybeInside = Field("", description="A notebook in the folder of the code, run from top to bottom.")
     inputs: MaybeInside = Field(

@@ -29,7 +29,7 @@ from repro_tui.support.text import plural, shorten_middle, show
 if TYPE_CHECKING:
     from docker import DockerClient
 
-FORMAT = "5"
+FORMAT = "6"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 

@@ -110,6 +110,8 @@ def _search(version: str, context: Context) -> Interpreter:
     # A message of uv has several lines, for it quotes what a failing interpreter printed: the last one alone misleads.
     message = " ".join(done.text.split())
     absent = "No interpreter found" in message or "Invalid version request" in message
+    release = _release_of_patch(version, context) if done.exit_code != 0 else ""
+    absent = absent or bool(release and "shims" in message)  # the shim of pyenv stands for another patch release
     if done.exit_code != 0 and not absent:
         reason = message.removeprefix("error: ") or f"it ended with status {done.exit_code}"
         remedy = f"repair that Python (with pyenv: pyenv global), or install another (uv python install {version})"
@@ -118,9 +120,17 @@ def _search(version: str, context: Context) -> Interpreter:
     if done.exit_code != 0 or not os.access(path, os.X_OK):
         raise Inconclusive(
             f"Python {version} is not installed on this machine, which has {installed_versions(context)}",
-            f"install it (uv python install {version}), or correct environment.python",
+            f"install it (uv python install {version}), or "
+            + (f'record python = "{release}"' if release else "correct environment.python"),
         )
     return _describe(path, context)
+
+
+def _release_of_patch(version: str, context: Context) -> str:
+    """The release of a version such as 3.8.12, 3.8, where this machine has another patch of it; else ""."""
+    release, _, patch = version.rpartition(".")
+    is_patch = release.count(".") == 1 and patch.isdecimal()
+    return release if is_patch and any(f"{it.version}.".startswith(f"{release}.") for it in installed(context)) else ""
 
 
 def installed(context: Context) -> list[Interpreter]:

@@ -14,7 +14,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -81,13 +81,12 @@ def read_python_packages(view: FileView, order: Sequence[str] = ()) -> tuple[dic
     """
     copies: dict[str, list[tuple[str, str]]] = {}
     unknown: dict[str, str] = {}
-    for path in sorted(view.paths()):
-        if path.endswith(DESCRIPTIONS):
-            name, version = _name_and_version(view.read(path))
-            if name:
-                copies.setdefault(name, []).append((path, version))
-            else:
-                unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} does not name its package and version"
+    for path in _descriptions(view, order):
+        name, version = _name_and_version(view.read(path))
+        if name:
+            copies.setdefault(name, []).append((path, version))
+        else:
+            unknown[f"packages.{PurePosixPath(path).parent.name}"] = f"{path} does not name its package and version"
     packages: dict[str, PythonPackage] = {}
     for name, places in copies.items():
         path, version = imported = _imported(view, places, order)
@@ -103,15 +102,22 @@ def read_python_packages(view: FileView, order: Sequence[str] = ()) -> tuple[dic
     return packages, unknown
 
 
+def _descriptions(view: FileView, order: Sequence[str]) -> Iterator[str]:
+    """The metadata of the installed packages; what a package brings below `_vendor` is that package's own."""
+    for path in sorted(view.paths()):
+        folder = PurePosixPath(path).parent.parent
+        if path.endswith(DESCRIPTIONS) and ("_vendor" not in folder.parts or str(folder) in order):
+            yield path
+
+
 def hidden_copies(view: FileView, packages: Mapping[str, PythonPackage]) -> str:
     """The packages of which there is another copy than the one in `packages`, with the version of that; "" for none."""
     hidden = []
-    for path in sorted(view.paths()):
-        if path.endswith(DESCRIPTIONS):
-            name, version = _name_and_version(view.read(path))
-            folder = str(PurePosixPath(path).parent.parent)
-            if name in packages and (packages[name].folder, packages[name].version) != (folder, version):
-                hidden.append(f"{name} {version} in {folder}")
+    for path in _descriptions(view, ()):
+        name, version = _name_and_version(view.read(path))
+        folder = str(PurePosixPath(path).parent.parent)
+        if name in packages and (packages[name].folder, packages[name].version) != (folder, version):
+            hidden.append(f"{name} {version} in {folder}")
     return ", ".join(hidden)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from repro_tui.formats.locks import Locked, locked
@@ -11,7 +12,8 @@ from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
 from repro_tui.rebuild.environments.python import Making, PythonContents, python_environment, read_file
 from repro_tui.support.context import Context
 
-SEEDED = ("Pipfile.lock",)  # pipenv makes its environments with virtualenv, which adds setuptools
+# Pipenv and Poetry 1 make their environments with virtualenv, which adds setuptools; a lock of Poetry 2 has 2.1.
+_POETRY_1 = re.compile(rb'^lock-version = "(1\.\d+|2\.0)"$', re.MULTILINE)
 
 
 class LockBuilder:
@@ -36,9 +38,17 @@ def _contents(name: str, making: Making) -> PythonContents:
     return PythonContents(
         pins=lock.pins,
         projects=projects,
-        seeded=PurePosixPath(name).name in SEEDED,
+        seeded=_is_seeded(name, making),
         left_out=list(lock.left_out),
     )
+
+
+def _is_seeded(name: str, making: Making) -> bool:
+    """Whether the tool that wrote a lock adds setuptools to its environments."""
+    kind = PurePosixPath(name.removeprefix("file:")).name
+    if kind != "poetry.lock":
+        return kind == "Pipfile.lock"
+    return _POETRY_1.search(read_file(name, making.record, making.code)) is not None
 
 
 def _locked(name: str, making: Making) -> Locked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from packaging.utils import canonicalize_name
@@ -46,7 +46,7 @@ def _contents(name: str, making: Making) -> PythonContents:
         contents.left_out.append(
             f"{show(name, 120)} does not say how it is built, so the project itself is not installed"
         )
-    contents.lines = applicable(_lines(name, declared, groups), name, making.interpreter)
+    contents.lines = applicable(project_lines(name, declared, groups), name, making.interpreter)
     return contents
 
 
@@ -64,8 +64,11 @@ def _files(name: str, folder: str, making: Making) -> dict[str, bytes]:
     return {base: content}
 
 
-def _lines(name: str, declared: DeclaredProject, groups: list[str]) -> list[RequirementLine]:
-    """The requirements of the project and of the groups that are asked for."""
+def project_lines(name: str, declared: DeclaredProject, groups: Sequence[str]) -> list[RequirementLine]:
+    """The requirements of a project and of the groups, by their normalised names, that are asked for.
+
+    Raises Inconclusive for a group that it does not have, and for what is not a requirement from an index.
+    """
     unknown = [group for group in groups if group not in declared.groups]
     if unknown and not declared.dynamic:
         names = ", ".join(sorted(declared.groups)) or "none"

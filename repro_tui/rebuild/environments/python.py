@@ -21,7 +21,7 @@ from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Match, Part
 from repro_tui.rebuild.environments.base import rebuild_environment
-from repro_tui.rebuild.environments.builds.project import BuiltProject, built_project
+from repro_tui.rebuild.environments.builds.project import BuiltProject, built_project, without_package
 from repro_tui.rebuild.environments.interpreters import Interpreter
 from repro_tui.rebuild.environments.moment import resolved_at
 from repro_tui.rebuild.environments.python_choice import chosen_interpreter
@@ -89,6 +89,7 @@ def python_environment(
         interpreter, chosen = chosen_interpreter(record, code, time.as_of, step, context)
         making = Making(record, code, interpreter, time, step, context)
         contents = read(making)
+        _leave_out(contents, making)
         for sentence in contents.left_out:
             step.warn(sentence)
         pins, notes = _all_pins(contents, making)
@@ -99,6 +100,15 @@ def python_environment(
         step.how = "; ".join([f"{packages}, Python {interpreter.version}{chosen}", *notes])
     built = replace(built, inventory=inventory, variables=record.environment.variables)
     return replace(built, projects=tuple(contents.projects), as_of=time.as_of), step.part()
+
+
+def _leave_out(contents: PythonContents, making: Making) -> None:
+    """Leaves out the projects that their own tool does not install either."""
+    for folder in list(contents.projects):
+        why = without_package(folder, making.code) if making.code and not contents.needed else ""
+        if why:
+            del contents.projects[folder]
+            contents.left_out.append(why)
 
 
 def _all_pins(contents: PythonContents, making: Making) -> tuple[list[str], list[str]]:

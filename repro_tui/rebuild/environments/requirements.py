@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from repro_tui.formats.locks.misplaced import misplaced
-from repro_tui.formats.requirements import read_requirements
+from repro_tui.formats.requirements import RequirementsFile, read_requirements
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
@@ -34,8 +34,7 @@ class RequirementsBuilder:
 def _contents(name: str, making: Making) -> PythonContents:
     if reason := misplaced(read_file(name, making.record, making.code), "requirements"):
         raise Inconclusive(f"{show(name, 120)} {reason[0]}", reason[1])
-    root, path = _place(name, making)
-    file = read_requirements(path, lambda path: resolve_inside(root, path).read_bytes())
+    file = _read(name, making)
     if file.mistakes:
         raise Refused.all(file.mistakes)
     return PythonContents(
@@ -48,15 +47,12 @@ def _contents(name: str, making: Making) -> PythonContents:
     )
 
 
-def _place(name: str, making: Making) -> tuple[Path, str]:
-    """The folder that files may be included from, and the path of the file in it.
-
-    That of a file of this machine which the call names is the file's own folder.
-    """
-    path = name.removeprefix("file:")
+def _read(name: str, making: Making) -> RequirementsFile:
+    """The file with what it includes; a file that the call named elsewhere on this machine includes from its folder."""
+    root, path = folder_of(name, making.record, making.code), name.removeprefix("file:")
     if path.startswith("/"):
-        return Path(path).parent, Path(path).name
-    return folder_of(name, making.record, making.code), path
+        root, path = Path(path).parent, Path(path).name
+    return read_requirements(path, lambda included: resolve_inside(root, included).read_bytes())
 
 
 def _groups(making: Making) -> list[str]:

@@ -205,12 +205,13 @@ def _building(
         try:
             return attempt()
         except WithoutWheel as error:
-            requirement = f"{error.name}{error.specifiers}"
-            if any(pin.partition("==")[0] == canonicalize_name(error.name) for pin in wheels.pins):
+            built = {pin.partition("==")[0] for pin in wheels.pins}
+            lacking = [(canonicalize_name(name), versions) for name, versions in error.candidates]
+            name, versions = next((item for item in lacking if item[0] not in built), ("", ""))
+            if not name:
                 raise
-            recorded = hashes.get(canonicalize_name(error.name), ())
-            version, pin = wheel_of_sdist(requirement, recorded, resolving, step, context)
-            wheels.pins[f"{canonicalize_name(error.name)}=={version}"] = pin
+            version, pin = wheel_of_sdist(f"{name}{versions}", hashes.get(name, ()), resolving, step, context)
+            wheels.pins[f"{name}=={version}"] = pin
     raise Inconclusive(
         f"more than {MOST_BUILDS} packages have no wheel for this Python and platform",
         "correct environment.python, or record an image",

@@ -22,7 +22,7 @@ from repro_tui.support.plain import from_plain
 from repro_tui.support.process import Completed
 from repro_tui.support.text import plural, show
 
-FORMAT = "2"
+FORMAT = "3"
 CHILD_MEMORY = 4 << 30
 CHILD_TIMEOUT_S = 1800.0
 

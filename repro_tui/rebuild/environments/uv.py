@@ -16,6 +16,11 @@ from repro_tui.support.text import show
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
 CHECK_NETWORK = "check the network and the package index that uv uses (UV_DEFAULT_INDEX, proxies)"
+USE_VERSION = "correct the version, or set UV_DEFAULT_INDEX to an index that has it"
+AFTER_DATE = (
+    "the packages were uploaded after the date that they are resolved as of: name a later one (--as-of, or "
+    "environment.as_of), or correct the requirements"
+)
 # A fragment of uv's output (in lower case) and what to do about it, the most specific first.
 REMEDIES = (
     ("no usable wheels", USE_WHEELS),
@@ -25,11 +30,13 @@ REMEDIES = (
     ("hash mismatch", "record the hashes of the intended files: the index has other files than were recorded"),
     ("failed to fetch", CHECK_NETWORK),
     ("error sending request", CHECK_NETWORK),
+    ("the latest version satisfying the requirement is", AFTER_DATE),
     (
         "not found in the package registry",
         "correct the package's name, or set UV_DEFAULT_INDEX to an index that has it",
     ),
-    ("there is no version of", "correct the version, or set UV_DEFAULT_INDEX to an index that has it"),
+    ("there is no version of", USE_VERSION),
+    ("there are no versions of", USE_VERSION),
     ("unsatisfiable", "correct the requirements, which contradict each other"),
 )
 SEE_LOG = "see the log of this step for the whole output of uv"
@@ -54,11 +61,14 @@ class Resolving:
 
 
 class WithoutWheel(Inconclusive):
-    """A package of which no wheel fits, so that it has to be built: its name, and the versions that are asked for."""
+    """Packages of which no wheel fits, one of which has to be built.
 
-    def __init__(self, error: Inconclusive, name: str, specifiers: str) -> None:
+    `candidates` are their names, each with the versions that are asked for, those first that others depend on.
+    """
+
+    def __init__(self, error: Inconclusive, candidates: Sequence[tuple[str, str]]) -> None:
         super().__init__(error.what, error.do)
-        self.name, self.specifiers = name, specifiers
+        self.candidates = tuple(candidates)
 
 
 def resolve(
@@ -118,12 +128,13 @@ def uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
     """The error for a failed call of uv: its output in one line without its box drawing, and a remedy for its cause."""
     message = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(_only_error(text))).split())
     message = message.removeprefix("error: ").removeprefix("Because ")
-    name = _WITHOUT_WHEEL.search(message)
-    if name or "no usable wheels" in message or "building from source is disabled" in message.lower():
+    names = dict.fromkeys(_WITHOUT_WHEEL.findall(message))
+    if names or "no usable wheels" in message or "building from source is disabled" in message.lower():
         problem = f"{problem}: a package has no wheel for this Python and platform"
     remedy = next((remedy for fragment, remedy in REMEDIES if fragment in message.lower()), SEE_LOG)
     error = Inconclusive(f"{problem}: {show(message, 500)}", remedy)
-    return WithoutWheel(error, name.group(1), _asked_for(name.group(1), message)) if name else error
+    needed = sorted(names, key=lambda name: not re.search(rf"\bdepends? on {re.escape(name)}\b", message))
+    return WithoutWheel(error, [(name, _asked_for(name, message)) for name in needed]) if needed else error
 
 
 def _only_error(text: str) -> str:
@@ -135,7 +146,7 @@ def _only_error(text: str) -> str:
 
 def _asked_for(name: str, message: str) -> str:
     """The specifiers by which a package is asked for: `==4.9.*`, or those of all versions that have no wheel."""
-    for before in ("depends on ", "you require ", ""):
+    for before in ("depends? on ", "you require ", ""):
         match = re.search(rf"{before}\b{re.escape(name)}(?:\[[^\]]*\])?{_SPECIFIERS}", message)
         if match:
             return match.group("specifiers").rstrip(".")

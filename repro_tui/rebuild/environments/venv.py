@@ -27,7 +27,7 @@ from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.process import limited, run
 from repro_tui.support.text import plural, show
 
-FORMAT = "1"
+FORMAT = "2"
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
 COMPILE_S, COMPILE_MEMORY = 900.0, 2 << 30  # seconds; bytes for each process
 # Tests, and what `venv` adds and few programs import.

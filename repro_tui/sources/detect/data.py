@@ -18,7 +18,7 @@ _SETTINGS = re.compile(
 )
 MODELS = (
     *(".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".hdf5", ".keras", ".safetensors"),
-    *(".cbm", ".ubj", ".bst", ".pmml", ".tflite", ".gguf", ".npz", ".pb", ".model", ".skops", ".dill"),
+    *(".cbm", ".ubj", ".bst", ".pmml", ".tflite", ".gguf", ".npz", ".pb", ".model", ".skops", ".dill", ".bin"),
 )
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".arrow", ".feather", ".npy")
 READABLE = (".csv", ".parquet", ".jsonl", ".arrow", ".npy")  # what the validation inputs can be
@@ -72,6 +72,25 @@ def tracked_data(tree: ProjectTree) -> list[DataFile]:
                 tracked.setdefault(item.path, DataFile(item, lock))
     folders = {folder for path in tree.files for folder in _above(path)}
     return [file for path, file in tracked.items() if path not in tree.files and path not in folders]
+
+
+def made_by_stages(tree: ProjectTree, command: str) -> dict[str, str]:
+    """The outputs of the stages of DVC whose whole command line is part of `command`, each with its stage's name."""
+    made: dict[str, str] = {}
+    for lock in tree.named("dvc.lock"):
+        stages = tree.table(lock).get("stages")
+        for name, stage in stages.items() if isinstance(stages, dict) else ():
+            if isinstance(stage, dict) and _runs(command, stage.get("cmd")):
+                made |= {item.path: str(name) for item in _outs(stage, parent(lock))}
+    return made
+
+
+def _runs(command: str, part: object) -> bool:
+    """Whether a command line, or all lines of a list of these, is part of another one."""
+    lines = part if isinstance(part, list) else [part]
+    texts = [line.strip() for line in lines if isinstance(line, str) and line.strip()]
+    inside = (re.search(rf"(?<![\w./-]){re.escape(text)}(?![\w./-])", command) for text in texts)
+    return bool(texts) and len(texts) == len(lines) and all(inside)
 
 
 def _above(path: str) -> Iterator[str]:

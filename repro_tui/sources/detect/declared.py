@@ -60,7 +60,7 @@ def _shell(command: str, path: str) -> tuple[str, ...]:
         parts = tuple(shlex.split(command))
     except ValueError:
         parts = ()
-    if parts and folder == "." and not re.search(r"[|&;<>$`*\n]", command):
+    if parts and folder == "." and not re.search(r"[|&;<>$`*\n]|^\s*\w+=", command):
         return parts
     return ("sh", "-c", command if folder == "." else f"cd {shlex.quote(folder)} && {command}")
 

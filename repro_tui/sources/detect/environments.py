@@ -25,7 +25,7 @@ _PATTERNS: tuple[tuple[EnvironmentKind, str], ...] = (
     ("requirements", r"requirements\.txt"),
     ("requirements", r"[\w.-]*requirements[\w.-]*\.txt"),
     ("conda", r"environment\.ya?ml"),
-    ("conda", r"(conda|conda[_-]env|env|[\w.-]*environment[\w.-]*)\.ya?ml"),
+    ("conda", r"(env|[\w.-]*(conda|environment|dependencies)[\w.-]*)\.ya?ml"),
     ("dockerfile", r"Dockerfile"),
     ("dockerfile", r"Dockerfile\.[\w-]+|[\w-]+\.[Dd]ockerfile|Containerfile"),
     ("project", r"pyproject\.toml"),

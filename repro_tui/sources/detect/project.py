@@ -10,7 +10,14 @@ from typing import Any
 from repro_tui.clients.git import Repository
 from repro_tui.model.record import DataItem, Environment, Missing, Parameters, Predict
 from repro_tui.sources.detect.candidate import StepCandidate
-from repro_tui.sources.detect.data import MOST_ITEMS, DataFile, committed_data, parameter_files, tracked_data
+from repro_tui.sources.detect.data import (
+    MOST_ITEMS,
+    DataFile,
+    committed_data,
+    made_by_stages,
+    parameter_files,
+    tracked_data,
+)
 from repro_tui.sources.detect.environments import NO_ENVIRONMENT, EnvironmentFile, environment_files
 from repro_tui.sources.detect.python import NamedPython, likely_python, named_pythons
 from repro_tui.sources.detect.steps import find_steps
@@ -66,16 +73,22 @@ def described(tree: ProjectTree, code: str = ".") -> DetectedProject:
     """The project in a tree, with the files that are nearest to the folder `code` first."""
     day = date.fromisoformat(tree.repository.commit(tree.commit).date[:10])
     environments = environment_files(tree, code)
-    near = {code, *(parent(file.path) for file in environments[:1])}
     return DetectedProject(
         tree,
         day,
         environments,
-        [item for item in named_pythons(tree, code) if any(distance(parent(item.path), to) < OUTSIDE for to in near)],
+        pythons_of(tree, code, environments[0].path if environments else ""),
         parameter_files(tree, code),
         tracked_data(tree),
         committed_data(tree),
     )
+
+
+def pythons_of(tree: ProjectTree, code: str, environment: str) -> list[NamedPython]:
+    """What the files near the code and near the file of its environment ("": none) say of the version of Python."""
+    near = {code, parent(environment)} if environment else {code}
+    named = named_pythons(tree, code, environment)
+    return [item for item in named if any(distance(parent(item.path), folder) < OUTSIDE for folder in near)]
 
 
 # -- the parts of a record ------------------------------------------------------------------------------------------
@@ -196,12 +209,16 @@ def _also(field: str, first: str, others: list[str], verb: str) -> str:
     )
 
 
-def data_files(project: DetectedProject, step: StepCandidate | None, without: str = "") -> list[DataFile]:
+def data_files(
+    project: DetectedProject, step: StepCandidate | None, without: str = "", command: str = ""
+) -> list[DataFile]:
     """The data of the project for a record: what DVC tracks, then committed models and tables, at most 20 of these.
 
-    Of a step that names all that it depends on, only that is listed; `without` is left out.
+    Of a step that names all that it depends on, only that is listed; `without` is left out, and so is what a `command`
+    makes that runs stages of DVC itself.
     """
-    tracked = [file for file in project.tracked if _is_needed(file.item.path, step)]
+    made = made_by_stages(project.tree, command)
+    tracked = [file for file in project.tracked if _is_needed(file.item.path, step) and file.item.path not in made]
     files = [file for file in (*tracked, *project.committed) if file.item.path != without]
     return files[: max(MOST_ITEMS, len(tracked))]
 

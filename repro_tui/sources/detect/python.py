@@ -26,6 +26,7 @@ RELEASED = {
     "3.14": date(2025, 10, 7),
 }
 A_YEAR = 365
+_PROJECTS = ("pyproject.toml", "setup.cfg", "setup.py")  # these say what is allowed; .python-version, what is used
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(?:\S*/)?python:(3\.[0-9]+(?:\.[0-9]+)?)", re.IGNORECASE | re.MULTILINE)
 _CONDA = re.compile(r"python\s*={1,2}\s*(3\.[0-9]+(?:\.[0-9]+)?)(\.\*)?(=\S*)?")
 _SETUP_CFG = re.compile(r"^\s*python_requires\s*=\s*(.+?)\s*$", re.MULTILINE)
@@ -41,12 +42,17 @@ class NamedPython:
     range: str = ""
 
 
-def named_pythons(tree: ProjectTree, code: str = ".") -> list[NamedPython]:
-    """What the files say of the version: exact ones first, and of those the nearest to the code."""
-    named = list(_all(tree))
-    return sorted(
-        named, key=lambda item: (item.version is None, distance(parent(item.path), code), depth_first(item.path))
-    )
+def named_pythons(tree: ProjectTree, code: str = ".", environment: str = "") -> list[NamedPython]:
+    """What the files say of the version: exact ones first, and of those the nearest to the code.
+
+    A file that describes the whole `environment` goes before its neighbours: a Dockerfile may name another version.
+    """
+
+    def rank(item: NamedPython) -> tuple[bool, bool, int, tuple[int, str]]:
+        is_own = item.path == environment and basename(item.path) not in _PROJECTS
+        return item.version is None, not is_own, distance(parent(item.path), code), depth_first(item.path)
+
+    return sorted(_all(tree), key=rank)
 
 
 def likely_python(ranges: list[NamedPython], day: date, installed: Collection[str] = ()) -> str:
@@ -110,7 +116,7 @@ def _named(path: str, text: str) -> NamedPython:
 
 def _reader_of_ending(path: str) -> Callable[[ProjectTree, str], str] | None:
     name = basename(path).lower()
-    if name.endswith((".yml", ".yaml")) and re.search(r"conda|env", name) and "lock" not in name:
+    if name.endswith((".yml", ".yaml")) and re.search(r"conda|env|dependencies", name) and "lock" not in name:
         return _conda
     return _dockerfile if name.startswith("dockerfile") else None
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from repro_tui.model.record import Predict
 from repro_tui.sources.detect.arguments import Argument, arguments_of
+from repro_tui.sources.detect.callables import as_table, is_callable_name, methods_of, module_of
 from repro_tui.sources.detect.candidate import StepCandidate, command_words, escaped, likelihood, with_ends
 from repro_tui.sources.detect.notebooks import notebook_source
 from repro_tui.sources.detect.source import LARGEST_SOURCE, Function, functions_of, parse_source
 from repro_tui.sources.detect.tables_used import TablesUsed, tables_used
 from repro_tui.sources.detect.tree import ProjectTree, basename, parent
 
-_CALLABLE = re.compile(
-    r"(predict|infer|score|inference|make_predictions?|run_inference)(_df|_frame|_batch|_proba|_all)?"
-)
 _SKIPPED = frozenset(
     {"setup.py", "conftest.py", "__init__.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py"}
 )
@@ -52,6 +49,7 @@ def _of_source(tree: ProjectTree, path: str, models: list[str]) -> Iterator[Step
     try:
         yield from _of_script(tree, path, models, arguments_of(module), tables_used(module, path))
         yield from (_of_function(path, function, tables_used(module, path)) for function in _callables(module))
+        yield from methods_of(path, module, models)
     except RecursionError:
         tree.unread[path] = "is nested too deeply"
 
@@ -90,22 +88,19 @@ def _callables(module: object) -> Iterator[Function]:
             required = len(function.args.args) - len(function.args.defaults)
             keywords = [default for default in function.args.kw_defaults if default is None]
             plain = isinstance(function, ast.FunctionDef) and not function.decorator_list
-            if plain and _CALLABLE.fullmatch(function.name) and required in (1, 2) and not keywords:
+            takes = (required in (1, 2) and not keywords) or (required == 0 and len(keywords) == 1)
+            if plain and is_callable_name(function.name) and takes:
                 yield function
 
 
 def _of_function(path: str, function: Function, used: TablesUsed) -> StepCandidate:
     """A function that takes a table. One with a second argument may want the model: a person has to look."""
-    module = path.removesuffix(".py").replace("/", ".").removeprefix("src.")
-    names = [argument.arg for argument in function.args.args]
+    module, no_module = module_of(path)
+    by_name = [] if function.args.args else [argument.arg for argument in function.args.kwonlyargs]
+    names = [argument.arg for argument in function.args.args] or by_name[:1]
     required = len(names) - len(function.args.defaults)
-    table = bool(names) and re.search(
-        r"df|frame|data|input|row|record|x$|features|samples|batch|texts?", names[0].lower()
-    )
     second = required == 2 and names[1] not in ("params", "parameters", "config", "cfg")
-    lacks = (*(() if table else (f"a table as {names[0]}",)), *((f"a value for {names[1]}",) if second else ()))
-    if not all(part.isidentifier() for part in module.split(".")):
-        lacks = (*lacks, "a module that can be imported")
+    lacks = (*as_table(names), *((f"a value for {names[1]}",) if second else ()), *no_module)
     step = Predict(call=f"{module}:{function.name}")
     return StepCandidate(
         step, path, f"{path} has the function {function.name}({', '.join(names)})", 12, lacks, used.texts
@@ -116,15 +111,21 @@ def notebook_steps(tree: ProjectTree) -> Iterator[StepCandidate]:
     """The notebooks with a telling name."""
     for path in tree.ending(".ipynb"):
         points = likelihood(basename(path).removesuffix(".ipynb"))
-        if points <= 0 or ".ipynb_checkpoints" in path.split("/") or tree.files[path].size > _LARGEST_NOTEBOOK:
-            continue
-        source = notebook_source(tree.head(path, _LARGEST_NOTEBOOK))
-        if source is None:
-            tree.unread[path] = "is not a notebook that can be read"
-        elif module := parse_source(source.encode("utf-8", "replace")):
-            used = replace(tables_used(module, path), prints=False, streams=False)
-            predict, missing, why = with_ends((), used)
-            notebook = replace(predict, notebook=path)
-            yield StepCandidate(
-                notebook, path, f"{path} {why}", points + 4 - 4 * len(missing), missing, used.texts, used.reads
-            )
+        if points > 0 and ".ipynb_checkpoints" not in path.split("/") and (step := notebook_step(tree, path, points)):
+            yield step
+
+
+def notebook_step(tree: ProjectTree, path: str, points: int = 0) -> StepCandidate | None:
+    """A notebook as a step, with the tables that it reads and writes; None where it cannot be read."""
+    if tree.files[path].size > _LARGEST_NOTEBOOK:
+        return None
+    source = notebook_source(tree.head(path, _LARGEST_NOTEBOOK))
+    if source is None:
+        tree.unread[path] = "is not a notebook that can be read"
+    module = parse_source(source.encode("utf-8", "replace")) if source is not None else None
+    if module is None:
+        return None
+    used = replace(tables_used(module, path), prints=False, streams=False)
+    predict, missing, why = with_ends((), used)
+    notebook, points = replace(predict, notebook=path), points + 4 - 4 * len(missing)
+    return StepCandidate(notebook, path, f"{path} {why}", points, missing, used.texts, used.reads)

@@ -10,11 +10,10 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Input, Static
 
 from repro_tui.model.finding import Area, AreaName, Change, Finding
-from repro_tui.report.words import GLYPHS
+from repro_tui.report.words import GLYPHS, area_remarks
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.finding_table import finding_table, finding_texts
@@ -32,7 +31,7 @@ from repro_tui.tui.screens.findings import (
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import notify, safe
+from repro_tui.tui.widgets.safe import lines, notify, safe
 from repro_tui.tui.widgets.side_by_side import SideBySide
 from repro_tui.tui.written_table import WrittenTable
 
@@ -111,14 +110,15 @@ class AreaScreen(AuditScreen):
             grid.empty = waiting
             grid.show_rows(FindingRows([], grid.columns))
             return
-        totals = [f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED]
-        counts.update(Content.styled("   ".join(totals), "dim"))
+        totals = "   ".join(f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED)
+        remarks = area_remarks(area, self.store.report.sides if self.store.report else None)
+        counts.update(lines([safe(text, "dim", cap=600) for text in (totals, *remarks)]))
         empty = {"same": "no differences", "not-recorded": "recorded on neither side"}
         grid.empty = empty.get(area.status, "no finding matches the filter")
         self._show_sections(area)
-        lines = self._visible_lines(area.findings)
-        grid.columns = columns_for(lines, grid.size.width)
-        grid.show_rows(FindingRows(lines, grid.columns), keep=True)
+        visible = self._visible_lines(area.findings)
+        grid.columns = columns_for(visible, grid.size.width)
+        grid.show_rows(FindingRows(visible, grid.columns), keep=True)
 
     def _show_sections(self, area: Area) -> None:
         counted = Counter(section_of(finding) for finding in area.findings)

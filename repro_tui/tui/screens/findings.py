@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
-from repro_tui.report.words import ABSENT, GLYPHS
+from repro_tui.report.words import ABSENT, GLYPHS, finding_note
 from repro_tui.support.text import show
 from repro_tui.tui.differences import relative
 from repro_tui.tui.widgets.grid import ColumnSpec
@@ -139,7 +139,7 @@ def _name(line: FindingLine, top: int) -> str:
 
 def _note(finding: Finding) -> str:
     children = f"{len(finding.children):,} below" if finding.children else ""
-    note = show(finding.note.partition("\n")[0], 200)
+    note = show(finding_note(finding), 200)
     return f"{note}; {children}" if note and children else note or children
 
 

@@ -15,7 +15,15 @@ from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
 from repro_tui.report.summary import VERDICT_WORDS
-from repro_tui.report.words import GLYPHS, STATUS_GLYPHS, grade_tone, isolation_words, metric_cells, metric_glyph
+from repro_tui.report.words import (
+    GLYPHS,
+    STATUS_GLYPHS,
+    area_remarks,
+    grade_tone,
+    isolation_words,
+    metric_cells,
+    metric_glyph,
+)
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.editor import text_of_file
@@ -62,7 +70,9 @@ class AreaRows:
             waiting = "…" if self.store.running else "?"
             return (Text(waiting), Text(name), Text("not yet" if self.store.running else "not compared"), Text(""))
         style = STYLES[area.status]
+        sides = self.store.report.sides if self.store.report else None
         result = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
+        result = "  ".join(filter(None, (result, *area_remarks(area, sides))))
         status = area.verdict if isinstance(area, PredictionsArea) else area.status
         return (
             Text(STATUS_GLYPHS[area.status], style=style),

@@ -22,6 +22,7 @@ from repro_tui.tui.widgets.safe import lines, safe, text_of
 GLYPHS = {"started": "…", "progress": "…", "done": "✓", "cached": "✓", "failed": "!", "skipped": "-", "": " "}
 STYLES = {"failed": "bad loud", "started": "busy", "progress": "busy", "cached": "good", "done": "good"}
 FIRST = ("code", "environment", "data", "parameters")
+BEFORE = ("declared", "compare declared")
 TAIL_BYTES = 64 << 10
 
 
@@ -30,7 +31,7 @@ class Steps:
 
     def __init__(self, store: AuditStore) -> None:
         self.store = store
-        names = dict.fromkeys((*FIRST, *sorted(dict.fromkeys(step for _, step in store.steps), key=_order)))
+        names = dict.fromkeys((*BEFORE, *FIRST, *sorted(dict.fromkeys(step for _, step in store.steps), key=_order)))
         self.names = [name for name in names if any(step == name for _, step in store.steps) or name in FIRST]
 
     def __len__(self) -> int:

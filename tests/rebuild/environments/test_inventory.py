@@ -8,6 +8,7 @@ import pytest
 
 from repro_tui.rebuild.environments.inventory import (
     FolderView,
+    hidden_copies,
     read_os_release,
     read_python_packages,
     read_system_packages,
@@ -107,3 +108,18 @@ def test_an_environment_is_hashed_as_a_whole(tmp_path: Path, context: Context, m
     packages, _ = read_python_packages(view(tmp_path, context, files))
     assert set(packages["x"].files) == set(names)
     assert asked == [tmp_path]
+
+
+def test_what_a_package_brings_for_itself_is_no_package_of_its_own(tmp_path: Path, context: Context) -> None:
+    files = {
+        "site/setuptools-75.dist-info/METADATA": info("setuptools", "75"),
+        "site/setuptools/_vendor/zipp-3.19.2.dist-info/METADATA": info("zipp", "3.19.2"),
+        "site/setuptools/_vendor/tomli-2.dist-info/METADATA": info("tomli", "2"),
+        "site/zipp-3.21.0.dist-info/METADATA": info("zipp", "3.21.0"),
+    }
+    packages, unknown = read_python_packages(view(tmp_path, context, files))
+    assert not unknown
+    assert {name: package.version for name, package in packages.items()} == {"setuptools": "75", "zipp": "3.21.0"}
+    assert not hidden_copies(view(tmp_path, context, {}), packages)
+    looked_into, _ = read_python_packages(view(tmp_path, context, {}), ("site/setuptools/_vendor", "site"))
+    assert looked_into["tomli"].version == "2"

@@ -23,7 +23,7 @@ from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, W
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.environments.interpreters import find_interpreter, uv_binary
 from repro_tui.rebuild.environments.python import rebuild_python_environment
-from repro_tui.rebuild.environments.uv import uv_failed
+from repro_tui.rebuild.environments.uv import WithoutWheel, uv_failed
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -204,10 +204,33 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
     assert find_interpreter("3.99", context).version == "3.99.10"
 
 
+def test_a_patch_release_that_pyenv_lacks_is_absent(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = ".".join(platform.python_version_tuple()[:2])
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    failing_shim(shims, version)
+    monkeypatch.setenv("PATH", str(shims))
+    with pytest.raises(Inconclusive, match="is not installed on this machine, which has .*" + version) as error:
+        find_interpreter(f"{version}.999", context)
+    assert f'record python = "{version}"' in error.value.do
+
+
 @pytest.mark.parametrize(
     ("output", "do"),
     [
         ("Because there is no version of six==99 and you require six==99", "correct the version"),
+        (
+            "Because there are no versions of six and x==1 depends on six>=9, they are unsatisfiable",
+            "correct the version",
+        ),
+        (
+            "Because only six<=1 is available, your requirements are unsatisfiable. hint: `six` was filtered by "
+            "`exclude-newer` to only include packages uploaded before 2023-08-25. The latest version satisfying the "
+            "requirement is v1.17.0, published at 2024-12-04.",
+            "name a later one",
+        ),
         (
             "Because you require six==1.16.0 and six==1.15.0, your requirements are unsatisfiable.",
             "contradict each other",
@@ -225,6 +248,17 @@ def test_behind_a_shim_that_refuses_the_latest_release_of_pyenv_is_found(
 )
 def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do: str) -> None:
     assert do in uv_failed("the requirements cannot be resolved", output, context).do
+
+
+def test_of_several_packages_without_a_wheel_the_needed_ones_are_built_first(context: Context) -> None:
+    output = (
+        "Because all of: pyyaml<=5.1b5 pyyaml>=5.1 have no usable wheels and all of: mlflow>=1.7.1 depend on pyyaml, "
+        "and mlflow<=0.3.0 have no usable wheels and you require mlflow\n\nhint: Wheels are required for `mlflow` "
+        "because building from source is disabled\n\nhint: Wheels are required for `pyyaml`"
+    )
+    error = uv_failed("the requirements cannot be resolved", output, context)
+    assert isinstance(error, WithoutWheel)
+    assert [name for name, _ in error.candidates] == ["pyyaml", "mlflow"]
 
 
 def test_a_file_that_is_not_committed_is_reported(rebuild: Rebuild) -> None:
@@ -272,7 +306,7 @@ def workspace(**inventory: Any) -> Workspace:
 
 
 def test_packages_are_compared_by_version_and_by_files(context: Context) -> None:
-    a = workspace(
+    a = Inventory(
         python_packages={
             "numpy": PythonPackage("1.26.4", "index", "d1"),
             "same": PythonPackage("1", "index", "d"),
@@ -281,7 +315,7 @@ def test_packages_are_compared_by_version_and_by_files(context: Context) -> None
         },
         variables={"TZ": "UTC", "API_KEY": "one-secret-value"},
     )
-    b = workspace(
+    b = Inventory(
         python_packages={
             "numpy": PythonPackage("2.1.3", "index", "d2"),
             "same": PythonPackage("1", "index", "d"),
@@ -302,7 +336,6 @@ def test_packages_are_compared_by_version_and_by_files(context: Context) -> None
     assert findings["system packages",].change == "unknown"
     assert "secret" not in str(findings["variables", "API_KEY"])
     assert compare_environment(a, a, context).status == "same"
-    assert compare_environment(None, b, context).status == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,21 @@ def test_all_of_it_is_built(rebuilding: Rebuilding, links: Path) -> None:
     )
 
 
+def test_a_file_of_this_machine_includes_from_its_own_folder(
+    rebuilding: Rebuilding, links: Path, tmp_path: Path
+) -> None:
+    wheel(links, "app", 1)
+    (tmp_path / "mine" / "more").mkdir(parents=True)
+    (tmp_path / "mine" / "r.txt").write_text("-r more/r.txt\n")
+    (tmp_path / "mine" / "more" / "r.txt").write_text("app\n")
+    built, _ = rebuilding({"a": ""}, requirements=f"file:{tmp_path}/mine/r.txt")
+    assert versions(built) == {"app": "1"}
+    (tmp_path / "mine" / "r.txt").write_text("-r ../outside.txt\n")
+    (tmp_path / "outside.txt").write_text("app\n")
+    with pytest.raises(Refused, match="is outside the folder"):
+        rebuilding({"a": ""}, requirements=f"file:{tmp_path}/mine/r.txt")
+
+
 def test_it_is_refused_before_anything_runs_and_when_it_is_rebuilt(rebuilding: Rebuilding) -> None:
     files = {"r.txt": "-r more.txt\n-r absent.txt\n", "more.txt": "--index-url https://h/x\n"}
     commit = rebuilding.commit(files)

@@ -9,7 +9,7 @@ import pytest
 
 from repro_tui.clients.git import Repository
 from repro_tui.sources.detect.inputs import columns_of, input_tables
-from repro_tui.sources.detect.project import DetectedProject, detect, detected_parts
+from repro_tui.sources.detect.project import DetectedProject, data_files, detect, detected_parts
 from repro_tui.sources.detect.python import NamedPython, allows, likely_python
 from repro_tui.support.context import Context
 from tests.conftest import GitRepository
@@ -37,6 +37,8 @@ def project(git_repository: Callable[[str], GitRepository], context: Context) ->
         ({"Pipfile.lock": "{}", "setup.py": "setup()"}, "lock Pipfile.lock"),
         ({"conda-lock.yml": "", "environment.yml": CONDA}, "lock conda-lock.yml"),
         ({"environment.yml": CONDA, "Dockerfile": ""}, "conda environment.yml"),
+        ({"model/conda_dependencies.yml": CONDA, "Dockerfile": ""}, "conda model/conda_dependencies.yml"),
+        ({"dependencies.yml": "dependencies: {a: 1}\n", "Dockerfile": ""}, "dockerfile Dockerfile"),
         ({"conda.yaml": "a: 1\n", "setup.py": "setup()"}, "project setup.py"),
         ({"pyproject.toml": "[tool.black]\n", "setup.cfg": "install_requires = x"}, "project setup.cfg"),
         ({"requirements/prod.txt": "", "requirements/dev.txt": ""}, "requirements requirements/prod.txt"),
@@ -78,6 +80,14 @@ def test_of_several_projects_none_is_guessed(project: Detecting) -> None:
         ({"setup.py": "setup(python_requires='>=3.9')"}, None),
         ({"poetry.lock": '[metadata]\npython-versions = "^3.11"\n'}, None),
         ({"tools/.python-version": "3.11\n"}, None),
+        (
+            {
+                "Dockerfile": "FROM python:3.8.12\n",
+                "Pipfile.lock": '{"_meta": {"requires": {"python_version": "3.8"}}}',
+            },
+            "3.8",
+        ),
+        ({".python-version": "3.11.4\n", "pyproject.toml": "[project]\nrequires-python = '==3.11.*'\n"}, "3.11.4"),
     ],
 )
 def test_the_version_of_python_is_read_where_it_is_exact(project: Detecting, files: Files, version: str | None) -> None:
@@ -114,6 +124,25 @@ def test_parameters_and_data_are_read(project: Detecting) -> None:
     assert [file.item.path for file in found_project.committed] == ["model.onnx"]
     parts = detected_parts(found_project)
     assert any("config.yaml" in warning and "left out" in warning for warning in parts.warnings)
+
+
+def test_what_the_command_makes_itself_is_no_data(project: Detecting) -> None:
+    outs = "    outs:\n    - path: {}\n      md5: " + "b" * 32 + "\n"
+    stages = {
+        "clean": ("cmd: python src/clean.py", "clean"),
+        "fit": ("cmd:\n    - python fit.py\n    - python fit.py --again", "m.pkl"),
+        "odd": ("cmd: [1, x]", "odd"),
+        "none": ("deps: []", "none"),
+        "longer": ("cmd: python src/clean.pyc", "longer"),
+    }
+    lock = "stages:\n" + "".join(f"  {name}:\n    {cmd}\n{outs.format(out)}" for name, (cmd, out) in stages.items())
+    detected = project({"dvc.lock": lock, "model.onnx": b"1"})
+    command = "sh -c python src/clean.py raw={inputs} && python fit.py && python fit.py x None"
+    paths = [file.item.path for file in data_files(detected, None, "", command)]
+    assert paths == ["m.pkl", "odd", "none", "longer", "model.onnx"]
+    again = data_files(detected, None, "", f"{command}; python fit.py --again")
+    assert "m.pkl" not in [file.item.path for file in again]
+    assert len(data_files(detected, None)) == 6
 
 
 def test_inputs_are_the_tables_that_are_called_so(project: Detecting) -> None:

@@ -146,6 +146,44 @@ def test_training_scripts_and_endpoints_are_no_step(
     assert not [step for step in found_steps if step.complete]
 
 
+METHODS = """
+class Model:
+    def __init__(self, path: str, *, verbose=False): ...
+    def predict(self, payload): ...
+class Scorer:
+    def score(self, df): ...
+class Wrapped(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input): ...
+class Estimator:
+    def fit(self, x): ...
+    def predict(self, x): ...
+class Two:
+    def __init__(self, path, threshold): ...
+    def predict(self, data): ...
+def make_prediction(*, input_data): ...
+"""
+
+
+def test_methods_are_called_on_what_their_class_is_made_of(
+    steps: Callable[[dict[str, str | bytes]], list[StepCandidate]],
+) -> None:
+    found_steps = {step.predict.call: step.lacks for step in steps({"app/m.py": METHODS, "models/m.pkl": b"x"})}
+    assert found_steps == {
+        "app.m:make_prediction": (),
+        "app.m:Model('models/m.pkl').predict": (),
+        "app.m:Scorer.score": (),
+        "app.m:Two(path='PATH', threshold='THRESHOLD').predict": ("a value for path", "a value for threshold"),
+    }
+
+
+def test_an_entry_point_with_a_variable_in_front_runs_in_a_shell(
+    steps: Callable[[dict[str, str | bytes]], list[StepCandidate]],
+) -> None:
+    command = "PYTHONPATH=src python -m app"
+    (step,) = steps({"MLproject": f"entry_points:\n  score:\n    command: '{command}'\n"})
+    assert step.predict.command == ("sh", "-c", command)
+
+
 def test_hostile_sources_are_not_parsed() -> None:
     for content in (
         b"(" * 100_000,

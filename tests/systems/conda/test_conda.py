@@ -131,6 +131,11 @@ def versions(workspace: Workspace) -> dict[str, str]:
     return {name: package.version for name, package in inventory.python_packages.items()}
 
 
+def without_seed(workspace: Workspace) -> dict[str, str]:
+    """The versions without the setuptools that `venv` adds below Python 3.12."""
+    return {name: version for name, version in versions(workspace).items() if name != "setuptools"}
+
+
 ENVIRONMENT = """name: score
 channels: [{channel}, nodefaults]
 dependencies:
@@ -323,7 +328,7 @@ def test_a_file_of_only_python_and_pip_packages_needs_no_conda(build: Build, mon
     )
     monkeypatch.setitem(sys.modules, "rattler", None)
     workspace = build({"environment.yml": text}, conda="environment.yml")
-    assert versions(workspace) == {"six": "1.16.0"}
+    assert without_seed(workspace) == {"six": "1.16.0"}
     assert workspace.environment.is_pinned
     (part,) = [part for part in workspace.parts if part.step == "environment"]
     assert part.how.endswith("without conda: it names only Python and pip packages")
@@ -337,7 +342,7 @@ def test_a_file_of_only_python_and_pip_packages_needs_no_conda(build: Build, mon
     assert part.warnings[0] == "environment.yml: line 7: six is not pinned"
     flow = "dependencies: [python>=3.8, pip=24, {pip: [six==1.16.0, tabulate==0.9.0]}]\n"
     workspace = build({"environment.yml": flow}, conda="environment.yml", python=MINOR)
-    assert versions(workspace) == {"six": "1.16.0", "tabulate": "0.9.0"}
+    assert without_seed(workspace) == {"six": "1.16.0", "tabulate": "0.9.0"}
     (part,) = [part for part in workspace.parts if part.step == "environment"]
     assert part.warnings == ("environment.yml names pip=24: the environment has no pip",)
 
@@ -363,6 +368,16 @@ def hostile(folder: Path, name: str, paths: dict[str, str], points: tuple[str, .
                 info.size = len(text)
                 archive.addfile(info, io.BytesIO(text.encode()))
     return f"{file.as_uri()}#{hashlib.md5(file.read_bytes()).hexdigest()}"
+
+
+def test_a_file_that_names_no_python_has_the_recorded_one(build: Build, channel: Path) -> None:
+    text = f"channels: [{channel.as_uri()}, nodefaults]\ndependencies: [six]\n"
+    workspace = build({"environment.yml": text}, conda="environment.yml", python=MINOR)
+    assert workspace.environment.inventory.interpreter["version"].startswith(f"{MINOR}.")
+    (part,) = [part for part in workspace.parts if part.step == "environment"]
+    assert f"environment.yml does not name Python: the recorded version {MINOR} is installed" in part.warnings
+    with pytest.raises(Inconclusive, match="does not name Python"):
+        build({"environment.yml": text}, conda="environment.yml", python=None)
 
 
 def test_fields_that_a_file_of_conda_cannot_honour_are_told(build: Build, channel: Path) -> None:

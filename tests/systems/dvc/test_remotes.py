@@ -243,6 +243,7 @@ def test_a_password_is_not_sent_to_the_host_that_a_commit_names(
         with pytest.raises(Inconclusive) as error:
             fetch(made, commit, context)
     assert "cannot be read" in error.value.what
+    assert "run dvc pull in a clone that can reach it" in error.value.do
     assert not [header for header in asked if header]
     assert SECRET not in str(error.value)
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
 
-from repro_tui.formats.projects import DeclaredProject, build_requirements, declared_project
+from repro_tui.formats.projects import DeclaredProject, build_requirements, declared_project, package_of_poetry
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import CodeTree
 from repro_tui.rebuild.environments.builds.wheel import BuildSource, built_wheel
@@ -60,6 +60,23 @@ def read_project(code: CodeTree, folder: str) -> dict[str, bytes]:
             "commit one, or correct the record",
         )
     return files
+
+
+def without_package(folder: str, code: CodeTree) -> str:
+    """Why the project in a folder of the commit is not installed, as Poetry does not; "" where it is.
+
+    Raises Inconclusive where it cannot be read.
+    """
+    files = read_project(code, folder)
+    package = package_of_poetry(files)
+    root = Path(code.folder) / code.subdirectory / folder
+    places = [f"{prefix}{package}{suffix}" for prefix in ("", "src/") for suffix in ("", ".py")]
+    if package is None or any((root / place).exists() for place in places):
+        return ""
+    name = show(declared_project(files).name, 80)
+    return (
+        f"the project {name} has no package {show(package, 80)}, so only its dependencies are installed, as by Poetry"
+    )
 
 
 def built_project(

@@ -43,7 +43,7 @@ from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import plural, show
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 def is_conda(record: Record, code: CodeTree | None) -> bool:
@@ -130,12 +130,17 @@ def _without_conda(
         built, part = rebuild_python_environment(
             replace(record, base=str(folder), environment=environment), code, context
         )
-    warnings = tuple(warning.replace(f"file:{copy}", show(name, 120)) for warning in part.warnings)
+    warnings = tuple(_of_file(warning.replace(f"file:{copy}", show(name, 120)), name) for warning in part.warnings)
     obtained = part.how.replace(f"file:{copy}", show(name, 120))
     obtained += ", without conda: it names only Python and pip packages"
     left_out = tuple(_not_honoured(file, record, name))
     matches: Match = "differs" if left_out else part.matches
     return built, replace(part, how=obtained, warnings=warnings + left_out, matches=matches)
+
+
+def _of_file(warning: str, name: str) -> str:
+    """A warning about a line of the file, with the file's name."""
+    return f"{show(name, 120)}: {warning}" if warning.startswith("line ") else warning
 
 
 def _not_honoured(file: CondaFile, record: Record, name: str) -> Iterator[str]:

@@ -6,11 +6,19 @@ import importlib.util
 import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from repro_tui.clients.client_child import ClientChild, standing_folder
-from repro_tui.formats.conda_files import DEFAULTS, CondaArchive, CondaFile, parse_conda, parse_explicit, python_release
+from repro_tui.formats.conda_files import (
+    DEFAULTS,
+    PYTHON,
+    CondaArchive,
+    CondaFile,
+    parse_conda,
+    parse_explicit,
+    python_release,
+)
 from repro_tui.formats.locks.misplaced import conda_lock, misplaced
 from repro_tui.formats.requirements import parse_requirements
 from repro_tui.model.errors import Inconclusive, Refused
@@ -28,7 +36,8 @@ from repro_tui.support.text import plural, show
 FORMAT = "1"
 CHILD_S = 1800.0
 REACH = (
-    "check the network and the channel's address (behind a proxy, set HTTPS_PROXY), or correct what contradicts itself"
+    "check the network and the channel's address (behind a proxy, set HTTPS_PROXY), correct what contradicts itself, "
+    "or name the packages in a requirements file where PyPI has them too (--requirements FILE)"
 )
 AGAIN = "lock it again with its tool"
 PASSED_ON = (
@@ -53,10 +62,23 @@ def make_plan(name: str, record: Record, code: CodeTree | None, step: Step, cont
     if record.environment.kind == "lock":
         return _locked(raw, name, record, step, context)
     file = read_environment(raw, name, record)
-    if file.python is None:
-        raise Inconclusive(f"{show(name, 120)} does not name Python among its packages", "add it to the file")
+    file = _with_python(file, name, record, step)
     pip = PipPart(_requirements(file, name), record.environment.as_of or "")
     return CondaPlan(_resolved(file, name, record, step, context), pip, file.variables, from_lock=False)
+
+
+def _with_python(file: CondaFile, name: str, record: Record, step: Step) -> CondaFile:
+    """The file with the recorded version of Python where it names none itself, as those of MLflow projects do."""
+    version = record.environment.python
+    if file.python is not None:
+        return file
+    if version is None:
+        raise Inconclusive(
+            f"{show(name, 120)} does not name Python among its packages", "add it to the file, or record its version"
+        )
+    step.warn(f"{name} does not name Python: the recorded version {version} is installed")
+    pin = f"{PYTHON}={version}" if version.count(".") < 2 else f"{PYTHON}=={version}"
+    return replace(file, packages=(pin, *file.packages))
 
 
 def read_environment(raw: bytes, name: str, record: Record) -> CondaFile:

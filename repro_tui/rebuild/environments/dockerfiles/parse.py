@@ -52,7 +52,7 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NewerSyntax:
     """Something that only BuildKit builds: its line, and the version of the Dockerfile syntax that introduced it."""
 
     line: int
@@ -79,9 +79,9 @@ class Dockerfile:
     syntax: str
     instructions: tuple[Instruction, ...]
 
-    def needs(self) -> list[Need]:
+    def needs(self) -> list[NewerSyntax]:
         """What in it only BuildKit builds, in the order of its lines."""
-        first = [Need(1, f"# syntax={self.syntax}", "1.0")] if self.syntax else []
+        first = [NewerSyntax(1, f"# syntax={self.syntax}", "1.0")] if self.syntax else []
         return first + [need for instruction in self.instructions for need in _needs(instruction)]
 
     def declared(self) -> set[str]:
@@ -103,14 +103,14 @@ class Dockerfile:
         return stages
 
 
-def _needs(item: Instruction) -> Iterator[Need]:
+def _needs(item: Instruction) -> Iterator[NewerSyntax]:
     for instruction, flag, since in _FLAGS:
         if item.name == instruction and item.flag(flag) is not None:
-            yield Need(item.line, f"{instruction} {flag}", since)
+            yield NewerSyntax(item.line, f"{instruction} {flag}", since)
     if item.heredocs:
-        yield Need(item.line, f"{item.name} <<{item.heredocs[0]}", "1.4")
+        yield NewerSyntax(item.line, f"{item.name} <<{item.heredocs[0]}", "1.4")
     if item.name == "FROM" and any(name in (item.flag("--platform") or "") for name in PLATFORM_ARGUMENTS):
-        yield Need(item.line, f"FROM --platform={item.flag('--platform')}", "1.0")
+        yield NewerSyntax(item.line, f"FROM --platform={item.flag('--platform')}", "1.0")
 
 
 def _stage(item: Instruction, values: Mapping[str, str]) -> Stage:

@@ -15,7 +15,7 @@ from repro_tui.rebuild.environments.interpreters import uv_binary
 from tests.audit.project import sandbox_works
 from tests.builds import SYSTEM, project
 from tests.conftest import need
-from tests.rebuild.environments.rebuilding import Rebuilding, site, versions
+from tests.rebuild.environments.rebuilding import OWN, Rebuilding, site, versions
 from tests.wheels import wheel
 
 SCRIPT = '[project.scripts]\ncredit-score = "credit.cli:main"\n'
@@ -144,3 +144,30 @@ def test_a_lock_of_this_machine_installs_the_project_of_the_commit(rebuilding: R
     built, part = rebuilding(project("credit"), lock=f"file:{lock}")
     assert versions(built) == {"credit": "1.0"}
     assert "credit built from the commit" in part.how
+
+
+POETRY = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n[tool.poetry]\n'
+POETRY += 'name = "only-scripts"\nversion = "1"\n[tool.poetry.dependencies]\npython = ">=3.8"\n'
+
+
+def test_a_project_of_poetry_without_a_package_is_left_out_as_by_poetry(rebuilding: Rebuilding, links: Path) -> None:
+    wheel(links, "helper", 1)
+    files = {"pyproject.toml": f'{POETRY}helper = "1"\n', "src/train.py": "import helper\n"}
+    built, part = rebuilding(files, project="pyproject.toml")
+    assert versions(built) == {"helper": "1"}
+    assert "the project only-scripts has no package only_scripts, so only its dependencies are installed" in (
+        "; ".join(part.warnings)
+    )
+    assert part.matches == "unknown"
+
+
+@pytest.mark.parametrize(("version", "is_seeded"), [("1.1", True), ("2.0", True), ("2.1", False)])
+def test_environments_of_poetry_1_have_setuptools(
+    rebuilding: Rebuilding, links: Path, version: str, is_seeded: bool
+) -> None:
+    lock = f'package = []\n[metadata]\nlock-version = "{version}"\npython-versions = ">=3.8"\ncontent-hash = ""\n'
+    built, part = rebuilding({"pyproject.toml": POETRY, "poetry.lock": lock}, lock="poetry.lock")
+    has_setuptools = "setuptools" in built.inventory.python_packages
+    assert has_setuptools == ("as venv adds it" in part.how)
+    bundled = (Path(built.interpreter_root) / "lib" / f"python{OWN}" / "ensurepip/_bundled").glob("setuptools-*.whl")
+    assert has_setuptools == (is_seeded and any(bundled))

@@ -1,0 +1,29 @@
+"""Reads files of a recorded commit, whether its tree was written out or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from repro_tui.clients.git.repository import Repository
+from repro_tui.model.declared import CommitTree
+from repro_tui.model.errors import Inconclusive
+from repro_tui.support.context import Context
+
+
+def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict[str, bytes]:
+    """The bytes of regular files of a commit by their paths.
+
+    They come from our clone, or where that was removed or is damaged, from the tree that was written out. Raises
+    Inconclusive.
+    """
+    try:
+        repository = Repository.cloned(Path(tree.git_dir), context)
+        return repository.read_files(tree.commit, {name: tree.files[name] for name in names})
+    except Inconclusive:
+        if not tree.folder:
+            raise
+    try:
+        return {name: Path(tree.folder, name).read_bytes() for name in names}
+    except OSError as error:
+        raise Inconclusive(f"a file of commit {tree.commit[:12]} cannot be read: {error.strerror}") from error

@@ -1,0 +1,212 @@
+"""The packages that a requirements, lock, conda or project file declares: read as data, not resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from packaging.markers import default_environment
+from packaging.utils import canonicalize_name
+
+from repro_tui.formats.conda_files import named, parse_conda, parse_explicit
+from repro_tui.formats.locks import locked
+from repro_tui.formats.locks.misplaced import conda_lock, misplaced
+from repro_tui.formats.projects import declared_project
+from repro_tui.formats.requirements import (
+    LocalProject,
+    RequirementLine,
+    RequirementsFile,
+    parse_requirements,
+    read_requirements,
+)
+from repro_tui.model.errors import Inconclusive, Mistake
+from repro_tui.model.record import Environment
+from repro_tui.rebuild.declared.files import DeclaredFiles
+from repro_tui.rebuild.environments.builds.project import DECLARATIONS
+from repro_tui.rebuild.environments.project import project_lines
+from repro_tui.rebuild.environments.resolution import extra_of
+from repro_tui.support.text import plural, show
+
+ANY = "any version"
+MOST_SHOWN = 3
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
+# For conda, `=1.26` is any 1.26: only `==`, three numbers or a build name one version.
+_CONDA_PIN = re.compile(r"(?:==\s*|=\s*(?=[^=]*(?:=|\.[^=]*\.)))([0-9][^=*,|<>! ]*)(=[^=]*)?")
+_ARCHIVE = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-[^-]+\.(?:conda|tar\.bz2)")
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPackages:
+    """Packages by canonical name: the pinned version, else the requirement as it is declared.
+
+    `unpinned` are those that a build may resolve to another version, `left_out` says what could not be read, and
+    `variables` are those that the file sets.
+    """
+
+    versions: dict[str, str] = field(default_factory=dict)
+    unpinned: frozenset[str] = frozenset()
+    left_out: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+Pair = tuple[str, str | None, str]  # name, pinned version or None, the requirement as declared
+
+
+@dataclass(slots=True)
+class _Listed:
+    """What one file lists."""
+
+    pairs: list[Pair]
+    left_out: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def declared_packages(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> DeclaredPackages:
+    """The packages of the file that a Python environment is built from; `files` has those that it includes.
+
+    Raises Inconclusive and Refused where the file cannot be read as what it is, ValueError for a marker that cannot be
+    evaluated.
+    """
+    kind = environment.kind
+    readers: dict[str, Callable[[str, bytes, Environment, DeclaredFiles], _Listed]] = {
+        "lock": _of_lock,
+        "requirements": _of_requirements,
+        "conda": _of_conda,
+        "project": _of_project,
+    }
+    if kind in ("requirements", "conda") and (wrong := misplaced(content, kind)):
+        raise Inconclusive(f"{show(name, 120)} {wrong[0]}", wrong[1])
+    listed = readers[kind](name, content, environment, files)
+    versions: dict[str, str] = {
+        canonicalize_name(package): pin or declared or ANY for package, pin, declared in listed.pairs
+    }
+    pinned = {canonicalize_name(package) for package, pin, _ in listed.pairs if pin}
+    left_out = "; ".join(listed.left_out)
+    return DeclaredPackages(versions, frozenset(versions.keys() - pinned), left_out, listed.variables)
+
+
+def _of_lock(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
+    """The pins of a lock file, as they apply to the recorded Python."""
+    if kind := conda_lock(content):
+        return _of_conda_lock(kind, name, content)
+    pyproject = files.beside(name, "pyproject.toml")
+    lock = locked(content, show(name, 120), _markers(environment), environment.groups, pyproject)
+    pins = (line.partition(" ")[0].partition("==") for line in lock.pins)
+    return _Listed([(package, version, "") for package, _, version in pins], list(lock.left_out))
+
+
+def _of_conda_lock(kind: str, name: str, content: bytes) -> _Listed:
+    """The packages of an explicit list by their file names; the other locks are read by what resolves them."""
+    if kind != "explicit":
+        raise Inconclusive(f"the packages of {show(name, 120)}, a lock of {kind}, are only known when it is built")
+    archives = [archive.url.rpartition("/")[2] for archive in parse_explicit(content, show(name, 120))]
+    matches = {archive: _ARCHIVE.fullmatch(archive) for archive in archives}
+    unread = [archive for archive, match in matches.items() if match is None]
+    return _Listed([(match["name"], match["version"], "") for match in matches.values() if match], unread)
+
+
+def _markers(environment: Environment) -> dict[str, str]:
+    """The markers of this machine with the recorded Python, where one is recorded."""
+    markers = {str(key): str(value) for key, value in default_environment().items()}
+    if environment.python and (match := _VERSION.search(environment.python)):
+        full = match.group() if match.group(1) else f"{match.group()}.0"
+        markers |= {"python_full_version": full, "python_version": ".".join(full.split(".")[:2])}
+    return markers
+
+
+# -- requirements -----------------------------------------------------------------------------------------------------
+
+
+def _of_requirements(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
+    """The requirements of a file and of those that it includes, within its constraints, and those of its projects."""
+    file = read_requirements(name.removeprefix("file:"), _reader(name, files))
+    markers = _markers(environment)
+    listed = _Listed(list(_constrained(file, markers)), [*_unread(file.mistakes), *file.ignored])
+    for project in file.projects:
+        own = _project_in(project, files, markers)
+        listed.pairs += own.pairs
+        listed.left_out += own.left_out
+    return listed
+
+
+def _reader(name: str, files: DeclaredFiles) -> Callable[[str], bytes]:
+    prefix = "file:" if name.startswith("file:") else ""
+
+    def read(path: str) -> bytes:
+        try:
+            return files.read(f"{prefix}{path}")
+        except Inconclusive as error:
+            raise OSError(error.what) from error
+
+    return read
+
+
+def _unread(mistakes: Sequence[Mistake]) -> list[str]:
+    shown = "; ".join(show(f"{mistake.place}: {mistake.message}", 200) for mistake in mistakes[:MOST_SHOWN])
+    return [f"{plural(len(mistakes), 'line')} could not be read ({shown})"] if mistakes else []
+
+
+def _constrained(file: RequirementsFile, markers: dict[str, str]) -> Iterator[Pair]:
+    """The requirements with the versions that constraints pin, and constraints on packages that others may need."""
+    pairs = _pairs(file.lines, markers)
+    limits = {canonicalize_name(name): (pin, text) for name, pin, text in _pairs(file.constraints, markers)}
+    for name, pin, text in pairs:
+        limit, limit_text = limits.pop(canonicalize_name(name), (None, ""))
+        yield name, pin or limit, ", ".join(filter(None, (text, limit_text)))
+    for name, (limit, text) in limits.items():
+        limited = f"if needed, {text or ANY}"
+        yield name, limited if limit else None, limited
+
+
+def _pairs(lines: Iterable[RequirementLine], markers: dict[str, str]) -> list[Pair]:
+    return [
+        (line.requirement.name, _pin(line), show(str(line.requirement.specifier), 120))
+        for line in lines
+        if extra_of(line.requirement, (), markers)
+    ]
+
+
+def _pin(line: RequirementLine) -> str | None:
+    return next(iter(line.requirement.specifier)).version if line.pinned else None
+
+
+# -- conda files and projects -----------------------------------------------------------------------------------------
+
+
+def _of_conda(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
+    """The conda packages of an environment.yml, and those of its list for pip."""
+    file = parse_conda(content, show(name, 120))
+    lines, mistakes = parse_requirements(file.pip_text, show(name, 120))
+    pairs: list[Pair] = []
+    for package, rest in map(named, file.packages):
+        exact = _CONDA_PIN.fullmatch(rest)
+        pairs.append((package, exact.group(1) if exact else None, show(rest, 120)))
+    return _Listed([*pairs, *_pairs(lines, _markers(environment))], _unread(mistakes), file.variables)
+
+
+def _of_project(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
+    """The dependencies that a project's files list, with those of the recorded groups and extras."""
+    own = {PurePosixPath(name.removeprefix("file:")).name: content}
+    others = {} if name.startswith("file:") else {file: files.beside(name, file) for file in DECLARATIONS}
+    groups = tuple(canonicalize_name(group) for group in environment.groups)
+    return _Listed(_of_files({**{k: v for k, v in others.items() if v}, **own}, name, groups, _markers(environment)))
+
+
+def _project_in(project: LocalProject, files: DeclaredFiles, markers: dict[str, str]) -> _Listed:
+    """What a project in a folder of the commit needs, for a requirements file that installs it."""
+    place = str(PurePosixPath(project.folder) / DECLARATIONS[0])
+    read = {file: content for file in DECLARATIONS if (content := files.beside(place, file))}
+    extras = tuple(map(canonicalize_name, project.extras))
+    try:
+        return _Listed(_of_files(read, place, extras, markers))
+    except Inconclusive as error:
+        return _Listed([], [error.what])
+
+
+def _of_files(read: dict[str, bytes], name: str, groups: tuple[str, ...], markers: dict[str, str]) -> list[Pair]:
+    declared = declared_project(read)
+    if declared.dynamic or not read.keys() & set(DECLARATIONS):
+        raise Inconclusive(f"the dependencies of {show(name, 120)} are only known when it is built")
+    return _pairs(project_lines(name, declared, groups), markers)
