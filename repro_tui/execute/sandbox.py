@@ -1,8 +1,8 @@
 """The local sandboxes: bubblewrap, else Linux namespaces; none only if the user requests it.
 
 bubblewrap shows the run only the system's libraries, the environment and its own inputs, all read-only. Namespaces cut
-the network and hide other processes, but the host's files stay readable. Before every run, a child in an identical
-sandbox checks what it can see.
+the network and hide other processes, but the host's files can be read and changed as the user can. Before every run, a
+child in an identical sandbox checks what it can see.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from repro_tui.support.isolation import bubblewrap, namespaces, tied
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
 FILES_SEEN = (
-    "The sandbox cut the network, but this code could read your files: "
+    "The sandbox cut the network, but this code could read and change your files: "
     "bubblewrap would hide them (see repro-tui doctor)."
 )
 ON_NETWORK = "This code could reach the network: --network host was given."

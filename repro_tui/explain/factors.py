@@ -15,6 +15,7 @@ from repro_tui.model.inventory import PythonPackage
 from repro_tui.model.record import Predict
 from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Workspace
 from repro_tui.rebuild.data import digest_of
+from repro_tui.rebuild.environments.venv import is_of_commit
 from repro_tui.rebuild.hybrid import (
     Parts,
     differing_files,
@@ -110,9 +111,16 @@ def _contents(packages: Mapping[str, PythonPackage]) -> dict[str, tuple[str, str
 
 
 def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:
-    """What identifies an environment: its content, working directory and own variables, not those of the record."""
+    """What identifies an environment: its content, working directory and own variables, not those of the record.
+
+    A project that was installed from the commit is left out: it belongs to the code.
+    """
     own = sorted(environment.image_variables.items())
-    return (environment.key, environment.working_dir, *(f"{name}={value}" for name, value in own))
+    content = [environment.key]
+    if environment.is_pinned:
+        version = environment.inventory.interpreter.get("version", "")
+        content = [version, environment.interpreter_root, *(pin for pin in environment.pins if not is_of_commit(pin))]
+    return (*content, environment.working_dir, *(f"{name}={value}" for name, value in own))
 
 
 # -- data -----------------------------------------------------------------------------------------------------------

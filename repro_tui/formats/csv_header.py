@@ -10,7 +10,7 @@ nothing and is dropped, so that a table with it and one without it still match; 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,16 @@ def _recorded(first: list[str], columns: Sequence[str], lines: int) -> Header:
         raise TableError(f"line 1 has {len(first)} fields, but predict.columns names {len(columns)}")
     if first == list(columns):
         return Header(first, lines)
+    if any(cell == name for cell, name in zip(first, columns, strict=True) if name):
+        raise other_header(first, columns)  # where all columns are text, nothing else tells it from a row
     names = [name or f"column_{number}" for number, name in enumerate(columns, 1)]
     return Header(names, 0, without_line=True)
+
+
+def other_header(cells: Iterable[str], names: Iterable[str]) -> TableError:
+    """The error of a header line with other names than the recorded ones."""
+    first, recorded = ", ".join(cells), ", ".join(names)
+    return TableError(f"line 1 is a header line ({first}), but predict.columns names other columns: {recorded}")
 
 
 def _written(names: list[str], lines: int) -> Header:

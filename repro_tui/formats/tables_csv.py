@@ -27,7 +27,7 @@ import pyarrow.csv as pacsv
 
 from repro_tui.formats.columns import TableError
 from repro_tui.formats.csv_bytes import BLOCK, check_bytes, check_text
-from repro_tui.formats.csv_header import DROPPED, KEPT, UNNAMED, Header, read_header
+from repro_tui.formats.csv_header import DROPPED, KEPT, UNNAMED, Header, other_header, read_header
 from repro_tui.formats.tables_text import Table, keeps
 
 LONGEST_LINE = 64 << 20
@@ -177,9 +177,7 @@ def _refuse_header(reader: _CsvReader) -> None:
     filled = [column for column in rest.columns if pc.all(pc.greater(pc.binary_length(column), 0)).as_py()]
     below = [_floats(column) is not None for column in filled]
     if any(below) and all(_floats(column) is None for column in first.columns):
-        cells = ", ".join(column[0].as_py() for column in first.columns)
-        names = ", ".join(reader.names)
-        raise TableError(f"line 1 is a header line ({cells}), but predict.columns names other columns: {names}")
+        raise other_header((column[0].as_py() for column in first.columns), reader.names)
 
 
 class _CsvReader:

@@ -64,6 +64,8 @@ class BuiltEnvironment:
     `variables` are the environment's own variables in the predict step (the record's override the image's),
     `image_variables` those of the image alone. `pins` are a venv's packages, one complete pinned requirement each.
     `site` is a folder of packages that is mounted over the image's own at `site_path` ("" if the image's are used).
+    `projects` are the folders whose projects are installed from the commit, relative to that of the code; they were
+    built with tools as of `as_of`.
     """
 
     kind: Literal["venv", "image", "sif", "endpoint"]
@@ -79,6 +81,8 @@ class BuiltEnvironment:
     pins: tuple[str, ...] = ()
     site: str = ""
     site_path: str = ""
+    projects: tuple[str, ...] = ()
+    as_of: str | None = None
 
     @property
     def is_pinned(self) -> bool:

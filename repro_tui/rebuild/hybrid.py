@@ -7,6 +7,7 @@ hybrid is arranged exactly as a side of its own would be, so that only its parts
   code are written in the format of A's file, at the path of A's file; if the formats agree, B's bytes are used as they
   are;
 - a data item that git tracks counts as data, not as code: it moves with the data;
+- a project of the commit that is installed in the environment is code: it is built from the hybrid's own code;
 - a hybrid of two code trees (`mixed_code`) takes whole files, never parts of them.
 
 Trees, files and hybrids are cached by their content, so trying a combination again costs no copying.
@@ -22,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from repro_tui.formats.parameter_files import write
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
+from repro_tui.rebuild.hybrid_environment import with_projects
 from repro_tui.rebuild.parameters import dumps_typed, store_file
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
@@ -53,7 +55,8 @@ def hybrid(parts: Parts, context: Context) -> Workspace:
     composed_code = None if parts.code.code_in_image else code
     parameters = _place_parameters(parts, context)
     tree = compose(composed_code, parts.data, parameters, context)
-    environment = replace(parts.environment, variables={**parts.environment.image_variables, **parts.variables})
+    built = with_projects(parts.environment, parts.code.environment, code, context)
+    environment = replace(built, variables={**parts.environment.image_variables, **parts.variables})
     workspace = Workspace(
         key="",
         name="hybrid",

@@ -57,7 +57,7 @@ def tied() -> list[str]:
 def namespaces(sealed: Path, *, network: bool = False) -> list[str]:
     """The command prefix of a sandbox of Linux namespaces: no network, no other processes, and `sealed` read-only.
 
-    The other files of this machine stay readable.
+    The other files of this machine stay as readable and writable as they are for the user.
     """
     spaces = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", *([] if network else ["--net"])]
     seal = ["sh", "-c", _SEAL, "sh", str(sealed), HOST_NAME]

@@ -87,12 +87,17 @@ def place_in_tree(path: str, subdirectory: str = ".") -> str:
 
 
 def resolve_inside(root: Path, relative: str) -> Path:
-    """The real path of `relative` below `root`, with links followed. Raises ValueError if it leaves the root."""
+    """The real path of `relative` below `root`, with links followed.
+
+    Raises ValueError if it leaves the root, or is a pipe, a socket or a device.
+    """
     if not is_inside(relative):
         raise ValueError(f"{relative!r} leaves its folder")
     resolved, top = (root / relative).resolve(), root.resolve()
     if not resolved.is_relative_to(top):
         raise ValueError(f"{relative!r} leaves {root} through a link")
+    if resolved.exists() and not (resolved.is_file() or resolved.is_dir()):
+        raise ValueError(f"{relative!r} is neither a file nor a folder")  # reading a pipe would never end
     return resolved
 
 

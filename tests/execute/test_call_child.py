@@ -145,6 +145,24 @@ def test_keys_stand_beside_the_result_as_they_are_written(called: Called) -> Non
 
 
 @pytest.mark.parametrize(
+    "returned",
+    [
+        "s",
+        "s.to_frame()",
+        "s.rename_axis(None)",
+        "{'x': s}",
+        "d.x.sort_values()",
+        "{'x': d.x.sort_values()}",
+    ],
+)
+def test_sorted_results_keep_the_rows_that_they_belong_to(called: Called, returned: str) -> None:
+    """By position, the predictions of a sorted result would get the keys of other rows."""
+    called.inputs(b"id,x\na,0.3\nb,0.1\nc,0.2\n")
+    rows = called.rows(f"def f(d):\n    s = d.set_index('id').x.sort_values()\n    return {returned}", key=["id"])
+    assert {row["id"]: row["x"] for row in rows} == {"a": 0.3, "b": 0.1, "c": 0.2}
+
+
+@pytest.mark.parametrize(
     ("code", "message"),
     [
         ("def f(d): return [1]", "the function returned 1 row for 3 rows of the inputs"),
@@ -152,6 +170,8 @@ def test_keys_stand_beside_the_result_as_they_are_written(called: Called) -> Non
         ("def f(d): return {1, 2, 3}", "the function returned a set"),
         ("def f(d): return 'abc'", "the function returned a str"),
         ("def f(d): return [1, [2], 3]", "the function returned rows of different kinds"),
+        ("def f(d): return {1: [1, 2, 3], '1': [4, 5, 6]}", "the function returned two columns of the same name: 1, 1"),
+        ("def f(d): return {'a': d.x, 'b': d.x[::-1]}", "the function returned a dict of Series whose indexes differ"),
         ("def f(d): return {'a': [1], 'b': [1, 2]}", "the function returned a dict of columns that differ"),
         ("def f(d): return [object()] * 3", "the column prediction has a value of type object"),
         ("import nothing_like_it", "cannot import code_of: No module named 'nothing_like_it'"),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.audit.project import Project, Result
+from tests.builds import backend
+from tests.builds import project as source_of
 from tests.conftest import REQUIRED, need
 from tests.explain.test_audits import causes_of, culprits
 from tests.templates import Templates
@@ -53,6 +55,17 @@ with open(output, "w", newline="") as target:
     out.writerow(["id", "score"])
     for row in csv.DictReader(open(inputs)):
         out.writerow([row["id"], repr(float(row["x"]) + score)])
+"""
+
+INSTALLED = """\
+import csv, sys
+from scorer import score
+inputs, output, params = sys.argv[1:4]
+with open(output, "w", newline="") as target:
+    out = csv.writer(target)
+    out.writerow(["id", "score"])
+    for row in csv.DictReader(open(inputs)):
+        out.writerow([row["id"], score(float(row["x"]))])
 """
 
 
@@ -155,3 +168,23 @@ def test_a_crash_that_nothing_declares_is_worked_around(project: Packaged, wheel
     assert {"packages/alpha"} <= culprits(causes) <= {"packages/alpha", "packages/beta"}
     idle = project.mixed("beta", a, b, wheels)
     assert culprits(idle) == {"packages/beta"}
+
+
+def test_a_project_that_is_installed_from_the_commit_is_code(project: Packaged, wheels: Path) -> None:
+    """A's environment with B's code has B's project: else the code next to it would not be imported."""
+    backend(wheels)
+    idle = [wheel(wheels, "idle", version) for version in (1, 2)]
+    sides: dict[str, Any] = {}
+    for name, factor, pin in zip("ab", (2, 3), idle, strict=True):
+        code = {"__init__.py": f"def score(x): return x * {factor}\n", "names.py": f"NAME = {name!r}\n"}
+        commit = project.repository.commit(
+            {**source_of("scorer", f'dependencies = ["{pin}"]\n', code), "predict.py": INSTALLED}
+        )
+        sides[name] = project.deployment(
+            code={"repository": "code", "commit": commit}, environment={"project": "pyproject.toml"}
+        )
+    project.record(**sides)
+    offline = {"UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}
+    causes = causes_of(project.audit("--explain", **offline))
+    assert culprits(causes) == {"files/src/scorer/__init__.py"}
+    assert "The environment has no effect." in causes["sentences"]

@@ -54,6 +54,11 @@ def test_a_header_is_what_the_file_or_the_record_says(
         ("1,2,3\n", ("a", "b"), "line 1 has 3 fields, but predict.columns names 2"),
         ("1,2\n1\n", ("a", "b"), "line 2 has 1 fields, but predict.columns names 2"),
         ("id,score\n1,2\n", ("id", "p"), "line 1 is a header line (id, score), but predict.columns names"),
+        (
+            "id,answer\nr1,yes\nr2,no\n",
+            ("id", "label"),
+            "line 1 is a header line (id, answer), but",
+        ),
         (",index\n0,1\n", (), "column 1 has no name, and cannot be named index"),
         (",,a\n0,0,1\n", (), "column 1 has no name"),
         (",a\n0,1\n1\n", (), "line 3 has 1 fields, but the header has 2"),

@@ -17,6 +17,8 @@ LARGEST = 1 << 20
 _SECTION = re.compile(r"""remote\s+(?P<quote>["'])(?P<name>.*)(?P=quote)""")
 _COMMENT = re.compile(r"\s+#.*$")
 DEEPEST = 4
+# Options that decide where requests go, and whether the way there is encrypted.
+_OF_RECIPIENT = ("endpointurl", "account_name", "port", "use_ssl", "ssl_verify", "custom_auth_header")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def remotes_of(place: DvcPlace) -> list[DvcRemote]:
     remotes = []
     for name in configuration.remotes():
         options = configuration.options(name)
-        url, foreign = options.get("url", ""), _host(own.options(name).get("url", "")) != _host(options.get("url", ""))
+        url, foreign = options.get("url", ""), _recipient(own.options(name)) != _recipient(options)
         withheld = [key for key in options if foreign and is_secret_name(key) and key not in committed.options(name)]
         kept = {key: value for key, value in options.items() if key != "url" and key not in withheld}
         if url:
@@ -143,5 +145,8 @@ def _value(text: str) -> str:
     return _COMMENT.sub("", text).strip("'\"")
 
 
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2] if "://" in url else ""
+def _recipient(options: dict[str, str]) -> tuple[str, ...]:
+    """Who gets what a remote is asked with, and how well that is kept from others on the way."""
+    url = options.get("url", "")
+    parts = urlsplit(url) if "://" in url else urlsplit("")
+    return (parts.scheme, parts.netloc.rpartition("@")[2], *(options.get(name, "") for name in _OF_RECIPIENT))

@@ -57,9 +57,13 @@ class Access:
         return variables
 
     def at(self, url: str) -> Access:
-        """The access to another URL that the repository's own files name: the same host's, else none of its secrets."""
-        host = urlsplit(url).netloc.rpartition("@")[2]
-        return self if host == self.host else Access(host, ask=False)
+        """The access to another URL that the repository's own files name: the same host's, else none of its secrets.
+
+        A URL without encryption gets none either: anybody on the way could read them.
+        """
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return self if host == self.host and parts.scheme == "https" else Access(host, ask=False)
 
 
 def ways(host: str) -> str:

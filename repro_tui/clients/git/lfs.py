@@ -6,15 +6,15 @@ A pointer names an object by its sha256 and size. It is looked for in
 2. `lfs/objects` of a repository on this machine (a path, or a file URL);
 3. the server at `lfs.url` of the commit's .lfsconfig, else at `info/lfs` below the repository's https URL.
 
-`git-lfs` is not run. The repository's user and password, `~/.netrc` and a helper of the user's configuration are only
-used for the repository's own host.
+`git-lfs` is not run. The repository's user and password are only used for its own host, `~/.netrc` and a helper of the
+user's configuration for the host that they name, and none of them without encryption.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ from repro_tui.support.redact import strip_url, strip_urls
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest
+
     from repro_tui.clients.git.repository import Repository
 
 TIMEOUT_S = 60.0
@@ -126,6 +128,11 @@ def _verified(stored: Stored, pointer: Pointer) -> Stored:
     return stored
 
 
+def _netrc(url: str) -> Callable[[PreparedRequest], PreparedRequest] | None:
+    """None, with which requests reads ~/.netrc; for a URL without encryption, what keeps it from that."""
+    return None if url.startswith("https://") else lambda request: request
+
+
 class _Batch:
     """One request for up to BATCH objects, and their downloads; `reasons` collects why an object was not fetched."""
 
@@ -167,7 +174,7 @@ class _Batch:
                 f"{self.url}/objects/batch",
                 json=asked,
                 headers={"Accept": MEDIA, "Content-Type": MEDIA},
-                auth=(user, password) if user else None,
+                auth=(user, password) if user else _netrc(self.url),
                 timeout=TIMEOUT_S,
                 verify=self.verify,
             )
@@ -179,7 +186,7 @@ class _Batch:
     def _credentials(self) -> Iterator[tuple[str, str]]:
         """What to ask with, in order: the URL's own or ~/.netrc, then what the user's helper or GIT_ASKPASS answers."""
         yield self.access.user, self.access.password
-        if not self.access.user:
+        if not self.access.user and self.url.startswith("https://"):
             described = f"url={self.url}\n\n".encode()
             filled = self.repository.ask("credential", "fill", content=described).output.decode("utf-8", "replace")
             answers = dict(line.split("=", 1) for line in filled.splitlines() if "=" in line)
@@ -190,8 +197,8 @@ class _Batch:
     def _download(self, pointer: Pointer, action: dict[str, Any]) -> Stored:
         context, href = self.repository.context, str(action["href"])
         headers = {str(name): str(value) for name, value in (action.get("header") or {}).items()}
-        own = urlsplit(href).netloc == urlsplit(self.url).netloc and "Authorization" not in headers
-        auth = (self.access.user, self.access.password) if own and self.access.user else None
+        own = urlsplit(href)[:2] == urlsplit(self.url)[:2] and "Authorization" not in headers
+        auth = (self.access.user, self.access.password) if own and self.access.user else _netrc(href)
         asked = self.session.get(href, headers=headers, auth=auth, stream=True, timeout=TIMEOUT_S, verify=self.verify)
         with asked as answer:
             answer.raise_for_status()

@@ -27,8 +27,10 @@ def optional(name):
 
 def columns_of(result, names=()):
     """The columns of what a function returned: name to values, and the index of its rows (None: by position)."""
-    if hasattr(result, "to_frame") and hasattr(result, "index"):  # a Series
+    if is_series(result):
         name = ONE if result.name is None else str(result.name)
+        if any(label is not None for label in result.index.names):
+            return frame_columns(result.to_frame(name))
         return {name: column_values(result)}, row_index(result)
     if hasattr(result, "columns") and hasattr(result, "index") and hasattr(result, "iloc"):  # a DataFrame
         return frame_columns(result)
@@ -40,6 +42,8 @@ def columns_of(result, names=()):
         return array_columns(result), None
     result = as_dict(result)
     if isinstance(result, dict):
+        if result and all(is_series(values) for values in result.values()):
+            return frame_columns(frame_of(result))
         return dict_columns(result), None
     if isinstance(result, (str, bytes, set, frozenset)) or not hasattr(result, "__iter__"):
         raise CallMistake(
@@ -59,6 +63,19 @@ def as_dict(result):
     return result.dict() if hasattr(result, "parse_obj") else result
 
 
+def is_series(value):
+    """Whether a value is a Series of pandas."""
+    return hasattr(value, "to_frame") and hasattr(value, "index")
+
+
+def frame_of(series):
+    """A dict of Series as a DataFrame; their rows must be in the same order."""
+    first = next(iter(series.values())).index
+    if not all(values.index.equals(first) for values in series.values()):
+        raise CallMistake("the function returned a dict of Series whose indexes differ: return a DataFrame")
+    return importlib.import_module("pandas").DataFrame(series)
+
+
 def frame_columns(frame):
     """The columns of a DataFrame, with a named index as columns of its own."""
     named = [name for name in frame.index.names if name is not None]
@@ -72,11 +89,29 @@ def frame_columns(frame):
 
 
 def row_index(table):
-    """The labels of a table's rows where they are a permutation of the inputs' rows (0, 1, …); else None."""
-    labels = table.index.tolist()
-    return (
-        labels if all(type(label) is int for label in labels) and sorted(labels) == list(range(len(labels))) else None
-    )
+    """The labels of a table's rows."""
+    return table.index.tolist()
+
+
+def is_permutation(labels, values):
+    """Whether labels are these values in any order, each once."""
+    try:
+        return len(set(values)) == len(values) == len(labels) and set(labels) == set(values)
+    except TypeError:  # what cannot be hashed
+        return False
+
+
+def order_of(index, keys, rows):
+    """The places of the inputs' rows in a result, by the labels of its index; None where they say nothing.
+
+    They are the numbers of the rows (0, 1, …) or else the values of the only key.
+    """
+    numbered = all(type(label) is int for label in index) and is_permutation(index, range(rows))
+    values = list(range(rows)) if numbered else next(iter(keys.values())) if len(keys) == 1 else []
+    if not is_permutation(index, values):
+        return None
+    places = {label: number for number, label in enumerate(index)}
+    return [places[value] for value in values]
 
 
 def column_values(column):
@@ -99,6 +134,8 @@ def array_columns(array):
 def dict_columns(result):
     """A dict of columns, or of the values of one row. Beside columns, a single value is that of all rows."""
     columns = {str(name): as_list(values) for name, values in result.items()}
+    if len(columns) != len(result):
+        raise CallMistake("the function returned two columns of the same name: {}".format(", ".join(map(str, result))))
     if all(values is None for values in columns.values()):
         return {str(name): [value] for name, value in result.items()}
     lengths = {name: len(values) for name, values in columns.items() if values is not None}
@@ -149,8 +186,10 @@ def with_keys(columns, index, keys, inputs):
                 plural(rows), only_row(columns), plural(inputs)
             )
         )
-    if index is not None and index != list(range(rows)):
-        order = sorted(range(rows), key=index.__getitem__)
+    if any(len(values) != rows for values in (*columns.values(), *keys.values())):
+        raise CallMistake("the columns of the result and of the key differ in length")
+    order = None if index is None else order_of(index, keys, rows)
+    if order is not None:
         columns = {name: [values[number] for number in order] for name, values in columns.items()}
     added = {name: values for name, values in keys.items() if name not in columns}
     added.update(columns)

@@ -15,7 +15,7 @@ from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.contents.requires import Distribution, read_distributions, site_packages
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, find_interpreter
 from repro_tui.rebuild.environments.releases import releases_between
-from repro_tui.rebuild.environments.venv import made_environment, pin_name, wheel_of
+from repro_tui.rebuild.environments.venv import is_of_commit, made_environment, pin_name, wheel_of
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
 
@@ -25,7 +25,7 @@ STEP = "environment"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side's environment: its interpreter, and the pins of its packages by name."""
+    """One side's environment: its interpreter, and the pins of its packages by name, without projects of the commit."""
 
     environment: BuiltEnvironment
     interpreter: Interpreter
@@ -35,7 +35,7 @@ class Side:
     def from_environment(cls, environment: BuiltEnvironment, context: Context) -> Side:
         """The side of a rebuilt environment. Raises Inconclusive where its interpreter is not on this machine."""
         interpreter = find_interpreter(environment.inventory.interpreter["version"], context)
-        return cls(environment, interpreter, {pin_name(pin): pin for pin in environment.pins})
+        return cls(environment, interpreter, {pin_name(pin): pin for pin in environment.pins if not is_of_commit(pin)})
 
     def version(self, name: str) -> str | None:
         """The version of a package, or of the interpreter itself."""
@@ -76,7 +76,8 @@ def inside_environment(
 
 
 def _differing(a: Side, b: Side) -> tuple[str, ...]:
-    packages = differing_packages(a.environment, b.environment)
+    own = {pin_name(pin) for side in (a, b) for pin in side.environment.pins if is_of_commit(pin)}
+    packages = [name for name in differing_packages(a.environment, b.environment) if name not in own]
     return (*packages, *((PYTHON,) if a.interpreter != b.interpreter else ()))
 
 
@@ -88,10 +89,10 @@ def mixed(a: Side, b: Side, from_b: frozenset[str], releases: Mapping[str, str],
     names = sorted(a.pins.keys() | b.pins.keys())
     pins = [pin for name in names if (pin := (b if name in from_b else a).pins.get(name)) and name not in releases]
     pins += [f"{name}=={version}" for name, version in releases.items()]
-    interpreter = (b if PYTHON in from_b else a).interpreter
+    base = b if PYTHON in from_b else a
     with context.step(STEP, "mixing packages") as step:
-        built = made_environment(sorted(pins), interpreter, step, context)
-    return replace(built, inventory=a.environment.inventory)
+        built = made_environment(sorted(pins), base.interpreter, step, context)
+    return replace(built, inventory=base.environment.inventory)
 
 
 @dataclass(frozen=True, slots=True)

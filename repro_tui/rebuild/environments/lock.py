@@ -32,6 +32,8 @@ class LockBuilder:
 def _contents(name: str, making: Making) -> PythonContents:
     lock = _locked(name, making)
     folder = PurePosixPath(name.removeprefix("file:")).parent
+    if folder.is_absolute():  # a file of this machine that the call names: its projects are those of the commit
+        folder = PurePosixPath()
     projects: dict[str, tuple[str, ...]] = {str(folder / member): () for member in lock.members}
     return PythonContents(
         pins=lock.pins,

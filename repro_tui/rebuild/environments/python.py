@@ -98,7 +98,8 @@ def python_environment(
         step.key, step.matches = built.key, _matches(pins, inventory, step)
         packages = f"{plural(len(inventory.python_packages), 'package')} from {show(name, 120)}"
         step.how = "; ".join([f"{packages}, Python {interpreter.version}{chosen}", *notes])
-    return replace(built, inventory=inventory, variables=record.environment.variables), step.part()
+    built = replace(built, inventory=inventory, variables=record.environment.variables)
+    return replace(built, projects=tuple(contents.projects), as_of=time.as_of), step.part()
 
 
 def _leave_out(contents: PythonContents, making: Making) -> None:

@@ -6,7 +6,7 @@ wheel is built in the sandbox, and its wheel takes part in the resolution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -70,17 +70,38 @@ def resolved_pins(
     if not lines:
         return []
     limits = sorted({str(line.requirement) for line in constraints})
+    hashes = _recorded_hashes(lines, constraints)
     texts = sorted({line.text for line in lines})
-    key = digest_text(FORMAT, interpreter.version, interpreter.platform, time.as_of or "", *texts, "--", *limits)
+    key = digest_text(
+        FORMAT,
+        interpreter.version,
+        interpreter.platform,
+        time.as_of or "",
+        *texts,
+        "--",
+        *sorted({line.text for line in constraints}),
+    )
     known = context.cache.read_note("resolutions", key)
     if known is None or not _are_there(known["built"], context):
         undated = tuple(sorted({canonicalize_name(line.requirement.name) for line in lines if line.pinned}))
         resolving = Resolving(interpreter, time.as_of, constraints=tuple(limits), undated=undated)
-        known = asdict(_Resolution(lines, resolving, step, context).result(time))
+        known = asdict(_Resolution(lines, hashes, resolving, step, context).result(time))
         context.cache.write_note("resolutions", key, known)
     for warning in known["warnings"]:
         step.warn(warning)
-    return _finished(known["pins"], known["built"], lines, known["date"], step)
+    return _finished(known["pins"], known["built"], hashes, known["date"], step)
+
+
+def _recorded_hashes(
+    lines: Iterable[RequirementLine], constraints: Iterable[RequirementLine]
+) -> dict[str, tuple[str, ...]]:
+    """The hashes of each required package, from all the lines that name it, and from the constraints."""
+    hashes: dict[str, tuple[str, ...]] = {canonicalize_name(line.requirement.name): () for line in lines}
+    for line in (*lines, *constraints):
+        name = canonicalize_name(line.requirement.name)
+        if line.hashes or name in hashes:
+            hashes[name] = tuple(dict.fromkeys((*hashes.get(name, ()), *line.hashes)))
+    return hashes
 
 
 def _are_there(built: dict[str, str], context: Context) -> bool:
@@ -109,6 +130,7 @@ class _Resolution:
     """One resolution, and the wheels that are built on its way."""
 
     lines: Sequence[RequirementLine]
+    hashes: Mapping[str, tuple[str, ...]]
     resolving: Resolving
     step: Step
     context: Context
@@ -129,9 +151,8 @@ class _Resolution:
 
     def _pins(self, *more: str) -> list[str]:
         """The pins, with what they need built where that has no wheel. `more` are requirements besides the lines."""
-        hashes: dict[str, tuple[str, ...]] = {canonicalize_name(it.requirement.name): it.hashes for it in self.lines}
         attempt = partial(self._attempt, *more)
-        return _building(attempt, hashes, self.resolving, self.wheels, self.step, self.context)
+        return _building(attempt, self.hashes, self.resolving, self.wheels, self.step, self.context)
 
     def _attempt(self, *more: str) -> list[str]:
         texts = sorted({str(line.requirement) for line in self.lines})  # hashes are checked when they are installed
@@ -198,10 +219,9 @@ def _building(
 
 
 def _finished(
-    pins: list[str], built: dict[str, str], lines: Sequence[RequirementLine], date: str, step: Step
+    pins: list[str], built: dict[str, str], hashes: Mapping[str, tuple[str, ...]], date: str, step: Step
 ) -> list[str]:
     """The pins with the recorded hashes, and with the wheels that were built here; a warning names the unrecorded."""
-    hashes: dict[str, tuple[str, ...]] = {canonicalize_name(line.requirement.name): line.hashes for line in lines}
     unrecorded = [pin for pin in pins if pin_name(pin) not in hashes]
     if unrecorded:
         names = show(", ".join(unrecorded), 300)

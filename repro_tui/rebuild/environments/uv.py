@@ -84,6 +84,9 @@ def resolve(
             file.write_text("\n".join(lines) + "\n", "utf-8")
         options = [*_options(resolving), *(["--no-deps"] if alone else []), "--constraints", str(files[1])]
         done = run_uv([*_COMPILE, *options, str(files[0])], context)
+        if done.exit_code != 0 and "exclude-newer" in done.text:
+            # Where the index has no dates, uv only says so in a warning, which it leaves out where it is quiet.
+            done = run_uv([*(word for word in _COMPILE if word != "--quiet"), *options, str(files[0])], context)
     finally:
         for file in files:
             file.unlink(missing_ok=True)
@@ -123,7 +126,7 @@ def check_uv(problem: str, done: Completed, context: Context) -> None:
 
 def uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
     """The error for a failed call of uv: its output in one line without its box drawing, and a remedy for its cause."""
-    message = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(text)).split())
+    message = " ".join(re.sub(r"[\u2500-\u257f\u25b6\u00d7]+", " ", context.redactor.scrub(_only_error(text))).split())
     message = message.removeprefix("error: ").removeprefix("Because ")
     names = dict.fromkeys(_WITHOUT_WHEEL.findall(message))
     if names or "no usable wheels" in message or "building from source is disabled" in message.lower():
@@ -132,6 +135,13 @@ def uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
     error = Inconclusive(f"{problem}: {show(message, 500)}", remedy)
     needed = sorted(names, key=lambda name: not re.search(rf"\bdepends? on {re.escape(name)}\b", message))
     return WithoutWheel(error, [(name, _asked_for(name, message)) for name in needed]) if needed else error
+
+
+def _only_error(text: str) -> str:
+    """The output of uv without its warnings, but for the one that an index has no dates, which has to be known."""
+    lines = text.splitlines()
+    dated = [line for line in lines if line.startswith("warning: ") and _NO_DATES in line]
+    return "\n".join([*dated[:1], *(line for line in lines if not line.startswith("warning: "))])
 
 
 def _asked_for(name: str, message: str) -> str:

@@ -108,7 +108,7 @@ def _forget_paths(folder: Path, pins: list[str]) -> None:
             if canonicalize_name(note.parent.name.removesuffix(".dist-info").rpartition("-")[0]) != pin_name(pin):
                 continue
             note.unlink()
-            if wheel.parent.parent.name == PROJECT_WHEELS:
+            if is_of_commit(pin):
                 note.write_text(json.dumps({"url": f"{PROJECT_PREFIX}{pin_name(pin)}", "dir_info": {}}), "ascii")
 
 
@@ -173,6 +173,12 @@ def wheel_of(pin: str) -> Path | None:
     """The wheel on this machine that a pin installs; None for a package from the index."""
     _, at, rest = pin.partition(" @ ")
     return Path(unquote(urlsplit(rest.split()[0]).path)) if at else None
+
+
+def is_of_commit(pin: str) -> bool:
+    """Whether a pin installs a project of a commit: it belongs to the code, and not to what the code needs."""
+    wheel = wheel_of(pin)
+    return wheel is not None and wheel.parent.parent.name == PROJECT_WHEELS
 
 
 def pin_of_wheel(name: str, wheel: Path, sha256: str) -> str:

@@ -64,3 +64,27 @@ def test_every_option_of_dvc_is_honoured_irrelevant_or_named() -> None:
 def test_a_value_of_another_type_is_refused() -> None:
     with pytest.raises(Inconclusive, match="use_ssl"):
         client_arguments("s3", {"use_ssl": "perhaps"})
+
+
+@pytest.mark.parametrize(
+    ("own", "committed"),
+    [
+        ("url = https://h.example/x", "url = http://h.example/x"),
+        ("url = s3://b/x", "url = s3://b/x\nendpointurl = https://elsewhere.example"),
+        ("url = azure://b/x\naccount_name = ours", "url = azure://b/x\naccount_name = theirs"),
+        ("url = https://h.example/x", "url = https://h.example/x\nssl_verify = false"),
+        ("url = ssh://h.example/x", "url = ssh://h.example/x\nport = 2222"),
+    ],
+)
+def test_a_commit_cannot_send_a_secret_elsewhere_or_in_the_clear(place: DvcPlace, own: str, committed: str) -> None:
+    assert place.tree is not None
+    assert place.local is not None
+    (place.local / ".dvc/config").write_text(f"['remote \"store\"']\n{own}\n")
+    (place.local / ".dvc/config.local").write_text("['remote \"store\"']\npassword = canary\nsas_token = canary\n")
+    (place.tree / ".dvc/config").write_text(f"['remote \"store\"']\n{committed}\n")
+    (remote,) = remotes_of(place)
+    assert remote.withheld == ("password", "sas_token")
+    assert "canary" not in remote.options.values()
+    (place.tree / ".dvc/config").write_text(f"['remote \"store\"']\n{own}\n")
+    (remote,) = remotes_of(place)
+    assert remote.options["password"] == "canary"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from repro_tui.clients.git import Repository, clone_folder
+from repro_tui.clients.git.access import Access
 from repro_tui.clients.git.checkout import write_out
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Code, Record
@@ -214,3 +217,46 @@ def test_ssh_says_why(context: Context) -> None:
         Repository.open("ssh://ada:canary-secret@127.0.0.1:9/x.git", context)
     assert "canary" not in str(error.value)
     assert "check the network" in error.value.do
+
+
+@pytest.mark.parametrize(("way", "scheme"), [("url", "http"), ("netrc", "http"), ("url", "https")])
+def test_a_commit_cannot_have_credentials_sent_in_the_clear_or_elsewhere(
+    git_repository: Make, context: Context, server: GitServer, tmp_path: Path, way: str, scheme: str
+) -> None:
+    """Here .lfsconfig names another server on this machine."""
+    made = git_repository("project")
+    if way == "netrc":
+        (tmp_path / "user/.netrc").write_text(f'machine 127.0.0.1 login {USER} password "{PASSWORD}"\n')
+    stranger = GitServer(tmp_path / "served", USER, PASSWORD)
+    certificate = tmp_path / "server.pem"
+    with serving(stranger, certificate) if scheme == "https" else answering(stranger):
+        host = stranger.url.removeprefix("https://") if scheme == "https" else f"127.0.0.1:{stranger.server_port}"
+        commit = made.commit(
+            {".lfsconfig": f"[lfs]\n\turl = {scheme}://{host}/x\n", "m.bin": POINTER.format("0" * 64, 9)}
+        )
+        location = publish(made, server)
+        (tmp_path / "out").mkdir()
+        with pytest.raises(Inconclusive, match=r"m\.bin"):
+            write_out(
+                Repository.open(with_user(location) if way == "url" else location, context), commit, tmp_path / "out"
+            )
+        assert {user for _, user in stranger.asked} == {""}
+
+
+def test_a_url_without_encryption_gets_no_password() -> None:
+    access = Access("h.example", USER, PASSWORD)
+    assert access.at("https://h.example/lib.git") is access
+    assert access.at("http://h.example/lib.git").password == ""
+
+
+@contextlib.contextmanager
+def answering(server: GitServer) -> Iterator[None]:
+    """Serves without encryption."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -46,6 +46,26 @@ def test_files_are_included_from_where_they_are_and_constraints_only_limit() -> 
     assert not file.mistakes
 
 
+def test_a_file_of_this_machine_is_read_with_what_it_includes(
+    rebuilding: Rebuilding, links: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.txt").write_text("-r base.txt\n-c base.txt\n")
+    (tmp_path / "base.txt").write_text(wheel(links, "alpha", 1))
+    built, _ = rebuilding({"a": "x"}, requirements=f"file:{tmp_path}/own.txt")
+    assert versions(built) == {"alpha": "1"}
+    (tmp_path / "own.txt").write_text("-r ../base.txt\n")
+    with pytest.raises(Refused, match="outside the folder"):
+        rebuilding({"a": "x"}, requirements=f"file:{tmp_path}/own.txt")
+
+
+def test_hashes_of_constraints_and_of_any_line_are_verified(rebuilding: Rebuilding, links: Path) -> None:
+    pin = wheel(links, "alpha", 1)
+    recorded = f"{pin} --hash=sha256:{'0' * 64}\n"
+    for files in ({"r": "-c c\nalpha\n", "c": recorded}, {"r": f"{recorded}-r s\n", "s": f"{pin}\n"}):
+        with pytest.raises(Inconclusive, match=r"[Hh]ash mismatch"):
+            rebuilding(files, requirements="r")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
 def test_the_encodings_that_editors_and_shells_write(encoding: str) -> None:
     file = read("r", r="six==1.16.0  # größer\r\n".encode(encoding))

@@ -81,11 +81,13 @@ def wheel_of_sdist(
         )
     step.progress(f"fetching the source of {show(sdist.described, 120)}")
     file = _fetched(sdist, context)
+    with file.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # not every index has one
     requires = build_requirements(declarations(file))
     source = BuildSource(
         sdist.described,
         file,
-        sdist.sha256,
+        sha256,
         SOURCE_WHEELS,
         requires,
         sdist.uploaded or resolving.as_of,

@@ -137,6 +137,15 @@ def test_a_setup_py_of_its_time_is_built_and_never_executed_here(rebuilding: Reb
     assert versions(built) == {"old": "0.1", "six": "1.16.0"}
 
 
+def test_a_lock_of_this_machine_installs_the_project_of_the_commit(rebuilding: Rebuilding, links: Path) -> None:
+    lock = links.parent / "uv.lock"
+    package = '[[package]]\nname = "credit"\nversion = "1.0"\nsource = { editable = "." }\n'
+    lock.write_text(f'version = 1\nrequires-python = ">=3.11"\n{package}')
+    built, part = rebuilding(project("credit"), lock=f"file:{lock}")
+    assert versions(built) == {"credit": "1.0"}
+    assert "credit built from the commit" in part.how
+
+
 POETRY = '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n[tool.poetry]\n'
 POETRY += 'name = "only-scripts"\nversion = "1"\n[tool.poetry.dependencies]\npython = ">=3.8"\n'
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import http.server
 import os
 import re
 import runpy
 import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,3 +185,34 @@ def test_old_packages_are_built_with_the_tools_of_their_time(rebuilding: Rebuild
     built, part = rebuilding({"r.txt": text}, requirements="r.txt")
     assert versions(built) == pins
     assert part.matches == "matches"
+
+
+def test_sources_of_an_index_without_hashes_are_told_apart(
+    rebuilding: Rebuilding, links: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "simple"
+    for name in ("scorer", "ranker"):
+        (index / name).mkdir(parents=True)
+        sdist(index / name, name, project(name))
+    monkeypatch.delenv("UV_OFFLINE")
+    with serving(index.parent) as url:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"{url}/simple/")
+        built, _ = rebuilding({"r.txt": "scorer==1.0\nranker==1.0\n"}, requirements="r.txt")
+        assert versions(built) == {"scorer": "1.0", "ranker": "1.0"}
+        sdist(index / "scorer", "scorer", project("scorer", code={"__init__.py": "VALUE = 8\n"}))
+        built, _ = rebuilding({"other": "x", "r.txt": "scorer\nranker==1.0\n"}, requirements="r.txt")
+    assert runpy.run_path(str(site(built) / "scorer" / "__init__.py"))["VALUE"] == 8
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The URL of a server of the files below a folder."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
