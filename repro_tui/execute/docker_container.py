@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import audit_labels
@@ -72,11 +72,12 @@ def copied_by_engine(workspace: Workspace) -> str:
     """The image's own working folder, if the step may write to a copy of it; "" if not.
 
     The engine copies it, with its owners and modes, into a volume that is removed with the container. The folders of
-    the system are never copied.
+    the system are never copied, nor one that data hides.
     """
     folder = working_dir(workspace)
     own = workspace.runs_in_image and workspace.predict.writable and not workspace.predict.protocol
-    return folder if own and folder not in SYSTEM and not folder.startswith(KERNEL) else ""
+    hidden = any(PurePosixPath(folder).is_relative_to(item.path) for item in workspace.data)
+    return folder if own and not hidden and folder not in SYSTEM and not folder.startswith(KERNEL) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: T
     def let_it_run() -> None:
         for output in (path for audit in project.audits() for path in audit.glob("*/output-*")):
             with contextlib.suppress(FileNotFoundError):  # it has run
-                (output / "go").touch()
+                (output / "out" / "go").touch()
 
     command = shlex.join(
         [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", "--repeat", "1", *project.options()]
