@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -231,3 +233,12 @@ def base_sif(templates: Templates) -> Path:
     need("apptainer", shutil.which("apptainer") is not None, "apptainer is not on PATH: .ci/apptainer installs it")
     image = base_image()
     return templates.folder("sif-of-the-base-image", lambda folder: sif(folder, image)) / "image.sif"
+
+
+@contextlib.contextmanager
+def sockets_collected() -> Iterator[None]:
+    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

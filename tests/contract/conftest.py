@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +10,7 @@ from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.support.context import Context
 from repro_tui.support.registry import names
 from tests.contract.runner_case import RunnerCase, runner_module
+from tests.engines import sockets_collected
 from tests.templates import Templates
 
 # An endpoint is queried, and nothing of it executes here: tests/systems/endpoint tests the promises of its runner.
@@ -23,11 +22,9 @@ built: dict[str, BuiltEnvironment] = {}
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    """No socket of docker-py is left to a later test."""
+    with sockets_collected():
+        yield
 
 
 def case_of(name: str, templates: Templates, context: Context) -> RunnerCase:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -56,14 +56,18 @@ def made_environment(
     folder, step.cached = context.cache.folder(
         "environments", key, lambda folder: _build(folder, pins, interpreter, step, context, compiled), context.cancel
     )
+    return replace(environment_at(folder, key, interpreter.root), pins=tuple(pins))
+
+
+def environment_at(folder: Path, key: str, interpreter_root: str) -> BuiltEnvironment:
+    """The environment in a folder of the cache, whose Python is `bin/python`. Its inventory is not read yet."""
     return BuiltEnvironment(
         kind="venv",
         key=key,
         inventory=Inventory(),
         folder=str(folder),
         python=str(folder / "bin/python"),
-        interpreter_root=interpreter.root,
-        pins=tuple(pins),
+        interpreter_root=interpreter_root,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from repro_tui.model.run import Run
 from repro_tui.rebuild.workspace import rebuild
 from repro_tui.support.context import Context
 from tests.audit.project import Project
+from tests.engines import sockets_collected
 from tests.systems.docker.conftest import AS_INPUTS, PREDICT, STEP, Build
 
 pytestmark = [
@@ -29,11 +28,9 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """docker-py leaves the socket of an attached stream open: it is collected here, before a later test meets it."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    """No socket of docker-py is left to a later test."""
+    with sockets_collected():
+        yield
 
 
 WHO = """\

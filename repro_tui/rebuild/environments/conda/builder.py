@@ -41,6 +41,7 @@ from repro_tui.rebuild.environments.contents.inventory import (
 )
 from repro_tui.rebuild.environments.python import read_file, rebuild_python_environment
 from repro_tui.rebuild.environments.pythons.interpreters import find_interpreter
+from repro_tui.rebuild.environments.venv import environment_at
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -176,14 +177,7 @@ def _built(plan: CondaPlan, step: Step, context: Context) -> BuiltEnvironment:
         install_pip(plan.pip, key, folder, step, context)
 
     folder, step.cached = context.cache.folder("conda", key, build, context.cancel)
-    return BuiltEnvironment(
-        kind="venv",
-        key=key,
-        inventory=Inventory(),
-        folder=str(folder),
-        python=str(folder / "bin/python"),
-        interpreter_root=str(folder),
-    )
+    return environment_at(folder, key, str(folder))
 
 
 def _fetched(archive: CondaArchive, step: Step, context: Context) -> tuple[Path, str]:
