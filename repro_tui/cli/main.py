@@ -55,6 +55,7 @@ class Program(click.Group):
 @click.group(
     cls=Program,
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",  # older versions of click leave out the brackets
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="repro-tui")

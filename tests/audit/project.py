@@ -20,6 +20,7 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from repro_tui.support.isolation import choose
 from tests.conftest import REQUIRED, GitRepository, need
+from tests.processes import wait_until
 from tests.templates import Templates, copy_folder
 
 ROWS = 60
@@ -171,6 +172,7 @@ def fill_cache(folder: Path) -> None:
     project.record(a=project.deployment(), b=project.deployment())
     done = project.audit(**variables)
     assert done.status == 0, done.stderr
+    wait_until(lambda: not (folder / "cache" / "hashes.sqlite-wal").exists(), "the engine's end")
     shutil.rmtree(folder / "cache" / "git")  # clones of a repository that is no other test's
 
 

@@ -180,7 +180,7 @@ def exact_texts(array: pa.Array) -> pa.Array:
         return array
     try:
         values = array.to_pylist()
-    except (OverflowError, ValueError, pa.ArrowException):  # a timestamp that Python's datetime cannot hold
+    except (OverflowError, ValueError, KeyError, pa.ArrowException):  # beyond datetime, or a zone that nobody knows
         return _raw_texts(array)
     return pa.array([None if value is None else _exact(value) for value in values], pa.string())
 
