@@ -32,7 +32,7 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
         return not_recorded()
     if a.tree is None or b.tree is None:
         return area_of(without_ignored(_unknown(a, b), "code", context.settings.ignore), 0, unknown_reason=True)
-    files = _Files(a.tree, b.tree, a.elsewhere | b.elsewhere, context)
+    files = _Files(a.tree, b.tree, _elsewhere(a, b), context)
     changed = files.findings()
     findings = (*_dirty(a, b), *changed)
     if a.tree.commit != b.tree.commit or a.tree.subdirectory != b.tree.subdirectory:
@@ -41,6 +41,13 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
         return area_of(without_ignored((*findings, *same), "code", context.settings.ignore), 0)
     return area_of(without_ignored(findings, "code", context.settings.ignore), len(files.same))
+
+
+def _elsewhere(a: DeclaredCode, b: DeclaredCode) -> frozenset[str]:
+    """The files that another area compares; one that is code to a side that has it stays code, so as not to be lost."""
+    files = [side.tree.files if side.tree else {} for side in (a, b)]
+    both = a.elsewhere & b.elsewhere
+    return both | {n for n in a.elsewhere if n not in files[1]} | {n for n in b.elsewhere if n not in files[0]}
 
 
 def _unknown(a: DeclaredCode, b: DeclaredCode) -> tuple[Finding, ...]:

@@ -104,8 +104,10 @@ def content_key(workspace: Workspace) -> str:
         dumps_typed(list(workspace.command)),
         dumps_typed([(item.path, digest_of(item.files)) for item in workspace.data]),
         dumps_typed(parameters.values),
-        PurePosixPath(parameters.file).name,
+        "" if parameters.per_file else PurePosixPath(parameters.file).name,
         parameters.overlay,
+        dumps_typed([(name, file.overlay) for name, file in parameters.files.items()]),
+        dumps_typed(sorted(parameters.absent)),
         dumps_typed(to_plain(workspace.predict)),
     )
 
