@@ -9,6 +9,7 @@ from repro_tui.clients.git import Commit, Repository
 from repro_tui.clients.git.commit_files import read_files
 from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.lines import LARGEST, hunks
+from repro_tui.compare.outside import grouped
 from repro_tui.model.declared import CommitTree, DeclaredCode
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of, not_recorded
@@ -24,6 +25,7 @@ REGULAR = ("100644", "100755")
 def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
     """The code's area: a finding about the commits, and one for each file that differs.
 
+    Of deployments in a folder of the repository, the files outside that they do not use are below one finding.
     Nothing has to be rebuilt for it: files are compared by their ids, and their bytes are read from our clone. Files
     that another area compares (parameters, data) are left to that area, and the finding about the commits names them.
     A side whose files are not known makes the area unknown; uncommitted changes are an unknown finding.
@@ -33,7 +35,7 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
     if a.tree is None or b.tree is None:
         return area_of(without_ignored(_unknown(a, b), "code", context.settings.ignore), 0, unknown_reason=True)
     files = _Files(a.tree, b.tree, _elsewhere(a, b), context)
-    changed = files.findings()
+    changed = grouped(files.findings(), a, b, context)
     findings = (*_dirty(a, b), *changed)
     if a.tree.commit != b.tree.commit or a.tree.subdirectory != b.tree.subdirectory:
         findings = (_commits(a.tree, b.tree, files, bool(changed), context), *findings)

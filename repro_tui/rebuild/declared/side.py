@@ -33,7 +33,7 @@ def declare(record: Record, context: Context) -> Declared:
     parameters = declared_parameters(record, files)
     elsewhere = laid_over(record.data, code.tree) | parameter_files(record, code.tree)
     return Declared(
-        code=replace(code, elsewhere=frozenset(elsewhere), placed=_placed(record)),
+        code=replace(code, elsewhere=frozenset(elsewhere), placed=_placed(record), texts=_texts(record)),
         environment=declared_environment(record, files),
         parameters=parameters,
         data=tuple(declared_data(item, files) for item in record.data),
@@ -91,6 +91,13 @@ def _placed(record: Record) -> frozenset[str]:
     environment, root = record.environment, _root(record)
     names = (environment.lock, environment.requirements, environment.conda, environment.project, environment.dockerfile)
     return frozenset(str(root / name) for name in names if name and not name.startswith("file:"))
+
+
+def _texts(record: Record) -> tuple[str, ...]:
+    """The texts of the record that may name files of the commit outside the project's folder."""
+    predict = record.predict
+    step = (*predict.command, predict.notebook, predict.inputs, predict.output) if predict else ()
+    return (*step, *record.environment.variables.values(), *(item.path for item in record.data))
 
 
 def _root(record: Record) -> PurePosixPath:
