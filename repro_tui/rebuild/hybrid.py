@@ -22,6 +22,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
 from repro_tui.rebuild.hybrid_environment import with_projects
 from repro_tui.rebuild.hybrid_parameters import place_parameters
+from repro_tui.rebuild.packaged import packaged_code
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
@@ -54,7 +55,8 @@ def hybrid(parts: Parts, context: Context) -> Workspace:
     composed_code = None if parts.code.code_in_image else code
     parameters = place_parameters(parts.parameters, parts.code, parts.absent, context)
     tree = compose(composed_code, parts.data, parameters, context)
-    built = with_projects(parts.environment, parts.code.environment, code, context)
+    packaged = packaged_code(code, parts.code.environment, parts.data, parameters, context)
+    built = with_projects(parts.environment, parts.code.environment, packaged, context)
     environment = replace(built, variables={**parts.environment.image_variables, **parts.variables})
     workspace = Workspace(
         key="",
