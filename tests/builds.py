@@ -16,7 +16,7 @@ import os, pathlib, socket, tomllib, zipfile
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
     name, info = project["name"], f"{project['name']}-{project['version']}.dist-info"
-    files = {str(path.relative_to("src")): path.read_text() for path in pathlib.Path("src").rglob("*.py")}
+    files = {str(path.relative_to("src")): path.read_text() for path in pathlib.Path("src").rglob("*.*")}
     if f"{name}/probe.py" in files:
         path = pathlib.Path(files[f"{name}/probe.py"])
         seen = [name for _, name in socket.if_nameindex()], path.exists(), sorted(os.environ)

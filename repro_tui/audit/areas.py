@@ -14,6 +14,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Area, Finding, area_of
 from repro_tui.model.workspace import BuiltParameters, FetchedData, Workspace
+from repro_tui.rebuild.hybrid_parameters import parameter_places
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain
 
@@ -164,12 +165,7 @@ def _elsewhere(workspace: Workspace, tree: CommitTree) -> set[str]:
     """The files of the tree that are compared as parameters or data."""
     root = PurePosixPath(tree.subdirectory)
     paths = {str(root / item.path / name) for item in workspace.data for name in item.files}
-    file = Path(workspace.parameters.file)
-    if workspace.parameters.overlay:
-        paths.add(workspace.parameters.overlay)
-    elif workspace.parameters.file and file.is_relative_to(tree.folder):
-        paths.add(str(file.relative_to(tree.folder)))
-    return paths & tree.files.keys()
+    return (paths | parameter_places(workspace)) & tree.files.keys()
 
 
 def _same_code(a: DeclaredCode, b: DeclaredCode) -> bool:
@@ -180,4 +176,5 @@ def _same_code(a: DeclaredCode, b: DeclaredCode) -> bool:
 
 def _same_parameters(a: BuiltParameters, b: BuiltParameters) -> bool:
     """Whether a comparison of one would be that of the other: the types of values count."""
-    return repr(a.values) == repr(b.values) and a.unknown == b.unknown
+    same_form = (a.per_file, a.name) == (b.per_file, b.name)
+    return repr(a.values) == repr(b.values) and a.unknown == b.unknown and same_form

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from repro_tui.model.record import Code, Missing, Parameters, Predict, Record, V
 from repro_tui.sources.companions import Companions, relocated
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import NO_ENVIRONMENT
+from repro_tui.sources.detect.parameters import ParameterChoice
 from repro_tui.sources.detect.project import data_files
 from repro_tui.sources.document import document_of
 from repro_tui.sources.record_text import Guess, Remarks, record_text
@@ -94,7 +95,7 @@ def _record(side: DraftSide, name: str, validation: Validation, draft: Draft) ->
         base=str(revision.root / side.folder),
         code=Code(str(revision.root), revision.commit, side.folder),
         environment=side.environment_fields(),
-        parameters=Parameters(next(iter(project.parameters), None)),
+        parameters=Parameters.of_files(side.parameters.names),
         data=tuple(file.item for file in files),
         predict=side.predict,
         validation=validation,
@@ -165,17 +166,24 @@ def _validation_guesses(draft: Draft, inputs: Path | None) -> Iterator[Guess]:
 
 def _guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     yield from _environment_guesses(side, wished)
-    if side.project.parameters:
-        first, *others = side.project.parameters[: MOST_ALTERNATIVES + 1]
-        composed = isinstance(side.project.tree.table(first).get("defaults"), list)
-        more = "; the files that its defaults name (Hydra) are compared as code" if composed else ""
-        yield Guess("parameters.file", f"its name{more}", tuple(_line("file", path) for path in others))
+    yield from _parameter_guesses(side.parameters, side.project.parameters)
     others_of_step = [step for step in side.steps if step is not side.step][:MOST_ALTERNATIVES]
     lines = tuple(line for step in others_of_step for line in _step_lines(step))
     if side.step:
         yield Guess("predict", side.step.why, lines)
     elif side.predict is None:
         yield Guess("predict", "", lines)
+
+
+def _parameter_guesses(chosen: ParameterChoice, candidates: Sequence[str]) -> Iterator[Guess]:
+    others = [path for path in candidates if path not in chosen.names][:MOST_ALTERNATIVES]
+    if chosen.names:
+        field = "parameters.files" if len(chosen.names) > 1 else "parameters.file"
+        lines = [
+            *(f"{text}: compared as code" for text in chosen.unresolved),
+            *(_line("file", path) for path in others),
+        ]
+        yield Guess(field, chosen.why, tuple(lines))
 
 
 def _environment_guesses(side: DraftSide, wished: str | None) -> Iterator[Guess]:

@@ -52,7 +52,7 @@ def _revision(side: DraftSide) -> str:
 def _found(draft: Draft) -> Iterator[tuple[str, str]]:
     rows = {
         "environment": [_environment(side) for side in draft.sides],
-        "parameters": [next(iter(side.project.parameters), "none") for side in draft.sides],
+        "parameters": [join_names(side.parameters.names, most=4) or "none" for side in draft.sides],
         "data": [_data(side) for side in draft.sides],
         "predict": ["; ".join(predict_lines(side.predict)) if side.predict else "none" for side in draft.sides],
     }
@@ -82,6 +82,9 @@ def _data(side: DraftSide) -> str:
 def _notes(draft: Draft) -> Iterator[str]:
     for side in draft.sides:
         yield from side.notes
+    unresolved = dict.fromkeys(text for side in draft.sides for text in side.parameters.unresolved)
+    if unresolved:
+        yield f"parameters: {join_names(list(unresolved), most=2)}: compared as code"
     if draft.a.revision.commit == draft.b.revision.commit:
         yield "A and B are the same commit: name two revisions, as in repro-tui init v1 v2"
     tree = draft.b.project.tree

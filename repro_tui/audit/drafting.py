@@ -13,6 +13,7 @@ from repro_tui.rebuild.environments.pythons.installed import installed_releases
 from repro_tui.sources.detect.candidate import StepCandidate
 from repro_tui.sources.detect.environments import EnvironmentFile, kind_of
 from repro_tui.sources.detect.inputs import InputTable, TableHead, columns_of, input_tables
+from repro_tui.sources.detect.parameters import ParameterChoice, choose_parameters
 from repro_tui.sources.detect.project import DetectedProject, described, pythons_of
 from repro_tui.sources.detect.scripts import notebook_step
 from repro_tui.sources.detect.steps import find_steps
@@ -61,6 +62,7 @@ class DraftSide:
     environment: EnvironmentFile | None = None
     python: str | None = None
     python_of: DetectedProject | None = None
+    parameters: ParameterChoice = field(default_factory=ParameterChoice)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -112,6 +114,7 @@ def look(wishes: Wishes, context: Context) -> Draft:
     for side in draft.sides:
         side.step = _named_step(side, given) if given else side.step
         side.predict = side.step.predict if side.step else given
+        side.parameters = _parameters(side)
         choose_environment(side, wishes.environment, context)
         side.python = wishes.python or side.project.guessed_python(installed)
     if not wishes.python:
@@ -126,6 +129,13 @@ def _named_step(side: DraftSide, given: Predict) -> StepCandidate | None:
     """The step that was named, as a candidate: of a notebook, the tables that it reads and writes are looked for."""
     path = posixpath.normpath(given.notebook) if given.notebook else ""
     return notebook_step(side.project.tree, path) if path in side.project.tree.files else None
+
+
+def _parameters(side: DraftSide) -> ParameterChoice:
+    """The parameter files of the step; one that was named is looked for among the candidates, by its script."""
+    command = side.predict.command if side.predict else ()
+    step = side.step or next((item for item in side.steps if item.path in command), None)
+    return choose_parameters(side.project.tree, side.project.parameters, step, command)
 
 
 def _same_python(draft: Draft) -> None:

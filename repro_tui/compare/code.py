@@ -9,6 +9,7 @@ from repro_tui.clients.git import Commit, Repository
 from repro_tui.clients.git.commit_files import read_files
 from repro_tui.compare.ignore import without_ignored
 from repro_tui.compare.lines import LARGEST, hunks
+from repro_tui.compare.outside import grouped
 from repro_tui.model.declared import CommitTree, DeclaredCode
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Change, Finding, Severity, area_of, not_recorded
@@ -24,6 +25,7 @@ REGULAR = ("100644", "100755")
 def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
     """The code's area: a finding about the commits, and one for each file that differs.
 
+    Of deployments in a folder of the repository, the files outside that they do not use are below one finding.
     Nothing has to be rebuilt for it: files are compared by their ids, and their bytes are read from our clone. Files
     that another area compares (parameters, data) are left to that area, and the finding about the commits names them.
     A side whose files are not known makes the area unknown; uncommitted changes are an unknown finding.
@@ -32,8 +34,8 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
         return not_recorded()
     if a.tree is None or b.tree is None:
         return area_of(without_ignored(_unknown(a, b), "code", context.settings.ignore), 0, unknown_reason=True)
-    files = _Files(a.tree, b.tree, a.elsewhere | b.elsewhere, context)
-    changed = files.findings()
+    files = _Files(a.tree, b.tree, _elsewhere(a, b), context)
+    changed = grouped(files.findings(), a, b, context)
     findings = (*_dirty(a, b), *changed)
     if a.tree.commit != b.tree.commit or a.tree.subdirectory != b.tree.subdirectory:
         findings = (_commits(a.tree, b.tree, files, bool(changed), context), *findings)
@@ -41,6 +43,13 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
         same = tuple(Finding((show(name, 300),), "same", severity="info") for name in files.same)
         return area_of(without_ignored((*findings, *same), "code", context.settings.ignore), 0)
     return area_of(without_ignored(findings, "code", context.settings.ignore), len(files.same))
+
+
+def _elsewhere(a: DeclaredCode, b: DeclaredCode) -> frozenset[str]:
+    """The files that another area compares; one that is code to a side that has it stays code, so as not to be lost."""
+    files = [side.tree.files if side.tree else {} for side in (a, b)]
+    both = a.elsewhere & b.elsewhere
+    return both | {n for n in a.elsewhere if n not in files[1]} | {n for n in b.elsewhere if n not in files[0]}
 
 
 def _unknown(a: DeclaredCode, b: DeclaredCode) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from typing import SupportsFloat, cast
 from repro_tui.compare.aligned import Key, ListIndex, Nested, ParameterPath, differing, leaves
 from repro_tui.compare.ignore import without_ignored
 from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
-from repro_tui.model.workspace import BuiltParameters
+from repro_tui.model.workspace import BuiltParameters, in_one_form
 from repro_tui.support.context import Context
 from repro_tui.support.redact import is_secret_name
 from repro_tui.support.text import show
@@ -22,14 +22,15 @@ ParameterChange = tuple[ParameterPath, Change, object, object]  # where, how, an
 def compare_parameters(a: BuiltParameters, b: BuiltParameters, context: Context) -> Area:
     """The parameters' area: one finding for each path whose value differs. Secrets are hidden, but still compared.
 
-    They are what the code reads, whether anything was rebuilt or not. A side whose values are not known makes the area
-    unknown.
+    They are what the code reads, whether anything was rebuilt or not. Where a side has them in several files, every
+    path begins with the name of its file. A side whose values are not known makes the area unknown.
     """
     unknown = _unknown(a, b)
     if unknown:
         return area_of(without_ignored(unknown, "parameters", context.settings.ignore), 0, unknown_reason=True)
     if not a.values and not b.values:
         return not_recorded()
+    a, b = in_one_form(a, b)
     pruned_a, pruned_b, same = differing(a.values, b.values)
     findings = tuple(_finding(change, context) for change in _changes(pruned_a, pruned_b))
     if context.settings.all_findings:

@@ -26,15 +26,16 @@ def pointing_at_each_other(code: Area, parameters: Area, data: Area, placed: Ite
     `placed` are the files of the commits that belong to the environment. No status changes: these files are compared
     in the code's area.
     """
-    names = [finding.path[0] for finding in code.findings if finding.change != "same" and len(finding.path) == 1]
+    listed = [entry for finding in code.findings for entry in (finding, *finding.children)]
+    names = [finding.path[0] for finding in listed if finding.change != "same" and len(finding.path) == 1]
     names = [name for name in names if _is_candidate(name, frozenset(placed))]
     tables = [name for name in names if _suffix(name) in DATA | EITHER]
     settings = [name for name in names if _suffix(name) in PARAMETERS | EITHER]
     if not tables and not settings:
         return code, parameters, data
     areas = [kind for kind, some in (("data", tables), ("parameters", settings)) if some]
-    listed = [name for name in names if name in tables or name in settings]
-    why = f"{_names(listed)} {_looks(listed)} like {join_names(areas, 'or')}, but {_is(listed)} not recorded as such"
+    both = [name for name in names if name in tables or name in settings]
+    why = f"{_names(both)} {_looks(both)} like {join_names(areas, 'or')}, but {_is(both)} not recorded as such"
     return (
         replace(code, note=f"{why}: compared here, and not with the {join_names(areas)}"),
         _with_note(parameters, settings, "parameters"),

@@ -19,10 +19,9 @@ from repro_tui.rebuild.environments.venv import is_of_commit
 from repro_tui.rebuild.hybrid import (
     Parts,
     differing_files,
-    place_of_parameters,
     recorded_variables,
-    same_parameters,
 )
+from repro_tui.rebuild.hybrid_parameters import parameter_places, same_parameters
 
 CODE, PARAMETERS, MODEL, DATA, VARIABLES, PREDICT = "code", "parameters", "model", "data", "variables", "predict"
 ENVIRONMENT, PACKAGES, SYSTEM = "environment", "environment.packages", "environment.system"
@@ -87,12 +86,21 @@ def _code_differs(a: Workspace, b: Workspace) -> bool:
 
 
 def not_code(a: Workspace, b: Workspace) -> frozenset[str]:
-    """The files of the code trees that are parameters or data, and are compared as such."""
-    paths = {place_of_parameters(side) for side in (a, b)}
-    for side in (a, b):
-        root = PurePosixPath(side.code.subdirectory if side.code else ".")
-        paths |= {str(root / item.path / name) for item in side.data for name in item.files}
-    return frozenset(paths - {""})
+    """The files of the code trees that are compared as parameters or data: on each side whose tree has them.
+
+    A file that is data to one side and code to the other one stays code: otherwise its content in the other side would
+    be compared nowhere.
+    """
+    left, right = _elsewhere(a), _elsewhere(b)
+    files = [side.code.files if side.code else {} for side in (a, b)]
+    return left & right | {name for name in left if name not in files[1]} | {n for n in right if n not in files[0]}
+
+
+def _elsewhere(workspace: Workspace) -> frozenset[str]:
+    """The paths in the code tree of one side's parameters and data."""
+    root = PurePosixPath(workspace.code.subdirectory if workspace.code else ".")
+    data = {str(root / item.path / name) for item in workspace.data for name in item.files}
+    return parameter_places(workspace) | data
 
 
 def _environment(a: BuiltEnvironment, b: BuiltEnvironment, packages_apart: bool) -> list[str]:
@@ -165,4 +173,10 @@ def parts_of(a: Workspace, b: Workspace, from_b: frozenset[str]) -> Parts:
         parameters=(environment if unknown else side(PARAMETERS)).parameters,
         data=(*items_of(side(MODEL), MODEL), *items_of(side(DATA), DATA)),
         predict=side(PREDICT),
+        absent=_absent(code, against=a if code is b else b),
     )
+
+
+def _absent(workspace: Workspace, *, against: Workspace) -> frozenset[str]:
+    """The parameter files of one side that the commit of the other side does not have."""
+    return parameter_places(workspace) - (against.code.files.keys() if against.code else frozenset())

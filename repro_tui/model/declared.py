@@ -33,7 +33,8 @@ class DeclaredCode:
 
     `recorded`: the record names a commit, or the code is known to be elsewhere, such as in an image. `elsewhere` are
     the files of the tree that are compared as parameters or data, `placed` those that are declared as the environment,
-    `dirty` that the recorded tree had uncommitted changes.
+    `dirty` that the recorded tree had uncommitted changes. `texts` are those of the record that may name files of the
+    tree: the predict step's and the variables'.
     """
 
     tree: CommitTree | None = None
@@ -43,6 +44,7 @@ class DeclaredCode:
     dirty: bool = False
     elsewhere: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

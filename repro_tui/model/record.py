@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -86,10 +87,24 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """`file` in the commit's tree, overridden by the recorded `values`."""
+    """`file` in the commit's tree, or several `files`, overridden by the recorded `values`.
+
+    Of several files, the top level of `values` has the names of files.
+    """
 
     file: str | None = None
     values: dict[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    @classmethod
+    def of_files(cls, names: Sequence[str]) -> Parameters:
+        """The parameters in no, one or several files."""
+        return cls(files=tuple(names)) if len(names) > 1 else cls(next(iter(names), None))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files; empty where there are only values."""
+        return (self.file,) if self.file else self.files
 
 
 @dataclass(frozen=True, slots=True)

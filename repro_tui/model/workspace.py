@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from repro_tui.model.inventory import Inventory
@@ -10,6 +10,7 @@ from repro_tui.model.record import Predict, Validation
 
 Match = Literal["matches", "differs", "unknown"]
 REPRO = "/repro"  # the root of all mounts in a sandbox that can mount
+SEPARATE = "params.json"  # the file of recorded values that are in no file of the commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +112,48 @@ class FetchedData:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterFile:
+    """One of several parameter files: the file that holds it (absolute), and the path in the code tree that it replaces
+    ("" if the commit has the same)."""
+
+    file: str
+    overlay: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltParameters:
     """The parameters as the code will read them: the merged `values`, and the file that holds them (absolute).
 
-    `overlay` is the path in the code tree that the file replaces ("" if it is only passed as {params}). `unknown` says
-    why the values are not known ("" if they are).
+    `name` is the file's name in the record, and `overlay` the path in the code tree that the file replaces ("" if it is
+    only passed as {params}). `unknown` says why the values are not known ("" if they are).
+
+    `per_file`: they are in several files. The top level of `values` then has their names in the record, `files` has
+    each of them, `file` is the folder that is passed as {params}, and `absent` are paths in the code tree that these
+    parameters do not have, in a hybrid.
     """
 
     values: dict[str, Any]
     file: str = ""
     overlay: str = ""
     unknown: str = ""
+    name: str = ""
+    per_file: bool = False
+    files: dict[str, ParameterFile] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def by_file(self) -> BuiltParameters:
+        """The same in the form of several files; nothing where there are no parameters."""
+        if self.per_file or self.unknown or not (self.name or self.values):
+            return replace(self, per_file=True)
+        name = self.name or SEPARATE
+        files = {name: ParameterFile(self.file, self.overlay)} if self.file else {}
+        return BuiltParameters({name: self.values}, name=self.name, per_file=True, files=files)
+
+
+def in_one_form(a: BuiltParameters, b: BuiltParameters) -> tuple[BuiltParameters, BuiltParameters]:
+    """Two sides' parameters, both by file where those of one are in several: a change's path then names its file."""
+    return (a.by_file, b.by_file) if a.per_file or b.per_file else (a, b)
 
 
 @dataclass(frozen=True, slots=True)

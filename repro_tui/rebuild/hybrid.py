@@ -3,9 +3,7 @@
 The search for causes runs hybrids to see which part changes the predictions: A's code with B's data, for example. A
 hybrid is arranged exactly as a side of its own would be, so that only its parts affect what it computes:
 
-- parameters are values, and their file name, format and path belong to the code that reads them. B's values with A's
-  code are written in the format of A's file, at the path of A's file; if the formats agree, B's bytes are used as they
-  are;
+- parameters are values, and where and how they are written belongs to the code that reads them (hybrid_parameters.py);
 - a data item that git tracks counts as data, not as code: it moves with the data;
 - a project of the commit that is installed in the environment is code: it is built from the hybrid's own code;
 - a hybrid of two code trees (`mixed_code`) takes whole files, never parts of them.
@@ -18,13 +16,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from repro_tui.formats.parameter_files import write
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Workspace
 from repro_tui.rebuild.hybrid_environment import with_projects
-from repro_tui.rebuild.parameters import dumps_typed, store_file
+from repro_tui.rebuild.hybrid_parameters import place_parameters
+from repro_tui.rebuild.packaged import packaged_code
 from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
@@ -37,7 +35,8 @@ class Parts:
     """The parts of a hybrid, each from one of the two sides.
 
     `code` also determines where parameters are read from, and `predict` what is executed. `tree` replaces the code of
-    `code` by a hybrid of both sides' files.
+    `code` by a hybrid of both sides' files. `absent` are the parameter files of the code's side that the commit of the
+    other side does not have.
     """
 
     code: Workspace
@@ -47,15 +46,17 @@ class Parts:
     data: tuple[FetchedData, ...]
     predict: Workspace
     tree: CodeTree | None = None
+    absent: frozenset[str] = frozenset()
 
 
 def hybrid(parts: Parts, context: Context) -> Workspace:
     """The runnable workspace of these parts. Raises Inconclusive where they do not fit into one tree."""
     code = parts.tree or parts.code.code
     composed_code = None if parts.code.code_in_image else code
-    parameters = _place_parameters(parts, context)
+    parameters = place_parameters(parts.parameters, parts.code, parts.absent, context)
     tree = compose(composed_code, parts.data, parameters, context)
-    built = with_projects(parts.environment, parts.code.environment, code, context)
+    packaged = packaged_code(code, parts.code.environment, parts.data, parameters, context)
+    built = with_projects(parts.environment, parts.code.environment, packaged, context)
     environment = replace(built, variables={**parts.environment.image_variables, **parts.variables})
     workspace = Workspace(
         key="",
@@ -79,43 +80,6 @@ def recorded_variables(environment: BuiltEnvironment) -> dict[str, str]:
     """The variables that the record sets, in addition to or instead of the image's own."""
     own = environment.image_variables
     return {name: value for name, value in environment.variables.items() if own.get(name) != value}
-
-
-# -- parameters -----------------------------------------------------------------------------------------------------
-
-
-def place_of_parameters(workspace: Workspace) -> str:
-    """The path in the code tree from which the code reads its parameters; "" where it is passed a separate file."""
-    built, code = workspace.parameters, workspace.code
-    if built.overlay or not built.file or code is None or not Path(built.file).is_relative_to(code.folder):
-        return built.overlay
-    return str(PurePosixPath(Path(built.file).relative_to(code.folder)))
-
-
-def _place_parameters(parts: Parts, context: Context) -> BuiltParameters:
-    """The parameters where this code reads them: the same bytes if the format agrees, or else rewritten."""
-    parameters, path = parts.parameters, place_of_parameters(parts.code)
-    if not path and not parts.code.parameters.file:
-        return (
-            parameters if not parameters.overlay and not parameters.values else _as_separate_file(parameters, context)
-        )
-    name = PurePosixPath(path or parts.code.parameters.file)
-    if parameters.file and PurePosixPath(parameters.file).suffix == name.suffix:
-        content = Path(parameters.file).read_bytes()
-    else:
-        content = write(parameters.values, name.suffix)
-    return _store_file(content, name.name, parameters, path, context)
-
-
-def _as_separate_file(parameters: BuiltParameters, context: Context) -> BuiltParameters:
-    return _store_file(write(parameters.values, ".json"), "params.json", parameters, "", context)
-
-
-def _store_file(
-    content: bytes, name: str, parameters: BuiltParameters, overlay: str, context: Context
-) -> BuiltParameters:
-    file, _ = store_file(content, name, digest_text("bytes", name, content.hex()), context)
-    return BuiltParameters(parameters.values, str(file), overlay)
 
 
 # -- code -----------------------------------------------------------------------------------------------------------
@@ -161,11 +125,3 @@ def differing_files(a: CodeTree, b: CodeTree, without: frozenset[str] = frozense
 def _identity(tree: CodeTree, name: str) -> tuple[str, str] | None:
     file = tree.files.get(name)
     return (file.mode, file.blob) if file else None
-
-
-# -- what differs ---------------------------------------------------------------------------------------------------
-
-
-def same_parameters(a: BuiltParameters, b: BuiltParameters) -> bool:
-    """Whether both sides' values are equal and have the same types."""
-    return dumps_typed(a.values) == dumps_typed(b.values) and a.unknown == b.unknown

@@ -1,7 +1,7 @@
 """The environment of a hybrid: projects that are installed from a commit are code, and are built from the hybrid's own.
 
 Otherwise A's environment would keep A's copy of the project, the code of B next to it would never be imported, and the
-search would say that the code has no effect.
+search would say that the code has no effect. The same holds for parameters and data inside a package (packaged.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STEP = "environment"
 def with_projects(
     environment: BuiltEnvironment, of_code: BuiltEnvironment, code: CodeTree | None, context: Context
 ) -> BuiltEnvironment:
-    """The environment with the projects of `code` in place of those of its own commit.
+    """The environment with the projects of `code` in place of those of its own commit; its inventory stays.
 
     `of_code` is the environment of the side that the code is from, which names the projects. Raises Inconclusive where
     one cannot be built.
@@ -40,4 +40,4 @@ def with_projects(
         if pins == sorted(environment.pins):
             return environment
         built = made_environment(pins, interpreter, step, context)
-    return replace(built, inventory=environment.inventory)
+    return replace(environment, key=built.key, folder=built.folder, python=built.python, pins=built.pins)

@@ -39,7 +39,7 @@ def _recorded(record: Record) -> list[str]:
     parts = {
         "code": record.code is not None,
         "environment": record.environment.kind != "unrecorded",
-        "parameters": bool(record.parameters.file or record.parameters.values),
+        "parameters": bool(record.parameters.names or record.parameters.values),
         "data": bool(record.data),
     }
     return [name for name, present in parts.items() if present]

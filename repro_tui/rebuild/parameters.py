@@ -1,18 +1,19 @@
-"""Rebuilds the parameters: the file in the commit's tree, with the recorded values applied on top."""
+"""Rebuilds the parameters: the files in the commit's tree, with the recorded values applied on top."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from repro_tui.formats.parameter_files import FORMATS, parse, write
 from repro_tui.model.errors import Inconclusive, Refused
-from repro_tui.model.record import Record
-from repro_tui.model.workspace import BuiltParameters, CodeTree, Part
+from repro_tui.model.record import Parameters, Record
+from repro_tui.model.workspace import SEPARATE, BuiltParameters, CodeTree, ParameterFile, Part
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import join_names, plural, show
 from repro_tui.support.values import merge
 
 LIMIT = 1 << 20
@@ -25,28 +26,63 @@ def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) 
     a path that leaves the tree.
     """
     recorded = record.parameters
-    if recorded.file is None and not recorded.values:
+    if not recorded.names and not recorded.values:
         return BuiltParameters({}), None
-    with context.step("parameters", show(recorded.file or "recorded values", 200)) as step:
-        if recorded.file is None:
-            built = _write_file(recorded.values, "params.json", "", context, step)
-            step.how = f"{plural(_count(recorded.values), 'recorded value')}, written to params.json"
+    names = join_names([show(name, 200) for name in recorded.names])
+    with context.step("parameters", names or "recorded values") as step:
+        if not recorded.names:
+            built = _write_file(recorded.values, SEPARATE, "", context, step)
+            step.how = f"{plural(_count(recorded.values), 'recorded value')}, written to {SEPARATE}"
         elif code is None:
-            built = _in_image(recorded.file, recorded.values, step)
+            built = _in_image(names, recorded, step)
+        elif recorded.file is None:
+            built = _of_several(recorded, code, context, step)
         else:
-            built = _with_overrides(recorded.file, recorded.values, code, context, step)
+            built = replace(
+                _with_overrides(recorded.file, recorded.values, code, context, step),
+                name=str(PurePosixPath(recorded.file)),
+            )
     return built, step.part()
 
 
-def _in_image(file: str, values: dict[str, object], step: Step) -> BuiltParameters:
-    if values:
+def _in_image(names: str, recorded: Parameters, step: Step) -> BuiltParameters:
+    several = len(recorded.names) > 1
+    if recorded.values:
         raise Inconclusive(
-            f"the parameters file {show(file, 200)} is inside the image: recorded values cannot be applied to it",
+            f"the parameters {'files' if several else 'file'} {names} {'are' if several else 'is'} inside the image: "
+            f"recorded values cannot be applied to {'them' if several else 'it'}",
             "record the repository of the code, or all values without a file",
         )
-    step.how = f"{show(file, 200)} is inside the image and was not read"
+    step.how = f"{names} {'are' if several else 'is'} inside the image and {'were' if several else 'was'} not read"
     step.warn(step.how)
     return BuiltParameters({}, unknown=step.how)
+
+
+def _of_several(recorded: Parameters, code: CodeTree, context: Context, step: Step) -> BuiltParameters:
+    """The parameters of several files: a folder that has each by its name, and those that recorded values change."""
+    values: dict[str, object] = {}
+    contents: dict[str, bytes] = {}
+    changed: dict[str, int] = {}
+    for name in recorded.files:
+        original = _find(name, code).read_bytes()
+        table = parse(original, PurePosixPath(name).suffix, show(name, 200))
+        over = recorded.values.get(name, {})
+        merged = merge(table, over)
+        contents[name] = original
+        if dumps_typed(merged) != dumps_typed(table):
+            contents[name], changed[name] = write(merged, PurePosixPath(name).suffix), _count(over)
+        values[name] = merged
+    folder, step.cached = store_files(contents, context)
+    step.key, step.matches = folder.name, "matches"
+    step.how = f"{len(values)} files at commit {code.commit[:12]}: {join_names([show(name, 120) for name in values])}"
+    if changed:
+        names = join_names([show(name, 120) for name in changed])
+        step.how += f"; {plural(sum(changed.values()), 'recorded value')} applied to {names} (comments there are lost)"
+    root = PurePosixPath(code.subdirectory)
+    files = {
+        name: ParameterFile(str(folder / name), str(root / name) if name in changed else "") for name in recorded.files
+    }
+    return BuiltParameters(values, str(folder), per_file=True, files=files)
 
 
 def _with_overrides(
@@ -110,6 +146,22 @@ def store_file(content: bytes, name: str, key: str, context: Context) -> tuple[P
 
     folder, cached = context.cache.folder("parameters", key, build, context.cancel)
     return folder / name, cached
+
+
+def store_files(contents: Mapping[str, bytes], context: Context) -> tuple[Path, bool]:
+    """Writes parameter files by their names into a folder of the cache; returns it, and whether it was there."""
+
+    def build(folder: Path) -> None:
+        for name, content in contents.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+            file.chmod(0o644)
+        for subfolder in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+            subfolder.chmod(0o755)
+
+    key = digest_text("files", *(part for name, content in contents.items() for part in (name, content.hex())))
+    return context.cache.folder("parameters", key, build, context.cancel)
 
 
 def dumps_typed(value: object) -> str:

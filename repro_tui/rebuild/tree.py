@@ -30,7 +30,10 @@ def compose(
         return None
     copy = context.settings.isolation == "none"
     placed = [part for name, source in overlays for part in (name, source.name, _identity(source))]
-    key = digest_text("copy" if copy else "link", Path(code.folder).name if code else "", *placed)
+    absent = sorted(parameters.absent)
+    key = digest_text(
+        "copy" if copy else "link", Path(code.folder).name if code else "", *placed, *(f"-{name}" for name in absent)
+    )
 
     def build(folder: Path) -> None:
         if code:
@@ -40,6 +43,8 @@ def compose(
             context.cancel.check()
             status.setdefault(source, source.stat())
             _place(source, folder, name, copy)
+        for name in absent:
+            (folder / name).unlink(missing_ok=True)
         context.cache.hashes.linked(status.items())
         _make_enterable(folder)
 
@@ -55,6 +60,7 @@ def _overlays(
             yield str(PurePosixPath(place_in_tree(item.path, subdirectory)) / name), Path(file.file)
     if parameters.overlay:
         yield parameters.overlay, Path(parameters.file)
+    yield from ((file.overlay, Path(file.file)) for file in parameters.files.values() if file.overlay)
 
 
 def _identity(source: Path) -> str:

@@ -10,11 +10,13 @@ from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
-from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Part, Workspace
+from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, CodeTree, FetchedData, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.data import digest_of, rebuild_data
 from repro_tui.rebuild.environments.base import rebuild_environment
+from repro_tui.rebuild.hybrid_environment import with_projects
 from repro_tui.rebuild.live import live
+from repro_tui.rebuild.packaged import packaged_code
 from repro_tui.rebuild.parameters import dumps_typed, rebuild_parameters
 from repro_tui.rebuild.tree import compose
 from repro_tui.support.context import Context
@@ -53,13 +55,14 @@ def rebuild(record: Record, context: Context) -> Workspace:
         ("parameters", lambda: rebuild_parameters(record, composed_code, context)),
     )
     tree = steps.run("workspace", lambda: (compose(composed_code, data, parameters, context), None))
+    packaged = steps.run("packages", lambda: (_packaged(composed_code, environment, data, parameters, context), None))
     steps.raise_errors()
     workspace = Workspace(
         key="",
         name=record.name,
         command=record.predict.command or (record.environment.command if record.predict.protocol else ()),
         timeout_s=record.predict.timeout_s,
-        environment=environment,
+        environment=packaged or environment,
         parameters=parameters,
         code=code,
         data=data,
@@ -74,6 +77,18 @@ def rebuild(record: Record, context: Context) -> Workspace:
         parts=steps.finished(),
     )
     return replace(workspace, key=content_key(workspace))
+
+
+def _packaged(
+    code: CodeTree | None,
+    environment: BuiltEnvironment,
+    data: tuple[FetchedData, ...],
+    parameters: BuiltParameters,
+    context: Context,
+) -> BuiltEnvironment:
+    """The environment with the projects of the commit as they are with this data and these parameters."""
+    own = packaged_code(code, environment, data, parameters, context)
+    return environment if own is code else with_projects(environment, environment, own, context)
 
 
 def _no_predict_step(record: Record) -> Inconclusive:
@@ -104,8 +119,10 @@ def content_key(workspace: Workspace) -> str:
         dumps_typed(list(workspace.command)),
         dumps_typed([(item.path, digest_of(item.files)) for item in workspace.data]),
         dumps_typed(parameters.values),
-        PurePosixPath(parameters.file).name,
+        "" if parameters.per_file else PurePosixPath(parameters.file).name,
         parameters.overlay,
+        dumps_typed([(name, file.overlay) for name, file in parameters.files.items()]),
+        dumps_typed(sorted(parameters.absent)),
         dumps_typed(to_plain(workspace.predict)),
     )
 
@@ -156,7 +173,7 @@ class _Steps:
         """Raises the errors so far as one Inconclusive."""
         if not self.errors:
             return
-        lost = {step: self.errors[step] for step in (*STEPS, "workspace") if step in self.errors}
+        lost = {step: self.errors[step] for step in (*STEPS, "workspace", "packages") if step in self.errors}
         first = next(iter(lost.values()))
         if len(lost) == 1:
             error = Inconclusive(first.what, first.do)

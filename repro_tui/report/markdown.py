@@ -144,7 +144,9 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
         yield _table(head, [_column(column) for column in kept])
     if more:
         yield f"… and {more:,} more columns in report.json."
+    noted = [f"{column.name} ({column.note})" for column in kept if column.note]
     notes = (
+        ("Columns", "; ".join(noted)),
         ("Noise", area.noise.sentence),
         ("Cells from", area.compared),
         ("Left out", ", ".join(area.ignored)),

@@ -65,7 +65,7 @@ def _with_data(record: Record, revision: Revision) -> Record:
         items = list(_all_data(revision, subdirectory))
         provenance |= {f"data.{n}": f"DVC's files at {revision.commit}" for n in range(len(items))}
     parameters = record.parameters
-    if not parameters.file and (file := parameters_file(revision.tree / subdirectory)):
+    if not parameters.names and (file := parameters_file(revision.tree / subdirectory)):
         parameters = replace(parameters, file=file)
         provenance["parameters.file"] = f"{file} at {revision.commit}"
     return replace(

@@ -28,6 +28,7 @@ from repro_tui.clients.dvc.imports import fetch_imported
 from repro_tui.clients.dvc.objects import DvcObjects
 from repro_tui.formats.documents import load_document
 from repro_tui.formats.dvc_files import LockedStage, Tracked, defined_stage, find_tracked
+from repro_tui.formats.parameter_files import FORMATS
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import (
     Code,
@@ -47,7 +48,7 @@ from repro_tui.sources.git import Revision
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file, digest_text
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import join_names, plural, show
 
 TABLES = (".csv", ".parquet", ".jsonl", ".arrow", ".npy")
 COPY = 'mkdir "$HOME/stage" && cp -R . "$HOME/stage/" && chmod -R u+w "$HOME/stage" && cd "$HOME/stage"'
@@ -174,21 +175,21 @@ class StageReader:
         return named.version
 
     def _parameters(self) -> Parameters:
-        """The parameters file that the stage depends on, else the project's own.
-
-        Of several, it is the project's own or the first one; all of them are files of the commit, and compared as such.
-        """
-        named, own = [path for path in self._lock_parameters() if self._file(path)], parameters_file(self.tree)
-        file = own if own in named or not named else named[0]
-        if len(named) > 1:
-            rest = ", ".join(show(path, 120) for path in named if path != file)
+        """The parameters files that the stage depends on, else the project's own."""
+        committed = [path for path in self._lock_parameters() if self._file(path)]
+        named = [path for path in committed if PurePosixPath(path).suffix in FORMATS]
+        if unread := [show(path, 120) for path in committed if path not in named]:
             self.warnings.append(
-                f"stage {show(self.name, 80)} has parameters in {len(named)} files: those of {show(file or '', 120)} "
-                f"are compared as parameters, and {rest} as code"
+                f"stage {show(self.name, 80)} has parameters in {join_names(unread)}, neither YAML, JSON nor TOML: "
+                "compared as code"
             )
-        if file:
-            self.provenance["parameters.file"] = f"{file} at {self.revision.commit}"
-        return Parameters(file)
+        own = parameters_file(self.tree)
+        parameters = Parameters.of_files(named or ([own] if own else []))
+        if parameters.names:
+            names = join_names([show(name, 120) for name in parameters.names])
+            field = "parameters.files" if parameters.files else "parameters.file"
+            self.provenance[field] = f"{names} at {self.revision.commit}"
+        return parameters
 
     def _lock_parameters(self) -> dict[str, Mapping[str, object]]:
         params = self.lock_entry.get("params")
@@ -330,7 +331,7 @@ class StageReader:
     def _changed_parameters(self) -> Iterator[str]:
         for path, values in self._lock_parameters().items():
             file = self._file(path)
-            if file and file.suffix in (".yaml", ".yml", ".json", ".toml"):
+            if file and file.suffix in FORMATS:
                 loaded = self._load(file)
                 yield from (f"{path}: {key}" for key, value in values.items() if _value_at(loaded, str(key)) != value)
 

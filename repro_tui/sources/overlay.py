@@ -9,7 +9,7 @@ from pathlib import Path
 from repro_tui.formats.documents import load_document
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.overrides import Overrides
-from repro_tui.model.record import LOCAL_KINDS, Predict, Record, Validation
+from repro_tui.model.record import LOCAL_KINDS, Parameters, Predict, Record, Validation
 from repro_tui.sources.endpoint import settled
 from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
@@ -47,10 +47,20 @@ def lay_over(record: Record, overrides: Overrides, context: Context) -> Record:
         provenance[predict_step.place] = "--predict or --protocol"
         record = replace(record, missing=tuple(item for item in record.missing if item.field != "predict"))
     if given.params is not None:
-        values = merge(record.parameters.values, load_document(context.here / given.params))
-        record = replace(record, parameters=replace(record.parameters, values=values))
+        record = replace(record, parameters=_parameters(record.parameters, given.params, context.here))
         provenance["parameters.values"] = "--params"
     return settled(replace(record, provenance=provenance))
+
+
+def _parameters(recorded: Parameters, params: str, here: Path) -> Parameters:
+    """The recorded parameters with the values of a file over them; of parameters in several files, by file."""
+    values = load_document(here / params)
+    mistakes = grammar.parameter_values(recorded.files, values) if recorded.files else []
+    if mistakes:
+        names = ", ".join(show(name, 120) for name in recorded.files)
+        rule = f"the parameters are in {len(recorded.files)} files, {names}: {show(params, 200)} needs a table for each"
+        raise Refused.all([Mistake("--params", f"{rule}: {show(mistake, 300)}") for mistake in mistakes])
+    return replace(recorded, values=merge(recorded.values, values))
 
 
 def _inputs(inputs: str, here: Path) -> str:

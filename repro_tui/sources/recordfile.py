@@ -220,7 +220,9 @@ class _DeploymentReader:
                 **environment.model_dump()
                 | {"command": tuple(environment.command), "groups": tuple(environment.groups)}
             ),
-            parameters=Parameters(deployment.parameters.file, deployment.parameters.values),
+            parameters=Parameters(
+                deployment.parameters.file, deployment.parameters.values, tuple(deployment.parameters.files or ())
+            ),
             data=tuple(self._data(number, item) for number, item in enumerate(deployment.data)),
             predict=self._predict(),
             validation=self._validation(self.fields.validation),

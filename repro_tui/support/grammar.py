@@ -6,6 +6,7 @@ The text continues a sentence that begins with the value's name: "is not a full 
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import warnings
 from collections.abc import Collection, Mapping
@@ -107,6 +108,30 @@ def vectors(columns: Mapping[str, VectorRule], taken: Collection[str | None]) ->
             mistakes.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
         if len(names) == 1:
             mistakes.append(f"columns.{names[0]} is the only column of the vector {vector}: expected two or more")
+    return mistakes
+
+
+def parameter_files(file: str | None, files: Collection[str], values: Mapping[str, object]) -> list[str]:
+    """Checks parameters that are in several files, and the recorded values of each; returns all mistakes."""
+    if not files:
+        return []
+    mistakes = ["has file and files: expected only one of them"] if file else []
+    plain = {name: posixpath.normpath(name) for name in files}
+    mistakes += [f"files has {name!r}: expected {path!r}" for name, path in plain.items() if path != name]
+    if len(set(files)) != len(files):
+        mistakes.append("files has the same file twice: expected different files")
+    mistakes += parameter_values(files, values)
+    return mistakes
+
+
+def parameter_values(files: Collection[str], values: Mapping[str, object]) -> list[str]:
+    """Checks that the values of parameters in several files are tables by the file's name; returns all mistakes."""
+    mistakes = []
+    for name, table in values.items():
+        if name not in files:
+            mistakes.append(f"values has {name!r}, which is not one of the files: expected {', '.join(files)}")
+        elif not isinstance(table, dict):
+            mistakes.append(f"values of {name!r} is not a table: expected names and values")
     return mistakes
 
 

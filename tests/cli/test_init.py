@@ -134,7 +134,8 @@ def test_the_environment_that_is_named_says_which_python(repository: GitReposito
     on_one_screen(run(repository, "init", "--environment", "conda=model/dependencies.yml", "HEAD", "HEAD~1", "--force"))
     text = (repository.folder / "repro.toml").read_text()
     assert 'conda = "model/dependencies.yml"\npython = "3.7"' in text
-    assert "# guessed: parameters.file: its name; the files that its defaults name (Hydra) are compared as code" in text
+    assert "# guessed: parameters.file: its name; its defaults name the others (Hydra)" in text
+    assert "# conf/main.yaml names train/a, which the commit does not have: compared as code" in text
 
 
 def test_commits_years_apart_get_one_python(git_repository: Callable[[str], GitRepository]) -> None:

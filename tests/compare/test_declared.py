@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from repro_tui.compare.declared import compare_declared_data, compare_declared_environment
 from repro_tui.compare.environment import compare_environment, with_differing_basis
@@ -213,6 +215,93 @@ def test_the_packages_of_an_explicit_list_of_conda_are_read(git_repository: Make
     files = [{"conda.txt": text.format(version)} for version in ("1.26.4", "2.1.3")]
     area = environments(git_repository("project"), context, files, lock="conda.txt")
     assert [(f.path, f.a, f.b) for f in area.findings] == [(("packages", "numpy"), "1.26.4", "2.1.3")]
+
+
+CONDA_URL = "https://conda.anaconda.org/t/SECRET/{channel}/linux-64/{name}-{version}-{build}.conda"
+
+
+def locked(platform: str, version: str, build: str = "0", channel: str = "conda-forge") -> list[dict[str, object]]:
+    """numpy of conda, and six of pip, as conda-lock lists them for one platform."""
+    url = CONDA_URL.format(channel=channel, name="numpy", version=version, build=build)
+    rows = [("numpy", version, "conda", url, "main"), ("six", "1.16", "pip", "https://x/six.whl", "dev")]
+    return [
+        {"name": name, "version": number, "manager": manager, "platform": platform, "url": place, "category": category}
+        | {"hash": {"sha256": "ab" * 32}}
+        for name, number, manager, place, category in rows
+    ]
+
+
+def conda_lock_text(*packages: dict[str, object]) -> str:
+    return yaml.safe_dump({"version": 1, "metadata": {"platforms": ["linux-64"]}, "package": list(packages)})
+
+
+def pixi_text(version: str, build: str = "0", pypi: str = "1.16") -> str:
+    urls = [CONDA_URL.format(channel="c", name="numpy", version=version, build=build), "https://x/six.whl"]
+    listed = {"linux-64": [{"conda": urls[0]}, {"pypi": urls[1]}], "osx-arm64": [{"conda": urls[0]}]}
+    details = [{"conda": urls[0], "md5": "ab"}, {"pypi": urls[1], "name": "six", "version": pypi}]
+    return yaml.safe_dump({"version": 6, "environments": {"default": {"packages": listed}}, "packages": details})
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "groups", "differ"),
+    [
+        ("conda-lock.yml", [conda_lock_text(*locked("linux-64", v)) for v in ("1", "2")], (), [("numpy", "1", "2")]),
+        (
+            "conda-lock.yml",
+            [conda_lock_text(*locked("osx-64", v), *locked("linux-64", "1")) for v in ("1", "2")],
+            ("dev",),
+            [],
+        ),
+        ("pixi.lock", [pixi_text("1", pypi=v) for v in ("1.16", "1.17")], (), [("six", "1.16", "1.17")]),
+        ("pixi.lock", [pixi_text("1", build) for build in ("0", "1")], (), [("numpy", "1", "1")]),
+        (
+            "conda-lock.yml",
+            [conda_lock_text(*locked("linux-64", "1", "0", channel)) for channel in ("main", "conda-forge")],
+            (),
+            [("numpy", "1", "1")],
+        ),
+    ],
+)
+def test_the_packages_of_a_lock_of_conda_are_read_for_this_platform(
+    git_repository: Make,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    texts: list[str],
+    groups: tuple[str, ...],
+    differ: list[tuple[str, str, str]],
+) -> None:
+    """Also another build or channel of one version is a difference; a token in a URL is never shown."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    area = environments(git_repository("project"), context, [{name: text} for text in texts], lock=name, groups=groups)
+    assert [(finding.path[1], finding.a, finding.b) for finding in area.findings] == differ
+    assert area.status == ("different" if differ else "same")
+    assert "SECRET" not in repr(area)
+
+
+@pytest.mark.parametrize(
+    ("text", "groups", "reason"),
+    [
+        (conda_lock_text(*locked("osx-64", "1")), (), "no packages for linux-64, which this machine is: .*osx-64"),
+        (conda_lock_text(*locked("linux-64", "1")), ("absent",), "no category absent"),
+        (pixi_text("1"), ("absent",), "no environment absent"),
+        (pixi_text("1").replace("name: six", "x: six"), (), "does not name the package of https://x/six.whl"),
+        (conda_lock_text() + "a: [", (), "is not valid YAML"),
+    ],
+)
+def test_a_lock_of_conda_that_does_not_fit_is_unknown_and_says_why(
+    git_repository: Make,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    groups: tuple[str, ...],
+    reason: str,
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    files = [{"conda.lock": text}] * 2
+    area = environments(git_repository("project"), context, files, lock="conda.lock", groups=groups)
+    assert area.status == "unknown"
+    assert re.search(reason, " ".join(finding.note for finding in area.findings))
 
 
 def test_a_parameters_file_in_git_lfs_is_only_known_when_built(git_repository: Make, context: Context) -> None:

@@ -35,6 +35,21 @@ def test_one_changed_value_is_one_finding(context: Context) -> None:
     assert (finding.path, finding.change, finding.a, finding.b) == (("model", "threshold"), "changed", 0.5, 0.6)
 
 
+def test_of_several_files_a_path_begins_with_the_file(context: Context) -> None:
+    """Also where only one side has several: the same value in another file is no difference of a value."""
+    single = BuiltParameters({"lr": 1}, name="params.yaml")
+    several = BuiltParameters({"params.yaml": {"lr": 2}, "conf/m.yaml": {}}, per_file=True)
+    area = compare_parameters(single, several, context)
+    assert [(finding.path, finding.change) for finding in area.findings] == [
+        (("conf/m.yaml",), "added"),
+        (("params.yaml", "lr"), "changed"),
+    ]
+    moved = BuiltParameters({"params.yaml": {}, "conf/m.yaml": {"lr": 1}}, per_file=True)
+    assert len(compare_parameters(single, moved, context).findings) == 2
+    assert compare_parameters(several, several, context).status == "same"
+    assert compare_parameters(BuiltParameters({}), several, context).status == "different"
+
+
 def test_names_with_underscores_are_compared_too(context: Context) -> None:
     area = compare({"__seed": 1, "m": {"__x__": 1}}, {"__seed": 2, "m": {}}, context)
     assert [(finding.path, finding.change) for finding in area.findings] == [

@@ -137,6 +137,44 @@ def test_differences_that_cancel_each_other_are_found_on_request(project: Ruled)
     assert sentence.startswith("The code and the parameters cancel each other out: alone, they change 100 %")
 
 
+def test_parameters_in_several_files_are_compared_and_exchanged_by_file(project: Project) -> None:
+    """One of A's two files is guilty and B has one more; the runs see every file in the tree, and below {params}."""
+    program = (
+        "import csv, json, pathlib, sys\ninputs, output, params = sys.argv[1:4]\n"
+        "names = ['params.json', 'conf/model.json', 'conf/extra.json']\n"
+        "sets = [json.load(open(n)) for n in names if pathlib.Path(n).exists()]\n"
+        "passed = [json.loads((pathlib.Path(params) / n).read_text()) for n in names if pathlib.Path(n).exists()]\n"
+        "assert sets == passed, (sets, passed)\nbias = sum(s.get('bias', 0) for s in sets)\n"
+        "with open(output, 'w') as out:\n    print('id,score', file=out)\n"
+        "    for row in csv.DictReader(open(inputs)):\n"
+        "        print(row['id'], float(row['x']) + bias, sep=',', file=out)\n"
+    )
+    own = {"predict.py": program, "params.json": '{"idle": 1}', "conf/model.json": '{"bias": 1, "idle": 1}'}
+    a = project.repository.commit(own)
+    b = project.repository.commit(
+        {"params.json": '{"idle": 2}', "conf/model.json": '{"bias": 2, "idle": 2}', "conf/extra.json": '{"bias": 0}'}
+    )
+    files = ["params.json", "conf/model.json"]
+    sides = [
+        project.deployment(code={"repository": "code", "commit": commit}, parameters={"files": names})
+        for commit, names in ((a, files), (b, [*files, "conf/extra.json"]))
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain")
+    causes = causes_of(result)
+    assert culprits(causes) == {"conf/model.json/bias"}, causes
+    assert causes["shares"] == {"parameters": 1.0}
+    parameters = result.report["areas"]["parameters"]
+    assert ["/".join(finding["path"]) for finding in parameters["findings"]] == [
+        "conf/extra.json",
+        "conf/model.json/bias",
+        "conf/model.json/idle",
+        "params.json/idle",
+    ]
+    (commit,) = result.report["areas"]["code"]["findings"]
+    assert "compared in another area: conf/extra.json, conf/model.json, params.json" in commit["note"]
+
+
 def test_the_guilty_rows_of_a_data_file_are_found(project: Project) -> None:
     program = (
         "import csv, sys\ninputs, output, params = sys.argv[1:4]\n"

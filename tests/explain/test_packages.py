@@ -188,3 +188,36 @@ def test_a_project_that_is_installed_from_the_commit_is_code(project: Packaged, 
     causes = causes_of(project.audit("--explain", **offline))
     assert culprits(causes) == {"files/src/scorer/__init__.py"}
     assert "The environment has no effect." in causes["sentences"]
+
+
+def test_parameters_and_data_inside_an_installed_package_are_those_that_it_reads(
+    project: Packaged, wheels: Path
+) -> None:
+    """Its wheel has the recorded values and the data of each side, and of each hybrid: not those of the commit."""
+    backend(wheels)
+    read = "[json.loads((pathlib.Path(__file__).parent / name).read_text()) for name in ('conf.json', 'model.json')]"
+    code = {
+        "__init__.py": f"import json, pathlib\nCONF, MODEL = {read}\n"
+        "def score(x): return x + CONF['bias'] + 10 * MODEL['weight']\n",
+        "conf.json": '{"bias": 1, "idle": 1}',
+        "model.json": '{"weight": 7}',
+    }
+    commit = project.repository.commit({**source_of("scorer", "", code), "predict.py": INSTALLED})
+    place = "src/scorer/model.json"
+    digests = [project.model(f"{name}.json", weight) for name, weight in (("old", 1), ("new", 2))]
+    sides = [
+        project.deployment(
+            code={"repository": "code", "commit": commit},
+            environment={"project": "pyproject.toml"},
+            parameters={"file": "src/scorer/conf.json", "values": {"bias": bias, "idle": bias}},
+            data=[{"path": place, "source": f"file:{name}.json", "sha256": digest}],
+        )
+        for bias, name, digest in zip((2, 32), ("old", "new"), digests, strict=True)
+    ]
+    project.record(a=sides[0], b=sides[1])
+    result = project.audit("--explain", UV_FIND_LINKS=str(wheels), UV_OFFLINE="1")
+    causes = causes_of(result)
+    assert causes["shares"] == pytest.approx({"parameters": 0.75, "model": 0.25})
+    assert {"bias"} <= culprits(causes) <= {"bias", f"files/{place}", f"files/{place}/weight"}, causes
+    worst = result.report["areas"]["predictions"]["worst"][0]
+    assert float(worst["b"]) - float(worst["a"]) == pytest.approx(40), worst

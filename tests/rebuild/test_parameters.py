@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from repro_tui.explain.factors import parts_of
+from repro_tui.explain.inside.parameters import inside_parameters
 from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Code, Parameters, Record
-from repro_tui.model.workspace import BuiltParameters, Part
+from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, Workspace
 from repro_tui.rebuild.code import rebuild_code
+from repro_tui.rebuild.hybrid import hybrid
 from repro_tui.rebuild.parameters import rebuild_parameters
 from repro_tui.support.context import Context
 from repro_tui.support.values import merge
@@ -60,6 +64,64 @@ def test_a_file_that_nothing_changes_stays_as_it_is(git_repository: Make, contex
     built, _ = build(git_repository, context, {name: CONTENT[name]}, same)
     assert built.overlay == ""
     assert Path(built.file).read_text() == CONTENT[name]
+
+
+SEVERAL = {"sub/params.yaml": "a: 1  # kept\n", "sub/conf/model.json": '{"b": {"c": 1}}', "sub/x.py": ""}
+
+
+def test_several_files_are_a_folder_and_only_those_with_recorded_values_are_replaced(
+    git_repository: Make, context: Context
+) -> None:
+    names = ("params.yaml", "conf/model.json")
+    parameters = Parameters(files=names, values={"conf/model.json": {"b": {"c": 2}}})
+    built, part = build(git_repository, context, SEVERAL, parameters, "sub")
+    assert built.values == {"params.yaml": {"a": 1}, "conf/model.json": {"b": {"c": 2}}}
+    assert [built.files[name].overlay for name in names] == ["", "sub/conf/model.json"]
+    assert (Path(built.file) / "params.yaml").read_text() == "a: 1  # kept\n"
+    assert json.loads((Path(built.file) / "conf/model.json").read_text()) == {"b": {"c": 2}}
+    assert part is not None
+    assert "1 recorded value applied to conf/model.json" in part.how
+
+
+def test_every_one_of_several_files_is_needed(git_repository: Make, context: Context) -> None:
+    with pytest.raises(Inconclusive, match=r"conf/absent\.yaml is not in commit"):
+        build(git_repository, context, SEVERAL, Parameters(files=("params.yaml", "conf/absent.yaml")), "sub")
+
+
+def test_a_hybrid_has_the_files_of_the_side_of_its_parameters(git_repository: Make, context: Context) -> None:
+    """At the places of its code; one that the other commit does not have is removed, and mixed values are written."""
+    made = git_repository("project")
+    a_files = {"params.yaml": "a: 1\n", "conf/old.yaml": "o: 1\n", "x.py": "a"}
+    a = side(made, context, made.commit(a_files), ("params.yaml", "conf/old.yaml"))
+    made.git("rm", "--quiet", "conf/old.yaml")
+    b_commit = made.commit({"params.yaml": "a: 2\n", "conf/new.yaml": "n: 1\n", "x.py": "b"})
+    b = side(made, context, b_commit, ("params.yaml", "conf/new.yaml"))
+    single = side(made, context, b_commit, ("params.yaml",))
+    swapped = tree_of(hybrid(parts_of(a, b, frozenset({"parameters"})), context))
+    assert swapped == {"params.yaml": "a: 2\n", "conf/new.yaml": "n: 1\n", "x.py": "a"}
+    assert tree_of(hybrid(parts_of(a, b, frozenset({"code"})), context)) == a_files | {"x.py": "b"}
+    inside = inside_parameters(a.parameters, b.parameters)
+    paths = {inside.path(item): item for item in inside.items}
+    assert paths.keys() == {("params.yaml", "a"), ("conf/old.yaml",), ("conf/new.yaml",)}
+    only_old = frozenset({paths["conf/old.yaml",]})
+    mixed = tree_of(hybrid(inside.parts(parts_of(a, b, frozenset()), only_old, context), context))
+    assert mixed == {"params.yaml": "a: 1\n", "x.py": "a"}
+    narrowed = hybrid(parts_of(single, a, frozenset({"parameters"})), context)
+    assert Path(narrowed.parameters.file).name == "params.yaml"
+    assert tree_of(narrowed)["params.yaml"] == "a: 1\n"
+
+
+def side(made: GitRepository, context: Context, commit: str, files: tuple[str, ...]) -> Workspace:
+    record = Record("a", "a", code=Code(str(made.folder), commit), parameters=Parameters.of_files(files))
+    code = rebuild_code(record, context)[0]
+    parameters = rebuild_parameters(record, code, context)[0]
+    environment = BuiltEnvironment("venv", "same", Inventory(), folder="/e", interpreter_root="/e")
+    return Workspace("k", "a", ("x",), 1.0, environment, parameters, code)
+
+
+def tree_of(workspace: Workspace) -> dict[str, str]:
+    folder = Path(workspace.tree)
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_a_value_of_another_type_is_a_change(git_repository: Make, context: Context) -> None:

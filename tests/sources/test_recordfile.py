@@ -20,6 +20,7 @@ from repro_tui.formats.wire.schemas import schema_text
 from repro_tui.formats.wire.schemas.generate import generate
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.overrides import Overrides
+from repro_tui.model.record import Parameters, Record
 from repro_tui.sources.overlay import common_validation, lay_over
 from repro_tui.sources.resolve import load_record, nearest_deployments
 from repro_tui.support import grammar
@@ -278,6 +279,36 @@ def test_options_override_both_records(folder: Path, context: Context) -> None:
     with pytest.raises(Refused, match="--inputs"):
         common_validation(record, record)
     assert common_validation(laid, record)[0].inputs == str(folder / "inputs.csv")
+
+
+def test_parameters_in_several_files_are_overridden_by_file(folder: Path, context: Context) -> None:
+    files = ("params.yaml", "conf/model.yaml")
+    record = Record("a", "a", parameters=Parameters(files=files, values={"params.yaml": {"x": 1, "y": 1}}))
+    (folder / "p.yaml").write_text("params.yaml: {x: 2}\nconf/model.yaml: {z: 3}\n")
+    given = Overrides(params="p.yaml")
+    laid_over = lay_over(record, given, replace(context, here=folder)).parameters
+    assert laid_over.values == {"params.yaml": {"x": 2, "y": 1}, "conf/model.yaml": {"z": 3}}
+    (folder / "p.yaml").write_text("x: 2\nparams.yaml: 1\n")
+    with pytest.raises(Refused, match=r"in 2 files, params\.yaml, conf/model\.yaml: p\.yaml needs a table") as raised:
+        lay_over(record, given, replace(context, here=folder))
+    assert len(raised.value.mistakes) == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"files": ["a.yaml"]}, "at least 2"),
+        ({"files": ["a.yaml", "b.yaml"], "file": "a.yaml"}, "file and files: expected only one"),
+        ({"files": ["a.yaml", "a.yaml"]}, "the same file twice"),
+        ({"files": ["a.yaml", "./b.yaml"]}, "expected 'b.yaml'"),
+        ({"files": ["a.yaml", "../b.yaml"]}, "leaves"),
+        ({"files": ["a.yaml", "b.yaml"], "values": {"x": 1}}, "not one of the files: expected a.yaml, b.yaml"),
+        ({"files": ["a.yaml", "b.yaml"], "values": {"a.yaml": 1}}, "is not a table"),
+    ],
+)
+def test_several_parameter_files_that_do_not_fit_together_are_refused(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        check_record({"schema": 1, "deployments": {"a": {"parameters": parameters}}}, "record.yaml")
 
 
 def test_the_documented_record_is_valid_by_the_schema() -> None:

@@ -45,6 +45,7 @@ _PROBABILITY = re.compile(rf"(?i)(^|[_.\s]){WORD_OF_PROBABILITY}($|[_.\s\d])")
 _RANKING = re.compile(r"(?i)(^|[_.\s])(rank(s|ing|ings|ed)?|top_?[kn\d]*|recommend(ed|ation|ations)?)($|[_.\s\d])")
 _LABEL = re.compile(r"(?i)(label|class|decision|pred(iction|icted)?$|category|outcome|flag)")
 MOST_LABELS = 100
+WHOLE = "whole numbers"  # what a value is inferred from that may be a label under a name that does not say so
 SAMPLE = 20_000  # rows of each of three row groups
 LISTS = 500  # rows of each of three row groups, where a column holds lists
 SAMPLE_BYTES = 32 << 20
@@ -318,7 +319,7 @@ def _of_integer(name: str, profile: Profile) -> tuple[Kind, str]:
     if profile.low in (0, 1) and profile.high in (0, 1):
         return "label", "only 0 and 1"
     few = profile.distinct <= MOST_LABELS and bool(_LABEL.search(name))
-    return ("label", "few whole numbers, and named like a label") if few else ("value", "whole numbers")
+    return ("label", "few whole numbers, and named like a label") if few else ("value", WHOLE)
 
 
 def _of_text(name: str, profile: Profile) -> tuple[Kind, str]:

@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.compare.columns.cells import Cells, ColumnTotals, ComparisonSpec, TalliedColumn
-from repro_tui.compare.columns.kinds import Profile, Spread
+from repro_tui.compare.columns.kinds import MOST_LABELS, WHOLE, Profile, Spread
 from repro_tui.compare.columns.moments import Moments, Sample
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
 from repro_tui.compare.columns.rank_agreement import column_agreement
 from repro_tui.compare.rows.pairs import RowPairs
 from repro_tui.model.predictions import Column
 from repro_tui.model.record import ColumnRule
+from repro_tui.support.text import show
 
 
 class NumberColumn(TalliedColumn):
@@ -108,6 +109,7 @@ class NumberColumn(TalliedColumn):
     def result(self) -> Column:
         """The result over all batches."""
         type_a, type_b = self.spec.types
+        differ = f"the types differ: {type_a} in A, {type_b} in B"
         passing = None if self.non_finite else {"atol": _rounded_up(self.needed), "rtol": self.spec.rule.rtol}
         if self.decides and self.tally.flips:
             passing = None
@@ -120,7 +122,21 @@ class NumberColumn(TalliedColumn):
             smallest_passing=passing,
             measures=self._measures() | self._probability_measures(),
             histogram=self.moments.histogram(),
-            note="" if type_a == type_b else f"the types differ: {type_a} in A, {type_b} in B",
+            note="; ".join(filter(None, ("" if type_a == type_b else differ, self._may_be_labels()))),
+        )
+
+    def _may_be_labels(self) -> str:
+        """What to record if the numbers are names, such as ids of clusters; "" where they cannot be, or nothing moved.
+
+        A distance between ids means nothing, and no name or value shows for certain what they are.
+        """
+        few = 2 < self._profile.distinct <= MOST_LABELS and self.spec.why == WHOLE
+        if not few or self.tally.same == self.tally.rows:
+            return ""
+        place = f'validation.columns.{show(self.spec.name, 80)}.kind = "label"'
+        return (
+            f"whole numbers with {self._profile.distinct} different values, compared as numbers: if they are names, "
+            f"such as ids of clusters, record {place}"
         )
 
     def _measures(self) -> dict[str, object]:

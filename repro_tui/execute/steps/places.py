@@ -31,7 +31,7 @@ def layout(workspace: Workspace, inputs: Path) -> RunPaths:
     """The fixed paths of a sandbox that can mount, the same on both sides."""
     working = working_dir(workspace)
     root = PurePosixPath(workspace.root)
-    params = str(root / "params" / Path(workspace.parameters.file).name) if workspace.parameters.file else ""
+    params = _params(workspace, root / "params")
     output = str(root / "output" / OUTPUT_NAME)
     places = RunPaths(
         working_dir=working,
@@ -43,6 +43,14 @@ def layout(workspace: Workspace, inputs: Path) -> RunPaths:
         helper=str(root / "step"),
     )
     return _in_tree(places, workspace)
+
+
+def _params(workspace: Workspace, folder: PurePosixPath) -> str:
+    """The path of the file of parameters; of several files, that of the folder that has them."""
+    file = Path(workspace.parameters.file)
+    if not workspace.parameters.file:
+        return ""
+    return str(folder if file.is_dir() else folder / file.name)
 
 
 def plain_layout(workspace: Workspace, inputs: Path, folder: Path) -> RunPaths:

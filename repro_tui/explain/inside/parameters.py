@@ -9,7 +9,7 @@ from typing import Any
 
 from repro_tui.explain.factors import PARAMETERS, VARIABLES, differing_names
 from repro_tui.explain.inside.base import Inside
-from repro_tui.model.workspace import BuiltParameters
+from repro_tui.model.workspace import BuiltParameters, in_one_form
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.rebuild.parameters import dumps_typed
 from repro_tui.support.context import Context
@@ -20,11 +20,12 @@ _ABSENT = object()
 
 def inside_parameters(a: BuiltParameters, b: BuiltParameters) -> Inside:
     """The values in which two sets of parameters differ. A list is one value, as its elements have no names."""
+    a, b = in_one_form(a, b)
     paths = {dumps_typed(path): path for path in _differing(a.values, b.values, ())}
 
     def parts(base: Parts, from_b: frozenset[str], context: Context) -> Parts:
         values = mixed(a.values, b.values, [paths[item] for item in from_b])
-        return replace(base, parameters=BuiltParameters(values, overlay=a.overlay))
+        return replace(base, parameters=BuiltParameters(values, overlay=a.overlay, per_file=a.per_file))
 
     return Inside(
         PARAMETERS,

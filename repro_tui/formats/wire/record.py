@@ -143,9 +143,21 @@ class ParametersFields(Table):
     """The parameters as recorded."""
 
     file: Inside | None = Field(None, description="In the commit's tree; the code reads it there.")
-    values: dict[str, Any] = Field(
-        {}, description="Recorded values: they override the file, or are written to {params}."
+    files: Annotated[list[Inside], Field(min_length=2)] | None = Field(
+        None, description="Instead of file, where there are several: {params} is then a folder that has all of them."
     )
+    values: dict[str, Any] = Field(
+        {},
+        description="Recorded values: they override the file, or are written to {params}. "
+        "Of several files: by the name of the file.",
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> ParametersFields:
+        mistakes = grammar.parameter_files(self.file, self.files or (), self.values)
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
 
 
 class DataFields(Table):

@@ -32,7 +32,9 @@ def declared_environment(record: Record, files: DeclaredFiles | None) -> Declare
     inventory = Inventory(
         interpreter={"version": environment.python} if environment.python else {},
         image={"name": environment.image} if environment.image else {},
-        python_packages={name: PythonPackage(version) for name, version in packages.versions.items()},
+        python_packages={
+            name: PythonPackage(version, packages.sources.get(name, "")) for name, version in packages.versions.items()
+        },
         variables=packages.variables | environment.variables,
         unknown=unknown,
     )

@@ -11,6 +11,7 @@ from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from repro_tui.formats.conda_files import named, parse_conda, parse_explicit
+from repro_tui.formats.conda_locks import archive_package, machine_platform, read_conda_lock
 from repro_tui.formats.locks import locked
 from repro_tui.formats.locks.misplaced import conda_lock, misplaced
 from repro_tui.formats.projects import declared_project
@@ -34,21 +35,21 @@ MOST_SHOWN = 3
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
 # For conda, `=1.26` is any 1.26: only `==`, three numbers or a build name one version.
 _CONDA_PIN = re.compile(r"(?:==\s*|=\s*(?=[^=]*(?:=|\.[^=]*\.)))([0-9][^=*,|<>! ]*)(=[^=]*)?")
-_ARCHIVE = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-[^-]+\.(?:conda|tar\.bz2)")
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPackages:
     """Packages by canonical name: the pinned version, else the requirement as it is declared.
 
-    `unpinned` are those that a build may resolve to another version, `left_out` says what could not be read, and
-    `variables` are those that the file sets.
+    `unpinned` are those that a build may resolve to another version, `left_out` says what could not be read,
+    `variables` are those that the file sets, and `sources` says what packages of conda are installed from.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
     unpinned: frozenset[str] = frozenset()
     left_out: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 Pair = tuple[str, str | None, str]  # name, pinned version or None, the requirement as declared
@@ -61,6 +62,7 @@ class _Listed:
     pairs: list[Pair]
     left_out: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def declared_packages(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> DeclaredPackages:
@@ -84,27 +86,32 @@ def declared_packages(name: str, content: bytes, environment: Environment, files
     }
     pinned = {canonicalize_name(package) for package, pin, _ in listed.pairs if pin}
     left_out = "; ".join(listed.left_out)
-    return DeclaredPackages(versions, frozenset(versions.keys() - pinned), left_out, listed.variables)
+    sources: dict[str, str] = {canonicalize_name(package): source for package, source in listed.sources.items()}
+    return DeclaredPackages(versions, frozenset(versions.keys() - pinned), left_out, listed.variables, sources)
 
 
 def _of_lock(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
     """The pins of a lock file, as they apply to the recorded Python."""
     if kind := conda_lock(content):
-        return _of_conda_lock(kind, name, content)
+        return _of_conda_lock(kind, name, content, environment.groups)
     pyproject = files.beside(name, "pyproject.toml")
     lock = locked(content, show(name, 120), _markers(environment), environment.groups, pyproject)
     pins = (line.partition(" ")[0].partition("==") for line in lock.pins)
     return _Listed([(package, version, "") for package, _, version in pins], list(lock.left_out))
 
 
-def _of_conda_lock(kind: str, name: str, content: bytes) -> _Listed:
-    """The packages of an explicit list by their file names; the other locks are read by what resolves them."""
-    if kind != "explicit":
-        raise Inconclusive(f"the packages of {show(name, 120)}, a lock of {kind}, are only known when it is built")
-    archives = [archive.url.rpartition("/")[2] for archive in parse_explicit(content, show(name, 120))]
-    matches = {archive: _ARCHIVE.fullmatch(archive) for archive in archives}
-    unread = [archive for archive, match in matches.items() if match is None]
-    return _Listed([(match["name"], match["version"], "") for match in matches.values() if match], unread)
+def _of_conda_lock(kind: str, name: str, content: bytes, groups: tuple[str, ...]) -> _Listed:
+    """The packages of an explicit list by their file names; of other locks those for this machine's platform."""
+    if kind == "explicit":
+        archives = parse_explicit(content, show(name, 120))
+        read = {item.url: archive_package(item.url, item.sha256 or item.md5) for item in archives}
+        packages = [package for package in read.values() if package]
+        unread = [url.rpartition("/")[2] for url, package in read.items() if package is None]
+    else:
+        packages = read_conda_lock(kind, content, show(name, 120), groups, machine_platform())
+        unread = []
+    sources = {package.name: package.source for package in packages}
+    return _Listed([(package.name, package.version, "") for package in packages], unread, sources=sources)
 
 
 def _markers(environment: Environment) -> dict[str, str]:

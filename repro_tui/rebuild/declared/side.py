@@ -7,20 +7,17 @@ from pathlib import PurePosixPath
 
 from repro_tui.clients.git import Repository, clone_folder, show_location
 from repro_tui.clients.git.checkout import committed_tree
-from repro_tui.formats.parameter_files import FORMATS, parse
 from repro_tui.model.declared import CommitTree, Declared, DeclaredCode
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.model.workspace import BuiltParameters
 from repro_tui.rebuild.declared.data import declared_data, laid_over
 from repro_tui.rebuild.declared.environment import declared_environment
-from repro_tui.rebuild.declared.files import DeclaredFiles, declared_files
+from repro_tui.rebuild.declared.files import declared_files
+from repro_tui.rebuild.declared.parameters import IN_IMAGE, declared_parameters, parameter_files
 from repro_tui.rebuild.live import UNKNOWN
 from repro_tui.support.context import Context
 from repro_tui.support.text import show
-from repro_tui.support.values import merge
-
-IN_IMAGE = ("image", "dockerfile", "sif")
 
 
 def declare(record: Record, context: Context) -> Declared:
@@ -33,10 +30,10 @@ def declare(record: Record, context: Context) -> Declared:
         return Declared(DeclaredCode(unknown=UNKNOWN), declared_environment(record, None), nothing, live=UNKNOWN)
     code, warnings = _code(record, context)
     files = declared_files(record, code, context)
-    parameters = _parameters(record, files)
-    elsewhere = laid_over(record.data, code.tree) | _parameter_files(record, code.tree)
+    parameters = declared_parameters(record, files)
+    elsewhere = laid_over(record.data, code.tree) | parameter_files(record, code.tree)
     return Declared(
-        code=replace(code, elsewhere=frozenset(elsewhere), placed=_placed(record)),
+        code=replace(code, elsewhere=frozenset(elsewhere), placed=_placed(record), texts=_texts(record)),
         environment=declared_environment(record, files),
         parameters=parameters,
         data=tuple(declared_data(item, files) for item in record.data),
@@ -96,31 +93,12 @@ def _placed(record: Record) -> frozenset[str]:
     return frozenset(str(root / name) for name in names if name and not name.startswith("file:"))
 
 
+def _texts(record: Record) -> tuple[str, ...]:
+    """The texts of the record that may name files of the commit outside the project's folder."""
+    predict = record.predict
+    step = (*predict.command, predict.notebook, predict.inputs, predict.output) if predict else ()
+    return (*step, *record.environment.variables.values(), *(item.path for item in record.data))
+
+
 def _root(record: Record) -> PurePosixPath:
     return PurePosixPath(record.code.subdirectory if record.code else ".")
-
-
-# -- parameters -----------------------------------------------------------------------------------------------------
-
-
-def _parameter_files(record: Record, tree: CommitTree | None) -> set[str]:
-    file = record.parameters.file
-    name = str(_root(record) / file) if file else ""
-    return {name} if tree is not None and name in tree.files else set()
-
-
-def _parameters(record: Record, files: DeclaredFiles) -> BuiltParameters:
-    """The parameters as the code would read them: the file of the commit with the recorded values."""
-    recorded = record.parameters
-    if recorded.file is None:
-        return BuiltParameters(recorded.values)
-    if record.code is None and record.environment.kind in IN_IMAGE:
-        return BuiltParameters({}, unknown=f"{show(recorded.file, 200)} is inside the image and was not read")
-    suffix, name = PurePosixPath(recorded.file).suffix, show(recorded.file, 200)
-    if suffix not in FORMATS:
-        return BuiltParameters({}, unknown=f"the parameters file {name} is neither YAML, JSON nor TOML")
-    try:
-        values = parse(files.read(recorded.file), suffix, name)
-    except Inconclusive as error:
-        return BuiltParameters({}, unknown=error.what)
-    return BuiltParameters(merge(values, recorded.values))

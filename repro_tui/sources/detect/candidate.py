@@ -27,8 +27,8 @@ class StepCandidate:
     """A candidate: the step, the file that it is in, why it is one, and what is still to be written by hand.
 
     `lacks` is empty where it is complete; `texts` are the
-    literal texts of its source, `reads` the tables that it reads at fixed paths, and `needs` the paths of all the data
-    that it depends on (None: unknown).
+    literal texts of its source, `reads` the tables that it reads at fixed paths, `needs` the paths of all the data that
+    it depends on (None: unknown), and `parameters` the files of parameters that it is declared with.
     """
 
     predict: Predict
@@ -39,6 +39,7 @@ class StepCandidate:
     texts: frozenset[str] = frozenset()
     reads: tuple[str, ...] = ()
     needs: tuple[str, ...] | None = None
+    parameters: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

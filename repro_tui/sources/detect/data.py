@@ -37,7 +37,7 @@ class DataFile:
 def parameter_files(tree: ProjectTree, code: str = ".") -> list[str]:
     """The parameter files of code in a folder, relative to the tree, the likeliest first; each can be read."""
     names = [name for folder in dict.fromkeys((code, ".")) for name in _in_folder(tree, folder)]
-    return [name for name in names if _is_table(tree, name)]
+    return [name for name in names if parameter_values(tree, name)]
 
 
 def _in_folder(tree: ProjectTree, folder: str) -> Iterator[str]:
@@ -47,16 +47,19 @@ def _in_folder(tree: ProjectTree, folder: str) -> Iterator[str]:
     yield from (path for path in rest if basename(path) not in PARAMETERS or parent(path) != folder)
 
 
-def _is_table(tree: ProjectTree, path: str) -> bool:
-    from repro_tui.formats.parameter_files import parse
+def parameter_values(tree: ProjectTree, path: str) -> dict[str, object] | None:
+    """The table of values in a file of the tree; None where there is none, and of what cannot be read `tree.unread`
+    has the reason."""
+    from repro_tui.formats.parameter_files import FORMATS, parse
 
+    suffix = f".{path.rpartition('.')[2]}"
+    if path not in tree.files or suffix not in FORMATS or tree.files[path].size > LARGEST_YAML:
+        return None
     try:
-        return tree.files[path].size <= LARGEST_YAML and bool(
-            parse(tree.content(path), f".{path.rpartition('.')[2]}", path)
-        )
+        return parse(tree.content(path), suffix, path)
     except Inconclusive as error:
         tree.unread[path] = error.what.removeprefix(f"{path} ")
-        return False
+        return None
 
 
 def tracked_data(tree: ProjectTree) -> list[DataFile]:

@@ -33,10 +33,33 @@ def stage_steps(tree: ProjectTree) -> Iterator[StepCandidate]:
         stages = tree.table(path).get("stages")
         for name, stage in stages.items() if isinstance(stages, dict) else ():
             if isinstance(stage, dict) and isinstance(stage.get("cmd"), str) and likelihood(name) > 0:
-                yield _of_stage(path, name, stage)
+                yield _of_stage(path, name, stage, tuple(_parameter_files(stage, tree.table(path), path)))
 
 
-def _of_stage(path: str, name: str, stage: Mapping[str, object]) -> StepCandidate:
+def _parameter_files(stage: Mapping[str, object], document: Mapping[str, object], path: str) -> Iterator[str]:
+    """The files of the parameters that a stage lists, and of the variables that it is written with."""
+    wdir = posixpath.join(parent(path), str(stage.get("wdir") or "."))
+    names = [(wdir, name) for name in _listed_files(stage.get("params"), "params.yaml")]
+    names += [(wdir, name) for name in _listed_files(stage.get("vars"), "")]
+    names += [(parent(path), name) for name in _listed_files(document.get("vars"), "")]
+    seen = set()
+    for folder, name in names:
+        joined = posixpath.normpath(posixpath.join(folder, name))
+        if name and "${" not in joined and grammar.relative_path(joined) is None and joined not in seen:
+            seen.add(joined)
+            yield joined
+
+
+def _listed_files(entries: object, default: str) -> Iterator[str]:
+    """The files of a list of DVC: keys are of the file `default`, or, where there is none, texts are `FILE:KEYS`."""
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and default:
+            yield from map(str, entry)
+        elif isinstance(entry, str):
+            yield default or entry.partition(":")[0]
+
+
+def _of_stage(path: str, name: str, stage: Mapping[str, object], parameters: tuple[str, ...]) -> StepCandidate:
     command = str(stage["cmd"])
     lacks = ["its variables (${…})"] if "${" in command else []
     inputs, outputs = (readable(tuple(_paths(stage.get(key), path))) for key in ("deps", "outs"))
@@ -50,7 +73,9 @@ def _of_stage(path: str, name: str, stage: Mapping[str, object]) -> StepCandidat
     )
     points = likelihood(name) + 10 - 5 * len(lacks)
     needs = tuple(_paths(stage.get("deps"), path))
-    return StepCandidate(predict, path, f"the stage {name} of {path}", points, tuple(lacks), needs=needs)
+    return StepCandidate(
+        predict, path, f"the stage {name} of {path}", points, tuple(lacks), needs=needs, parameters=parameters
+    )
 
 
 def _shell(command: str, path: str) -> tuple[str, ...]:

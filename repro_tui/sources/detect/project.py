@@ -19,6 +19,7 @@ from repro_tui.sources.detect.data import (
     tracked_data,
 )
 from repro_tui.sources.detect.environments import NO_ENVIRONMENT, EnvironmentFile, environment_files
+from repro_tui.sources.detect.parameters import choose_parameters
 from repro_tui.sources.detect.python import NamedPython, likely_python, named_pythons
 from repro_tui.sources.detect.steps import find_steps
 from repro_tui.sources.detect.tree import OUTSIDE, ProjectTree, distance, parent, shown
@@ -110,12 +111,16 @@ def detected_parts(project: DetectedProject) -> Detected:
     """The parts of a record, as far as the commit describes them. The predict step and its inputs are never guessed."""
     parts = Detected()
     parts.environment = _environment(project, parts)
-    if project.parameters:
-        first, *others = project.parameters
-        parts.parameters = Parameters(first)
-        parts.provenance["parameters.file"] = f"{shown(first)} at {project.commit}"
-        if others:
-            parts.warnings.append(_also("the parameters", first, others, "read"))
+    chosen = choose_parameters(project.tree, project.parameters, None)
+    if chosen.names:
+        parts.parameters = Parameters.of_files(chosen.names)
+        names = join_names([shown(name) for name in chosen.names], most=MOST_NAMED)
+        parts.provenance["parameters.files" if parts.parameters.files else "parameters.file"] = (
+            f"{names} at {project.commit}"
+        )
+        if others := [name for name in project.parameters if name not in chosen.names]:
+            parts.warnings.append(_also("the parameters", chosen.names[0], others, "read"))
+    parts.warnings += [f"{unresolved}: such a file is compared as code" for unresolved in chosen.unresolved]
     parts.data = tuple(file.item for file in project.tracked)
     parts.provenance |= {
         f"data.{number}": f"{shown(file.named_by)} at {project.commit}" for number, file in enumerate(project.tracked)

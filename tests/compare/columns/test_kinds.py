@@ -281,3 +281,16 @@ def test_a_sample_does_not_depend_on_the_order() -> None:
     assert len(kept[0]) == 100
     assert sample.measure("rows") == {"sample": "100 of 10,000 rows"}
     assert 3_000 < np.mean(kept[0]) < 7_000
+
+
+def test_numbers_that_may_be_ids_stay_numbers_and_a_note_says_how_to_compare_them_as_labels(tmp_path: Path) -> None:
+    a, b = [0, 1, 2, 3] * 5, [3, 1, 2, 0] * 5
+    inferred = column(tmp_path / "inferred", a, b, "cluster")
+    assert (inferred.kind, inferred.different) == ("value", 10)
+    assert "whole numbers with 4 different values" in inferred.note
+    assert 'record validation.columns.cluster.kind = "label"' in inferred.note
+    declared = column(tmp_path / "label", a, b, "cluster", kind="label")
+    assert (declared.kind, declared.flips, declared.note) == ("label", 10, "")
+    assert not column(tmp_path / "value", a, b, "cluster", kind="value").note
+    assert not column(tmp_path / "same", a, a, "cluster").note
+    assert not column(tmp_path / "many", list(range(200)), list(range(1, 201)), "cluster").note

@@ -396,8 +396,8 @@ def test_a_stage_whose_inputs_dvc_tracks_is_audited(tracked: DvcProject) -> None
     assert record.validation.inputs is not None
     assert Path(record.validation.inputs).name == "inputs.csv"
     assert Path(record.validation.inputs).read_bytes() == inputs
-    assert record.parameters.file == "params.yaml"
-    assert "parameters in 2 files: those of params.yaml are compared" in record.warnings[0]
+    assert record.parameters.files == ("params.json", "params.yaml")
+    assert not any("parameters" in warning for warning in record.warnings)
     result = tracked.audit("dvc:main#score:eval/scores.csv", "dvc:main#score", "--key", "id")
     assert result.status == 0, result.stderr
     assert scores("a") == scores("b") == tracked.expected(2.0)

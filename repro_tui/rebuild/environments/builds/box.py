@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import bubblewrap, choose, namespaces
 from repro_tui.support.process import Completed, run
+from repro_tui.support.text import show
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
+MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many as its own /tmp has in bubblewrap
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
@@ -55,19 +59,61 @@ def check_may_build(described: str, context: Context) -> None:
         raise Inconclusive(f"{described} has to be built in a sandbox: {error}", INSTALL_SANDBOX) from error
 
 
+@dataclass(slots=True)
+class BuildQuota:
+    """Watches that what a build writes on this machine stays within `MOST_WRITTEN` bytes, all files together.
+
+    The limit on one file bounds no number of files. A scan takes 5% of the time.
+    """
+
+    folder: Path
+    described: str
+    due: float = 0.0
+
+    def check(self, *, now: bool = False) -> None:
+        """Raises Inconclusive where the limit is exceeded; cheap enough for every poll."""
+        began = time.monotonic()
+        if not now and began < self.due:
+            return
+        if _written(self.folder) > MOST_WRITTEN:
+            raise Inconclusive(
+                f"the build of {show(self.described, 120)} wrote more than {MOST_WRITTEN / (1 << 30):g} GiB, all files "
+                "together, and was ended",
+                "keep large files out of its source and its package, or record what has wheels, or an image",
+            )
+        ended = time.monotonic()
+        self.due = ended + max(1.0, 20 * (ended - began))
+
+
+def _written(folder: Path) -> int:
+    """The space of all files below a folder, in bytes; links are not followed."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118 - per file
+    return total
+
+
 def run_build(build: Build, out: Path, context: Context) -> Completed:
-    """Builds the wheel into the empty folder `out`, and returns how that ended."""
+    """Builds the wheel into the empty folder `out`, and returns how that ended.
+
+    Raises Inconclusive where it writes more than `MOST_WRITTEN`.
+    """
     limits = context.settings.limits
     bounds = ["prlimit", f"--as={limits.memory}", f"--cpu={int(BUILD_S)}", f"--fsize={LARGEST_FILE}"]
     bounds += [f"--nofile={OPEN_FILES}", "--core=0", "--"]
     wrapped = _in_bubblewrap if choose(context.settings) == "bubblewrap" else _in_namespaces
     with tempfile.TemporaryDirectory(prefix="repro-tui-build-", ignore_cleanup_errors=True) as scratch:
+        quota = BuildQuota(Path(scratch), build.source.name)
         done = run(
             [*bounds, *wrapped(build, Path(scratch), context)],
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=BUILD_S,
+            watch=quota.check,
         )
+        quota.check(now=True)
         for wheel in (Path(scratch) / "out").glob("*.whl"):
             if wheel.is_file() and not wheel.is_symlink():
                 shutil.copyfile(wheel, out / wheel.name)

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.model.request import Settings
+from repro_tui.model.request import IsolationChoice, Settings
+from repro_tui.rebuild.environments.builds import box
 from repro_tui.rebuild.environments.builds.sdist import declarations
 from tests.audit.project import sandbox_works
 from tests.builds import project, sdist
@@ -143,6 +144,29 @@ def test_what_cannot_be_built_is_named_with_the_last_words(
     assert reason in error.value.what
     assert "build backend" not in error.value.what
     assert do in error.value.do
+
+
+@pytest.mark.parametrize("isolation", ["bubblewrap", "namespace"])
+def test_a_build_that_writes_many_files_is_ended(
+    rebuilding: Rebuilding, links: Path, monkeypatch: pytest.MonkeyPatch, isolation: IsolationChoice
+) -> None:
+    """Each is far below the limit of one file: all together count, in folders of any depth, while it runs."""
+    monkeypatch.setattr(box, "MOST_WRITTEN", 8 << 20)
+    code = """
+    import os, time
+    for number in range(10):
+        os.makedirs(f"{target}/{number}/deep")
+        with open(f"{target}/{number}/deep/file", "wb") as file:
+            file.write(os.urandom(1 << 20))
+    time.sleep(600)
+"""
+    system = '[build-system]\nrequires = ["tinybuild"]\nbuild-backend = "own"\nbackend-path = ["."]\n'
+    sdist(links, "scorer", {"pyproject.toml": system, "own.py": f"def build_wheel(target, *a, **k):{code}"})
+    with pytest.raises(
+        Inconclusive, match=r"wrote more than 0\.0078125 GiB, all files"
+    ) as error:
+        rebuilding({"r.txt": "scorer==1.0\n"}, Settings(isolation=isolation), requirements="r.txt")
+    assert "keep large files out" in error.value.do
 
 
 @pytest.mark.parametrize(
