@@ -68,6 +68,7 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
             audit_id=request.id,
             redactor=redactor,
         )
+        context.cache.notify = lambda text: journal.emit(Event("warning", text=text))
         report = _run(request, context, folder)
         write_json(folder / "report.json", report)
         journal.emit(Event("end", detail={"exit_status": report.exit_status, "verdict": report.verdict}))
