@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
-from repro_tui.support.redact import SAFE_VARIABLES, Redactor, hide_words, is_secret_name, strip_url, strip_urls
+from repro_tui.support.redact import (
+    SAFE_VARIABLES,
+    Redactor,
+    hide_words,
+    is_secret_name,
+    is_secret_value,
+    secrets_in,
+    strip_url,
+    strip_urls,
+)
 
 
 def hidden_request(request: Request, redactor: Redactor) -> Request:
@@ -45,7 +53,7 @@ def learn_record(record: Record, redactor: Redactor) -> None:
     """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
     for name, value in record.environment.variables.items():
         if name not in SAFE_VARIABLES:
-            redactor.learn(value)
+            redactor.learn_setting(name, value)
     for name, value in record.environment.build_args.items():
         if is_secret_name(name):
             redactor.learn(value)
@@ -73,26 +81,15 @@ def _learn_values(value: object, redactor: Redactor, name: str = "") -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _learn_values(item, redactor, name)
+    elif is_secret_value(name, value):
+        redactor.learn(str(value))
     elif isinstance(value, str):
-        if is_secret_name(name):
-            redactor.learn(value)
         _learn_url(value, redactor)
 
 
 def _learn_url(location: str, redactor: Redactor) -> None:
-    if "://" not in location:
-        return
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return
-    for secret in (parts.password, parts.username, *(pair.partition("=")[2] for pair in parts.query.split("&"))):
-        if secret:
-            redactor.learn(secret)
-            redactor.learn(unquote(secret))
-    if parts.username:
-        # HTTP basic authorization sends both together, in base64.
-        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+    for secret in secrets_in(location) if "://" in location else ():
+        redactor.learn(secret)
 
 
 def _location(repository: str) -> str:
