@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from repro_tui.model.record import Record
@@ -50,9 +51,14 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
 
 
 def learn_record(record: Record, redactor: Redactor) -> None:
-    """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
+    """Registers this record's secret values with the redactor, so that logs and errors lose them too.
+
+    A variable whose name does not suggest a secret is not registered if its value is a name that the record itself
+    shows, such as that of the model or of a column: hiding it would hide what the audit is about.
+    """
+    shown = "\n".join(_shown(record))
     for name, value in record.environment.variables.items():
-        if name not in SAFE_VARIABLES:
+        if name not in SAFE_VARIABLES and (is_secret_name(name) or value not in shown):
             redactor.learn_setting(name, value)
     for name, value in record.environment.build_args.items():
         if is_secret_name(name):
@@ -63,6 +69,20 @@ def learn_record(record: Record, redactor: Redactor) -> None:
     named = (record.code.repository if record.code else "", record.predict.url if record.predict else "")
     for location in (*named, record.reference, *(item.source for item in record.data)):
         _learn_url(location, redactor)
+
+
+def _shown(record: Record) -> Iterator[str]:
+    """The names in a record that nobody would keep secret."""
+    yield record.name
+    yield from (item.path for item in record.data)
+    yield from (
+        (record.code.repository, record.code.subdirectory)
+        if record.code and "://" not in record.code.repository
+        else ()
+    )
+    yield from (record.environment.image or "", record.environment.sif or "", *record.environment.base_images)
+    yield from (record.predict.model, *record.predict.columns, *record.predict.names) if record.predict else ()
+    yield from (record.validation.inputs or "", *record.validation.key, *record.validation.columns)
 
 
 def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:

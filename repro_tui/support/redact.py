@@ -92,8 +92,10 @@ class Redactor:
         self._values.add(value)
         hidden = self.digest(value)
         for form, encoding in forms_of(value).items():
-            label = f"{hidden}({encoding})" if encoding else hidden if form == value else self.digest(form)
-            self._labels.setdefault(form, label)
+            if not encoding:
+                self._labels[form] = hidden if form == value else self.digest(form)
+            else:
+                self._labels.setdefault(form, f"{hidden}({encoding})")
         self._needles = None
 
     def learn_setting(self, name: str, value: str) -> None:
