@@ -167,6 +167,7 @@ def audit(
     isolation: IsolationChoice = "auto",
     network: NetworkChoice = "none",
     no_build: bool = False,
+    raw_logs: bool = False,
     user: str = "auto",
     build_network: BuildNetworkChoice = "default",
     memory: int | None = None,
@@ -198,6 +199,7 @@ def audit(
         all_findings: whether to list also what is the same.
         runner, isolation, network: how a run is executed, and from what it is isolated.
         no_build: whether packages without a wheel, and the commit's own project, are refused instead of built.
+        raw_logs: whether the output of each run is kept with its control characters too, in `run-N.raw`.
         user: the user of a container's step, by name or number; "auto": chosen by what the image's files allow.
         build_network: the network of the RUN steps of a Dockerfile, "default" or "none".
         memory: the memory that one run may use, in bytes; None: as configured.
@@ -231,6 +233,7 @@ def audit(
         isolation=isolation,
         network=network,
         no_build=no_build,
+        raw_logs=raw_logs,
         user=user,
         build_network=build_network,
         limits=limits if memory is None else replace(limits, memory=memory),

@@ -22,7 +22,10 @@ WHOLE = frozenset(
     {
         *(
             f"audit/test_{name}"
-            for name in ("faults", "folder", "known_answers", "private", "recording", "secrets", "stress", "truth")
+            for name in (
+                *("faults", "folder", "known_answers", "private", "recording", "secrets", "stress", "truth"),
+                "verified",
+            )
         ),
         *("audit/test_verify", "contract/test_third_party", "explain/test_audits", "explain/test_noise"),
         *("explain/test_packages", "tui/test_surfaces"),

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.launch import start
 from repro_tui.audit.plan import plan, plan_verification
+from repro_tui.audit.redacted_output import redacted_errors
 from repro_tui.model.overrides import Overrides
 from repro_tui.model.request import Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
+from repro_tui.support.user_secrets import learn_accounts
 
 
 def begin(a: str, b: str, settings: Settings, overrides: Overrides) -> AuditFolder:
     """Plans the audit of A against B and starts it. Raises Refused with every mistake of both sides at once."""
-    context = Context(cache=Cache(cache_root()), settings=settings)
-    return start(plan(a, b, settings, overrides, context))
+    with planning(settings) as context:
+        request = plan(a, b, settings, overrides, context)
+    return start(request)
 
 
 def begin_verification(reference: str, settings: Settings, overrides: Overrides) -> AuditFolder:
     """Plans the verification of a record against its own outputs and starts it. Raises Refused."""
-    context = Context(cache=Cache(cache_root()), settings=settings)
-    return start(plan_verification(reference, settings, overrides, context))
+    with planning(settings) as context:
+        request = plan_verification(reference, settings, overrides, context)
+    return start(request)
+
+
+@contextmanager
+def planning(settings: Settings, here: Path | None = None) -> Iterator[Context]:
+    """The context of a command that reads references; what is raised inside has lost the user's secrets."""
+    context = Context(cache=Cache(cache_root()), settings=settings, here=here or Path.cwd())
+    learn_accounts(context.redactor)
+    with redacted_errors(context.redactor):
+        yield context

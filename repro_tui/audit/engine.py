@@ -16,6 +16,7 @@ from types import FrameType
 from repro_tui.audit.folder import engine_lock
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.pipeline import Audit
+from repro_tui.audit.redacted_output import redact_output
 from repro_tui.audit.redaction import learn_record
 from repro_tui.execute.reap import hold_lease, reap
 from repro_tui.model.errors import Cancelled, ReproError
@@ -26,8 +27,9 @@ from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
-from repro_tui.support.plain import from_plain, write_json
+from repro_tui.support.plain import from_plain, to_plain, write_json
 from repro_tui.support.redact import Redactor
+from repro_tui.support.user_secrets import learn_accounts
 
 
 def main() -> int:
@@ -38,8 +40,10 @@ def main() -> int:
         key, _, text = sys.stdin.buffer.read().partition(b"\n")
         request = from_plain(Request, json.loads(text))
         redactor = Redactor(bytes.fromhex(key.decode("ascii")))
+        learn_accounts(redactor)
         for record in (request.a, request.b):
             learn_record(record, redactor)
+        redact_output(redactor)
         return _audit(folder, request, redactor)
 
 
@@ -68,8 +72,9 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
             audit_id=request.id,
             redactor=redactor,
         )
+        context.cache.notify = lambda text: journal.emit(Event("warning", text=text))
         report = _run(request, context, folder)
-        write_json(folder / "report.json", report)
+        write_json(folder / "report.json", redactor.scrub_all(to_plain(report)))
         journal.emit(Event("end", detail={"exit_status": report.exit_status, "verdict": report.verdict}))
         return report.exit_status
     except Exception as error:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro_tui.model.event import Event
-from repro_tui.support.plain import dumps
+from repro_tui.support.plain import dumps, to_plain
 from repro_tui.support.redact import Redactor
 
 
@@ -28,8 +28,8 @@ class Journal:
 
     def emit(self, event: Event) -> None:
         """Adds the time to an event, hides secrets in it, and appends it."""
-        text = self._redactor.scrub(event.text)
-        line = dumps(replace(event, seconds=round(self.seconds, 4), text=text)) + "\n"
+        timed = to_plain(replace(event, seconds=round(self.seconds, 4)))
+        line = dumps(self._redactor.scrub_all(timed)) + "\n"
         with self._lock:
             content = line.encode("ascii")
             content = b"\n" + content if self._torn else content

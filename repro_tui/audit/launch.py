@@ -15,8 +15,9 @@ from repro_tui.audit.redaction import hidden_request
 from repro_tui.model.errors import Refused
 from repro_tui.model.request import Request
 from repro_tui.support.paths import audits_root, make_private
-from repro_tui.support.plain import dumps_exactly, write_json
+from repro_tui.support.plain import dumps_exactly, to_plain, write_json
 from repro_tui.support.redact import Redactor
+from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
 STOP_S = 30.0
@@ -30,7 +31,10 @@ def start(request: Request) -> AuditFolder:
     path = make_private(audits_root()) / request.id
     path.mkdir(mode=0o700)
     key = os.urandom(32)
-    write_json(path / "audit.json", hidden_request(request, Redactor(key)))
+    redactor = Redactor(key)
+    learn_accounts(redactor)
+    hidden = hidden_request(request, redactor)
+    write_json(path / "audit.json", redactor.scrub_all(to_plain(hidden)))
     with (path / "engine.log").open("wb") as log:
         engine = subprocess.Popen(
             [sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],

@@ -255,4 +255,4 @@ def warnings_of(a: SideState, b: SideState, inputs: Inputs) -> tuple[str, ...]:
         warnings += [
             f"{side.context.side.upper()}: {side.context.redactor.scrub(text)}" for text in dict.fromkeys(texts)
         ]
-    return tuple(dict.fromkeys(warnings))
+    return tuple(dict.fromkeys((*warnings, *a.context.cache.damage)))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from repro_tui.audit.redacted_output import redacted_errors
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Record
@@ -17,6 +18,7 @@ from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
+from repro_tui.support.user_secrets import learn_accounts
 from repro_tui.version import __version__
 
 T = TypeVar("T")
@@ -66,9 +68,11 @@ def plan_again(request: Request) -> Request:
     cache = Cache(cache_root())
     context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
     overrides = Overrides.from_given(request.overrides)
-    if request.verify:
-        return plan_verification(request.b.reference, request.settings, overrides, context)
-    return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
+    learn_accounts(context.redactor)
+    with redacted_errors(context.redactor):
+        if request.verify:
+            return plan_verification(request.b.reference, request.settings, overrides, context)
+        return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
 
 
 def _both(a: Callable[[], T], b: Callable[[], T]) -> tuple[T, T]:

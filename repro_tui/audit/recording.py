@@ -19,7 +19,7 @@ from repro_tui.sources.recordfile import ENDINGS
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.plain import write_atomically
-from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
+from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_value, strip_url, strip_urls
 from repro_tui.support.text import plural, show
 
 BY_HAND = "audit the URL itself, or add them by hand if nobody else can read the record"
@@ -231,7 +231,7 @@ def _table(
     kept: dict[str, object] = {}
     for key, item in values.items():
         here = (*place, str(key))
-        if is_secret_name(str(key)) and item is not None and not isinstance(item, bool | int | float):
+        if is_secret_value(str(key), item):
             why = "its name suggests a secret, so its value is not written"
             gaps.append(
                 Missing(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
 
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
-from repro_tui.support.redact import SAFE_VARIABLES, Redactor, hide_words, is_secret_name, strip_url, strip_urls
+from repro_tui.support.redact import (
+    SAFE_VARIABLES,
+    Redactor,
+    hide_words,
+    is_secret_name,
+    is_secret_value,
+    secrets_in,
+    strip_url,
+    strip_urls,
+)
 
 
 def hidden_request(request: Request, redactor: Redactor) -> Request:
@@ -42,10 +51,15 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
 
 
 def learn_record(record: Record, redactor: Redactor) -> None:
-    """Registers this record's secret values with the redactor, so that logs and errors lose them too."""
+    """Registers this record's secret values with the redactor, so that logs and errors lose them too.
+
+    A variable whose name does not suggest a secret is not registered if its value is a name that the record itself
+    shows, such as that of the model or of a column: hiding it would hide what the audit is about.
+    """
+    shown = "\n".join(_shown(record))
     for name, value in record.environment.variables.items():
-        if name not in SAFE_VARIABLES:
-            redactor.learn(value)
+        if name not in SAFE_VARIABLES and (is_secret_name(name) or value not in shown):
+            redactor.learn_setting(name, value)
     for name, value in record.environment.build_args.items():
         if is_secret_name(name):
             redactor.learn(value)
@@ -55,6 +69,20 @@ def learn_record(record: Record, redactor: Redactor) -> None:
     named = (record.code.repository if record.code else "", record.predict.url if record.predict else "")
     for location in (*named, record.reference, *(item.source for item in record.data)):
         _learn_url(location, redactor)
+
+
+def _shown(record: Record) -> Iterator[str]:
+    """The names in a record that nobody would keep secret."""
+    yield record.name
+    yield from (item.path for item in record.data)
+    yield from (
+        (record.code.repository, record.code.subdirectory)
+        if record.code and "://" not in record.code.repository
+        else ()
+    )
+    yield from (record.environment.image or "", record.environment.sif or "", *record.environment.base_images)
+    yield from (record.predict.model, *record.predict.columns, *record.predict.names) if record.predict else ()
+    yield from (record.validation.inputs or "", *record.validation.key, *record.validation.columns)
 
 
 def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:
@@ -73,26 +101,15 @@ def _learn_values(value: object, redactor: Redactor, name: str = "") -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _learn_values(item, redactor, name)
+    elif is_secret_value(name, value):
+        redactor.learn(str(value))
     elif isinstance(value, str):
-        if is_secret_name(name):
-            redactor.learn(value)
         _learn_url(value, redactor)
 
 
 def _learn_url(location: str, redactor: Redactor) -> None:
-    if "://" not in location:
-        return
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return
-    for secret in (parts.password, parts.username, *(pair.partition("=")[2] for pair in parts.query.split("&"))):
-        if secret:
-            redactor.learn(secret)
-            redactor.learn(unquote(secret))
-    if parts.username:
-        # HTTP basic authorization sends both together, in base64.
-        redactor.learn(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+    for secret in secrets_in(location) if "://" in location else ():
+        redactor.learn(secret)
 
 
 def _location(repository: str) -> str:

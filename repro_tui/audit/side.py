@@ -63,7 +63,7 @@ class SideState:
         """Rebuilds the workspace; a side that cannot be rebuilt is lost, with the reason."""
         from repro_tui.rebuild.workspace import rebuild
 
-        write_json(self.context.folder / "record.json", hidden_record(self.record, self.context.redactor))
+        write_record_copy(self.record, self.context)
         try:
             self.workspace = rebuild(self.record, self.context)
             self.parts = self.workspace.parts
@@ -78,7 +78,8 @@ class SideState:
     def _keep_inventory(self, inventory: Inventory) -> None:
         hide = self.context.redactor.variable
         variables = {name: hide(name, value) for name, value in inventory.variables.items()}
-        write_json(self.context.folder / "inventory.json", replace(inventory, variables=variables))
+        kept = to_plain(replace(inventory, variables=variables))
+        write_json(self.context.folder / "inventory.json", self.context.redactor.scrub_all(kept))
 
     def run_once(self, number: int, inputs: Path) -> Run | None:
         """Runs the predict step once; None if a side was lost before, or this one cannot be run. Raises Cancelled."""
@@ -135,6 +136,12 @@ class SideState:
             what=scrub(self.what),
             do=scrub(self.do),
         )
+
+
+def write_record_copy(record: Record, context: Context) -> None:
+    """Writes a side's record into its folder, without secret values."""
+    hidden = hidden_record(record, context.redactor)
+    write_json(context.folder / "record.json", context.redactor.scrub_all(to_plain(hidden)))
 
 
 def summary_of(declared: Declared) -> str:

@@ -52,22 +52,21 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[InitOptions
     recorded. Environments, parameters, data, inputs and a predict step are looked for in the files of both revisions.
     On a terminal it asks where there is a choice. Whatever was guessed is marked in the file.
     """
+    from repro_tui.audit.begin import planning
     from repro_tui.audit.draft_record import write_draft
     from repro_tui.audit.draft_screen import screen
     from repro_tui.audit.drafting import Wishes, look, names_of
-    from repro_tui.support.cache import Cache
-    from repro_tui.support.context import Context
-    from repro_tui.support.paths import cache_root
+    from repro_tui.model.request import Settings
 
     key = None if options["key"] is None else tuple(part for part in options["key"].split(",") if part.strip())
     environment = _environment(options["environment"])
     wishes = Wishes(a, b, options["predict"], options["inputs"], key, environment, options["python"])
     names = names_of(wishes, options["name_a"], options["name_b"])
-    context = Context(cache=Cache(cache_root()))
-    draft = look(wishes, context)
-    if not options["yes"] and sys.stdin.isatty() and sys.stderr.isatty():
-        _ask(draft, wishes, context)
-    written = write_draft(draft, names, options["output"], options["force"], context)
+    with planning(Settings()) as context:
+        draft = look(wishes, context)
+        if not options["yes"] and sys.stdin.isatty() and sys.stderr.isatty():
+            _ask(draft, wishes, context)
+        written = write_draft(draft, names, options["output"], options["force"], context)
     for line in screen(draft, names, options["output"], written.missing):
         print(line, file=sys.stderr)
     ctx.exit(0)

@@ -58,6 +58,7 @@ class AuditOptions(ReportOptions):
     isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
     network: Literal["none", "host"]
     no_build: bool
+    raw_logs: bool
     user: str
     build_network: Literal["default", "none"]
     memory: str | None
@@ -194,6 +195,11 @@ def run_options(command: F) -> F:
                 "inconclusive.",
             ),
             click.option(
+                "--raw-logs",
+                is_flag=True,
+                help="Keep the output of each run with its control characters too, in run-N.raw beside its log.",
+            ),
+            click.option(
                 "--user",
                 metavar="USER[:GROUP]",
                 default="auto",
@@ -260,6 +266,7 @@ def settings_of(options: AuditOptions) -> Settings:
         isolation=options["isolation"],
         network=options["network"],
         no_build=options["no_build"],
+        raw_logs=options["raw_logs"],
         user=_user(options["user"]),
         build_network=options["build_network"],
         limits=_limits(options["memory"]),

@@ -44,14 +44,14 @@ def command(
 
     Files that only SOURCE holds are copied to a folder next to FILE (prod.files for prod.toml).
     """
+    from repro_tui.audit.begin import planning
     from repro_tui.audit.recording import write_record
     from repro_tui.model.overrides import Overrides
-    from repro_tui.support.cache import Cache
-    from repro_tui.support.context import Context
-    from repro_tui.support.paths import cache_root
+    from repro_tui.model.request import Settings
 
     overrides = Overrides.from_given({name: value for name, value in given.items() if value is not None})
-    written = write_record(source, output, force, overrides, Context(cache=Cache(cache_root())))
+    with planning(Settings()) as context:
+        written = write_record(source, output, force, overrides, context)
     click.echo(written.text, nl=False)
     for line in () if quiet else written.told:
         print(f"repro-tui: {line}", file=sys.stderr)

@@ -28,7 +28,7 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import HOST_NAME
-from repro_tui.support.process import LINE_LIMIT
+from repro_tui.support.lines import as_line
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -241,7 +241,7 @@ class ContainerSpec:
         if not log.tail:  # a run of a few milliseconds can end before the engine has attached the stream
             with contextlib.suppress(NotFound):
                 for line in self.client.api.logs(container, tail=100).splitlines():
-                    log.line(line[:LINE_LIMIT].decode("utf-8", "replace"))
+                    log.line(as_line(line))
 
     def explained(self, run: Run) -> Run:
         """A run that failed, with what a "Permission denied" at the end of its log means."""

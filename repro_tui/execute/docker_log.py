@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from repro_tui.clients.docker_engine import CUT
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
-from repro_tui.support.process import LINE_LIMIT
+from repro_tui.support.lines import LineCutter
 
 FINISH_S = 10.0
 LOST_S = 2.0  # when a container ends, its stream ends a little before the engine reports the end
@@ -22,7 +22,7 @@ class LogReader(threading.Thread):
         """`stream` must be opened before the container is started: a stream opened after its end never ends."""
         super().__init__(daemon=True, name="container-log")
         self._log, self._stream = log, stream
-        self._line = bytearray()
+        self._lines = LineCutter(log.line)
         self._ended = threading.Event()
         self.lost: float | None = None
 
@@ -33,26 +33,17 @@ class LogReader(threading.Thread):
 
         try:
             for chunk in self._stream:
-                self._add(chunk)
+                self._lines.add(chunk)
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             if not self._ended.is_set():
                 self._log.line(f"(the log stream broke: {type(error).__name__})")
-        if self._line:
-            self._log.line(self._line.decode("utf-8", "replace"))
+        self._lines.finish()
         self.lost = time.monotonic()
 
     def check(self) -> None:
         """Raises Inconclusive if the stream ended some time ago; called only while its container is running."""
         if self.lost is not None and time.monotonic() - self.lost > LOST_S:
             raise Inconclusive("the connection to the Docker engine was lost during the run, and with it the log", CUT)
-
-    def _add(self, chunk: bytes) -> None:
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            self._line += line[: LINE_LIMIT - len(self._line)]
-            self._log.line(self._line.decode("utf-8", "replace"))
-            self._line.clear()
-        self._line += rest[: LINE_LIMIT - len(self._line)]
 
     def finish(self) -> None:
         """Waits for the last lines of a container that has ended."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import command
+from repro_tui.execute.hidden_variables import hidden_variables
 from repro_tui.execute.resource_limits import limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox
@@ -119,15 +120,17 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
     quota = Quota(box.output, box.copy, context.settings.limits.output)
     try:
-        done = process.run(
-            command_line,
-            environment={"PATH": os.environ.get("PATH", os.defpath)},
-            cancel=context.cancel,
-            timeout_s=workspace.timeout_s,
-            keep=0,
-            on_line=log.line,
-            stop=quota.check,
-        )
+        with hidden_variables(command_line) as (without, files):
+            done = process.run(
+                without,
+                environment={"PATH": os.environ.get("PATH", os.defpath)},
+                cancel=context.cancel,
+                timeout_s=workspace.timeout_s,
+                keep=0,
+                on_line=log.line,
+                stop=quota.check,
+                pass_fds=files,
+            )
     finally:
         log.close()
     quota.check(now=True)

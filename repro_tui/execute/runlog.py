@@ -1,7 +1,12 @@
-"""The log of one run: its output up to a bound, and its last lines."""
+"""The log of one run: its output up to a bound, and its last lines.
+
+Control characters are made visible in it, so that `cat` executes none. The output with its control characters, but
+without secrets, is only kept on request, in a second file.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -9,18 +14,23 @@ from pathlib import Path
 
 from repro_tui.support.context import Step
 from repro_tui.support.redact import Redactor
-from repro_tui.support.text import show
+from repro_tui.support.text import clean_line, show
 
 TAIL = 20
 LINES_PER_SECOND = 20
 
 
 class RunLog:
-    """Writes the output up to `most` characters, then keeps only the last lines; secrets are hidden."""
+    """Writes the output up to `most` characters, then keeps only the last lines; secrets are hidden.
+
+    With `raw_logs` of the settings, `run-N.raw` has the lines as they were printed.
+    """
 
     def __init__(self, path: Path, most: int, redactor: Redactor, step: Step) -> None:
         self.path, self._most, self._redactor, self._step = path, most, redactor, step
         self._file = path.open("w", encoding="utf-8", errors="backslashreplace")
+        raw = path.with_suffix(".raw") if step.context.settings.raw_logs else Path(os.devnull)
+        self._raw = raw.open("w", encoding="utf-8", errors="surrogateescape")
         self._written = self._left_out = 0
         self._last: deque[str] = deque(maxlen=200)
         self._tail: deque[str] = deque(maxlen=TAIL)
@@ -31,7 +41,9 @@ class RunLog:
         """Adds one line of the run's output, from any thread."""
         text = self._redactor.scrub(text)
         with self._lock:
-            self._add(text)
+            if self._written < self._most:
+                self._raw.write(text + "\n")
+            self._add(clean_line(text))
 
     def _add(self, text: str) -> None:
         if text.strip():
@@ -62,3 +74,4 @@ class RunLog:
             self._file.write(f"… ({self._left_out - len(self._last):,} lines left out)\n")
             self._file.writelines(line + "\n" for line in self._last)
         self._file.close()
+        self._raw.close()

@@ -35,6 +35,7 @@ class Settings:
     `user` is the user of a container's step ("auto": chosen by what the image's files allow), `build_network` the
     network of a Dockerfile's build steps. `memory_limit` is the memory of the comparison of predictions, in bytes; what
     does not fit goes to disk. `no_build`: packages without a wheel, and projects of a commit, are not built.
+    `raw_logs` keeps the output of each run with its control characters, in a file of its own beside its log.
     `stress`: after the plain runs, conditions that should not matter are varied one at a time, on each side.
     `explain` looks for the cause of a drift, with at most `explain_runs` predict runs and `explain_seconds` (None: no
     limit); `explain_masked` looks for differences that cancel each other out if there is no drift.
@@ -51,6 +52,7 @@ class Settings:
     isolation: IsolationChoice = "auto"
     network: NetworkChoice = "none"
     no_build: bool = False
+    raw_logs: bool = False
     user: str = "auto"
     build_network: BuildNetworkChoice = "default"
     limits: Limits = field(default_factory=Limits)

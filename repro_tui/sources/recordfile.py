@@ -267,7 +267,7 @@ class _DeploymentReader:
     def _validation(self, fields: ValidationFields) -> Validation:
         inputs = self._file("validation.inputs", fields.inputs)
         if inputs and fields.sha256:
-            actual = self.hashes.digests(Path(inputs)).sha256
+            actual = self.hashes.reread(Path(inputs)).sha256
             if actual != fields.sha256:
                 place = f"{self.label}: validation.sha256"
                 self.mistakes.append(

@@ -3,10 +3,12 @@
 Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` next to it, `objects/ab/cdef...` (by sha256),
 `md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`.
 
-Invariants: a folder counts only if its manifest exists and every file still has the recorded stat, or else the
-recorded content; a folder without a manifest was interrupted and is rebuilt. An object is only returned if its bytes
-still have its digest. Every write goes to `temporary/` first and is renamed into place, so that a crash leaves no
-partial entry. Locks are files, held across threads and processes.
+Invariants: a folder counts only if its manifest exists and everything below it still has the recorded mode and content
+(`manifest`); a folder without a manifest was interrupted and is rebuilt. An object is only returned if its bytes still
+have its digest, a note only if it still has its checksum. All are read again once in every process, because a stat
+proves nothing about bytes that changed below the file system. What has changed is set aside and told (`damage`). Every
+write goes to `temporary/` first and is renamed into place, so that a crash leaves no partial entry. Locks are files,
+held across threads and processes.
 """
 
 from __future__ import annotations
@@ -28,10 +30,13 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
-from repro_tui.support.paths import make_private
-from repro_tui.support.plain import sync_folder, write_atomically, write_json
+from repro_tui.support.manifest import DamagedFolder, Entries, read_manifest, verify_folder, write_manifest
+from repro_tui.support.paths import check_own, make_private
+from repro_tui.support.plain import dumps, sync_folder, write_atomically
+from repro_tui.support.text import show
 
 SWEEP_AFTER_S = 24 * 3600
+SUM = 64  # characters of the checksum of a note
 TRIES = 100  # attempts to remove a tree that others remove at the same time
 
 
@@ -54,8 +59,26 @@ class Cache:
     """One cache root, safe for several processes at once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = make_private(root)
+        self.root = check_own(make_private(root), "REPRO_TUI_CACHE")
         self.hashes = HashIndex(root / "hashes.sqlite")
+        self.notify: Callable[[str], None] = lambda text: None
+        self._damage: list[str] = []
+        self._verified: dict[Path, Entries] = {}
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What had changed in the cache since it was stored, in sentences; `notify` is called with each at once."""
+        return tuple(self._damage)
+
+    def set_aside(self, path: Path, entry: str, reason: str) -> None:
+        """Moves a damaged entry out of the way, where it is kept for a day, and reports it."""
+        aside = self.temporary()
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(aside)
+            os.utime(aside, follow_symlinks=False)
+        text = f"{entry} in the cache was damaged, so it was not used and is made again: {show(reason, 300)}"
+        self._damage.append(f"{text} (set aside as {aside}; check the disk and the memory of this machine)")
+        self.notify(self._damage[-1])
 
     # -- folders ------------------------------------------------------------------------------------------------
 
@@ -69,25 +92,38 @@ class Cache:
         folder = self.root / "folders" / kind / key
         manifest = folder.with_name(f"{key}.manifest")
         with self.lock(f"{kind}-{key}", cancel):
-            if self._is_whole(folder, manifest):
+            if self._is_whole(folder, cancel):
                 return folder, True
             manifest.unlink(missing_ok=True)
             remove_tree(folder)
             folder.mkdir(parents=True, mode=0o700)
             try:
                 build(folder)
-                _write_manifest(folder, manifest)
+                self._verified[folder] = write_manifest(folder, manifest, cancel.check)
             except BaseException:
                 remove_tree(folder)
                 raise
             return folder, False
 
-    def _is_whole(self, folder: Path, manifest: Path) -> bool:
+    def existing_folder(self, kind: str, key: str, cancel: CancelToken) -> Path | None:
+        """The folder of that kind and key if it is there, complete and unchanged; else None."""
+        folder = self.root / "folders" / kind / key
+        with self.lock(f"{kind}-{key}", cancel):
+            return folder if self._is_whole(folder, cancel) else None
+
+    def _is_whole(self, folder: Path, cancel: CancelToken) -> bool:
+        """Whether a folder is what was built; one that is not is set aside."""
+        manifest = folder.with_name(f"{folder.name}.manifest")
+        known = self._verified.pop(folder, {})
         try:
-            recorded = json.loads(manifest.read_text("ascii"))
-        except (OSError, ValueError):
+            self._verified[folder] = verify_folder(folder, read_manifest(manifest), known, cancel.check)
+        except FileNotFoundError:  # it was never built, or not completely, or is being removed
             return False
-        return folder.is_dir() and _verify(folder, manifest, recorded)
+        except DamagedFolder as error:
+            manifest.unlink(missing_ok=True)
+            self.set_aside(folder, f"{folder.parent.name} {folder.name[:12]}", str(error))
+            return False
+        return True
 
     # -- objects ------------------------------------------------------------------------------------------------
 
@@ -100,11 +136,17 @@ class Cache:
             return None
         file = self._object_file(sha256)
         try:
-            digests = self.hashes.digests(file, md5=md5 is not None)
-        except OSError:
+            digests = self.hashes.reread(file, md5=md5 is not None)
+        except FileNotFoundError:
             return None
-        if digests.sha256 != sha256 or (md5 and digests.md5 != md5):
-            file.unlink(missing_ok=True)
+        except OSError as error:
+            self.set_aside(file, f"the object {sha256[:12]}", str(error))
+            return None
+        if digests.sha256 != sha256:
+            self.set_aside(file, f"the object {sha256[:12]}", "its content has changed")
+            return None
+        if md5 and digests.md5 != md5:  # the index of md5s has changed, and not the object
+            self.set_aside(self.root / "md5" / md5[:2] / md5[2:], f"the md5 {md5[:12]}", "it leads to another object")
             return None
         return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
@@ -116,12 +158,17 @@ class Cache:
         for path in paths:
             with contextlib.suppress(OSError):
                 there.append((path, os.stat(path)))  # noqa: PTH116
+        try:
+            digests_of = self.hashes.reread_all(there, md5=md5)
+        except OSError:  # one of them is gone or cannot be read
+            each = (self.find_object(sha256=sha256) for sha256 in paths.values())
+            return {stored.sha256: stored for stored in each if stored}
         stored = {}
-        for path, digests in self.hashes.digests_of(there, md5=md5).items():
+        for path, digests in digests_of.items():
             if digests.sha256 == paths[path]:
                 stored[digests.sha256] = Stored(path, digests.size, digests.sha256, digests.md5)
             else:
-                Path(path).unlink(missing_ok=True)
+                self.set_aside(Path(path), f"the object {paths[path][:12]}", "its content has changed")
         return stored
 
     def add_small_files(self, files: Mapping[str, Digests], cancel: CancelToken) -> dict[str, Stored]:
@@ -180,7 +227,7 @@ class Cache:
             sync_folder(file.parent)
         finally:
             temporary.unlink(missing_ok=True)
-        digests = self.hashes.digests(file, md5=True)
+        digests = self.hashes.reread(file, md5=True)
         assert digests.md5 is not None
         index = self.root / "md5" / digests.md5[:2] / digests.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
@@ -193,17 +240,25 @@ class Cache:
     # -- notes, locks and temporaries ---------------------------------------------------------------------------
 
     def read_note(self, kind: str, key: str) -> Any:
-        """The small JSON value stored under that kind and key, or None."""
+        """The small JSON value stored under that kind and key, or None; one that has changed since is set aside."""
+        path = self.root / "notes" / kind / f"{key}.json"
         try:
-            return json.loads((self.root / "notes" / kind / f"{key}.json").read_text("ascii"))
-        except (OSError, ValueError):
+            checksum, _, text = path.read_text("utf-8", "surrogateescape").partition("\n")
+        except OSError:
             return None
+        if len(checksum) != SUM:  # an older version wrote it
+            return None
+        if checksum != _sum_of(kind, key, text):
+            self.set_aside(path, f"the note {kind} {key[:12]}", "its content has changed")
+            return None
+        return json.loads(text)
 
     def write_note(self, kind: str, key: str, value: object) -> None:
         """Stores a small JSON value under that kind and key."""
         path = self.root / "notes" / kind / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, value, indent=None)
+        text = dumps(value) + "\n"
+        write_atomically(path, f"{_sum_of(kind, key, text)}\n{text}".encode("ascii"))
 
     def temporary(self) -> Path:
         """A fresh path for a file or folder on the cache's own file system; leftovers are swept after a day."""
@@ -239,6 +294,10 @@ class Cache:
             with contextlib.suppress(OSError):
                 if time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
                     remove_tree(path)
+
+
+def _sum_of(kind: str, key: str, text: str) -> str:
+    return hashlib.sha256(f"{kind}/{key}\n{text}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def remove_tree(path: Path) -> None:
@@ -277,41 +336,3 @@ def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     pending.append((name + "/", entry.path))
                 else:
                     yield name, entry
-
-
-def _stamp(entry: os.DirEntry[str]) -> list[int]:
-    status = entry.stat(follow_symlinks=False)
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode]
-
-
-def _content(path: str) -> str:
-    if os.path.islink(path):  # noqa: PTH114
-        return "link " + os.readlink(path)  # noqa: PTH115
-    from blake3 import blake3
-
-    return str(blake3().update_mmap(path).hexdigest())
-
-
-def _write_manifest(folder: Path, manifest: Path) -> None:
-    entries = {name: [*_stamp(entry), _content(entry.path)] for name, entry in walk(folder)}
-    write_json(manifest, entries, indent=None)
-
-
-def _verify(folder: Path, manifest: Path, recorded: dict[str, list[int | str]]) -> bool:
-    """Whether the folder matches its manifest: by stat, and by content where the stat has changed."""
-    seen, touched = 0, False
-    for name, entry in walk(folder):
-        known = recorded.get(name)
-        if known is None:
-            return False
-        seen += 1
-        stamp = _stamp(entry)
-        if stamp != known[:5]:
-            if stamp[4] != known[4] or _content(entry.path) != known[5]:
-                return False
-            recorded[name], touched = [*stamp, known[5]], True
-    if seen != len(recorded):
-        return False
-    if touched:
-        write_json(manifest, recorded, indent=None)
-    return True

@@ -1,7 +1,8 @@
 """An index of file digests, so that a file is hashed once and then recognised by its stat.
 
 Idea: a file whose path, size, mtime, ctime and inode are unchanged has unchanged content. ctime cannot be set back by a
-program, so this holds against everything but a changed system clock. Whole folders have one more row: a digest of all
+program, so this holds against everything but a changed system clock and damage below the file system; `reread` is for
+what must hold against these too. Whole folders have one more row: a digest of all
 names and stats. If it is unchanged, one query returns the digests of every file.
 
 Cost: 50,000 files of an unchanged folder take one stat each and a single query. A changed folder reads the changed
@@ -21,6 +22,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
 from operator import attrgetter
@@ -30,6 +32,8 @@ from typing import cast
 from repro_tui.support.hashes import Digests, digest_file
 
 AT_ONCE = 500  # rows of one query
+PART = 64  # small files that a thread reads at once
+READERS = min(8, 2 * (os.cpu_count() or 1))
 TABLES = (
     "CREATE TABLE IF NOT EXISTS digest (path TEXT PRIMARY KEY, stamp TEXT, size INTEGER, sha256 TEXT, md5 TEXT)",
     "CREATE TABLE IF NOT EXISTS tree"
@@ -48,6 +52,7 @@ class HashIndex:
 
     def __init__(self, file: Path) -> None:
         self._file, self._lock = file, threading.Lock()
+        self._read: dict[str, str] = {}  # path and stat of what this process has read itself
         self._connection: sqlite3.Connection | None = None
 
     # -- single files -------------------------------------------------------------------------------------------
@@ -65,6 +70,34 @@ class HashIndex:
         self._keep((path, stamps[path], digests) for path, digests in new.items())
         return known | new
 
+    def reread(self, path: Path, *, md5: bool = False) -> Digests:
+        """The digests of a file, which is read even if its stat has not changed, but once in a process."""
+        name = str(path.resolve())
+        return self.reread_all([(name, path.stat())], md5=md5)[name]
+
+    def reread_all(self, files: Iterable[tuple[str, os.stat_result]], *, md5: bool = False) -> dict[str, Digests]:
+        """The digests of many files, given by resolved path and stat; those not read by this process are read now.
+
+        Raises OSError where one cannot be read.
+        """
+        stamps = {path: _text(_stamp(status)) for path, status in files}
+        trusted = {path: stamp for path, stamp in stamps.items() if self._read.get(path) == stamp}
+        known = self._known(trusted, md5)
+        new = self._digests_at_once([path for path in stamps if path not in known], md5)
+        self._read.update((path, stamps[path]) for path in new)
+        self._keep((path, stamps[path], digests) for path, digests in new.items())
+        return known | new
+
+    def _digests_at_once(self, paths: list[str], md5: bool) -> dict[str, Digests]:
+        def read(part: list[str]) -> list[tuple[str, Digests]]:
+            return [(path, digest_file(path, md5=md5)) for path in part]
+
+        parts = [paths[start : start + PART] for start in range(0, len(paths), PART)]
+        if len(parts) < 2:
+            return dict(read(paths))
+        with ThreadPoolExecutor(READERS, thread_name_prefix="hash") as pool:
+            return dict(pair for part in pool.map(read, parts) for pair in part)
+
     def keep(self, files: Iterable[tuple[str, Digests]]) -> None:
         """Indexes files that were just written with these digests, by resolved path."""
         self._keep((path, _text(_stamp(os.stat(path))), digests) for path, digests in files)  # noqa: PTH116
@@ -78,7 +111,9 @@ class HashIndex:
         known = self._known({path: _text(_stamp(status)) for path, status in before.items()}, False)
         after = {path: os.stat(path) for path in known}  # noqa: PTH116
         same = attrgetter("st_size", "st_mtime_ns", "st_ino")
-        self._keep((p, _text(_stamp(s)), known[p]) for p, s in after.items() if same(s) == same(before[p]))
+        linked = {p: _text(_stamp(status)) for p, status in after.items() if same(status) == same(before[p])}
+        self._keep((path, stamp, known[path]) for path, stamp in linked.items())
+        self._read.update((p, stamp) for p, stamp in linked.items() if self._read.get(p) == _text(_stamp(before[p])))
 
     def _known(self, stamps: dict[str, str], md5: bool) -> dict[str, Digests]:
         known: dict[str, Digests] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
+import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -61,6 +63,26 @@ def make_private(folder: Path) -> Path:
         raise Refused(f"{folder} cannot be created ({error.strerror}): {REMEDY}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Refused(f"{folder} is not writable: {REMEDY}")
+    return folder
+
+
+def check_own(folder: Path, variable: str) -> Path:
+    """The folder, if nobody else can change what is in it.
+
+    What is planted there would run as part of a deployment. Raises Refused where the folder belongs to another user, or
+    where others may write to it or may replace it.
+    """
+    status, elsewhere = folder.stat(), f"set {variable} to a folder of your own"
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{folder} belongs to another user (uid {status.st_uid}): {elsewhere}")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        who = "every user of this machine" if status.st_mode & stat.S_IWOTH else "the group of the folder"
+        remedy = f"run chmod go-w {shlex.quote(str(folder))}, and repro-tui cache prune --all if you do not trust them"
+        raise Refused(f"{who} can write to {folder}: {remedy}, or {elsewhere}")
+    for parent in folder.resolve().parents:
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise Refused(f"every user of this machine can replace {folder}, because {parent} is writable: {elsewhere}")
     return folder
 
 

@@ -15,8 +15,8 @@ from typing import IO, Protocol
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.lines import LineCutter
 
-LINE_LIMIT = 4096
 GRACE_S = 5.0
 
 
@@ -53,14 +53,15 @@ def run(
     stdin: IO[bytes] | None = None,
     watch: Callable[[], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Runs a child in its own session and waits for it.
 
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
     4 KiB) is passed to `on_line`. At the time limit, when `stop` is true (which also counts as timed out), or when
     cancelled, the whole process group receives TERM and after 5 seconds KILL. `stdin` is its standard input (None:
-    empty). `watch` is called several times a second; an error that it raises ends the process too. Raises Inconclusive
-    if it cannot be started, and Cancelled.
+    empty), and `pass_fds` are further files that it inherits. `watch` is called several times a second; an error that
+    it raises ends the process too. Raises Inconclusive if it cannot be started, and Cancelled.
     """
     began = time.monotonic()
     try:
@@ -73,6 +74,7 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=preexec,
+            pass_fds=pass_fds,
         )
     except OSError as error:
         raise Inconclusive(
@@ -142,9 +144,10 @@ class _PipeReader:
 
     def __init__(self, child: Child, keep: int, on_line: Callable[[str], None] | None) -> None:
         assert child.stdout is not None
-        self.child, self.keep, self.on_line = child, keep, on_line
+        self.child, self.keep = child, keep
+        self.lines = LineCutter(on_line) if on_line is not None else None
         self.stream = child.stdout
-        self.buffer, self.line = bytearray(), bytearray()
+        self.buffer = bytearray()
         os.set_blocking(self.stream.fileno(), False)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.stream, selectors.EVENT_READ)
@@ -197,20 +200,14 @@ class _PipeReader:
         self.buffer += chunk
         if len(self.buffer) > 2 * self.keep:
             del self.buffer[: len(self.buffer) - self.keep]
-        if self.on_line is None:
-            return
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            self.line += line[: LINE_LIMIT - len(self.line)]
-            self.on_line(self.line.decode("utf-8", "replace"))
-            self.line.clear()
-        self.line += rest[: LINE_LIMIT - len(self.line)]
+        if self.lines is not None:
+            self.lines.add(chunk)
 
     def kept(self) -> bytes:
         return bytes(self.buffer[-self.keep :]) if self.keep else b""
 
     def close(self) -> None:
-        if self.on_line is not None and self.line:
-            self.on_line(self.line.decode("utf-8", "replace"))
+        if self.lines is not None:
+            self.lines.finish()
         self.selector.close()
         self.stream.close()

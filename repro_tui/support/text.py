@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 CAP = 2000
+LONGEST_ESCAPE = 9  # characters: \u{e0001}
 LEAST_PART = 1e-4
 WHOLE_PART = 1e-9  # the rounding error that a sum of shares may have
 MARKS_IN_A_ROW = 8
@@ -32,8 +33,13 @@ def show(value: object, cap: int = CAP) -> str:
     if not cleaned.isascii():
         cleaned = _cut_marks(cleaned)
     if len(cleaned) > cap:
-        cleaned = cleaned[:cap]
+        cleaned = cleaned[:cap] if left_out > 0 else f"{cleaned[: cap - 1]}…"
     return f"{cleaned}… ({left_out:,} more)" if left_out > 0 else cleaned
+
+
+def clean_line(text: str) -> str:
+    """One line of a log, complete, safe to print: tabs stay, and other control characters become visible."""
+    return "\t".join(show(part, LONGEST_ESCAPE * len(part)) for part in text.removesuffix("\r").split("\t"))
 
 
 def show_lines(text: str, cap: int = CAP, most: int = 10_000) -> list[str]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from repro_tui.model.errors import Cancelled, Inconclusive
+from repro_tui.model.errors import Cancelled, Inconclusive, Refused
 from repro_tui.support.cache import Cache, remove_tree
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.hashes import Digests
 
 # Forks two writers for each line that it reads; they report each step that they have made.
 WRITERS = """
@@ -45,6 +48,8 @@ for line in sys.stdin:
 def build(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub/file").write_text("content")
+    (folder / "sub/__pycache__").mkdir()
+    (folder / "sub/__pycache__/file.pyc").write_bytes(b"bytecode")
     (folder / "link").symlink_to("sub/file")
 
 
@@ -64,30 +69,99 @@ def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
     assert list((cache.root / "folders/kind").iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["flip", "remove", "add", "relink", "mode", "manifest"])
-def test_a_damaged_folder_is_rebuilt(cache: Cache, damage: str) -> None:
+def flip(file: Path) -> None:
+    """Changes one bit of a file, whose times stay as they were."""
+    content, status = bytearray(file.read_bytes()), file.stat()
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replace_link(folder: Path) -> None:
+    (folder / "link").unlink()
+    (folder / "link").symlink_to("/etc/passwd")
+
+
+def replace_by_pipe(folder: Path) -> None:
+    (folder / "sub/file").unlink()
+    os.mkfifo(folder / "sub/file")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "the content of sub/file": lambda folder: flip(folder / "sub/file"),
+    "the content of sub/__pycache__/file.pyc": lambda folder: flip(folder / "sub/__pycache__/file.pyc"),
+    "sub/file is missing": lambda folder: (folder / "sub/file").unlink(),
+    "more was added": lambda folder: (folder / "more").write_text(""),
+    "extra was added": lambda folder: (folder / "extra").mkdir(),  # Python imports it as a package
+    "the content of link": replace_link,
+    "the mode of sub/file": lambda folder: (folder / "sub/file").chmod(0o755),
+    "the mode of sub has changed": lambda folder: (folder / "sub").chmod(0o777),
+    "the mode of sub/file has": replace_by_pipe,
+    "belongs to another user": lambda folder: os.chown(folder / "sub/file", 65534, -1),
+    "its manifest cannot be read": lambda folder: folder.with_name("key.manifest").write_text("{"),
+    "the content of": lambda folder: _change_sum(folder.with_name("key.manifest")),
+}
+
+
+def _change_sum(manifest: Path) -> None:
+    known = json.loads(manifest.read_text())
+    content = known["entries"]["sub/file"][1]
+    known["entries"]["sub/file"][1] = content[:-1] + ("0" if content[-1] != "0" else "1")
+    manifest.write_text(json.dumps(known))
+
+
+@pytest.mark.parametrize("reason", DAMAGE)
+@pytest.mark.parametrize("later", [True, False], ids=["in another process", "in this process"])
+def test_a_damaged_folder_is_set_aside_and_rebuilt(cache: Cache, reason: str, later: bool) -> None:
+    if "another user" in reason and os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
     folder, _ = cache.folder("kind", "key", build, CancelToken())
-    file = folder / "sub/file"
-    if damage == "flip":
-        content, status = bytearray(file.read_bytes()), file.stat()
-        content[0] ^= 1
-        file.write_bytes(content)
-        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    elif damage == "remove":
-        file.unlink()
-    elif damage == "add":
-        (folder / "more").write_text("")
-    elif damage == "relink":
-        (folder / "link").unlink()
-        (folder / "link").symlink_to("/etc/passwd")
-    elif damage == "mode":
-        file.chmod(0o755)
-    else:
-        (cache.root / "folders/kind/key.manifest").write_text("{")
+    DAMAGE[reason](folder)
+    if not later and "manifest" in reason:
+        return
+    cache = Cache(cache.root) if later else cache
+    messages: list[str] = []
+    cache.notify = messages.append
     again, cached = cache.folder("kind", "key", build, CancelToken())
+    if not later and reason == "the content of":
+        assert cached  # this process has read the folder already
+        return
     assert not cached
     assert (again / "sub/file").read_text() == "content"
     assert (again / "link").readlink() == Path("sub/file")
+    assert [reason in text for text in messages] == [True]
+    assert cache.damage == tuple(messages)
+    assert len(list((cache.root / "temporary").iterdir())) == 1
+    assert Cache(cache.root).folder("kind", "key", build, CancelToken())[1]
+
+
+def test_a_note_that_changed_is_not_believed(cache: Cache) -> None:
+    cache.write_note("kind", "key", {"version": "1.26.4"})
+    note = cache.root / "notes/kind/key.json"
+    note.write_text(note.read_text().replace("1.26.4", "1.26.5"))
+    assert cache.read_note("kind", "key") is None
+    assert "the note kind key" in cache.damage[0]
+    cache.write_note("kind", "key", 1)
+    note.rename(note.with_name("other.json"))
+    assert cache.read_note("kind", "other") is None
+
+
+def test_the_cache_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    (tmp_path / "cache").mkdir()
+    os.chown(tmp_path / "cache", 65534, -1)
+    with pytest.raises(Refused, match="belongs to another user"):
+        Cache(tmp_path / "cache")
+
+
+def test_a_cache_that_others_can_replace_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(Refused, match="every user of this machine can replace"):
+        Cache(tmp_path / "open/cache")
+    (tmp_path / "open").chmod(0o1777)
+    Cache(tmp_path / "open/cache")
 
 
 def test_a_file_that_was_only_touched_still_counts(cache: Cache) -> None:
@@ -104,12 +178,30 @@ def test_an_object_is_found_by_both_digests(cache: Cache) -> None:
     assert cache.find_object(md5="0" * 32) is None
 
 
-def test_one_flipped_bit_of_an_object_is_detected(cache: Cache) -> None:
+@pytest.mark.parametrize("by", ["sha256", "md5", "many"])
+def test_one_flipped_bit_of_an_object_is_detected_whatever_its_stat_says(cache: Cache, by: str) -> None:
     stored = cache.add_object(io.BytesIO(b"data"), CancelToken())
     stored.file.chmod(0o644)
     stored.file.write_bytes(b"dat`")
-    assert cache.find_object(sha256=stored.sha256) is None
+    known = Digests(stored.size, stored.sha256, stored.md5)
+    later = Cache(cache.root)
+    later.hashes.keep([(str(stored.file.resolve()), known)])  # as if its bytes had changed below the file system
+    finders = {
+        "sha256": lambda: later.find_object(sha256=stored.sha256),
+        "md5": lambda: later.find_object(md5=stored.md5),
+        "many": lambda: later.find_objects([known]) or None,
+    }
+    assert finders[by]() is None
     assert not stored.file.exists()
+    assert "the object" in later.damage[0]
+
+
+def test_an_md5_that_leads_to_another_object_is_not_followed(cache: Cache) -> None:
+    first, second = (cache.add_object(io.BytesIO(content), CancelToken()) for content in (b"first", b"second"))
+    assert first.md5 is not None
+    (cache.root / "md5" / first.md5[:2] / first.md5[2:]).write_text(second.sha256)
+    assert cache.find_object(md5=first.md5) is None
+    assert cache.find_object(sha256=second.sha256) is not None
 
 
 def test_an_object_over_the_limit_is_refused(cache: Cache) -> None:

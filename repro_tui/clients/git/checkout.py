@@ -74,8 +74,9 @@ def committed_tree(commit: str, context: Context) -> Checkout | None:
     Where files were converted, or came from Git LFS or from submodules, it is None: their ids are not the commit's.
     """
     key = f"{commit}-{LAYOUT}"
-    note, folder = context.cache.read_note("code", key), context.cache.root / "folders" / "code" / key
-    if not isinstance(note, dict) or not folder.is_dir():
+    note = context.cache.read_note("code", key)
+    folder = context.cache.existing_folder("code", key, context.cancel) if isinstance(note, dict) else None
+    if folder is None:
         return None
     written = _of_note(note)
     return None if written.done else Checkout(folder, written, cached=True)

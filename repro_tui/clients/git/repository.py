@@ -12,6 +12,7 @@ from typing import TypeVar
 from repro_tui.clients.git.access import Access
 from repro_tui.clients.git.attributes import conversions
 from repro_tui.clients.git.commits import FORM, Commit, Log, parse_log
+from repro_tui.clients.git.ids import check_ids, tree_ids
 from repro_tui.clients.git.location import (
     check_location,
     clone_folder,
@@ -53,6 +54,7 @@ class Repository:
     _fresh: bool = False
     _remade: bool = False
     _there: set[str] = field(default_factory=set)  # commits known to be in the clone, which never prunes any
+    _verified: set[str] = field(default_factory=set)  # commits whose trees have been compared with their ids
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
@@ -168,15 +170,27 @@ class Repository:
     # -- trees and blobs ----------------------------------------------------------------------------------------
 
     def files(self, commit: str, subdirectory: str = ".") -> dict[str, TreeFile]:
-        """Every file of the commit below `subdirectory`, by its path in the repository (not in the folder)."""
+        """Every file of the commit below `subdirectory`, by its path in the repository (not in the folder).
+
+        The commit and its trees are verified against their ids, once.
+        """
 
         def read() -> dict[str, TreeFile]:
+            self._verify(commit)
             done = self._git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
             if done.exit_code != 0:
                 raise BrokenClone(done.reason)
             return in_folder(parse_tree(done.output), subdirectory)
 
         return self._reading(commit, read)
+
+    def _verify(self, commit: str) -> None:
+        if commit in self._verified:
+            return
+        listing = self._git("ls-tree", "-r", "-d", "-z", "--full-tree", commit).output
+        with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
+            check_ids(process, commit, tree_ids(listing))
+        self._verified.add(commit)
 
     def read(self, commit: str, path: str, limit: int = READ_LIMIT) -> bytes:
         """The bytes of one file of the commit, at most `limit`."""
@@ -209,9 +223,9 @@ class Repository:
 
         Nothing is converted, filtered or executed; submodules are empty folders.
         """
-        files = self.files(commit)
 
         def write() -> RawTree:
+            files = self.files(commit)
             for left in folder.iterdir():
                 remove_tree(left)
             with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
@@ -316,6 +330,7 @@ class Repository:
     def _replace(self) -> None:
         self._remade = True
         self._there.clear()
+        self._verified.clear()
         remove_tree(self.git_dir)
         self._clone()
 

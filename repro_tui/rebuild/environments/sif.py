@@ -43,7 +43,7 @@ def rebuild_sif(record: Record, context: Context) -> tuple[BuiltEnvironment, Par
     """
     with context.step("environment", f"reading {show(record.environment.sif, 200)}") as step:
         path = _file(record)
-        step.key = context.cache.hashes.digests(path).sha256
+        step.key = context.cache.hashes.reread(path).sha256
         try:
             sif = read_sif(path, "environment.sif")
         except Refused as error:

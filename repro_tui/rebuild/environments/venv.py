@@ -25,7 +25,8 @@ from repro_tui.rebuild.environments.contents.inventory import (
     read_python_packages,
 )
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
-from repro_tui.rebuild.environments.uv import check_uv, log_output
+from repro_tui.rebuild.environments.uv import check_uv
+from repro_tui.rebuild.environments.wheel_files import install_wheels
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
@@ -94,12 +95,12 @@ def _install(folder: Path, pins: list[str], step: Step, context: Context) -> Non
     listing.write_text("\n".join(pins) + "\n", "utf-8")
     hashed = ["--require-hashes"] if all("--hash=" in pin for pin in pins) else []
     target = ["--python", str(folder / "bin/python"), "--requirements", str(listing)]
+    site, names = next(folder.glob("lib/*/site-packages")), {pin_name(pin) for pin in pins}
     try:
-        done = run_uv([*_INSTALL, _link_mode(context), *hashed, *target], context)
+        install = [*_INSTALL, _link_mode(context), *hashed, *target]
+        install_wheels(install, names, site, "the packages cannot be installed", step, context)
     finally:
         listing.unlink()
-    log_output(done.text, step, context)
-    check_uv("the packages cannot be installed", done, context)
 
 
 def _forget_paths(folder: Path, pins: list[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,9 +58,12 @@ def files_below(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode & 0o111) for path in paths}
 
 
-def run_git(folder: Path, *arguments: str) -> str:
+def run_git(folder: Path, *arguments: str, stdin: Path | None = None) -> str:
     command = ["git", "-c", "protocol.file.allow=always", *arguments]
-    done = subprocess.run(command, cwd=folder, env=GIT_ENVIRONMENT, capture_output=True, text=True, check=True)
+    with open(stdin or os.devnull, "rb") as source:  # noqa: PTH123
+        done = subprocess.run(
+            command, cwd=folder, env=GIT_ENVIRONMENT, stdin=source, capture_output=True, text=True, check=True
+        )
     return done.stdout.strip()
 
 
@@ -282,3 +287,25 @@ def test_worktrees_and_bare_repositories_are_read(git_repository: Make, context:
     run_git(tmp_path, "clone", "--quiet", "--bare", str(made.folder), "bare.git")
     assert Repository.open(str(tmp_path / "linked"), context).resolve("HEAD") == first
     assert Repository.open(str(tmp_path / "bare.git"), context).resolve("HEAD") == second
+
+
+def test_a_tree_that_leads_to_another_blob_is_noticed(git_repository: Make, context: Context, tmp_path: Path) -> None:
+    """Its blobs have the right ids, and git itself reads the tree without a complaint."""
+    project = git_repository("project")
+    commit = project.commit({"sub/a": "first\n", "sub/b": "second\n"})
+    repository = Repository.open(str(project.folder), context)
+    (tmp_path / "out").mkdir()
+    clone = repository.git_dir
+    for pack in clone.glob("objects/pack/*.pack"):
+        moved = tmp_path / pack.name
+        pack.rename(moved)
+        run_git(clone, "unpack-objects", "-q", stdin=moved)
+    tree = run_git(clone, "rev-parse", f"{commit}:sub")
+    file = clone / "objects" / tree[:2] / tree[2:]
+    content = zlib.decompress(file.read_bytes())
+    a, b = (bytes.fromhex(run_git(clone, "rev-parse", f"{commit}:sub/{name}")) for name in "ab")
+    file.chmod(0o644)
+    file.write_bytes(zlib.compress(content.replace(a, b)))
+    assert run_git(clone, "show", f"{commit}:sub/a") == "second"
+    repository.write_blobs(commit, tmp_path / "out", context.cancel)  # from a clone that was made again
+    assert (tmp_path / "out/sub/a").read_text() == "first\n"

@@ -21,6 +21,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import log_output, uv_failed
 from repro_tui.rebuild.environments.venv import pin_name
+from repro_tui.rebuild.environments.wheel_files import install_wheels
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.text import join_names, plural, show
@@ -124,12 +125,11 @@ def _install(pins: list[str], site: Path, version: str, step: Step, context: Con
     hashed = ["--require-hashes"] if all("--hash=" in pin for pin in pins) else []
     place = ["--target", str(site), "--python-version", version, "--python", sys.executable]
     try:
-        done = run_uv([*_INSTALL, *hashed, *place, "--requirements", str(listing)], context)
+        install = [*_INSTALL, *hashed, *place, "--requirements", str(listing)]
+        names = {pin_name(pin) for pin in pins}
+        install_wheels(install, names, site, "the packages of pip cannot be installed", step, context)
     finally:
         listing.unlink()
-    log_output(done.text, step, context)
-    if done.exit_code != 0:
-        raise uv_failed("the packages of pip cannot be installed", done.text, context)
 
 
 def _move_scripts(site: Path, folder: Path) -> None:

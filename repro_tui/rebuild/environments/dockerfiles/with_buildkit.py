@@ -10,6 +10,7 @@ from repro_tui.clients.docker_engine import CUT
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.dockerfiles.job import REPEAT, BuildJob
 from repro_tui.support import process
+from repro_tui.support.redact import is_secret_name
 from repro_tui.support.text import show
 
 _LOST = re.compile(
@@ -26,7 +27,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
     id_file = settings / "image-id"
     done = process.run(
         [*program.command, *_options(job, id_file), "-"],
-        environment=client_environment(settings),
+        environment=client_environment(settings) | _secret_arguments(job),
         cancel=job.context.cancel,
         stdin=job.archive,
         on_line=lambda line: job.line(_without_digest(line)),
@@ -45,11 +46,21 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
 def _options(job: BuildJob, id_file: Path) -> list[str]:
     options = ["--progress", "plain", "--file", job.dockerfile, "--iidfile", str(id_file), "--network", job.network]
     options += ["--target", job.target] if job.target else []
+    inherited = _secret_arguments(job)
     for name, value in job.arguments.items():
-        options += ["--build-arg", f"{name}={value}"]
+        options += ["--build-arg", name if name in inherited else f"{name}={value}"]
     for name, value in job.labels.items():
         options += ["--label", f"{name}={value}"]
     return options
+
+
+def _secret_arguments(job: BuildJob) -> dict[str, str]:
+    """Build arguments whose names suggest a secret, which the client takes from its environment.
+
+    Every user of the machine can read its command line. Variables of the client itself are not changed.
+    """
+    own = ("DOCKER_", "BUILDKIT_", "BUILDX_")
+    return {name: value for name, value in job.arguments.items() if is_secret_name(name) and not name.startswith(own)}
 
 
 def _without_digest(line: str) -> str:

@@ -1,0 +1,71 @@
+"""Which values of a record are secrets: neither too few nor too many."""
+
+from __future__ import annotations
+
+import pytest
+
+from repro_tui.audit.redaction import hidden_record, learn_record
+from repro_tui.model.record import DataItem, Environment, Parameters, Predict, Record, Validation
+from repro_tui.support.redact import Redactor
+
+
+def record(**variables: str) -> Record:
+    return Record(
+        "credit-2026-01",
+        "x",
+        environment=Environment(requirements="file:r.txt", variables=variables),
+        data=(DataItem("models/credit-2026-02.json", "file"),),
+        validation=Validation("/data/inputs-7.csv", ("customer-id",)),
+        predict=Predict(command=("python3", "predict.py", "--token", "c0mmand-t0ken")),
+        parameters=Parameters(
+            values={"password": 12345678, "pin": 4711471147, "max_tokens": 12345678, "token": 87654321}
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODEL", "credit-2026-01"),
+        ("MODEL_FILE", "models/credit-2026-02.json"),
+        ("KEY_COLUMN", "customer-id"),
+        ("STAGE", "production"),
+        ("TARGET", "default_probability"),
+        ("INPUTS", "/data/inputs-7.csv"),
+        ("THREADS", "64"),
+        ("RELEASE", "1.26.4"),
+    ],
+)
+def test_the_names_of_an_audit_are_not_hidden(name: str, value: str) -> None:
+    redactor = Redactor()
+    learn_record(record(**{name: value}), redactor)
+    assert redactor.scrub(f"about {value} and") == f"about {value} and"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("INNOCENT", "k3y-0f-n0thing"), ("DB_PASSWORD", "credit-2026-01"), ("NAME", "correct horse battery")],
+)
+def test_what_may_be_a_secret_is_hidden(name: str, value: str) -> None:
+    redactor = Redactor()
+    learn_record(record(**{name: value}), redactor)
+    assert redactor.scrub(f"about {value} and") == f"about {redactor.digest(value)} and"
+
+
+def test_numbers_under_the_name_of_a_password_are_hidden_and_counts_are_not() -> None:
+    redactor = Redactor()
+    values = hidden_record(record(), redactor).parameters.values
+    assert values == {
+        "password": redactor.digest("12345678"),
+        "pin": 4711471147,
+        "max_tokens": 12345678,
+        "token": redactor.digest("87654321"),
+    }
+    secrets = ("87654321", "c0mmand-t0ken")
+    assert redactor.scrub(" ".join(secrets)) == " ".join(map(redactor.digest, secrets))
+
+
+def test_different_secrets_stay_different_where_they_are_shown() -> None:
+    redactor = Redactor()
+    a, b = (hidden_record(record(API_KEY=value), redactor) for value in ("f1rst-secret", "sec0nd-secret"))
+    assert a.environment.variables["API_KEY"] != b.environment.variables["API_KEY"]
