@@ -45,8 +45,9 @@ def main() -> int:
 
 def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
     cancel = CancelToken()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: _stop(cancel, received, _))
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a lost terminal; SIG_IGN would be inherited by predict steps
     journal = Journal(folder / "journal.jsonl", redactor)
     try:
         journal.emit(
