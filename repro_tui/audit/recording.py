@@ -161,7 +161,7 @@ def _with_base_images(record: Record, context: Context) -> Record:
         code, _ = rebuild_code(record, context)
         if code is None:
             return record
-        with engine() as client:
+        with engine(context.settings.limits.stall_time) as client:
             contents, unresolved = current_bases(client, code, environment)
     except Inconclusive as error:
         contents, unresolved = {}, {"": f"the base images of the Dockerfile were not resolved: {error.what}"}

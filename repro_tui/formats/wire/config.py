@@ -30,6 +30,9 @@ class LimitsFields(Table):
         None, description="Seconds that the build of an image may take."
     )
     build_disk: Size | None = Field(None, description="Disk that the build of an image may fill.")
+    stall_time: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None, description="Seconds that a registry may be silent during a pull."
+    )
 
 
 class GitFields(Table):

@@ -14,7 +14,7 @@ def build_classic(job: BuildJob) -> str:
     """Builds a job; returns the id of the image. Raises Inconclusive where the build fails, and Cancelled."""
     image_id = ""
     api = job.client.api
-    for event in engine_events(api, lambda: api.build(**_options(job)), job.check, "the build"):
+    for event in engine_events(api, lambda: api.build(**_options(job)), job.check):
         if "error" in event:
             raise job.failed(str(event["error"]))
         image_id = (event.get("aux") or {}).get("ID", image_id)

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from repro_tui.clients.buildkit import BuildClient, client_environment
-from repro_tui.clients.docker_engine import CUT
+from repro_tui.clients.docker_engine import engine_address
+from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.dockerfiles.job import REPEAT, BuildJob
 from repro_tui.support import process
@@ -34,7 +35,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
     )
     if done.exit_code != 0:
         if _LOST.search(done.text[-2000:]):
-            raise Inconclusive("the connection to the Docker engine was lost during the build", CUT)
+            raise lost_connection(engine_address(), "during the build")
         raise job.failed()
     try:
         return id_file.read_text("ascii").strip()
