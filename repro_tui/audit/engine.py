@@ -16,7 +16,7 @@ from types import FrameType
 from repro_tui.audit.folder import engine_lock
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.pipeline import Audit
-from repro_tui.audit.redaction import learn_record
+from repro_tui.audit.redaction import learn_records
 from repro_tui.execute.reap import hold_lease, reap
 from repro_tui.model.errors import Cancelled, ReproError
 from repro_tui.model.event import Event
@@ -38,8 +38,7 @@ def main() -> int:
         key, _, text = sys.stdin.buffer.read().partition(b"\n")
         request = from_plain(Request, json.loads(text))
         redactor = Redactor(bytes.fromhex(key.decode("ascii")))
-        for record in (request.a, request.b):
-            learn_record(record, redactor)
+        learn_records((request.a, request.b), redactor)
         return _audit(folder, request, redactor)
 
 

@@ -74,7 +74,7 @@ def pull_image(
         for event in engine_events(
             client.api, lambda: client.api.pull(repository, tag=tag, stream=True, decode=True), pull.check
         ):
-            pull.take(event)
+            pull.add_event(event)
         details: InspectedImage = client.api.inspect_image(reference)
     except DockerException as error:
         raise not_pulled(reference, error_text(error)) from error
@@ -104,8 +104,8 @@ class _Pull:
             reason = f"the pull of {name} was stopped, since nothing arrived for {self.patience:g} s"
             raise Inconclusive(reason, f"{_REGISTRY}; limits.stall_time in config.toml allows more")
 
-    def take(self, event: dict[str, object]) -> None:
-        """Takes an event of the engine. Raises Inconclusive if it is the end of a pull that failed."""
+    def add_event(self, event: dict[str, object]) -> None:
+        """Adds an event of the engine. Raises Inconclusive if it is the end of a pull that failed."""
         if "error" in event:
             raise not_pulled(self.reference, str(event["error"]))
         self.latest = time.monotonic()

@@ -106,8 +106,8 @@ class Amount:
     size: int = 0
     files: int = 0
 
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(self.size + other.size, self.files + other.files)
+    def __add__(self, added: Amount) -> Amount:
+        return Amount(self.size + added.size, self.files + added.files)
 
 
 def amount_in(*folders: Path) -> Amount:

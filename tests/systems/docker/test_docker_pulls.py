@@ -131,8 +131,8 @@ def answers(status: int, body: dict[str, object], **headers: str) -> Callable[[B
 
 def other_bytes_under_the_digest(content: Content) -> str:
     digest, _ = content.image()
-    other, _ = content.image()
-    content.bodies[f"/v2/credit/manifests/{digest}"] = content.bodies[f"/v2/credit/manifests/{other}"]
+    wrong, _ = content.image()
+    content.bodies[f"/v2/credit/manifests/{digest}"] = content.bodies[f"/v2/credit/manifests/{wrong}"]
     return f"credit@{digest}"
 
 
@@ -262,11 +262,11 @@ def test_a_redirect_to_another_host_gets_no_credentials(
     content, elsewhere = Content(), Content()
     digest, layer = content.image()
     elsewhere.bodies = dict(content.bodies)
-    with serving(content) as address, serving(elsewhere) as other:
+    with serving(content) as address, serving(elsewhere) as second:
         secret = base64.b64encode(b"ada:canary-pass").decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {address: {"auth": secret}}}))
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-        target = f"http://localhost:{other.rpartition(':')[2]}/v2/credit/blobs/{layer}"
+        target = f"http://localhost:{second.rpartition(':')[2]}/v2/credit/blobs/{layer}"
 
         def before(handler: BaseHTTPRequestHandler) -> bool:
             if not handler.headers.get("Authorization"):
