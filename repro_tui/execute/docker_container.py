@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import data_mounts
+from repro_tui.execute.docker_limits import nano_cpus, unlimited
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import SCRATCH_HOME, StepUser
 from repro_tui.execute.docker_volumes import volume_places
@@ -140,7 +141,7 @@ class ContainerSpec:
     def _host_config(self) -> HostConfig:
         from docker.types import LogConfig, Ulimit
 
-        limits, engine = self.context.settings.limits, self.client.info()
+        limits, info = self.context.settings.limits, self.client.info()
         mounts, places = self._mounts_and_places()
         # Owned by the user: setting a mode does not work, since the engine uses that of the existing folder.
         own = f"{_ANYBODYS},uid={self.user.uid},gid={self.user.gid}"
@@ -153,14 +154,14 @@ class ContainerSpec:
             pids_limit=limits.processes,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
-            nano_cpus=usable_cores(limits.cpus, engine) * 10**9,
+            nano_cpus=nano_cpus(info, limits.cpus),
             tmpfs=temporary,
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],
             log_config=LogConfig(type="json-file", config={"max-size": "8m", "max-file": "2"}),
             mounts=mounts,
-            runtime="runsc" if "runsc" in (engine.get("Runtimes") or {}) else None,
+            runtime="runsc" if "runsc" in (info.get("Runtimes") or {}) else None,
         )
         return config
 
@@ -230,14 +231,8 @@ class ContainerSpec:
         home = self.workspace.environment.variables.get("HOME", self.user.variables["HOME"])
         detail |= {"chosen user": self.user.why, "home": home}
         warnings: tuple[str, ...] = (ON_NETWORK,) if self.context.settings.network == "host" else ()
-        warnings += (*self._unlimited(host), *self._old_runc(detail))
+        warnings = (*warnings, *self._old_runc(detail), *unlimited(self.client.info()))
         return Isolation("container", self.context.settings.network, True, detail, warnings)
-
-    def _unlimited(self, host: Mapping[str, object]) -> tuple[str, ...]:
-        """A warning of the limits that the engine left out, as one without the kernel's controllers does."""
-        names = {"Memory": "memory", "PidsLimit": "processes", "NanoCpus": "cores"}
-        missing = [name for field, name in names.items() if not host.get(field)]
-        return (f"the Docker engine does not limit the {', '.join(missing)} of a container here",) if missing else ()
 
     def _old_runc(self, detail: dict[str, str]) -> tuple[str, ...]:
         if detail["runtime"] != "runc":
@@ -297,12 +292,6 @@ class ContainerSpec:
         """The state of the container as the engine reports it."""
         state: ContainerState = self.client.api.inspect_container(container)["State"]
         return state
-
-
-def usable_cores(wanted: int, engine: Mapping[str, object]) -> int:
-    """The cores of one run: `wanted` (0: all), at most those that the engine has; `engine` is what it reports."""
-    available = int(str(engine.get("NCPU") or os.cpu_count() or 1))
-    return min(wanted or available, available)
 
 
 def killed_for_memory(limit: int) -> tuple[str, str]:

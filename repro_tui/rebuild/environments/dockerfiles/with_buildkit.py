@@ -46,6 +46,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
 def _options(job: BuildJob, id_file: Path) -> list[str]:
     options = ["--progress", "plain", "--file", job.dockerfile, "--iidfile", str(id_file), "--network", job.network]
     options += ["--target", job.target] if job.target else []
+    options += ["--cgroup-parent", job.group.name] if job.group else []
     for name, value in job.arguments.items():
         options += ["--build-arg", f"{name}={value}"]
     for name, value in job.labels.items():
