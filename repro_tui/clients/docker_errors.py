@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import http.client
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,7 @@ _DURING = {
 }
 # Calls in which the engine may copy or remove many gigabytes before it answers.
 _LONG_CALLS, LONG_S = frozenset({"create_container", "remove_container", "diff"}), 900
+ENDING_S = 0.5
 CONTINUE = "run the audit again: it continues from the cache"
 CUT = f"check that the Docker engine is running, and {CONTINUE}"
 STOPPED = f"start the Docker engine again (its log has why it ended: journalctl -u docker), and {CONTINUE}"
@@ -57,12 +59,15 @@ def lost_connection(address: str, during: str) -> Inconclusive:
 
 
 def _answers(address: str) -> bool:
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1)
-            probe.connect(address.removeprefix("unix://"))
-    except OSError:
-        return False
+    """Whether the engine takes connections; one that is ending does so for a moment more."""
+    for wait_s in (0, ENDING_S):
+        time.sleep(wait_s)
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(1)
+                probe.connect(address.removeprefix("unix://"))
+        except OSError:
+            return False
     return True
 
 

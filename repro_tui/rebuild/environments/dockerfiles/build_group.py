@@ -117,11 +117,9 @@ def _filled(name: str, groups: Mapping[Path, Mapping[str, str]]) -> BuildGroup |
     except OSError:
         _remove(name)
         return None
-    for folder in made:  # without them, what does not fit goes to the swap
-        for file, value in {
-            "memory.memsw.limit_in_bytes": groups[folder].get("memory.limit_in_bytes"),
-            "memory.swap.max": "0",
-        }.items():
+    for folder in made:  # without these, what does not fit goes to the swap
+        swap = {"memory.memsw.limit_in_bytes": groups[folder].get("memory.limit_in_bytes", ""), "memory.swap.max": "0"}
+        for file, value in swap.items():
             with contextlib.suppress(OSError):
                 if value and (folder / file).exists():
                     (folder / file).write_text(value)

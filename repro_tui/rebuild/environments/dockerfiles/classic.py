@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from repro_tui.clients.docker_stream import engine_events
 from repro_tui.model.errors import Inconclusive
@@ -31,7 +31,7 @@ def build_classic(job: BuildJob) -> str:
 @contextmanager
 def _parent(job: BuildJob) -> Iterator[None]:
     """Puts the containers of builds into the job's control group; docker-py has no option for it."""
-    parameters: dict[str, str] = job.client.api.params
+    parameters = cast(dict[str, str], job.client.api.params)
     if job.group:
         parameters["cgroupparent"] = job.group.name
     try:
