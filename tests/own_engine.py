@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class OwnEngine:
     process: subprocess.Popen[bytes] | None = None
 
     @property
+    def bridge(self) -> str:
+        """The name of its network bridge."""
+        return f"rt{zlib.crc32(os.fsencode(self.root)):08x}"
+
+    @property
     def address(self) -> str:
         return f"unix://{self.root}/docker.sock"
 
@@ -39,8 +45,13 @@ class OwnEngine:
             f"--data-root={self.root}/data",
             f"--exec-root={self.root}/exec",
             f"--pidfile={self.root}/docker.pid",
-            *("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
+            # Never --bridge=none, which removes the bridge of the machine's own engine.
+            *(f"--bridge={self.bridge}", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
         ]
+        if not Path(f"/sys/class/net/{self.bridge}").exists():
+            subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], check=True)
+            subprocess.run(["ip", "addr", "add", "10.213.77.1/24", "dev", self.bridge], check=True)
+            subprocess.run(["ip", "link", "set", self.bridge, "up"], check=True)
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(["dockerd", *options], stdout=log, stderr=log, start_new_session=True)
         wait_until(lambda: self._answers() or self._ended(), "an engine of the test's own")
@@ -75,6 +86,7 @@ class OwnEngine:
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for place in sorted((place for place in mounts if place.startswith(f"{self.root}/")), reverse=True):
             subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _family(self) -> list[int]:
@@ -93,10 +105,12 @@ def own_engine() -> Iterator[OwnEngine]:
     need("docker", shutil.which("dockerd") is not None and os.geteuid() == 0, "no engine can be started here")
     with tempfile.TemporaryDirectory(prefix="rt-engine-") as folder:  # short: the path of a socket has 107 characters
         need("docker", shutil.disk_usage(folder).free > LEAST_FREE, "an engine needs more space")
-        engine = OwnEngine(Path(folder) / "e")
+        engine, machines_own = OwnEngine(Path(folder) / "e"), Path("/sys/class/net/docker0")
+        before = machines_own.exists()
         engine.root.mkdir()
         try:
             engine.start()
             yield engine
         finally:
             engine.end()
+        assert machines_own.exists() == before, "the bridge of the machine's own engine is gone"
