@@ -17,7 +17,7 @@ from repro_tui.audit.folder import engine_lock
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.pipeline import Audit
 from repro_tui.audit.redacted_output import redact_output
-from repro_tui.audit.redaction import learn_record
+from repro_tui.audit.redaction import learn_records
 from repro_tui.execute.reap import hold_lease, reap
 from repro_tui.model.errors import Cancelled, ReproError
 from repro_tui.model.event import Event
@@ -41,16 +41,16 @@ def main() -> int:
         request = from_plain(Request, json.loads(text))
         redactor = Redactor(bytes.fromhex(key.decode("ascii")))
         learn_accounts(redactor)
-        for record in (request.a, request.b):
-            learn_record(record, redactor)
+        learn_records((request.a, request.b), redactor)
         redact_output(redactor)
         return _audit(folder, request, redactor)
 
 
 def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
     cancel = CancelToken()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: _stop(cancel, received, _))
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a lost terminal; SIG_IGN would be inherited by predict steps
     journal = Journal(folder / "journal.jsonl", redactor)
     try:
         journal.emit(

@@ -19,7 +19,7 @@ from repro_tui.sources.recordfile import ENDINGS
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.plain import write_atomically
-from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_value, strip_url, strip_urls
+from repro_tui.support.redact import Redactor, is_secret_value, strip_url, strip_urls
 from repro_tui.support.text import plural, show
 
 BY_HAND = "audit the URL itself, or add them by hand if nobody else can read the record"
@@ -161,7 +161,7 @@ def _with_base_images(record: Record, context: Context) -> Record:
         code, _ = rebuild_code(record, context)
         if code is None:
             return record
-        with engine() as client:
+        with engine(context.settings.limits.stall_time) as client:
             contents, unresolved = current_bases(client, code, environment)
     except Inconclusive as error:
         contents, unresolved = {}, {"": f"the base images of the Dockerfile were not resolved: {error.what}"}
@@ -185,7 +185,7 @@ def without_secrets(record: Record, redactor: Redactor) -> Record:
     gaps: list[Missing] = []
     variables = {}
     for name, value in record.environment.variables.items():
-        if name in SAFE_VARIABLES and strip_urls(value) == value:
+        if redactor.shows_variable(name, value) and strip_urls(value) == value:
             variables[name] = value
         else:
             why = "is set, but its value is not written: it may be a secret"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
 from repro_tui.support.redact import (
-    SAFE_VARIABLES,
     Redactor,
     hide_words,
     is_secret_name,
@@ -21,13 +20,14 @@ from repro_tui.support.redact import (
 
 def hidden_request(request: Request, redactor: Redactor) -> Request:
     """The request without secret values, for audit.json."""
+    learn_records((request.a, request.b), redactor)
     a, b = (hidden_record(record, redactor) for record in (request.a, request.b))
     overrides = {name: redactor.scrub(strip_urls(value)) for name, value in request.overrides.items()}
     return replace(request, a=a, b=b, overrides=overrides)
 
 
 def hidden_record(record: Record, redactor: Redactor) -> Record:
-    """The record without secret values: variables by allow-list, parameters by name, URLs without credentials."""
+    """The record without secret values: variables that are not shown, parameters by name, URLs without credentials."""
     learn_record(record, redactor)
     environment = replace(
         record.environment,
@@ -50,15 +50,25 @@ def hidden_record(record: Record, redactor: Redactor) -> Record:
     )
 
 
+def learn_records(records: Iterable[Record], redactor: Redactor) -> None:
+    """Registers the secret values of all records of an audit: what one of them hides, the others do not show."""
+    records = tuple(records)
+    for record in records:
+        redactor.add_patterns(record.environment.show_variables)
+    for record in records:
+        learn_record(record, redactor)
+
+
 def learn_record(record: Record, redactor: Redactor) -> None:
     """Registers this record's secret values with the redactor, so that logs and errors lose them too.
 
     A variable whose name does not suggest a secret is not registered if its value is a name that the record itself
     shows, such as that of the model or of a column: hiding it would hide what the audit is about.
     """
+    redactor.add_patterns(record.environment.show_variables)
     shown = "\n".join(_shown(record))
     for name, value in record.environment.variables.items():
-        if name not in SAFE_VARIABLES and (is_secret_name(name) or value not in shown):
+        if not redactor.shows_variable(name, value) and (is_secret_name(name) or value not in shown):
             redactor.learn_setting(name, value)
     for name, value in record.environment.build_args.items():
         if is_secret_name(name):

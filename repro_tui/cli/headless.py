@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import follow_events, how_it_died
@@ -24,19 +29,42 @@ def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on
     """Waits for an audit, writes its reports, prints its summary, and returns the exit status.
 
     `targets` are the files of the requested formats, by option or reporter name ("-" is standard output). A signal
-    stops the audit, whose engine removes what it started; the status is then 128 plus the signal's number.
+    stops the audit, whose engine removes what it started; but a lost terminal leaves the audit to its engine, and its
+    files to a process of their own. The status is then 128 plus the signal's number.
     """
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     with _signals() as received:
         try:
             with progress_for(quiet) as progress:
                 _wait(folder, progress, received)
-        except Cancelled as error:
-            stop(folder, error.signal_number)
-            return error.exit_status
+        except (Cancelled, OSError) as error:
+            number = received[0] if received else signal.SIGHUP
+            if isinstance(error, OSError) and error.errno != errno.EIO:  # that is of a terminal that is gone
+                raise
+            if number == signal.SIGHUP:
+                _leave(folder, targets, fail_on, terminals)
+            else:
+                stop(folder, number)
+            return 128 + number
     report = folder.report()
     if report is None:
         return _explain_death(folder)
     return finish(report, targets, quiet=quiet, fail_on=fail_on)
+
+
+def _leave(folder: AuditFolder, targets: dict[str, str], fail_on: str, terminals: list[TextIO]) -> None:
+    """Lets go of the terminals, which are gone, and starts a process that waits for the audit and writes its files."""
+    for stream in terminals:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if not targets:
+        return
+    rest = {"folder": str(folder.path), "targets": targets, "fail_on": fail_on}
+    subprocess.Popen(
+        [sys.executable, "-P", "-m", "repro_tui.cli.detached", json.dumps(rest)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
@@ -67,7 +95,9 @@ def _signals() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # it is ignored below nohup
+        numbers.append(signal.SIGHUP)
     before: dict[int, Callable[..., object] | int | None] = {n: signal.signal(n, note) for n in numbers}
     try:
         yield received

@@ -68,6 +68,11 @@ def engine_for(since: str) -> str:
     return next(engine for syntax, engine in _ENGINES if _numbers(since) <= syntax)
 
 
+def engine_since(client: DockerClient, version: tuple[int, int]) -> bool:
+    """Whether the engine is this version of Docker Engine, or a later one."""
+    return _numbers(str(client.version().get("Version", ""))) >= version
+
+
 def knows_syntax(client: DockerClient, since: str) -> bool:
     """Whether the engine's own frontend knows this version of the Dockerfile syntax."""
     return _numbers(str(client.version().get("Version", ""))) >= _numbers(engine_for(since))

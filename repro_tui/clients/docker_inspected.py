@@ -14,6 +14,7 @@ class Configuration(TypedDict, total=False):
     Cmd: list[str] | None
     Labels: dict[str, str] | None
     ExposedPorts: dict[str, object] | None
+    Volumes: dict[str, object] | None
     User: str
     WorkingDir: str
 
@@ -30,6 +31,7 @@ class InspectedImage(TypedDict, total=False):
     Id: str
     Created: str
     Architecture: str
+    Os: str
     RepoDigests: list[str] | None
     Config: Configuration | None
     RootFS: RootFileSystem | None

@@ -12,6 +12,7 @@ from repro_tui.execute.collect import collect, end_step, timed_out_after
 from repro_tui.execute.command import command
 from repro_tui.execute.docker_container import ContainerSpec, copied_by_engine, killed_for_memory, output_folder
 from repro_tui.execute.docker_user import user_of
+from repro_tui.execute.docker_volumes import amount_in_volumes
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.steps.arguments import kind_of, write_job
 from repro_tui.execute.steps.places import OUTPUT_NAME, layout
@@ -35,7 +36,7 @@ class DockerRunner:
             return run_served(workspace, inputs, number, context)
         with (
             context.step(f"run {number}", workspace.step) as step,
-            engine() as client,
+            engine(context.settings.limits.stall_time) as client,
             output_folder(context.folder / f"output-{number}") as output,
         ):
             user = user_of(client, workspace, context)
@@ -76,7 +77,8 @@ class _Predicted:
             isolation = self.box.verified(container)
             limits = context.settings.limits
             log = RunLog(context.folder / f"run-{self.number}.log", limits.log, context.redactor, self.step)
-            quota = Quota(self.box.output, self.box.copy, limits.output)
+            volumes = amount_in_volumes(self.box.client, container)
+            quota = Quota(self.box.output, self.box.copy, limits.output, volumes)
             began = time.monotonic()
             try:
                 timed_out = self._until_end(container, log, began, quota)

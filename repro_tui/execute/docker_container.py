@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import data_mounts
+from repro_tui.execute.docker_limits import nano_cpus, unlimited
 from repro_tui.execute.docker_log import LogReader
-from repro_tui.execute.docker_user import StepUser
+from repro_tui.execute.docker_user import SCRATCH_HOME, StepUser
+from repro_tui.execute.docker_volumes import volume_places
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import ON_NETWORK
 from repro_tui.execute.steps.access import closed_to_us
@@ -50,7 +52,11 @@ OPENING_S = 60
 SAFE_RUNC = (1, 2, 8)
 ANOTHER_USER = "or name another user with --user"
 OLD_RUNC = "runc {} has known container escapes: update it to 1.2.8 or later"
-_ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES}"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
+SHARED_BYTES = 64 << 20
+_INODES = f"nr_inodes={1 << 18}"
+_ANYBODYS = f"rw,nosuid,nodev,size={TEMPORARY_BYTES},{_INODES}"
+_SHARED = f"rw,nosuid,nodev,noexec,size={SHARED_BYTES},{_INODES}"
 
 
 @contextmanager
@@ -115,6 +121,9 @@ class ContainerSpec:
             hostname=HOST_NAME,
             labels=audit_labels(self.context),
             host_config=self._host_config(),
+            # What the image says would run beside the step, and how it is ended, would otherwise be the image's choice.
+            healthcheck={"test": ["NONE"]},
+            stop_signal="SIGTERM",
             use_config_proxy=False,
             command=command,
             entrypoint=None if command is None else [],
@@ -132,9 +141,11 @@ class ContainerSpec:
     def _host_config(self) -> HostConfig:
         from docker.types import LogConfig, Ulimit
 
-        limits = self.context.settings.limits
+        limits, info = self.context.settings.limits, self.client.info()
+        mounts, places = self._mounts_and_places()
         # Owned by the user: setting a mode does not work, since the engine uses that of the existing folder.
         own = f"{_ANYBODYS},uid={self.user.uid},gid={self.user.gid}"
+        temporary = {SCRATCH_HOME: _ANYBODYS, SHARED_MEMORY: _SHARED} | dict.fromkeys(places, own)
         config: HostConfig = self.client.api.create_host_config(
             network_mode=self.context.settings.network,
             read_only=True,
@@ -143,16 +154,25 @@ class ContainerSpec:
             pids_limit=limits.processes,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
-            nano_cpus=limits.cpus * 10**9 or None,
-            tmpfs={"/tmp": _ANYBODYS} | dict.fromkeys(self.temporary, own),  # noqa: S108
+            nano_cpus=nano_cpus(info, limits.cpus),
+            tmpfs=temporary,
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],
             log_config=LogConfig(type="json-file", config={"max-size": "8m", "max-file": "2"}),
-            mounts=list(self._mounts()),
-            runtime="runsc" if "runsc" in (self.client.info().get("Runtimes") or {}) else None,
+            mounts=mounts,
+            runtime="runsc" if "runsc" in (info.get("Runtimes") or {}) else None,
         )
         return config
+
+    def _mounts_and_places(self) -> tuple[list[Mount], tuple[str, ...]]:
+        """All mounts, and the places of a tmpfs besides /tmp and /dev/shm."""
+        mounts = list(self._mounts())
+        image = self.client.api.inspect_image(self.workspace.environment.image_id)
+        declared = (image.get("Config") or {}).get("Volumes") or {}
+        filled = self.workspace.environment.inventory.volumes
+        volumes = volume_places(declared, filled, mounts, (SCRATCH_HOME, SHARED_MEMORY, *self.temporary))
+        return [*mounts, *volumes.mounts], (*self.temporary, *volumes.temporary)
 
     def _mounts(self) -> Iterator[Mount]:
         from docker.types import Mount
@@ -210,8 +230,9 @@ class ContainerSpec:
             )
         home = self.workspace.environment.variables.get("HOME", self.user.variables["HOME"])
         detail |= {"chosen user": self.user.why, "home": home}
-        warnings = (ON_NETWORK,) if self.context.settings.network == "host" else ()
-        return Isolation("container", self.context.settings.network, True, detail, (*warnings, *self._old_runc(detail)))
+        warnings: tuple[str, ...] = (ON_NETWORK,) if self.context.settings.network == "host" else ()
+        warnings = (*warnings, *self._old_runc(detail), *unlimited(self.client.info()))
+        return Isolation("container", self.context.settings.network, True, detail, warnings)
 
     def _old_runc(self, detail: dict[str, str]) -> tuple[str, ...]:
         if detail["runtime"] != "runc":

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Iterable
 
-from repro_tui.clients.docker_engine import CUT
+from repro_tui.clients.docker_engine import engine_address
+from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.lines import LineCutter
@@ -28,22 +29,19 @@ class LogReader(threading.Thread):
 
     def run(self) -> None:
         """Copies the stream; if it breaks, the run goes on, since only the end of the container counts."""
-        import requests
-        from docker.errors import DockerException
-
         try:
             for chunk in self._stream:
                 self._lines.add(chunk)
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        except (Inconclusive, OSError, ValueError) as error:
             if not self._ended.is_set():
-                self._log.line(f"(the log stream broke: {type(error).__name__})")
+                self._log.line(f"(the log stream broke: {error})")
         self._lines.finish()
         self.lost = time.monotonic()
 
     def check(self) -> None:
         """Raises Inconclusive if the stream ended some time ago; called only while its container is running."""
         if self.lost is not None and time.monotonic() - self.lost > LOST_S:
-            raise Inconclusive("the connection to the Docker engine was lost during the run, and with it the log", CUT)
+            raise lost_connection(engine_address(), "during the run, and with it the log")
 
     def finish(self) -> None:
         """Waits for the last lines of a container that has ended."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
-from repro_tui.support.file_lock import is_locked
+from repro_tui.support.file_lock import is_locked, locked_file
 
 
 @contextlib.contextmanager
 def hold_lease(context: Context) -> Iterator[None]:
     """Holds this audit's lease, a locked file in the cache; the kernel unlocks it even if the engine is killed."""
-    folder = _folder(context.cache)
-    path, unlocked = folder / context.audit_id, folder / f".{context.audit_id}"
-    with unlocked.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        unlocked.replace(path)  # it only becomes visible locked, so that no other audit takes it for a dead lease
+    path = _folder(context.cache) / context.audit_id
+    with locked_file(path):
         try:
             yield
         finally:
@@ -48,7 +44,7 @@ def remove_containers(audit_ids: list[str], context: Context) -> bool:
     from repro_tui.execute.docker_container import remove
 
     try:
-        with engine() as client:
+        with engine(context.settings.limits.stall_time) as client:
             for audit in audit_ids:
                 labels = [f"{AUDIT_LABEL}={audit}", f"{CACHE_LABEL}={cache_digest(context.cache.root)}"]
                 for container in client.api.containers(all=True, filters={"label": labels}):

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from repro_tui.clients.docker_engine import CUT, engine
+from repro_tui.clients.docker_engine import engine, engine_address
+from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
 from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
@@ -21,10 +22,12 @@ from repro_tui.execute.command import ROOT, command
 from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import user_of
+from repro_tui.execute.docker_volumes import amount_in_volumes
 from repro_tui.execute.protocols.base import Codec
 from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, job_of
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.steps.places import layout
+from repro_tui.execute.steps.working_copy import Quota
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
@@ -46,7 +49,7 @@ def run_served(workspace: Workspace, inputs: Path, number: int, context: Context
     with (
         context.step(f"run {number}", description) as step,
         output_folder(context.folder / f"output-{number}") as output,
-        engine() as client,
+        engine(context.settings.limits.stall_time) as client,
     ):
         shown = output.parent / "ask"
         shown.mkdir(mode=0o755)
@@ -80,7 +83,9 @@ class _Served:
         try:
             with box.created(environment, arguments) as container:
                 isolation = box.verified(container)
-                talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began), own, context)
+                volumes = amount_in_volumes(box.client, container)
+                quota = Quota(box.output, None, context.settings.limits.output, volumes)
+                talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began, quota), own, context)
                 counts, ended = self._held(talk, container, log)
             return self._collected(talk, counts, ended, isolation, log, began)
         finally:
@@ -154,6 +159,7 @@ class _Inside:
     shown: Path
     log: RunLog
     began: float
+    quota: Quota
     where: str = WHERE
     python: str = ""
     sent: int = 0
@@ -203,11 +209,19 @@ class _Inside:
                 self.box.context.cancel.wait(0.05)
                 if time.monotonic() - self.began > self.box.workspace.timeout_s:
                     raise self._late()
+                self._check_quota()
+        self._check_quota(now=True)
         self._check_server()
         execution = api.exec_inspect(identifier)
         if execution["Running"] and not (self.answers / "result.json").exists():
-            raise Inconclusive("the connection to the Docker engine was lost while the server was queried", CUT)
+            raise lost_connection(engine_address(), "while the server was queried")
         return int(execution["ExitCode"] or 0)
+
+    def _check_quota(self, *, now: bool = False) -> None:
+        """Raises NotAnswered if the server, or the HTTP child in its container, has written too much."""
+        if self.quota.check(now=now):
+            reason, do = self.quota.reason
+            raise NotAnswered(reason.replace("predict", WHERE, 1), do)
 
     def _check_server(self) -> None:
         """Raises NotAnswered if the server has ended, which also ends the HTTP child a moment before it is reported."""

@@ -40,8 +40,8 @@ class Inventory:
     recorded (redacted when reported); `files`: the files that belong to no package, absolute path to sha256, mode and
     owner, or None if they were not read; `left_out`: the kinds of files that were left out of these, and how many of
     each; `accounts`: the users of an image; `closed`: its files that not everybody may read, and the folders around
-    them that not everybody may enter (they end with a slash), with mode and owner ("0600 0:0"); `unknown`: dotted field
-    to reason.
+    them that not everybody may enter (they end with a slash), with mode and owner ("0600 0:0"); `volumes`: the places
+    of the volumes that an image declares, and whether it has anything there; `unknown`: dotted field to reason.
     """
 
     interpreter: dict[str, str] = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Inventory:
     left_out: dict[str, int] = field(default_factory=dict)
     accounts: tuple[Account, ...] = ()
     closed: dict[str, str] = field(default_factory=dict)
+    volumes: dict[str, bool] = field(default_factory=dict)
 
 
 # Facts of an image that differ between builds of the same content, or that do not affect a run.

@@ -54,7 +54,8 @@ class Environment:
     without a lock) are paths in the commit's tree, or `file:PATH` below the record's folder. `groups` are the
     dependency groups and extras that are installed besides the main dependencies. Packages that were not recorded are
     resolved as of `as_of` (RFC 3339; None: the commit's date, without a commit now). `command` is the command that the
-    container's server was started with, if it is not the image's own entrypoint and command.
+    container's server was started with, if it is not the image's own entrypoint and command. `show_variables` are the
+    names of variables, with * and ?, whose values are shown though they are neither known to be harmless nor plain.
 
     Of a Dockerfile: `build_args` are its build arguments, `build_target` is the stage that is built ("": the last), and
     `base_images` maps the images that it is built from, as they are written in it, to what they were: NAME@sha256:….
@@ -72,6 +73,7 @@ class Environment:
     as_of: str | None = None
     command: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    show_variables: tuple[str, ...] = ()
     build_args: dict[str, str] = field(default_factory=dict)
     build_target: str = ""
     base_images: dict[str, str] = field(default_factory=dict)

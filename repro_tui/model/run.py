@@ -24,8 +24,8 @@ class Isolation:
 class Limits:
     """The limits of one run: memory, output and log in bytes, cores (0: all), and processes.
 
-    The build of an image has limits of its own besides the memory: its time in seconds, and the disk that it may fill,
-    in bytes.
+    The build of an image has limits of its own besides memory and cores: its processes, its time in seconds, and the
+    disk that it may fill, in bytes. `stall_time` is how many seconds a registry may be silent during a pull.
     """
 
     memory: int = 8 << 30
@@ -33,8 +33,10 @@ class Limits:
     processes: int = 128
     output: int = 16 << 30
     log: int = 4 << 20
+    build_processes: int = 4096
     build_time: int = 3600
     build_disk: int = 64 << 30
+    stall_time: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,12 @@ def _with_kind(record: Record, overrides: Overrides, context: Context) -> Record
     recorded = record.environment
     choice: dict[str, Any] = {kind: value}
     environment = Environment(
-        **choice, groups=recorded.groups, python=recorded.python, as_of=recorded.as_of, variables=recorded.variables
+        **choice,
+        groups=recorded.groups,
+        python=recorded.python,
+        as_of=recorded.as_of,
+        variables=recorded.variables,
+        show_variables=recorded.show_variables,
     )
     kept = {
         field: origin

@@ -218,7 +218,11 @@ class _DeploymentReader:
             code=self._code(),
             environment=Environment(
                 **environment.model_dump()
-                | {"command": tuple(environment.command), "groups": tuple(environment.groups)}
+                | {
+                    "command": tuple(environment.command),
+                    "groups": tuple(environment.groups),
+                    "show_variables": tuple(environment.show_variables),
+                }
             ),
             parameters=Parameters(
                 deployment.parameters.file, deployment.parameters.values, tuple(deployment.parameters.files or ())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -16,3 +18,18 @@ def is_locked(path: Path) -> bool | None:
     except BlockingIOError:
         return True
     return False
+
+
+@contextmanager
+def locked_file(path: Path, content: str = "") -> Iterator[None]:
+    """Holds a new lock file for the time of the block; it stays there afterwards, unlocked.
+
+    It only becomes visible locked, so that nobody takes it for one whose process has died.
+    """
+    unlocked = path.with_name(f".{path.name}")
+    with unlocked.open("w") as stream:
+        stream.write(content)
+        stream.flush()
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        unlocked.replace(path)
+        yield

@@ -18,6 +18,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit, urlunsplit
 
 from repro_tui.support.needles import Needles, merged
 from repro_tui.support.secret_forms import SHORTEST_SECRET, forms_of
+from repro_tui.support.shown_variables import is_plain, is_private_name, matches
 
 LONGEST_PARSED = 1 << 20  # characters of a value in which secrets are searched for
 
@@ -70,6 +71,7 @@ class Redactor:
         self._values: set[str] = set()
         self._labels: dict[str, str] = {}
         self._needles: Needles | None = None
+        self._patterns: set[tuple[str, ...]] = set()
 
     def digest(self, value: str) -> str:
         """A keyed digest: it shows whether two values are the same, and nothing else."""
@@ -133,9 +135,25 @@ class Redactor:
             return [self.scrub_all(item) for item in value]
         return value
 
+    def add_patterns(self, patterns: tuple[str, ...]) -> None:
+        """Registers which variables a record shows; one is shown where all records say so."""
+        self._patterns.add(patterns)
+
+    def shows_variable(self, name: str, value: str) -> bool:
+        """Whether the value of an environment variable is shown.
+
+        A name that suggests a secret needs to be in the patterns as it is.
+        """
+        if name in SAFE_VARIABLES:
+            return True
+        secret = is_secret_name(name)
+        if self._patterns and all(matches(name, patterns, exactly=secret) for patterns in self._patterns):
+            return True
+        return not secret and not is_private_name(name) and is_plain(value)
+
     def variable(self, name: str, value: str) -> str:
-        """An environment variable's value if its name is allow-listed, else its digest."""
-        return strip_urls(value) if name in SAFE_VARIABLES else self.digest(value)
+        """An environment variable's value if it is shown, else its digest."""
+        return strip_urls(value) if self.shows_variable(name, value) else self.digest(value)
 
     @overload
     def value(self, name: str, value: dict[str, object]) -> dict[str, object]: ...

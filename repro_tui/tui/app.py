@@ -68,10 +68,11 @@ class Auditor(App[int]):
         return DEFAULTS
 
     def on_mount(self) -> None:
-        """Opens the first screen; a signal ends the interface, and leaves the audit running."""
+        """Opens the first screen; a lost terminal ends the interface, any other signal the audit too."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, 128 + number)
+        loop.add_signal_handler(signal.SIGHUP, self.exit, 128 + signal.SIGHUP)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop_at, number)
         if self.first is not None:
             self.open_audit(self.first)
         else:
@@ -107,15 +108,21 @@ class Auditor(App[int]):
             if isinstance(screen, AuditScreen) and screen.is_mounted:
                 screen.changed()
 
+    def _stop_at(self, number: int) -> None:
+        if self.store is not None and self.store.running:
+            self.stop_audit(then_quit=True, number=number)
+        else:
+            self.exit(128 + number)
+
     @work(thread=True, exclusive=True)
-    def stop_audit(self, then_quit: bool = False) -> None:
-        """Stops the engine in a thread, as that may take seconds."""
+    def stop_audit(self, then_quit: bool = False, number: int = signal.SIGINT) -> None:
+        """Stops the engine by a signal, in a thread, as that may take seconds."""
         from repro_tui.audit.launch import stop
 
         if self.store is not None:
-            stop(self.store.folder, signal.SIGINT)
+            stop(self.store.folder, number)
         if then_quit:
-            self.call_from_thread(self.exit, 130)
+            self.call_from_thread(self.exit, 128 + number)
 
     # -- screens ------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 from repro_tui.tui.editor import as_json
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch, Schema
+    from pyarrow import Array, RecordBatch, Schema
     from pyarrow.csv import CSVWriter
     from pyarrow.parquet import ParquetWriter
+
+
+# Spreadsheets drop blanks, line ends and invisible characters before the text of a cell: the first visible one decides.
+# Those of full width begin a formula too.
+_FORMULA = r"^([\s\p{Z}\p{C}]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|[\t\r])"
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|inf|nan)\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,33 @@ def _unchanged(batch: RecordBatch) -> RecordBatch:
 
 
 def harmless(batch: RecordBatch) -> RecordBatch:
-    """A batch in which no text begins a formula, and nested and binary values are JSON; numbers stay numbers."""
+    """A batch without formulas in text or names, whose nested and binary values are JSON; numbers stay numbers."""
     import pyarrow as pa
+
+    columns = [_harmless_column(column) for column in batch.columns]
+    names = _without_formulas(pa.array(batch.schema.names, pa.string())).to_pylist()
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _harmless_column(column: Array) -> Array:
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    binary = (
+        types.is_binary(column.type) or types.is_large_binary(column.type) or types.is_fixed_size_binary(column.type)
+    )
+    if types.is_nested(column.type) or binary:
+        column = pa.array([None if value is None else as_json(value) for value in column.to_pylist()], pa.string())
+    text = types.is_string(column.type) or types.is_large_string(column.type)
+    return _without_formulas(column) if text else column
+
+
+def _without_formulas(column: Array) -> Array:
+    """Texts in which an apostrophe stands before what a spreadsheet would read as a formula."""
     import pyarrow.compute as pc
 
-    columns = []
-    for column in batch.columns:
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            column = pa.array([None if value is None else as_json(value) for value in column.to_pylist()], pa.string())
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            number = pc.match_substring_regex(column, r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|inf|nan)$")
-            formula = pc.and_(pc.match_substring_regex(column, r"^[=+\-@\t\r]"), pc.invert(number))
-            column = pc.if_else(pc.fill_null(formula, False), pc.binary_join_element_wise("'", column, ""), column)
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    number = pc.match_substring_regex(column, _NUMBER)
+    formula = pc.and_(pc.match_substring_regex(column, _FORMULA), pc.invert(number))
+    return pc.if_else(pc.fill_null(formula, False), pc.binary_join_element_wise("'", column, ""), column)

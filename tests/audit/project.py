@@ -147,14 +147,15 @@ class Project:
         need("bubblewrap", "bubblewrap" not in REQUIRED, "no sandbox works here")
         return ["--isolation", "none"]
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A headless audit in the background, with its errors in a pipe."""
+    def start(self, *arguments: str, terminal: int | None = None) -> subprocess.Popen[bytes]:
+        """A headless audit in the background, with its errors in a pipe, or shown on a terminal of its own."""
+        leads = () if terminal is None else ("setsid", "--ctty")
         return subprocess.Popen(
-            [sys.executable, "-m", "repro_tui", *arguments, "--quiet", *self.options()],
+            [*leads, sys.executable, "-m", "repro_tui", *arguments, *([] if leads else ["--quiet"]), *self.options()],
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
         )
 
     def run(self, *arguments: str, timeout: float = 600, **variables: str) -> Result:

@@ -32,12 +32,15 @@ def project(tmp_path: Path, warm_cache: None) -> Project:
     return Project(tmp_path / "project")
 
 
-def started(project: Project, program: str) -> tuple[subprocess.Popen[bytes], AuditFolder]:
-    """Starts a headless audit of that predict step with itself; returns when its engine is running."""
+def started(project: Project, program: str, terminal: int | None = None) -> tuple[subprocess.Popen[bytes], AuditFolder]:
+    """Starts a headless audit of that predict step with itself; returns when its engine is running.
+
+    `terminal` is one for its errors, whose session it leads.
+    """
     slow = project.deployment(code={"repository": "code", "commit": project.repository.commit({"predict.py": program})})
     slow["predict"]["timeout_s"] = 900
     project.record(a=slow, b=slow)
-    view = project.start("record.json#a", "record.json#b", "--report", "out.json")
+    view = project.start("record.json#a", "record.json#b", "--report", "out.json", terminal=terminal)
     wait_until(lambda: bool(project.audits()) or view.poll() is not None, "the audit's folder is there")
     assert project.audits(), view.communicate()[1]
     folder = AuditFolder(project.audits()[0])
@@ -57,7 +60,7 @@ def asleep(project: Project) -> tuple[subprocess.Popen[bytes], AuditFolder]:
     return view, folder
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_audit_and_leaves_nothing_behind(project: Project, number: int, status: int) -> None:
     view, folder = asleep(project)
     engine = folder.engine_pid()
@@ -91,15 +94,22 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
     wait_until_gone(family)
 
 
-def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
-    """Each run stops itself, and continues when another view is open."""
-    view, folder = started(project, STOPPED + (project.folder / "code/predict.py").read_text())
+@pytest.mark.parametrize("lost", [False, True], ids=["killed", "terminal lost"])
+def test_a_view_that_ends_leaves_the_audit_to_finish(project: Project, lost: bool) -> None:
+    """Each run stops itself, and continues when the view is gone; the files of a lost terminal are still written."""
+    terminal, side = os.openpty()
+    view, folder = started(project, STOPPED + (project.folder / "code/predict.py").read_text(), side)
+    os.close(side)
+    wait_until(folder.engine_pid, "its engine has said who it is")
     engine = folder.engine_pid()
     assert engine is not None
     wait_until(lambda: any(child.stopped for child in children_of(engine)), "the predict step runs")
-    view.kill()
-    view.communicate()
+    if not lost:
+        view.kill()
+    os.close(terminal)
+    assert view.wait(BOUND_S) == (129 if lost else -signal.SIGKILL)
     assert folder.state() == "running"
+    process(engine).send(signal.SIGHUP)
     command = [sys.executable, "-m", "repro_tui", "show", str(folder.path), "--report"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shown:
         while shown.poll() is None:
@@ -108,6 +118,11 @@ def test_a_killed_view_leaves_the_audit_to_finish(project: Project) -> None:
             time.sleep(0.05)
         output, errors = shown.communicate()
     assert (shown.returncode, json.loads(output)["verdict"]) == (0, "identical"), errors
+    if lost:
+        written = project.folder / "out.json"
+        wait_until(lambda: written.exists() and written.read_text() == output.decode(), "the requested file")
+    else:
+        assert not (project.folder / "out.json").exists()
 
 
 def test_a_copied_folder_opens_elsewhere(project: Project, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_an_item_restores_a_alone_where_its_factor_does(restores: Any, restoring
         ("parameters", "x", True),
         ("parameters", "y", True),
         ("parameters", "key", False),
-        ("variables", "x", False),  # only the variables of an allow-list are shown
+        ("variables", "x", True),
+        ("variables", "key", False),
         ("code", "file", False),
         ("code", "x", True),
     ],

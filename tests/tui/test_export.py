@@ -125,3 +125,17 @@ async def test_what_is_there_is_asked_about_and_a_link_is_refused(
         assert json.loads(there.read_text())["change"] == "changed"
         await write_to(pilot, "nowhere/there.json")
         assert isinstance(app.screen, MessageDialog)
+
+
+@pytest.mark.parametrize(
+    "before", ["", " ", "\n", "\r\n", "\t", "\u00a0", "\ufeff", "\u200b\u202e", "\u3000", "\x00\x1b"]
+)
+@pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\uff1d"])
+def test_the_first_visible_character_decides_what_is_a_formula(tmp_path: Path, before: str, mark: str) -> None:
+    cell = f"{before}{mark}cmd|' /C calc'!A0"
+    encoded = pa.array([cell, " -1.5"]).dictionary_encode()
+    batch = pa.RecordBatch.from_arrays([pa.array([cell, " -1.5"]), encoded], names=[cell, "plain"])
+    write_csv(WrittenTable("t", lambda: iter([batch]), 2), tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows == [[f"'{cell}", "plain"], [f"'{cell}", f"'{cell}"], [" -1.5", " -1.5"]]

@@ -17,7 +17,7 @@ import pytest
 
 from repro_tui.audit.folder import AuditFolder
 from tests.audit.project import PREDICT, Project
-from tests.conftest import need
+from tests.conftest import NIGHTLY, need
 from tests.tui.folders import finished
 
 WAIT = """\
@@ -145,6 +145,22 @@ def test_closing_the_view_leaves_the_audit_running_and_show_attaches(terminal: T
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):
             again.tmux("kill-server")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_the_view_stops_its_audit(terminal: Terminal, tmp_path: Path, number: int, status: int) -> None:
+    if number == signal.SIGINT and not NIGHTLY:
+        pytest.skip("the same handler: make test-nightly")
+    project = Project(tmp_path / "project")
+    commit = project.repository.commit({"predict.py": PREDICT.replace("settings = ", WAIT + "settings = ", 1)})
+    same = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(a=same, b=same)
+    command = shlex.join([sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", *project.options()])
+    terminal.start(f"cd {project.folder}; sh -c 'echo $$ > {tmp_path / 'pid'}; exec {command}'")
+    terminal.until("leaves it running")
+    os.kill(int((tmp_path / "pid").read_text()), number)
+    terminal.until(f"status={status}")
+    assert [AuditFolder(path).state() for path in project.audits()] == ["died"]
 
 
 def test_the_editor_gets_the_terminal_and_gives_it_back(

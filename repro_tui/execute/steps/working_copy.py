@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 LARGE = 64 << 20
+MOST_FILES = 500_000  # files and folders that a run may write
 LISTED = 100  # files that are listed by name; more are only counted
 _FICLONE = 0x40049409  # ioctl: the target shares the blocks of the source until one of them is written to
 _REMEDY = "check the free space, or record predict.writable = false if the step does not write there"
@@ -98,35 +99,72 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much was written: bytes on the disk, and files and folders."""
+
+    size: int = 0
+    files: int = 0
+
+    def __add__(self, added: Amount) -> Amount:
+        return Amount(self.size + added.size, self.files + added.files)
+
+
+def amount_in(*folders: Path) -> Amount:
+    """What folders hold, as far as they can be entered."""
+    size = files = 0
+    pending = [str(folder) for folder in folders]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                files += 1
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                size += entry.stat(follow_symlinks=False).st_blocks * 512
+    return Amount(size, files)
+
+
 @dataclass(slots=True)
 class Quota:
-    """Watches that what a run writes stays within `limit` bytes, all files together; a scan takes 5% of the time."""
+    """Watches that what a run writes stays within `limit` bytes and MOST_FILES files, all together.
+
+    `elsewhere` measures what it wrote besides its output and its working copy. Measuring takes 5% of the time.
+    """
 
     output: Path
     copy: WorkingCopy | None
     limit: int
+    elsewhere: Callable[[], Amount] = Amount
     due: float = 0.0
-    exceeded: bool = False
+    written: Amount = Amount()
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether a limit is exceeded, as of the last measurement."""
+        return self.written.size > self.limit or self.written.files > MOST_FILES
 
     def check(self, *, now: bool = False) -> bool:
-        """Whether the limit is exceeded; cheap enough for every poll."""
+        """Whether a limit is exceeded; cheap enough for every poll."""
         began = time.monotonic()
         if not self.exceeded and (now or began >= self.due):
-            self.exceeded = self._used() > self.limit
+            self.written = self._measured()
             ended = time.monotonic()
             self.due = ended + max(1.0, 20 * (ended - began))
         return self.exceeded
 
-    def _used(self) -> int:
-        files = [status for _, status in scan(self.output)]
-        files += [status for _, status in self.copy.changed()] if self.copy else []
-        return sum(status.st_blocks * 512 for status in files)
+    def _measured(self) -> Amount:
+        own = amount_in(self.output) + self.elsewhere()
+        changed = [status.st_blocks * 512 for _, status in self.copy.changed()] if self.copy else []
+        return own + Amount(sum(changed), len(changed))
 
     @property
     def reason(self) -> tuple[str, str]:
         """The reason and the remedy for a run that was ended."""
-        reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was ended"
-        return reason, "raise limits.output in config.toml"
+        if self.written.size > self.limit:
+            reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was ended"
+            return reason, "raise limits.output in config.toml"
+        reason = f"predict wrote more than {MOST_FILES:,} files and was ended"
+        return reason, "change the predict step so that it writes fewer files"
 
 
 # -- making one -----------------------------------------------------------------------------------------------------

@@ -26,10 +26,16 @@ class LimitsFields(Table):
     processes: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Processes and threads.")
     output: Size | None = Field(None, description="Bytes that the predict step may write.")
     log: Size | None = Field(None, description="Bytes of its log that are kept.")
+    build_processes: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="Processes and threads that the build of an image may have."
+    )
     build_time: Annotated[int, Field(ge=1, le=604_800)] | None = Field(
         None, description="Seconds that the build of an image may take."
     )
     build_disk: Size | None = Field(None, description="Disk that the build of an image may fill.")
+    stall_time: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
+        None, description="Seconds that a registry may be silent during a pull."
+    )
 
 
 class GitFields(Table):

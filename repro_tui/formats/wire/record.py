@@ -118,6 +118,9 @@ class EnvironmentFields(Table):
     )
     command: list[str] = Field([], description="The command that the server was started with; absent: the image's own.")
     variables: dict[Annotated[str, _follows(grammar.variable)], str] = Field({}, description="Environment variables.")
+    show_variables: list[Annotated[str, Field(pattern=r"^[A-Za-z_*?][A-Za-z0-9_*?]*$", max_length=200)]] = Field(
+        [], description="Variables, such as MODEL_*, whose values may be shown where both records of an audit say so."
+    )
     build_args: dict[Annotated[str, _follows(grammar.variable)], str] = Field(
         {}, description="Build arguments of the Dockerfile."
     )

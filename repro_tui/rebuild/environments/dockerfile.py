@@ -7,6 +7,8 @@ builder does. The classic builder also builds what begins with an image's id, wh
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from repro_tui.clients.buildkit import (
     BuildClient,
     client_settings,
     engine_for,
+    engine_since,
     find_build_client,
     knows_syntax,
 )
@@ -33,6 +36,7 @@ from repro_tui.rebuild.environments.dockerfiles.bases import (
     resolve_bases,
 )
 from repro_tui.rebuild.environments.dockerfiles.build_context import build_context
+from repro_tui.rebuild.environments.dockerfiles.build_group import BuildGroup, build_group
 from repro_tui.rebuild.environments.dockerfiles.classic import build_classic
 from repro_tui.rebuild.environments.dockerfiles.job import BuildJob
 from repro_tui.rebuild.environments.dockerfiles.parse import PLATFORM_ARGUMENTS, Dockerfile, parse_dockerfile
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
 
 FORMAT = "2"
 CLASSIC = "the classic builder"
+FIRST_WITH_PARENT = (23, 0)
 
 
 def build_image(
@@ -157,13 +162,13 @@ class _Build:
 
     def done(self) -> tuple[InspectedImage, bool]:
         """The image and whether it existed; `how` of the step is set."""
-        self.step.how = self._how()
-        known = self.context.cache.read_note("builds", self.key)
+        known = self.context.cache.read_note("builds", self.key) or {}
         existing = find_image(self.client, known["id"]) if known else None
         if existing:
+            self.step.how = known.get("how") or self._how()
             return existing, True
         image_id = self._built()
-        self.context.cache.write_note("builds", self.key, {"id": image_id})
+        self.context.cache.write_note("builds", self.key, {"id": image_id, "how": self.step.how})
         image = find_image(self.client, image_id)
         if image is None:
             raise Inconclusive("the image was removed while it was built", "run the audit again")
@@ -175,9 +180,13 @@ class _Build:
         recorded = self.environment.base_images
         text = held_to(self.text, self.document, recorded, self.arguments)
         path = os.path.normpath(name)
-        with build_context(self.root, path, text, own_ignore=self.program is not None) as archive:
+        with (
+            build_context(self.root, path, text, own_ignore=self.program is not None) as archive,
+            self._group() as group,
+        ):
             target = self.environment.build_target
-            job = BuildJob(self.client, archive, path, self.key, self.arguments, target, self.step, self.context)
+            job = BuildJob(self.client, archive, path, self.key, self.arguments, target, self.step, self.context, group)
+            self.step.how = self._how(group)
             if self.program is None:
                 return build_classic(job)
             return build_with_buildkit(job, self.program, self.settings)
@@ -185,14 +194,26 @@ class _Build:
     def _builder_name(self) -> str:
         return self.program.name if self.program else CLASSIC
 
-    def _how(self) -> str:
+    @contextmanager
+    def _group(self) -> Iterator[BuildGroup | None]:
+        """The control group of the build; BuildKit knows no parent of its containers before Docker Engine 23."""
+        info = self.client.info()
+        if self.program is not None and not engine_since(self.client, FIRST_WITH_PARENT):
+            info = {}
+        with build_group(info, self.context.settings.limits) as group:
+            yield group
+
+    def _how(self, group: BuildGroup | None = None) -> str:
         """Who builds it, what its steps may do, and what its base images were."""
         limits = self.context.settings.limits
         reach = "without a network"
         if self.context.settings.build_network != "none":
             reach = "with a network (what they fetched is not known)"
-        memory = f"{limits.memory / (1 << 30):g} GiB" if self.program is None else "no limit, which BuildKit lacks"
-        bounds = f"memory: {memory}; time: {limits.build_time:,} s; disk: {limits.build_disk / (1 << 30):g} GiB"
+        memory = f"{limits.memory / (1 << 30):g} GiB"
+        watched = "" if group else " (watched only)"
+        memory = memory if group or self.program is None else "no limit"
+        bounds = f"memory: {memory}; processes: {limits.build_processes:,}{watched}; time: {limits.build_time:,} s; "
+        bounds += f"disk: {limits.build_disk / (1 << 30):g} GiB"
         text = f"by {self._builder_name()}, its steps as root {reach}, {bounds}"
         tags = list(bases_text(self.bases))
         return f"{text}; FROM: {', '.join(tags)}" if tags else text

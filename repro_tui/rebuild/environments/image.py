@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from repro_tui.clients.docker_engine import engine, find_image, pull_image
+from repro_tui.clients.docker_engine import engine, find_image
 from repro_tui.clients.docker_inspected import InspectedImage, variables_of
+from repro_tui.clients.docker_pull import pull_image
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import IDENTITY, LABEL, Inventory, is_label
 from repro_tui.model.record import Record
@@ -18,7 +19,7 @@ from repro_tui.rebuild.environments.contents.image_files import files_of, view_i
 from repro_tui.rebuild.environments.contents.import_order import USUAL_PATH, import_order
 from repro_tui.rebuild.environments.contents.inventory import DESCRIPTIONS, host_facts, inventory_of
 from repro_tui.rebuild.environments.contents.readable import accounts_of, closed_files
-from repro_tui.rebuild.environments.dockerfile import build_image
+from repro_tui.rebuild.environments.dockerfile import build_image, platform_of
 from repro_tui.support import grammar
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -29,7 +30,7 @@ from repro_tui.support.text import plural, shorten_middle, show
 if TYPE_CHECKING:
     from docker import DockerClient
 
-FORMAT = "6"
+FORMAT = "7"
 HOST_FIELDS = ("kernel", "processor", "processor flags")
 
 
@@ -47,11 +48,15 @@ def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tu
     Raises Inconclusive where the image can neither be found nor pulled, or where its build fails.
     """
     environment = record.environment
-    with context.step("environment", f"rebuilding the {environment.kind}") as step, engine() as client:
+    with (
+        context.step("environment", f"rebuilding the {environment.kind}") as step,
+        engine(context.settings.limits.stall_time) as client,
+    ):
         if environment.dockerfile:
             image = _built_image(client, record, code, step, context)
         else:
             image = _recorded_image(client, environment.image or "", step)
+        _check_platform(client, image, step)
         inventory = _inventory(client, image, context)
         variables = inventory.variables | environment.variables
         _learn_secrets(inventory.variables, context)
@@ -68,13 +73,20 @@ def rebuild_image(record: Record, code: CodeTree | None, context: Context) -> tu
     return built, step.part()
 
 
+def _check_platform(client: DockerClient, image: InspectedImage, step: Step) -> None:
+    """Warns of an image for another kind of machine, which runs here only where the kernel emulates it."""
+    own, platform = platform_of(client), f"{image.get('Os', '')}/{image.get('Architecture', '')}"
+    if platform not in (own, "/"):
+        step.warn(f"the image is for {show(platform, 60)}, but the Docker engine is {own}: it only runs by emulation")
+
+
 def _recorded_image(client: DockerClient, reference: str, step: Step) -> InspectedImage:
     """The recorded image: from this machine, or else from its registry."""
     image = find_image(client, reference)
     step.cached = image is not None
     if image is None:
         step.progress(f"pulling {show(reference, 200)}")
-        image = pull_image(client, reference, step.context)
+        image = pull_image(client, reference, step.context, step.progress)
     origin = "found on this machine" if step.cached else "pulled from its registry"
     step.how = f"image {shorten_middle(show(reference, 300), 60)} {origin}"
     if grammar.has_digest(reference):
@@ -98,7 +110,9 @@ def _built_image(
     image, step.cached = build_image(client, code, environment, step, context)
     step.how = f"built from {show(environment.dockerfile, 120)} at commit {code.commit[:12]} {step.how}"
     if environment.image:
-        recorded = find_image(client, environment.image) or pull_image(client, environment.image, context)
+        recorded = find_image(client, environment.image) or pull_image(
+            client, environment.image, context, step.progress
+        )
         step.matches = _compare_contents(
             _inventory(client, recorded, context), _inventory(client, image, context), step
         )
@@ -144,14 +158,15 @@ def _inventory(client: DockerClient, image: InspectedImage, context: Context) ->
     key = digest_text(FORMAT, image["Id"])
     known = context.cache.read_note("inventory", key)
     if known is None:
-        view = view_image(client, image["Id"], context)
+        declared = (image.get("Config") or {}).get("Volumes") or {}
+        view = view_image(client, image["Id"], context, declared)
         folders = (str(PurePosixPath(path).parents[1]) for path in view.paths() if path.endswith(DESCRIPTIONS))
         search_path = variables_of(image).get("PATH", USUAL_PATH)
         read = inventory_of(view, import_order(folders, view.link_of, search_path))
         files = files_of(view, read.python_packages)
         closed, accounts = closed_files(view), accounts_of(view)
         whole = replace(read, files=files.loose, left_out=files.left_out, closed=closed, accounts=accounts)
-        known = to_plain(whole)
+        known = to_plain(replace(whole, volumes=view.volumes()))
         context.cache.write_note("inventory", key, known)
     inventory = from_plain(Inventory, known)
     host = {name: value for name, value in host_facts().items() if name in HOST_FIELDS}

@@ -89,7 +89,7 @@ def _package_of(info: str) -> str:
 
 def _extract(environment: BuiltEnvironment, folder: Path, context: Context) -> None:
     if environment.kind == "image":
-        with engine() as client:
+        with engine(context.settings.limits.stall_time) as client:
             read_image(client, environment.image_id, context, PackageFiles(folder))
     else:
         extract_sif(Path(environment.folder), folder, context)

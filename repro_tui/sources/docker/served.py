@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from repro_tui.clients.docker_engine import never_started
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Refused
+from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -48,19 +49,10 @@ def served_by_container(client: DockerClient, container: str) -> ServedModel | N
         return ServedModel(wrong=f"its {MLMODEL} cannot be read: {show(str(error), 300)}")
 
 
-def served_by_image(client: DockerClient, image_id: str) -> ServedModel | None:
+def served_by_image(client: DockerClient, image_id: str, context: Context) -> ServedModel | None:
     """The model in an image; None where there is none."""
-    with _never_started(client, image_id) as container:
+    with never_started(client, image_id, context) as container:
         return served_by_container(client, container)
-
-
-@contextmanager
-def _never_started(client: DockerClient, image_id: str) -> Iterator[str]:
-    created = client.api.create_container(image_id, command=["/never-started"], network_disabled=True)
-    try:
-        yield created["Id"]
-    finally:
-        client.api.remove_container(created["Id"], force=True, v=True)
 
 
 def _only_file(chunks: Iterable[bytes]) -> bytes:

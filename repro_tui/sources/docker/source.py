@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from repro_tui.clients.docker_engine import engine, find_image, pull_image
+from repro_tui.clients.docker_engine import engine, find_image
 from repro_tui.clients.docker_inspected import Configuration, InspectedContainer, InspectedImage, variables_of
+from repro_tui.clients.docker_pull import pull_image
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Code, DataItem, Environment, Missing, Predict, Record
 from repro_tui.sources.docker.changes import changed_files
@@ -76,7 +77,7 @@ def _image(client: DockerClient, name: str, reference: str, context: Context) ->
         message = "the image is not on this machine: docker pull it first, or name it by its digest"
         raise Refused(Mistake(show(reference, 200), message))
     reader = _ContainerReader(image, reference, name)
-    return reader.record(lambda: served_by_image(client, image["Id"]))
+    return reader.record(lambda: served_by_image(client, image["Id"], context))
 
 
 def _container(client: DockerClient, name: str, reference: str) -> Record:

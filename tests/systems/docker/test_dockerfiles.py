@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +19,7 @@ from typing import Any
 import pytest
 
 from repro_tui.clients.buildkit import client_settings, find_build_client, knows_syntax
-from repro_tui.clients.docker_engine import engine, pull_image
+from repro_tui.clients.docker_engine import engine
 from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.workspace import BuiltEnvironment, Part
@@ -256,23 +254,3 @@ def test_record_writes_what_the_base_images_were(project: Project) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
-
-
-@contextlib.contextmanager
-def silent_registry() -> Iterator[str]:
-    """The address of a registry that takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(20)
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-def test_a_pull_that_stalls_is_ended_and_can_be_cancelled(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("repro_tui.clients.docker_engine.STALL_S", 1)
-    with silent_registry() as address, engine() as client:
-        with pytest.raises(Inconclusive, match="nothing arrived for 1 s"):
-            pull_image(client, f"{address}/credit:1", context)
-        monkeypatch.undo()
-        context.cancel.cancel()
-        with pytest.raises(Cancelled):
-            pull_image(client, f"{address}/credit:1", context)

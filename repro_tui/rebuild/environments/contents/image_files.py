@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from repro_tui.clients.docker_engine import audit_labels
+from repro_tui.clients.docker_engine import never_started
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.inventory import PythonPackage
 from repro_tui.rebuild.environments.contents.databases import LARGEST_DATABASE, RPM_SQLITE, is_database
@@ -61,10 +61,13 @@ MODE = 0o7777  # without the file type, which some engines include in the mode
 class ImageView:
     """The regular files of an image: those that describe it are kept, those of Python packages are hashed.
 
-    With `every`, all other files are hashed too, and their md5, modes, owners and symbolic links are noted.
+    With `every`, all other files are hashed too, and their md5, modes, owners and symbolic links are noted. `volumes`
+    are places of which it is noted whether there is anything.
     """
 
-    def __init__(self, *, every: bool = False) -> None:
+    def __init__(self, *, every: bool = False, volumes: Iterable[str] = ()) -> None:
+        self._volumes = {path: f"{path.strip('/')}/" for path in volumes}
+        self._filled = set[str]()
         self._every, self._links = every, dict[str, str]()
         self._sums, self._marks = dict[str, str](), dict[str, str]()
         self._kept: dict[str, bytes] = {}
@@ -84,8 +87,22 @@ class ImageView:
         """The sha256 of a file; "" for one that was not hashed."""
         return self._digests.get(path, "")
 
+    def volumes(self) -> dict[str, bool]:
+        """The volumes, and whether there is anything in them; one that is reached through a link counts as if."""
+        return {path: path in self._filled or self._is_linked(path) for path in self._volumes}
+
+    def _is_linked(self, path: str) -> bool:
+        places = (path, *map(str, PurePosixPath(path).parents))
+        return any(self._links.get(place.strip("/"), "").startswith("link to ") for place in places)
+
+    def _note(self, path: str) -> None:
+        for volume, prefix in self._volumes.items():
+            if path.startswith(prefix) and path.strip("/") != prefix.strip("/"):
+                self._filled.add(volume)
+
     def add_file(self, path: str, content: ByteStream, size: int, marks: str = "") -> None:
         """Reads one regular file of `size` bytes as it passes; `marks` are its mode and owner ("0644 0:0")."""
+        self._note(path)
         self._paths.add(path)
         self._marks[path] = marks
         if len(self._paths) > MOST_FILES:
@@ -108,6 +125,7 @@ class ImageView:
 
     def add_link(self, path: str, target: str) -> None:
         """Notes a hard link to a file that has passed."""
+        self._note(path)
         self._paths.add(path)
         if target in self._kept:
             self._kept[path] = self._kept[target]
@@ -117,10 +135,12 @@ class ImageView:
 
     def add_symlink(self, path: str, target: str) -> None:
         """Notes a symbolic link."""
+        self._note(path)
         self._links[path] = f"link to {target}"
 
     def add_folder(self, path: str, marks: str) -> None:
         """Notes a folder whose mode or owner is unusual."""
+        self._note(path)
         if marks != PLAIN_FOLDER:
             self._links[f"{path}/"] = marks
 
@@ -291,9 +311,9 @@ class Reader(Protocol):
 R = TypeVar("R", bound=Reader)
 
 
-def view_image(client: DockerClient, image_id: str, context: Context) -> ImageView:
+def view_image(client: DockerClient, image_id: str, context: Context, volumes: Iterable[str] = ()) -> ImageView:
     """Reads all files of an image, without writing anything to disk. Raises Inconclusive where they cannot be read."""
-    return read_image(client, image_id, context, ImageView(every=True))
+    return read_image(client, image_id, context, ImageView(every=True, volumes=volumes))
 
 
 def read_image(client: DockerClient, image_id: str, context: Context, reader: R) -> R:
@@ -301,32 +321,32 @@ def read_image(client: DockerClient, image_id: str, context: Context, reader: R)
 
     Raises Inconclusive where the engine's archive cannot be read.
     """
-    container = client.api.create_container(
-        image_id, command=["/never-started"], network_disabled=True, labels=audit_labels(context)
-    )
     try:
-        stream = _Stream(client.api.export(container["Id"]), context.cancel)
-        with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
-            for member in archive:
-                marks = f"{member.mode & MODE:04o} {member.uid}:{member.gid}"
-                if member.isreg():
-                    content = archive.extractfile(member)
-                    assert content is not None  # as of every regular file
-                    reader.add_file(member.name.removeprefix("./"), content, member.size, marks)
-                elif member.islnk():
-                    reader.add_link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
-                elif member.issym():
-                    reader.add_symlink(member.name.removeprefix("./"), member.linkname)
-                elif member.isdir():
-                    reader.add_folder(member.name.removeprefix("./"), marks)
-        stream.drain()
+        with never_started(client, image_id, context) as container:
+            stream = _Stream(client.api.export(container), context.cancel)
+            with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:  # type: ignore[call-overload]
+                _hand_over(archive, reader)
+            stream.drain()
         return reader
     except tarfile.TarError as error:
         raise Inconclusive(
             f"the files of the image cannot be read: {error}", "remove the image, and pull or build it again"
         ) from error
-    finally:
-        client.api.remove_container(container["Id"], force=True, v=True)
+
+
+def _hand_over(archive: tarfile.TarFile, reader: Reader) -> None:
+    for member in archive:
+        marks = f"{member.mode & MODE:04o} {member.uid}:{member.gid}"
+        if member.isreg():
+            content = archive.extractfile(member)
+            assert content is not None  # as of every regular file
+            reader.add_file(member.name.removeprefix("./"), content, member.size, marks)
+        elif member.islnk():
+            reader.add_link(member.name.removeprefix("./"), member.linkname.removeprefix("./"))
+        elif member.issym():
+            reader.add_symlink(member.name.removeprefix("./"), member.linkname)
+        elif member.isdir():
+            reader.add_folder(member.name.removeprefix("./"), marks)
 
 
 class _Stream:

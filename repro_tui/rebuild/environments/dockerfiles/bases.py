@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from repro_tui.clients.docker_engine import find_image, pull_image, registry_digest
+from repro_tui.clients.docker_engine import find_image, registry_digest
 from repro_tui.clients.docker_inspected import InspectedImage
+from repro_tui.clients.docker_pull import pull_image
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.dockerfiles.parse import Dockerfile, images_of, needed
 from repro_tui.support import grammar
@@ -85,7 +86,7 @@ def resolve_bases(client: DockerClient, names: Mapping[str, int]) -> tuple[dict[
 def _pulled(client: DockerClient, reference: str, line: int, step: Step) -> InspectedImage:
     step.progress(f"pulling {show(reference, 200)}, which line {line} of the Dockerfile is built from")
     try:
-        return pull_image(client, reference, step.context)
+        return pull_image(client, reference, step.context, step.progress)
     except Inconclusive as error:
         raise Inconclusive(f"{error.what} (line {line} of the Dockerfile is built from it)", error.do) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from repro_tui.clients.docker_stream import engine_events
 from repro_tui.model.errors import Inconclusive
@@ -14,15 +16,28 @@ def build_classic(job: BuildJob) -> str:
     """Builds a job; returns the id of the image. Raises Inconclusive where the build fails, and Cancelled."""
     image_id = ""
     api = job.client.api
-    for event in engine_events(api, lambda: api.build(**_options(job)), job.check, "the build"):
-        if "error" in event:
-            raise job.failed(str(event["error"]))
-        image_id = (event.get("aux") or {}).get("ID", image_id)
-        for line in str(event.get("stream", "")).splitlines():
-            job.line(line)
+    with _parent(job):
+        for event in engine_events(api, lambda: api.build(**_options(job)), job.check):
+            if "error" in event:
+                raise job.failed(str(event["error"]))
+            image_id = (event.get("aux") or {}).get("ID", image_id)
+            for line in str(event.get("stream", "")).splitlines():
+                job.line(line)
     if not image_id:
         raise Inconclusive(f"the build of {show(job.dockerfile, 120)} did not produce an image{job.last()}", REPEAT)
     return image_id
+
+
+@contextmanager
+def _parent(job: BuildJob) -> Iterator[None]:
+    """Puts the containers of builds into the job's control group; docker-py has no option for it."""
+    parameters = cast(dict[str, str], job.client.api.params)
+    if job.group:
+        parameters["cgroupparent"] = job.group.name
+    try:
+        yield
+    finally:
+        parameters.pop("cgroupparent", None)
 
 
 def _options(job: BuildJob) -> dict[str, Any]:
@@ -34,7 +49,7 @@ def _options(job: BuildJob) -> dict[str, Any]:
         "buildargs": job.arguments,
         "target": job.target,
         "network_mode": job.network,
-        "container_limits": {"memory": memory, "memswap": memory},
+        "container_limits": {} if job.group else {"memory": memory, "memswap": memory},
         "labels": job.labels,
         "rm": True,
         "forcerm": True,

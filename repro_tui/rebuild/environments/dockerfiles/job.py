@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import BUILD_LABEL
 from repro_tui.model.errors import Inconclusive
+from repro_tui.rebuild.environments.dockerfiles.build_group import BuildGroup
 from repro_tui.support.context import Context, Step
 from repro_tui.support.text import show
 
@@ -18,14 +19,33 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 KEPT_LINES, SHOWN_LINES = 50, 5  # of the build's output: kept, and shown in the error of a failed build
-LEAST_FREE = 1 << 30
+LEAST_FREE, LEAST_MEMORY = 1 << 30, 512 << 20
 REPEAT = "run docker build on the commit to see its whole output"
+_KILLED = "code: 137"
 LONGER = "record an image that is built already, or raise {} in config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is left of this machine: available memory in bytes, and what runs on it."""
+
+    memory: int
+    tasks: int
+
+
+def machine() -> Machine:
+    """The state of this machine now."""
+    lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    available = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    return Machine(available, int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[2]))
 
 
 @dataclass(slots=True)
 class BuildJob:
-    """A build: the context as a tar in `archive`, and the path of the Dockerfile in it."""
+    """A build: the context as a tar in `archive`, and the path of the Dockerfile in it.
+
+    `group` limits its containers; without one, the machine is watched.
+    """
 
     client: DockerClient
     archive: IO[bytes]
@@ -35,12 +55,15 @@ class BuildJob:
     target: str
     step: Step
     context: Context
+    group: BuildGroup | None = None
     began: float = field(default_factory=time.monotonic)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     free: int | None = None
     _root: str = ""
+    _before: Machine = field(init=False)
 
     def __post_init__(self) -> None:
+        self._before = machine()
         self._root = str(self.client.info().get("DockerRootDir") or "")
         self.free = self._free()
 
@@ -78,10 +101,30 @@ class BuildJob:
                 reason = f"the build of {name} was stopped because it left less than 1 GiB free in {self._root}"
                 raise Inconclusive(reason, "free some space there (docker system df), and run the audit again")
 
+        if self.group is None:
+            self._check_machine()
+
+    def _check_machine(self) -> None:
+        """Raises Inconclusive where a build without a control group takes more of the machine than it may."""
+        now, name, most = machine(), show(self.dockerfile, 120), self.context.settings.limits.build_processes
+        if now.memory < LEAST_MEMORY < self._before.memory:
+            reason = f"the build of {name} was stopped because this machine had less than 512 MiB of memory left"
+            raise Inconclusive(reason, "free some memory, or record an image that is built already")
+        if now.tasks - self._before.tasks > most:
+            reason = f"the build of {name} was stopped because it started more than {most:,} processes"
+            raise Inconclusive(reason, LONGER.format("limits.build_processes"))
+
     def failed(self, message: str = "") -> Inconclusive:
         """The error of a build that failed, with its last lines."""
         tail = "; ".join(text for text in [*list(self.recent)[-SHOWN_LINES:], message.strip()] if text)
-        return Inconclusive(f"the build of {show(self.dockerfile, 120)} failed: {show(tail, 900)}", REPEAT)
+        if _KILLED in tail and self.group and self.group.filled_memory():
+            size = f"{self.context.settings.limits.memory / (1 << 30):g} GiB"
+            reason = (
+                f"the build of {show(self.dockerfile, 120)} needed more than the memory limit of {size}{self.last()}"
+            )
+            return Inconclusive(reason, "raise the limit with --memory, or record an image that is built already")
+        do = f"raise the limit with --memory if it was killed for that, or {REPEAT}" if _KILLED in tail else REPEAT
+        return Inconclusive(f"the build of {show(self.dockerfile, 120)} failed: {show(tail, 900)}", do)
 
     def last(self) -> str:
         """The last line of the output, as the end of a sentence."""

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from repro_tui.clients.buildkit import BuildClient, client_environment
-from repro_tui.clients.docker_engine import CUT
+from repro_tui.clients.docker_engine import engine_address
+from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.dockerfiles.job import REPEAT, BuildJob
 from repro_tui.support import process
@@ -35,7 +36,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
     )
     if done.exit_code != 0:
         if _LOST.search(done.text[-2000:]):
-            raise Inconclusive("the connection to the Docker engine was lost during the build", CUT)
+            raise lost_connection(engine_address(), "during the build")
         raise job.failed()
     try:
         return id_file.read_text("ascii").strip()
@@ -46,6 +47,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
 def _options(job: BuildJob, id_file: Path) -> list[str]:
     options = ["--progress", "plain", "--file", job.dockerfile, "--iidfile", str(id_file), "--network", job.network]
     options += ["--target", job.target] if job.target else []
+    options += ["--cgroup-parent", job.group.name] if job.group else []
     inherited = _secret_arguments(job)
     for name, value in job.arguments.items():
         options += ["--build-arg", name if name in inherited else f"{name}={value}"]

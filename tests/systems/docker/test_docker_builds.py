@@ -1,0 +1,71 @@
+"""What bounds a build: the memory and the processes of its steps, in a control group or by watching the machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repro_tui.model.errors import Inconclusive
+from repro_tui.rebuild.environments.dockerfiles.build_group import sweep
+from repro_tui.support.context import Context
+from tests.engines import base_image
+from tests.systems.docker.test_dockerfiles import (  # noqa: F401 - fixtures
+    NAMED,
+    Building,
+    building,
+    named_base,
+)
+
+pytestmark = pytest.mark.docker
+GROUPS = Path("/sys/fs/cgroup")
+THREADS = (
+    "import threading as t; [t.Thread(target=t.Event().wait, args=(60,), daemon=True).start() for _ in range(2000)]"
+)
+
+
+def limited(context: Context, **limits: int) -> Context:
+    return replace(context, settings=replace(context.settings, limits=replace(context.settings.limits, **limits)))
+
+
+def groups_left() -> list[Path]:
+    return [*GROUPS.glob("repro-tui-build-*"), *GROUPS.glob("*/repro-tui-build-*")]
+
+
+def test_a_build_has_the_memory_and_the_processes_of_its_limits(
+    building: Building,  # noqa: F811
+    context: Context,
+) -> None:
+    small = limited(context, memory=256 << 20, build_processes=64)
+    with pytest.raises(Inconclusive) as error:
+        building(f"FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c 'bytearray(1 << 30)'\n", context=small)
+    assert "needed more than the memory limit of 0.25 GiB" in error.value.what
+    assert "--memory" in error.value.do
+    with pytest.raises(Inconclusive, match="can't start new thread"):
+        building(f'FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=small)
+    _, part = building(f"FROM {base_image()}\nRUN echo {uuid.uuid4()}\n", context=small)
+    assert re.search(r"memory: 0\.25 GiB; processes: 64; time: ", part.how), part.how
+    assert not groups_left()
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left = (GROUPS / "memory" if (GROUPS / "memory").is_dir() else GROUPS) / f"repro-tui-build-{ended.pid}-left"
+    left.mkdir()
+    sweep()
+    assert not left.exists()
+
+
+def test_a_build_without_a_control_group_is_watched(
+    building: Building,  # noqa: F811
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("repro_tui.rebuild.environments.dockerfiles.build_group._sees_our_groups", lambda: False)
+    watched = limited(context, build_processes=500)
+    with pytest.raises(Inconclusive, match="started more than 500 processes"):
+        building(f'FROM {NAMED}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=watched)
+    _, part = building(f"FROM {NAMED}\nRUN echo {uuid.uuid4()}\n", context=watched)
+    assert "processes: 500 (watched only)" in part.how
