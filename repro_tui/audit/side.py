@@ -49,6 +49,10 @@ class SideState:
     def __post_init__(self) -> None:
         self.running = self.context.cancel.child()
 
+    def keep_record(self) -> None:
+        """Writes the record to the side's folder, without secret values."""
+        write_json(self.context.folder / "record.json", hidden_record(self.record, self.context.redactor))
+
     def declare(self) -> None:
         """Reads what the record and its commit declare, and warns of what will not be rebuilt. Raises Cancelled."""
         from repro_tui.rebuild.declared.side import declare, described
@@ -63,7 +67,6 @@ class SideState:
         """Rebuilds the workspace; a side that cannot be rebuilt is lost, with the reason."""
         from repro_tui.rebuild.workspace import rebuild
 
-        write_json(self.context.folder / "record.json", hidden_record(self.record, self.context.redactor))
         try:
             self.workspace = rebuild(self.record, self.context)
             self.parts = self.workspace.parts

@@ -10,7 +10,6 @@ from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
 from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
-from repro_tui.audit.redaction import hidden_record
 from repro_tui.audit.side import SideState
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Finding, area_of
@@ -19,7 +18,6 @@ from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
 from repro_tui.model.run import Run
-from repro_tui.support.plain import write_json
 from repro_tui.support.text import plural
 from repro_tui.version import __version__
 
@@ -54,7 +52,6 @@ class Verification(Audit):
         """Reads the recorded predictions as A's one run; a file that is not a table is a gap."""
         from repro_tui.formats.normalise import recorded_run
 
-        write_json(a.context.folder / "record.json", hidden_record(a.record, a.context.redactor))
         file = a.record.expected.predictions
         if file is None:
             return

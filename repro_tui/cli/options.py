@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
     from repro_tui.model.run import Limits
+    from repro_tui.report.write import ReportTarget
 
 F = TypeVar("F", bound=Callable[..., Any])
 Format = Literal["report", "junit", "markdown", "html"]
@@ -78,7 +80,8 @@ def report_options(command: F) -> F:
                 metavar="[FILE]",
                 is_flag=False,
                 flag_value="-",
-                help="Write the JSON report to FILE (to standard output if FILE is - or omitted).",
+                help="Write the report to FILE, as its name ends (.json, .md, .html, or .xml: JUnit). "
+                "If FILE is - or omitted, write JSON to standard output.",
             ),
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
             click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
@@ -375,23 +378,27 @@ def _format(text: str) -> tuple[str, str]:
     return name, file
 
 
-def targets_of(options: ReportOptions) -> dict[str, str]:
-    """The requested formats and their files, by option or reporter name ("-" is standard output).
+def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
+    """The requested reports. The format of --report is the one that the file's name ends in.
 
     Raises Refused with every file that cannot be written, before anything runs.
     """
     from repro_tui.model.errors import Mistake, Refused
-    from repro_tui.report.write import target_problem
+    from repro_tui.report.write import ReportTarget, reporter_of
 
-    targets: dict[str, str] = {name: file for name in FORMATS if (file := options[name]) is not None}
-    targets |= dict(_format(text) for text in options["format"])
-    mistakes = []
-    for name, file in targets.items():
-        problem = "" if file == "-" else target_problem(file)
-        if problem:
-            mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))
-    if list(targets.values()).count("-") > 1:
-        mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
+    targets = [
+        ReportTarget(f"--{name}", reporter_of(file) if name == "report" else name, file)
+        for name in FORMATS
+        if (file := options[name]) is not None
+    ]
+    named = (_format(text) for text in options["format"])
+    targets += [ReportTarget(f"--format {name}", name, file) for name, file in named]
+    mistakes = [Mistake(target.option, target.problem) for target in targets if target.problem]
+    for file, count in Counter(target.file for target in targets).items():
+        if file == "-" and count > 1:
+            mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
+        elif count > 1:
+            mistakes.append(Mistake("", f"{count} reports would be written to {file}: name a file for each"))
     if mistakes:
         raise Refused.all(mistakes)
-    return targets
+    return tuple(targets)

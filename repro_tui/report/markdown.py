@@ -27,6 +27,7 @@ from repro_tui.report.words import (
     metric_glyph,
     number,
     path_text,
+    predictions_words,
     seconds,
     side_facts,
     value_text,
@@ -128,7 +129,7 @@ def _areas(report: Report) -> str:
     rows = []
     for name, area in areas_of(report):
         if isinstance(area, PredictionsArea):
-            counts = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
+            counts = f"{area.verdict}; {escape(predictions_words(area), 600)}"
         else:
             counts = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
         remarks = escape("; ".join(area_remarks(area, report.sides)), 600)

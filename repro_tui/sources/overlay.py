@@ -126,13 +126,13 @@ def _split_command(predict: str) -> tuple[str, ...]:
 def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:
     """The validation that both sides run with, and warnings about what differs between the two records.
 
-    The inputs, key and rules of A take precedence. Raises Refused where neither record names inputs, or where the two
-    name files of different content.
+    The inputs, key and rules of A take precedence; where only one record names inputs, both sides use them. Without
+    any, the validation has none. Raises Refused where a file of inputs cannot be read, or where the two records name
+    files of different content.
     """
     left, right = a.validation, b.validation
     inputs = left.inputs or right.inputs
-    if inputs is None:
-        raise Refused(Mistake("validation.inputs", "neither record names validation inputs: pass --inputs FILE"))
+    _check_readable(left.inputs, right.inputs)
     if left.inputs and right.inputs and left.inputs != right.inputs:
         digests = [digest_file(Path(path)).sha256 for path in (left.inputs, right.inputs)]
         if digests[0] != digests[1]:
@@ -145,3 +145,25 @@ def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]
     if left.inputs and right.inputs and (left.key != right.key or left.columns != right.columns):
         warnings.append("the records of A and B have different keys or column rules: those of A are used")
     return replace(validation, inputs=inputs), tuple(warnings)
+
+
+def _check_readable(*inputs: str | None) -> None:
+    """Raises Refused with every file of inputs that cannot be opened: nothing is started that could not be run."""
+    problems = [_unreadable(path) for path in dict.fromkeys(inputs) if path]
+    mistakes = [Mistake("validation.inputs", problem) for problem in problems if problem]
+    if mistakes:
+        raise Refused.all(mistakes)
+
+
+def _unreadable(path: str) -> str:
+    """Why a file of inputs cannot be read; "" where it can."""
+    shown = show(path, 300)
+    if not Path(path).is_file():
+        state = "is not a regular file" if Path(path).exists() else "does not exist"
+        return f"{shown} {state}: name a table with --inputs FILE"
+    try:
+        with Path(path).open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        return f"{shown} cannot be read ({error.strerror}): make it readable, or name another file with --inputs FILE"
+    return ""

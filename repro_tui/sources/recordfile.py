@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "repro.toml"
 DEFAULT = "default"
+RECORD_STEP = "record predict.command, predict.call or predict.notebook, or pass --predict STEP"
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
 
 
@@ -322,7 +323,7 @@ def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
         do = "record environment.image (by digest), dockerfile, lock, requirements, conda, project or sif"
         missing.append(Missing("environment", "the record does not name an environment", do))
     if deployment.predict is None or not _predict_of(deployment.predict).is_recorded:
-        missing.append(Missing("predict", "the record does not name a predict step", "record predict.command"))
+        missing.append(Missing("predict", "the record does not name a predict step", RECORD_STEP))
     for number, item in enumerate(deployment.data):
         if not (item.sha256 or item.md5) and item.source not in ("dvc", "git"):
             why = f"{show(item.path, 200)} has no recorded hash, so it is unknown whether it is what was deployed"
