@@ -171,7 +171,11 @@ class Audit:
             side.runs.sort(key=lambda run: run.number)
         lost = [side for side in (a, b) if side.failed]
         if lost:
-            failures = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
+            alike = len({(side.failed, side.what, side.do) for side in lost}) == 1 and len(lost) > 1
+            failures = "; ".join(
+                f"{'A and B' if alike else side.context.side.upper()} failed at {side.failed}: {side.what}"
+                for side in lost[: 1 if alike else None]
+            )
             area = self._not_compared(failures, lost[0].do)
         else:
             with self.context.step("compare predictions", f"comparing {plural(len(a.runs), 'run')} per side"):

@@ -21,6 +21,7 @@ from repro_tui.report.words import (
     bounded,
     cause_rows,
     differing_first,
+    failures_of,
     finding_note,
     grade_tone,
     metric_cells,
@@ -72,10 +73,9 @@ def _blocks(report: Report) -> Iterator[str]:
     else:
         yield f"## {TONES[grade_tone(report.grade)]} {report.grade.level}: {names}"
     yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
-    for label, side in (("A", report.sides.a), ("B", report.sides.b)):
-        if side.failed:
-            advice = f". To do: {escape(side.do, 600)}" if side.do else ""
-            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
+    for letters, side in failures_of(report.sides):
+        advice = f". To do: {escape(side.do, 600)}" if side.do else ""
+        yield f"**! {' and '.join(letters)} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
     if report.grade is not None:
         yield from _grade(report.grade)
     if report.causes is not None and report.causes.factors:

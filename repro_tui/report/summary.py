@@ -15,7 +15,7 @@ from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.report.words import SEVERITY_ORDER, basis_words, nothing_was_run
+from repro_tui.report.words import SEVERITY_ORDER, basis_words, failures_of, nothing_was_run
 from repro_tui.support.text import join_names, part, plural, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
@@ -76,16 +76,16 @@ def _based_on(areas: Areas, sides: Sides) -> Iterator[str]:
 
 
 def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
-    any_failed = False
-    for letter, side in (("A", sides.a), ("B", sides.b)):
-        if side.failed:
-            any_failed = True
-            advice = f" To do: {sentence(side.do)}" if side.do else ""
-            head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
-            yield f"{head} {sentence(side.what)}{advice}"
-    if any_failed:
+    failures = list(failures_of(sides))
+    for letters, side in failures:
+        advice = f" To do: {sentence(side.do)}" if side.do else ""
+        both = f"A ({sides.a.name}) and B ({sides.b.name})"
+        named = both if len(letters) > 1 else f"{letters} ({side.name})"
+        subject = "both" if len(letters) > 1 else "it"
+        yield f"{named} could not be compared: {subject} failed at {side.failed}. {sentence(side.what)}{advice}"
+    if failures:
         yield from _not_started(sides)
-    if not any_failed:
+    else:
         first, *rest = compared(area, verdict, _runs(sides))
         yield first
         yield from _not_run(sides)

@@ -205,6 +205,15 @@ def areas_of(report: Report) -> Iterator[tuple[AreaName, Area | PredictionsArea]
         yield name, getattr(report.areas, name)
 
 
+def failures_of(sides: Sides) -> Iterator[tuple[str, SideReport]]:
+    """The sides that failed, with their letters: both at once ("AB") where they failed alike."""
+    a, b = sides.a, sides.b
+    if a.failed and (a.failed, a.what, a.do) == (b.failed, b.what, b.do):
+        yield "AB", a
+        return
+    yield from ((letter, side) for letter, side in (("A", a), ("B", b)) if side.failed)
+
+
 def nothing_was_run(sides: Sides) -> bool:
     """Whether neither side was built or run although none failed: only what is declared was compared."""
     return not any(side.failed or side.rebuild or side.runs for side in (sides.a, sides.b))

@@ -105,6 +105,8 @@ def test_where_both_builds_fail_everything_declared_is_compared(project: Project
     summary = " ".join(result.report["summary"])
     assert "As declared, code and environment are the same." in summary
     assert "as declared; neither side was built" in summary
+    assert summary.startswith("A (a) and B (b) could not be compared: both failed at environment. ")
+    assert result.report["areas"]["predictions"]["what"].startswith("A and B failed at environment: ")
 
 
 def test_a_missing_repository_is_said_before_anything_runs(project: Project) -> None:
