@@ -57,9 +57,9 @@ def rebuild_data(
 def _combined(failures: Mapping[tuple[str, str], list[str]]) -> Inconclusive:
     """One error for all items: each reason once, with the items that it is about."""
     reasons = []
-    for (what, _), paths in failures.items():
+    for (reason, _), paths in failures.items():
         count = f" ({len(paths):,} items)" if len(paths) > 1 else ""
-        reasons.append(f"data {join_names(paths, most=MOST_NAMED)}{count}: {what}")
+        reasons.append(f"data {join_names(paths, most=MOST_NAMED)}{count}: {reason}")
     advice = dict.fromkeys(do for _, do in failures if do)
     return Inconclusive("; ".join(reasons), "; ".join(advice))
 

@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from repro_tui.clients.git.access import Access
 from repro_tui.clients.git.attributes import conversions
-from repro_tui.clients.git.commits import FORM, Commit, Log, parse_log
+from repro_tui.clients.git.commits import COMMITTED, FORM, Commit, Log, parse_log, parse_moment
 from repro_tui.clients.git.location import (
     check_location,
     clone_folder,
@@ -251,10 +252,13 @@ class Repository:
         only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
         return Log(only_a, only_b, count_a, count_b)
 
-    def commit(self, commit: str) -> Commit:
-        """The author, date and message of a commit. Raises Inconclusive if the repository does not have it."""
+    def committed(self, commit: str) -> datetime:
+        """When a commit was made, in UTC. Raises Inconclusive if the repository does not have it, or it has no time."""
         self.need(commit)
-        return self._log(commit, "--no-walk")[0]
+        moment = parse_moment(self._git("log", *COMMITTED, commit).output)
+        if moment is None:
+            raise Inconclusive(f"the commit {commit[:12]} has no valid date", "name another commit")
+        return moment
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
+from repro_tui.clients.git.commits import COMMITTED, parse_moment
 from repro_tui.clients.git.process import GitProcess
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
@@ -32,12 +32,10 @@ def _commit_date(code: CodeTree, context: Context) -> str | None:
         return str(known["date"])
     if not (Path(code.git_dir) / "HEAD").is_file():
         return None
-    options = ("--no-show-signature", "--max-count=1", "--format=%ct", "--end-of-options")
     git = GitProcess(context.cache.root / "git", context.cancel)
-    done = git.run("log", *options, code.commit, git_dir=Path(code.git_dir))
-    try:
-        date = f"{datetime.fromtimestamp(int(done.output), UTC):%Y-%m-%dT%H:%M:%SZ}"
-    except (ValueError, OverflowError, OSError):
+    moment = parse_moment(git.run("log", *COMMITTED, code.commit, git_dir=Path(code.git_dir)).output)
+    if moment is None:
         return None
+    date = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
     context.cache.write_note("dates", code.commit, {"date": date})
     return date
