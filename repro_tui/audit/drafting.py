@@ -22,7 +22,7 @@ from repro_tui.sources.overlay import step_of
 from repro_tui.sources.worktree_changes import changed_files
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.text import join_names, plural, show
+from repro_tui.support.text import join_names, plural, quote, show
 
 BEFORE = "HEAD~1"
 MOST_PROJECTS = 8  # that a message names
@@ -102,7 +102,7 @@ def look(wishes: Wishes, context: Context) -> Draft:
     """Looks through the project at both revisions. Raises Refused where one of them, or a wish, cannot be read."""
     given = step_of(wishes.predict) if wishes.predict else None
     if wishes.python and not grammar_python(wishes.python):
-        raise Refused(Mistake("--python", f"{show(wishes.python, 40)!r} is not a version such as 3.11"))
+        raise Refused(Mistake("--python", f"{quote(wishes.python, 40)} is not a version such as 3.11"))
     try:
         b = _look_at(wishes.b, None, context)
         a = _look_at(_baseline(wishes, context), b.step if given is None else None, context)
@@ -329,6 +329,6 @@ def names_of(wishes: Wishes, a: str | None, b: str | None) -> tuple[str, str]:
 def _name_mistakes(names: tuple[str, str]) -> Iterator[Mistake]:
     for option, name in zip(("--name-a", "--name-b"), names, strict=True):
         if not name.replace("-", "").replace("_", "").isalnum():
-            yield Mistake(option, f"{show(name, 80)!r} is not a name of letters, digits, - and _")
+            yield Mistake(option, f"{quote(name, 80)} is not a name of letters, digits, - and _")
     if names[0] == names[1]:
-        yield Mistake("--name-b", f"both deployments are called {show(names[0], 80)!r}: name them differently")
+        yield Mistake("--name-b", f"both deployments are called {quote(names[0], 80)}: name them differently")

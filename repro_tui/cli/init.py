@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
+from repro_tui.support.text import quote
+
 if TYPE_CHECKING:
     from repro_tui.audit.drafting import Draft, Wishes
     from repro_tui.support.context import Context
@@ -82,7 +84,9 @@ def _environment(text: str | None) -> tuple[str, str] | None:
     kind, mark, path = text.partition("=")
     if not mark or not path or kind not in ENVIRONMENT_KINDS or kind in ("image", "sif"):
         known = ", ".join(name for name in ENVIRONMENT_KINDS if name not in ("image", "sif"))
-        raise click.BadParameter(f"{text!r} is not KIND=PATH, where KIND is one of {known}", param_hint="--environment")
+        raise click.BadParameter(
+            f"{quote(text)} is not KIND=PATH, where KIND is one of {known}", param_hint="--environment"
+        )
     return kind, path
 
 

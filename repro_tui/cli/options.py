@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 import click
 
 from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides, side_options
+from repro_tui.support.text import quote
 
 if TYPE_CHECKING:
     from repro_tui.model.overrides import Overrides
@@ -250,7 +251,7 @@ def settings_of(options: AuditOptions) -> Settings:
     runs, seconds = _budget(options.get("explain_budget"))
     if runner not in ("auto", *names("repro_tui.runners")):
         known = ", ".join(("auto", *sorted(names("repro_tui.runners"))))
-        raise click.BadParameter(f"{runner!r} is not a runner: expected one of {known}", param_hint="--runner")
+        raise click.BadParameter(f"{quote(runner)} is not a runner: expected one of {known}", param_hint="--runner")
     return Settings(
         repeat=options["repeat"],
         stress=options["stress"],
@@ -306,7 +307,7 @@ def _user(text: str) -> str:
 
     mistake = grammar.container_user(text)
     if mistake:
-        raise click.BadParameter(f"{text!r} {mistake}", param_hint="--user")
+        raise click.BadParameter(f"{quote(text)} {mistake}", param_hint="--user")
     return text
 
 
@@ -318,7 +319,7 @@ def _areas(text: str) -> tuple[str, ...]:
     if unknown or not areas:
         expected = f"expected one or more of {', '.join(AREA_WORDS)}"
         raise click.BadParameter(
-            f"{unknown[0] if unknown else text!r} is not an area: {expected}", param_hint="--fail-on"
+            f"{quote(unknown[0] if unknown else text)} is not an area: {expected}", param_hint="--fail-on"
         )
     return areas
 
@@ -333,7 +334,7 @@ def _column_tolerance(text: str) -> tuple[str, Tolerance]:
             raise ValueError(text)
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is not COL=ATOL[,RTOL] with numbers of 0 or more", param_hint="--column-tolerance"
+            f"{quote(text)} is not COL=ATOL[,RTOL] with numbers of 0 or more", param_hint="--column-tolerance"
         ) from error
     return name, Tolerance(numbers[0], numbers[1] if len(numbers) > 1 else None)
 
@@ -374,7 +375,7 @@ def _format(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not mark or not file or name not in names("repro_tui.reporters"):
         known = ", ".join(sorted(names("repro_tui.reporters")))
-        raise click.BadParameter(f"{text!r} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
+        raise click.BadParameter(f"{quote(text)} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
     return name, file
 
 

@@ -21,7 +21,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import join_names, plural, show
+from repro_tui.support.text import join_names, plural, quote, show
 
 MOST_NAMED = 4  # items that one reason names; it counts the others
 IMAGES = ("image", "dockerfile", "sif")
@@ -91,7 +91,7 @@ def _fetch_item(item: DataItem, fetching: Fetching) -> FetchedData:
 def _check_path(item: DataItem, fetching: Fetching) -> None:
     mistake = grammar.data_path(item.path)
     if mistake:
-        raise Refused(f"data path {show(item.path, 200)!r} {mistake}")
+        raise Refused(f"data path {quote(item.path)} {mistake}")
     if item.path.startswith("/") and fetching.record.environment.kind not in IMAGES:
         raise Refused(
             f"data path {show(item.path, 200)} is absolute, which only works in an image: record a relative path"
@@ -115,7 +115,7 @@ def _fetch(item: DataItem, fetching: Fetching) -> Fetched:
     if kind == "wandb" and rest:
         return fetch_wandb(item, fetching)
     raise Inconclusive(
-        f"{show(item.source, 100)!r} is not a data source",
+        f"{quote(item.source, 100)} is not a data source",
         "record git, dvc, file, file:PATH, mlflow:URI, wandb:PATH or a URL",
     )
 

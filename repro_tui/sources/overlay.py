@@ -15,7 +15,7 @@ from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
@@ -63,7 +63,7 @@ def _inputs(inputs: str, here: Path) -> str:
 def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict | None:
     """The predict step after --predict and --protocol, as far as they apply to this record."""
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
-        raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
+        raise Refused(Mistake("--protocol", f"{quote(protocol)} is not a protocol: expected mlflow or open-inference"))
     recorded = record.predict or Predict()
     step = step_of(predict) if predict is not None else None
     if recorded.url:
@@ -97,11 +97,11 @@ def step_of(text: str) -> Predict:
     if mark and kind == "call":
         if not rest or grammar.callable_reference(rest):
             expected = 'call:package.module:function, or call:package.module:Class("literal").method'
-            raise Refused(Mistake("--predict", f"{show(text, 100)!r} is not a function: expected {expected}"))
+            raise Refused(Mistake("--predict", f"{quote(text, 100)} is not a function: expected {expected}"))
         return Predict(call=rest)
     if mark and kind == "notebook":
         if (mistake := grammar.relative_path(rest)) or not rest.endswith(".ipynb"):
-            raise Refused(Mistake("--predict", f"{show(rest, 100)!r} {mistake or 'is not a notebook (.ipynb)'}"))
+            raise Refused(Mistake("--predict", f"{quote(rest, 100)} {mistake or 'is not a notebook (.ipynb)'}"))
         return Predict(notebook=rest)
     return Predict(command=_split_command(text))
 

@@ -27,7 +27,7 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import resolve_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     from repro_tui.formats.wire.record import (
@@ -152,7 +152,7 @@ def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
     known_names = ", ".join(show(known, 80) for known in names)
     if name:
         raise Refused(
-            Mistake(show(reference, 200), f"{label} has no deployment {show(name, 80)!r}: it has {known_names}")
+            Mistake(show(reference, 200), f"{label} has no deployment {quote(name, 80)}: it has {known_names}")
         )
     if len(names) == 1:
         return names[0]
@@ -170,7 +170,7 @@ def _commit_mistakes(document: Mapping[str, object], label: str, base: Path, con
         if isinstance(code, dict) and isinstance(commit := code.get("commit"), str) and grammar.commit(commit):
             problem = _commit_problem(str(code.get("repository", "")), commit, base, context)
             mistakes.append(
-                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{show(commit, 80)!r} {problem}")
+                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{quote(commit, 80)} {problem}")
             )
     return mistakes
 
@@ -291,7 +291,7 @@ class _DeploymentReader:
             self._file(f"data.{number}.path", item.path)
         elif "://" not in item.source and item.source not in ("dvc", "git") and scheme not in ("mlflow", "wandb"):
             message = "is not a data source: expected dvc, file, git, file:PATH, mlflow:URI, wandb:PATH or a URL"
-            self.mistakes.append(Mistake(self._place(place), f"{show(item.source, 80)!r} {message}"))
+            self.mistakes.append(Mistake(self._place(place), f"{quote(item.source, 80)} {message}"))
         return DataItem(item.path, item.source, item.sha256, item.md5)
 
     def _check_inside(self, field: str, source: str, path: Path) -> None:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 CAP = 2000
+QUOTED = 200
 LEAST_PART = 1e-4
 WHOLE_PART = 1e-9  # the rounding error that a sum of shares may have
 MARKS_IN_A_ROW = 8
@@ -34,6 +35,11 @@ def show(value: object, cap: int = CAP) -> str:
     if len(cleaned) > cap:
         cleaned = cleaned[:cap]
     return f"{cleaned}… ({left_out:,} more)" if left_out > 0 else cleaned
+
+
+def quote(value: object, cap: int = QUOTED) -> str:
+    """A value as `show` has it, in quotes: a text whose ends and blanks matter, such as a wrong option."""
+    return f"'{show(value, cap)}'"
 
 
 def show_lines(text: str, cap: int = CAP, most: int = 10_000) -> list[str]:

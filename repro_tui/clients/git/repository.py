@@ -28,7 +28,7 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 T = TypeVar("T")
 READ_LIMIT = 64 << 20
@@ -98,7 +98,7 @@ class Repository:
     def need(self, commit: str) -> None:
         """Ensures that the clone has the commit, and fetches it if it is absent."""
         if not _FULL_ID.fullmatch(commit):
-            raise Refused(f"{show(commit, 80)!r} is not a full commit id of 40 or 64 hex digits")
+            raise Refused(f"{quote(commit, 80)} is not a full commit id of 40 or 64 hex digits")
         if commit in self._there:
             return
         if not self.has(commit):
