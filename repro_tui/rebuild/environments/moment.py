@@ -16,13 +16,13 @@ def resolved_at(record: Record, code: CodeTree | None, step: Step, context: Cont
     """The recorded time, else that of the commit, else now."""
     as_of = record.environment.as_of
     if as_of is not None:
-        return ResolvedAt(as_of, True, as_of[:10])
+        return ResolvedAt(as_of, as_of[:10])
     date = _commit_date(code, context) if code else None
     if date is None:
         if code:
             step.log(f"the date of commit {code.commit[:12]} is not known: packages are resolved as of now")
         return ResolvedAt(None)
-    return ResolvedAt(date, False, f"{date[:10]}, the commit's date")
+    return ResolvedAt(date, f"{date[:10]}, the commit's date")
 
 
 def _commit_date(code: CodeTree, context: Context) -> str | None:
