@@ -24,7 +24,7 @@ def options_of(command: str) -> list[str]:
     return [item.opts[0] for item in loaded.params if isinstance(item, click.Option) and not item.is_flag]
 
 
-OPTIONS = [(name, *words, option, HOSTILE) for name, words in COMMANDS.items() for option in options_of(name)]
+OPTIONS = [(name, *operands, option, HOSTILE) for name, operands in COMMANDS.items() for option in options_of(name)]
 REFERENCES = [(HOSTILE, "x"), *((name, HOSTILE) for name in ("record", "show", "schema", "init", "cache"))]
 
 
@@ -35,7 +35,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> GitRepository:
     return repository
 
 
-@pytest.mark.parametrize("arguments", [*OPTIONS, *REFERENCES], ids=lambda words: " ".join(words[:-1]) or "reference")
+@pytest.mark.parametrize(
+    "arguments", [*OPTIONS, *REFERENCES], ids=lambda arguments: " ".join(arguments[:-1]) or "reference"
+)
 def test_a_hostile_value_is_escaped_once(
     arguments: tuple[str, ...],
     repository: GitRepository,

@@ -114,10 +114,10 @@ def has_no_dates(error: Inconclusive) -> bool:
     return _NO_DATES in error.what
 
 
-def without_dates(what: str, as_of: str) -> str:
-    """The warning that an index has no dates, so that `what` was resolved as of now instead of an earlier time."""
+def without_dates(packages: str, as_of: str) -> str:
+    """The warning that an index has no dates, so that `packages` were resolved as of now instead of an earlier time."""
     return (
-        f"{_index()} does not say when its files were uploaded: {what} are the newest of today that fit, "
+        f"{_index()} does not say when its files were uploaded: {packages} are the newest of today that fit, "
         f"and may be newer than {as_of[:10]}"
     )
 
