@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from repro_tui.support.text import quote
+
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
     from repro_tui.compare.tables import Comparison, Table
@@ -271,7 +273,7 @@ def _one_sided(argument: str, given: Mapping[str, str] | None) -> dict[str, str]
 
     unknown = [name for name in given or {} if name not in ONE_SIDED]
     if unknown:
-        raise Refused(Mistake(argument, f"{unknown[0]!r} is not one of {', '.join(ONE_SIDED)}"))
+        raise Refused(Mistake(argument, f"{quote(unknown[0])} is not one of {', '.join(ONE_SIDED)}"))
     return dict(given or {})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repro_tui.audit.drafting import Draft, DraftSide, inputs_file
 from repro_tui.audit.recording import check_target, without_secrets
+from repro_tui.formats.python_versions import MATURES_WORDS
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Code, Missing, Parameters, Predict, Record, Validation
 from repro_tui.sources.companions import Companions, relocated
@@ -203,7 +204,7 @@ def _python_guess(side: DraftSide, wished: str | None) -> Iterator[Guess]:
     ranges = [f"{item.path} allows {item.range}" for item in side.project.pythons[:2] if item.range]
     dated = side.python_of or side.project
     newest = dated.guessed_python()
-    age = f"{newest} was the newest version that had been out for a year on {dated.day}"
+    age = f"{newest} was the newest version that had been out for {MATURES_WORDS} on {dated.day}"
     if newest != side.python:
         age = f"{age}, and {side.python} is the nearest to it on this machine"
     if side.python_of:

@@ -23,7 +23,9 @@ def screen(draft: Draft, names: tuple[str, str], output: str, missing: Sequence[
     command = f"repro-tui {names[0]} {names[1]}"
     if output != "repro.toml":
         command = f"repro-tui {show(output, 300)}#{names[0]} {show(output, 300)}#{names[1]}"
-    rows.append(("next", f"complete the file, then: {command}" if missing else command))
+    declared = any(gap.field == "validation.inputs" for _, gap in missing)
+    until = " (without inputs it compares what is declared)" if declared else ""
+    rows.append(("next", f"complete the file, then: {command}{until}" if missing else command))
     return _laid_out(rows)
 
 

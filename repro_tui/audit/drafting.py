@@ -18,20 +18,21 @@ from repro_tui.sources.detect.project import DetectedProject, described, pythons
 from repro_tui.sources.detect.scripts import notebook_step
 from repro_tui.sources.detect.steps import find_steps
 from repro_tui.sources.detect.tree import ProjectTree, parent
-from repro_tui.sources.git import Revision, folder_in, revision_of, upwards
+from repro_tui.sources.git import Revision, folder_in, parse_revision, revision_of, upwards
 from repro_tui.sources.overlay import step_of
 from repro_tui.sources.worktree_changes import changed_files
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import join_names, plural, quote, show
 
 BEFORE = "HEAD~1"
+MOST_PROJECTS = 8  # that a message names
 LIKELY_INPUTS = 6  # the points of a table that is taken for the validation inputs
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The options of `init`: two revisions ("." is the working tree), and what is not to be guessed.
+    """The options of `init`: two revisions ("." is the working tree; REV:FOLDER), and what is not to be guessed.
 
     `predict` is a step as in --predict, `environment` pairs of a kind and a path, `key` columns (None: to be guessed).
     """
@@ -103,7 +104,7 @@ def look(wishes: Wishes, context: Context) -> Draft:
     """Looks through the project at both revisions. Raises Refused where one of them, or a wish, cannot be read."""
     given = step_of(wishes.predict) if wishes.predict else None
     if wishes.python and not grammar_python(wishes.python):
-        raise Refused(Mistake("--python", f"{show(wishes.python, 40)!r} is not a version such as 3.11"))
+        raise Refused(Mistake("--python", f"{quote(wishes.python, 40)} is not a version such as 3.11"))
     try:
         b = _look_at(wishes.b, None, context)
         a = _look_at(_baseline(wishes, context), b.step if given is None else None, context)
@@ -149,14 +150,18 @@ def _same_python(draft: Draft) -> None:
 
 
 def _baseline(wishes: Wishes, context: Context) -> str:
-    """The revision of A; that of B where the default, HEAD~1, does not exist: the only commit, or a shallow clone."""
+    """The revision of A: by default HEAD~1, in the folder that is named for B.
+
+    It is that of B where there is no HEAD~1: the only commit, or a shallow clone.
+    """
     if wishes.a != BEFORE:
         return wishes.a
     try:
         revision_of(f"git:{wishes.a}", wishes.a, context)
     except Refused:
         return wishes.b
-    return wishes.a
+    _, mark, folder = wishes.b.removeprefix("git:").partition(":")
+    return f"{wishes.a}{mark}{folder}"
 
 
 def grammar_python(text: str) -> bool:
@@ -171,15 +176,21 @@ def grammar_python(text: str) -> bool:
 def _look_at(name: str, like: StepCandidate | None, context: Context) -> DraftSide:
     """One revision; of its candidates the one that is like that of the other side, else the likeliest."""
     working = name == "."
-    revision = revision_of("git:HEAD" if working else f"git:{name}", "HEAD" if working else name, context)
-    folder = folder_in(revision, context)
+    named = parse_revision("HEAD" if working else name.removeprefix("git:"), "")
+    revision = revision_of(f"git:{named.revision}", named.revision, context)
+    folder = named.path or folder_in(revision, context)
     tree = ProjectTree.at(revision.repository, revision.commit, folder)
     notes = _working_notes(revision, context) if working else []
+    if not tree.files and named.path:
+        raise Refused(Mistake(show(name, 200), f"the commit {revision.commit[:12]} has no folder {show(folder, 200)}"))
     if not tree.files and folder != ".":
         notes.append(f"the folder {folder} is not in commit {revision.commit[:12]}: the whole repository was searched")
         folder, tree = ".", ProjectTree.at(revision.repository, revision.commit)
     steps = find_steps(tree)
-    step = same_step(steps, like) or next(iter(steps), None)
+    step = same_step(steps, like)
+    if step is None:
+        _check_one_project(name, folder, tree, steps)
+        step = next(iter(steps), None)
     inner = _own_folder(tree, step)
     if inner != ".":
         folder = posixpath.normpath(posixpath.join(folder, inner))
@@ -208,10 +219,29 @@ def _own_folder(tree: ProjectTree, step: StepCandidate | None) -> str:
     A repository has several projects where files that describe an environment are in several folders, and none of them
     is the root.
     """
-    folders = {parent(path) for path in tree.files if kind_of(path)[0]}
-    if step is None or len(folders) < 2 or "." in folders:
+    folders = _project_folders(tree)
+    if step is None or not folders:
         return "."
     return next((folder for folder in upwards(parent(step.path)) if folder in folders), ".")
+
+
+def _project_folders(tree: ProjectTree) -> set[str]:
+    """The folders of the projects in a repository of several; none where it is a single one."""
+    folders = {parent(path) for path in tree.files if kind_of(path)[0]}
+    return set() if len(folders) < 2 or "." in folders else folders
+
+
+def _check_one_project(name: str, folder: str, tree: ProjectTree, steps: list[StepCandidate]) -> None:
+    """Raises Refused where several projects of a repository have a complete step: which one is meant is not guessed."""
+    complete = [step for step in steps if step.complete and step.points > 0]
+    owners = dict.fromkeys(_own_folder(tree, step) for step in complete)
+    if len(owners) < 2:
+        return
+    paths = [posixpath.normpath(posixpath.join(folder, owner)) for owner in owners]
+    revision = "HEAD" if name == "." else name.removeprefix("git:").partition(":")[0]
+    advice = f"name one, as in repro-tui init {BEFORE}:{paths[0]} {revision}:{paths[0]}, or start in its folder"
+    listed = join_names([show(path, 100) for path in paths], most=MOST_PROJECTS)
+    raise Refused(Mistake(show(name, 200), f"several projects here have a predict step ({listed}): {advice}"))
 
 
 def _working_notes(revision: Revision, context: Context) -> list[str]:
@@ -309,6 +339,6 @@ def names_of(wishes: Wishes, a: str | None, b: str | None) -> tuple[str, str]:
 def _name_mistakes(names: tuple[str, str]) -> Iterator[Mistake]:
     for option, name in zip(("--name-a", "--name-b"), names, strict=True):
         if not name.replace("-", "").replace("_", "").isalnum():
-            yield Mistake(option, f"{show(name, 80)!r} is not a name of letters, digits, - and _")
+            yield Mistake(option, f"{quote(name, 80)} is not a name of letters, digits, - and _")
     if names[0] == names[1]:
-        yield Mistake("--name-b", f"both deployments are called {show(names[0], 80)!r}: name them differently")
+        yield Mistake("--name-b", f"both deployments are called {quote(names[0], 80)}: name them differently")

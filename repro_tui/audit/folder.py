@@ -18,6 +18,7 @@ from repro_tui.model.request import Request
 from repro_tui.support.file_lock import is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
+from repro_tui.support.text import quote
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -110,7 +111,7 @@ class AuditFolder:
 
 def _known_schema(value: object) -> object:
     if isinstance(value, dict) and value.get("schema", 1) != 1:
-        raise ValueError(f"its schema is {value['schema']!r}, but this version only reads schema 1")
+        raise ValueError(f"its schema is {quote(value['schema'])}, but this version only reads schema 1")
     return value
 
 

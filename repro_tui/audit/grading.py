@@ -116,14 +116,14 @@ def _reproduced(
         )
         return "R5", f"the predictions are reproduced: they are {closeness}{extra}"
     if any(run.output_sha256 == recorded.output_sha256 for run in runs[:1]):
-        return "R6", f"the predictions are byte-identical to the recorded file in all {area.rows.matched:,} rows{extra}"
+        return "R6", f"the predictions are byte-identical to the recorded file in all {area.matched:,} rows{extra}"
     forms = (recorded.output_format, runs[0].output_format)
     formats = (
         f"both {forms[0]}, with different bytes"
         if forms[0] == forms[1]
         else f"recorded as {forms[0]}, rebuilt as {forms[1]}"
     )
-    return "R6", f"the predictions are byte-identical as tables ({formats}) in all {area.rows.matched:,} rows{extra}"
+    return "R6", f"the predictions are byte-identical as tables ({formats}) in all {area.matched:,} rows{extra}"
 
 
 def _prediction_outcome(recorded: Run | None, area: PredictionsArea) -> str:

@@ -1,6 +1,7 @@
 """The pipeline of an audit: compare what is declared, rebuild both sides, run them, compare, explain the drift.
 
-What both records declare is read and compared before anything is built. Then both sides are rebuilt at the same time,
+What both records declare is read and compared before anything is built; without inputs or a predict step, the audit
+ends there. Then both sides are rebuilt at the same time,
 and the four areas that need no run are compared as built while the predict steps run. The runs are repeated until the
 noise rule can decide: two per side at first, then as many as `next_repeat` requests. A side that cannot be rebuilt or
 run is lost, which ends the runs of both, but not the audit: whatever can be compared is compared, and the verdict is
@@ -22,6 +23,7 @@ from pathlib import Path
 from repro_tui.audit.areas import FourAreas, StaticAreas
 from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.inputs import Inputs, keep_inputs
+from repro_tui.audit.nothing_runs import NothingRuns, why_nothing_runs
 from repro_tui.audit.side import SideState
 from repro_tui.formats.arrow import without_pandas
 from repro_tui.model.causes import Causes, no_causes
@@ -58,6 +60,8 @@ class Audit:
         static = StaticAreas(a, b, self.folder, self.context)
         with self._stage("declared"):
             static.declare()
+        if nothing := why_nothing_runs(a.record, b.record):
+            return self._declared(a, b, static.finish(), nothing)
         with self._stage("rebuild"):
             at_once([a.rebuild, b.rebuild], workers=2)
             inputs = keep_inputs(self.request.a.validation, self.folder, self.context)
@@ -72,7 +76,9 @@ class Audit:
     def _side(self, name: str) -> SideState:
         folder = self.folder / name
         folder.mkdir(exist_ok=True, mode=0o700)
-        return SideState(getattr(self.request, name), self.context.for_side(name, folder))
+        side = SideState(getattr(self.request, name), self.context.for_side(name, folder))
+        side.keep_record()
+        return side
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -88,6 +94,16 @@ class Audit:
 
     def _publish(self, name: str, area: Area | PredictionsArea) -> None:
         self.context.emit(Event("area", step=name, detail={"name": name, "area": to_plain(area)}))
+
+    def _declared(self, a: SideState, b: SideState, areas: FourAreas, nothing: NothingRuns) -> Report:
+        """The report of an audit that has nothing to run: what is declared was compared, and nothing was built."""
+        area = self._not_compared(nothing.what, nothing.do)
+        self._publish("predictions", area)
+        settings = self.request.settings
+        if settings.stress:
+            self.warnings.append("--stress was left out, because nothing was run")
+        causes = no_causes(f"no cause can be determined: {area.what}") if settings.explain else None
+        return self._report(a, b, Areas(*areas, area), Inputs(Path()), causes)
 
     # -- predictions --------------------------------------------------------------------------------------------
 
@@ -155,14 +171,23 @@ class Audit:
             side.runs.sort(key=lambda run: run.number)
         lost = [side for side in (a, b) if side.failed]
         if lost:
-            failures = "; ".join(f"{side.context.side.upper()} failed at {side.failed}: {side.what}" for side in lost)
-            area = PredictionsArea("unknown", "not-comparable", what=failures, do=lost[0].do)
+            alike = len({(side.failed, side.what, side.do) for side in lost}) == 1 and len(lost) > 1
+            failures = "; ".join(
+                f"{'A and B' if alike else side.context.side.upper()} failed at {side.failed}: {side.what}"
+                for side in lost[: 1 if alike else None]
+            )
+            area = self._not_compared(failures, lost[0].do)
         else:
             with self.context.step("compare predictions", f"comparing {plural(len(a.runs), 'run')} per side"):
                 area = compare_predictions(a.runs, b.runs, validation, settings, self.folder, self.context)
                 area = complete(area, inputs)
         self._publish("predictions", area)
         return area
+
+    def _not_compared(self, reason: str, remedy: str) -> PredictionsArea:
+        """The area where no outputs were put side by side, without secret values."""
+        scrub = self.context.redactor.scrub
+        return PredictionsArea("unknown", "not-comparable", what=scrub(reason), do=scrub(remedy))
 
     # -- the cause ----------------------------------------------------------------------------------------------
 
@@ -232,8 +257,10 @@ def _warm_up() -> None:
 
 def complete(area: PredictionsArea, inputs: Inputs) -> PredictionsArea:
     """The area, or `not-comparable` where an output has fewer rows than the inputs: same needs every row."""
+    if inputs.rows is None or area.rows is None or area.verdict == "not-comparable":
+        return area
     fewest = min(area.rows.a, area.rows.b)
-    if inputs.rows is None or fewest >= inputs.rows or area.verdict == "not-comparable":
+    if fewest >= inputs.rows:
         return area
     written = f"the outputs have {area.rows.a:,} (A) and {area.rows.b:,} (B)"
     return replace(

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from repro_tui.audit.nothing_runs import why_nothing_runs
 from repro_tui.audit.redacted_output import redacted_errors
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.overrides import Overrides
-from repro_tui.model.record import Record
+from repro_tui.model.record import Record, Validation
 from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
@@ -25,12 +26,16 @@ T = TypeVar("T")
 
 
 def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
-    """The audit of A against B, complete. Raises Refused with every mistake of both sides at once."""
+    """The audit of A against B, complete. Raises Refused with every mistake of both sides at once.
+
+    Whether a side can be run is not asked where nothing is run: without inputs, what is declared is compared.
+    """
     records = _both(
         lambda: _record(a, overrides.for_side("a"), context), lambda: _record(b, overrides.for_side("b"), context)
     )
     validated = _same_validation(*records)
-    mistakes = [mistake for record in validated for mistake in _unrunnable(record, settings, context)]
+    runs = why_nothing_runs(*validated) is None
+    mistakes = [mistake for record in validated if runs for mistake in _unrunnable(record, settings, context)]
     if mistakes:
         raise Refused.all(list(dict.fromkeys(mistakes)))
     return _request(*validated, settings, overrides, context)
@@ -99,7 +104,19 @@ def _same_validation(a: Record, b: Record) -> tuple[Record, Record]:
     from repro_tui.sources.overlay import common_validation
 
     validation, warnings = common_validation(a, b)
-    return replace(a, validation=validation, warnings=(*a.warnings, *warnings)), replace(b, validation=validation)
+    shared = _with_inputs_of(a, "B", validation), _with_inputs_of(b, "A", validation)
+    return replace(shared[0], warnings=(*a.warnings, *warnings)), shared[1]
+
+
+def _with_inputs_of(record: Record, giver: str, validation: Validation) -> Record:
+    """A record with the validation of both sides; inputs that only the other side names are not missing any more."""
+    shared = replace(record, validation=validation)
+    if record.validation.inputs or not validation.inputs:
+        return shared
+    missing = tuple(item for item in record.missing if item.field != "validation.inputs")
+    return replace(
+        shared, missing=missing, provenance=record.provenance | {"validation.inputs": f"the record of {giver}"}
+    )
 
 
 def _unrunnable(record: Record, settings: Settings, context: Context) -> list[Mistake]:

@@ -19,6 +19,7 @@ from repro_tui.model.request import (
 )
 from repro_tui.support import grammar
 from repro_tui.support.registry import names
+from repro_tui.support.text import quote
 
 MOST_RUNS = 100
 MOST_SEED = 2**32 - 1
@@ -39,7 +40,7 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
     for place, tolerance in {"": settings.tolerance, **settings.column_tolerances}.items():
         yield from _tolerance(place, tolerance)
     if mistake := grammar.container_user(settings.user):
-        yield Mistake("user", f"{settings.user!r} {mistake}")
+        yield Mistake("user", f"{quote(settings.user)} {mistake}")
     known = ("auto", *sorted(names("repro_tui.runners")))
     for place, value, allowed in (
         ("runner", settings.runner, known),
@@ -49,7 +50,7 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
         *(("fail_on", word, AREA_WORDS) for word in settings.fail_on),
     ):
         if value not in allowed:
-            yield Mistake(place, f"{value!r} is not one of {', '.join(allowed)}")
+            yield Mistake(place, f"{quote(value)} is not one of {', '.join(allowed)}")
     if not settings.fail_on:
         yield Mistake("fail_on", f"no area is named: expected one or more of {', '.join(AREA_WORDS)}")
     for place, size, least in (

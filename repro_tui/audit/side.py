@@ -49,6 +49,11 @@ class SideState:
     def __post_init__(self) -> None:
         self.running = self.context.cancel.child()
 
+    def keep_record(self) -> None:
+        """Writes the record to the side's folder, without secret values."""
+        hidden = hidden_record(self.record, self.context.redactor)
+        write_json(self.context.folder / "record.json", self.context.redactor.scrub_all(to_plain(hidden)))
+
     def declare(self) -> None:
         """Reads what the record and its commit declare, and warns of what will not be rebuilt. Raises Cancelled."""
         from repro_tui.rebuild.declared.side import declare, described
@@ -63,7 +68,6 @@ class SideState:
         """Rebuilds the workspace; a side that cannot be rebuilt is lost, with the reason."""
         from repro_tui.rebuild.workspace import rebuild
 
-        write_record_copy(self.record, self.context)
         try:
             self.workspace = rebuild(self.record, self.context)
             self.parts = self.workspace.parts
@@ -136,12 +140,6 @@ class SideState:
             what=scrub(self.what),
             do=scrub(self.do),
         )
-
-
-def write_record_copy(record: Record, context: Context) -> None:
-    """Writes a side's record into its folder, without secret values."""
-    hidden = hidden_record(record, context.redactor)
-    write_json(context.folder / "record.json", context.redactor.scrub_all(to_plain(hidden)))
 
 
 def summary_of(declared: Declared) -> str:

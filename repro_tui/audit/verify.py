@@ -10,7 +10,7 @@ from repro_tui.audit.concurrency import at_once
 from repro_tui.audit.grading import gaps_of, grade
 from repro_tui.audit.inputs import Inputs, keep_inputs
 from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
-from repro_tui.audit.side import SideState, write_record_copy
+from repro_tui.audit.side import SideState
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Finding, area_of
 from repro_tui.model.grade import Grade, Metric
@@ -52,7 +52,6 @@ class Verification(Audit):
         """Reads the recorded predictions as A's one run; a file that is not a table is a gap."""
         from repro_tui.formats.normalise import recorded_run
 
-        write_record_copy(a.record, a.context)
         file = a.record.expected.predictions
         if file is None:
             return

@@ -1,6 +1,6 @@
 """What is left of a headless view whose terminal was lost: it waits for the audit and writes the requested files.
 
-`python -m repro_tui.cli.detached JSON`: the audit's folder, the files by option or reporter, and `fail_on`.
+`python -m repro_tui.cli.detached JSON`: the audit's folder, the requested reports, and `fail_on`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import follow_events
 from repro_tui.cli.headless import finish
+from repro_tui.report.write import ReportTarget
 
 
 def main() -> int:
@@ -21,7 +22,8 @@ def main() -> int:
     for _ in follow_events(folder):
         pass
     report = folder.report()
-    return finish(report, rest["targets"], quiet=True, fail_on=rest["fail_on"]) if report else 3
+    targets = [ReportTarget(*target) for target in rest["targets"]]
+    return finish(report, targets, quiet=True, fail_on=rest["fail_on"]) if report else 3
 
 
 if __name__ == "__main__":

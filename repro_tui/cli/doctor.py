@@ -82,7 +82,7 @@ def examine() -> Iterator[Check]:
     yield from _docker()
     yield _apptainer()
     yield _compiler()
-    for extra in ("mlflow", "wandb", "dvc"):
+    for extra in ("mlflow", "wandb"):
         yield _extra(extra, f"reading {extra} references and data")
     yield _extra("conda", "environments of conda packages", "rattler")
     yield _folder("cache folder", "REPRO_TUI_CACHE", cache_root)

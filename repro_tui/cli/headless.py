@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from types import FrameType
 from typing import TextIO
 
@@ -19,18 +20,15 @@ from repro_tui.audit.launch import stop
 from repro_tui.cli.progress import Progress, progress_for
 from repro_tui.model.errors import Cancelled
 from repro_tui.model.report import Report
-from repro_tui.report.write import write_report
+from repro_tui.report.write import ReportTarget, write_report
 from repro_tui.support.text import show
 
-REPORTERS = {"report": "json"}  # the reporters of options that are not called like them
 
-
-def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
+def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
     """Waits for an audit, writes its reports, prints its summary, and returns the exit status.
 
-    `targets` are the files of the requested formats, by option or reporter name ("-" is standard output). A signal
-    stops the audit, whose engine removes what it started; but a lost terminal leaves the audit to its engine, and its
-    files to a process of their own. The status is then 128 plus the signal's number.
+    A signal stops the audit, whose engine removes what it started; but a lost terminal leaves the audit to its engine,
+    and its files to a process of their own. The status is then 128 plus the signal's number.
     """
     terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     with _signals() as received:
@@ -52,13 +50,13 @@ def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on
     return finish(report, targets, quiet=quiet, fail_on=fail_on)
 
 
-def _leave(folder: AuditFolder, targets: dict[str, str], fail_on: str, terminals: list[TextIO]) -> None:
+def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], fail_on: str, terminals: list[TextIO]) -> None:
     """Lets go of the terminals, which are gone, and starts a process that waits for the audit and writes its files."""
     for stream in terminals:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if not targets:
         return
-    rest = {"folder": str(folder.path), "targets": targets, "fail_on": fail_on}
+    rest = {"folder": str(folder.path), "targets": [astuple(target) for target in targets], "fail_on": fail_on}
     subprocess.Popen(
         [sys.executable, "-P", "-m", "repro_tui.cli.detached", json.dumps(rest)],
         stdin=subprocess.DEVNULL,
@@ -67,18 +65,21 @@ def _leave(folder: AuditFolder, targets: dict[str, str], fail_on: str, terminals
     )
 
 
-def finish(report: Report, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
+def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
     """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where a file failed.
 
     The summary goes to standard output where no report was requested, and to standard error where one was.
     """
-    for name, file in targets.items():
+    for target in targets:
         try:
-            write_report(report, REPORTERS.get(name, name), file, tuple(fail_on.split(",")))
+            write_report(report, target.reporter, target.file, tuple(fail_on.split(",")))
         except BrokenPipeError:
             raise
         except OSError as error:
-            print(f"repro-tui: {show(file)}: the report cannot be written: {error.strerror or error}", file=sys.stderr)
+            print(
+                f"repro-tui: {show(target.file)}: the report cannot be written: {error.strerror or error}",
+                file=sys.stderr,
+            )
             return 3
     stream = sys.stderr if targets else sys.stdout
     if not (quiet and targets):

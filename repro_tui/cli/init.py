@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
+from repro_tui.support.text import quote
+
 if TYPE_CHECKING:
     from repro_tui.audit.drafting import Draft, Wishes
     from repro_tui.support.context import Context
@@ -49,8 +51,9 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[InitOptions
     """Write a repro.toml of the project at two revisions, A and B, from its own files; nothing is executed.
 
     A and B are branches, tags or commits (HEAD~1 and HEAD by default); "." is the working tree, of which HEAD is
-    recorded. Environments, parameters, data, inputs and a predict step are looked for in the files of both revisions.
-    On a terminal it asks where there is a choice. Whatever was guessed is marked in the file.
+    recorded, and REV:FOLDER a project in a folder of a repository of several. Environments, parameters, data, inputs
+    and a predict step are looked for in the files of both revisions. On a terminal it asks where there is a choice.
+    Whatever was guessed is marked in the file.
     """
     from repro_tui.audit.begin import planning
     from repro_tui.audit.draft_record import write_draft
@@ -80,7 +83,9 @@ def _environment(text: str | None) -> tuple[str, str] | None:
     kind, mark, path = text.partition("=")
     if not mark or not path or kind not in ENVIRONMENT_KINDS or kind in ("image", "sif"):
         known = ", ".join(name for name in ENVIRONMENT_KINDS if name not in ("image", "sif"))
-        raise click.BadParameter(f"{text!r} is not KIND=PATH, where KIND is one of {known}", param_hint="--environment")
+        raise click.BadParameter(
+            f"{quote(text)} is not KIND=PATH, where KIND is one of {known}", param_hint="--environment"
+        )
     return kind, path
 
 

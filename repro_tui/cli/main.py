@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import sys
 from importlib import import_module
 
@@ -10,6 +12,7 @@ import click
 
 from repro_tui.version import __version__
 
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 COMMANDS = {
     "audit": ("audit", "Audit A against B: rebuild both, run both, and show what differs."),
     "explain": ("explain", "Audit A against B, and find the cause of a drift: a package, a parameter, a file."),
@@ -90,7 +93,7 @@ def main() -> int:
         status = program.main(standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _report_error(error.format_message(), error.exit_code if error.exit_code != 1 else 2)
+        return _report_error(_plain_quotes(error.format_message()), error.exit_code if error.exit_code != 1 else 2)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
@@ -114,6 +117,19 @@ def _report_expected(error: Exception) -> int:
     if isinstance(error, OSError):
         return _report_error(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
     raise error
+
+
+def _plain_quotes(message: str) -> str:
+    """A message of click, which escapes what it quotes as Python does, with its quotes as those of every message."""
+    from repro_tui.support.text import quote
+
+    def as_shown(match: re.Match[str]) -> str:
+        try:
+            return quote(ast.literal_eval(match.group())) if "\\" in match.group() else match.group()
+        except (ValueError, SyntaxError):
+            return match.group()
+
+    return _QUOTED.sub(as_shown, message)
 
 
 def _report_error(message: str, status: int) -> int:

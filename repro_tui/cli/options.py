@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 import click
 
 from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides, side_options
+from repro_tui.support.text import quote
 
 if TYPE_CHECKING:
     from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
     from repro_tui.model.run import Limits
+    from repro_tui.report.write import ReportTarget
 
 F = TypeVar("F", bound=Callable[..., Any])
 Format = Literal["report", "junit", "markdown", "html"]
@@ -79,7 +82,8 @@ def report_options(command: F) -> F:
                 metavar="[FILE]",
                 is_flag=False,
                 flag_value="-",
-                help="Write the JSON report to FILE (to standard output if FILE is - or omitted).",
+                help="Write the report to FILE, as its name ends (.json, .md, .html, or .xml: JUnit). "
+                "If FILE is - or omitted, write JSON to standard output.",
             ),
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
             click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
@@ -253,7 +257,7 @@ def settings_of(options: AuditOptions) -> Settings:
     runs, seconds = _budget(options.get("explain_budget"))
     if runner not in ("auto", *names("repro_tui.runners")):
         known = ", ".join(("auto", *sorted(names("repro_tui.runners"))))
-        raise click.BadParameter(f"{runner!r} is not a runner: expected one of {known}", param_hint="--runner")
+        raise click.BadParameter(f"{quote(runner)} is not a runner: expected one of {known}", param_hint="--runner")
     return Settings(
         repeat=options["repeat"],
         stress=options["stress"],
@@ -310,7 +314,7 @@ def _user(text: str) -> str:
 
     mistake = grammar.container_user(text)
     if mistake:
-        raise click.BadParameter(f"{text!r} {mistake}", param_hint="--user")
+        raise click.BadParameter(f"{quote(text)} {mistake}", param_hint="--user")
     return text
 
 
@@ -322,7 +326,7 @@ def _areas(text: str) -> tuple[str, ...]:
     if unknown or not areas:
         expected = f"expected one or more of {', '.join(AREA_WORDS)}"
         raise click.BadParameter(
-            f"{unknown[0] if unknown else text!r} is not an area: {expected}", param_hint="--fail-on"
+            f"{quote(unknown[0] if unknown else text)} is not an area: {expected}", param_hint="--fail-on"
         )
     return areas
 
@@ -337,7 +341,7 @@ def _column_tolerance(text: str) -> tuple[str, Tolerance]:
             raise ValueError(text)
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is not COL=ATOL[,RTOL] with numbers of 0 or more", param_hint="--column-tolerance"
+            f"{quote(text)} is not COL=ATOL[,RTOL] with numbers of 0 or more", param_hint="--column-tolerance"
         ) from error
     return name, Tolerance(numbers[0], numbers[1] if len(numbers) > 1 else None)
 
@@ -378,27 +382,31 @@ def _format(text: str) -> tuple[str, str]:
     name, mark, file = text.partition("=")
     if not mark or not file or name not in names("repro_tui.reporters"):
         known = ", ".join(sorted(names("repro_tui.reporters")))
-        raise click.BadParameter(f"{text!r} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
+        raise click.BadParameter(f"{quote(text)} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
     return name, file
 
 
-def targets_of(options: ReportOptions) -> dict[str, str]:
-    """The requested formats and their files, by option or reporter name ("-" is standard output).
+def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
+    """The requested reports. The format of --report is the one that the file's name ends in.
 
     Raises Refused with every file that cannot be written, before anything runs.
     """
     from repro_tui.model.errors import Mistake, Refused
-    from repro_tui.report.write import target_problem
+    from repro_tui.report.write import ReportTarget, reporter_of
 
-    targets: dict[str, str] = {name: file for name in FORMATS if (file := options[name]) is not None}
-    targets |= dict(_format(text) for text in options["format"])
-    mistakes = []
-    for name, file in targets.items():
-        problem = "" if file == "-" else target_problem(file)
-        if problem:
-            mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))
-    if list(targets.values()).count("-") > 1:
-        mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
+    targets = [
+        ReportTarget(f"--{name}", reporter_of(file) if name == "report" else name, file)
+        for name in FORMATS
+        if (file := options[name]) is not None
+    ]
+    named = (_format(text) for text in options["format"])
+    targets += [ReportTarget(f"--format {name}", name, file) for name, file in named]
+    mistakes = [Mistake(target.option, target.problem) for target in targets if target.problem]
+    for file, count in Counter(target.file for target in targets).items():
+        if file == "-" and count > 1:
+            mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
+        elif count > 1:
+            mistakes.append(Mistake("", f"{count} reports would be written to {file}: name a file for each"))
     if mistakes:
         raise Refused.all(mistakes)
-    return targets
+    return tuple(targets)

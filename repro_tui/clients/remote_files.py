@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol, cast
+from urllib.parse import urlsplit
 
 from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Stored
@@ -25,6 +27,15 @@ from repro_tui.support.text import show
 
 STALLED_S = 60.0
 LARGEST = 1 << 40
+REACH = "check the network and the server, and run the audit again"
+NO_CONNECTION = frozenset(
+    {
+        *("ClientConnectorError", "ClientConnectorDNSError", "ConnectionTimeoutError"),  # aiohttp: http, gs, S3
+        *("EndpointConnectionError", "ConnectTimeoutError", "ServiceRequestError"),  # botocore, azure
+        *("NoValidConnectionsError",),  # paramiko
+    }
+)
+_QUOTED_URL = re.compile(r"""[a-z][a-z0-9+.-]*://[^\s"'<>]+""")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 
 
@@ -66,15 +77,28 @@ def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Fil
         system, path = fsspec.core.url_to_fs(url, **(options or {}))
     except ImportError as error:
         hint = bring_scheme(protocol) or known_implementations.get(protocol, {}).get("err", "") or str(error)
-        raise Inconclusive(f"{shown}: {protocol}:// needs a package that is not installed", show(hint, 200)) from error
+        raise Inconclusive(
+            f"{show(_server(url), 300)}: {protocol}:// needs a package that is not installed", show(hint, 200)
+        ) from error
     except Exception as error:
         raise unreadable(url, error) from error
     return system, path
 
 
 def fetch_object(system: FileSystem, path: str, url: str, context: Context) -> Stored:
-    """Streams one remote file into the cache. Raises Inconclusive where it cannot be fetched, and Cancelled."""
-    return _Transfer(system, path, url, context).wait()
+    """Streams one remote file into the cache. Raises Inconclusive where it cannot be fetched, and Cancelled.
+
+    A server that could not be reached in this audit is not waited for again.
+    """
+    key = (_server(url), "")
+    if known := context.unreachable.get(key):
+        raise Inconclusive(known.what, known.do) from known.__cause__
+    try:
+        return _Transfer(system, path, url, context).wait()
+    except Inconclusive as error:
+        if _is_unreachable(error.__cause__):
+            context.unreachable[key] = error
+        raise
 
 
 def is_absent(error: BaseException | None) -> bool:
@@ -89,11 +113,35 @@ def is_absent(error: BaseException | None) -> bool:
 
 
 def unreadable(url: str, error: BaseException) -> Inconclusive:
-    """The error of a file that cannot be read, with the reason and what to do about it."""
+    """The error of a file that cannot be read, with the reason and what to do about it.
+
+    The error of a server that cannot be reached names the server, not the file: it is the same for all its files.
+    """
     if isinstance(error, FileNotFoundError) and error.__cause__ is not None and not is_absent(error):
         error = error.__cause__
+    if _is_unreachable(error):
+        reason = _QUOTED_URL.sub(lambda match: _server(match.group()), str(error)) or type(error).__name__
+        return Inconclusive(f"{show(_server(url), 300)} cannot be reached: {show(reason, 300)}", REACH)
     reason = show(strip_urls(str(error)) or type(error).__name__, 300)
     return Inconclusive(f"{show(strip_url(url), 300)} cannot be fetched: {reason}", _remedy(error))
+
+
+def _server(url: str) -> str:
+    """The server of a URL, or the bucket, without credentials."""
+    parts = urlsplit(strip_url(url))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether an error, or one that caused it, is that of a connection that was not made.
+
+    The clients have classes of their own for this, which may not be installed: they are known by their names.
+    """
+    while error is not None:
+        if isinstance(error, ConnectionError | socket.gaierror) or type(error).__name__ in NO_CONNECTION:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _remedy(error: BaseException) -> str:
@@ -102,7 +150,7 @@ def _remedy(error: BaseException) -> str:
     if isinstance(error, PermissionError) or getattr(error, "status", 0) in (401, 403):
         return "set the credentials that its client reads, or ask for access"
     if isinstance(error, TimeoutError):
-        return "check the network and the server, and run the audit again"
+        return REACH
     return "check the URL, the network, and the credentials that its client reads"
 
 

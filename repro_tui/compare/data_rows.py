@@ -102,6 +102,9 @@ def _area(runs: list[Run], recorded_key: Sequence[str], target: Path, context: C
 
 def _findings(path: FindingPath, area: PredictionsArea) -> Iterator[Finding]:
     rows = area.rows
+    if rows is None:
+        yield Finding((*path, "rows"), "unknown", severity="notice", note=show(area.what, 300))
+        return
     if area.what or rows.a != rows.b:
         yield Finding((*path, "rows"), "changed", rows.a, rows.b, "notice", show(area.what, 300))
     for column in area.columns:

@@ -26,7 +26,7 @@ from repro_tui.support.text import plural
 
 def area_of_columns(
     columns: tuple[Column, ...],
-    rows: Rows,
+    rows: Rows | None,
     key: tuple[str, ...],
     differences: int,
     worst_rows: tuple[WorstRow, ...],

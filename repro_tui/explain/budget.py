@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from repro_tui.model.errors import Refused
-from repro_tui.support.text import plural
+from repro_tui.support.text import plural, quote
 
 _TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -59,5 +59,5 @@ def parse_budget(text: str) -> Budget:
     if match and unit in _RUNS and number >= 1 and number == int(number):
         return Budget(runs=int(number))
     raise Refused(
-        f"--explain-budget: {text!r} is not a valid budget: give a number of runs, such as 40, or a time, such as 15m"
+        f"--explain-budget: {quote(text)} is not a valid budget: give a number of runs, such as 40, or a time: 15m"
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 WIDEST_128 = 38  # digits of a decimal
 KEPT = (
@@ -45,7 +45,7 @@ def check_names(names: list[str]) -> None:
         if not name.strip():
             raise TableError(f"column {number} has no name")
         if name in seen:
-            raise TableError(f"two columns are named {name!r}")
+            raise TableError(f"two columns are named {quote(name)}")
         seen.add(name)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.support.text import quote
 
 if TYPE_CHECKING:
     import yaml
@@ -70,7 +71,7 @@ def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         duplicate = next(name for index, name in enumerate(names) if name in names[:index])
-        raise ValueError(f"the key {duplicate!r} occurs twice")
+        raise ValueError(f"the key {quote(duplicate)} occurs twice")
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 RELEASED = {
     "3.6": date(2016, 12, 23),
@@ -16,6 +16,9 @@ RELEASED = {
     "3.13": date(2024, 10, 7),
     "3.14": date(2025, 10, 7),
 }
+# Until a release is used: most packages then have wheels for it, also those that were pinned a while before.
+MATURES = timedelta(days=365)
+MATURES_WORDS = "a year"
 MOST_TEXT = 4096
 _WORD = re.compile(r"(?:cpython-|python-)?(3(?:\.[0-9]+){1,2})")
 
@@ -23,6 +26,12 @@ _WORD = re.compile(r"(?:cpython-|python-)?(3(?:\.[0-9]+){1,2})")
 def release_of(version: str) -> str:
     """The release of a version: 3.11 of 3.11.7."""
     return ".".join(version.split(".")[:2])
+
+
+def mature_from(version: str) -> date | None:
+    """The day from which a version had been out long enough to be used; None for a release that is not known."""
+    day = RELEASED.get(release_of(version))
+    return day + MATURES if day else None
 
 
 def pinned_version(text: str) -> str | None:

@@ -172,7 +172,8 @@ class PredictionsArea:
 
     `ignored` are the columns that the record or the command line left out, `unused` their rules that match no column.
     `compared` names the two runs whose cells are shown, if they are not the first of each side: a later one differs
-    more.
+    more. `rows` is None where no outputs were put side by side: a side was lost, or nothing was run. `what` and `do`
+    then say why, and what to do.
     """
 
     status: AreaStatus
@@ -180,7 +181,7 @@ class PredictionsArea:
     rule: str = ""
     noise: Noise = field(default_factory=Noise)
     key: tuple[str, ...] = ()
-    rows: Rows = field(default_factory=Rows)
+    rows: Rows | None = None
     columns: tuple[Column, ...] = ()
     slices: tuple[Slice, ...] = ()
     worst: tuple[WorstRow, ...] = ()
@@ -193,3 +194,8 @@ class PredictionsArea:
     compared: str = ""
     ignored: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+
+    @property
+    def matched(self) -> int:
+        """The number of rows that were matched; 0 where no outputs were put side by side."""
+        return self.rows.matched if self.rows else 0

@@ -13,7 +13,7 @@ from repro_tui.model.record import Code, Record
 from repro_tui.model.workspace import CodeTree, Part
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import plural, quote, show
 
 MOST_LISTED = 5
 
@@ -29,7 +29,7 @@ def rebuild_code(record: Record, context: Context) -> tuple[CodeTree | None, Par
     if code is None:
         return None, None
     if not is_inside(code.subdirectory):
-        raise Refused(f"code.subdirectory {show(code.subdirectory, 200)!r} leaves the code tree")
+        raise Refused(f"code.subdirectory {quote(code.subdirectory)} leaves the code tree")
     with context.step("code", f"commit {code.commit[:12]} of {show(show_location(code.repository), 200)}") as step:
         try:
             tree = _tree(code, context, step)

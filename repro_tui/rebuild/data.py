@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive, Refused
@@ -20,8 +21,9 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import join_names, plural, quote, show
 
+MOST_NAMED = 4  # items that one reason names; it counts the others
 IMAGES = ("image", "dockerfile", "sif")
 
 
@@ -38,24 +40,28 @@ def rebuild_data(
         return (), None
     with context.step("data", plural(len(record.data), "item")) as step:
         fetching = Fetching(record, code, context, step)
-        fetched, errors = [], []
+        fetched: list[FetchedData] = []
+        failures: dict[tuple[str, str], list[str]] = {}
         for item in record.data:
             try:
                 fetched.append(_fetch_item(item, fetching))
             except Inconclusive as error:
-                errors.append(error)
-        if errors:
-            raise _combined(errors)
+                failures.setdefault((error.what, error.do), []).append(show(item.path, 200))
+        if failures:
+            raise _combined(failures)
         step.cached = all(fetching.cached)
         _describe(step, record, tuple(fetched))
     return tuple(fetched), step.part()
 
 
-def _combined(errors: list[Inconclusive]) -> Inconclusive:
-    if len(errors) == 1:
-        return errors[0]
-    advice = dict.fromkeys(error.do for error in errors if error.do)
-    return Inconclusive("; ".join(error.what for error in errors), "; ".join(advice))
+def _combined(failures: Mapping[tuple[str, str], list[str]]) -> Inconclusive:
+    """One error for all items: each reason once, with the items that it is about."""
+    reasons = []
+    for (reason, _), paths in failures.items():
+        count = f" ({len(paths):,} items)" if len(paths) > 1 else ""
+        reasons.append(f"data {join_names(paths, most=MOST_NAMED)}{count}: {reason}")
+    advice = dict.fromkeys(do for _, do in failures if do)
+    return Inconclusive("; ".join(reasons), "; ".join(advice))
 
 
 def _describe(step: Step, record: Record, fetched: tuple[FetchedData, ...]) -> None:
@@ -74,13 +80,9 @@ def _describe(step: Step, record: Record, fetched: tuple[FetchedData, ...]) -> N
 
 def _fetch_item(item: DataItem, fetching: Fetching) -> FetchedData:
     _check_path(item, fetching)
-    label = f"data {show(item.path, 200)}"
-    fetching.step.progress(label)
-    try:
-        fetched = _fetch(item, fetching)
-    except Inconclusive as error:
-        raise Inconclusive(f"{label}: {error.what}", error.do) from error
-    _check_hashes(item, fetched, label)
+    fetching.step.progress(f"data {show(item.path, 200)}")
+    fetched = _fetch(item, fetching)
+    _check_hashes(item, fetched)
     fetching.cached.append(fetched.cached)
     source = strip_url(item.source) if "://" in item.source else item.source
     return FetchedData(item.path, source, item.sha256 or item.md5 or fetched.recorded, fetched.files)
@@ -89,7 +91,7 @@ def _fetch_item(item: DataItem, fetching: Fetching) -> FetchedData:
 def _check_path(item: DataItem, fetching: Fetching) -> None:
     mistake = grammar.data_path(item.path)
     if mistake:
-        raise Refused(f"data path {show(item.path, 200)!r} {mistake}")
+        raise Refused(f"data path {quote(item.path)} {mistake}")
     if item.path.startswith("/") and fetching.record.environment.kind not in IMAGES:
         raise Refused(
             f"data path {show(item.path, 200)} is absolute, which only works in an image: record a relative path"
@@ -113,7 +115,7 @@ def _fetch(item: DataItem, fetching: Fetching) -> Fetched:
     if kind == "wandb" and rest:
         return fetch_wandb(item, fetching)
     raise Inconclusive(
-        f"{show(item.source, 100)!r} is not a data source",
+        f"{quote(item.source, 100)} is not a data source",
         "record git, dvc, file, file:PATH, mlflow:URI, wandb:PATH or a URL",
     )
 
@@ -169,18 +171,18 @@ def md5_of(files: dict[str, FetchedFile]) -> str:
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
-def _check_hashes(item: DataItem, fetched: Fetched, label: str) -> None:
+def _check_hashes(item: DataItem, fetched: Fetched) -> None:
     """Compares what was fetched with the recorded hashes. Raises Inconclusive that names both hashes."""
     if item.sha256 and (digest := digest_of(fetched.files)) != item.sha256.lower():
-        raise _mismatch(label, "sha256", item.sha256, digest)
+        raise _mismatch("sha256", item.sha256, digest)
     if item.md5 and not fetched.md5_checked:
         digest = md5_of(fetched.files)
         if digest.removesuffix(".dir") != item.md5.lower().removesuffix(".dir"):
-            raise _mismatch(label, "md5", item.md5, digest)
+            raise _mismatch("md5", item.md5, digest)
 
 
-def _mismatch(label: str, algorithm: str, recorded: str, fetched: str) -> Inconclusive:
+def _mismatch(algorithm: str, recorded: str, fetched: str) -> Inconclusive:
     return Inconclusive(
-        f"{label} differs from what was recorded: recorded {algorithm} {recorded}, fetched {algorithm} {fetched}",
+        f"it differs from what was recorded: recorded {algorithm} {recorded}, fetched {algorithm} {fetched}",
         "restore the recorded data, or record the new hash if the change is intended",
     )

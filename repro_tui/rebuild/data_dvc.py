@@ -18,7 +18,7 @@ from repro_tui.model.record import DataItem
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.data_store import Fetched, Fetching, as_file
 from repro_tui.support.cache import Stored
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 
 def fetch_dvc(item: DataItem, fetching: Fetching) -> Fetched:
@@ -65,7 +65,7 @@ def _tracked(item: DataItem, fetching: Fetching) -> Tracked:
         )
     if not MD5.fullmatch(tracked.md5):
         raise Inconclusive(
-            f"{show(tracked.md5, 80)!r} is not an md5 as DVC writes it", "record the md5 in the .dvc file or dvc.lock"
+            f"{quote(tracked.md5, 80)} is not an md5 as DVC writes it", "record the md5 in the .dvc file or dvc.lock"
         )
     return tracked
 

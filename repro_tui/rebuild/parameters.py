@@ -13,7 +13,7 @@ from repro_tui.model.workspace import SEPARATE, BuiltParameters, CodeTree, Param
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside
-from repro_tui.support.text import join_names, plural, show
+from repro_tui.support.text import join_names, plural, quote, show
 from repro_tui.support.values import merge
 
 LIMIT = 1 << 20
@@ -104,7 +104,7 @@ def _with_overrides(
 
 def _find(file: str, code: CodeTree) -> Path:
     if not is_inside(file):
-        raise Refused(f"parameters.file {show(file, 200)!r} leaves the code tree")
+        raise Refused(f"parameters.file {quote(file)} leaves the code tree")
     if PurePosixPath(file).suffix not in FORMATS:
         raise Inconclusive(
             f"the parameters file {show(file, 200)} is neither YAML, JSON nor TOML",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repro_tui.model.predictions import Column, PredictionsArea
+from repro_tui.model.predictions import Column, PredictionsArea, Rows
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
 from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_tone, stress_words
-from repro_tui.report.words import bounded, kind_words, measure_rows, number, tone, verdict_glyph
+from repro_tui.report.words import bounded, kind_words, measure_rows, number, predictions_words, tone, verdict_glyph
 
 MOST_COLUMNS, MOST_ROWS, MOST_FLIPS = 200, 20, 12
 NUMBERS = frozenset({"equal", "within tolerance", "different", "largest |Δ|", "flips", "|Δ|", "rel. Δ", "rows"})
@@ -20,14 +20,24 @@ def predictions(area: PredictionsArea) -> str:
 
 
 def _parts(area: PredictionsArea) -> Iterator[str]:
-    if area.what:
+    if area.what or area.rows is None:
         advice = f" {element('span', text(area.do), 'soft')}" if area.do else ""
-        yield element("p", f"{text(area.what)}{advice}", "notice open")
-    rows = area.rows
+        reason = predictions_words(area) if area.rows is None else area.what
+        yield element("p", f"{text(reason)}{advice}", "notice open")
+    if area.rows is not None:
+        yield from _comparison(area, area.rows)
+    if area.stress:
+        yield element("h3", TITLE) + table(
+            ["factor", "changed to", "", "A", "", "B"], map(_stressed, stress_rows(area.stress))
+        )
+
+
+def _comparison(area: PredictionsArea, rows: Rows) -> Iterator[str]:
+    """What comparing two tables of predictions showed: the rule, the columns, and the rows that moved most."""
     yield facts(
         pair
         for pair in (
-            ("rows", f"{rows.a:,} in A, {rows.b:,} in B, {rows.matched:,} matched" + _odd_rows(area)),
+            ("rows", f"{rows.a:,} in A, {rows.b:,} in B, {rows.matched:,} matched" + _odd_rows(rows)),
             ("matched by", ", ".join(area.key) if area.key else "position"),
             ("rule", area.rule),
             ("noise", area.noise.sentence),
@@ -45,14 +55,9 @@ def _parts(area: PredictionsArea) -> Iterator[str]:
         yield _column(column)
     if area.worst:
         yield element("h3", "Rows that moved most") + _worst(area)
-    if area.stress:
-        yield element("h3", TITLE) + table(
-            ["factor", "changed to", "", "A", "", "B"], map(_stressed, stress_rows(area.stress))
-        )
 
 
-def _odd_rows(area: PredictionsArea) -> str:
-    rows = area.rows
+def _odd_rows(rows: Rows) -> str:
     counts = {
         "only in A": rows.only_a,
         "only in B": rows.only_b,

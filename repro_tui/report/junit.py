@@ -28,6 +28,7 @@ from repro_tui.report.words import (
     grade_tone,
     isolation_words,
     metric_cells,
+    nothing_was_run,
     number,
     path_text,
     tone,
@@ -68,7 +69,8 @@ class JUnitReporter:
             if (
                 side.runs or side.rebuild or side.failed or report.grade is None
             ):  # a recorded side is not rebuilt or run
-                root.append(_suite(f"side-{label}", tuple(_side_cases(side))))
+                unrun = report.areas.predictions.what if nothing_was_run(report.sides) else ""
+                root.append(_suite(f"side-{label}", tuple(_side_cases(side, unrun))))
         for name, area in areas_of(report):
             decides = name in self._gated
             if isinstance(area, PredictionsArea):
@@ -130,8 +132,11 @@ def _grade_cases(grade: Grade) -> Iterator[_Case]:
 # -- sides ----------------------------------------------------------------------------------------------------------
 
 
-def _side_cases(side: SideReport) -> Iterator[_Case]:
-    """A case for each rebuild step and run; the one that failed carries the failure, or else a case of its own."""
+def _side_cases(side: SideReport, unrun: str) -> Iterator[_Case]:
+    """A case for each rebuild step and run; the one that failed carries the failure, or else a case of its own.
+
+    `unrun` says why neither side was rebuilt or run, where none failed.
+    """
     message = show(f"{side.failed}: {side.what}", 600)
     failure = _Case(show(side.failed, 100), "error", message, f"{side.what}\n{side.do}")
     reported = False
@@ -143,7 +148,8 @@ def _side_cases(side: SideReport) -> Iterator[_Case]:
     if side.failed and not reported:
         yield failure
     elif not side.failed and not (side.rebuild or side.runs):
-        yield _Case("nothing was rebuilt or run", "error", "nothing was rebuilt or run")
+        name = "nothing was rebuilt or run"
+        yield _Case(name, "error", show(unrun or name, 600))
 
 
 def _parts(side: SideReport) -> Iterator[tuple[_Case, str]]:

@@ -21,12 +21,14 @@ from repro_tui.report.words import (
     bounded,
     cause_rows,
     differing_first,
+    failures_of,
     finding_note,
     grade_tone,
     metric_cells,
     metric_glyph,
     number,
     path_text,
+    predictions_words,
     seconds,
     side_facts,
     value_text,
@@ -71,10 +73,9 @@ def _blocks(report: Report) -> Iterator[str]:
     else:
         yield f"## {TONES[grade_tone(report.grade)]} {report.grade.level}: {names}"
     yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
-    for label, side in (("A", report.sides.a), ("B", report.sides.b)):
-        if side.failed:
-            advice = f". To do: {escape(side.do, 600)}" if side.do else ""
-            yield f"**! {label} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
+    for letters, side in failures_of(report.sides):
+        advice = f". To do: {escape(side.do, 600)}" if side.do else ""
+        yield f"**! {' and '.join(letters)} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
     if report.grade is not None:
         yield from _grade(report.grade)
     if report.causes is not None and report.causes.factors:
@@ -128,7 +129,7 @@ def _areas(report: Report) -> str:
     rows = []
     for name, area in areas_of(report):
         if isinstance(area, PredictionsArea):
-            counts = f"{area.verdict}; {area.rows.matched:,} rows matched, {area.differences:,} cells differ"
+            counts = f"{area.verdict}; {escape(predictions_words(area), 600)}"
         else:
             counts = ", ".join(f"{area.counts[c]:,} {c}" for c in COUNTS if area.counts.get(c)) or "nothing to compare"
         remarks = escape("; ".join(area_remarks(area, report.sides)), 600)

@@ -15,7 +15,7 @@ from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.report.words import SEVERITY_ORDER, basis_words
+from repro_tui.report.words import SEVERITY_ORDER, basis_words, failures_of, nothing_was_run
 from repro_tui.support.text import join_names, part, plural, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
@@ -63,10 +63,10 @@ def _unchanged(areas: Areas) -> Iterator[str]:
 
 
 def _based_on(areas: Areas, sides: Sides) -> Iterator[str]:
-    """Which areas were only compared as declared because a side was lost, and what the areas say of each other."""
+    """Which areas were only compared as declared because a side was not built, and what the areas say of each other."""
     basis: dict[str, list[AreaName]] = {}
     for name in STATIC:
-        if sides.a.failed or sides.b.failed:
+        if sides.a.failed or sides.b.failed or nothing_was_run(sides):
             basis.setdefault(basis_words(getattr(areas, name), sides), []).append(name)
     for text, names in basis.items():
         if text:
@@ -76,21 +76,21 @@ def _based_on(areas: Areas, sides: Sides) -> Iterator[str]:
 
 
 def _verdict(sides: Sides, area: PredictionsArea, verdict: Verdict) -> Iterator[str]:
-    any_failed = False
-    for letter, side in (("A", sides.a), ("B", sides.b)):
-        if side.failed:
-            any_failed = True
-            advice = f" To do: {sentence(side.do)}" if side.do else ""
-            head = f"{letter} ({side.name}) could not be compared: it failed at {side.failed}."
-            yield f"{head} {sentence(side.what)}{advice}"
-    if any_failed:
+    failures = list(failures_of(sides))
+    for letters, side in failures:
+        advice = f" To do: {sentence(side.do)}" if side.do else ""
+        both = f"A ({sides.a.name}) and B ({sides.b.name})"
+        named = both if len(letters) > 1 else f"{letters} ({side.name})"
+        subject = "both" if len(letters) > 1 else "it"
+        yield f"{named} could not be compared: {subject} failed at {side.failed}. {sentence(side.what)}{advice}"
+    if failures:
         yield from _not_started(sides)
-    if not any_failed:
+    else:
         first, *rest = compared(area, verdict, _runs(sides))
         yield first
         yield from _not_run(sides)
         yield from rest
-        if verdict in ("drift", "undecided") and not area.key and area.rows.matched > 1:
+        if verdict in ("drift", "undecided") and not area.key and area.matched > 1:
             yield "Rows were matched by position because no key is recorded: set validation.key or --key."
         yield from _formats(sides)
 
@@ -138,7 +138,8 @@ def compared(area: PredictionsArea, verdict: Verdict, runs: str = "") -> Iterato
         yield f"Drift: {'; '.join(_moved(column, area) for column in moved[:MOST_NAMED])}{_more(len(moved))}."
     elif verdict == "not-comparable":
         advice = f" To do: {sentence(area.do)}" if area.do else ""
-        yield f"Not comparable: {sentence(area.what)}{advice}"
+        head = "Predictions were not compared" if area.rows is None else VERDICT_WORDS[verdict]
+        yield f"{head}: {sentence(area.what)}{advice}"
     else:
         yield f"{VERDICT_WORDS[verdict]}{_extent(moved, area)}{runs if verdict in SAME_VERDICTS else ''}."
     if area.compared:
@@ -190,7 +191,7 @@ def own_noise(area: PredictionsArea) -> Iterator[str]:
 
 def _moved(column: Column, area: PredictionsArea) -> str:
     """How one column moved, in numbers that can be checked against the report."""
-    rows = f"{area.rows.matched:,}"
+    rows = f"{area.matched:,}"
     if column.flips is not None and column.kind == "label":
         flip = _verb(column.flips, "flips", "flip")
         return f"{column.flips:,} of {rows} {show(column.name, 80)} values {flip}{_share(column)}{_commonest(column)}"
@@ -269,7 +270,7 @@ def _commonest(column: Column) -> str:
 
 def _extent(columns: Sequence[Column], area: PredictionsArea) -> str:
     if area.verdict == "identical":
-        return f" in all {area.rows.matched:,} rows"
+        return f" in all {area.matched:,} rows"
     largest = max(((column.max_abs or 0.0, column.name) for column in columns), default=(0.0, ""))
     return f" (at most {largest[0]:.3g}, in {show(largest[1], 80)})" if largest[0] else ""
 

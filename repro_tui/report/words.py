@@ -205,8 +205,24 @@ def areas_of(report: Report) -> Iterator[tuple[AreaName, Area | PredictionsArea]
         yield name, getattr(report.areas, name)
 
 
-def lost_in_build(sides: Sides) -> list[str]:
+def failures_of(sides: Sides) -> Iterator[tuple[str, SideReport]]:
+    """The sides that failed, with their letters: both at once ("AB") where they failed alike."""
+    a, b = sides.a, sides.b
+    if a.failed and (a.failed, a.what, a.do) == (b.failed, b.what, b.do):
+        yield "AB", a
+        return
+    yield from ((letter, side) for letter, side in (("A", a), ("B", b)) if side.failed)
+
+
+def nothing_was_run(sides: Sides) -> bool:
+    """Whether neither side was built or run although none failed: only what is declared was compared."""
+    return not any(side.failed or side.rebuild or side.runs for side in (sides.a, sides.b))
+
+
+def not_built(sides: Sides) -> list[str]:
     """The letters of the sides that were not built."""
+    if nothing_was_run(sides):
+        return ["A", "B"]
     return [letter for letter, side in (("A", sides.a), ("B", sides.b)) if side.failed and not was_built(side)]
 
 
@@ -224,7 +240,7 @@ def basis_words(area: Area | PredictionsArea, sides: Sides | None) -> str:
         return ""
     if sides is None:
         return "as declared"
-    lost = lost_in_build(sides)
+    lost = not_built(sides)
     if len(lost) == 2:
         return "as declared; neither side was built"
     if lost:
@@ -236,6 +252,16 @@ def area_remarks(area: Area | PredictionsArea, sides: Sides | None) -> list[str]
     """What a reader of an area has to know beside its findings: its basis, and what another area has."""
     note = "" if isinstance(area, PredictionsArea) else area.note
     return [text for text in (basis_words(area, sides), note) if text]
+
+
+def predictions_words(area: PredictionsArea) -> str:
+    """What came of the predictions in a few words: rows, cells and flips, or why none were compared."""
+    if area.rows is None:
+        return f"not compared{f': {show(area.what, 600)}' if area.what else ''}"
+    cells = f"{plural(area.differences, 'cell')} differ{'s' if area.differences == 1 else ''}"
+    flips = sum(column.flips or 0 for column in area.columns if column.kind == "label")
+    flipped = f", {plural(flips, 'label')} flip{'s' if flips == 1 else ''}" if flips else ""
+    return f"{plural(area.matched, 'row')} matched, {cells}{flipped}"
 
 
 def counts_words(area: Area | PredictionsArea) -> str:

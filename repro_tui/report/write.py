@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +13,45 @@ from repro_tui.model.report import Report
 from repro_tui.report.base import Reporter
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import load
+
+# The reporter of a file whose format is not named otherwise, by the ending of its name.
+ENDINGS = {
+    "": "json",
+    ".json": "json",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xml": "junit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTarget:
+    """A requested report: its option, its reporter ("": unknown), and its file ("-": standard output)."""
+
+    option: str
+    reporter: str
+    file: str
+
+    @property
+    def problem(self) -> str:
+        """Why this report cannot be written; "" where it can."""
+        if not self.reporter:
+            known = ", ".join(ending for ending in ENDINGS if ending)
+            advice = f"end it in one of {known}, or name the format, as in --format json={self.file}"
+            return f"the name {self.file} does not tell the format: {advice}"
+        return "" if self.file == "-" else target_problem(self.file)
+
+
+def reporter_of(file: str) -> str:
+    """The reporter of a file by the ending of its name; "" for an unknown ending."""
+    return ENDINGS.get(Path(file).suffix.lower(), "")
+
+
+def ending_of(reporter: str) -> str:
+    """The usual ending of a reporter's files; that of a plug-in's is its name."""
+    return next((ending for ending, name in ENDINGS.items() if ending and name == reporter), f".{reporter}")
 
 
 def target_problem(file: str) -> str:

@@ -10,7 +10,7 @@ from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.redact import strip_url, strip_urls
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 SOURCE, REVISION = "org.opencontainers.image.source", "org.opencontainers.image.revision"
 DESCRIPTION = "org.opencontainers.image.description"
@@ -83,7 +83,7 @@ def _label_problem(sif: Sif, repository: str, commit: str) -> str:
     if absent:
         return f"the image has no label {' and no label '.join(absent)}"
     if problem := grammar.commit(commit):
-        return f"the label {REVISION}, {show(commit, 80)!r}, {problem}"
+        return f"the label {REVISION}, {quote(commit, 80)}, {problem}"
     if problem := grammar.repository(repository):
         return f"the label {SOURCE} {problem}"
     return "" if grammar.is_remote(repository) else f"the label {SOURCE} is not the URL of a repository"

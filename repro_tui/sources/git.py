@@ -20,7 +20,7 @@ from repro_tui.sources.detect.project import detect, detected_parts
 from repro_tui.sources.recordfile import ENDINGS, FILE_NAME, read_record
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 
 class GitRevision:
@@ -52,7 +52,7 @@ def parse_revision(reference: str, prefix: str) -> RevisionName:
     text, _, name = reference.removeprefix(prefix).partition("#")
     revision, mark, path = text.partition(":")
     if mark and not is_inside(path):
-        message = f"{show(path, 200)!r} is not a path in the commit: expected {prefix}REV:FOLDER/{FILE_NAME}"
+        message = f"{quote(path)} is not a path in the commit: expected {prefix}REV:FOLDER/{FILE_NAME}"
         raise Refused(Mistake(show(reference, 200), message))
     return RevisionName(revision, posixpath.normpath(path) if path else "", name)
 

@@ -15,7 +15,7 @@ from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 from repro_tui.support.values import merge
 
 WITHOUT_SERVER = (*LOCAL_KINDS, "sif")
@@ -73,7 +73,7 @@ def _inputs(inputs: str, here: Path) -> str:
 def _predict(record: Record, predict: str | None, protocol: str | None) -> Predict | None:
     """The predict step after --predict and --protocol, as far as they apply to this record."""
     if protocol is not None and protocol not in ("mlflow", "open-inference"):
-        raise Refused(Mistake("--protocol", f"{protocol!r} is not a protocol: expected mlflow or open-inference"))
+        raise Refused(Mistake("--protocol", f"{quote(protocol)} is not a protocol: expected mlflow or open-inference"))
     recorded = record.predict or Predict()
     step = step_of(predict) if predict is not None else None
     if recorded.url:
@@ -107,11 +107,11 @@ def step_of(text: str) -> Predict:
     if mark and kind == "call":
         if not rest or grammar.callable_reference(rest):
             expected = 'call:package.module:function, or call:package.module:Class("literal").method'
-            raise Refused(Mistake("--predict", f"{show(text, 100)!r} is not a function: expected {expected}"))
+            raise Refused(Mistake("--predict", f"{quote(text, 100)} is not a function: expected {expected}"))
         return Predict(call=rest)
     if mark and kind == "notebook":
         if (mistake := grammar.relative_path(rest)) or not rest.endswith(".ipynb"):
-            raise Refused(Mistake("--predict", f"{show(rest, 100)!r} {mistake or 'is not a notebook (.ipynb)'}"))
+            raise Refused(Mistake("--predict", f"{quote(rest, 100)} {mistake or 'is not a notebook (.ipynb)'}"))
         return Predict(notebook=rest)
     return Predict(command=_split_command(text))
 
@@ -136,13 +136,13 @@ def _split_command(predict: str) -> tuple[str, ...]:
 def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]]:
     """The validation that both sides run with, and warnings about what differs between the two records.
 
-    The inputs, key and rules of A take precedence. Raises Refused where neither record names inputs, or where the two
-    name files of different content.
+    The inputs, key and rules of A take precedence; where only one record names inputs, both sides use them. Without
+    any, the validation has none. Raises Refused where a file of inputs cannot be read, or where the two records name
+    files of different content.
     """
     left, right = a.validation, b.validation
     inputs = left.inputs or right.inputs
-    if inputs is None:
-        raise Refused(Mistake("validation.inputs", "neither record names validation inputs: pass --inputs FILE"))
+    _check_readable(left.inputs, right.inputs)
     if left.inputs and right.inputs and left.inputs != right.inputs:
         digests = [digest_file(Path(path)).sha256 for path in (left.inputs, right.inputs)]
         if digests[0] != digests[1]:
@@ -155,3 +155,25 @@ def common_validation(a: Record, b: Record) -> tuple[Validation, tuple[str, ...]
     if left.inputs and right.inputs and (left.key != right.key or left.columns != right.columns):
         warnings.append("the records of A and B have different keys or column rules: those of A are used")
     return replace(validation, inputs=inputs), tuple(warnings)
+
+
+def _check_readable(*inputs: str | None) -> None:
+    """Raises Refused with every file of inputs that cannot be opened: nothing is started that could not be run."""
+    problems = [_unreadable(path) for path in dict.fromkeys(inputs) if path]
+    mistakes = [Mistake("validation.inputs", problem) for problem in problems if problem]
+    if mistakes:
+        raise Refused.all(mistakes)
+
+
+def _unreadable(path: str) -> str:
+    """Why a file of inputs cannot be read; "" where it can."""
+    shown = show(path, 300)
+    if not Path(path).is_file():
+        state = "is not a regular file" if Path(path).exists() else "does not exist"
+        return f"{shown} {state}: name a table with --inputs FILE"
+    try:
+        with Path(path).open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        return f"{shown} cannot be read ({error.strerror}): make it readable, or name another file with --inputs FILE"
+    return ""

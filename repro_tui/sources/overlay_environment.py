@@ -14,7 +14,7 @@ from repro_tui.model.record import LOCAL_KINDS, Environment, Record
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 # A source's warning about the environment that it chose contains this: an environment that is named makes it moot.
 ENVIRONMENT_IS = "is used as the environment"
@@ -30,7 +30,7 @@ def with_environment(record: Record, overrides: Overrides, context: Context) -> 
     record = _with_kind(record, overrides, context)
     if overrides.python is not None:
         if not _PYTHON.fullmatch(overrides.python):
-            raise Refused(Mistake("--python", f"{show(overrides.python, 40)!r} is not a version such as 3.11"))
+            raise Refused(Mistake("--python", f"{quote(overrides.python, 40)} is not a version such as 3.11"))
         record = _changed(record, "python", overrides.python, "--python")
     if overrides.as_of is not None:
         record = _changed(record, "as_of", _moment(overrides.as_of), "--as-of")
@@ -50,7 +50,7 @@ def _changed(record: Record, name: str, value: str, place: str) -> Record:
 def _moment(text: str) -> str:
     moment = f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text
     if mistake := grammar.moment(moment):
-        raise Refused(Mistake("--as-of", f"{show(text, 60)!r} {mistake}"))
+        raise Refused(Mistake("--as-of", f"{quote(text, 60)} {mistake}"))
     return moment
 
 

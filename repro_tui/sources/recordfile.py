@@ -27,7 +27,7 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import resolve_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     from repro_tui.formats.wire.record import (
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "repro.toml"
 DEFAULT = "default"
+RECORD_STEP = "record predict.command, predict.call or predict.notebook, or pass --predict STEP"
 ENDINGS = (".toml", ".yaml", ".yml", ".json")
 
 
@@ -151,7 +152,7 @@ def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
     known_names = ", ".join(show(known, 80) for known in names)
     if name:
         raise Refused(
-            Mistake(show(reference, 200), f"{label} has no deployment {show(name, 80)!r}: it has {known_names}")
+            Mistake(show(reference, 200), f"{label} has no deployment {quote(name, 80)}: it has {known_names}")
         )
     if len(names) == 1:
         return names[0]
@@ -169,7 +170,7 @@ def _commit_mistakes(document: Mapping[str, object], label: str, base: Path, con
         if isinstance(code, dict) and isinstance(commit := code.get("commit"), str) and grammar.commit(commit):
             problem = _commit_problem(str(code.get("repository", "")), commit, base, context)
             mistakes.append(
-                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{show(commit, 80)!r} {problem}")
+                Mistake(f"{label}: deployments.{show(name, 80)}.code.commit", f"{quote(commit, 80)} {problem}")
             )
     return mistakes
 
@@ -296,7 +297,7 @@ class _DeploymentReader:
             self._file(f"data.{number}.path", item.path)
         elif "://" not in item.source and item.source not in ("dvc", "git") and scheme not in ("mlflow", "wandb"):
             message = "is not a data source: expected dvc, file, git, file:PATH, mlflow:URI, wandb:PATH or a URL"
-            self.mistakes.append(Mistake(self._place(place), f"{show(item.source, 80)!r} {message}"))
+            self.mistakes.append(Mistake(self._place(place), f"{quote(item.source, 80)} {message}"))
         return DataItem(item.path, item.source, item.sha256, item.md5)
 
     def _check_inside(self, field: str, source: str, path: Path) -> None:
@@ -328,7 +329,7 @@ def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
         do = "record environment.image (by digest), dockerfile, lock, requirements, conda, project or sif"
         missing.append(Missing("environment", "the record does not name an environment", do))
     if deployment.predict is None or not _predict_of(deployment.predict).is_recorded:
-        missing.append(Missing("predict", "the record does not name a predict step", "record predict.command"))
+        missing.append(Missing("predict", "the record does not name a predict step", RECORD_STEP))
     for number, item in enumerate(deployment.data):
         if not (item.sha256 or item.md5) and item.source not in ("dvc", "git"):
             why = f"{show(item.path, 200)} has no recorded hash, so it is unknown whether it is what was deployed"

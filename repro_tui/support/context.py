@@ -61,8 +61,8 @@ class Context:
     """Passed down to every stage; nothing is global.
 
     `folder` is the side's own folder in the audit ("a", "b"); `here` is the user's current folder, for sources that
-    search upwards. `unreachable` has the repositories and commits that could not be read in this audit, and why: nobody
-    waits for them twice.
+    search upwards. `unreachable` has the repositories and commits, and the servers ("" as commit), that could not be
+    read in this audit, and why: nobody waits for them twice.
     """
 
     cache: Cache

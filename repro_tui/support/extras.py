@@ -8,7 +8,6 @@ _EXTRAS = {
     **dict.fromkeys(("boto3", "botocore", "aiobotocore", "s3fs"), "s3"),
     **dict.fromkeys(("google", "gcsfs"), "gs"),
     **dict.fromkeys(("azure", "adlfs"), "azure"),
-    **dict.fromkeys(("dvc", "dvc_data", "dvc_objects"), "dvc"),
     "rattler": "conda",
     "wandb": "wandb",
     "zstandard": "sif",

@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from repro_tui.support.paths import is_inside
+from repro_tui.support.text import quote
 
 # The grammar of distribution/reference: [domain[:port]/]path[:tag][@digest], or an image's own id.
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -105,7 +106,7 @@ def vectors(columns: Mapping[str, VectorRule], taken: Collection[str | None]) ->
             )
     for vector, names in members.items():
         if not vector.strip() or vector in taken:
-            mistakes.append(f"columns.{names[0]}.vector is {vector!r}: expected a name that no column has")
+            mistakes.append(f"columns.{names[0]}.vector is {quote(vector)}: expected a name that no column has")
         if len(names) == 1:
             mistakes.append(f"columns.{names[0]} is the only column of the vector {vector}: expected two or more")
     return mistakes

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.text import quote
 
 ABSOLUTE = ".absolute"  # the folder of a composed tree for data that the code expects at an absolute path
 REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
@@ -114,12 +115,12 @@ def resolve_inside(root: Path, relative: str) -> Path:
     Raises ValueError if it leaves the root, or is a pipe, a socket or a device.
     """
     if not is_inside(relative):
-        raise ValueError(f"{relative!r} leaves its folder")
+        raise ValueError(f"{quote(relative)} leaves its folder")
     resolved, top = (root / relative).resolve(), root.resolve()
     if not resolved.is_relative_to(top):
-        raise ValueError(f"{relative!r} leaves {root} through a link")
+        raise ValueError(f"{quote(relative)} leaves {root} through a link")
     if resolved.exists() and not (resolved.is_file() or resolved.is_dir()):
-        raise ValueError(f"{relative!r} is neither a file nor a folder")  # reading a pipe would never end
+        raise ValueError(f"{quote(relative)} is neither a file nor a folder")  # reading a pipe would never end
     return resolved
 
 

@@ -51,8 +51,7 @@ def run(
     on_line: Callable[[str], None] | None = None,
     preexec: Callable[[], None] | None = None,
     stdin: IO[bytes] | None = None,
-    watch: Callable[[], None] | None = None,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool | None] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Runs a child in its own session and waits for it.
@@ -60,8 +59,8 @@ def run(
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
     4 KiB) is passed to `on_line`. At the time limit, when `stop` is true (which also counts as timed out), or when
     cancelled, the whole process group receives TERM and after 5 seconds KILL. `stdin` is its standard input (None:
-    empty), and `pass_fds` are further files that it inherits. `watch` is called several times a second; an error that
-    it raises ends the process too. Raises Inconclusive if it cannot be started, and Cancelled.
+    empty), and `pass_fds` are further files that it inherits. `stop` is called several times a second; an error that it
+    raises ends the process too, and is raised. Raises Inconclusive if it cannot be started, and Cancelled.
     """
     began = time.monotonic()
     try:
@@ -81,7 +80,7 @@ def run(
             f"{arguments[0]} could not be started: {error.strerror}",
             "check that it is installed, and that this machine has memory and processes left",
         ) from error
-    return attend(child, began, cancel, timeout_s, keep, on_line, watch, stop)
+    return attend(child, began, cancel, timeout_s, keep, on_line, stop)
 
 
 class Child(Protocol):
@@ -110,13 +109,12 @@ def attend(
     timeout_s: float | None = None,
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
-    watch: Callable[[], None] | None = None,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool | None] | None = None,
 ) -> Completed:
     """Reads a child's output until it ends, or ends it: the second half of `run`, for a child started at `began`."""
     reader = _PipeReader(child, keep, on_line)
     try:
-        timed_out = reader.until_end(began, timeout_s, cancel, watch, stop)
+        timed_out = reader.until_end(began, timeout_s, cancel, stop)
     except BaseException:
         end_group(child)
         raise
@@ -158,13 +156,10 @@ class _PipeReader:
         began: float,
         timeout_s: float | None,
         cancel: CancelToken,
-        watch: Callable[[], None] | None = None,
-        stop: Callable[[], bool] | None = None,
+        stop: Callable[[], bool | None] | None = None,
     ) -> bool:
         """Reads until the child ends; returns whether it was ended at a limit. Raises Cancelled."""
         while self.child.poll() is None:
-            if watch is not None:
-                watch()
             if cancel.cancelled:
                 end_group(self.child)
                 cancel.check()

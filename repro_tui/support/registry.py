@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 from repro_tui.model.errors import Refused
 from repro_tui.support.extras import bring_module
+from repro_tui.support.text import quote
 
 Group = Literal["repro_tui.sources", "repro_tui.environments", "repro_tui.runners", "repro_tui.reporters"]
 
@@ -24,7 +25,7 @@ def load(group: Group, name: str) -> Callable[[], object]:
     known = names(group)
     kind = group.rpartition(".")[2].rstrip("s")
     if name not in known:
-        raise Refused(f"there is no {kind} named {name!r}: expected one of {', '.join(sorted(known))}")
+        raise Refused(f"there is no {kind} named {quote(name)}: expected one of {', '.join(sorted(known))}")
     try:
         return cast("Callable[[], object]", known[name].load())
     except ImportError as error:

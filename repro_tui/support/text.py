@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 CAP = 2000
 LONGEST_ESCAPE = 9  # characters: \u{e0001}
+QUOTED = 200
 LEAST_PART = 1e-4
 WHOLE_PART = 1e-9  # the rounding error that a sum of shares may have
 MARKS_IN_A_ROW = 8
@@ -40,6 +41,11 @@ def show(value: object, cap: int = CAP) -> str:
 def clean_line(text: str) -> str:
     """One line of a log, complete, safe to print: tabs stay, and other control characters become visible."""
     return "\t".join(show(part, LONGEST_ESCAPE * len(part)) for part in text.removesuffix("\r").split("\t"))
+
+
+def quote(value: object, cap: int = QUOTED) -> str:
+    """A value as `show` has it, in quotes: a text whose ends and blanks matter, such as a wrong option."""
+    return f"'{show(value, cap)}'"
 
 
 def show_lines(text: str, cap: int = CAP, most: int = 10_000) -> list[str]:

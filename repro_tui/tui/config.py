@@ -12,6 +12,7 @@ from textual.theme import BUILTIN_THEMES
 
 from repro_tui.formats.config import Config, load_config
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.support.text import quote
 from repro_tui.tui.actions import ALL, Action
 from repro_tui.tui.themes import THEMES
 
@@ -71,7 +72,7 @@ def _theme_mistakes(config: Config) -> list[Mistake]:
         return []
     near = difflib.get_close_matches(config.theme, known, 1)
     remedy = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
-    return [Mistake(f"{config.file}: theme", f"{config.theme!r} is not a theme: {remedy}")]
+    return [Mistake(f"{config.file}: theme", f"{quote(config.theme)} is not a theme: {remedy}")]
 
 
 def _key_mistakes(config: Config) -> list[Mistake]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.screen import Screen
 
 from repro_tui.model.report import Report
-from repro_tui.report.write import target_problem, write_report
+from repro_tui.report.write import ending_of, target_problem, write_report
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import names
 from repro_tui.support.text import plural
@@ -18,8 +18,6 @@ from repro_tui.tui.editor import as_json
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.safe import notify
 from repro_tui.tui.written_table import WrittenTable, write_csv, write_parquet
-
-ENDINGS = {"json": "json", "markdown": "md", "html": "html", "junit": "xml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def choices(selected: object, table: WrittenTable | None, store: AuditStore) -> 
 
 
 def _report_choice(name: str, report: Report, fail_on: tuple[str, ...]) -> Choice:
-    file = f"report.{ENDINGS.get(name, name)}"
+    file = f"report{ending_of(name)}"
     return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path), fail_on))
 
 

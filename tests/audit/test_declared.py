@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from repro_tui.audit.plan import plan
+from repro_tui.model.errors import Refused
+from repro_tui.model.overrides import Overrides
+from repro_tui.model.request import Request, Settings
+from repro_tui.support.cache import Cache
+from repro_tui.support.context import Context
+from repro_tui.support.paths import cache_root
 from tests.audit.project import PREDICT, Project, Result
 
 ABSENT = "no-such-package-of-this-name==9.9.9\n"
@@ -31,6 +39,16 @@ def broken(project: Project, **files: str) -> dict[str, Any]:
         parameters={"values": {"threshold": 6.0}},
         data=[{"path": "model.json", "source": "file:other.json", "sha256": changed}],
     )
+
+
+def without_inputs(project: Project, name: str = "record.json", **deployments: dict[str, Any]) -> None:
+    """Writes a record file that names no validation inputs."""
+    document = {"schema": 1, "validation": {"key": ["id"]}, "deployments": deployments}
+    (project.folder / name).write_text(json.dumps(document))
+
+
+def steps_of(result: Result) -> set[str]:
+    return {event["step"] for event in events(result) if event["kind"] == "step"}
 
 
 def basis(result: Result) -> dict[str, tuple[str, str]]:
@@ -87,6 +105,8 @@ def test_where_both_builds_fail_everything_declared_is_compared(project: Project
     summary = " ".join(result.report["summary"])
     assert "As declared, code and environment are the same." in summary
     assert "as declared; neither side was built" in summary
+    assert summary.startswith("A (a) and B (b) could not be compared: both failed at environment. ")
+    assert result.report["areas"]["predictions"]["what"].startswith("A and B failed at environment: ")
 
 
 def test_a_missing_repository_is_said_before_anything_runs(project: Project) -> None:
@@ -150,3 +170,74 @@ def test_an_audit_whose_builds_succeed_is_based_on_them(project: Project) -> Non
     assert result.status == 0, result.stderr
     assert set(basis(result).values()) == {("same", "built")}
     assert "declared" not in " ".join(result.report["summary"])
+
+
+NOT_COMPARED = "Predictions were not compared: nothing was run, because"
+
+
+def test_without_inputs_what_is_declared_is_compared_and_nothing_runs(project: Project, tmp_path: Path) -> None:
+    side = broken(project)
+    without_inputs(project, a=project.deployment(), b=side)
+    files = {name: tmp_path / f"report.{name}" for name in ("junit", "markdown", "html")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    result = project.audit(*options, "--explain", "--stress")
+    assert result.status == 3, result.stderr
+    assert steps_of(result) == {"declared", "compare declared"}
+    report = result.report
+    assert basis(result) == dict.fromkeys(("code", "environment", "parameters", "data"), ("different", "declared"))
+    assert report["areas"]["predictions"]["rows"] is None
+    reason = "neither record names validation inputs"
+    assert report["summary"][0].startswith(f"{NOT_COMPARED} {reason}. To do: pass --inputs FILE")
+    assert report["causes"]["sentences"] == [f"No cause can be determined: nothing was run, because {reason}."]
+    assert "--stress was left out, because nothing was run" in report["warnings"]
+    for text in (" ".join(report["summary"]), *(path.read_text() for path in files.values())):
+        assert reason in text
+        assert "neither side was built" in text
+        assert not re.search(r"(?i)identical|0 (rows|cells)|nothing differs|failed at", text)
+
+
+def test_without_a_predict_step_nothing_is_built(project: Project) -> None:
+    project.record(a=project.deployment(), b=project.deployment(predict={}))
+    result = project.audit()
+    assert result.status == 3, result.stderr
+    assert steps_of(result) == {"declared", "compare declared"}
+    reason = "the record of B has no predict step. To do: record predict.command"
+    assert result.report["summary"][0].startswith(f"{NOT_COMPARED} {reason}")
+    assert basis(result) == dict.fromkeys(("code", "environment", "parameters", "data"), ("same", "declared"))
+
+
+# -- what is decided before anything starts ----------------------------------------------------------------------------
+
+
+def planned(project: Project, a: str, b: str, overrides: Overrides | None = None, **settings: Any) -> Request:
+    context = Context(cache=Cache(cache_root()), here=project.folder)
+    return plan(a, b, Settings(**settings), overrides or Overrides(), context)
+
+
+def test_inputs_that_one_record_names_are_those_of_both(project: Project) -> None:
+    project.record(a=project.deployment())
+    without_inputs(project, "other.json", b=project.deployment())
+    for references in (("record.json#a", "other.json#b"), ("other.json#b", "record.json#a")):
+        request = planned(project, *references)
+        assert {side.validation.inputs for side in (request.a, request.b)} == {str(project.folder / "inputs.csv")}
+        places = [side.provenance["validation.inputs"] for side in (request.a, request.b)]
+        assert sorted(place.startswith("the record of") for place in places) == [False, True]
+
+
+def test_what_would_stop_a_run_does_not_stop_a_comparison_of_what_is_declared(project: Project) -> None:
+    without_inputs(project, a=project.deployment(), b=project.deployment())
+    references = "record.json#a", "record.json#b"
+    assert planned(project, *references, runner="docker").a.validation.inputs is None
+    with pytest.raises(Refused, match="--runner: docker cannot run"):
+        planned(project, *references, Overrides(inputs="inputs.csv"), runner="docker")
+
+
+@pytest.mark.parametrize(("name", "problem"), [("folder", "is not a regular file"), ("gone.csv", "does not exist")])
+def test_inputs_that_cannot_be_read_are_refused_before_anything(project: Project, name: str, problem: str) -> None:
+    (project.folder / "folder").mkdir()
+    project.record(a=project.deployment(), b=project.deployment())
+    document = json.loads((project.folder / "record.json").read_text())
+    document["validation"]["inputs"] = name
+    (project.folder / "record.json").write_text(json.dumps(document))
+    with pytest.raises(Refused, match=problem):
+        planned(project, "record.json#a", "record.json#b")

@@ -212,6 +212,25 @@ def test_a_repository_of_several_projects_is_written_for_the_one_of_the_step(rep
     }
 
 
+def test_several_projects_with_a_step_are_listed_and_one_is_named(repository: GitRepository) -> None:
+    for name in ("predict.py", "evaluate.py", "requirements.txt"):
+        (repository.folder / name).unlink()
+    files = {f"{name}/{file}": text for name in ("a", "b") for file, text in (("predict.py", PREDICT), ("uv.lock", ""))}
+    repository.commit(files)
+    repository.commit({})
+    refused = run(repository, "init")
+    assert refused.status == 2, refused.stderr
+    assert "several projects here have a predict step (a and b): name one, as in repro-tui init HEAD~1:a HEAD:a" in (
+        refused.stderr.replace("\n", " ")
+    )
+    for arguments in (("HEAD~1:b", "HEAD:b"), ("HEAD~1", "git:HEAD:b")):
+        on_one_screen(run(repository, "init", *arguments, "--force"))
+        deployments = load_document(repository.folder / "repro.toml")["deployments"]
+        assert isinstance(deployments, dict)
+        assert [deployments[name]["code"]["subdirectory"] for name in ("baseline", "candidate")] == ["b", "b"]
+    assert "has no folder c" in run(repository, "init", "HEAD:c", "HEAD:c").stderr
+
+
 def test_sides_with_different_environments_have_their_own(repository: GitRepository) -> None:
     (repository.folder / "requirements.txt").unlink()
     repository.commit({"uv.lock": ""})

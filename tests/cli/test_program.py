@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from repro_tui.cli.docs import commands_page
+from repro_tui.cli.headless import finish
+from repro_tui.cli.options import FORMATS, targets_of
 from repro_tui.formats.wire.schemas import schema_text
 from tests.audit.project import Project, Result
+from tests.report.sample import rich_report
 
 HEAVY = ("textual", "rich", "pydantic", "pandas", "numpy", "pyarrow", "duckdb", "docker", "git", "deepdiff", "msgspec")
 
@@ -92,7 +96,32 @@ def test_report_targets_are_checked_before_anything_runs(tmp_path: Path) -> None
         result = run("record.json#a", "record.json#b", "--report", target, folder=project.folder)
         assert result.status == 2, target
         assert target.partition("/")[0] in result.stderr
+    for arguments, problem in (
+        (("--report", "x.txt"), "--report: the name x.txt does not tell the format: end it in one of .json, .md, "),
+        (("--report", "x.md", "--markdown", "x.md"), "2 reports would be written to x.md"),
+        (("--format", "json=-", "--report", "-"), "only one report can go to standard output"),
+    ):
+        result = run("record.json#a", "record.json#b", *arguments, folder=project.folder)
+        assert (result.status, problem in result.stderr) == (2, True), result.stderr
     assert project.audits() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "beginning"),
+    [("x.json", "{"), ("x", "{"), ("x.MD", "## "), ("x.html", "<!doctype html>"), ("x.xml", "<?xml ")],
+)
+def test_the_ending_of_a_report_names_its_format(file: str, beginning: str, tmp_path: Path) -> None:
+    (target,) = targets_of({**dict.fromkeys(FORMATS), "report": file, "format": ()})  # type: ignore[typeddict-item]
+    assert finish(rich_report(), [replace(target, file=str(tmp_path / file))], quiet=True) == 1
+    assert (tmp_path / file).read_text("utf-8").startswith(beginning)
+
+
+def test_a_format_that_is_named_twice_is_written_twice(tmp_path: Path) -> None:
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    named = tuple(f"markdown={file}" for file in files)
+    targets = targets_of({**dict.fromkeys(FORMATS), "format": named})  # type: ignore[typeddict-item]
+    finish(rich_report(), targets, quiet=True)
+    assert [file.read_text("utf-8")[:3] for file in files] == ["## ", "## "]
 
 
 def test_a_report_is_valid_written_whole_and_alone_on_standard_output(tmp_path: Path) -> None:

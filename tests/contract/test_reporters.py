@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from repro_tui.model.errors import Refused
 from repro_tui.report.write import write_report
 from repro_tui.support.registry import load, names
-from tests.report.sample import hostile_report, lost_report, many_findings, rich_report, same_report
+from tests.report.sample import declared_report, hostile_report, lost_report, many_findings, rich_report, same_report
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
 
@@ -40,6 +41,7 @@ REPORTS = {
     "rich": rich_report,
     "same": same_report,
     "lost": lost_report,
+    "declared": declared_report,
     "many": lambda: many_findings(3_000),
 }
 
@@ -86,3 +88,10 @@ def test_a_link_is_not_written_through(reporter: str, tmp_path: Path) -> None:
 def test_an_unknown_reporter_is_refused() -> None:
     with pytest.raises(Refused, match="there is no reporter named 'absent'"):
         load("repro_tui.reporters", "absent")
+
+
+@pytest.mark.parametrize("kind", ["lost", "declared"])
+def test_predictions_that_were_not_compared_do_not_look_the_same(reporter: str, kind: str, tmp_path: Path) -> None:
+    text = written(reporter, tmp_path, REPORTS[kind]()).lower().replace("\\", "")
+    assert REPORTS[kind]().areas.predictions.what.lower() in text
+    assert not re.search(r"(?<![\d,])0 (rows?|cells|in a|matched)\b|identical", text)

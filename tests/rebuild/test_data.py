@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -188,6 +191,29 @@ def test_a_url_that_is_absent_or_different_is_reported(server: str, base: Path, 
     assert "canary" not in str(error.value)
     with pytest.raises(Inconclusive, match="differs from what was recorded"):
         fetch(of_folder(base, DataItem("m", f"{server}/models/credit.json", sha256="0" * 64)), context)
+
+
+def test_a_server_that_is_gone_is_named_once_for_all_its_items(base: Path, context: Context) -> None:
+    """A URL, two objects of a DVC remote, and one that no store of this machine has."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # nothing listens there
+        gone = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        (base / ".dvc").mkdir()
+        (base / ".dvc/config").write_text(f"[core]\nremote = r\n['remote \"r\"']\nurl = {gone}/store\n")
+        tracked = [DataItem(f"data/{n}.csv", "dvc", md5=str(n) * 32) for n in range(6)]
+        urls = [DataItem(name, f"{gone}/{name}") for name in ("x.json", "y.json")]
+        with pytest.raises(Inconclusive) as error:
+            fetch(of_folder(base, *tracked, *urls, DataItem("z", "file")), context)
+    reasons = error.value.what.split("; ")
+    assert [reason.partition(":")[0] for reason in reasons] == [
+        "data data/0.csv, data/1.csv, data/2.csv and 3 more (6 items)",
+        "data x.json and y.json (2 items)",
+        "data z",
+    ]
+    assert reasons[0].count(f"{gone} cannot be reached") == 1
+    assert not re.search("csv .*00000|files/md5", reasons[0])
+    assert error.value.do.count("check the network") == 2, "with and without what DVC could do"
+    assert list(context.unreachable) == [(gone, "")], "the others do not wait for it again"
 
 
 def test_a_fetch_can_be_stopped(server: str, base: Path, context: Context) -> None:

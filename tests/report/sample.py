@@ -14,6 +14,7 @@ from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Part
+from repro_tui.report.summary import summarise
 
 Word = Callable[[str], str]
 COMMIT_A, COMMIT_B = "9f2c" * 10, "41d7" * 10
@@ -74,6 +75,22 @@ def lost_report() -> Report:
         summary=("B (staging) could not be compared: it failed at data.",),
         sides=Sides(rich.sides.a, b),
         areas=Areas(unknown, unknown, unknown, unknown, predictions),
+    )
+
+
+def declared_report() -> Report:
+    """Nothing was run, because there are no inputs: what is declared was compared."""
+    rich = rich_report()
+    sides = Sides(*(replace(side, rebuild=(), runs=(), isolation=None) for side in (rich.sides.a, rich.sides.b)))
+    reason, remedy = "nothing was run, because neither record names validation inputs", "pass --inputs FILE"
+    areas = replace(
+        rich.areas,
+        code=replace(rich.areas.code, basis="declared"),
+        predictions=PredictionsArea("unknown", "not-comparable", what=reason, do=remedy),
+    )
+    summary = summarise(sides, areas, "not-comparable")
+    return replace(
+        rich, verdict="not-comparable", exit_status=3, summary=summary, sides=sides, areas=areas, causes=None
     )
 
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
+from repro_tui.model.predictions import PredictionsArea
 from repro_tui.support.paths import data_rows
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.dialogs import HelpDialog, MessageDialog
@@ -104,6 +105,27 @@ async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_pa
             assert "no differing cells" not in seen
             assert seen.count("not compared yet: the audit is running") == 3
             assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["nothing was run", "a side was lost"])
+async def test_predictions_that_were_not_compared_do_not_look_the_same(tmp_path: Path, lost: bool) -> None:
+    reason = (
+        "B failed at environment: no wheel of six" if lost else "nothing was run, because neither record names inputs"
+    )
+    area = PredictionsArea("unknown", "not-comparable", what=reason, do="pass --inputs FILE")
+    folder = finished(tmp_path / "audit", own_predictions=area)
+    (folder.path / "differences.parquet").unlink()
+    app = Auditor(folder)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot)
+        assert f"not compared: {reason}" in written(app)
+        await press(pilot, "5")
+        seen = written(app)
+        for claim in ("0 rows", "0 cells", "no differing cells", "no columns to compare", "identical"):
+            assert claim not in seen
+        assert seen.count("the predictions were not compared") == 3
+        assert reason in seen
+        assert "To do: pass --inputs FILE" in seen
 
 
 async def test_the_palette_finds_an_output_column_and_the_help(audit: AuditFolder) -> None:

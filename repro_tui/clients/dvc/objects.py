@@ -27,7 +27,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 LARGEST_LISTING = 256 << 20
 MOST_ENTRIES = 1_000_000
@@ -49,7 +49,7 @@ class DvcObjects:
         """Fetches one file, and checks its md5. Raises Inconclusive where no store has it undamaged, and Cancelled."""
         if not MD5.fullmatch(tracked.md5):
             raise Inconclusive(
-                f"{show(tracked.md5, 80)!r} is not an md5 as DVC writes it",
+                f"{quote(tracked.md5, 80)} is not an md5 as DVC writes it",
                 "record the md5 in the .dvc file or dvc.lock",
             )
         return self._known(tracked.md5, tracked.legacy) or self._fetch(tracked)

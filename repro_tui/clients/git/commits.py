@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from repro_tui.support.text import show
 
+COMMITTED = ("--no-show-signature", "--max-count=1", "--format=%ct", "--end-of-options")
 FORM = "--format=%H%x00%an%x00%aI%x00%s%x00%T%x00"
 
 
@@ -28,6 +30,14 @@ class Log:
     only_b: tuple[Commit, ...] = ()
     count_a: int = 0
     count_b: int = 0
+
+
+def parse_moment(output: bytes) -> datetime | None:
+    """When a commit was made, in UTC, from the output of `git log` with COMMITTED; None where there is no such time."""
+    try:
+        return datetime.fromtimestamp(int(output), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def parse_log(output: bytes) -> tuple[Commit, ...]:

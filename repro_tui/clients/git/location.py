@@ -11,7 +11,7 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 _URL = re.compile(r"(file|https|ssh)://[^\s]+")
 _SCP = re.compile(r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^:\s][^\s]*")
@@ -25,7 +25,7 @@ def check_location(location: str) -> str:
     """
     shown = show(show_location(location), 200)
     if not location or location.startswith("-") or "::" in location or any(ord(c) < 32 for c in location):
-        raise Refused(f"repository {shown!r} is neither a path nor a URL that git may use (https, ssh or file)")
+        raise Refused(f"repository {quote(shown)} is neither a path nor a URL that git may use (https, ssh or file)")
     if "://" in location:
         if not _URL.fullmatch(location):
             raise Refused(f"repository {shown}: only https, ssh and file URLs are supported")

@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from repro_tui.clients.git.access import Access
 from repro_tui.clients.git.attributes import conversions
-from repro_tui.clients.git.commits import FORM, Commit, Log, parse_log
+from repro_tui.clients.git.commits import COMMITTED, FORM, Commit, Log, parse_log, parse_moment
 from repro_tui.clients.git.ids import check_ids, tree_ids
 from repro_tui.clients.git.location import (
     check_location,
@@ -28,7 +29,7 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 T = TypeVar("T")
 READ_LIMIT = 64 << 20
@@ -99,7 +100,7 @@ class Repository:
     def need(self, commit: str) -> None:
         """Ensures that the clone has the commit, and fetches it if it is absent."""
         if not _FULL_ID.fullmatch(commit):
-            raise Refused(f"{show(commit, 80)!r} is not a full commit id of 40 or 64 hex digits")
+            raise Refused(f"{quote(commit, 80)} is not a full commit id of 40 or 64 hex digits")
         if commit in self._there:
             return
         if not self.has(commit):
@@ -265,10 +266,13 @@ class Repository:
         only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
         return Log(only_a, only_b, count_a, count_b)
 
-    def commit(self, commit: str) -> Commit:
-        """The author, date and message of a commit. Raises Inconclusive if the repository does not have it."""
+    def committed(self, commit: str) -> datetime:
+        """When a commit was made, in UTC. Raises Inconclusive if the repository does not have it, or it has no time."""
         self.need(commit)
-        return self._log(commit, "--no-walk")[0]
+        moment = parse_moment(self._git("log", *COMMITTED, commit).output)
+        if moment is None:
+            raise Inconclusive(f"the commit {commit[:12]} has no valid date", "name another commit")
+        return moment
 
     def way(self, a: str, b: str) -> tuple[tuple[Commit, ...], int]:
         """The path of commits from `a` to `b`, both included, and the number of its steps that lead back in history.

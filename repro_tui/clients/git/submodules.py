@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from repro_tui.clients.git.location import local_git_dir, show_location
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.paths import is_inside
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     from repro_tui.clients.git.repository import Repository
@@ -60,9 +60,7 @@ def open_submodule(superproject: Repository, module: Submodule | None, path: str
             return _opened(superproject, place, commit)
         except (Inconclusive, Refused) as error:
             reasons.append(error.what if isinstance(error, Inconclusive) else str(error))
-    reason = (
-        reasons[-1] if reasons else f"its URL {show(show_location(module.url), 200)!r} is a path of another machine"
-    )
+    reason = reasons[-1] if reasons else f"its URL {quote(show_location(module.url))} is a path of another machine"
     raise Inconclusive(f"the submodule {shown} (commit {commit[:12]}) was not fetched: {reason}", advice)
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.compare.rows.database import Database, identifier, quoted
 from repro_tui.compare.rows.pairs import batches
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import plural, quote, show
 
 EXAMPLES = 3
 
@@ -115,7 +115,7 @@ class _AnsweredKeys:
         if not keys:
             return None
         first = self._connection.execute(f"{query} ORDER BY ALL LIMIT {EXAMPLES}").fetchall()
-        examples = [", ".join(show(repr(value), 60) for value in row[:-1]) for row in first]
+        examples = [", ".join(_example(value) for value in row[:-1]) for row in first]
         return _KeySelection(keys, rows, f"such as {', '.join(examples)}")
 
     def _cause(self) -> str:
@@ -133,3 +133,8 @@ class _AnsweredKeys:
 
 def _input_rows(keys: int) -> str:
     return f"{plural(keys, 'input row')} {'is' if keys == 1 else 'are'}"
+
+
+def _example(value: object) -> str:
+    """A value of a key; a text in quotes, so that a trailing blank is seen."""
+    return quote(value, 60) if isinstance(value, str) else show(value, 60)

@@ -39,7 +39,7 @@ from repro_tui.formats.tables_text import NOT_TEXT, TEXT, keeps
 from repro_tui.model.predictions import VERDICTS, Column, Verdict
 from repro_tui.model.run import Run
 from repro_tui.support.hashes import digest_file
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 UNITS = ("s", "ms", "us", "ns")  # tried in this order, until nothing is lost
 WIDEST_128 = 38  # digits of a decimal128
@@ -279,7 +279,7 @@ def _with_odd_cells(name: str, filled: list[pa.DataType], runs: dict[str, Run]) 
     for run in runs.values():
         for values in _groups(Path(run.predictions), name):
             content.add_cells(values, run.output_format)
-    examples = ", ".join(show(repr(text.removesuffix(NOT_TEXT)), 60) for text in list(content.odd)[:EXAMPLES])
+    examples = ", ".join(quote(text.removesuffix(NOT_TEXT), 60) for text in list(content.odd)[:EXAMPLES])
     count = sum(content.odd.values())
     odd = f"{count:,} of its values are not numbers" if count != 1 else "1 of its values is not a number"
     note = f"{odd} ({examples})"

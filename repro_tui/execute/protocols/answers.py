@@ -18,7 +18,7 @@ import pyarrow as pa
 from repro_tui.clients.http import MOST_ANSWER, read_regular
 from repro_tui.execute.protocols.base import Answered, AnswerError, Values
 from repro_tui.execute.protocols.choose import codec_of
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
 
 EXACT = 1 << 53
 LARGEST = 1 << 63
@@ -79,7 +79,7 @@ def _named(columns: Answered, names: dict[str, str], span: str) -> Answered:
         raise AnswerError(f"{span}: the response has {'no columns' if not named else 'two columns with the same name'}")
     bad = next((name for name in named if not name.strip() or not name.isprintable()), None)
     if bad is not None:
-        raise AnswerError(f"{span}: {show(bad, 80)!r} is not a valid column name")
+        raise AnswerError(f"{span}: {quote(bad, 80)} is not a valid column name")
     return named
 
 

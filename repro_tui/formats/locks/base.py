@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import plural, quote, show
 
 Markers = dict[str, str]
 Document = dict[str, Any]  # a parsed lock file; `read.locked` reports what has another shape than a format expects
@@ -110,11 +110,11 @@ class Pins:
     def add(self, name: str, version: str, hashes: Iterable[str], index: str = "") -> None:
         """Adds a package from an index. Raises ValueError for text that is not its kind, Inconclusive for a clash."""
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a valid package name")
+            raise ValueError(f"{quote(name)} is not a valid package name")
         hashes = set(hashes)
         for value in hashes:
             if not _HASH.fullmatch(value):
-                raise ValueError(f"{value!r} is not a valid hash (of {name})")
+                raise ValueError(f"{quote(value)} is not a valid hash (of {name})")
         Version(version)
         key, version = canonicalize_name(name), version.strip()
         if self.versions.setdefault(key, version) != version:

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from repro_tui.formats.locks.base import Document, Locked, Pins, Wanted
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.text import quote
 
 VERSION = "1"
 
@@ -23,7 +24,7 @@ class Pylock:
     def locked(self, document: Document, wanted: Wanted) -> Locked:
         """The packages whose markers hold."""
         if str(document["lock-version"]).partition(".")[0] != VERSION:
-            reason = f"{wanted.name} is not a valid lock file of version 1: it has {document['lock-version']!r}"
+            reason = f"{wanted.name} is not a valid lock file of version 1: it has {quote(document['lock-version'])}"
             raise Inconclusive(reason, "create it again with its tool")
         wanted.require_python(document.get("requires-python", ""))
         chosen = _Chosen(document, wanted)

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from repro_tui.formats.locks.base import Document, Locked, Pins, Wanted, applies
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.text import quote
 
 LOCAL = ("editable", "directory", "virtual")  # the sources that are folders; a virtual one is not installed itself
 
@@ -23,7 +24,7 @@ class UvLock:
     def locked(self, document: Document, wanted: Wanted) -> Locked:
         """The packages that `uv sync --no-default-groups` installs, with the wanted groups and extras."""
         if document["version"] != 1:
-            reason = f"{wanted.name} is not a valid lock file of version 1: it has {document['version']!r}"
+            reason = f"{wanted.name} is not a valid lock file of version 1: it has {quote(document['version'])}"
             raise Inconclusive(reason, "create it again with its tool")
         wanted.require_python(document.get("requires-python", ""))
         walk = _Walk(document, wanted)

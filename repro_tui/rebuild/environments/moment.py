@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
+from repro_tui.clients.git.commits import COMMITTED, parse_moment
 from repro_tui.clients.git.process import GitProcess
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
@@ -16,13 +16,13 @@ def resolved_at(record: Record, code: CodeTree | None, step: Step, context: Cont
     """The recorded time, else that of the commit, else now."""
     as_of = record.environment.as_of
     if as_of is not None:
-        return ResolvedAt(as_of, True, as_of[:10])
+        return ResolvedAt(as_of, as_of[:10])
     date = _commit_date(code, context) if code else None
     if date is None:
         if code:
             step.log(f"the date of commit {code.commit[:12]} is not known: packages are resolved as of now")
         return ResolvedAt(None)
-    return ResolvedAt(date, False, f"{date[:10]}, the commit's date")
+    return ResolvedAt(date, f"{date[:10]}, the commit's date")
 
 
 def _commit_date(code: CodeTree, context: Context) -> str | None:
@@ -32,12 +32,10 @@ def _commit_date(code: CodeTree, context: Context) -> str | None:
         return str(known["date"])
     if not (Path(code.git_dir) / "HEAD").is_file():
         return None
-    options = ("--no-show-signature", "--max-count=1", "--format=%ct", "--end-of-options")
     git = GitProcess(context.cache.root / "git", context.cancel)
-    done = git.run("log", *options, code.commit, git_dir=Path(code.git_dir))
-    try:
-        date = f"{datetime.fromtimestamp(int(done.output), UTC):%Y-%m-%dT%H:%M:%SZ}"
-    except (ValueError, OverflowError, OSError):
+    moment = parse_moment(git.run("log", *COMMITTED, code.commit, git_dir=Path(code.git_dir)).output)
+    if moment is None:
         return None
+    date = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
     context.cache.write_note("dates", code.commit, {"date": date})
     return date

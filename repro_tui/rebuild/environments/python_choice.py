@@ -9,7 +9,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from repro_tui.formats.projects import declared_project
-from repro_tui.formats.python_versions import RELEASED, pinned_version, release_of
+from repro_tui.formats.python_versions import MATURES_WORDS, RELEASED, pinned_version, release_of
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
@@ -32,7 +32,7 @@ def chosen_interpreter(
     """The interpreter of an environment, and where its version comes from, as an addition to it in words.
 
     Without a recorded version it is that of `.python-version`, else the newest on this machine that `requires-python`
-    allows, else that of this program; of the last two, one that had been released for half a year at `as_of`. Raises
+    allows, else that of this program; of the last two, one that had matured at `as_of`. Raises
     Inconclusive where there is none.
     """
     if record.environment.python is not None:
@@ -100,7 +100,7 @@ def _allowed(specifiers: str, as_of: str | None, step: Step, context: Context) -
             f"{install}, or record environment.python",
         )
     interpreter = _of_its_time(fitting, as_of)
-    of_its_time = f" and that had been out for half a year by {as_of[:10]}" if as_of else ""
+    of_its_time = f" and that had been out for {MATURES_WORDS} by {as_of[:10]}" if as_of else ""
     step.warn(
         f"the record does not name a version of Python: {interpreter.version} is used, the newest here that "
         f"requires-python {show(specifiers, 80)} allows{of_its_time}"

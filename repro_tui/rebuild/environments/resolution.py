@@ -20,7 +20,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.sdist import wheel_of_sdist
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
-from repro_tui.rebuild.environments.uv import Resolving, WithoutWheel, check_uv, has_no_dates, resolve
+from repro_tui.rebuild.environments.uv import Resolving, WithoutWheel, check_uv, has_no_dates, resolve, without_dates
 from repro_tui.rebuild.environments.venv import pin_name, wheel_of
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -35,12 +35,10 @@ _CHECK = "pip install --quiet --no-build --no-deps --dry-run --target".split()
 class ResolvedAt:
     """The time that packages which were not recorded are resolved at, and where it comes from.
 
-    `as_of` is None for now; `is_recorded`: the record names it. `described` ends a sentence, such as "2026-03-01, the
-    commit's date".
+    `as_of` is None for now. `described` ends a sentence, such as "2026-03-01, the commit's date".
     """
 
     as_of: str | None
-    is_recorded: bool = False
     described: str = ""
 
 
@@ -143,9 +141,9 @@ class _Resolution:
         try:
             return _Result(self._newest(self._pins()), self.wheels.pins, time.described or today, self.warnings)
         except Inconclusive as error:
-            if time.is_recorded or time.as_of is None or not has_no_dates(error):
+            if time.as_of is None or not has_no_dates(error):
                 raise
-        self.warnings.append("the package index has no upload dates, so packages are not those of the commit's date")
+        self.warnings.append(without_dates("packages that are not pinned", time.as_of))
         self.resolving = replace(self.resolving, as_of=None)
         return _Result(self._newest(self._pins()), self.wheels.pins, today, self.warnings)
 

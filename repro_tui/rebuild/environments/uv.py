@@ -11,7 +11,8 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run_uv
 from repro_tui.support.context import Context, Step
 from repro_tui.support.process import Completed
-from repro_tui.support.text import show
+from repro_tui.support.redact import strip_url
+from repro_tui.support.text import join_names, show
 
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
@@ -43,6 +44,7 @@ SEE_LOG = "see the log of this step for the whole output of uv"
 _WITHOUT_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _SPECIFIERS = r"(?P<specifiers>(?:===|[=<>!~]=|[<>])[^\s,]+(?:,(?:[=<>!~]=|[<>])[^\s,]+)*)"
 _NO_DATES = "missing an upload date"
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,21 @@ def _options(resolving: Resolving) -> list[str]:
 def has_no_dates(error: Inconclusive) -> bool:
     """Whether a failure is that of an index that does not say when its files were uploaded."""
     return _NO_DATES in error.what
+
+
+def without_dates(packages: str, as_of: str) -> str:
+    """The warning that an index has no dates, so that `packages` were resolved as of now instead of an earlier time."""
+    return (
+        f"{_index()} does not say when its files were uploaded: {packages} are the newest of today that fit, "
+        f"and may be newer than {as_of[:10]}"
+    )
+
+
+def _index() -> str:
+    """The package index, as far as variables name it: uv may be configured by a file as well."""
+    urls = [url for name in _INDEXES for url in os.environ.get(name, "").split()]
+    shown = [show(strip_url(url.rpartition("=")[2] if "=" in url.partition("://")[0] else url), 200) for url in urls]
+    return f"the package index {join_names(list(dict.fromkeys(shown)))}" if shown else "the package index that uv uses"
 
 
 def log_output(text: str, step: Step, context: Context) -> None:

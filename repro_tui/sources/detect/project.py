@@ -33,7 +33,7 @@ LIKELY = 10  # the points of a step that is worth suggesting
 class DetectedProject:
     """What the files of a commit say, below the folder `tree.folder` of the repository; lists begin with the likeliest.
 
-    `day` is the commit's date.
+    `day` is the commit's date (UTC).
     """
 
     tree: ProjectTree
@@ -55,7 +55,7 @@ class DetectedProject:
         return next((item.version for item in self.pythons if item.version), None)
 
     def guessed_python(self, installed: Collection[str] = ()) -> str:
-        """The version that the commit most likely ran on: what its ranges allow, and had been out for a year.
+        """The version that the commit most likely ran on: what its ranges allow, and had matured.
 
         Of `installed` versions that are allowed as well, the nearest to it.
         """
@@ -72,7 +72,7 @@ def detect(repository: Repository, commit: str, folder: str = ".", code: str = "
 
 def described(tree: ProjectTree, code: str = ".") -> DetectedProject:
     """The project in a tree, with the files that are nearest to the folder `code` first."""
-    day = date.fromisoformat(tree.repository.commit(tree.commit).date[:10])
+    day = tree.repository.committed(tree.commit).date()
     environments = environment_files(tree, code)
     return DetectedProject(
         tree,

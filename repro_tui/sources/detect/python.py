@@ -9,11 +9,10 @@ from datetime import date
 
 from repro_tui.formats.locks.poetry_versions import allows as poetry_allows
 from repro_tui.formats.projects import declared_project
-from repro_tui.formats.python_versions import RELEASED, pinned_version
+from repro_tui.formats.python_versions import RELEASED, mature_from, pinned_version
 from repro_tui.model.errors import Inconclusive
 from repro_tui.sources.detect.tree import ProjectTree, basename, depth_first, distance, parent
 
-A_YEAR = 365  # a project of a given day rarely runs on a version of the same year
 _PROJECTS = ("pyproject.toml", "setup.cfg", "setup.py")  # these say what is allowed; .python-version, what is used
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(?:\S*/)?python:(3\.[0-9]+(?:\.[0-9]+)?)", re.IGNORECASE | re.MULTILINE)
 _BARE = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -44,13 +43,13 @@ def named_pythons(tree: ProjectTree, code: str = ".", environment: str = "") -> 
 
 
 def likely_python(ranges: list[NamedPython], day: date, installed: Collection[str] = ()) -> str:
-    """The newest version that all ranges allow and that had been released for a year on that day.
+    """The newest version that all ranges allow and that had matured on that day.
 
     Of `installed` versions that are allowed as well, the nearest to it.
     """
     versions = list(RELEASED)
     allowed = [version for version in versions if all(allows(item.range, version) for item in ranges)]
-    mature = [version for version in allowed if (day - RELEASED[version]).days >= A_YEAR]
+    mature = [version for version in allowed if (ready := mature_from(version)) and day >= ready]
     likely = (mature or allowed[:1] or ["3.12"])[-1]
     here = [version for version in allowed if version in installed]
     return min(here, key=lambda version: abs(versions.index(version) - versions.index(likely)), default=likely)

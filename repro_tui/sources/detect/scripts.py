@@ -12,6 +12,7 @@ from repro_tui.sources.detect.arguments import Argument, arguments_of
 from repro_tui.sources.detect.callables import as_table, is_callable_name, methods_of, module_of
 from repro_tui.sources.detect.candidate import StepCandidate, command_words, escaped, likelihood, with_ends
 from repro_tui.sources.detect.notebooks import notebook_source
+from repro_tui.sources.detect.routes import routes_of
 from repro_tui.sources.detect.source import Function, functions_of
 from repro_tui.sources.detect.tables_used import TablesUsed, tables_used
 from repro_tui.sources.detect.tree import ProjectTree, basename, parent
@@ -51,6 +52,7 @@ def _of_source(tree: ProjectTree, path: str, models: list[str]) -> Iterator[Step
         yield from _of_script(tree, path, models, arguments_of(module), tables_used(module, path))
         yield from (_of_function(path, function, tables_used(module, path)) for function in _callables(module))
         yield from methods_of(path, module, models)
+        yield from routes_of(path, module)
     except RecursionError:
         tree.unread[path] = "is nested too deeply"
 

@@ -23,6 +23,7 @@ from repro_tui.report.words import (
     isolation_words,
     metric_cells,
     metric_glyph,
+    predictions_words,
 )
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
@@ -97,12 +98,7 @@ def _counts(area: Area) -> str:
 
 
 def _predictions(area: PredictionsArea) -> str:
-    if area.what:
-        return area.what
-    cells = f"{plural(area.differences, 'cell')} differ{'s' if area.differences == 1 else ''}"
-    flips = sum(column.flips or 0 for column in area.columns if column.kind == "label")
-    flipped = f", {plural(flips, 'label')} flip{'s' if flips == 1 else ''}" if flips else ""
-    return f"{plural(area.rows.matched, 'row')} matched, {cells}{flipped}"
+    return predictions_words(area) if area.rows is None else area.what or predictions_words(area)
 
 
 class OverviewScreen(AuditScreen):

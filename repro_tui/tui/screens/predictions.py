@@ -42,6 +42,7 @@ COLUMNS = [
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 ROOM_FOR_ALL = 100
 MOST_COLUMNS_SHOWN = 8
+NOT_COMPARED = "the predictions were not compared"
 
 
 class ColumnRows:
@@ -117,7 +118,7 @@ class PredictionsScreen(CellsScreen):
         self.query_one("#table").display = not alone
         self.query_one("#left").styles.height = "auto" if alone else "1fr"
         area = self.store.predictions()
-        columns = len(area.columns) + 1 if area else 2
+        columns = max(len(area.columns), 1) + 1 if area else 2  # the titles, and a row or why there is none
         self.query_one("#columns").styles.height = min(columns, MOST_COLUMNS_SHOWN)
 
     def _fit_columns(self) -> None:
@@ -134,13 +135,14 @@ class PredictionsScreen(CellsScreen):
         line = self.query_one("#line", Static)
         if area is None:
             running = "not compared yet: the audit is running"
-            self._show_reason(line, running if self.store.running else "the predictions were not compared")
+            self._show_reason(line, running if self.store.running else NOT_COMPARED)
             return
         if area is self._shown:
             return
         self._shown = area
-        self.query_one("#columns", Grid).empty = "no columns to compare"
-        self.query_one("#cells", Grid).empty = "no differing cells"
+        unseen = NOT_COMPARED if area.rows is None else ""
+        self.query_one("#columns", Grid).empty = unseen or "no columns to compare"
+        self.query_one("#cells", Grid).empty = unseen or "no differing cells"
         line.update(_line(area))
         self._lay_out()
         self._fit_columns()
@@ -251,6 +253,18 @@ class PredictionsScreen(CellsScreen):
 
 
 def _line(area: PredictionsArea) -> Content:
+    colour = verdict_look(area.verdict).colour
+    head = joined([safe(area.verdict, f"bold {colour}"), "   ", safe("   ".join(_facts(area)), cap=300)])
+    remarks = [safe(area.what, "$text-warning")] if area.what else []
+    if area.rows is None and area.do:
+        remarks.append(safe(f"To do: {area.do}"))
+    return lines([head, *remarks]) if remarks else head
+
+
+def _facts(area: PredictionsArea) -> list[str]:
+    """What is known of the rows, the runs and the conditions; of predictions that were not compared only that."""
+    if area.rows is None:
+        return [NOT_COMPARED]
     rows = area.rows
     counted = (
         (rows.only_a, "only in A"),
@@ -263,7 +277,4 @@ def _line(area: PredictionsArea) -> Content:
         *(f"{count:,} {extent}" for count, extent in counted if count),
     ]
     facts += area_notes(area)
-    facts += [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]
-    colour = verdict_look(area.verdict).colour
-    head = joined([safe(area.verdict, f"bold {colour}"), "   ", safe("   ".join(facts), cap=300)])
-    return lines([head, safe(area.what, "$text-warning")]) if area.what else head
+    return facts + [f"{side} moves with the {', '.join(names)}" for side, names in movers(area.stress)]

@@ -8,11 +8,12 @@ from datetime import date
 import pytest
 
 from repro_tui.clients.git import Repository
+from repro_tui.rebuild.environments.pythons.dates import was_settled
 from repro_tui.sources.detect.inputs import columns_of, input_tables
 from repro_tui.sources.detect.project import DetectedProject, data_files, detect, detected_parts
 from repro_tui.sources.detect.python import NamedPython, allows, likely_python
 from repro_tui.support.context import Context
-from tests.conftest import GitRepository
+from tests.conftest import GIT_ENVIRONMENT, GitRepository
 
 Files = dict[str, str | bytes]
 Detecting = Callable[..., DetectedProject]
@@ -92,6 +93,24 @@ def test_of_several_projects_none_is_guessed(project: Detecting) -> None:
 )
 def test_the_version_of_python_is_read_where_it_is_exact(project: Detecting, files: Files, version: str | None) -> None:
     assert project(files).python == version
+
+
+def test_init_and_the_rebuild_call_the_same_pythons_mature() -> None:
+    """3.9 was released on 2020-10-05."""
+    for day, mature in ((date(2021, 10, 4), False), (date(2021, 10, 5), True)):
+        assert was_settled("3.9.7", f"{day}T00:00:00Z") is mature
+        assert (likely_python([], day) == "3.9") is mature
+
+
+def test_the_day_of_a_commit_is_that_of_utc(
+    git_repository: Callable[[str], GitRepository], context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages are resolved as of when it was committed, not as of the author's calendar."""
+    monkeypatch.setitem(GIT_ENVIRONMENT, "GIT_COMMITTER_DATE", "2021-03-01T23:30:00-0200")
+    monkeypatch.setitem(GIT_ENVIRONMENT, "GIT_AUTHOR_DATE", "2021-02-01T12:00:00+0000")
+    repository = git_repository("dated")
+    commit = repository.commit({"train.py": ""})
+    assert detect(Repository.open(str(repository.folder), context), commit).day == date(2021, 3, 2)
 
 
 def test_a_range_is_resolved_as_of_the_day_and_this_machine() -> None:

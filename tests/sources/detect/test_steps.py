@@ -146,6 +146,55 @@ def test_training_scripts_and_endpoints_are_no_step(
     assert not [step for step in found_steps if step.complete]
 
 
+FLASK = """
+from flask import Flask, request
+app = Flask(__name__)
+@app.route("/predict", methods=["POST"])
+def answer(): return model.predict(request.get_json())
+@app.route("/health")
+def health(): ...
+"""
+FASTAPI = """
+import fastapi
+def create_app():
+    app = fastapi.FastAPI()
+    @app.post("/v1/score")
+    async def endpoint(item: Item): ...
+    return app
+"""
+BENTO = """
+import bentoml
+@bentoml.service
+class Classifier:
+    @bentoml.api
+    def classify(self, texts): ...
+"""
+RESTFUL = """
+from flask_restful import Resource
+class Prediction(Resource):
+    def post(self): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "call", "name"),
+    [
+        (FLASK, "svc.app:answer", "the Flask route /predict (answer)"),
+        (FASTAPI, "svc.app:FUNCTION", "the FastAPI route /v1/score (endpoint)"),
+        (BENTO, "svc.app:FUNCTION", "the BentoML route bentoml.api (classify)"),
+        (RESTFUL, "svc.app:FUNCTION", "the Flask-RESTful view Prediction.post"),
+    ],
+    ids=["Flask", "FastAPI", "BentoML", "Flask-RESTful"],
+)
+def test_a_route_that_predicts_is_named_with_what_it_lacks(
+    steps: Callable[[dict[str, str | bytes]], list[StepCandidate]], source: str, call: str, name: str
+) -> None:
+    plain = source.replace("flask", "x").replace("fastapi", "x").replace("bentoml", "x")
+    (route,) = steps({"svc/app.py": source, "plain/app.py": plain})
+    assert (route.predict.call, route.why, route.complete) == (call, f"svc/app.py has {name}", False)
+    assert route.lacks[0].startswith("a function that takes a table")
+
+
 METHODS = """
 class Model:
     def __init__(self, path: str, *, verbose=False): ...

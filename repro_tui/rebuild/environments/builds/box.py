@@ -111,7 +111,7 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=BUILD_S,
-            watch=quota.check,
+            stop=quota.check,
         )
         quota.check(now=True)
         for wheel in (Path(scratch) / "out").glob("*.whl"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -21,7 +21,7 @@ from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
 from repro_tui.rebuild.environments.pythons.dates import settled
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
-from repro_tui.rebuild.environments.uv import Resolving, log_output, resolve
+from repro_tui.rebuild.environments.uv import Resolving, has_no_dates, log_output, resolve, without_dates
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, made_environment, pin_of_wheel
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
@@ -141,11 +141,22 @@ def _tools(
     known = context.cache.read_note("build-tools", key)
     if known is None:
         try:
-            known = {"pins": resolve(texts, Resolving(interpreter, as_of), step, context)}
+            known = {"pins": _tool_pins(source, texts, Resolving(interpreter, as_of), step, context)}
         except Inconclusive as error:
             raise Inconclusive(f"the build tools of {source.described} are missing: {error.what}", error.do) from error
         context.cache.write_note("build-tools", key, known)
     return made_environment(known["pins"], interpreter, step, context)
+
+
+def _tool_pins(source: BuildSource, texts: list[str], resolving: Resolving, step: Step, context: Context) -> list[str]:
+    """The pins of the build tools; as of now, where the index does not say when its files were uploaded."""
+    try:
+        return resolve(texts, resolving, step, context)
+    except Inconclusive as error:
+        if resolving.as_of is None or not has_no_dates(error):
+            raise
+    step.warn(without_dates(f"the build tools of {source.described}", resolving.as_of))
+    return resolve(texts, replace(resolving, as_of=None), step, context)
 
 
 def _with_wheel(source: BuildSource, interpreter: Interpreter) -> set[str]:

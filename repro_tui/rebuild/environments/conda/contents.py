@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from repro_tui.support.text import quote
+
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _SITE = re.compile(r"^lib/python[0-9.]+/(?=site-packages/)")
 
@@ -28,21 +30,21 @@ class Contents:
         for path in _paths(extracted):
             place = PurePosixPath(path)
             if not path or place.is_absolute() or ".." in place.parts or "\0" in path or "\\" in path:
-                raise ValueError(f"{package} would write to {path!r}, outside of the environment")
+                raise ValueError(f"{package} would write to {quote(path)}, outside of the environment")
             key = _SITE.sub("", path)
             self.paths[key] = package
             if (extracted / path).is_symlink():
                 self.links[key] = package
         for command in _commands(extracted):
             if not _COMMAND.fullmatch(command):
-                raise ValueError(f"{package} has a command {command!r}, which is not a file name")
+                raise ValueError(f"{package} has a command {quote(command)}, which is not a file name")
 
     def check(self) -> None:
         """Raises ValueError where a package would write through a link."""
         for path, package in self.paths.items():
             for parent in map(str, PurePosixPath(path).parents):
                 if parent in self.links:
-                    raise ValueError(f"{package} would write {path!r} through a link of {self.links[parent]}")
+                    raise ValueError(f"{package} would write {quote(path)} through a link of {self.links[parent]}")
 
 
 def _paths(extracted: Path) -> Iterator[str]:

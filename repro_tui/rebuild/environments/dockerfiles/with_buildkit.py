@@ -32,7 +32,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
         cancel=job.context.cancel,
         stdin=job.archive,
         on_line=lambda line: job.line(_without_digest(line)),
-        watch=job.check,
+        stop=job.check,
     )
     if done.exit_code != 0:
         if _LOST.search(done.text[-2000:]):

@@ -226,6 +226,23 @@ def test_sources_of_an_index_without_hashes_are_told_apart(
     assert runpy.run_path(str(site(built) / "scorer" / "__init__.py"))["VALUE"] == 8
 
 
+def test_an_index_without_dates_is_used_as_of_now_and_named(
+    rebuilding: Rebuilding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recorded time cannot be honoured there: the newest release is used, and the warning says so."""
+    index = tmp_path / "simple"
+    for name, version in (("app", 1), ("app", 2)):
+        (index / name).mkdir(parents=True, exist_ok=True)
+        wheel(index / name, name, version)
+    with serving(index.parent) as url:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"{url.replace('//', '//ada:canary@')}/simple/")
+        built, part = rebuilding({"r.txt": "app\n"}, requirements="r.txt", as_of="2024-01-01T00:00:00Z")
+    assert versions(built) == {"app": "2"}
+    (warned,) = [text for text in part.warnings if "does not say when its files were uploaded" in text]
+    assert warned.startswith(f"the package index {url}/simple/ ")
+    assert "may be newer than 2024-01-01" in warned
+
+
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The URL of a server of the files below a folder."""
