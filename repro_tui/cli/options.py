@@ -381,12 +381,14 @@ def targets_of(options: ReportOptions) -> dict[str, str]:
     Raises Refused with every file that cannot be written, before anything runs.
     """
     from repro_tui.model.errors import Mistake, Refused
-    from repro_tui.report.write import target_problem
+    from repro_tui.report.write import check_reporter, target_problem
 
     targets: dict[str, str] = {name: file for name in FORMATS if (file := options[name]) is not None}
     targets |= dict(_format(text) for text in options["format"])
     mistakes = []
     for name, file in targets.items():
+        if name not in FORMATS:
+            check_reporter(name)
         problem = "" if file == "-" else target_problem(file)
         if problem:
             mistakes.append(Mistake(f"--{name}" if name in FORMATS else f"--format {name}", problem))

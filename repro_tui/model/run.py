@@ -25,7 +25,8 @@ class Limits:
     """The limits of one run: memory, output and log in bytes, cores (0: all), and processes.
 
     The build of an image has limits of its own besides the memory: its time in seconds, and the disk that it may fill,
-    in bytes.
+    in bytes. `plugin_time` is the time in seconds that one call of another package's plug-in may take, besides the time
+    limit of a run.
     """
 
     memory: int = 8 << 30
@@ -35,6 +36,7 @@ class Limits:
     log: int = 4 << 20
     build_time: int = 3600
     build_disk: int = 64 << 30
+    plugin_time: int = 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ class LimitsFields(Table):
         None, description="Seconds that the build of an image may take."
     )
     build_disk: Size | None = Field(None, description="Disk that the build of an image may fill.")
+    plugin_time: Annotated[int, Field(ge=1, le=604_800)] | None = Field(
+        None, description="Seconds that one call of another package's plug-in may take."
+    )
 
 
 class GitFields(Table):
