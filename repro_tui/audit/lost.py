@@ -21,7 +21,7 @@ def unstarted_report(references: tuple[str, str], error: Inconclusive) -> Report
 
 def dead_report(folder: AuditFolder) -> Report:
     """The report of an audit whose engine ended without one, with the step at which it ended."""
-    message, remedy, _ = how_it_died(folder)
+    message, do, _ = how_it_died(folder)
     events, _ = folder.events()
     steps = [event.step for event in events if event.kind == "step"]
     try:
@@ -29,7 +29,7 @@ def dead_report(folder: AuditFolder) -> Report:
         info, names = AuditInfo(request.id, str(folder.path), request.started, 0.0), (request.a.name, request.b.name)
     except ReproError:
         info, names = AuditInfo(folder.path.name, str(folder.path), "", 0.0), ("A", "B")
-    return _report(info, (show(names[0]), show(names[1])), (steps[-1] if steps else "start", message, remedy))
+    return _report(info, (show(names[0]), show(names[1])), (steps[-1] if steps else "start", message, do))
 
 
 def _report(info: AuditInfo, names: tuple[str, str], failure: tuple[str, str, str]) -> Report:

@@ -43,12 +43,17 @@ def run_headless(
             folder = start()
     except PluginFailed as error:
         return finish(unstarted_report(references, error), targets, quiet=quiet, fail_on=fail_on)
-    except OSError as error:
-        reason = Inconclusive(f"{error.filename or 'the system'}: {error.strerror or error}", remedy(str(error), ""))
+    except (OSError, Inconclusive) as error:
+        reason = error if isinstance(error, Inconclusive) else _reason(error)
         print(f"repro-tui: {show(str(reason))}", file=sys.stderr)
         _write_to_output(unstarted_report(references, reason), targets, fail_on)
         return 3
     return follow(folder, targets, quiet=quiet, fail_on=fail_on)
+
+
+def _reason(error: OSError) -> Inconclusive:
+    reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+    return Inconclusive(reason, remedy(reason, ""))
 
 
 def follow(folder: AuditFolder, targets: dict[str, str], *, quiet: bool, fail_on: str = "predictions") -> int:
