@@ -30,7 +30,7 @@ SSHD = shutil.which("sshd") or shutil.which("/usr/sbin/sshd")
 
 
 @dataclass(frozen=True)
-class Connection:
+class SshServer:
     """How a server on this machine is reached."""
 
     port: int
@@ -52,7 +52,7 @@ class Connection:
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
+def connection(tmp_path: Path) -> Iterator[SshServer]:
     need("sshd", SSHD is not None and os.geteuid() == 0, "openssh-server is not installed, or this is not root")
     Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host", "user"):
@@ -73,13 +73,13 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
         assert server.stderr is not None
         assert b"listening" in server.stderr.readline()
-        yield Connection(port, tmp_path / "user")
+        yield SshServer(port, tmp_path / "user")
         server.terminate()
 
 
 @pytest.mark.parametrize("options", [("-tt",), ("-T",)], ids=["interface", "headless"])
 def test_the_audit_finishes_and_show_attaches(
-    connection: Connection, tmp_path: Path, warm_cache: None, options: tuple[str, ...]
+    connection: SshServer, tmp_path: Path, warm_cache: None, options: tuple[str, ...]
 ) -> None:
     """Each run stops itself, and continues when the connection is gone and another view is open."""
     project = Project(tmp_path / "project")
