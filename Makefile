@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage check lint type snapshots bench docs clean
+.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage audit-security check lint type snapshots bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -49,6 +49,11 @@ test-pythons: setup
 
 coverage: systems
 	$(PYTEST) --cov --cov-report term:skip-covered
+
+# Known vulnerabilities of the dependencies, and the rules of security of our code and of the workflow in docs/ci.md.
+audit-security: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --group security
+	.ci/security $(BIN)
 
 check: lint type
 

@@ -15,7 +15,9 @@ from repro_tui.support.context import Context
 from tests.lanes import arrange
 from tests.templates import Templates, shared_root
 
-ENGINES = frozenset({"apptainer", "bubblewrap", "docker", "dvc", "mlflow", "network", "tmux", "wandb"})
+ENGINES = frozenset(
+    {"apptainer", "bubblewrap", "docker", "dvc", "compiler", "mlflow", "network", "sshd", "tmux", "wandb"}
+)
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
 # `make test-nightly` proves more than there is time for at every landing, `make test-fast` less.
 NIGHTLY = os.environ.get("REPRO_TUI_NIGHTLY") == "1"

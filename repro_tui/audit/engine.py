@@ -5,6 +5,7 @@ It writes only to the audit's folder and the cache; its standard output and erro
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,8 +14,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from repro_tui.audit.folder import engine_lock
+from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.audit.journal import Journal
+from repro_tui.audit.lost import dead_report
 from repro_tui.audit.pipeline import Audit
 from repro_tui.audit.redacted_output import redact_output
 from repro_tui.audit.redaction import learn_records
@@ -82,6 +84,8 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
         journal.emit(Event("end", text=_error_text(error), detail={"exit_status": status, "verdict": None}))
         if isinstance(error, Cancelled):
             return status
+        with contextlib.suppress(OSError):  # the disk may be full: then whoever follows the audit reports its end
+            write_json(folder / "report.json", dead_report(AuditFolder(folder)))
         raise
     finally:
         journal.close()

@@ -10,6 +10,7 @@ from repro_tui.audit.launch import stop
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
+from repro_tui.support.space import remedy
 from repro_tui.support.text import show
 
 POLL_S = 0.02
@@ -42,8 +43,8 @@ def report_of(folder: AuditFolder) -> Report:
         raise
     report = folder.report()
     if report is None:
-        message, remedy, _ = how_it_died(folder)
-        raise Inconclusive(message, remedy)
+        message, do, _ = how_it_died(folder)
+        raise Inconclusive(message, do)
     return report
 
 
@@ -56,4 +57,5 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     why = f": {end.text}" if end and end.text else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
     status = int(end.detail.get("exit_status", 3)) if end else 3
-    return message, f"see {folder.path}/engine.log; run the audit again to continue from the cache", status
+    again = f"see {folder.path}/engine.log; run the audit again to continue from the cache"
+    return message, remedy(end.text if end else "", again), status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,21 +13,23 @@ from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.redaction import hidden_request
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Request
 from repro_tui.support.paths import audits_root, make_private
 from repro_tui.support.plain import dumps_exactly, to_plain, write_json
 from repro_tui.support.redact import Redactor
+from repro_tui.support.space import remedy
 from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
 STOP_S = 30.0
+LEAST_SPACE = 64 << 10  # bytes that an engine needs for its first lines
 
 
 def start(request: Request) -> AuditFolder:
     """Creates the audit's folder and starts its engine. The request goes through a pipe: it may hold secret values.
 
-    Raises Refused if the folder cannot be created or the engine does not start within START_S seconds.
+    Raises Refused if the folder cannot be created, and Inconclusive if the engine is not up after START_S seconds.
     """
     path = make_private(audits_root()) / request.id
     path.mkdir(mode=0o700)
@@ -56,8 +59,15 @@ def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None
     deadline = time.monotonic() + START_S
     while not folder.engine_alive() and folder.state() != "finished":
         if engine.poll() is not None or time.monotonic() > deadline:
-            raise Refused(f"the engine did not start: see {folder.path / 'engine.log'}")
+            raise _not_started(folder.path)
         time.sleep(0.005)
+
+
+def _not_started(path: Path) -> Inconclusive:
+    """The error for an engine that did not come up. Its log may be empty where the disk is full."""
+    is_full = shutil.disk_usage(path).free < LEAST_SPACE
+    reason = "the engine did not start" + (f": no space is left on the disk of {path}" if is_full else "")
+    return Inconclusive(reason, remedy(reason, f"see {path / 'engine.log'}, and run the audit again"))
 
 
 def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from repro_tui.model.overrides import Overrides
 from repro_tui.model.record import Record, Validation
 from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
+from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
 from repro_tui.support.user_secrets import learn_accounts
@@ -31,7 +33,9 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
     Whether a side can be run is not asked where nothing is run: without inputs, what is declared is compared.
     """
     records = _both(
-        lambda: _record(a, overrides.for_side("a"), context), lambda: _record(b, overrides.for_side("b"), context)
+        lambda: _record(a, overrides.for_side("a"), context),
+        lambda: _record(b, overrides.for_side("b"), context),
+        context.cancel,
     )
     validated = _same_validation(*records)
     runs = why_nothing_runs(*validated) is None
@@ -80,10 +84,15 @@ def plan_again(request: Request) -> Request:
         return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
 
 
-def _both(a: Callable[[], T], b: Callable[[], T]) -> tuple[T, T]:
-    """Reads both sides at the same time; raises Refused with the mistakes of both."""
+def _both(a: Callable[[], T], b: Callable[[], T], cancel: CancelToken) -> tuple[T, T]:
+    """Reads both sides at the same time; raises Refused with the mistakes of both. An interrupt stops both."""
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(read) for read in (a, b)]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            cancel.cancel(signal.SIGINT)
+            raise
     errors = [error for future in futures if (error := future.exception()) is not None]
     mistakes = [mistake for error in errors if isinstance(error, Refused) for mistake in error.mistakes]
     if mistakes:
@@ -121,7 +130,9 @@ def _with_inputs_of(record: Record, giver: str, validation: Validation) -> Recor
 
 def _unrunnable(record: Record, settings: Settings, context: Context) -> list[Mistake]:
     from repro_tui.execute.choose import check_runner, check_server
+    from repro_tui.rebuild.environments.base import check_builder
 
+    check_builder(record)
     kind = record.environment.kind
     if kind == "unrecorded" or (record.predict and record.predict.url):
         return []

@@ -37,10 +37,12 @@ def run_audit(a: str, b: str, options: AuditOptions) -> int:
 
     targets = targets_of(options)
     if targets or not has_terminal():
-        from repro_tui.cli.headless import follow
+        from repro_tui.cli.headless import run_headless
 
-        folder = start_audit(a, b, options)
-        return follow(folder, targets, quiet=options["quiet"], fail_on=options.get("fail_on", "predictions"))
+        fail_on = options.get("fail_on", "predictions")
+        return run_headless(
+            lambda: start_audit(a, b, options), (a, b), targets, quiet=options["quiet"], fail_on=fail_on
+        )
     check_interface()
     return open_audit_screen(start_audit(a, b, options), mouse=not options["no_mouse"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def prune(days: float, everything: bool) -> None:
     if running:
         raise Refused(f"an audit is running ({running[0]}): prune the cache after it has ended")
     before, _ = _size(cache.root, set())
-    limit = time.time() if everything else time.time() - days * 86400
+    limit = math.inf if everything else time.time() - days * 86400  # a clock that was set back makes files of tomorrow
     for entry in list(_entries(cache.root, everything)):
         with contextlib.suppress(FileNotFoundError):  # an audit that is ending removes its own entries
             if entry.lstat().st_mtime <= limit:

@@ -10,25 +10,61 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from types import FrameType
 from typing import TextIO
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import follow_events, how_it_died
 from repro_tui.audit.launch import stop
+from repro_tui.audit.lost import dead_report, unstarted_report
 from repro_tui.cli.progress import Progress, progress_for
-from repro_tui.model.errors import Cancelled
+from repro_tui.model.errors import Cancelled, Inconclusive, PluginFailed, ReproError
 from repro_tui.model.report import Report
 from repro_tui.report.write import ReportTarget, write_report
+from repro_tui.support.plugins import output_to_errors
+from repro_tui.support.registry import is_third_party
+from repro_tui.support.space import remedy
 from repro_tui.support.text import show
+
+
+def run_headless(
+    start: Callable[[], AuditFolder],
+    references: tuple[str, str],
+    targets: Sequence[ReportTarget],
+    *,
+    quiet: bool,
+    fail_on: str = "predictions",
+) -> int:
+    """Starts an audit of the references and follows it; returns the exit status.
+
+    Where a plug-in fails before there is an audit, or its disk is full, its report is one of what failed. Raises what
+    `start` raises otherwise.
+    """
+    try:
+        with output_to_errors():
+            folder = start()
+    except PluginFailed as error:
+        return finish(unstarted_report(references, error), targets, quiet=quiet, fail_on=fail_on)
+    except (OSError, Inconclusive) as error:
+        reason = error if isinstance(error, Inconclusive) else _reason(error)
+        print(f"repro-tui: {show(str(reason))}", file=sys.stderr)
+        _write_to_output(unstarted_report(references, reason), targets, fail_on)
+        return 3
+    return follow(folder, targets, quiet=quiet, fail_on=fail_on)
+
+
+def _reason(error: OSError) -> Inconclusive:
+    reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+    return Inconclusive(reason, remedy(reason, ""))
 
 
 def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
     """Waits for an audit, writes its reports, prints its summary, and returns the exit status.
 
     A signal stops the audit, whose engine removes what it started; but a lost terminal leaves the audit to its engine,
-    and its files to a process of their own. The status is then 128 plus the signal's number.
+    and its files to a process of their own. The status is then 128 plus the signal's number. Where the engine ended
+    without a report, files stay as they are, and a report of that goes to standard output if requested.
     """
     terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     with _signals() as received:
@@ -46,7 +82,10 @@ def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool,
             return 128 + number
     report = folder.report()
     if report is None:
-        return _explain_death(folder)
+        status = _explain_death(folder)
+        if status == 3:
+            _write_to_output(dead_report(folder), targets, fail_on)
+        return status
     return finish(report, targets, quiet=quiet, fail_on=fail_on)
 
 
@@ -66,26 +105,43 @@ def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], fail_on: str, t
 
 
 def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
-    """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where a file failed.
+    """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where one failed.
 
-    The summary goes to standard output where no report was requested, and to standard error where one was.
+    The summary goes to standard output where no report was requested, and to standard error where one was. The formats
+    of other packages are written first, so that ours say which of them failed.
     """
-    for target in targets:
-        try:
-            write_report(report, target.reporter, target.file, tuple(fail_on.split(",")))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            print(
-                f"repro-tui: {show(target.file)}: the report cannot be written: {error.strerror or error}",
-                file=sys.stderr,
-            )
-            return 3
+    failures = []
+    for target in sorted(targets, key=lambda target: not is_third_party("repro_tui.reporters", target.reporter)):
+        if reason := _write(report, target, fail_on):
+            print(f"repro-tui: {reason}", file=sys.stderr)
+            failures.append(reason)
+            report = replace(report, exit_status=3, warnings=(*report.warnings, reason))
     stream = sys.stderr if targets else sys.stdout
-    if not (quiet and targets):
+    if not (quiet and targets) and not failures:
         for sentence in report.summary:
             print(f"- {show(sentence)}", file=stream)
-    return report.exit_status
+    return 3 if failures else report.exit_status
+
+
+def _write(report: Report, target: ReportTarget, fail_on: str) -> str:
+    """Writes one format; returns why that failed, or ""."""
+    file = target.file
+    try:
+        write_report(report, target.reporter, file, tuple(fail_on.split(",")))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return f"{show(file)}: the report cannot be written: {error.strerror or error}"
+    except ReproError as error:
+        return f"{show(file)}: the report cannot be written: {show(str(error), 1000)}"
+    return ""
+
+
+def _write_to_output(report: Report, targets: Sequence[ReportTarget], fail_on: str) -> None:
+    """Writes the format that was requested on standard output, if any."""
+    for target in targets:
+        if target.file == "-" and (reason := _write(report, target, fail_on)):
+            print(f"repro-tui: {reason}", file=sys.stderr)
 
 
 @contextmanager

@@ -392,15 +392,16 @@ def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
     Raises Refused with every file that cannot be written, before anything runs.
     """
     from repro_tui.model.errors import Mistake, Refused
-    from repro_tui.report.write import ReportTarget, reporter_of
+    from repro_tui.report.write import ReportTarget, check_reporter, reporter_of
 
     targets = [
         ReportTarget(f"--{name}", reporter_of(file) if name == "report" else name, file)
         for name in FORMATS
         if (file := options[name]) is not None
     ]
-    named = (_format(text) for text in options["format"])
-    targets += [ReportTarget(f"--format {name}", name, file) for name, file in named]
+    for name, file in map(_format, options["format"]):
+        check_reporter(name)
+        targets.append(ReportTarget(f"--format {name}", name, file))
     mistakes = [Mistake(target.option, target.problem) for target in targets if target.problem]
     for file, count in Counter(target.file for target in targets).items():
         if file == "-" and count > 1:

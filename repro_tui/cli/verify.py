@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from repro_tui.cli.options import AuditOptions, overrides_of, report_options, run_options, settings_of, targets_of
+
+if TYPE_CHECKING:
+    from repro_tui.audit.folder import AuditFolder
 
 
 @click.command("verify")
@@ -30,10 +33,12 @@ def command(ctx: click.Context, /, a: str, **options: Unpack[AuditOptions]) -> N
 
     targets = targets_of(options)
     if targets or not has_terminal():
-        from repro_tui.cli.headless import follow
+        from repro_tui.cli.headless import run_headless
 
-        folder = begin_verification(a, settings_of(options), overrides_of(options))
-        ctx.exit(follow(folder, targets, quiet=options["quiet"]))
+        def start() -> AuditFolder:
+            return begin_verification(a, settings_of(options), overrides_of(options))
+
+        ctx.exit(run_headless(start, (a, a), targets, quiet=options["quiet"]))
     check_interface()
     folder = begin_verification(a, settings_of(options), overrides_of(options))
     ctx.exit(open_audit_screen(folder, mouse=not options["no_mouse"]))

@@ -61,6 +61,10 @@ class Inconclusive(ReproError):
         super().__init__(f"{reason.rstrip('.')}. {do[0].upper()}{do[1:]}" if do else reason)
 
 
+class PluginFailed(Inconclusive):
+    """A plug-in raised something unexpected, did not return, or returned something else than it has to."""
+
+
 class Cancelled(ReproError):
     """The audit was stopped by a signal (exit status 128 + signal)."""
 

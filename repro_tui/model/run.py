@@ -25,7 +25,8 @@ class Limits:
     """The limits of one run: memory, output and log in bytes, cores (0: all), and processes.
 
     The build of an image has limits of its own besides memory and cores: its processes, its time in seconds, and the
-    disk that it may fill, in bytes. `stall_time` is how many seconds a registry may be silent during a pull.
+    disk that it may fill, in bytes. `stall_time` is how many seconds a registry may be silent during a pull, and
+    `plugin_time` how many one call of another package's plug-in may take, besides the time limit of a run.
     """
 
     memory: int = 8 << 30
@@ -37,6 +38,7 @@ class Limits:
     build_time: int = 3600
     build_disk: int = 64 << 30
     stall_time: int = 60
+    plugin_time: int = 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
+from repro_tui.formats.config import load_config
 from repro_tui.model.report import Report
 from repro_tui.report.base import Reporter
+from repro_tui.support.cancel import CancelToken
 from repro_tui.support.plain import write_atomically
-from repro_tui.support.registry import load
+from repro_tui.support.plugins import Plugin, output_to_errors
+from repro_tui.support.registry import is_third_party, load
+
+GROUP: Final = "repro_tui.reporters"
 
 # The reporter of a file whose format is not named otherwise, by the ending of its name.
 ENDINGS = {
@@ -69,14 +73,37 @@ def target_problem(file: str) -> str:
 def write_report(report: Report, reporter: str, file: str, fail_on: tuple[str, ...]) -> None:
     """Writes a report with the reporter of this name to a file, or to standard output where `file` is "-".
 
-    `fail_on` names the gated areas, which only JUnit shows. Raises OSError where the file cannot be written.
+    `fail_on` names the gated areas, which only JUnit shows. Raises OSError where the file cannot be written, and
+    PluginFailed where a reporter of another package fails: the file is then as it was.
     """
-    reporter_class = cast("Callable[..., Reporter]", load("repro_tui.reporters", reporter))
-    writer = reporter_class(fail_on) if reporter == "junit" else reporter_class()
+    text = _text_of(report, reporter, fail_on)
     if file == "-":
-        writer.write(report, sys.stdout)
+        sys.stdout.write(text)
         sys.stdout.flush()
         return
-    text = io.StringIO()
-    writer.write(report, text)
-    write_atomically(Path(file).absolute(), text.getvalue().encode("utf-8", "backslashreplace"), mode=0o644)
+    write_atomically(Path(file).absolute(), text.encode("utf-8", "backslashreplace"), mode=0o644)
+
+
+def check_reporter(reporter: str) -> None:
+    """Loads a reporter of another package. Raises Refused if that fails."""
+    if is_third_party(GROUP, reporter):
+        _plugin(reporter).instance()
+
+
+def _plugin(reporter: str) -> Plugin:
+    return Plugin(GROUP, reporter, f"the reporter {reporter}")
+
+
+def _text_of(report: Report, reporter: str, fail_on: tuple[str, ...]) -> str:
+    """The report in a format; what a reporter prints instead of writing it does not get into it."""
+    plugin = _plugin(reporter)
+    writer = cast(Reporter, load(GROUP, reporter)(fail_on) if reporter == "junit" else plugin.instance())
+    stream = io.StringIO()
+    if not is_third_party(GROUP, reporter):
+        writer.write(report, stream)
+        return stream.getvalue()
+    with output_to_errors():
+        plugin.call(lambda token: writer.write(report, stream), CancelToken(), load_config().limits.plugin_time)
+    if not stream.getvalue():
+        raise plugin.failed("wrote nothing")
+    return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -9,8 +10,10 @@ from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Record
 from repro_tui.sources.base import Source
 from repro_tui.sources.recordfile import Deployment, nearest_deployments
+from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
-from repro_tui.support.registry import load, names
+from repro_tui.support.plugins import Plugin
+from repro_tui.support.registry import is_third_party, names
 from repro_tui.support.text import show
 
 # The prefixes of references. A reference without one is a file, or a deployment in the nearest repro.toml.
@@ -51,5 +54,12 @@ def load_record(reference: str, context: Context) -> Record:
     if source not in names("repro_tui.sources"):
         message = f"needs the source {source}, which is not registered: reinstall repro-tui"
         raise Refused(Mistake(show(reference, 200), message))
-    reader = cast(Source, load("repro_tui.sources", source)())
-    return reader.load(reference, context)
+    plugin = Plugin("repro_tui.sources", source, f"the source {source}")
+    if not is_third_party("repro_tui.sources", source):
+        return cast(Source, plugin.instance()).load(reference, context)
+    limit_s = context.settings.limits.plugin_time
+
+    def read(token: CancelToken) -> Record:
+        return cast(Source, plugin.instance()).load(reference, replace(context, cancel=token))
+
+    return plugin.checked(plugin.call(read, context.cancel, limit_s), Record)

@@ -23,11 +23,11 @@ def import_root() -> Path:
 
 def _home() -> Path:
     try:
-        return Path.home()
-    except RuntimeError as error:
-        raise Refused(
-            "HOME is not set: set HOME, or REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
-        ) from error
+        if os.environ.get("HOME") != "":  # an empty one would be the root folder
+            return Path.home()
+    except RuntimeError:
+        pass
+    raise Refused(f"HOME is not set: set HOME, or {REMEDY.removeprefix('set ')}")
 
 
 def cache_root() -> Path:

@@ -20,13 +20,19 @@ def names(group: Group) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def load(group: Group, name: str) -> Callable[[], object]:
+def is_third_party(group: Group, name: str) -> bool:
+    """Whether another package registered it."""
+    point = names(group).get(name)
+    return point is not None and not point.module.startswith("repro_tui.")
+
+
+def load(group: Group, name: str) -> Callable[..., object]:
     """The implementation of that name. Raises Refused if there is none, or if it needs a package that is missing."""
     known = names(group)
     kind = group.rpartition(".")[2].rstrip("s")
     if name not in known:
         raise Refused(f"there is no {kind} named {quote(name)}: expected one of {', '.join(sorted(known))}")
     try:
-        return cast("Callable[[], object]", known[name].load())
+        return cast("Callable[..., object]", known[name].load())
     except ImportError as error:
         raise Refused(f"the {kind} {name} needs {error.name}: {bring_module(error.name or name)}") from error

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 ROOM = "free up space on the disk of the cache and the audits (repro-tui cache prune), and run the audit again"
-_FULL = ("No space left on device", "no space left on device", "Out of diskspace", "Disk quota exceeded")
+_FULL = (
+    "No space left on device",
+    "no space is left",
+    "no space left on device",
+    "Out of diskspace",
+    "Disk quota exceeded",
+)
 
 
 def remedy(reason: str, do: str) -> str:

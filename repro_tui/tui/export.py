@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual.screen import Screen
 
+from repro_tui.model.errors import ReproError
 from repro_tui.model.report import Report
 from repro_tui.report.write import ending_of, target_problem, write_report
 from repro_tui.support.plain import write_atomically
@@ -92,8 +93,8 @@ def _write(screen: Screen[None], choice: Choice, path: Path) -> None:
     def work() -> None:
         try:
             choice.write(path)
-        except OSError as error:
-            reason = f"{path}: {error.strerror or error}"
+        except (OSError, ReproError) as error:
+            reason = f"{path}: {getattr(error, 'strerror', None) or error}"
             screen.app.call_from_thread(screen.app.push_screen, MessageDialog("Not written", [reason]))
             return
         screen.app.call_from_thread(notify, screen, f"Written to {path}.")

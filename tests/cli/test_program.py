@@ -194,6 +194,18 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
     assert "REPRO_TUI_CACHE" in result.stderr
 
 
+@pytest.mark.parametrize(("home", "reason"), [("/proc/absent", "cannot be created"), ("", "HOME is not set")])
+def test_without_a_home_it_says_which_folders_to_set(home: str, reason: str, tmp_path: Path) -> None:
+    unset = {f"REPRO_TUI_{name}": "" for name in ("CACHE", "AUDITS", "CONFIG")}
+    xdg = {f"XDG_{name}_HOME": "" for name in ("CACHE", "STATE", "CONFIG")}
+    result = run("a", "b", "--report", folder=tmp_path, HOME=home, **unset, **xdg)
+    assert (result.status, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert reason in line
+    assert "REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_doctor_finds_git_and_uv_and_says_how_to_get_the_rest() -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)}
     assert checks["git"]["state"] == "found"

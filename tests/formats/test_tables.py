@@ -284,6 +284,18 @@ def test_a_parquet_bomb_is_stopped_in_its_child(tmp_path: Path, context: Context
     assert error.value.do == "use a smaller table, or Parquet"
 
 
+def test_a_table_gets_no_more_memory_than_its_child_may_have(
+    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gigabyte when expanded, which passes every bound of the size."""
+    monkeypatch.setattr("repro_tui.formats.normalise.CHILD_MEMORY", 700 << 20)
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000, dtype=np.int32)), pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"a": column}), tmp_path / "large", compression="zstd")
+    with pytest.raises(Inconclusive) as error:
+        normalise_file(tmp_path / "large", tmp_path / "out", context)
+    assert error.value.do == "use a smaller table, or Parquet"
+
+
 def test_a_crash_of_the_child_is_a_sentence(tmp_path: Path, context: Context) -> None:
     footer = struct.pack("<I", 1 << 30) + b"PAR1"
     (tmp_path / "raw").write_bytes(b"PAR1" + b"\xff" * 64 + footer)

@@ -80,7 +80,7 @@ def test_the_verdicts_and_tolerances_are_those_of_the_program() -> None:
     assert all(f"| `{verdict}` |" in page("comparison") for verdict in VERDICTS)
 
 
-@pytest.mark.parametrize("name", ["record", "report", "safety", "comparison"])
+@pytest.mark.parametrize("name", ["record", "report", "safety", "proofs", "comparison"])
 def test_links_between_pages_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+\.md)\)", page(name)):
         assert (DOCS / target).is_file()

@@ -36,6 +36,9 @@ class LimitsFields(Table):
     stall_time: Annotated[int, Field(ge=1, le=86_400)] | None = Field(
         None, description="Seconds that a registry may be silent during a pull."
     )
+    plugin_time: Annotated[int, Field(ge=1, le=604_800)] | None = Field(
+        None, description="Seconds that one call of another package's plug-in may take."
+    )
 
 
 class GitFields(Table):

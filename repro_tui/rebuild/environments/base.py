@@ -7,15 +7,17 @@ alone: `lock.conda-lock.yml`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final, Protocol, cast
 
-from repro_tui.model.errors import Inconclusive, ReproError
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import ENVIRONMENT_KINDS, Record
 from repro_tui.model.workspace import BuiltEnvironment, CodeTree, Part
+from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
-from repro_tui.support.registry import load, names
-from repro_tui.support.text import show
+from repro_tui.support.plugins import Plugin
+from repro_tui.support.registry import is_third_party, names
 
 GROUP: Final = "repro_tui.environments"
 
@@ -36,20 +38,34 @@ class EnvironmentBuilder(Protocol):
 def rebuild_environment(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltEnvironment, Part]:
     """The environment of a record, by the builder that is registered for it.
 
-    Raises what the builder raises; anything but our own errors and OSError becomes Inconclusive.
+    Raises what the builder raises; anything but our own errors and OSError becomes PluginFailed, which is Inconclusive.
     """
     name = builder_name(record)
     if name is None:
         with context.step("environment", record.environment.kind):
             raise _no_builder(record)
-    builder = cast(EnvironmentBuilder, load(GROUP, name)())
-    try:
-        return builder.rebuild(record, code, context)
-    except (ReproError, OSError):
-        raise
-    except Exception as error:
-        reason = f"the environment's builder {name} failed: {type(error).__name__}: {show(str(error), 300)}"
-        raise Inconclusive(reason, "report it to the package that the builder comes from") from error
+    plugin = Plugin(GROUP, name, f"the environment's builder {name}")
+    builder = cast(EnvironmentBuilder, plugin.instance())
+
+    def build(token: CancelToken) -> tuple[BuiltEnvironment, Part]:
+        return builder.rebuild(record, code, replace(context, cancel=token))
+
+    result = plugin.call(build, context.cancel, context.settings.limits.plugin_time)
+    return _checked(result, plugin) if is_third_party(GROUP, name) else result
+
+
+def _checked(result: object, plugin: Plugin) -> tuple[BuiltEnvironment, Part]:
+    """What another package's builder returned. Raises PluginFailed if that is not what a builder returns."""
+    environment, part = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+    checked = plugin.checked(environment, BuiltEnvironment)
+    return checked, plugin.checked(part, Part)
+
+
+def check_builder(record: Record) -> None:
+    """Loads the builder of a record if it is another package's. Raises Refused if that fails."""
+    name = builder_name(record)
+    if name is not None and is_third_party(GROUP, name):
+        Plugin(GROUP, name, f"the environment's builder {name}").instance()
 
 
 def builder_name(record: Record) -> str | None:

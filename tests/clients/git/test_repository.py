@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,6 +200,32 @@ def test_a_stale_lock_is_harmless(git_repository: Make, context: Context, tmp_pa
     commit = made.commit({"a": "1"})
     (made.folder / ".git/index.lock").touch()
     assert written(Repository.open(str(made.folder), context), commit, tmp_path / "out") == {"a": b"1"}
+
+
+def test_other_bytes_under_the_id_of_a_blob_are_noticed(git_repository: Make, context: Context, tmp_path: Path) -> None:
+    """git itself serves them: it does not hash what it reads of a loose object."""
+    made = git_repository("project")
+    commit = made.commit({"a": "1" * 5000})
+    repository = Repository.open(str(made.folder), context)
+    blob = repository.files(commit)["a"].blob
+    for pack in list(repository.git_dir.glob("objects/pack/*.pack")):
+        unpacked = pack.read_bytes()
+        for file in pack.parent.glob(f"{pack.stem}.*"):
+            file.unlink()
+        command = ["git", f"--git-dir={repository.git_dir}", "unpack-objects", "-q"]
+        subprocess.run(command, input=unpacked, env=GIT_ENVIRONMENT, check=True)
+    loose = repository.git_dir / "objects" / blob[:2] / blob[2:]
+    loose.unlink()
+    loose.write_bytes(zlib.compress(b"blob 5000\0" + b"2" * 5000))
+    shown = subprocess.run(
+        ["git", f"--git-dir={repository.git_dir}", "cat-file", "blob", blob],
+        env=GIT_ENVIRONMENT,
+        capture_output=True,
+        check=True,
+    )
+    assert shown.stdout == b"2" * 5000
+    again = Repository.open(str(made.folder), context)
+    assert written(again, commit, tmp_path / "out") == {"a": b"1" * 5000}
 
 
 @pytest.mark.parametrize("damage", ["pack", "gone"])

@@ -1,0 +1,118 @@
+"""A disk that fills up at every write in turn: status 3, the old report or one of what failed, and nothing corrupt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.project import Project
+from tests.conftest import NIGHTLY, need
+
+STEP = 12  # KiB between two sizes of the disk, in the nightly lane
+
+
+@cache
+def can_mount() -> bool:
+    """Whether a small disk can be mounted in a private mount namespace."""
+    command = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    need("bubblewrap", can_mount(), "no disk can be mounted here")
+    project = Project(tmp_path / "project")
+    project.record(a=project.deployment(), b=project.deployment())
+    return project
+
+
+def audited(project: Project, name: str, kilobytes: int) -> tuple[int, dict[str, Any], str]:
+    """Audits on a disk of that size, with a report in old.json or on standard output, and again with more space.
+
+    Checks the second audit and what the disk then has. Returns the status, the report and the errors of the first.
+    """
+    disk = project.folder / "disk"
+    disk.mkdir(exist_ok=True)
+    command = " ".join([sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", *project.options()])
+    corrupt = f"find {disk}/x/objects -type f -exec sha256sum {{}} + 2>/dev/null > objects.txt"
+    script = (
+        f"mount -t tmpfs -o size={kilobytes}k tmpfs {disk} && mkdir {disk}/x || exit 99\n"
+        f"{command} --report > first.json 2> first.txt; echo $?\n{command} --report old.json 2> again.txt; echo $?\n"
+        f"mount -o remount,size=512m {disk}; {command} --report new.json; echo $?\n{corrupt}; exit 0"
+    )
+    variable = name if name == "TMPDIR" else f"REPRO_TUI_{name}"
+    (project.folder / "old.json").write_text("old")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        cwd=project.folder,
+        env=os.environ | {variable: str(disk / "x")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second, third = map(int, done.stdout.split())
+    errors = (project.folder / "first.txt").read_text()
+    assert (second, third) == (first, 0), done.stderr
+    assert json.loads((project.folder / "new.json").read_text())["verdict"] == "identical"
+    check_objects(project.folder / "objects.txt")
+    return first, json.loads((project.folder / "first.json").read_text()), errors
+
+
+def check_objects(sums: Path) -> None:
+    """No object of the cache has other bytes than its name says."""
+    for line in sums.read_text().splitlines():
+        digest, _, path = line.partition("  ")
+        assert digest == Path(path).parent.name + Path(path).name, path
+
+
+def check_full(project: Project, report: dict[str, Any], errors: str) -> None:
+    """The report says so, with the remedy; a file has the old report or such a one, and no part of one."""
+    assert (report["exit_status"], report["verdict"]) == (3, "not-comparable")
+    lost = [side for side in report["sides"].values() if side["failed"]]
+    assert lost
+    assert any("no space" in side["what"].lower() for side in lost), lost
+    assert any("free up space" in side["do"] for side in lost), lost
+    assert "Traceback" not in errors
+    old = (project.folder / "old.json").read_text()
+    assert old == "old" or json.loads(old)["exit_status"] == 3
+
+
+@pytest.mark.parametrize(("name", "kilobytes"), [("CACHE", 12), ("CACHE", 128), ("AUDITS", 8), ("AUDITS", 72)])
+def test_a_full_disk_is_told_and_goes_on_once_there_is_room(project: Project, name: str, kilobytes: int) -> None:
+    status, report, errors = audited(project, name, kilobytes)
+    assert status == 3, errors
+    check_full(project, report, errors)
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="takes minutes: make test-nightly")
+@pytest.mark.parametrize("name", ["CACHE", "AUDITS"])
+def test_each_write_fails_in_turn(project: Project, name: str) -> None:
+    for kilobytes in range(STEP, 10_000, STEP):
+        status, report, errors = audited(project, name, kilobytes)
+        if status == 0:
+            break
+        assert status == 3, (kilobytes, errors)
+        check_full(project, report, errors)
+    assert kilobytes > 5 * STEP
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="takes longer than it tells: make test-nightly")
+def test_a_folder_for_temporary_files_without_space_is_not_needed(project: Project) -> None:
+    status, report, errors = audited(project, "TMPDIR", 4)
+    assert (status, report["verdict"]) == (0, "identical"), errors
+
+
+def test_the_check_of_objects_fails_for_other_bytes(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"other").hexdigest()
+    (tmp_path / "sums").write_text(f"{digest}  objects/ab/{'c' * 62}\n")
+    with pytest.raises(AssertionError):
+        check_objects(tmp_path / "sums")
