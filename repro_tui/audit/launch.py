@@ -14,6 +14,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.redaction import hidden_request
 from repro_tui.model.errors import Refused
 from repro_tui.model.request import Request
+from repro_tui.support.control_groups.scope import own_scope
 from repro_tui.support.paths import audits_root, make_private
 from repro_tui.support.plain import dumps_exactly, write_json
 from repro_tui.support.redact import Redactor
@@ -33,7 +34,7 @@ def start(request: Request) -> AuditFolder:
     write_json(path / "audit.json", hidden_request(request, Redactor(key)))
     with (path / "engine.log").open("wb") as log:
         engine = subprocess.Popen(
-            [sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
+            [*own_scope(request.id), sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import data_mounts
+from repro_tui.execute.docker_limits import means_of_engine, nano_cpus, unlimited
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import StepUser
 from repro_tui.execute.runlog import RunLog
@@ -132,7 +133,7 @@ class ContainerSpec:
     def _host_config(self) -> HostConfig:
         from docker.types import LogConfig, Ulimit
 
-        limits = self.context.settings.limits
+        limits, info = self.context.settings.limits, self.client.info()
         # Owned by the user: setting a mode does not work, since the engine uses that of the existing folder.
         own = f"{_ANYBODYS},uid={self.user.uid},gid={self.user.gid}"
         config: HostConfig = self.client.api.create_host_config(
@@ -143,14 +144,14 @@ class ContainerSpec:
             pids_limit=limits.processes,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
-            nano_cpus=limits.cpus * 10**9 or None,
+            nano_cpus=nano_cpus(info, limits.cpus),
             tmpfs={"/tmp": _ANYBODYS} | dict.fromkeys(self.temporary, own),  # noqa: S108
             init=True,
             ipc_mode="private",
             ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="fsize", soft=limits.output, hard=limits.output)],
             log_config=LogConfig(type="json-file", config={"max-size": "8m", "max-file": "2"}),
             mounts=list(self._mounts()),
-            runtime="runsc" if "runsc" in (self.client.info().get("Runtimes") or {}) else None,
+            runtime="runsc" if "runsc" in (info.get("Runtimes") or {}) else None,
         )
         return config
 
@@ -211,7 +212,9 @@ class ContainerSpec:
         home = self.workspace.environment.variables.get("HOME", self.user.variables["HOME"])
         detail |= {"chosen user": self.user.why, "home": home}
         warnings = (ON_NETWORK,) if self.context.settings.network == "host" else ()
-        return Isolation("container", self.context.settings.network, True, detail, (*warnings, *self._old_runc(detail)))
+        info = self.client.info()
+        warnings = (*warnings, *self._old_runc(detail), *unlimited(info))
+        return Isolation("container", self.context.settings.network, True, detail, warnings, means_of_engine(info))
 
     def _old_runc(self, detail: dict[str, str]) -> tuple[str, ...]:
         if detail["runtime"] != "runc":
@@ -271,12 +274,6 @@ class ContainerSpec:
         """The state of the container as the engine reports it."""
         state: ContainerState = self.client.api.inspect_container(container)["State"]
         return state
-
-
-def killed_for_memory(limit: int) -> tuple[str, str]:
-    """The reason and the remedy for a run that the kernel killed for lack of memory; `limit` in bytes."""
-    reason = f"a process of predict exceeded the memory limit of {limit / (1 << 30):g} GiB and was killed"
-    return reason, "raise the limit with --memory"
 
 
 def remove(client: DockerClient, container: str) -> None:

@@ -1,7 +1,7 @@
 """The cache: folders and objects by content hash, written atomically and verified before use.
 
 Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` next to it, `objects/ab/cdef...` (by sha256),
-`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`.
+`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `owners/`, `hashes.sqlite`.
 
 Invariants: a folder counts only if its manifest exists and every file still has the recorded stat, or else the
 recorded content; a folder without a manifest was interrupted and is rebuilt. An object is only returned if its bytes
@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
+from repro_tui.support.owner import Leftovers, Owner, living_owners, reap_owners
 from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 
@@ -56,6 +58,16 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self.root = make_private(root)
         self.hashes = HashIndex(root / "hashes.sqlite")
+        self._owner: Owner | None = None
+        self._owning = threading.Lock()
+
+    @property
+    def owner(self) -> Owner:
+        """This process as the owner of what it makes and removes again."""
+        with self._owning:
+            if self._owner is None:
+                self._owner = Owner(self.root / "owners")
+            return self._owner
 
     # -- folders ------------------------------------------------------------------------------------------------
 
@@ -73,10 +85,11 @@ class Cache:
                 return folder, True
             manifest.unlink(missing_ok=True)
             remove_tree(folder)
+            self.owner.note(unfinished=[kind, key])
             folder.mkdir(parents=True, mode=0o700)
             try:
                 build(folder)
-                _write_manifest(folder, manifest)
+                write_json(manifest, _entries(folder), indent=None, temporary=self.temporary())
             except BaseException:
                 remove_tree(folder)
                 raise
@@ -87,7 +100,10 @@ class Cache:
             recorded = json.loads(manifest.read_text("ascii"))
         except (OSError, ValueError):
             return False
-        return folder.is_dir() and _verify(folder, manifest, recorded)
+        touched = _verify(folder, recorded) if folder.is_dir() else None
+        if touched:
+            write_json(manifest, recorded, indent=None, temporary=self.temporary())
+        return touched is not None
 
     # -- objects ------------------------------------------------------------------------------------------------
 
@@ -184,7 +200,7 @@ class Cache:
         assert digests.md5 is not None
         index = self.root / "md5" / digests.md5[:2] / digests.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(index, digests.sha256.encode("ascii"))
+        write_atomically(index, digests.sha256.encode("ascii"), temporary=self.temporary())
         return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
     def _object_file(self, sha256: str) -> Path:
@@ -203,13 +219,53 @@ class Cache:
         """Stores a small JSON value under that kind and key."""
         path = self.root / "notes" / kind / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, value, indent=None)
+        write_json(path, value, indent=None, temporary=self.temporary())
 
     def temporary(self) -> Path:
-        """A fresh path for a file or folder on the cache's own file system; leftovers are swept after a day."""
+        """A fresh path for a file or folder on the cache's own file system.
+
+        What is left there when this process has ended, or has dropped this cache, is removed at the next start.
+        """
         folder = self.root / "temporary"
         folder.mkdir(exist_ok=True)
-        return folder / uuid.uuid4().hex
+        return folder / f"{self.owner.name}-{uuid.uuid4().hex}"
+
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """An empty folder that only this user can enter; it is removed on leaving the block."""
+        folder = self.temporary()
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+
+    def _remove_leftovers(self, left: Leftovers) -> None:
+        for folder in left.run_folders():
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+        for kind, key in left.unfinished:
+            folder = self.root / "folders" / kind / key
+            with contextlib.suppress(OSError), self._try_lock(f"{kind}-{key}") as locked:
+                if locked and folder.is_dir() and not folder.with_name(f"{key}.manifest").exists():
+                    remove_tree(folder)
+
+    @contextmanager
+    def _try_lock(self, name: str) -> Iterator[bool]:
+        """Holds the lock of that name unless somebody else does, and yields whether it is held."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "locks" / f"{name}.lock", thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     @contextmanager
     def lock(self, name: str, cancel: CancelToken) -> Iterator[None]:
@@ -231,13 +287,18 @@ class Cache:
             lock.release()
 
     def sweep(self) -> None:
-        """Removes temporary files and folders that are older than a day, which no running process can still need."""
+        """Ends and removes what dead processes left: children, control groups, run folders and temporary files.
+
+        Temporary files without an owner, of an earlier version, are removed after a day.
+        """
+        reap_owners(self.root / "owners", self._remove_leftovers)
         folder = self.root / "temporary"
-        if not folder.is_dir():
-            return
-        for path in folder.iterdir():
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+        living = living_owners(self.root / "owners")  # read after the names: who made them before was there by then
+        for path in paths:
+            owner, dash, _ = path.name.partition("-")
             with contextlib.suppress(OSError):
-                if time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
+                if owner not in living if dash else time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
                     remove_tree(path)
 
 
@@ -292,26 +353,25 @@ def _content(path: str) -> str:
     return str(blake3().update_mmap(path).hexdigest())
 
 
-def _write_manifest(folder: Path, manifest: Path) -> None:
-    entries = {name: [*_stamp(entry), _content(entry.path)] for name, entry in walk(folder)}
-    write_json(manifest, entries, indent=None)
+def _entries(folder: Path) -> dict[str, list[int | str]]:
+    """The files of a folder, as its manifest records them."""
+    return {name: [*_stamp(entry), _content(entry.path)] for name, entry in walk(folder)}
 
 
-def _verify(folder: Path, manifest: Path, recorded: dict[str, list[int | str]]) -> bool:
-    """Whether the folder matches its manifest: by stat, and by content where the stat has changed."""
+def _verify(folder: Path, recorded: dict[str, list[int | str]]) -> bool | None:
+    """Compares a folder with its manifest: by stat, and by content where the stat has changed.
+
+    None if they differ, else whether stats have changed; `recorded` then has the new ones.
+    """
     seen, touched = 0, False
     for name, entry in walk(folder):
         known = recorded.get(name)
         if known is None:
-            return False
+            return None
         seen += 1
         stamp = _stamp(entry)
         if stamp != known[:5]:
             if stamp[4] != known[4] or _content(entry.path) != known[5]:
-                return False
+                return None
             recorded[name], touched = [*stamp, known[5]], True
-    if seen != len(recorded):
-        return False
-    if touched:
-        write_json(manifest, recorded, indent=None)
-    return True
+    return touched if seen == len(recorded) else None
