@@ -23,9 +23,9 @@ from repro_tui.support import process
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.control_groups.run_group import PER_PROCESS, means_of_limits, run_group
 from repro_tui.support.isolation import choose
 from repro_tui.support.process import Completed
+from repro_tui.support.run_group import PER_PROCESS, means_of_limits, run_group
 
 
 class LocalRunner:

@@ -43,6 +43,11 @@ class Owner:
         unlocked.replace(self._file)  # visible only once it is locked, so that nobody takes it for a dead one
         self.release = weakref.finalize(self, _release, self._stream, self._file)
 
+    def close(self) -> None:
+        """Drops the lock and keeps the file, as the end of the process does."""
+        self.release.detach()
+        self._stream.close()
+
     def note(self, **places: object) -> None:
         """Notes what is about to be made: `groups` (control groups), `folder` (of an audit), or `unfinished` (the kind
         and the key of a folder of the cache)."""

@@ -21,6 +21,7 @@ from repro_tui.model.event import Event
 from repro_tui.support.redact import Redactor
 from tests.audit.project import PREDICT, Project
 from tests.conftest import NIGHTLY, need
+from tests.orphans import orphans
 from tests.processes import BOUND_S, Process, children_of, process, wait_until, wait_until_gone
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
@@ -120,6 +121,7 @@ def test_an_engine_killed_anywhere_corrupts_nothing_and_leaves_nothing(project: 
     wait_until_gone(families)
     cache_folder = Path(os.environ["REPRO_TUI_CACHE"])
     assert list((cache_folder / "leases").iterdir()) == []
+    assert orphans(cache_folder, Path(os.environ["REPRO_TUI_AUDITS"])) == []
 
 
 def killed(project: Project, after_s: float) -> list[Process]:

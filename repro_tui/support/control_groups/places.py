@@ -1,9 +1,9 @@
 """Where this process can make control groups: folders of the cgroup file systems, below or beside its own group.
 
 Version 1 has one hierarchy for each controller, and a group may have processes and groups below it. Version 2 has one
-hierarchy, in which a group with controllers for the groups below it must not have processes itself. So a place there is,
-in this order: the root; our own group, if nobody else is in it (we then move to a group below it); or else a group
-above it that hands controllers on. A group that has a limit of its own is never left: its limit is meant for us too.
+hierarchy, in which a group with controllers for the groups below it must not have processes itself. There, a place is
+one of these, in this order: the root; our own group, if nobody else is in it (we then move to a group below it); or a
+group above it that hands controllers on. A group with a limit of its own is never left: the limit is meant for us too.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.control_groups.run_group import run_group
 from repro_tui.support.isolation import bubblewrap, choose, namespaces
 from repro_tui.support.process import Completed, run
+from repro_tui.support.run_group import run_group
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
 # Copies the source ($1) to $2, and builds what is left of the arguments.
