@@ -22,7 +22,7 @@ from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspa
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.places import CONTROLLERS, group_places
-from repro_tui.support.run_group import PER_PROCESS
+from repro_tui.support.run_group import PER_PROCESS, run_group
 from tests.conftest import need
 from tests.orphans import noted_groups
 from tests.processes import unique_sleep, wait_until_nobody_sleeps
@@ -118,6 +118,18 @@ def test_processes_are_limited_and_cores_too(execute: Execute) -> None:
     run = execute(BUSY, limits=replace(LIMITS, memory=2 << 30))
     assert not run.notes
     assert float(Path(run.log).read_text().split()[1]) < 1.5  # without a limit, as many as there are cores
+
+
+@pytest.mark.usefixtures("execute")
+def test_the_kernel_has_the_limit_of_the_cores(cache: Cache) -> None:
+    """On a busy machine, what the processes got would not show it."""
+    with run_group(replace(LIMITS, cpus=2), cache) as group:
+        (folder,) = (folder for folder, place in group.folders.items() if "cpu" in place.controllers)
+        if group.folders[folder].version == 2:
+            quota, period = map(int, (folder / "cpu.max").read_text().split())
+        else:
+            quota, period = (int((folder / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        assert quota == 2 * period
 
 
 def test_nothing_survives_a_run_and_no_group_either(execute: Execute, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A subtree of the control groups for one engine, which systemd hands over to it.
 
-A user's scopes end with the user's systemd, which ends when the user logs out: an audit would not survive the loss of its
-SSH connection. So a user has a scope only where lingering is enabled.
+A user's scopes end with the user's systemd, which ends when the user logs out: an audit would not survive the loss of
+its SSH connection. So a user has a scope only where lingering is enabled.
 """
 
 from __future__ import annotations
