@@ -30,6 +30,7 @@ from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import from_plain, to_plain, write_json
+from repro_tui.support.process import OWNER_VARIABLE
 from repro_tui.support.redact import Redactor
 from repro_tui.support.user_secrets import learn_accounts
 
@@ -92,6 +93,8 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
 
 
 def _run(request: Request, context: Context, folder: Path) -> Report:
+    os.environ[OWNER_VARIABLE] = context.cache.owner.name
+    context.cache.owner.note(folder=folder)
     reap(context)
     with hold_lease(context):
         if request.verify:

@@ -15,6 +15,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.redaction import hidden_request
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Request
+from repro_tui.support.control_groups.scope import own_scope
 from repro_tui.support.paths import audits_root, make_private
 from repro_tui.support.plain import dumps_exactly, to_plain, write_json
 from repro_tui.support.redact import Redactor
@@ -40,7 +41,7 @@ def start(request: Request) -> AuditFolder:
     write_json(path / "audit.json", redactor.scrub_all(to_plain(hidden)))
     with (path / "engine.log").open("wb") as log:
         engine = subprocess.Popen(
-            [sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
+            [*own_scope(request.id), sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -17,6 +17,7 @@ import click
 from repro_tui.model.errors import Refused
 from repro_tui.support.extras import reinstall
 from repro_tui.support.paths import audits_root, cache_root, make_private
+from repro_tui.support.process import query
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -79,6 +80,7 @@ def examine() -> Iterator[Check]:
     yield _sandbox(
         "namespaces", "unshare", ["--user", "--map-root-user", "--net", "true"], "apt-get install util-linux"
     )
+    yield _control_groups()
     yield from _docker()
     yield _apptainer()
     yield _compiler()
@@ -105,9 +107,7 @@ def _program(name: str, command: list[str], needed: str, do: str) -> Check:
     if shutil.which(command[0]) is None:
         return Check(name, "missing", needed=needed, do=do)
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-        )
+        done = query(command, environment=os.environ, timeout_s=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check(name, "not working", str(error), needed, do)
     line = (done.stdout or done.stderr).strip().splitlines()
@@ -149,10 +149,25 @@ def _sandbox(name: str, program: str, arguments: list[str], do: str) -> Check:
     needed = "running Python environments (lock or requirements files) in a sandbox"
     if shutil.which(program) is None:
         return Check(name, "missing", needed=needed, do=do)
-    works = subprocess.run([program, *arguments], capture_output=True, check=False, timeout=20).returncode == 0
+    works = query([program, *arguments], environment=os.environ, timeout_s=20).returncode == 0
     version = _program(name, [program, "--version"], needed, do)
     state: Literal["found", "not working"] = "found" if works else "not working"
     return Check(name, state, version.version, needed, "allow unprivileged user namespaces" if not works else "")
+
+
+def _control_groups() -> Check:
+    """Whether local runs can be limited as a whole. An engine has a scope of its own where systemd gives it one."""
+    from repro_tui.support.control_groups.places import CONTROLLERS, group_places
+    from repro_tui.support.control_groups.scope import own_scope
+
+    needed = "limits on the memory, processes and cores of a local run as a whole"
+    controllers = {name for place in group_places() for name in place.controllers}
+    if "memory" in controllers:
+        return Check("control groups", "found", ", ".join(name for name in CONTROLLERS if name in controllers), needed)
+    if own_scope("doctor"):
+        return Check("control groups", "found", "in a scope of systemd", needed)
+    do = "with systemd and cgroup v2: loginctl enable-linger; else run as root, where /sys/fs/cgroup can be written to"
+    return Check("control groups", "missing", needed=needed, do=do)
 
 
 def _compiler() -> Check:

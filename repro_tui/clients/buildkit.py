@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import DEFAULT_SOCKET
 from repro_tui.support.plain import write_json
+from repro_tui.support.process import query
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -115,9 +116,8 @@ def _programs() -> Iterator[str]:
 
 def _asked(arguments: list[str], settings: Path) -> str | None:
     """The output of a client; None if it fails."""
-    environment = client_environment(settings)
     try:
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        done = query(arguments, environment=client_environment(settings), timeout_s=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

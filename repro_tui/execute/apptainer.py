@@ -15,7 +15,6 @@ from pathlib import Path
 
 from repro_tui.execute.command import data_mounts
 from repro_tui.execute.local import fresh_folder, run_once
-from repro_tui.execute.resource_limits import memory_limited
 from repro_tui.execute.sandbox import ON_NETWORK, what_is_seen
 from repro_tui.execute.steps.places import RunPaths, layout
 from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts, working_copy
@@ -86,7 +85,7 @@ class _Container:
         return layout(self.workspace, self.inputs)
 
     @property
-    def limits_memory(self) -> bool:
+    def needs_memory(self) -> bool:
         """True: Apptainer itself must not be limited, since it needs 1.8 GiB of address space to start (1.4.5)."""
         return True
 
@@ -98,7 +97,7 @@ class _Container:
         # The run ends with the engine, even if the engine is killed.
         tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
-        inside = [*memory_limited(self.context.settings.limits), "env", *dropped, *variables, *arguments]
+        inside = ["env", *dropped, *variables, *arguments]
         return [*tied, *isolated, self.workspace.environment.folder, *inside]
 
     def _isolation(self) -> Iterator[str]:

@@ -92,6 +92,12 @@ def timed_out_after(limit: float) -> tuple[str, str]:
     return reason, TIMEOUT_REMEDY
 
 
+def killed_for_memory(limit: int) -> tuple[str, str]:
+    """The reason and the remedy for a run that the kernel killed for lack of memory; `limit` in bytes."""
+    reason = f"a process of predict exceeded the memory limit of {limit / (1 << 30):g} GiB and was killed"
+    return reason, "raise the limit with --memory"
+
+
 def end_step(step: Step, run: Run) -> None:
     """Describes a run in its step: its duration and rows, or why it failed."""
     step.how = f"{run.seconds:.2f} s, {plural(run.rows, 'row')}" if run.rows is not None else run.what

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from repro_tui.clients.docker_engine import engine
 from repro_tui.clients.docker_inspected import ContainerState
-from repro_tui.execute.collect import collect, end_step, timed_out_after
+from repro_tui.execute.collect import collect, end_step, killed_for_memory, timed_out_after
 from repro_tui.execute.command import command
-from repro_tui.execute.docker_container import ContainerSpec, copied_by_engine, killed_for_memory, output_folder
+from repro_tui.execute.docker_container import ContainerSpec, copied_by_engine, output_folder
 from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.docker_volumes import amount_in_volumes
 from repro_tui.execute.runlog import RunLog

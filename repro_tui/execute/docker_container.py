@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from repro_tui.clients.docker_engine import audit_labels
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.execute.command import data_mounts
-from repro_tui.execute.docker_limits import nano_cpus, unlimited
+from repro_tui.execute.docker_limits import means_of_engine, nano_cpus, unlimited
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import SCRATCH_HOME, StepUser
 from repro_tui.execute.docker_volumes import volume_places
@@ -231,8 +231,9 @@ class ContainerSpec:
         home = self.workspace.environment.variables.get("HOME", self.user.variables["HOME"])
         detail |= {"chosen user": self.user.why, "home": home}
         warnings: tuple[str, ...] = (ON_NETWORK,) if self.context.settings.network == "host" else ()
-        warnings = (*warnings, *self._old_runc(detail), *unlimited(self.client.info()))
-        return Isolation("container", self.context.settings.network, True, detail, warnings)
+        info = self.client.info()
+        warnings = (*warnings, *self._old_runc(detail), *unlimited(info))
+        return Isolation("container", self.context.settings.network, True, detail, warnings, means_of_engine(info))
 
     def _old_runc(self, detail: dict[str, str]) -> tuple[str, ...]:
         if detail["runtime"] != "runc":
@@ -292,12 +293,6 @@ class ContainerSpec:
         """The state of the container as the engine reports it."""
         state: ContainerState = self.client.api.inspect_container(container)["State"]
         return state
-
-
-def killed_for_memory(limit: int) -> tuple[str, str]:
-    """The reason and the remedy for a run that the kernel killed for lack of memory; `limit` in bytes."""
-    reason = f"a process of predict exceeded the memory limit of {limit / (1 << 30):g} GiB and was killed"
-    return reason, "raise the limit with --memory"
 
 
 def remove(client: DockerClient, container: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from repro_tui.execute.collect import collect, end_step, timed_out_after
+from repro_tui.execute.collect import collect, end_step, killed_for_memory, timed_out_after
 from repro_tui.execute.command import command
 from repro_tui.execute.hidden_variables import hidden_variables
-from repro_tui.execute.resource_limits import limited
+from repro_tui.execute.resource_limits import limited, memory_limited
 from repro_tui.execute.runlog import RunLog
 from repro_tui.execute.sandbox import Sandbox
 from repro_tui.execute.steps.arguments import kind_of, write_job
@@ -22,8 +23,10 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
+from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.isolation import choose
 from repro_tui.support.process import Completed
+from repro_tui.support.run_group import PER_PROCESS, means_of_limits, run_group
 
 
 class LocalRunner:
@@ -74,8 +77,8 @@ class RunBox(Protocol):
         ...
 
     @property
-    def limits_memory(self) -> bool:
-        """Whether `wrap` limits the memory itself; else the whole command is limited, including what starts the box."""
+    def needs_memory(self) -> bool:
+        """Whether starting the box needs more address space than a run may have: only what is inside is limited."""
         ...
 
     def probe(self) -> Isolation:
@@ -112,36 +115,54 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
     if kind_of(workspace):
         write_job(workspace, places, box.folder / "step")
     isolation = box.probe()
-    arguments, environment = command(workspace, places, context.settings)
-    command_line = [
-        *limited(context.settings.limits, workspace.timeout_s, memory=not box.limits_memory),
-        *box.wrap(arguments, environment, places.working_dir),
-    ]
     log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
     quota = Quota(box.output, box.copy, context.settings.limits.output)
-    try:
-        with hidden_variables(command_line) as (without, files):
-            done = process.run(
-                without,
-                environment={"PATH": os.environ.get("PATH", os.defpath)},
-                cancel=context.cancel,
-                timeout_s=workspace.timeout_s,
-                keep=0,
-                on_line=log.line,
-                stop=quota.check,
-                pass_fds=files,
-            )
-    finally:
-        log.close()
-    quota.check(now=True)
-    return _ended(box, number, done, log, isolation, quota)
+    with run_group(context.settings.limits, context.cache) as group:
+        try:
+            with hidden_variables(_command_line(box, places, group)) as (command_line, files):
+                done = process.run(
+                    command_line,
+                    environment={"PATH": os.environ.get("PATH", os.defpath)},
+                    cancel=context.cancel,
+                    timeout_s=workspace.timeout_s,
+                    keep=0,
+                    on_line=log.line,
+                    stop=quota.check,
+                    pass_fds=files,
+                )
+        finally:
+            log.close()
+        quota.check(now=True)
+        return _ended(box, number, done, log, _limited_by(group, isolation, context), quota, group)
 
 
-def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation, quota: Quota) -> Run:
-    limit = box.context.settings.limits.memory
+def _command_line(box: RunBox, places: RunPaths, group: ControlGroup) -> list[str]:
+    """The command that joins the group, sets the limits of a process, and runs the predict step in the box."""
+    workspace, settings = box.workspace, box.context.settings
+    arguments, environment = command(workspace, places, settings)
+    per_process = "memory" not in group.controllers
+    if per_process and box.needs_memory:
+        arguments = [*memory_limited(settings.limits), *arguments]
+    limits = limited(settings.limits, workspace.timeout_s, memory=per_process and not box.needs_memory)
+    return [*group.prefix, *limits, *box.wrap(arguments, environment, places.working_dir)]
+
+
+def _limited_by(group: ControlGroup, isolation: Isolation, context: Context) -> Isolation:
+    limits = means_of_limits(group, context.settings.limits.cpus)
+    warnings = () if "memory" in group.controllers else (PER_PROCESS,)
+    return replace(isolation, limits=limits, warnings=(*isolation.warnings, *warnings))
+
+
+def _ended(
+    box: RunBox, number: int, done: Completed, log: RunLog, isolation: Isolation, quota: Quota, group: ControlGroup
+) -> Run:
+    limits = box.context.settings.limits
     status: RunStatus = "succeeded"
     reason = do = ""
-    if quota.exceeded:
+    if group.killed_for_memory():
+        status = "out-of-memory"
+        reason, do = killed_for_memory(limits.memory)
+    elif quota.exceeded:
         status = "failed"
         reason, do = quota.reason
     elif done.timed_out:
@@ -149,8 +170,8 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         reason, do = timed_out_after(box.workspace.timeout_s)
     elif done.exit_code != 0 and _out_of_memory(log.tail):
         status, do = "out-of-memory", "raise the limit with --memory"
-        reason = f"predict exceeded its memory limit of {limit / (1 << 30):g} GiB: {log.tail[-1]}"
-    return collect(
+        reason = f"predict exceeded its memory limit of {limits.memory / (1 << 30):g} GiB: {log.tail[-1]}"
+    run = collect(
         number=number,
         workspace=box.workspace,
         copy=box.copy,
@@ -165,6 +186,8 @@ def _ended(box: RunBox, number: int, done: Completed, log: RunLog, isolation: Is
         reason=reason,
         do=do,
     )
+    refused = f"it was refused more than {limits.processes} processes and threads (limits.processes in config.toml)"
+    return replace(run, notes=(*run.notes, refused)) if group.processes_refused() else run
 
 
 def _out_of_memory(tail: tuple[str, ...]) -> bool:

@@ -29,4 +29,4 @@ def limited(limits: Limits, timeout_s: float, *, memory: bool = True) -> list[st
 
 def memory_limited(limits: Limits) -> list[str]:
     """The command prefix that limits the address space, by the `sh` of the image that it runs in."""
-    return ["sh", "-c", f'ulimit -v {limits.memory >> 10} && exec "$@"', "sh"]
+    return ["/bin/sh", "-c", f'ulimit -v {limits.memory >> 10} && exec "$@"', "sh"]

@@ -57,7 +57,7 @@ class Sandbox:
         return plain_layout(self.workspace, self.inputs, self.folder)
 
     @property
-    def limits_memory(self) -> bool:
+    def needs_memory(self) -> bool:
         """False: starting the sandbox needs little memory, so it can be under the run's limit."""
         return False
 
@@ -77,7 +77,8 @@ class Sandbox:
 
     def _bubblewrap(self) -> list[str]:
         output = (str(self.output), self.workspace.at("output"), True)
-        return bubblewrap([*self._mounts(), output], network=self._has_network)
+        memory = self.context.settings.limits.memory
+        return bubblewrap([*self._mounts(), output], network=self._has_network, memory=memory)
 
     def _mounts(self) -> Iterator[tuple[str, str, bool]]:
         """Source, target, and whether it may be written to."""

@@ -17,9 +17,9 @@ from repro_tui.clients.docker_engine import engine, engine_address
 from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
-from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step
+from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step, killed_for_memory
 from repro_tui.execute.command import ROOT, command
-from repro_tui.execute.docker_container import ContainerSpec, killed_for_memory, output_folder, remove
+from repro_tui.execute.docker_container import ContainerSpec, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
 from repro_tui.execute.docker_user import user_of
 from repro_tui.execute.docker_volumes import amount_in_volumes

@@ -167,7 +167,7 @@ class _Source:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "repro_tui.formats.forked"],
-                env=_environment(),
+                env=process.marked(_environment()),
                 cwd="/",
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,

@@ -11,13 +11,18 @@ IsolationKind = Literal["container", "bubblewrap", "namespace", "none", "remote"
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The isolation that was actually obtained, and what the probe before the run saw."""
+    """The isolation that was actually obtained, and what the probe before the run saw.
+
+    `limits` says what limited the memory, the processes and the cores of the run: a control group (all of its processes
+    together), the container engine, or what there was instead.
+    """
 
     kind: IsolationKind
     network: Literal["none", "host"]
     probed: bool = False
     detail: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    limits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Stress, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
-from repro_tui.report.words import SEVERITY_ORDER, basis_words, failures_of, nothing_was_run
+from repro_tui.report.words import SEVERITY_ORDER, basis_words, failures_of, loose_memory, nothing_was_run
 from repro_tui.support.text import join_names, part, plural, shorten_middle, show
 
 STATIC: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
@@ -348,6 +348,8 @@ def _more(count: int, area: str = "") -> str:
 def _isolation(side: SideReport) -> Iterator[str]:
     if side.isolation and side.isolation.kind == "none":
         yield from side.isolation.warnings
+    elif side.isolation and loose_memory(side.isolation):
+        yield f"The memory of the runs was {loose_memory(side.isolation)}."
 
 
 def _are(names: list[AreaName]) -> str:

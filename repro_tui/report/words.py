@@ -279,7 +279,15 @@ def isolation_words(isolation: Isolation | None) -> str:
     verified = "verified" if isolation.probed else "not verified"
     user = f", user {show(isolation.detail['user'], 80)}" if "chosen user" in isolation.detail else ""
     chosen = f" ({show(isolation.detail['chosen user'], 300)})" if user else ""
-    return f"{isolation.kind}, network {isolation.network}{user}{chosen}, {verified}"
+    loose = f", memory {loose_memory(isolation)}" if loose_memory(isolation) else ""
+    return f"{isolation.kind}, network {isolation.network}{user}{chosen}{loose}, {verified}"
+
+
+def loose_memory(isolation: Isolation) -> str:
+    """How the memory of the runs was limited, where it was not limited for all of their processes together; else ""."""
+    return {"per process": "limited per process", "not limited": "not limited"}.get(
+        isolation.limits.get("memory", ""), ""
+    )
 
 
 def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:

@@ -7,7 +7,6 @@ says so.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +16,10 @@ from repro_tui.clients.http import HttpQuestion, Job, Server, answer_of, ask_fro
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Missing, Predict, Protocol, Record
 from repro_tui.support import grammar
+from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.paths import cache_root
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 
@@ -149,15 +150,16 @@ def _ask(url: str, prefix: str, questions: list[HttpQuestion]) -> Iterator[tuple
     The reason is "" where an answer arrived. The folder is removed afterwards.
     """
     server: Server = server_of(url, prefix)
-    with tempfile.TemporaryDirectory(prefix="repro-tui-") as name:
+    cache = Cache(cache_root())
+    with cache.temporary_folder() as folder:
         job = Job(server, tuple(questions), timeout_s=PROBE_S / 2, attempts=1)
         try:
-            conversation = ask_from_here(job, Path(name), CancelToken(), PROBE_S)
+            conversation = ask_from_here(job, folder, CancelToken(), PROBE_S)
         except Inconclusive as error:
-            yield Path(name), (), error.what
+            yield folder, (), error.what
             return
         silence = not any(conversation.statuses) and (conversation.silence or "it does not answer")
-        yield Path(name), conversation.statuses, show(conversation.failed or silence or "", 200)
+        yield folder, conversation.statuses, show(conversation.failed or silence or "", 200)
 
 
 def _is_page(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """The cache: folders and objects by content hash, written atomically and verified before use.
 
 Layout below the root: `folders/KIND/KEY/` with `KEY.manifest` next to it, `objects/ab/cdef...` (by sha256),
-`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `hashes.sqlite`.
+`md5/...` (md5 to sha256), `notes/KIND/KEY.json`, `locks/`, `temporary/`, `owners/`, `hashes.sqlite`.
 
 Invariants: a folder counts only if its manifest exists and everything below it still has the recorded mode and content
 (`manifest`); a folder without a manifest was interrupted and is rebuilt. An object is only returned if its bytes still
@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
 from repro_tui.support.manifest import DamagedFolder, Entries, read_manifest, verify_folder, write_manifest
+from repro_tui.support.owner import Leftovers, Owner, living_owners, reap_owners
 from repro_tui.support.paths import check_own, make_private
 from repro_tui.support.plain import dumps, sync_folder, write_atomically
 from repro_tui.support.text import show
@@ -64,6 +66,8 @@ class Cache:
         self.notify: Callable[[str], None] = lambda text: None
         self._damage: list[str] = []
         self._verified: dict[Path, Entries] = {}
+        self._owner: Owner | None = None
+        self._owning = threading.Lock()
 
     @property
     def damage(self) -> tuple[str, ...]:
@@ -72,13 +76,21 @@ class Cache:
 
     def set_aside(self, path: Path, entry: str, reason: str) -> None:
         """Moves a damaged entry out of the way, where it is kept for a day, and reports it."""
-        aside = self.temporary()
+        aside = self.temporary().with_name(uuid.uuid4().hex)  # without an owner, it is kept for a day
         with contextlib.suppress(FileNotFoundError):
             path.rename(aside)
             os.utime(aside, follow_symlinks=False)
         text = f"{entry} in the cache was damaged, so it was not used and is made again: {show(reason, 300)}"
         self._damage.append(f"{text} (set aside as {aside}; check the disk and the memory of this machine)")
         self.notify(self._damage[-1])
+
+    @property
+    def owner(self) -> Owner:
+        """This process as the owner of what it makes and removes again."""
+        with self._owning:
+            if self._owner is None:
+                self._owner = Owner(self.root / "owners")
+            return self._owner
 
     # -- folders ------------------------------------------------------------------------------------------------
 
@@ -96,10 +108,11 @@ class Cache:
                 return folder, True
             manifest.unlink(missing_ok=True)
             remove_tree(folder)
+            self.owner.note(unfinished=[kind, key])
             folder.mkdir(parents=True, mode=0o700)
             try:
                 build(folder)
-                self._verified[folder] = write_manifest(folder, manifest, cancel.check)
+                self._verified[folder] = write_manifest(folder, manifest, cancel.check, self.temporary())
             except BaseException:
                 remove_tree(folder)
                 raise
@@ -231,7 +244,7 @@ class Cache:
         assert digests.md5 is not None
         index = self.root / "md5" / digests.md5[:2] / digests.md5[2:]
         index.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(index, digests.sha256.encode("ascii"))
+        write_atomically(index, digests.sha256.encode("ascii"), temporary=self.temporary())
         return Stored(str(file), digests.size, digests.sha256, digests.md5)
 
     def _object_file(self, sha256: str) -> Path:
@@ -258,13 +271,54 @@ class Cache:
         path = self.root / "notes" / kind / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = dumps(value) + "\n"
-        write_atomically(path, f"{_sum_of(kind, key, text)}\n{text}".encode("ascii"))
+        content = f"{_sum_of(kind, key, text)}\n{text}".encode("ascii")
+        write_atomically(path, content, temporary=self.temporary())
 
     def temporary(self) -> Path:
-        """A fresh path for a file or folder on the cache's own file system; leftovers are swept after a day."""
+        """A fresh path for a file or folder on the cache's own file system.
+
+        What is left there when this process has ended, or has dropped this cache, is removed at the next start.
+        """
         folder = self.root / "temporary"
         folder.mkdir(exist_ok=True)
-        return folder / uuid.uuid4().hex
+        return folder / f"{self.owner.name}-{uuid.uuid4().hex}"
+
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """An empty folder that only this user can enter; it is removed on leaving the block."""
+        folder = self.temporary()
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+
+    def _remove_leftovers(self, left: Leftovers) -> None:
+        for folder in left.run_folders():
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+        for kind, key in left.unfinished:
+            folder = self.root / "folders" / kind / key
+            with contextlib.suppress(OSError), self._try_lock(f"{kind}-{key}") as locked:
+                if locked and folder.is_dir() and not folder.with_name(f"{key}.manifest").exists():
+                    remove_tree(folder)
+
+    @contextmanager
+    def _try_lock(self, name: str) -> Iterator[bool]:
+        """Holds the lock of that name unless somebody else does, and yields whether it is held."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "locks" / f"{name}.lock", thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     @contextmanager
     def lock(self, name: str, cancel: CancelToken) -> Iterator[None]:
@@ -286,13 +340,18 @@ class Cache:
             lock.release()
 
     def sweep(self) -> None:
-        """Removes temporary files and folders that are older than a day, which no running process can still need."""
+        """Ends and removes what dead processes left: children, control groups, run folders and temporary files.
+
+        Temporary files without an owner, of an earlier version, are removed after a day.
+        """
+        reap_owners(self.root / "owners", self._remove_leftovers)
         folder = self.root / "temporary"
-        if not folder.is_dir():
-            return
-        for path in folder.iterdir():
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+        living = living_owners(self.root / "owners")  # read after the names: who made them before was there by then
+        for path in paths:
+            owner, dash, _ = path.name.partition("-")
             with contextlib.suppress(OSError):
-                if time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
+                if owner not in living if dash else time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
                     remove_tree(path)
 
 

@@ -26,12 +26,16 @@ _SEAL = (
 )
 
 
-def bubblewrap(mounts: Iterable[tuple[str, str, bool]], *, network: bool = False) -> list[str]:
+def bubblewrap(
+    mounts: Iterable[tuple[str, str, bool]], *, network: bool = False, memory: int = TEMPORARY_BYTES
+) -> list[str]:
     """The command prefix of a sandbox that sees the system's libraries and `mounts`.
 
-    A mount is a source, a target, and whether it may be written to. All else is read-only but a /tmp of its own in
-    memory. Options for variables and the working folder may follow, then `--` and the command.
+    A mount is a source, a target, and whether it may be written to. All else is read-only but a /tmp and a /dev/shm of
+    its own, which are in memory and have at most `memory` bytes each, and never more than 2 GiB. Options for variables
+    and the working folder may follow, then `--` and the command.
     """
+    size = ["--size", str(min(memory, TEMPORARY_BYTES))]
     arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
     if network:
@@ -39,14 +43,14 @@ def bubblewrap(mounts: Iterable[tuple[str, str, bool]], *, network: bool = False
     for path in _SYSTEM:
         link = Path(path)
         arguments += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    arguments += ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm", *size, "--tmpfs", "/tmp"]  # noqa: S108
     for name in ("passwd", "group"):
         arguments += ["--ro-bind", str(_ACCOUNTS / name), f"/etc/{name}"]
     for path in _SETTINGS_OF_THE_KERNEL:
         arguments += ["--ro-bind-try", path, path]
     for source, target, writable in mounts:
         arguments += ["--bind" if writable else "--ro-bind", source, target]
-    return [*arguments, "--remount-ro", "/"]
+    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]  # /dev is in memory too, without a limit
 
 
 def tied() -> list[str]:

@@ -34,12 +34,15 @@ class DamagedFolder(Exception):
     """A folder of the cache is not what was built; the message names the first difference."""
 
 
-def write_manifest(folder: Path, manifest: Path, check: Callable[[], None]) -> Entries:
-    """Reads everything below a folder that was just built and writes its manifest; returns the stats of now."""
+def write_manifest(folder: Path, manifest: Path, check: Callable[[], None], temporary: Path) -> Entries:
+    """Reads everything below a folder that was just built and writes its manifest, by way of the file `temporary`.
+
+    Returns the stats of now.
+    """
     entries = scan(folder)
     contents = _contents(folder, entries, check)
     sums = {name: [stamp[4], contents[name]] for name, stamp in entries.items()}
-    write_json(manifest, {"entries": sums}, indent=None)
+    write_json(manifest, {"entries": sums}, indent=None, temporary=temporary)
     return entries
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import os
-import tempfile
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast, overload
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+TEMPORARY_SUFFIX = ".tmp"
 _NUMBER = "float | None"  # the annotation of a field, as text
 
 
@@ -65,23 +66,26 @@ def dumps(value: object, *, indent: int | None = None) -> str:
     return json.dumps(to_plain(value), ensure_ascii=True, allow_nan=False, indent=indent)
 
 
-def write_json(path: Path, value: object, *, indent: int | None = 2) -> None:
-    """Writes JSON to `path` atomically."""
-    write_atomically(path, (dumps(value, indent=indent) + "\n").encode("ascii"))
+def write_json(path: Path, value: object, *, indent: int | None = 2, temporary: Path | None = None) -> None:
+    """Writes JSON to `path` atomically; see `write_atomically`."""
+    write_atomically(path, (dumps(value, indent=indent) + "\n").encode("ascii"), temporary=temporary)
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Replaces `path` with `content`: a temporary file in the same folder, fsync, rename, fsync of the folder."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, temporary: Path | None = None) -> None:
+    """Replaces `path` with `content`: a temporary file, fsync, rename, fsync of the folder.
+
+    `temporary` is the path of that file, on the same file system (None: `.NAME.RANDOM.tmp` in the same folder).
+    """
+    temporary = temporary or path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
+        temporary.chmod(mode)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

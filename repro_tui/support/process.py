@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,8 @@ from repro_tui.support.cancel import CancelToken
 from repro_tui.support.lines import LineCutter
 
 GRACE_S = 5.0
+# Names the owner (support.owner) in the environment of our children, by which those of a dead one are found.
+OWNER_VARIABLE = "REPRO_TUI_OWNER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,49 @@ def limited(memory: int) -> list[str]:
     return ["prlimit", f"--as={memory}", "--core=0", "--"]
 
 
+def tied() -> list[str]:
+    """The command prefix by which a child ends with the thread that starts it, even if this process is killed.
+
+    Empty on a machine without setpriv (util-linux), where the next start ends what a killed process left running.
+    """
+    program = shutil.which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--"] if program else []
+
+
+def marked(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child of ours, with the name of its owner."""
+    owner = os.environ.get(OWNER_VARIABLE)
+    return {**environment, OWNER_VARIABLE: owner} if owner else dict(environment)
+
+
+def _executable(program: str, environment: Mapping[str, str]) -> None:
+    """Raises OSError if there is no such program: `tied` alone would only say so by an exit status."""
+    if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
+        number = errno.EACCES if os.path.exists(program) else errno.ENOENT  # noqa: PTH110
+        raise OSError(number, os.strerror(number), program)
+
+
+def query(
+    arguments: Sequence[str], *, environment: Mapping[str, str], timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program that answers at once and ends, with its two outputs as text.
+
+    Raises OSError if it cannot be started, and subprocess.TimeoutExpired.
+    """
+    _executable(arguments[0], environment)
+    return subprocess.run(
+        [*tied(), *arguments],
+        env=marked(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+        start_new_session=True,
+    )
+
+
 def run(
     arguments: Sequence[str],
     *,
@@ -49,12 +96,11 @@ def run(
     timeout_s: float | None = None,
     keep: int = 1 << 20,
     on_line: Callable[[str], None] | None = None,
-    preexec: Callable[[], None] | None = None,
     stdin: IO[bytes] | None = None,
     stop: Callable[[], bool | None] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Completed:
-    """Runs a child in its own session and waits for it.
+    """Runs a child in its own session and waits for it. The child ends with this process, even if it is killed.
 
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
     4 KiB) is passed to `on_line`. At the time limit, when `stop` is true (which also counts as timed out), or when
@@ -64,15 +110,15 @@ def run(
     """
     began = time.monotonic()
     try:
+        _executable(arguments[0], environment)
         child = subprocess.Popen(
-            list(arguments),
-            env=dict(environment),
+            [*tied(), *arguments],
+            env=marked(environment),
             cwd=folder,
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=preexec,
             pass_fds=pass_fds,
         )
     except OSError as error:

@@ -7,12 +7,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from repro_tui.support.cache import Cache
+from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import to_plain
 from repro_tui.tui.widgets.safe import notify
 
@@ -42,7 +43,8 @@ def edit(app: App[object], texts: dict[str, str]) -> None:
     if command is None:
         notify(app, "No editor was found: set EDITOR.", warn=True)
         return
-    with tempfile.TemporaryDirectory(prefix="repro-tui-") as folder:
+    cache = Cache(cache_root())
+    with cache.temporary_folder() as folder:
         paths = [Path(folder, name) for name in texts]
         for path, text in zip(paths, texts.values(), strict=True):
             path.write_text(text, "utf-8", errors="backslashreplace")

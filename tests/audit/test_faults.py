@@ -26,12 +26,14 @@ from repro_tui.audit.plan import plan
 from repro_tui.model.event import Event
 from repro_tui.model.overrides import Overrides
 from repro_tui.model.request import Settings
-from repro_tui.support.cache import Cache, _content, walk
+from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.manifest import DamagedFolder, read_manifest, verify_folder
 from repro_tui.support.redact import Redactor
 from tests.audit.project import PREDICT, Project
 from tests.conftest import NIGHTLY
+from tests.orphans import orphans
 from tests.processes import Process, children_of, process, wait_until, wait_until_gone
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
@@ -86,6 +88,7 @@ def test_engines_killed_anywhere_corrupt_nothing_and_leave_nothing(
     assert list((cache_folder / "leases").iterdir()) == []
     assert corrupt_objects(cache_folder) == []
     assert corrupt_folders(cache_folder) == []
+    assert orphans(cache_folder, Path(os.environ["REPRO_TUI_AUDITS"])) == []
 
 
 def killed(folder: AuditFolder, after_s: float) -> list[Process]:
@@ -118,10 +121,9 @@ def corrupt_folders(cache: Path) -> list[Path]:
     """The folders that count as complete, but have other files than their manifest."""
     corrupt = []
     for manifest in (cache / "folders").glob("*/*.manifest"):
-        entries = json.loads(manifest.read_text())
-        files = dict(walk(manifest.with_suffix("")))
-        content = {name: _content(entry.path) for name, entry in files.items()}
-        if {name: entry[-1] for name, entry in entries.items()} != content:
+        try:
+            verify_folder(manifest.with_suffix(""), read_manifest(manifest), {}, CancelToken().check)
+        except DamagedFolder:
             corrupt.append(manifest)
     return corrupt
 

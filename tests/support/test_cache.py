@@ -225,14 +225,16 @@ def test_notes_are_kept(cache: Cache) -> None:
 
 
 def test_old_temporaries_are_swept_and_fresh_ones_kept(cache: Cache) -> None:
-    old, fresh = cache.temporary(), cache.temporary()
-    for path in (old, fresh):
+    own, fresh = cache.temporary(), cache.root / "temporary" / ("a" * 32)
+    old = fresh.with_name("b" * 32)  # as the two of an earlier version, which had no owner
+    for path in (own, old, fresh):
         path.mkdir()
         (path / "file").write_text("")
-    os.utime(old, (0, 0))
+        os.utime(path, None if path == fresh else (0, 0))
     cache.sweep()
     assert not old.exists()
     assert fresh.exists()
+    assert own.exists()
 
 
 def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from repro_tui.clients.git.access import Access
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.plain import write_atomically
-from repro_tui.support.process import end_group
+from repro_tui.support.process import end_group, marked, tied
 from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import show
 
@@ -146,9 +146,9 @@ class GitProcess:
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A git process in its own session, with its pipes; on leaving the block, it is ended where it still runs."""
         place = [f"--git-dir={git_dir}"] if git_dir else []
-        environment = self._environment(access) | dict(variables or {})
+        environment = marked(self._environment(access) | dict(variables or {}))
         wrapper: Any = _git().execute(
-            [*_without(environment, access), "git", *place, *arguments],
+            [*tied(), *_without(environment, access), "git", *place, *arguments],
             as_process=True,
             istream=subprocess.PIPE if stdin else None,
             env=environment,

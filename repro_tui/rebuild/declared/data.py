@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -78,7 +77,7 @@ def _of_dvc(item: DataItem, files: DeclaredFiles) -> str:
         for name in (f"{folder}.dvc", str(folder / "dvc.lock"))
         if (file := files.tree.files.get(name)) and file.mode in REGULAR and file.size <= LARGEST
     }
-    with tempfile.TemporaryDirectory(prefix="repro-tui-") as folder:
+    with files.context.cache.temporary_folder() as folder:
         for path, content in files.blobs(pointers).items():
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from repro_tui.report.words import (
     area_remarks,
     grade_tone,
     isolation_words,
+    loose_memory,
     metric_cells,
     metric_glyph,
     predictions_words,
@@ -256,7 +257,8 @@ def _repeats_metric(text: str, report: Report) -> bool:
 
 def _side(letter: str, side: SideReport, recorded: bool) -> list[Content | str | Item]:
     isolation = side.isolation
-    sandbox = f"ran in: {isolation.kind}, network {isolation.network}" if isolation else "did not run"
+    bounds = f", memory {loose_memory(isolation)}" if isolation and loose_memory(isolation) else ""
+    sandbox = f"ran in: {isolation.kind}, network {isolation.network}{bounds}" if isolation else "did not run"
     if isolation and isolation.kind == "remote":
         sandbox = isolation_words(isolation)
     runs = _recorded(side) if recorded else f"{sandbox}; {plural(len(side.runs), 'run')}"

@@ -27,6 +27,7 @@ from repro_tui.rebuild.environments.sif import rebuild_sif
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.context import Context
 from tests.audit.project import PREDICT, ROWS, Project
+from tests.execute.test_group import CROWD, LIMITS, MANY
 from tests.execute.test_local import log
 from tests.processes import (
     STUBBORN,
@@ -39,7 +40,7 @@ from tests.processes import (
 from tests.systems.apptainer.conftest import Images, apptainer
 
 pytestmark = pytest.mark.apptainer
-HEAD = "import os, sys, time\ninputs, output = sys.argv[1:3]\n"
+HEAD = "import os, subprocess, sys, time\ninputs, output = sys.argv[1:3]\n"
 WRITE = "open(output, 'w').write('id,v\\n1,2\\n')\n"
 
 
@@ -125,7 +126,7 @@ def execute(images: Images, tmp_path: Path, context: Context) -> Any:
         command = ("python3", "/repro/code/predict.py", "{inputs}", "{output}")
         code: Any = object()  # only its presence matters
         workspace = Workspace("k", "a", command, timeout_s, environment, BuiltParameters({}), code, tree=str(tree))
-        settings = Settings(limits=Limits(memory=2 << 30), **options)
+        settings = Settings(**({"limits": Limits(memory=2 << 30)} | options))
         return ApptainerRunner().run(workspace, inputs, 1, replace(context, settings=settings))
 
     return run
@@ -198,9 +199,11 @@ def test_a_cancelled_run_leaves_nothing(execute: Any, context: Context) -> None:
 
 
 def test_memory_is_limited(execute: Any) -> None:
-    run = execute("bytearray(4 << 30)\n")
-    assert run.status == "out-of-memory"
-    assert "2 GiB" in run.what
+    run = execute(MANY, limits=LIMITS)
+    assert run.status == "out-of-memory", run.what
+    assert "0.15625 GiB" in run.what
+    run = execute(CROWD, limits=LIMITS)
+    assert any("refused more than 24 processes" in note for note in run.notes), run
 
 
 def test_a_changed_parameter_is_audited_row_by_row(project: Project, images: Images) -> None:

@@ -192,10 +192,13 @@ def test_no_engine_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_side_killed_for_memory_is_told_so(project: Project) -> None:
-    status, report = audited(project, PRELUDE + "data = bytearray(2_000_000_000)\n", "--memory", "100MB")
+    """Also where no process has it, but files in memory have."""
+    fill = "with open('/tmp/x', 'wb') as stream:\n    for _ in range(2000): stream.write(bytes(1 << 20))\n"
+    status, report = audited(project, PRELUDE + fill + PREDICT, "--memory", "100MB")
     assert status == 3
     assert run_of(report)["status"] == "out-of-memory"
     assert "memory" in report["sides"]["a"]["what"]
+    assert run_of(report)["isolation"]["limits"] == dict.fromkeys(("memory", "processes", "cores"), "engine")
 
 
 def test_a_child_killed_for_memory_counts_even_where_the_parent_exits_with_0(project: Project) -> None:

@@ -6,10 +6,12 @@ files of this machine stay visible, it is copied to a folder that is removed aft
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +19,12 @@ from pathlib import Path
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
+from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
+from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.isolation import bubblewrap, choose, namespaces
 from repro_tui.support.process import Completed, run
+from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
@@ -100,24 +105,43 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
 
     Raises Inconclusive where it writes more than `MOST_WRITTEN`.
     """
-    limits = context.settings.limits
-    bounds = ["prlimit", f"--as={limits.memory}", f"--cpu={int(BUILD_S)}", f"--fsize={LARGEST_FILE}"]
-    bounds += [f"--nofile={OPEN_FILES}", "--core=0", "--"]
     wrapped = _in_bubblewrap if choose(context.settings) == "bubblewrap" else _in_namespaces
-    with tempfile.TemporaryDirectory(prefix="repro-tui-build-", ignore_cleanup_errors=True) as scratch:
-        quota = BuildQuota(Path(scratch), build.source.name)
+    with _scratch(context) as scratch, run_group(context.settings.limits, context.cache) as group:
+        quota = BuildQuota(scratch, build.source.name)
         done = run(
-            [*bounds, *wrapped(build, Path(scratch), context)],
+            [*group.prefix, *_limits(context, group), *wrapped(build, scratch, context)],
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=BUILD_S,
             stop=quota.check,
         )
         quota.check(now=True)
-        for wheel in (Path(scratch) / "out").glob("*.whl"):
+        for wheel in (scratch / "out").glob("*.whl"):
             if wheel.is_file() and not wheel.is_symlink():
                 shutil.copyfile(wheel, out / wheel.name)
     return done
+
+
+@contextlib.contextmanager
+def _scratch(context: Context) -> Iterator[Path]:
+    """A folder of one build. In a sandbox of namespaces the cache is read-only, so it is beside those of runs there."""
+    if choose(context.settings) == "bubblewrap":
+        with context.cache.temporary_folder() as folder:
+            yield folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="build-", dir=context.folder.absolute()))
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            remove_tree(folder)
+
+
+def _limits(context: Context, group: ControlGroup) -> list[str]:
+    """The limits of each process. A group limits the memory of all together, and address space costs nothing then."""
+    memory = [] if "memory" in group.controllers else [f"--as={context.settings.limits.memory}"]
+    sizes = [f"--cpu={int(BUILD_S)}", f"--fsize={LARGEST_FILE}", f"--nofile={OPEN_FILES}", "--core=0"]
+    return ["prlimit", *memory, *sizes, "--"]
 
 
 def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
@@ -128,7 +152,8 @@ def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
     if not tools.interpreter_root.startswith("/usr"):
         mounts.append((tools.interpreter_root, tools.interpreter_root, False))
     (scratch / "out").mkdir()
-    prefix = bubblewrap([*mounts, (str(scratch / "out"), "/repro/out", True)])
+    memory = context.settings.limits.memory
+    prefix = bubblewrap([*mounts, (str(scratch / "out"), "/repro/out", True)], memory=memory)
     variables = [word for pair in _variables(build, "/tmp").items() for word in ("--setenv", *pair)]  # noqa: S108
     command = _command(build, "/repro/uv", source, Path("/tmp"), "/repro/out")  # noqa: S108
     return [*prefix, *variables, "--chdir", "/tmp", "--", *command]  # noqa: S108

@@ -1,0 +1,197 @@
+"""Where this process can make control groups: folders of the cgroup file systems, below or beside its own group.
+
+Version 1 has one hierarchy for each controller, and a group may have processes and groups below it. Version 2 has one
+hierarchy, in which a group with controllers for the groups below it must not have processes itself. There, a place is
+one of these, in this order: the root; our own group, if nobody else is in it (we then move to a group below it); or a
+group above it that hands controllers on. A group with a limit of its own is never left: the limit is meant for us too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from repro_tui.support.process import query
+
+CONTROLLERS = ("memory", "pids", "cpu")
+OWN_LEAF = "repro-tui-engine"
+_BOUNDS = ("memory.max", "cpu.max")
+# Joins the groups whose cgroup.procs are the first $1 arguments, and then becomes the rest of them.
+_JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """A folder of a cgroup file system that groups can be made in, and the controllers that these would have."""
+
+    folder: Path
+    version: Literal[1, 2]
+    controllers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hierarchy:
+    """A mounted cgroup file system: our own group in it, and the folder that it is mounted at."""
+
+    own: Path
+    top: Path
+    version: Literal[1, 2]
+    controllers: frozenset[str]
+
+
+_places: list[tuple[GroupPlace, ...]] = []  # of this process: empty until they were looked for
+_looking = threading.Lock()
+
+
+def group_places() -> tuple[GroupPlace, ...]:
+    """The places in which a process can really be moved to a group: at most one for each controller."""
+    with _looking:
+        if not _places:
+            _places.append(tuple(_usable()))
+        return _places[0]
+
+
+def joining(groups: list[Path]) -> list[str]:
+    """The command prefix of a program that joins these groups before it begins; status 125 if it cannot."""
+    return ["/bin/sh", "-c", _JOIN, "sh", str(len(groups)), *(str(group / "cgroup.procs") for group in groups)]
+
+
+def _usable() -> Iterator[GroupPlace]:
+    missing = set(CONTROLLERS)
+    for hierarchy in _hierarchies():
+        if not hierarchy.controllers & missing:
+            continue
+        place = _in_version_1(hierarchy) if hierarchy.version == 1 else _in_version_2(hierarchy)
+        useful = place.controllers & missing if place else frozenset()
+        if place and useful and _works(place.folder):
+            missing -= useful
+            yield GroupPlace(place.folder, place.version, useful)
+
+
+def _works(folder: Path) -> bool:
+    """Whether a group can be made here, and a process moved to it: permissions alone do not tell."""
+    trial = folder / f"repro-tui-trial-{uuid.uuid4().hex}"
+    try:
+        trial.mkdir()
+    except OSError:
+        return False
+    try:
+        done = query([*joining([trial]), "true"], environment={"PATH": os.defpath}, timeout_s=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            trial.rmdir()
+    return done.returncode == 0
+
+
+# -- the hierarchies ------------------------------------------------------------------------------------------------
+
+
+def _hierarchies() -> Iterator[_Hierarchy]:
+    """The mounted cgroup file systems with our own group in each; those that only name groups are left out."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+        memberships = Path("/proc/self/cgroup").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return
+    groups = dict(line.split(":", 2)[1:] for line in memberships.splitlines() if line.count(":") >= 2)
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = [*after.split(" ", 2), "", ""][:3]
+        root, top = (_unescaped(word) for word in before.split()[3:5])
+        if kind == "cgroup2" and "" in groups:
+            yield from _hierarchy(groups[""], root, top, 2, frozenset(CONTROLLERS))
+        elif kind == "cgroup":
+            name = next((name for name in groups if name and set(name.split(",")) <= set(options.split(","))), "")
+            controllers = frozenset(name.split(",")) & frozenset(CONTROLLERS)
+            if controllers:
+                yield from _hierarchy(groups[name], root, top, 1, controllers)
+
+
+def _hierarchy(
+    group: str, root: str, top: str, version: Literal[1, 2], controllers: frozenset[str]
+) -> Iterator[_Hierarchy]:
+    """The hierarchy, unless our group is outside what is mounted (`root` is the group that is mounted at `top`)."""
+    below = os.path.relpath(group, root)
+    own = Path(top, below)
+    if ".." not in Path(below).parts and own.is_dir():
+        yield _Hierarchy(own, Path(top), version, controllers)
+
+
+def _unescaped(word: str) -> str:
+    """A field of mountinfo, in which blanks and backslashes are octal numbers."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        word = word.replace(code, character)
+    return word
+
+
+def _in_version_1(hierarchy: _Hierarchy) -> GroupPlace | None:
+    return GroupPlace(hierarchy.own, 1, hierarchy.controllers) if _is_writable(hierarchy.own) else None
+
+
+def _in_version_2(hierarchy: _Hierarchy) -> GroupPlace | None:
+    own, top = hierarchy.own, hierarchy.top
+    if not set(CONTROLLERS) & set(_read(top / "cgroup.controllers").split()):
+        return None  # version 1 has them
+    if _is_root(own):
+        return _handing_on(own)
+    if _is_writable(own) and _is_alone(own):
+        return _settled(own)
+    folder = own
+    while folder != top and not _has_bounds(folder):
+        folder = folder.parent
+        if _is_writable(folder) and (place := _handing_on(folder, enable=_is_root(folder))):
+            return place
+    return None
+
+
+def _settled(own: Path) -> GroupPlace | None:
+    """Moves this process to a group below its own, which can then hand its controllers on."""
+    leaf = own / OWN_LEAF
+    try:
+        leaf.mkdir(exist_ok=True)
+        (leaf / "cgroup.procs").write_text(str(os.getpid()), "ascii")
+    except OSError:
+        return None
+    return _handing_on(own)
+
+
+def _handing_on(folder: Path, *, enable: bool = True) -> GroupPlace | None:
+    control = folder / "cgroup.subtree_control"
+    for controller in CONTROLLERS if enable else ():
+        with contextlib.suppress(OSError):
+            control.write_text(f"+{controller}", "ascii")
+    controllers = _read(control).split()
+    return GroupPlace(folder, 2, frozenset(CONTROLLERS) & frozenset(controllers)) if controllers else None
+
+
+def _is_root(folder: Path) -> bool:
+    """Whether it is the root of version 2, which alone has no type and may have processes beside its groups."""
+    return not (folder / "cgroup.type").exists()
+
+
+def _is_alone(folder: Path) -> bool:
+    return _read(folder / "cgroup.procs").split() == [str(os.getpid())]
+
+
+def _has_bounds(folder: Path) -> bool:
+    return any(not _read(folder / name).startswith("max") for name in _BOUNDS if (folder / name).exists())
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK) and os.access(folder / "cgroup.procs", os.W_OK)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii", "replace")
+    except OSError:
+        return ""
