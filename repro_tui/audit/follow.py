@@ -55,5 +55,6 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
     why = f": {end.text}" if end and end.text else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
-    status = int(end.detail.get("exit_status", 3)) if end else 3
-    return message, f"see {folder.path}/engine.log; run the audit again to continue from the cache", status
+    status = end.detail.get("exit_status") if end else None
+    remedy = f"see {folder.path}/engine.log; run the audit again to continue from the cache"
+    return message, remedy, status if isinstance(status, int) and 0 <= status < 256 else 3

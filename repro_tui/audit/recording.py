@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from repro_tui.audit.redaction import learn_record
 from repro_tui.clients.git.access import ways
@@ -21,6 +21,7 @@ from repro_tui.support.context import Context
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
 from repro_tui.support.text import plural, show
+from repro_tui.support.urls import split_url
 
 BY_HAND = "audit the URL itself, or add them by hand if nobody else can read the record"
 
@@ -271,7 +272,7 @@ def _repository(location: str, gaps: list[Missing]) -> str:
     if "://" not in location:
         return location
     clean = strip_url(location)
-    parts = urlsplit(location)
+    parts = split_url(location)
     if parts.scheme == "ssh" and parts.username and not parts.password:
         # The user name is not a secret, and ssh needs it.
         return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))

@@ -18,12 +18,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from repro_tui.clients.child_answer import answer_command, plain_error
 from repro_tui.clients.mlflow_library import MlflowLibrary, MlflowReader
 from repro_tui.clients.mlflow_stores import database_of
 from repro_tui.clients.mlflow_tables import MlflowTables
+from repro_tui.support.urls import split_url
 
 if TYPE_CHECKING:
     from repro_tui.clients.answers import DescribedRun, MlflowAnswer, ModelVersion
@@ -110,7 +111,7 @@ class MlflowPlaces:
         return named[-1]["location"] if named else f"{run['artifacts'].rstrip('/')}/{path}".rstrip("/")
 
     def _checked(self, location: str) -> str:
-        scheme = urlsplit(location).scheme
+        scheme = split_url(location).scheme
         if scheme == "mlflow-artifacts" and not self.tracking_uri.startswith("http"):
             raise ValueError(
                 f"the files are behind the artifact proxy of a server ({location[:200]}), which the store does not "
@@ -251,7 +252,7 @@ def _downloaded(location: str) -> Path:
 def _local(location: str) -> Path | None:
     """The path of a location on this machine; None for another. No client is needed to read it."""
     if location.startswith("file:///"):
-        return Path(unquote(urlsplit(location).path))
+        return Path(unquote(split_url(location).path))
     return Path(location) if location.startswith("/") else None
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.support.regular import open_regular
+from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     import yaml
@@ -25,10 +27,10 @@ def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[s
     `floats` converts the text of a number with a fraction or an exponent.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise Refused(Mistake(str(path), f"cannot be read: {error.strerror}")) from error
+        raise Refused(Mistake(show(str(path), 300), f"cannot be read: {error.strerror}")) from error
     return parse_document(content, path.suffix, str(path), floats)
 
 

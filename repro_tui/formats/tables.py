@@ -34,6 +34,7 @@ from repro_tui.formats.columns import (
     is_wide,
     plain_type,
 )
+from repro_tui.support.regular import open_regular
 
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
@@ -84,7 +85,7 @@ def recognise(
     from repro_tui.formats.tables_csv import read_csv
     from repro_tui.formats.tables_json import read_json_lines
 
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         head = stream.read(4096)
     if not head:
         raise TableError("the file is empty")

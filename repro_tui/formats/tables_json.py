@@ -20,6 +20,7 @@ import pyarrow as pa
 from repro_tui.formats.columns import DOCUMENTS, NUMBER, TableError
 from repro_tui.formats.documents import no_duplicates
 from repro_tui.formats.tables_text import NOT_TEXT, TEXT, Table, is_beyond
+from repro_tui.support.regular import open_regular
 
 LINES = 20_000
 LONGEST_LINE = 64 << 20
@@ -52,7 +53,7 @@ def read_json_lines(raw: Path) -> Table:
 
 def _chunks(raw: Path) -> Iterator[list[dict[str, object]]]:
     rows: list[dict[str, object]] = []
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
             if line.strip():
                 rows.append(_parse(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number))

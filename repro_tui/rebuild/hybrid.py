@@ -29,6 +29,7 @@ from repro_tui.rebuild.tree import compose
 from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 
@@ -101,7 +102,7 @@ def _place_parameters(parts: Parts, context: Context) -> BuiltParameters:
         )
     name = PurePosixPath(path or parts.code.parameters.file)
     if parameters.file and PurePosixPath(parameters.file).suffix == name.suffix:
-        content = Path(parameters.file).read_bytes()
+        content = read_regular(parameters.file)
     else:
         content = write(parameters.values, name.suffix)
     return _store_file(content, name.name, parameters, path, context)

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltParameters, CodeTree, FetchedData
-from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import place_in_tree
 from repro_tui.support.text import show
+from repro_tui.support.walks import folders_below, walk
 
 
 def compose(
@@ -104,5 +104,5 @@ def _link_or_copy(source: Path, target: Path, copy: bool) -> None:
 
 
 def _make_enterable(folder: Path) -> None:
-    for subfolder, _, _ in os.walk(folder):
-        Path(subfolder).chmod(0o755)
+    for subfolder in folders_below(folder):
+        subfolder.chmod(0o755)

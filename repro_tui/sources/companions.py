@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 from repro_tui.model.errors import Refused
 from repro_tui.model.record import LOCAL_KINDS, DataItem, Environment, Missing, Record
 from repro_tui.support import grammar
-from repro_tui.support.cache import walk
+from repro_tui.support.cache import remove_tree
 from repro_tui.support.hashes import digest_file, digest_tree
 from repro_tui.support.paths import beside_record
+from repro_tui.support.regular import copy_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 
 @dataclass(slots=True)
@@ -67,25 +69,31 @@ class Companions:
             if target.exists():
                 target.rename(previous)
             staging.rename(target)
-            shutil.rmtree(previous, ignore_errors=True)
+            _discard(previous)
         except BaseException:
             if previous.exists() and not target.exists():
                 previous.rename(target)
             raise
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _discard(staging)
+
+
+def _discard(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        remove_tree(folder)
 
 
 def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
-        shutil.copyfile(source, target)
+        copy_regular(source, target)
         return
-    for path in source.rglob("*"):
-        if path.is_symlink():
-            raise Refused(
-                f"{show(str(path), 300)} is a symbolic link, which cannot be copied: replace it with the file itself"
-            )
-    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    target.mkdir()
+    for name, entry in walk(source):
+        if entry.is_symlink():
+            shown = show(entry.path, 300)
+            raise Refused(f"{shown} is a symbolic link, which cannot be copied: replace it with the file itself")
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_regular(Path(entry.path), target / name)
 
 
 def relocated(record: Record, companions: Companions) -> Record:

@@ -13,6 +13,7 @@ from pathlib import Path
 from repro_tui.model.errors import Refused
 from repro_tui.sources.recordfile import ENDINGS, deployments_of, nearest_deployments, nearest_file
 from repro_tui.support.paths import read_text
+from repro_tui.support.walks import walk
 
 MOST = 2_000
 LARGEST_FILE = 1 << 20
@@ -77,9 +78,7 @@ def revisions(here: Path) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for kind, label in (("heads", "branch"), ("tags", "tag")):
         root = git / "refs" / kind
-        loose = (
-            (str(path.relative_to(root)) for path in sorted(root.rglob("*")) if path.is_file()) if root.is_dir() else ()
-        )
+        loose = sorted(name for name, entry in walk(root) if entry.is_file()) if root.is_dir() else ()
         for name in islice((*loose, *_packed(git, kind)), MOST):
             if name not in seen:
                 seen.add(name)

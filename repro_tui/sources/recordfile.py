@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import resolve_inside
+from repro_tui.support.regular import is_regular
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Deployment:
 def nearest_file(here: Path) -> Path | None:
     """The nearest repro.toml: in this folder, or else in the nearest folder above it that has one."""
     folders = (here.absolute(), *here.absolute().parents)
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    return next((folder / FILE_NAME for folder in folders if os.path.lexists(folder / FILE_NAME)), None)
 
 
 def nearest_deployments(here: Path) -> list[Deployment]:
@@ -93,7 +95,7 @@ def locate(reference: str, here: Path) -> tuple[Path, str]:
     Raises Refused where the reference is neither a file nor, for want of a repro.toml, the name of a deployment.
     """
     whole = here / reference
-    if Path(reference).suffix in ENDINGS and (whole.is_file() or "#" not in reference):
+    if Path(reference).suffix in ENDINGS and (is_regular(whole) or "#" not in reference):
         return whole, ""
     file, mark, name = reference.rpartition("#")
     if mark and Path(file).suffix in ENDINGS:
@@ -117,7 +119,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
     """
     from repro_tui.formats.wire.record import check_record
 
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise Refused(Mistake(show(reference, 200), f"the file {show(str(path), 300)} does not exist"))
     document = load_document(path)
     label = path.name
@@ -259,6 +261,9 @@ class _DeploymentReader:
             return None
         if not path.exists():
             self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} does not exist in {self.base}"))
+            return None
+        if not os.access(path, os.R_OK):
+            self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} cannot be read: see its permissions"))
             return None
         return str(path)
 

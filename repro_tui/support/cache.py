@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +29,9 @@ from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
 from repro_tui.support.paths import make_private
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
+from repro_tui.support.regular import read_regular
+from repro_tui.support.removal import remove_folder
+from repro_tui.support.walks import walk
 
 SWEEP_AFTER_S = 24 * 3600
 TRIES = 100  # attempts to remove a tree that others remove at the same time
@@ -137,7 +139,7 @@ class Cache:
             cancel.check()
             place = f"{root}/{known.sha256[:2]}/{known.sha256[2:]}"
             if place not in made:
-                self._put(Path(path).read_bytes(), known, Path(place), path)
+                self._put(read_regular(path), known, Path(place), path)
                 made[place] = known
         os.sync()
         self.hashes.keep(made.items())
@@ -256,27 +258,10 @@ def remove_tree(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
+    if path.is_dir() and not path.is_symlink():
+        remove_folder(path)
+    elif os.path.lexists(path):  # also of a pipe, a socket or a broken link
         path.unlink()
-    elif path.exists():
-        for folder, _, _ in os.walk(path):
-            with contextlib.suppress(PermissionError):  # another user's, whose access list may let us in
-                Path(folder).chmod(0o700)
-        shutil.rmtree(path)
-
-
-def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yields every file and link below a folder with its relative path, in no fixed order; links are not followed."""
-    pending = [("", str(folder))]
-    while pending:
-        prefix, current = pending.pop()
-        with os.scandir(current) as entries:
-            for entry in entries:
-                name = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append((name + "/", entry.path))
-                else:
-                    yield name, entry
 
 
 def _stamp(entry: os.DirEntry[str]) -> list[int]:

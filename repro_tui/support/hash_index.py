@@ -13,6 +13,7 @@ Example: `HashIndex(file).digests(path)` reads `path` the first time; the second
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import json
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import cast
 
 from repro_tui.support.hashes import Digests, digest_file
+from repro_tui.support.walks import check_depth, too_deep
 
 AT_ONCE = 500  # rows of one query
 TABLES = (
@@ -242,7 +244,7 @@ def _scan(root: str) -> tuple[list[str], list[int], list[str]]:
     while pending:
         prefix = pending.pop()
         # By a handle of the folder: the kernel then does not resolve the whole path of every file.
-        handle = os.open(root + prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = _opened(root, prefix)
         try:
             with os.scandir(handle) as entries:
                 for entry in entries:
@@ -250,9 +252,19 @@ def _scan(root: str) -> tuple[list[str], list[int], list[str]]:
                         stamps.extend(_stamp(entry.stat(follow_symlinks=False)))
                         names.append(prefix + entry.name)
                     elif entry.is_dir(follow_symlinks=False):
+                        check_depth(prefix.count("/") + 1, root)
                         pending.append(f"{prefix}{entry.name}/")
                     else:
                         others.append(prefix + entry.name)
         finally:
             os.close(handle)
     return names, stamps, others
+
+
+def _opened(root: str, prefix: str) -> int:
+    try:
+        return os.open(root + prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise too_deep(root) from error
+        raise

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.regular import open_regular
 
 ABSOLUTE = ".absolute"  # the folder of a composed tree for data that the code expects at an absolute path
 REMEDY = "set REPRO_TUI_CACHE and REPRO_TUI_AUDITS to writable folders"
@@ -67,7 +68,7 @@ def make_private(folder: Path) -> Path:
 def read_text(path: Path, most: int = 4 << 20) -> str:
     """The first `most` bytes of a text file; "" if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(most).decode("utf-8", "replace")
     except OSError:
         return ""

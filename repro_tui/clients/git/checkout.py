@@ -24,6 +24,7 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import CHUNK
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import plural, show
 
 DEEPEST = 8
@@ -121,7 +122,7 @@ def _replace_pointers(
 ) -> None:
     if not paths:
         return
-    pointers = [parse_pointer(path, (folder / path).read_bytes()) for path in paths]
+    pointers = [parse_pointer(path, read_regular(folder / path, links=False)) for path in paths]
     for path, stored in LfsStore(repository, commit).fetch([p for p in pointers if p.size]).items():
         written.files[path] = _put(stored.file, folder / path, written.files[path])
     for pointer in pointers:
