@@ -18,6 +18,7 @@ from repro_tui.sources.record_text import Remarks, missing_words, record_text
 from repro_tui.sources.recordfile import ENDINGS
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.redact import SAFE_VARIABLES, Redactor, is_secret_name, strip_url, strip_urls
 from repro_tui.support.text import plural, show
@@ -44,7 +45,7 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     if target:
         check_target(target, force)
     record = _loaded(reference, overrides, context)
-    folder = (target.parent if target else context.here).resolve()
+    folder = real_path(target.parent if target else context.here)
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
     complete = _with_base_images(_with_model_hashes(_resolved(record), context), context)
     record = without_secrets(complete, context.redactor)

@@ -24,7 +24,9 @@ from repro_tui.clients.child_answer import answer_command, plain_error
 from repro_tui.clients.mlflow_library import MlflowLibrary, MlflowReader
 from repro_tui.clients.mlflow_stores import database_of
 from repro_tui.clients.mlflow_tables import MlflowTables
+from repro_tui.support.regular import copy_regular
 from repro_tui.support.urls import split_url
+from repro_tui.support.walks import walk
 
 if TYPE_CHECKING:
     from repro_tui.clients.answers import DescribedRun, MlflowAnswer, ModelVersion
@@ -263,6 +265,18 @@ def _copy_file(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copies a folder; links are kept as links, and refused by the caller."""
+    target.mkdir()
+    for name, entry in walk(source):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if entry.is_symlink():
+            copy.symlink_to(Path(entry.path).readlink())
+        else:
+            copy_regular(entry.path, copy)
+
+
 def fetch(uri: str, folder: Path) -> MlflowAnswer:
     """Copies an artifact, a file or a folder, to `folder`/content."""
     if not re.match(r"(runs|models|mlflow-artifacts):/", uri):
@@ -270,7 +284,7 @@ def fetch(uri: str, folder: Path) -> MlflowAnswer:
     downloaded = _downloaded(MlflowPlaces().location(uri))
     target = folder / "content"
     if downloaded.is_dir() and not downloaded.is_symlink():
-        shutil.copytree(downloaded, target, symlinks=True)  # links are kept as links, and refused by the caller
+        _copy_folder(downloaded, target)
     else:
         _copy_file(downloaded, target)
     return {"content": str(target)}

@@ -42,7 +42,7 @@ def parse_document(
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
     try:
         value = _parse(content.decode("utf-8"), suffix, floats)
-        _check_depth(value)
+        check_depth(value)
     except UnicodeDecodeError as error:
         raise Refused(Mistake(name, f"byte {error.start} is not UTF-8")) from error
     except RecursionError as error:
@@ -80,7 +80,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a valid JSON number")
 
 
-def _check_depth(value: object) -> None:
+def check_depth(value: object) -> None:
+    """Raises ValueError where lists and tables are nested deeper than DEEPEST."""
     level, depth = [value], 0
     while level:
         depth += 1

@@ -11,6 +11,7 @@ from repro_tui.model.workspace import CodeTree, FetchedFile
 from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import Digests
+from repro_tui.support.paths import real_path
 from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import show
 
@@ -95,8 +96,8 @@ def _keep(folder: Path, files: dict[str, Digests], context: Context) -> dict[str
 
 def _plain_file(path: Path, root: Path) -> Path:
     """The file itself, or the target of a link, which must be a file in the same folder."""
-    target = path.resolve() if path.is_symlink() else path
-    if path.is_symlink() and not target.is_relative_to(root.resolve()):
+    target = real_path(path) if path.is_symlink() else path
+    if path.is_symlink() and not target.is_relative_to(real_path(root)):
         raise Inconclusive(f"{show(str(path), 200)} is a link that leaves its folder", "record a folder of plain files")
     if not target.is_file():
         raise Inconclusive(

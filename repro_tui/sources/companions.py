@@ -13,7 +13,7 @@ from repro_tui.model.record import LOCAL_KINDS, DataItem, Environment, Missing, 
 from repro_tui.support import grammar
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.hashes import digest_file, digest_tree
-from repro_tui.support.paths import beside_record
+from repro_tui.support.paths import beside_record, real_path
 from repro_tui.support.regular import copy_regular
 from repro_tui.support.text import show
 from repro_tui.support.walks import walk
@@ -36,8 +36,8 @@ class Companions:
 
     def locate(self, field: str, path: Path) -> str | None:
         """The path by which the written record can name a file; None where it cannot, which is recorded as missing."""
-        real = path.resolve()
-        if real.is_relative_to(self.folder) and not real.is_relative_to(self.cache.resolve()):
+        real = real_path(path)
+        if real.is_relative_to(self.folder) and not real.is_relative_to(real_path(self.cache)):
             return str(real.relative_to(self.folder))
         if not self.name:
             self.missing.append(
@@ -175,9 +175,9 @@ def _data(number: int, item: DataItem, record: Record, companions: Companions) -
 def _run_folder(location: str, folder: Path) -> str:
     """The folder of an offline run, as a relative path if it is below the record: both can then be moved together."""
     run, mark, name = location.rpartition("#")
-    if not mark or not Path(run).resolve().is_relative_to(folder):
+    if not mark or not real_path(Path(run)).is_relative_to(folder):
         return location
-    return f"{Path(run).resolve().relative_to(folder)}#{name}"
+    return f"{real_path(Path(run)).relative_to(folder)}#{name}"
 
 
 def _below(record: Record, field: str, relative: str) -> Path:
@@ -191,7 +191,7 @@ def _repository(location: str, folder: Path) -> str:
     """A repository as a relative path if it contains, or is below, the record: both can then be moved together."""
     if grammar.is_remote(location):
         return location
-    path = Path(location).resolve()
+    path = real_path(Path(location))
     if not (path.is_relative_to(folder) or folder.is_relative_to(path)):
         return str(path)
     relative = os.path.relpath(path, folder)

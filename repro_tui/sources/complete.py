@@ -12,7 +12,7 @@ from pathlib import Path
 
 from repro_tui.model.errors import Refused
 from repro_tui.sources.recordfile import ENDINGS, deployments_of, nearest_deployments, nearest_file
-from repro_tui.support.paths import read_text
+from repro_tui.support.paths import read_text, real_path
 from repro_tui.support.walks import walk
 
 MOST = 2_000
@@ -100,5 +100,5 @@ def _git_folder(here: Path) -> Path | None:
         if git.is_file():
             git_dir = folder / read_text(git).partition("gitdir:")[2].strip()
             common = read_text(git_dir / "commondir").strip()
-            return (git_dir / common).resolve() if common else git_dir
+            return real_path(git_dir / common) if common else git_dir
     return None

@@ -27,7 +27,7 @@ from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hash_index import HashIndex
-from repro_tui.support.paths import resolve_inside
+from repro_tui.support.paths import real_path, resolve_inside
 from repro_tui.support.regular import is_regular
 from repro_tui.support.text import show
 
@@ -123,7 +123,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
         raise Refused(Mistake(show(reference, 200), f"the file {show(str(path), 300)} does not exist"))
     document = load_document(path)
     label = path.name
-    base = (base or path.parent).resolve()
+    base = real_path(base or path.parent)
     mistakes = _commit_mistakes(document, label, base, context)
     try:
         fields = check_record(document, label)
@@ -191,7 +191,7 @@ def _commit_problem(repository: str, commit: str, base: Path, context: Context) 
 
 def repository_location(repository: str, base: Path) -> str:
     """A repository as the rebuild needs it: a URL unchanged, a path resolved against the record's folder."""
-    return repository if grammar.is_remote(repository) else str((base / repository).resolve())
+    return repository if grammar.is_remote(repository) else str(real_path(base / repository))
 
 
 def _predict_of(fields: PredictFields) -> Predict:
@@ -299,7 +299,7 @@ class _DeploymentReader:
         return DataItem(item.path, item.source, item.sha256, item.md5)
 
     def _check_inside(self, field: str, source: str, path: Path) -> None:
-        if not path.resolve().is_relative_to(self.base):
+        if not real_path(path).is_relative_to(self.base):
             self.mistakes.append(
                 Mistake(self._place(field), f"{show(source, 200)} leaves the record's folder {self.base}")
             )

@@ -27,7 +27,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
-from repro_tui.support.paths import make_private
+from repro_tui.support.paths import make_private, real_path
 from repro_tui.support.plain import sync_folder, write_atomically, write_json
 from repro_tui.support.regular import read_regular
 from repro_tui.support.removal import remove_folder
@@ -112,7 +112,7 @@ class Cache:
 
     def find_objects(self, requested: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
         """The cached objects among these digests, by sha256; objects whose bytes have changed are removed."""
-        root = f"{self.root.resolve()}/objects"
+        root = f"{real_path(self.root)}/objects"
         paths = {f"{root}/{digests.sha256[:2]}/{digests.sha256[2:]}": digests.sha256 for digests in requested}
         there = []
         for path in paths:
@@ -133,7 +133,7 @@ class Cache:
         incomplete is read again when it is requested, and removed. Raises Inconclusive if a file has changed since
         its digest was taken.
         """
-        root = f"{self.root.resolve()}/objects"
+        root = f"{real_path(self.root)}/objects"
         made: dict[str, Digests] = {}
         for path, known in files.items():
             cancel.check()

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import cast
 
 from repro_tui.support.hashes import Digests, digest_file
+from repro_tui.support.paths import real_path
 from repro_tui.support.walks import check_depth, too_deep
 
 AT_ONCE = 500  # rows of one query
@@ -56,7 +57,7 @@ class HashIndex:
 
     def digests(self, path: Path, *, md5: bool = False) -> Digests:
         """The digests of the file at `path`, which is only read if its stat has changed."""
-        name = str(path.resolve())
+        name = str(real_path(path))
         return self.digests_of([(name, path.stat())], md5=md5)[name]
 
     def digests_of(self, files: Iterable[tuple[str, os.stat_result]], *, md5: bool = False) -> dict[str, Digests]:
@@ -76,7 +77,7 @@ class HashIndex:
 
         Each file is given with its stat from just before. If more than its ctime differs, it is read again next time.
         """
-        before = {str(path.resolve()): status for path, status in files}
+        before = {str(real_path(path)): status for path, status in files}
         known = self._known({path: _text(_stamp(status)) for path, status in before.items()}, False)
         after = {path: os.stat(path) for path in known}  # noqa: PTH116
         same = attrgetter("st_size", "st_mtime_ns", "st_ino")
@@ -109,7 +110,7 @@ class HashIndex:
         A folder is indexed as a whole: if no file's stat has changed, one row has all digests. `check` is called before
         each file that is read, and may raise Cancelled.
         """
-        root = f"{folder.resolve()}/"
+        root = f"{real_path(folder)}/"
         with _uncollected():
             names, stamps, others = _scan(root)
             whole = hashlib.sha256(marshal.dumps((names, stamps), 2)).digest()

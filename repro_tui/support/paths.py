@@ -74,6 +74,14 @@ def read_text(path: Path, most: int = 4 << 20) -> str:
         return ""
 
 
+def real_path(path: Path) -> Path:
+    """The absolute path with its links followed, as far as it exists; a loop of links is no error, but stays as it is.
+
+    `Path.resolve` raises RuntimeError for a loop in Python 3.12 and older.
+    """
+    return Path(os.path.realpath(path))
+
+
 def is_inside(relative: str) -> bool:
     """Whether a recorded relative path stays below its root: not absolute, no `..`, no NUL, not empty."""
     path = PurePosixPath(relative)
@@ -94,9 +102,11 @@ def resolve_inside(root: Path, relative: str) -> Path:
     """
     if not is_inside(relative):
         raise ValueError(f"{relative!r} leaves its folder")
-    resolved, top = (root / relative).resolve(), root.resolve()
+    resolved, top = real_path(root / relative), real_path(root)
     if not resolved.is_relative_to(top):
         raise ValueError(f"{relative!r} leaves {root} through a link")
+    if os.path.islink(resolved):  # noqa: PTH114 - never raises
+        raise ValueError(f"{relative!r} is a loop of links")
     if resolved.exists() and not (resolved.is_file() or resolved.is_dir()):
         raise ValueError(f"{relative!r} is neither a file nor a folder")  # reading a pipe would never end
     return resolved

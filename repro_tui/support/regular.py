@@ -93,7 +93,7 @@ def read_regular(path: Path | str, *, most: int | None = None, links: bool = Tru
     return content
 
 
-def copy_regular(source: Path, target: Path, *, most: int | None = None) -> None:
+def copy_regular(source: Path | str, target: Path, *, most: int | None = None) -> None:
     """Copies a regular file of at most `most` bytes to a new file. Raises OSError, see check_regular."""
     with open_regular(source, most=most) as stream, target.open("xb") as copy:
         shutil.copyfileobj(stream, copy, 1 << 20)
@@ -103,7 +103,7 @@ def is_regular(path: Path) -> bool:
     """Whether there is a regular file, with links followed; False where it cannot be known (no access, a loop)."""
     try:
         check_regular(path)
-    except OSError:
+    except (OSError, ValueError):  # a path with a NUL
         return False
     return True
 

@@ -20,6 +20,7 @@ from repro_tui.formats.dvc_files import Origin, Tracked, find_tracked
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.cache import Stored
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.paths import real_path
 from repro_tui.support.redact import strip_url
 from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import show
@@ -86,7 +87,7 @@ class _Import:
                 f"{show(show_location(url), 200)} is a path of another machine",
                 "record a clone of the repository, and run dvc fetch in it",
             )
-        return url if url.startswith(("/", "file://")) else str((Path(place.location) / url).resolve())
+        return url if url.startswith(("/", "file://")) else str(real_path(Path(place.location) / url))
 
     def _access(self, location: str) -> Access | None:
         """The user's GIT_ASKPASS is not asked for a host that only the commit names."""

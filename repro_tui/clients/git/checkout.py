@@ -24,6 +24,7 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import CHUNK
+from repro_tui.support.paths import real_path
 from repro_tui.support.regular import read_regular
 from repro_tui.support.text import plural, show
 
@@ -139,7 +140,7 @@ def _write_submodules(
     modules = submodules_of(repository, commit)
     for path, recorded in commits.items():
         target = folder / path
-        if not target.parent.resolve().is_relative_to(folder.resolve()):
+        if not real_path(target.parent).is_relative_to(real_path(folder)):
             raise Inconclusive(f"the submodule {show(path, 200)} leaves the tree through a link", "correct the commit")
         target.mkdir(parents=True)
         module = open_submodule(repository, modules.get(path), path, recorded)

@@ -10,6 +10,7 @@ from repro_tui.clients.git.access import Access
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.paths import real_path
 from repro_tui.support.redact import strip_url
 from repro_tui.support.regular import is_regular, open_regular, read_regular
 from repro_tui.support.text import show
@@ -86,7 +87,7 @@ def local_git_dir(location: str) -> Path | None:
     elif not place.is_dir():
         place = path
     common = _first_line(place / "commondir") if (place / "commondir").is_file() else ""
-    folder = (place / common).resolve()
+    folder = real_path(place / common)
     return folder if (folder / "objects").is_dir() else None
 
 

@@ -25,6 +25,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Run, WrittenFile
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.text import show
 from repro_tui.support.walks import DEEPEST, check_depth, entries_of, folders_below, walk
 
@@ -240,7 +241,7 @@ class _Maker:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise Inconclusive(f"{shown} has no place in the tree: a file is in the way", f"correct {where}") from error
-        if not target.parent.resolve().is_relative_to(self.folder.resolve()):
+        if not real_path(target.parent).is_relative_to(real_path(self.folder)):
             raise Inconclusive(f"{shown} leaves the code tree through a link", f"correct {where}")
         if target.is_dir() and not target.is_symlink():
             raise Inconclusive(f"{shown} is a folder in the tree, but {where} is a file", f"correct {where}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
+from repro_tui.support.paths import real_path
 from repro_tui.support.regular import is_regular, open_regular, read_regular
 from repro_tui.support.text import show
 from repro_tui.support.walks import walk
@@ -38,7 +39,7 @@ def read_folder(folder: Path, reference: str) -> RunDescription:
         damage = f"{log.torn or 'it ends without one'}; read: {log.read}"
         message = f"the W&B log in {place} does not describe a run ({damage}): copy the folder again"
         raise Refused(Mistake(show(reference, 200), message))
-    return _describe(folder.resolve(), log)
+    return _describe(real_path(folder), log)
 
 
 def _describe(folder: Path, log: WandbLog) -> RunDescription:

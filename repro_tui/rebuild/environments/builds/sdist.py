@@ -29,6 +29,7 @@ from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import Resolving, check_uv
 from repro_tui.rebuild.environments.venv import SOURCE_WHEELS
 from repro_tui.support.context import Context, Step
+from repro_tui.support.paths import real_path
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 from repro_tui.support.urls import split_url
@@ -122,7 +123,7 @@ def _read_lock(text: str, folder: Path) -> Sdist:
     name, version = str(package["name"]), str(package.get("version", ""))
     url = str(sdist.get("url") or "")
     if not url and "path" in sdist:
-        url = (folder / str(sdist["path"])).resolve().as_uri()
+        url = real_path(folder / str(sdist["path"])).as_uri()
     sha256 = str(sdist.get("hashes", {}).get("sha256", ""))
     if not _FILE.fullmatch(_name_of(url)):
         raise Inconclusive(
