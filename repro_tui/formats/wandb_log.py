@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from repro_tui.formats.documents import check_depth
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import plural
 
@@ -292,6 +293,7 @@ def _path(item: Message) -> list[str]:
 def _json(text: str) -> object:
     try:
         value: object = json.loads(text)
+        check_depth(value)  # what is nested more deeply stays text, for nobody could write it
     except (ValueError, RecursionError):
         return text
     return value
