@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage audit-security check lint type snapshots bench docs clean
+.PHONY: setup systems demo test test-fast test-nightly test-pythons fuzz coverage audit-security check lint type snapshots
+.PHONY: bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -38,10 +39,18 @@ test: systems
 test-fast: setup
 	REPRO_TUI_FAST=1 $(PYTEST) --durations 10 -m 'not system and not whole'
 
-# Tests that are too slow to run before every merge: more examples, more kills, other Pythons, the oldest packages.
+# Tests that are too slow to run before every merge: more examples, more kills, other Pythons, the oldest packages, and a
+# minute of fuzzing for each target.
 test-nightly: systems
 	.ci/pythons
 	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
+	.ci/fuzz
+
+# Each target for so many seconds; FUZZ names some of them.
+SECONDS ?= 60
+FUZZ ?=
+fuzz: setup
+	.ci/fuzz $(SECONDS) $(FUZZ)
 
 # The fast lane on other Pythons, and with the oldest packages that pyproject.toml allows.
 test-pythons: setup

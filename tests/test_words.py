@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -17,10 +18,10 @@ FUNCTIONS = frozenset({"take", "give", "make", "of", "say", "tell", "told", "sti
 TWICE = frozenset({"Handler"})
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for place in PLACES:
-        for path in sorted((ROOT / place).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
+    paths = [path for place in PLACES for path in sorted((ROOT / place).rglob("*.py"))]
+    return tuple((str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))) for path in paths)
 
 
 def bound(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -21,6 +21,7 @@ from repro_tui.sources.document import document_of
 from repro_tui.sources.record_text import Guess, Remarks, record_text
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.text import show
 
@@ -48,7 +49,7 @@ def write_draft(draft: Draft, names: tuple[str, str], output: str, force: bool, 
             Mistake("-o", f"{show(output, 200)} does not end in .toml: init writes comments, which need TOML")
         )
     check_target(target, force)
-    companions = Companions(target.parent.resolve(), f"{target.stem}.files", context.cache.root)
+    companions = Companions(real_path(target.parent), f"{target.stem}.files", context.cache.root)
     written = draft_record(draft, names, output, companions, context)
     companions.write()
     write_atomically(target, written.text.encode("utf-8"), mode=0o644)

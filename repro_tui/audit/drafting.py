@@ -23,6 +23,7 @@ from repro_tui.sources.overlay import step_of
 from repro_tui.sources.worktree_changes import changed_files
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.text import join_names, plural, quote, show
 
 BEFORE = "HEAD~1"
@@ -307,7 +308,7 @@ def inputs_file(draft: Draft, context: Context) -> Path | None:
     if Path(draft.inputs).is_absolute() and path == draft.inputs:
         return Path(draft.inputs)
     file = side.revision.root / side.folder / path
-    if file.is_file() and file.resolve().is_relative_to(side.revision.root.resolve()):
+    if file.is_file() and real_path(file).is_relative_to(real_path(side.revision.root)):
         return file
     if path not in side.project.tree.files:
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from repro_tui.audit.journal import MOST_JOURNAL, MOST_LINE
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
@@ -18,11 +19,13 @@ from repro_tui.model.request import Request
 from repro_tui.support.file_lock import is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
-from repro_tui.support.text import quote
+from repro_tui.support.regular import is_regular, open_regular, read_regular
+from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+MOST_DOCUMENT = 128 << 20  # bytes of a request or a report
 T = TypeVar("T")
 State = Literal["running", "finished", "died"]
 
@@ -64,27 +67,30 @@ class AuditFolder:
 
     def report(self) -> Report | None:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""
-        if not (self.path / "report.json").exists():
+        if not os.path.lexists(self.path / "report.json"):
             return None
         return self._read("report.json", Report)
 
     def events(self, after: int = 0) -> tuple[list[Event], int]:
         """The journal's events from byte `after` on, and the byte to continue at.
 
-        An incomplete last line is left for the next call.
+        An incomplete last line is left for the next call. Raises Refused if the journal cannot be read.
         """
+        path = self.path / "journal.jsonl"
         try:
-            with (self.path / "journal.jsonl").open("rb") as stream:
+            with open_regular(path, most=MOST_JOURNAL, links=False) as stream:
                 stream.seek(after)
-                content = stream.read()
+                content = stream.read(MOST_JOURNAL)
         except FileNotFoundError:
             return [], after
+        except OSError as error:
+            raise _unreadable(path, "journal.jsonl", error) from error
         whole = content[: content.rfind(b"\n") + 1]
         return list(_events(whole)), after + len(whole)
 
     def state(self) -> State:
         """Whether its engine is running, has finished, or died without a report."""
-        if (self.path / "report.json").exists():
+        if os.path.lexists(self.path / "report.json"):
             return "finished"
         return "running" if self.engine_alive() else "died"
 
@@ -97,16 +103,28 @@ class AuditFolder:
         if not self.engine_alive():
             return None
         with contextlib.suppress(OSError, ValueError):
-            return int((self.path / "engine.lock").read_text("ascii"))
+            pid = int(read_regular(self.path / "engine.lock", most=100, links=False))
+            return pid if pid > 1 else None  # others are groups, to which nothing may be sent
         return None
 
     def _read(self, name: str, kind: type[T]) -> T:
         path = self.path / name
         try:
-            return from_plain(kind, _known_schema(json.loads(path.read_text("utf-8"))))
+            return from_plain(kind, _known_schema(_document(path)))
         except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Refused(f"{path} cannot be read as an audit's {name}: {reason}") from error
+            raise _unreadable(path, name, error) from error
+
+
+def _document(path: Path) -> object:
+    """The JSON value of a file of an audit, which others may have made. Raises OSError, ValueError, RecursionError."""
+    value: object = json.loads(read_regular(path, most=MOST_DOCUMENT, links=False))
+    return value
+
+
+def _unreadable(path: Path, name: str, error: Exception) -> Refused:
+    reason = error.strerror if isinstance(error, OSError) else error
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else show(str(reason), 300)
+    return Refused(f"{show(str(path), 300)} cannot be read as an audit's {name}: {reason}; copy the audit again")
 
 
 def _known_schema(value: object) -> object:
@@ -117,8 +135,10 @@ def _known_schema(value: object) -> object:
 
 def _events(lines: bytes) -> Iterator[Event]:
     for line in lines.splitlines():
-        with contextlib.suppress(ValueError):  # a line that a crash left incomplete is skipped
-            yield from_plain(Event, json.loads(line))
+        # Skipped: a line that a crash left incomplete, and what no engine writes.
+        with contextlib.suppress(ValueError, RecursionError):
+            if len(line) <= MOST_LINE:
+                yield from_plain(Event, json.loads(line))
 
 
 @contextlib.contextmanager
@@ -134,12 +154,12 @@ def engine_lock(folder: Path) -> Iterator[None]:
 
 def open_folder(path: str | Path) -> AuditFolder:
     """The audit in a folder, or with the given report.json. Raises Refused if there is none."""
-    path = Path(path)
-    folder = path.parent if path.name == "report.json" and path.is_file() else path
-    if not folder.is_dir():
-        raise Refused(f"{path} is neither an audit's folder nor a report.json")
-    if not (folder / "audit.json").is_file() and not (folder / "report.json").is_file():
-        raise Refused(f"{path} has no audit.json and no report.json, so it is not an audit's folder")
+    path, shown = Path(path), show(str(path), 300)
+    folder = path.parent if path.name == "report.json" and is_regular(path) else path
+    if not os.path.isdir(folder):  # noqa: PTH112 - false where the path is too long
+        raise Refused(f"{shown} is neither an audit's folder nor a report.json")
+    if not is_regular(folder / "audit.json") and not is_regular(folder / "report.json"):
+        raise Refused(f"{shown} has no audit.json and no report.json, so it is not an audit's folder")
     return AuditFolder(folder)
 
 
@@ -148,18 +168,25 @@ def list_audits() -> list[AuditSummary]:
     root = audits_root()
     if not root.is_dir():
         return []
-    summaries = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if (path / "audit.json").is_file())
+    summaries = (_summary(path) for path in sorted(root.iterdir(), reverse=True) if is_regular(path / "audit.json"))
     return [summary for summary in summaries if summary]
 
 
 def _summary(path: Path) -> AuditSummary | None:
     try:
-        request = json.loads((path / "audit.json").read_text("ascii"))
+        request = _table(_document(path / "audit.json"))
         folder = AuditFolder(path)
         state = folder.state()
-        report = json.loads((path / "report.json").read_text("ascii")) if state == "finished" else {}
-        a, b = (str(request[side]["name"]) for side in ("a", "b"))
-        ended: tuple[str | None, int | None] = (report.get("verdict"), report.get("exit_status"))
+        report = _table(_document(path / "report.json")) if state == "finished" else {}
+        a, b = (str(_table(request[side])["name"]) for side in ("a", "b"))
+        verdict, status = report.get("verdict"), report.get("exit_status")
+        ended = (str(verdict) if verdict else None, status if isinstance(status, int) else None)
         return AuditSummary(str(request["id"]), path, a, b, str(request["started"]), state, *ended)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, RecursionError):
         return None
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("it is not a table")  # noqa: TRY004
+    return value

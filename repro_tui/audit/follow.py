@@ -56,6 +56,7 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
     why = f": {end.text}" if end and end.text else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
-    status = int(end.detail.get("exit_status", 3)) if end else 3
+    status = end.detail.get("exit_status") if end else None
     again = f"see {folder.path}/engine.log; run the audit again to continue from the cache"
-    return message, remedy(end.text if end else "", again), status
+    do = remedy(end.text if end else "", again)
+    return message, do, status if isinstance(status, int) and 0 <= status < 256 else 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from repro_tui.audit.redaction import learn_record
 from repro_tui.clients.git.access import ways
@@ -18,9 +18,11 @@ from repro_tui.sources.record_text import Remarks, missing_words, record_text
 from repro_tui.sources.recordfile import ENDINGS
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.redact import Redactor, is_secret_value, strip_url, strip_urls
 from repro_tui.support.text import plural, show
+from repro_tui.support.urls import split_url
 
 BY_HAND = "audit the URL itself, or add them by hand if nobody else can read the record"
 
@@ -43,7 +45,7 @@ def write_record(reference: str, output: str | None, force: bool, overrides: Ove
     if target:
         check_target(target, force)
     record = _loaded(reference, overrides, context)
-    folder = (target.parent if target else context.here).resolve()
+    folder = real_path(target.parent if target else context.here)
     companions = Companions(folder, f"{target.stem}.files" if target else "", context.cache.root)
     complete = _with_base_images(_with_model_hashes(_resolved(record), context), context)
     record = without_secrets(complete, context.redactor)
@@ -271,7 +273,7 @@ def _repository(location: str, gaps: list[Missing]) -> str:
     if "://" not in location:
         return location
     clean = strip_url(location)
-    parts = urlsplit(location)
+    parts = split_url(location)
     if parts.scheme == "ssh" and parts.username and not parts.password:
         # The user name is not a secret, and ssh needs it.
         return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))

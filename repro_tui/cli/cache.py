@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,11 +86,14 @@ def _entries(root: Path, everything: bool) -> Iterator[Path]:
 
 def _size(folder: Path, counted: set[tuple[int, int]]) -> tuple[int, int]:
     """The bytes on disk and the number of files below a folder; `counted` are the inodes counted already."""
+    from repro_tui.model.errors import Inconclusive
+    from repro_tui.support.walks import walk
+
     size = files = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
+    with contextlib.suppress(Inconclusive, FileNotFoundError, NotADirectoryError):
+        for _, entry in walk(folder):
             try:
-                status = (Path(parent) / name).lstat()
+                status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
             files += 1

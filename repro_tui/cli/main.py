@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import re
 import sys
@@ -107,6 +108,7 @@ def main() -> int:
 def _report_expected(error: Exception) -> int:
     """Prints an expected error and returns its exit status; raises any other again."""
     from repro_tui.model.errors import Refused, ReproError
+    from repro_tui.support.text import show
 
     if isinstance(error, Refused):
         for mistake in error.mistakes:
@@ -115,7 +117,8 @@ def _report_expected(error: Exception) -> int:
     if isinstance(error, ReproError):
         return _report_error(str(error), error.exit_status)
     if isinstance(error, OSError):
-        return _report_error(f"{error.filename or 'the system'}: {error.strerror or error}", 3)
+        place = show(error.filename, 300) if error.filename else "the system"
+        return _report_error(f"{place}: {error.strerror or error}", 2 if error.errno == errno.ENAMETOOLONG else 3)
     raise error
 
 

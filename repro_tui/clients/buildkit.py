@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from repro_tui.clients.docker_engine import DEFAULT_SOCKET
 from repro_tui.support.plain import write_json
 from repro_tui.support.process import query
+from repro_tui.support.regular import read_regular
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -83,7 +84,7 @@ def client_settings(folder: Path) -> Path:
     """Writes settings of the Docker client that have only the user's logins: neither proxies nor other builders."""
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        settings = json.loads((own / "config.json").read_text("utf-8"))
+        settings = json.loads(read_regular(own / "config.json", most=1 << 20))
     except (OSError, ValueError):
         settings = {}
     kept = {name: settings[name] for name in _KEPT_SETTINGS if isinstance(settings, dict) and name in settings}

@@ -91,7 +91,7 @@ def _parsed(text: str) -> dict[str, object]:
     last = text.strip().rpartition("\n")[2]
     try:
         answer = json.loads(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     return (
         answer

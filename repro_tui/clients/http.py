@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from repro_tui.clients import http_child
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support import process
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 HTTP_CHILD = Path(http_child.__file__)
@@ -150,7 +150,7 @@ def read_result(folder: Path, output: str = "") -> HttpOutcome:
     `output` is what the child printed, for the message. Raises Inconclusive if there is no valid result.
     """
     try:
-        result = json.loads(read_regular(folder / "result.json", MOST_RESULT))
+        result = json.loads(read_regular(folder / "result.json", most=MOST_RESULT, links=False))
         failed = result["failed"] or {}
         return HttpOutcome(
             host=str(result["host"]),
@@ -175,25 +175,10 @@ def _plain_name(name: object) -> str:
     return text if "/" not in text and text not in (".", "..") else ""
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a regular file; links are not followed.
-
-    Raises OSError, and ValueError if it is not a regular file or is larger than `most` bytes.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError("it is not a regular file")
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"it is larger than {most:,} bytes")
-    return content
-
-
 def answer_of(folder: Path, name: str) -> object:
     """A small response parsed as JSON; None if it is absent or cannot be read."""
     try:
-        document: object = json.loads(read_regular(folder / name, MOST_RESULT))
+        document: object = json.loads(read_regular(folder / name, most=MOST_RESULT, links=False))
     except (OSError, ValueError, RecursionError):
         return None
     return document
@@ -202,7 +187,7 @@ def answer_of(folder: Path, name: str) -> object:
 def refusal_message(folder: Path, name: str) -> str:
     """The server's own message when it refused a request: from its JSON, else the beginning of its text."""
     try:
-        raw = read_regular(folder / name, MOST_RESULT) if name else b""
+        raw = read_regular(folder / name, most=MOST_RESULT, links=False) if name else b""
     except (OSError, ValueError):
         return ""
     try:

@@ -9,7 +9,7 @@ from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from repro_tui.clients.answers import MlflowAnswer
 from repro_tui.clients.client_child import ClientChild, must_answer, standing_folder
@@ -19,6 +19,7 @@ from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import import_root
 from repro_tui.support.redact import is_secret_name, strip_url
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 # Downloading a large model may take hours; a server that hangs is detected sooner.
 TIMEOUT_S = {"describe": 120.0, "fetch": 6 * 3600.0}
@@ -49,7 +50,7 @@ def _learn_secrets(context: Context) -> None:
         context.redactor.learn(value)
     for uri in filter(None, (tracking_uri(context), registry_uri(context))):
         if "@" in uri:
-            context.redactor.learn(unquote(urlsplit(uri).password or ""))
+            context.redactor.learn(unquote(split_url(uri).password or ""))
 
 
 def _credentials_file() -> Iterator[str]:

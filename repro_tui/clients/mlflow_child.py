@@ -18,12 +18,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from repro_tui.clients.child_answer import answer_command, plain_error
 from repro_tui.clients.mlflow_library import MlflowLibrary, MlflowReader
 from repro_tui.clients.mlflow_stores import database_of
 from repro_tui.clients.mlflow_tables import MlflowTables
+from repro_tui.support.regular import copy_regular
+from repro_tui.support.urls import split_url
+from repro_tui.support.walks import walk
 
 if TYPE_CHECKING:
     from repro_tui.clients.answers import DescribedRun, MlflowAnswer, ModelVersion
@@ -110,7 +113,7 @@ class MlflowPlaces:
         return named[-1]["location"] if named else f"{run['artifacts'].rstrip('/')}/{path}".rstrip("/")
 
     def _checked(self, location: str) -> str:
-        scheme = urlsplit(location).scheme
+        scheme = split_url(location).scheme
         if scheme == "mlflow-artifacts" and not self.tracking_uri.startswith("http"):
             raise ValueError(
                 f"the files are behind the artifact proxy of a server ({location[:200]}), which the store does not "
@@ -251,7 +254,7 @@ def _downloaded(location: str) -> Path:
 def _local(location: str) -> Path | None:
     """The path of a location on this machine; None for another. No client is needed to read it."""
     if location.startswith("file:///"):
-        return Path(unquote(urlsplit(location).path))
+        return Path(unquote(split_url(location).path))
     return Path(location) if location.startswith("/") else None
 
 
@@ -262,6 +265,18 @@ def _copy_file(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copies a folder; links are kept as links, and refused by the caller."""
+    target.mkdir()
+    for name, entry in walk(source):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if entry.is_symlink():
+            copy.symlink_to(Path(entry.path).readlink())
+        else:
+            copy_regular(entry.path, copy)
+
+
 def fetch(uri: str, folder: Path) -> MlflowAnswer:
     """Copies an artifact, a file or a folder, to `folder`/content."""
     if not re.match(r"(runs|models|mlflow-artifacts):/", uri):
@@ -269,7 +284,7 @@ def fetch(uri: str, folder: Path) -> MlflowAnswer:
     downloaded = _downloaded(MlflowPlaces().location(uri))
     target = folder / "content"
     if downloaded.is_dir() and not downloaded.is_symlink():
-        shutil.copytree(downloaded, target, symlinks=True)  # links are kept as links, and refused by the caller
+        _copy_folder(downloaded, target)
     else:
         _copy_file(downloaded, target)
     return {"content": str(target)}

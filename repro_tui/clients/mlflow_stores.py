@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 
 _SQLITE = re.compile(r"sqlite:///([^?]+)")
@@ -70,5 +71,5 @@ def database_of(uri: str) -> Path | None:
 
 
 def _writes_ahead(database: Path) -> bool:
-    with database.open("rb") as stream:
+    with open_regular(database) as stream:
         return stream.read(20)[18:20] == b"\x02\x02"

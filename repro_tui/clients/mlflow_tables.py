@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from repro_tui.clients.answers import DescribedRun, LoggedDataset, LoggedModel, ModelVersion
+from repro_tui.support.urls import split_url
 
 BUSY_S = 20.0
 _RUN = "SELECT * FROM runs WHERE run_uuid = ?"
@@ -149,7 +150,7 @@ class MlflowTables:
 
     def _absolute(self, location: str) -> str:
         """A location as a URL or an absolute path: MLflow 1 recorded paths relative to the folder that it ran in."""
-        if not location or urlsplit(location).scheme or location.startswith("/"):
+        if not location or split_url(location).scheme or location.startswith("/"):
             return location
         return str((self.file.parent / location).absolute())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from repro_tui.model.run import Isolation, Run, RunStatus
 from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.regular import check_regular
 from repro_tui.support.text import plural
 
 TIMEOUT_REMEDY = "find out why it takes so long, or record a larger predict.timeout_s"
@@ -122,21 +121,15 @@ def _check_output(raw: Path, limit: int, do: str) -> str:
     Raises Inconclusive with the remedy `do`.
     """
     try:
-        handle = os.open(raw, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = check_regular(raw, links=False)
+        if status.st_size <= limit:
+            return digest_file(raw).sha256
     except FileNotFoundError as error:
         raise Inconclusive("predict exited with status 0, but wrote no output", do) from error
     except OSError as error:
-        problem = f"the output cannot be opened ({error.strerror}): it must be a readable file, not a link"
+        problem = f"the output cannot be read ({error.strerror}): it must be a readable file, not a link"
         raise Inconclusive(problem, do) from error
-    try:
-        status = os.fstat(handle)
-    finally:
-        os.close(handle)
-    if not stat.S_ISREG(status.st_mode):
-        raise Inconclusive("the output is not a regular file", do)
-    if status.st_size > limit:
-        raise Inconclusive(
-            f"the output has {status.st_size:,} bytes, which is above the limit of {limit:,}",
-            "raise limits.output in config.toml",
-        )
-    return digest_file(raw).sha256
+    raise Inconclusive(
+        f"the output has {status.st_size:,} bytes, which is above the limit of {limit:,}",
+        "raise limits.output in config.toml",
+    )

@@ -18,6 +18,7 @@ KEPT = (
     *(pa.types.is_date, pa.types.is_timestamp, pa.types.is_time, pa.types.is_duration),
 )
 LONGEST_NAME = 200
+MOST_COLUMNS = 10_000  # a comparison takes some 15 ms for each
 STANDARD = frozenset({"arrow.uuid", "arrow.json", "arrow.bool8", "arrow.opaque"})
 # The metadata of a text field whose values were not text.
 DOCUMENTS, BYTES, DECIMALS = ({b"holds": kind} for kind in (b"documents", b"bytes", b"decimals"))
@@ -36,6 +37,11 @@ def check_names(names: list[str]) -> None:
     """Raises TableError if a column has no name, or two columns have the same name or look the same when shown."""
     if not names:
         raise TableError("the table has no columns")
+    if len(names) > MOST_COLUMNS:
+        raise TableSizeError(
+            f"the table has {len(names):,} columns, and at most {MOST_COLUMNS:,} are compared: write what belongs "
+            "together as one column of lists"
+        )
     seen: set[str] = set()
     shown: dict[str, str] = {}
     for number, name in enumerate(names, 1):

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from repro_tui.formats.columns import TableError
+from repro_tui.support.regular import open_regular
 
 BLOCK = 8 << 20
 WINDOW = 1 << 17
@@ -37,7 +38,7 @@ def check_bytes(raw: Path) -> bool:
     Raises TableError, with the line, for a NUL byte or a quote that is never closed.
     """
     position, quotes, last, plain, before = 0, 0, 0, True, b"\n" * BEFORE
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         while chunk := stream.read(WINDOW):
             if b"\0" in chunk:
                 raise TableError(f"line {_line(raw, position + chunk.index(0))} contains a NUL byte")
@@ -119,7 +120,7 @@ def check_text(raw: Path) -> None:
     """Raises TableError with the position of the first byte that is not UTF-8, which Arrow's reader does not report."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     position = 0
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         while chunk := stream.read(BLOCK):
             try:
                 decoder.decode(chunk)
@@ -133,7 +134,7 @@ def check_text(raw: Path) -> None:
 def _line(raw: Path, position: int) -> int:
     """The number of the line that contains a byte."""
     line = 1
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         while position > 0 and (chunk := stream.read(min(BLOCK, position))):
             line, position = line + chunk.count(b"\n"), position - len(chunk)
     return line

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro_tui.formats.columns import TableError, check_names
+from repro_tui.support.regular import open_text
 
 INDEX = "index"
 DROPPED = "the table has an index column without a name, which counts the rows and was left out"
@@ -40,7 +41,7 @@ def read_header(raw: Path, columns: Sequence[str] = ()) -> Header:
 
     Raises TableError for names that are missing, equal or look the same.
     """
-    with raw.open(encoding="utf-8-sig", newline="") as stream:
+    with open_text(raw, "utf-8-sig") as stream:
         reader = csv.reader(stream, strict=True)
         try:
             first = next(reader, [])

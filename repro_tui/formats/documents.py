@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
-from repro_tui.support.text import quote
+from repro_tui.support.regular import open_regular
+from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     import yaml
@@ -26,10 +27,10 @@ def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[s
     `floats` converts the text of a number with a fraction or an exponent.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise Refused(Mistake(str(path), f"cannot be read: {error.strerror}")) from error
+        raise Refused(Mistake(show(str(path), 300), f"cannot be read: {error.strerror}")) from error
     return parse_document(content, path.suffix, str(path), floats)
 
 
@@ -41,7 +42,7 @@ def parse_document(
         raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
     try:
         value = _parse(content.decode("utf-8"), suffix, floats)
-        _check_depth(value)
+        check_depth(value)
     except UnicodeDecodeError as error:
         raise Refused(Mistake(name, f"byte {error.start} is not UTF-8")) from error
     except RecursionError as error:
@@ -79,7 +80,8 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a valid JSON number")
 
 
-def _check_depth(value: object) -> None:
+def check_depth(value: object) -> None:
+    """Raises ValueError where lists and tables are nested deeper than DEEPEST."""
     level, depth = [value], 0
     while level:
         depth += 1

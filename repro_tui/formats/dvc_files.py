@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 LARGEST = 16 << 20
 
@@ -66,10 +69,11 @@ def find_tracked(tree: Path, path: str) -> Tracked:
 def all_tracked(tree: Path) -> dict[str, Tracked]:
     """Every path that DVC tracks in a commit's tree and that is not in git, with its entry."""
     entries: dict[str, Tracked] = {}
-    for pointer in sorted(tree.rglob("*.dvc")):
-        if pointer.is_file() and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
+    files = sorted(tree / name for name, entry in walk(tree) if entry.is_file())
+    for pointer in files:
+        if pointer.suffix == ".dvc" and ".dvc" not in pointer.relative_to(tree).parts[:-1]:
             _collect(tree, pointer.parent, _outs(_load(pointer)), entries)
-    for lock in sorted(tree.rglob("dvc.lock")):
+    for lock in (file for file in files if file.name == "dvc.lock"):
         for stage in _stages(_load(lock)).values():
             _collect(tree, lock.parent, _outs(stage), entries)
     return entries
@@ -78,7 +82,7 @@ def all_tracked(tree: Path) -> dict[str, Tracked]:
 def _collect(tree: Path, folder: Path, outs: list[dict[str, object]], entries: dict[str, Tracked]) -> None:
     for out in outs:
         tracked, path = _tracked(out), folder / str(out.get("path"))
-        if tracked and not path.exists():
+        if tracked and not os.path.exists(path):  # noqa: PTH110 - false where the path is too long
             entries[str(path.relative_to(tree))] = tracked
 
 
@@ -147,14 +151,14 @@ def _load(file: Path) -> object:
 
     Aliases are refused: they can expand exponentially, and DVC writes none. Raises Inconclusive.
     """
-    if not file.is_file():
+    if not is_regular(file):
         return None
     import yaml
 
     name = show(file.name, 200)
     if file.stat().st_size > LARGEST:
         raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes", "record the md5 of the data instead")
-    text = file.read_text("utf-8", "replace")
+    text = read_regular(file).decode("utf-8", "replace")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import (
@@ -28,6 +28,7 @@ from packaging.version import InvalidVersion
 
 from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import plural, show
+from repro_tui.support.urls import split_url
 
 MOST_NAMED = 5
 # Packages that are only there because W&B is: pathtools and docker-pycreds have no wheels.
@@ -106,10 +107,9 @@ def _kept(line: str) -> str | None:
         return None
     if _FILE.fullmatch(line):  # a wheel by its path alone
         return _by_file_name(line, "")
-    try:
-        requirement = Requirement(line.partition(" --hash")[0])
-    except InvalidRequirement:
+    if not _is_requirement(line.partition(" --hash")[0]):
         return None
+    requirement = Requirement(line.partition(" --hash")[0])
     if not requirement.url:
         return line
     if not requirement.url.startswith("file:"):
@@ -120,12 +120,22 @@ def _kept(line: str) -> str | None:
 
 def _by_file_name(location: str, name: str) -> str | None:
     """NAME==VERSION from the name of a wheel or a source distribution; None where it does not tell them."""
-    file = PurePosixPath(unquote(urlsplit(location).path)).name
+    file = PurePosixPath(unquote(split_url(location).path)).name
     try:
         own_name, version = (parse_wheel_filename if file.endswith(".whl") else parse_sdist_filename)(file)[:2]
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
         return None
-    return f"{name or own_name}=={version}" if not name or canonicalize_name(name) == own_name else None
+    pin = f"{name or own_name}=={version}"
+    return pin if _is_requirement(pin) and (not name or canonicalize_name(name) == own_name) else None
+
+
+def _is_requirement(text: str) -> bool:
+    """Whether a text is a requirement: a file's name may begin with a dash."""
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
 
 
 def _safe(line: str) -> str:

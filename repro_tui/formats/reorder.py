@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from repro_tui.formats.child import python_child
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _reorder(raw: Path, out: Path, seed: int) -> int:
 
 
 def _csv(raw: Path, out: Path, seed: int) -> int:
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         records = list(_records(stream))
     return _lines(records[1:], out, records[0], seed)
 
@@ -82,7 +83,7 @@ def _records(stream: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _json_lines(raw: Path, out: Path, seed: int) -> int:
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         return _lines([line for line in stream if line.strip()], out, b"", seed)
 
 
@@ -105,7 +106,7 @@ def _parquet(raw: Path, out: Path, seed: int) -> int:
 def _arrow(raw: Path, out: Path, seed: int) -> int:
     from pyarrow import ipc
 
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         as_file = stream.read(6) == b"ARROW1"
         stream.seek(0)
         table = (ipc.open_file if as_file else ipc.open_stream)(stream).read_all()

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Mistake, Refused
+from repro_tui.support.regular import open_regular
 
 HEADER_BYTES, DESCRIPTOR_BYTES, MOST_DESCRIPTORS = 128, 585, 4096
 DEFINITION, PARTITION, JSON = 0x4001, 0x4004, 0x4006
@@ -81,7 +82,7 @@ def _literal(line: str) -> dict[str, str] | None:
 def read_sif(path: Path, place: str) -> Sif:
     """Reads the SIF file at `path`. Raises Refused if it is not a valid SIF image; `place` is the mistake's place."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return _read(stream, place)
     except OSError as error:
         raise Refused(Mistake(place, f"{path} cannot be read: {error.strerror or error}")) from error

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,8 @@ from repro_tui.formats.columns import (
     is_wide,
     plain_type,
 )
+from repro_tui.formats.tables_text import Table
+from repro_tui.support.regular import open_regular
 
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
@@ -54,6 +58,8 @@ def normalise(raw: Path, out: Path, columns: Sequence[str] = (), notes: list[str
         raise TableError(f"this is not valid {form}: {error}") from error
     except (MemoryError, pa.ArrowMemoryError) as error:
         raise TableSizeError("reading the table takes more memory than its reader is allowed") from error
+    except ArithmeticError as error:  # a moment or a duration that Python cannot hold
+        raise TableError(f"this {form} has a value that is out of range: {error}") from error
     except (OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise TableError("the table could not be written: No space left on device") from error
@@ -84,7 +90,7 @@ def recognise(
     from repro_tui.formats.tables_csv import read_csv
     from repro_tui.formats.tables_json import read_json_lines
 
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         head = stream.read(4096)
     if not head:
         raise TableError("the file is empty")
@@ -94,15 +100,42 @@ def recognise(
         (b"\x93NUMPY", ".npy", _npy),
     ):
         if head.startswith(magic):
-            return form, reader
+            return form, partial(_by_library, form, reader)
     if head.startswith(b"\xff\xff\xff\xff"):
-        return "Arrow", _arrow_stream
+        return "Arrow", partial(_by_library, "Arrow", _arrow_stream)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] == b"{":
         return "JSON Lines", read_json_lines
     if _is_array(text):
         raise TableError("the file is one JSON array: write JSON Lines, one object per line")
     return "CSV", lambda path: read_csv(path, columns, notes)
+
+
+def _by_library(form: str, read: Callable[[Path], Table], raw: Path) -> Table:
+    """Reads a binary format, for whose hostile bytes its library raises anything at all, as a TableError."""
+    with _library_errors(form):
+        schema, batches = read(raw)
+
+    def guarded() -> Iterator[pa.RecordBatch]:
+        while True:
+            with _library_errors(form):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    return schema, guarded()
+
+
+@contextmanager
+def _library_errors(form: str) -> Iterator[None]:
+    try:
+        yield
+    except (TableError, OSError, MemoryError, pa.ArrowException):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TableError(f"this is not valid {form}: {type(error).__name__}: {reason}") from error
 
 
 def _is_array(text: bytes) -> bool:

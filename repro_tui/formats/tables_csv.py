@@ -29,6 +29,7 @@ from repro_tui.formats.columns import TableError
 from repro_tui.formats.csv_bytes import BLOCK, check_bytes, check_text
 from repro_tui.formats.csv_header import DROPPED, KEPT, UNNAMED, Header, other_header, read_header
 from repro_tui.formats.tables_text import Table, keeps
+from repro_tui.support.regular import open_text
 
 LONGEST_LINE = 64 << 20
 Spelling = tuple[str, str]  # of true and false
@@ -234,7 +235,7 @@ class _CsvReader:
         named = "predict.columns names" if self.header.without_line else "the header has"
         before = csv.field_size_limit(LONGEST_LINE)  # it applies to the whole process
         try:
-            with self.raw.open(encoding="utf-8-sig", newline="") as stream:
+            with open_text(self.raw, "utf-8-sig") as stream:
                 reader = csv.reader(stream)
                 for fields in reader:
                     if fields and len(fields) != width:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from repro_tui.formats.columns import DOCUMENTS, NUMBER, TableError
-from repro_tui.formats.documents import no_duplicates
+from repro_tui.formats.columns import DOCUMENTS, NUMBER, TableError, check_names
+from repro_tui.formats.documents import DEEPEST, check_depth, no_duplicates
 from repro_tui.formats.tables_text import NOT_TEXT, TEXT, Table, is_beyond
+from repro_tui.support.regular import open_regular
 
 LINES = 20_000
 LONGEST_LINE = 64 << 20
@@ -37,6 +38,7 @@ def read_json_lines(raw: Path) -> Table:
         for row in rows:
             for name, value in row.items():
                 kinds.setdefault(name, set()).add(_kind(value))
+        check_names(list(kinds))
     schema = pa.schema([_field(name, seen - {"null"}) for name, seen in kinds.items()])
     mixed = {name for name, seen in kinds.items() if not _is_one_kind(seen - {"null"})}
 
@@ -52,7 +54,7 @@ def read_json_lines(raw: Path) -> Table:
 
 def _chunks(raw: Path) -> Iterator[list[dict[str, object]]]:
     rows: list[dict[str, object]] = []
-    with raw.open("rb") as stream:
+    with open_regular(raw) as stream:
         for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
             if line.strip():
                 rows.append(_parse(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, number))
@@ -66,12 +68,19 @@ def _chunks(raw: Path) -> Iterator[list[dict[str, object]]]:
 def _parse(line: bytes, number: int) -> dict[str, object]:
     try:
         row = json.loads(line.decode("utf-8"), object_pairs_hook=no_duplicates, parse_float=_exact_float)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise TableError(f"line {number} is nested deeper than {DEEPEST}") from error
+    except ValueError as error:
         why = str(error)[:200] or type(error).__name__
         hint = " is not one complete JSON object" if isinstance(error, json.JSONDecodeError) else ""
         raise TableError(f"line {number}{hint}: {why}") from error
     if not isinstance(row, dict):
         raise TableError(f"line {number} is not a JSON object")
+    if line.count(b"[") + line.count(b"{") > DEEPEST:
+        try:
+            check_depth(row)
+        except ValueError as error:
+            raise TableError(f"line {number} {error}") from error
     return row
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from repro_tui.formats.documents import check_depth
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import plural
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -99,7 +101,7 @@ class WandbLog:
 def read_log(file: Path) -> WandbLog:
     """The run in a `.wandb` file. Raises OSError, and Torn if it is not a W&B log."""
     log = WandbLog()
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         log.size = os.fstat(stream.fileno()).st_size
         head = stream.read(len(HEADER))
         if head != HEADER:
@@ -291,6 +293,7 @@ def _path(item: Message) -> list[str]:
 def _json(text: str) -> object:
     try:
         value: object = json.loads(text)
+        check_depth(value)  # what is nested more deeply stays text, for nobody could write it
     except (ValueError, RecursionError):
         return text
     return value

@@ -12,7 +12,7 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Code, Record
 from repro_tui.model.workspace import CodeTree, Part
 from repro_tui.support.context import Context, Step
-from repro_tui.support.paths import is_inside
+from repro_tui.support.paths import is_inside, real_path
 from repro_tui.support.text import plural, quote, show
 
 MOST_LISTED = 5
@@ -70,8 +70,8 @@ def _opened(code: Code, context: Context) -> Repository:
 
 
 def _check_subdirectory(code: Code, folder: Path) -> None:
-    subfolder = (folder / code.subdirectory).resolve()
-    if not subfolder.is_dir() or not subfolder.is_relative_to(folder.resolve()):
+    subfolder = real_path(folder / code.subdirectory)
+    if not subfolder.is_dir() or not subfolder.is_relative_to(real_path(folder)):
         raise Inconclusive(
             f"the subdirectory {show(code.subdirectory, 200)} is not in commit {code.commit[:12]}",
             "correct code.subdirectory in the record",

@@ -11,6 +11,8 @@ from repro_tui.model.workspace import CodeTree, FetchedFile
 from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import Digests
+from repro_tui.support.paths import real_path
+from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import show
 
 MOST_FILES = 1_000_000
@@ -52,7 +54,7 @@ def keep_path(path: Path, md5: bool, context: Context) -> Fetched:
 
     `md5` asks for the md5 of each file in addition to its sha256. Raises Inconclusive where nothing can be read.
     """
-    if path.is_file():
+    if is_regular(path):
         stored, cached = keep_file(path, md5, context)
         return Fetched({"": as_file(stored)}, cached)
     if not path.is_dir():
@@ -94,8 +96,8 @@ def _keep(folder: Path, files: dict[str, Digests], context: Context) -> dict[str
 
 def _plain_file(path: Path, root: Path) -> Path:
     """The file itself, or the target of a link, which must be a file in the same folder."""
-    target = path.resolve() if path.is_symlink() else path
-    if path.is_symlink() and not target.is_relative_to(root.resolve()):
+    target = real_path(path) if path.is_symlink() else path
+    if path.is_symlink() and not target.is_relative_to(real_path(root)):
         raise Inconclusive(f"{show(str(path), 200)} is a link that leaves its folder", "record a folder of plain files")
     if not target.is_file():
         raise Inconclusive(
@@ -111,7 +113,7 @@ def keep_file(path: Path, md5: bool, context: Context) -> tuple[Stored, bool]:
         stored = context.cache.find_object(sha256=known.sha256, md5=known.md5 if md5 else None)
         if stored:
             return stored, True
-        stream = path.open("rb")
+        stream = open_regular(path)
     except OSError as error:
         problem = f"{show(str(path), 200)} cannot be read: {error.strerror}"
         raise Inconclusive(problem, "check its permissions, and the disk that it is on") from error

@@ -19,6 +19,7 @@ from repro_tui.model.workspace import BuiltParameters, ParameterFile, Workspace,
 from repro_tui.rebuild.parameters import dumps_typed, store_file, store_files
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import join_names, show
 
 
@@ -68,7 +69,7 @@ def place_parameters(
 def _content(file: str, values: object, name: PurePosixPath) -> bytes:
     """The bytes of a file where its format is that of `name`, else the values in that format."""
     if file and PurePosixPath(file).suffix == name.suffix:
-        return Path(file).read_bytes()
+        return read_regular(file)
     return write(values, name.suffix)
 
 

@@ -13,6 +13,7 @@ from repro_tui.model.workspace import SEPARATE, BuiltParameters, CodeTree, Param
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import is_inside, resolve_inside
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import join_names, plural, quote, show
 from repro_tui.support.values import merge
 
@@ -89,7 +90,7 @@ def _with_overrides(
     file: str, values: dict[str, object], code: CodeTree, context: Context, step: Step
 ) -> BuiltParameters:
     source, name = _find(file, code), PurePosixPath(file)
-    original = source.read_bytes()
+    original = read_regular(source)
     recorded = parse(original, name.suffix, show(file, 200))
     merged = merge(recorded, values)
     step.matches = "matches"

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltParameters, CodeTree, FetchedData
-from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
-from repro_tui.support.paths import place_in_tree
+from repro_tui.support.paths import place_in_tree, real_path
 from repro_tui.support.text import show
+from repro_tui.support.walks import folders_below, walk
 
 
 def compose(
@@ -88,7 +88,7 @@ def _place(source: Path, folder: Path, name: str, copy: bool) -> None:
         raise Inconclusive(
             f"{show(name, 200)} cannot be placed: a file of the commit is in the way", "correct data.path in the record"
         ) from error
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
+    if not real_path(target.parent).is_relative_to(real_path(folder)):
         raise Inconclusive(f"{show(name, 200)} leaves the code tree through a link", "correct data.path in the record")
     if target.is_dir() and not target.is_symlink():
         raise Inconclusive(
@@ -110,5 +110,5 @@ def _link_or_copy(source: Path, target: Path, copy: bool) -> None:
 
 
 def _make_enterable(folder: Path) -> None:
-    for subfolder, _, _ in os.walk(folder):
-        Path(subfolder).chmod(0o755)
+    for subfolder in folders_below(folder):
+        subfolder.chmod(0o755)

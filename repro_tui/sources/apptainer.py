@@ -9,6 +9,7 @@ from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Code, Environment, Missing, Record
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.redact import strip_url, strip_urls
 from repro_tui.support.text import quote, show
 
@@ -57,7 +58,7 @@ def _file(reference: str, place: str, here: Path) -> Path:
     if not file_name or "\0" in file_name:
         raise Refused(Mistake(place, "does not name a file: expected sif:FILE"))
     try:
-        path = (here / Path(file_name).expanduser()).resolve()
+        path = real_path(here / Path(file_name).expanduser())
         if path.is_file():
             return path
     except (OSError, RuntimeError) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 from repro_tui.model.errors import Refused
 from repro_tui.model.record import LOCAL_KINDS, DataItem, Environment, Missing, Record
 from repro_tui.support import grammar
-from repro_tui.support.cache import walk
+from repro_tui.support.cache import remove_tree
 from repro_tui.support.hashes import digest_file, digest_tree
-from repro_tui.support.paths import beside_record
+from repro_tui.support.paths import beside_record, real_path
+from repro_tui.support.regular import copy_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 
 @dataclass(slots=True)
@@ -34,8 +36,8 @@ class Companions:
 
     def locate(self, field: str, path: Path) -> str | None:
         """The path by which the written record can name a file; None where it cannot, which is recorded as missing."""
-        real = path.resolve()
-        if real.is_relative_to(self.folder) and not real.is_relative_to(self.cache.resolve()):
+        real = real_path(path)
+        if real.is_relative_to(self.folder) and not real.is_relative_to(real_path(self.cache)):
             return str(real.relative_to(self.folder))
         if not self.name:
             self.missing.append(
@@ -67,25 +69,31 @@ class Companions:
             if target.exists():
                 target.rename(previous)
             staging.rename(target)
-            shutil.rmtree(previous, ignore_errors=True)
+            _discard(previous)
         except BaseException:
             if previous.exists() and not target.exists():
                 previous.rename(target)
             raise
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _discard(staging)
+
+
+def _discard(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        remove_tree(folder)
 
 
 def _copy(source: Path, target: Path) -> None:
     if not source.is_dir():
-        shutil.copyfile(source, target)
+        copy_regular(source, target)
         return
-    for path in source.rglob("*"):
-        if path.is_symlink():
-            raise Refused(
-                f"{show(str(path), 300)} is a symbolic link, which cannot be copied: replace it with the file itself"
-            )
-    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    target.mkdir()
+    for name, entry in walk(source):
+        if entry.is_symlink():
+            shown = show(entry.path, 300)
+            raise Refused(f"{shown} is a symbolic link, which cannot be copied: replace it with the file itself")
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_regular(Path(entry.path), target / name)
 
 
 def relocated(record: Record, companions: Companions) -> Record:
@@ -167,9 +175,9 @@ def _data(number: int, item: DataItem, record: Record, companions: Companions) -
 def _run_folder(location: str, folder: Path) -> str:
     """The folder of an offline run, as a relative path if it is below the record: both can then be moved together."""
     run, mark, name = location.rpartition("#")
-    if not mark or not Path(run).resolve().is_relative_to(folder):
+    if not mark or not real_path(Path(run)).is_relative_to(folder):
         return location
-    return f"{Path(run).resolve().relative_to(folder)}#{name}"
+    return f"{real_path(Path(run)).relative_to(folder)}#{name}"
 
 
 def _below(record: Record, field: str, relative: str) -> Path:
@@ -183,7 +191,7 @@ def _repository(location: str, folder: Path) -> str:
     """A repository as a relative path if it contains, or is below, the record: both can then be moved together."""
     if grammar.is_remote(location):
         return location
-    path = Path(location).resolve()
+    path = real_path(Path(location))
     if not (path.is_relative_to(folder) or folder.is_relative_to(path)):
         return str(path)
     relative = os.path.relpath(path, folder)

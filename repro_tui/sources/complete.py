@@ -12,7 +12,8 @@ from pathlib import Path
 
 from repro_tui.model.errors import Refused
 from repro_tui.sources.recordfile import ENDINGS, deployments_of, nearest_deployments, nearest_file
-from repro_tui.support.paths import read_text
+from repro_tui.support.paths import read_text, real_path
+from repro_tui.support.walks import walk
 
 MOST = 2_000
 LARGEST_FILE = 1 << 20
@@ -77,9 +78,7 @@ def revisions(here: Path) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for kind, label in (("heads", "branch"), ("tags", "tag")):
         root = git / "refs" / kind
-        loose = (
-            (str(path.relative_to(root)) for path in sorted(root.rglob("*")) if path.is_file()) if root.is_dir() else ()
-        )
+        loose = sorted(name for name, entry in walk(root) if entry.is_file()) if root.is_dir() else ()
         for name in islice((*loose, *_packed(git, kind)), MOST):
             if name not in seen:
                 seen.add(name)
@@ -101,5 +100,5 @@ def _git_folder(here: Path) -> Path | None:
         if git.is_file():
             git_dir = folder / read_text(git).partition("gitdir:")[2].strip()
             common = read_text(git_dir / "commondir").strip()
-            return (git_dir / common).resolve() if common else git_dir
+            return real_path(git_dir / common) if common else git_dir
     return None

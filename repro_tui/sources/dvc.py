@@ -15,7 +15,7 @@ from repro_tui.sources.dvc_stage import StageReader, parameters_file
 from repro_tui.sources.git import Revision, parse_revision, record_at, record_file, revision_of
 from repro_tui.sources.recordfile import FILE_NAME
 from repro_tui.support.context import Context
-from repro_tui.support.paths import is_inside
+from repro_tui.support.paths import is_inside, real_path
 from repro_tui.support.text import show
 
 
@@ -131,7 +131,7 @@ def _stage(reference: str, name: str, revision: Revision, context: Context) -> L
 
 def _nearest(revision: Revision, context: Context) -> str:
     """The current folder, or the nearest one above it in the repository, whose dvc.lock is in the commit."""
-    here, root = context.here.resolve(), revision.root.resolve()
+    here, root = real_path(context.here), real_path(revision.root)
     start = PurePosixPath(*here.relative_to(root).parts) if here.is_relative_to(root) else PurePosixPath()
     folders = (folder for folder in (start, *start.parents) if (revision.tree / folder / "dvc.lock").is_file())
     return str(next(folders, "."))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from repro_tui.clients.http import HttpQuestion, Job, Server, answer_of, ask_from_here, read_regular, server_of
+from repro_tui.clients.http import HttpQuestion, Job, Server, answer_of, ask_from_here, server_of
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
 from repro_tui.model.record import Missing, Predict, Protocol, Record
 from repro_tui.support import grammar
@@ -21,6 +21,7 @@ from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
 from repro_tui.support.paths import cache_root
 from repro_tui.support.redact import strip_url
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 PROBE_S = 10.0
@@ -165,7 +166,7 @@ def _ask(url: str, prefix: str, questions: list[HttpQuestion]) -> Iterator[tuple
 def _is_page(path: Path) -> bool:
     """Whether an answer is HTML or empty: some sites answer every path with a page and status 200."""
     try:
-        return read_regular(path, 1 << 20).lstrip()[:1] in (b"<", b"")
+        return read_regular(path, most=1 << 20, links=False).lstrip()[:1] in (b"<", b"")
     except (OSError, ValueError):
         return True
 

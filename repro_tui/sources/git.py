@@ -19,7 +19,7 @@ from repro_tui.sources.detect.environments import kind_of
 from repro_tui.sources.detect.project import detect, detected_parts
 from repro_tui.sources.recordfile import ENDINGS, FILE_NAME, read_record
 from repro_tui.support.context import Context
-from repro_tui.support.paths import is_inside
+from repro_tui.support.paths import is_inside, real_path
 from repro_tui.support.text import quote, show
 
 
@@ -186,7 +186,7 @@ def _subdirectory(record: Record, folder: str, revision: Revision) -> str:
     """The project's folder in the commit: where the record's own repository and subdirectory lead, from its folder."""
     if record.code is None:
         return folder
-    top = revision.tree.resolve()
+    top = real_path(revision.tree)
     repository = Path(record.code.repository)
     if not (repository.is_absolute() and repository.is_relative_to(top) and repository.is_dir()):
         return record.code.subdirectory

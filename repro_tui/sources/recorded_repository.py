@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from repro_tui.sources.git import find_repository
 from repro_tui.support import grammar
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 
 def usable_remote(remote: str) -> str:
@@ -19,7 +20,7 @@ def usable_remote(remote: str) -> str:
         return ""
     if "://" not in remote:
         return remote
-    parts = urlsplit(remote)
+    parts = split_url(remote)
     user = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, f"{user}{host}", parts.path, "", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hash_index import HashIndex
-from repro_tui.support.paths import resolve_inside
+from repro_tui.support.paths import real_path, resolve_inside
+from repro_tui.support.regular import is_regular
 from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class Deployment:
 def nearest_file(here: Path) -> Path | None:
     """The nearest repro.toml: in this folder, or else in the nearest folder above it that has one."""
     folders = (here.absolute(), *here.absolute().parents)
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    return next((folder / FILE_NAME for folder in folders if os.path.lexists(folder / FILE_NAME)), None)
 
 
 def nearest_deployments(here: Path) -> list[Deployment]:
@@ -94,7 +96,7 @@ def locate(reference: str, here: Path) -> tuple[Path, str]:
     Raises Refused where the reference is neither a file nor, for want of a repro.toml, the name of a deployment.
     """
     whole = here / reference
-    if Path(reference).suffix in ENDINGS and (whole.is_file() or "#" not in reference):
+    if Path(reference).suffix in ENDINGS and (is_regular(whole) or "#" not in reference):
         return whole, ""
     file, mark, name = reference.rpartition("#")
     if mark and Path(file).suffix in ENDINGS:
@@ -118,11 +120,11 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
     """
     from repro_tui.formats.wire.record import check_record
 
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise Refused(Mistake(show(reference, 200), f"the file {show(str(path), 300)} does not exist"))
     document = load_document(path)
     label = path.name
-    base = (base or path.parent).resolve()
+    base = real_path(base or path.parent)
     mistakes = _commit_mistakes(document, label, base, context)
     try:
         fields = check_record(document, label)
@@ -190,7 +192,7 @@ def _commit_problem(repository: str, commit: str, base: Path, context: Context) 
 
 def repository_location(repository: str, base: Path) -> str:
     """A repository as the rebuild needs it: a URL unchanged, a path resolved against the record's folder."""
-    return repository if grammar.is_remote(repository) else str((base / repository).resolve())
+    return repository if grammar.is_remote(repository) else str(real_path(base / repository))
 
 
 def _predict_of(fields: PredictFields) -> Predict:
@@ -267,6 +269,9 @@ class _DeploymentReader:
         if not path.exists():
             self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} does not exist in {self.base}"))
             return None
+        if not os.access(path, os.R_OK):
+            self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} cannot be read: see its permissions"))
+            return None
         return str(path)
 
     def _validation(self, fields: ValidationFields) -> Validation:
@@ -301,7 +306,7 @@ class _DeploymentReader:
         return DataItem(item.path, item.source, item.sha256, item.md5)
 
     def _check_inside(self, field: str, source: str, path: Path) -> None:
-        if not path.resolve().is_relative_to(self.base):
+        if not real_path(path).is_relative_to(self.base):
             self.mistakes.append(
                 Mistake(self._place(field), f"{show(source, 200)} leaves the record's folder {self.base}")
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -42,7 +43,7 @@ def source_of(reference: str, here: Path = Path()) -> str:
     for prefix, source in PREFIXES.items():
         if reference.startswith(prefix):
             return source
-    if reference in (".", "..") or ("/" in reference and (here / reference).is_dir()):
+    if reference in (".", "..") or ("/" in reference and os.path.isdir(here / reference)):  # noqa: PTH112 - never raises
         return "worktree"
     scheme = reference.partition(":")[0]
     return scheme if ":" in reference and scheme in names("repro_tui.sources") else "recordfile"

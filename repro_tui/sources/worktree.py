@@ -17,6 +17,7 @@ from repro_tui.sources.detect.project import DetectedProject, detect, detected_p
 from repro_tui.sources.git import find_repository
 from repro_tui.sources.worktree_changes import changed_files, new_files
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.text import plural, show
 
 MOST_NAMED = 5
@@ -27,7 +28,7 @@ class WorkingTree:
 
     def load(self, reference: str, context: Context) -> Record:
         """Returns the record of a folder (`.`, `./models`). Raises Refused."""
-        folder = (context.here / reference.removeprefix("worktree:")).resolve()
+        folder = real_path(context.here / reference.removeprefix("worktree:"))
         if not folder.is_dir():
             raise Refused(Mistake(show(reference, 200), f"the folder {folder} does not exist: correct the reference"))
         root = find_repository(folder)

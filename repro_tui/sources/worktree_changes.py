@@ -24,6 +24,8 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hashes import CHUNK
 from repro_tui.support.paths import read_text
+from repro_tui.support.regular import open_regular
+from repro_tui.support.walks import check_depth, entries_of
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -67,7 +69,7 @@ def _blob_of(content: bytes, blob: str) -> str:
 
 def _blob_id(path: Path, size: int, blob: str) -> str:
     state = _hash(blob, size)
-    with path.open("rb", buffering=0) as stream:
+    with open_regular(path, links=False) as stream:
         while chunk := stream.read(CHUNK):
             state.update(chunk)
     return state.hexdigest()
@@ -78,35 +80,34 @@ def new_files(root: Path, files: dict[str, TreeFile], cancel: CancelToken) -> li
     untracked: list[str] = []
     submodules = {path for path, file in files.items() if file.mode == SUBMODULE}
     excluded = [("", _spec(root / ".git" / "info" / "exclude"))]
-    _walk(root, "", excluded, files.keys() | submodules, untracked, cancel)
+    known = files.keys() | submodules
+    pending = [("", excluded)]
+    while pending:
+        cancel.check()
+        folder, specs = pending.pop()
+        check_depth(folder.count("/"), root)
+        specs = [*specs, (folder, _spec(root / folder / ".gitignore"))]
+        for path, is_folder in _entries(root, folder):
+            if path in known or _is_ignored(f"{path}/" if is_folder else path, specs):
+                continue
+            if not is_folder:
+                untracked.append(path)
+            elif not (root / path / ".git").exists():
+                pending.append((f"{path}/", specs))
     return sorted(untracked)
 
 
-def _walk(
-    root: Path,
-    folder: str,
-    specs: list[tuple[str, GitIgnoreSpec]],
-    known: set[str],
-    untracked: list[str],
-    cancel: CancelToken,
-) -> None:
-    cancel.check()
-    applicable = [*specs, (folder, _spec(root / folder / ".gitignore"))]
+def _entries(root: Path, folder: str) -> list[tuple[str, bool]]:
+    """The paths in a folder, and whether each is a folder; none where it cannot be read."""
     try:
-        entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        with entries_of(str(root / folder), root) as entries:
+            return [
+                (f"{folder}{entry.name}", entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if entry.name != ".git"
+            ]
     except OSError:
-        return
-    for entry in entries:
-        path = f"{folder}{entry.name}"
-        if entry.name == ".git" or path in known:
-            continue
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if _is_ignored(f"{path}/" if is_folder else path, applicable):
-            continue
-        if not is_folder:
-            untracked.append(path)
-        elif not (root / path / ".git").exists():
-            _walk(root, f"{path}/", applicable, known, untracked, cancel)
+        return []
 
 
 def _is_ignored(path: str, specs: list[tuple[str, GitIgnoreSpec]]) -> bool:

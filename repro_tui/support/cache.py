@@ -17,7 +17,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import threading
 import time
 import uuid
@@ -33,8 +32,10 @@ from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import CHUNK, Digests
 from repro_tui.support.manifest import DamagedFolder, Entries, read_manifest, verify_folder, write_manifest
 from repro_tui.support.owner import Leftovers, Owner, living_owners, reap_owners
-from repro_tui.support.paths import check_own, make_private
+from repro_tui.support.paths import check_own, make_private, real_path
 from repro_tui.support.plain import dumps, sync_folder, write_atomically
+from repro_tui.support.regular import read_regular
+from repro_tui.support.removal import remove_folder
 from repro_tui.support.text import show
 
 SWEEP_AFTER_S = 24 * 3600
@@ -165,7 +166,7 @@ class Cache:
 
     def find_objects(self, requested: Iterable[Digests], *, md5: bool = False) -> dict[str, Stored]:
         """The cached objects among these digests, by sha256; objects whose bytes have changed are removed."""
-        root = f"{self.root.resolve()}/objects"
+        root = f"{real_path(self.root)}/objects"
         paths = {f"{root}/{digests.sha256[:2]}/{digests.sha256[2:]}": digests.sha256 for digests in requested}
         there = []
         for path in paths:
@@ -191,13 +192,13 @@ class Cache:
         incomplete is read again when it is requested, and removed. Raises Inconclusive if a file has changed since
         its digest was taken.
         """
-        root = f"{self.root.resolve()}/objects"
+        root = f"{real_path(self.root)}/objects"
         made: dict[str, Digests] = {}
         for path, known in files.items():
             cancel.check()
             place = f"{root}/{known.sha256[:2]}/{known.sha256[2:]}"
             if place not in made:
-                self._put(Path(path).read_bytes(), known, Path(place), path)
+                self._put(read_regular(path), known, Path(place), path)
                 made[place] = known
         os.sync()
         self.hashes.keep(made.items())
@@ -374,24 +375,7 @@ def remove_tree(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
+    if path.is_dir() and not path.is_symlink():
+        remove_folder(path)
+    elif os.path.lexists(path):  # also of a pipe, a socket or a broken link
         path.unlink()
-    elif path.exists():
-        for folder, _, _ in os.walk(path):
-            with contextlib.suppress(PermissionError):  # another user's, whose access list may let us in
-                Path(folder).chmod(0o700)
-        shutil.rmtree(path)
-
-
-def walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yields every file and link below a folder with its relative path, in no fixed order; links are not followed."""
-    pending = [("", str(folder))]
-    while pending:
-        prefix, current = pending.pop()
-        with os.scandir(current) as entries:
-            for entry in entries:
-                name = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append((name + "/", entry.path))
-                else:
-                    yield name, entry

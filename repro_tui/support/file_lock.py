@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from repro_tui.support.regular import NotRegularError, open_regular
+
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a running process holds this file's lock; None if the file does not exist."""
+    """Whether a running process holds this file's lock; None if there is no such file, or something else."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path, links=False) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotRegularError):
         return None
     except BlockingIOError:
         return True

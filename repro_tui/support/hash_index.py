@@ -14,6 +14,7 @@ Example: `HashIndex(file).digests(path)` reads `path` the first time; the second
 
 from __future__ import annotations
 
+import errno
 import gc
 import hashlib
 import json
@@ -30,6 +31,8 @@ from pathlib import Path
 from typing import cast
 
 from repro_tui.support.hashes import Digests, digest_file
+from repro_tui.support.paths import real_path
+from repro_tui.support.walks import check_depth, too_deep
 
 AT_ONCE = 500  # rows of one query
 PART = 64  # small files that a thread reads at once
@@ -59,7 +62,7 @@ class HashIndex:
 
     def digests(self, path: Path, *, md5: bool = False) -> Digests:
         """The digests of the file at `path`, which is only read if its stat has changed."""
-        name = str(path.resolve())
+        name = str(real_path(path))
         return self.digests_of([(name, path.stat())], md5=md5)[name]
 
     def digests_of(self, files: Iterable[tuple[str, os.stat_result]], *, md5: bool = False) -> dict[str, Digests]:
@@ -107,7 +110,7 @@ class HashIndex:
 
         Each file is given with its stat from just before. If more than its ctime differs, it is read again next time.
         """
-        before = {str(path.resolve()): status for path, status in files}
+        before = {str(real_path(path)): status for path, status in files}
         known = self._known({path: _text(_stamp(status)) for path, status in before.items()}, False)
         after = {path: os.stat(path) for path in known}  # noqa: PTH116
         same = attrgetter("st_size", "st_mtime_ns", "st_ino")
@@ -142,7 +145,7 @@ class HashIndex:
         A folder is indexed as a whole: if no file's stat has changed, one row has all digests. `check` is called before
         each file that is read, and may raise Cancelled.
         """
-        root = f"{folder.resolve()}/"
+        root = f"{real_path(folder)}/"
         with _uncollected():
             names, stamps, others = _scan(root)
             whole = hashlib.sha256(marshal.dumps((names, stamps), 2)).digest()
@@ -277,7 +280,7 @@ def _scan(root: str) -> tuple[list[str], list[int], list[str]]:
     while pending:
         prefix = pending.pop()
         # By a handle of the folder: the kernel then does not resolve the whole path of every file.
-        handle = os.open(root + prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = _opened(root, prefix)
         try:
             with os.scandir(handle) as entries:
                 for entry in entries:
@@ -285,9 +288,19 @@ def _scan(root: str) -> tuple[list[str], list[int], list[str]]:
                         stamps.extend(_stamp(entry.stat(follow_symlinks=False)))
                         names.append(prefix + entry.name)
                     elif entry.is_dir(follow_symlinks=False):
+                        check_depth(prefix.count("/") + 1, root)
                         pending.append(f"{prefix}{entry.name}/")
                     else:
                         others.append(prefix + entry.name)
         finally:
             os.close(handle)
     return names, stamps, others
+
+
+def _opened(root: str, prefix: str) -> int:
+    try:
+        return os.open(root + prefix, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise too_deep(root) from error
+        raise

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Refused
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import quote
 
 ABSOLUTE = ".absolute"  # the folder of a composed tree for data that the code expects at an absolute path
@@ -90,10 +91,18 @@ def check_own(folder: Path, variable: str) -> Path:
 def read_text(path: Path, most: int = 4 << 20) -> str:
     """The first `most` bytes of a text file; "" if it cannot be read."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(most).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path with its links followed, as far as it exists; a loop of links is no error, but stays as it is.
+
+    `Path.resolve` raises RuntimeError for a loop in Python 3.12 and older.
+    """
+    return Path(os.path.realpath(path))
 
 
 def is_inside(relative: str) -> bool:
@@ -116,9 +125,11 @@ def resolve_inside(root: Path, relative: str) -> Path:
     """
     if not is_inside(relative):
         raise ValueError(f"{quote(relative)} leaves its folder")
-    resolved, top = (root / relative).resolve(), root.resolve()
+    resolved, top = real_path(root / relative), real_path(root)
     if not resolved.is_relative_to(top):
         raise ValueError(f"{quote(relative)} leaves {root} through a link")
+    if os.path.islink(resolved):  # noqa: PTH114 - never raises
+        raise ValueError(f"{quote(relative)} is a loop of links")
     if resolved.exists() and not (resolved.is_file() or resolved.is_dir()):
         raise ValueError(f"{quote(relative)} is neither a file nor a folder")  # reading a pipe would never end
     return resolved

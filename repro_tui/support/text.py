@@ -14,11 +14,11 @@ LEAST_PART = 1e-4
 WHOLE_PART = 1e-9  # the rounding error that a sum of shares may have
 MARKS_IN_A_ROW = 8
 # C0 and DEL, C1, soft hyphen and Arabic letter mark, zero-width and bidi controls, line and paragraph separators,
-# word joiner to invisible plus, BOM, interlinear annotation, characters that XML does not allow, variation selectors
-# after the first 16, tags, surrogates.
+# word joiner to invisible plus, BOM, interlinear annotation, characters that XML does not allow, controls of shorthand
+# and of music, variation selectors after the first 16, tags, surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 
 

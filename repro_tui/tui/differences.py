@@ -252,6 +252,6 @@ def key_text(key: str) -> str:
     """A key, which is a JSON list, as its values separated by commas."""
     try:
         values: object = json.loads(key)
-    except ValueError:
+    except (ValueError, RecursionError):
         return show(key, 200)
     return show(", ".join(str(value) for value in values) if isinstance(values, list) else values, 200)

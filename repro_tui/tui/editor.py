@@ -15,6 +15,7 @@ from textual.app import SuspendNotSupported
 from repro_tui.support.cache import Cache
 from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import to_plain
+from repro_tui.support.regular import read_regular
 from repro_tui.tui.widgets.safe import notify
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def edit(app: App[object], texts: dict[str, str]) -> None:
 
 def text_of_file(path: Path, most: int = 32 << 20) -> dict[str, str] | None:
     """A text file's name and content for the editor; None for a table, or for a file of more than `most` bytes."""
-    if path.suffix == ".parquet" or path.stat().st_size > most:
+    try:
+        content = b"" if path.suffix == ".parquet" else read_regular(path, most=most, links=False)
+    except OSError:
         return None
-    return {path.name: path.read_bytes().decode("utf-8", "backslashreplace")}
+    return None if path.suffix == ".parquet" else {path.name: content.decode("utf-8", "backslashreplace")}

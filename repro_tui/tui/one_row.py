@@ -74,7 +74,11 @@ def input_row(path: Path, cell: Cell, key: tuple[str, ...]) -> list[tuple[str, o
         return []
     if not key:
         return list(row_at(path, cell.input_row).items())
-    return list(row_of(path, dict(zip(key, json.loads(cell.key), strict=True)), as_text=True).items())
+    try:
+        values = dict(zip(key, json.loads(cell.key), strict=True))
+    except (ValueError, TypeError, RecursionError):  # no engine wrote it
+        return []
+    return list(row_of(path, values, as_text=True).items())
 
 
 def row_of(path: Path, key: Mapping[str, object], *, as_text: bool = False) -> dict[str, object]:

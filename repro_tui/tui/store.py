@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 from collections import deque
 from dataclasses import dataclass, field
@@ -95,14 +97,22 @@ class AuditStore:
 
     def read(self) -> bool:
         """Reads what is new in the folder; returns whether there was anything."""
-        before = self.state
+        before, offset = self.state, self._offset
         alive = self.folder.engine_alive()
-        events, self._offset = self.folder.events(self._offset)
-        for event in events:
+        for event in self._new_events():
             self._add(event)
-        if not alive or (self.folder.path / "report.json").exists():
+        if not alive or os.path.lexists(self.folder.path / "report.json"):
             self._finish()
-        return bool(events) or self.state != before
+        return self._offset != offset or self.state != before
+
+    def _new_events(self) -> list[Event]:
+        """What was added to the journal; nothing where it cannot be read, which is shown once the engine has ended."""
+        try:
+            events, self._offset = self.folder.events(self._offset)
+        except Refused as error:
+            self.problem = str(error)
+            return []
+        return events
 
     def _finish(self) -> None:
         if self.report is None:
@@ -119,7 +129,8 @@ class AuditStore:
         self.seconds = max(self.seconds, event.seconds)
         if event.kind == "area":
             kind: Any = PredictionsArea if event.step == "predictions" else Area
-            self.areas[event.step] = from_plain(kind, event.detail["area"])
+            with contextlib.suppress(ValueError):  # too large for the journal; or no engine's journal
+                self.areas[event.step] = from_plain(kind, event.detail.get("area"))
         elif event.kind == "warning":
             self.warnings.append(f"{event.side.upper()}: {event.text}" if event.side else event.text)
         elif event.kind == "end":
@@ -131,7 +142,7 @@ class AuditStore:
         step = self.steps.setdefault((event.side, event.step), StepState())
         if event.kind == "log":
             step.log.append(event.text)
-            if "ledger" in event.detail:
+            if isinstance(event.detail.get("ledger"), dict):
                 self.ledger.append(cast(LedgerEntry, event.detail["ledger"]))
             return
         if event.status == "started":

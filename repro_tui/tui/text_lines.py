@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.text import Text
 
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 
 LARGEST = 256 << 20  # bytes; of a longer file the end is shown
@@ -29,7 +30,7 @@ class TextRows:
         self._content: bytes | mmap.mmap = b""
         size = path.stat().st_size
         if size:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 self.cut = max(0, (size - LARGEST) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY)
                 self._content = mmap.mmap(stream.fileno(), 0, offset=self.cut, access=mmap.ACCESS_READ)
         content = np.frombuffer(self._content, np.uint8)

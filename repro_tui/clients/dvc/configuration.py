@@ -7,11 +7,12 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.redact import is_secret_name
+from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 LARGEST = 1 << 20
 _SECTION = re.compile(r"""remote\s+(?P<quote>["'])(?P<name>.*)(?P=quote)""")
@@ -127,10 +128,10 @@ def _merged(files: list[Path]) -> DvcConfiguration:
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     parser = configparser.ConfigParser(interpolation=None, strict=False, delimiters=("=",), default_section="\0")
-    if not file.is_file() or file.stat().st_size > LARGEST:
+    if not is_regular(file) or file.stat().st_size > LARGEST:
         return {}
     # DVC indents options, and configparser reads an indented line as a continuation.
-    lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
+    lines = [line.strip() for line in read_regular(file, most=LARGEST).decode("utf-8", "replace").splitlines()]
     try:
         parser.read_string("\n".join(lines))
     except configparser.Error as error:
@@ -148,5 +149,5 @@ def _value(text: str) -> str:
 def _recipient(options: dict[str, str]) -> tuple[str, ...]:
     """Who gets what a remote is asked with, and how well that is kept from others on the way."""
     url = options.get("url", "")
-    parts = urlsplit(url) if "://" in url else urlsplit("")
+    parts = split_url(url) if "://" in url else split_url("")
     return (parts.scheme, parts.netloc.rpartition("@")[2], *(options.get(name, "") for name in _OF_RECIPIENT))

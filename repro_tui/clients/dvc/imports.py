@@ -20,8 +20,11 @@ from repro_tui.formats.dvc_files import Origin, Tracked, find_tracked
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.cache import Stored
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.paths import real_path
 from repro_tui.support.redact import strip_url
+from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 Files = dict[str, tuple[Stored, str]]  # by relative path ("" for a single file): the object, and its recorded md5
 
@@ -84,25 +87,25 @@ class _Import:
                 f"{show(show_location(url), 200)} is a path of another machine",
                 "record a clone of the repository, and run dvc fetch in it",
             )
-        return url if url.startswith(("/", "file://")) else str((Path(place.location) / url).resolve())
+        return url if url.startswith(("/", "file://")) else str(real_path(Path(place.location) / url))
 
     def _access(self, location: str) -> Access | None:
         """The user's GIT_ASKPASS is not asked for a host that only the commit names."""
         return Access().at(location) if location.startswith("https://") and "@" not in location else None
 
     def _from_git(self, path: Path) -> Files:
-        if path.is_symlink() or (path.is_dir() and any(part.is_symlink() for part in path.rglob("*"))):
+        if path.is_symlink() or (path.is_dir() and any(entry.is_symlink() for _, entry in walk(path))):
             raise Inconclusive(f"{show(self.origin.path, 200)} has links", "import a path without links")
-        if path.is_file():
-            with path.open("rb") as stream:
+        if is_regular(path):
+            with open_regular(path) as stream:
                 return {
                     "": (self._checked(self.context.cache.add_object(stream, self.context.cancel)), self.tracked.md5)
                 }
-        names = sorted(str(part.relative_to(path)) for part in path.rglob("*") if part.is_file())
+        names = sorted(name for name, entry in walk(path) if entry.is_file())
         return {name: self._kept(path / name) for name in names} if self._same_folder(path, names) else {}
 
     def _kept(self, file: Path) -> tuple[Stored, str]:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             stored = self.context.cache.add_object(stream, self.context.cancel)
         return stored, stored.md5 or ""
 

@@ -27,6 +27,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
+from repro_tui.support.regular import open_regular, read_regular
 from repro_tui.support.text import quote, show
 
 LARGEST_LISTING = 256 << 20
@@ -140,7 +141,7 @@ def text_md5(file: Path) -> str:
     A carriage return at the end of a chunk is held back, because its line feed may begin the next chunk.
     """
     state = hashlib.md5(usedforsecurity=False)
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         pending = b""
         while chunk := stream.read(1 << 20):
             chunk = pending + chunk
@@ -156,7 +157,7 @@ def _entries(stored: Stored) -> list[dict[str, str]]:
             f"the listing of a DVC folder is larger than {LARGEST_LISTING:,} bytes", "track smaller folders"
         )
     try:
-        listing: Any = json.loads(stored.file.read_bytes())
+        listing: Any = json.loads(read_regular(stored.file, most=LARGEST_LISTING))
         entries = [{"md5": str(entry["md5"]), "relpath": str(entry["relpath"])} for entry in listing]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Inconclusive("the listing of a DVC folder is malformed", "run dvc commit and dvc push again") from error

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from repro_tui.clients.dvc.configuration import DvcPlace, DvcRemote, cache_folder, remotes_of
 from repro_tui.clients.dvc.options import client_arguments
@@ -15,7 +15,9 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context
 from repro_tui.support.redact import is_secret_name, strip_url
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 _PULL = ", or run dvc pull in a clone that can reach it: the cache of the recorded repository is searched first"
 LAYOUTS = ("files/md5/", "")  # of DVC 3, and of DVC 2
@@ -57,7 +59,7 @@ class DvcStore:
 
     def _local(self, relative: str, context: Context) -> Stored | None:
         try:
-            with (Path(self.root) / relative).open("rb") as stream:
+            with open_regular(Path(self.root) / relative) as stream:
                 return context.cache.add_object(stream, context.cancel)
         except OSError:
             return None
@@ -99,7 +101,7 @@ def _without(url: str, arguments: Mapping[str, Any]) -> str:
     """The URL without the user and port that the remote's options replace: fsspec refuses two of either."""
     if not {"username", "port"} & arguments.keys():
         return url
-    parts = urlsplit(url)
+    parts = split_url(url)
     user, mark, host = parts.netloc.rpartition("@")
     host = host.rpartition(":")[0] if "port" in arguments and parts.port else host
     return urlunsplit(parts._replace(netloc=host if "username" in arguments else f"{user}{mark}{host}"))

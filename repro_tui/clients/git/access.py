@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from repro_tui.formats.config import FILE_NAME, load_config
 from repro_tui.support.paths import config_root
+from repro_tui.support.urls import split_url
 
 _ASKPASS = """\
 #!/bin/sh
@@ -61,7 +61,7 @@ class Access:
 
         A URL without encryption gets none either: anybody on the way could read them.
         """
-        parts = urlsplit(url)
+        parts = split_url(url)
         host = parts.netloc.rpartition("@")[2]
         return self if host == self.host and parts.scheme == "https" else Access(host, ask=False)
 

@@ -24,6 +24,8 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import CHUNK
+from repro_tui.support.paths import real_path
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import plural, show
 
 DEEPEST = 8
@@ -122,7 +124,7 @@ def _replace_pointers(
 ) -> None:
     if not paths:
         return
-    pointers = [parse_pointer(path, (folder / path).read_bytes()) for path in paths]
+    pointers = [parse_pointer(path, read_regular(folder / path, links=False)) for path in paths]
     for path, stored in LfsStore(repository, commit).fetch([p for p in pointers if p.size]).items():
         written.files[path] = _put(stored.file, folder / path, written.files[path])
     for pointer in pointers:
@@ -139,7 +141,7 @@ def _write_submodules(
     modules = submodules_of(repository, commit)
     for path, recorded in commits.items():
         target = folder / path
-        if not target.parent.resolve().is_relative_to(folder.resolve()):
+        if not real_path(target.parent).is_relative_to(real_path(folder)):
             raise Inconclusive(f"the submodule {show(path, 200)} leaves the tree through a link", "correct the commit")
         target.mkdir(parents=True)
         module = open_submodule(repository, modules.get(path), path, recorded)

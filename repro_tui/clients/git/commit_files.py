@@ -9,6 +9,7 @@ from repro_tui.clients.git.repository import Repository
 from repro_tui.model.declared import CommitTree
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
+from repro_tui.support.regular import read_regular
 
 
 def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict[str, bytes]:
@@ -24,6 +25,6 @@ def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict
         if not tree.folder:
             raise
     try:
-        return {name: Path(tree.folder, name).read_bytes() for name in names}
+        return {name: read_regular(Path(tree.folder, name)) for name in names}
     except OSError as error:
         raise Inconclusive(f"a file of commit {tree.commit[:12]} cannot be read: {error.strerror}") from error

@@ -17,14 +17,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import urlsplit
 
 from repro_tui.clients.git.location import local_git_dir, without_credentials
 from repro_tui.clients.git.tree import LARGEST_POINTER
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.redact import strip_url, strip_urls
+from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
@@ -89,9 +90,9 @@ class LfsStore:
             return stored
         folder = local_git_dir(self.repository.location)
         file = folder / "lfs" / "objects" / pointer.oid[:2] / pointer.oid[2:4] / pointer.oid if folder else None
-        if file is None or not file.is_file():
+        if file is None or not is_regular(file):
             return None
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return _verified(context.cache.add_object(stream, context.cancel, limit=pointer.size), pointer)
 
     def _server(self) -> str:
@@ -197,7 +198,7 @@ class _Batch:
     def _download(self, pointer: Pointer, action: dict[str, Any]) -> Stored:
         context, href = self.repository.context, str(action["href"])
         headers = {str(name): str(value) for name, value in (action.get("header") or {}).items()}
-        own = urlsplit(href)[:2] == urlsplit(self.url)[:2] and "Authorization" not in headers
+        own = split_url(href)[:2] == split_url(self.url)[:2] and "Authorization" not in headers
         auth = (self.access.user, self.access.password) if own and self.access.user else _netrc(href)
         asked = self.session.get(href, headers=headers, auth=auth, stream=True, timeout=TIMEOUT_S, verify=self.verify)
         with asked as answer:

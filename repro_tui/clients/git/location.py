@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 from repro_tui.clients.git.access import Access
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.paths import real_path
 from repro_tui.support.redact import strip_url
+from repro_tui.support.regular import is_regular, open_regular, read_regular
 from repro_tui.support.text import quote, show
+from repro_tui.support.urls import split_url
 
 _URL = re.compile(r"(file|https|ssh)://[^\s]+")
 _SCP = re.compile(r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+:[^:\s][^\s]*")
@@ -27,7 +30,7 @@ def check_location(location: str) -> str:
     if not location or location.startswith("-") or "::" in location or any(ord(c) < 32 for c in location):
         raise Refused(f"repository {quote(shown)} is neither a path nor a URL that git may use (https, ssh or file)")
     if "://" in location:
-        if not _URL.fullmatch(location):
+        if not _URL.fullmatch(location) or not split_url(location).scheme:
             raise Refused(f"repository {shown}: only https, ssh and file URLs are supported")
         return location
     path = Path(location)
@@ -59,7 +62,7 @@ def without_credentials(location: str) -> tuple[str, Access]:
     """
     if not location.startswith(("https://", "ssh://")):
         return location, Access()
-    parts = urlsplit(location)
+    parts = split_url(location)
     userinfo, _, host = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
     if parts.scheme == "ssh":
@@ -84,7 +87,7 @@ def local_git_dir(location: str) -> Path | None:
     elif not place.is_dir():
         place = path
     common = _first_line(place / "commondir") if (place / "commondir").is_file() else ""
-    folder = (place / common).resolve()
+    folder = real_path(place / common)
     return folder if (folder / "objects").is_dir() else None
 
 
@@ -98,11 +101,11 @@ def is_partial(location: str) -> bool:
     """Whether a repository on this machine is a partial clone, which lacks files until something asks for them."""
     folder = local_git_dir(location)
     config = folder / "config" if folder else None
-    if config is None or not config.is_file() or config.stat().st_size > 1 << 20:
+    if config is None or not is_regular(config) or config.stat().st_size > 1 << 20:
         return False
-    return bool(_PROMISOR.search(config.read_text("utf-8", "replace")))
+    return bool(_PROMISOR.search(read_regular(config).decode("utf-8", "replace")))
 
 
 def _first_line(file: Path) -> str:
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return stream.read(4096).decode("utf-8", "replace").partition("\n")[0].strip()

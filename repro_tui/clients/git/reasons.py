@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from repro_tui.clients.git.access import ways
 from repro_tui.clients.git.location import is_partial, is_shallow
+from repro_tui.support.urls import split_url
 
 UNSHALLOW = "run git fetch --unshallow in that repository, or record the URL that it was cloned from"
 REFETCH = "run git fetch --refetch --no-filter in that repository, or record the URL that it was cloned from"
@@ -22,7 +22,7 @@ _NO_CREDENTIALS = re.compile(r"could not read (Username|Password)|Authentication
 def remedy(errors: str, location: str) -> str:
     """What to do about a repository that git could not read; `errors` is what it wrote to standard error."""
     if _NO_CREDENTIALS.search(errors):
-        return ways(urlsplit(location).netloc.rpartition("@")[2])
+        return ways(split_url(location).netloc.rpartition("@")[2])
     if is_partial(location):
         return REFETCH
     for pattern, action in _CAUSES:

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from repro_tui.clients.git.location import local_git_dir, show_location
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.support.paths import is_inside
 from repro_tui.support.text import quote, show
+from repro_tui.support.urls import split_url
 
 if TYPE_CHECKING:
     from repro_tui.clients.git.repository import Repository
@@ -87,7 +88,7 @@ def _absolute(superproject: Repository, url: str, local: Path | None) -> str:
         return url
     base = (_origin(superproject, local) if local else "") or superproject.location
     if "://" in base:
-        parts = urlsplit(base)
+        parts = split_url(base)
         return urlunsplit(parts._replace(path=posixpath.normpath(f"{parts.path}/{url}")))
     if _is_scp(base):
         host, _, path = base.partition(":")

@@ -16,9 +16,11 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.hashes import CHUNK
 from repro_tui.support.text import show
+from repro_tui.support.walks import DEEPEST
 
 FILE, PROGRAM, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+LONGEST_PATH, LONGEST_NAME = 3000, 255  # bytes, and characters; a path is placed below folders of the cache
 LONGEST_LINK = 4096
 LARGEST_POINTER = 1024  # bytes, as git-lfs has it
 BATCH = 64
@@ -99,6 +101,9 @@ def _check_names(files: dict[str, TreeFile]) -> None:
         parts = path.split("/")
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
             raise Inconclusive(f"the commit contains the forbidden path {show(path, 200)}", "record another commit")
+        if len(parts) > DEEPEST or len(os.fsencode(path)) > LONGEST_PATH or max(map(len, parts)) > LONGEST_NAME:
+            problem = f"the commit has a path of more than {DEEPEST} folders, or a too long one: {show(path, 200)}"
+            raise Inconclusive(problem, "record a commit without it")
         if file.mode == LINK and file.size > LONGEST_LINK:
             raise Inconclusive(f"the link {show(path, 200)} is longer than {LONGEST_LINK} bytes")
 

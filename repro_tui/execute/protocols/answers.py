@@ -15,9 +15,10 @@ from typing import cast
 
 import pyarrow as pa
 
-from repro_tui.clients.http import MOST_ANSWER, read_regular
+from repro_tui.clients.http import MOST_ANSWER
 from repro_tui.execute.protocols.base import Answered, AnswerError, Values
 from repro_tui.execute.protocols.choose import codec_of
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import quote, show
 
 EXACT = 1 << 53
@@ -63,7 +64,7 @@ def _read(answers: Answers) -> Iterator[tuple[str, Answered, int]]:
     for name, rows in answers.files:
         span = f"rows {first:,} to {first + rows - 1:,}"
         try:
-            columns = codec.answer(read_regular(Path(answers.folder) / name, MOST_ANSWER), rows)
+            columns = codec.answer(read_regular(Path(answers.folder) / name, most=MOST_ANSWER, links=False), rows)
         except AnswerError as error:
             raise AnswerError(f"{span}: {error}") from error
         except (OSError, ValueError) as error:

@@ -24,12 +24,14 @@ from repro_tui.execute.steps.places import tree_folder
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Run, WrittenFile
 from repro_tui.model.workspace import Workspace
-from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.text import show
+from repro_tui.support.walks import DEEPEST, check_depth, entries_of, folders_below, walk
 
 LARGE = 64 << 20
 MOST_FILES = 500_000  # files and folders that a run may write
+TOO_DEEP = "what it wrote is not listed: its folders are nested too deeply"
 LISTED = 100  # files that are listed by name; more are only counted
 _FICLONE = 0x40049409  # ioctl: the target shares the blocks of the source until one of them is written to
 _REMEDY = "check the free space, or record predict.writable = false if the step does not write there"
@@ -58,7 +60,10 @@ class WorkingCopy:
 
     def listed(self, run: Run) -> Run:
         """The run with the list of what it wrote here, and with a note on files that it could not write to."""
-        written = sorted((name, status.st_size) for name, status in self.changed())
+        try:
+            written = sorted((name, status.st_size) for name, status in self.changed())
+        except Inconclusive:  # the run has failed for it
+            return replace(run, notes=(*run.notes, TOO_DEEP))
         notes = [*run.notes]
         if self.read_only and self.writable:
             names = ", ".join(show(name, 200) for _, name in self.read_only[:5])
@@ -82,14 +87,18 @@ def tree_mounts(workspace: Workspace, copy: WorkingCopy | None) -> Iterator[tupl
 
 
 def scan(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every entry below a folder that is not a folder, with its path and status. What cannot be entered is left out."""
+    """Every entry below a folder that is not a folder, with its path and status. What cannot be entered is left out.
+
+    Raises Inconclusive where folders are nested too deeply.
+    """
     pending = [("", str(folder))]
     while pending:
         prefix, current = pending.pop()
-        with suppress(OSError), os.scandir(current) as entries:
+        with suppress(OSError), entries_of(current, folder) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
+                    check_depth(prefix.count("/") + 1, folder)
                     pending.append((f"{prefix}{entry.name}/", entry.path))
                 else:
                     yield prefix + entry.name, status
@@ -111,15 +120,17 @@ class Amount:
 
 
 def amount_in(*folders: Path) -> Amount:
-    """What folders hold, as far as they can be entered."""
+    """What folders hold, as far as they can be entered. Raises Inconclusive where they are nested too deeply."""
     size = files = 0
-    pending = [str(folder) for folder in folders]
+    pending = [(str(folder), 0) for folder in folders]
     while pending:
-        with suppress(OSError), os.scandir(pending.pop()) as entries:
+        current, depth = pending.pop()
+        check_depth(depth, current)
+        with suppress(OSError), entries_of(current, current) as entries:
             for entry in entries:
                 files += 1
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
+                    pending.append((entry.path, depth + 1))
                 size += entry.stat(follow_symlinks=False).st_blocks * 512
     return Amount(size, files)
 
@@ -137,17 +148,21 @@ class Quota:
     elsewhere: Callable[[], Amount] = Amount
     due: float = 0.0
     written: Amount = Amount()
+    too_deep: bool = False
 
     @property
     def exceeded(self) -> bool:
         """Whether a limit is exceeded, as of the last measurement."""
-        return self.written.size > self.limit or self.written.files > MOST_FILES
+        return self.too_deep or self.written.size > self.limit or self.written.files > MOST_FILES
 
     def check(self, *, now: bool = False) -> bool:
         """Whether a limit is exceeded; cheap enough for every poll."""
         began = time.monotonic()
         if not self.exceeded and (now or began >= self.due):
-            self.written = self._measured()
+            try:
+                self.written = self._measured()
+            except Inconclusive:  # a way past the limit: what is written down there is not seen
+                self.too_deep = True
             ended = time.monotonic()
             self.due = ended + max(1.0, 20 * (ended - began))
         return self.exceeded
@@ -160,6 +175,9 @@ class Quota:
     @property
     def reason(self) -> tuple[str, str]:
         """The reason and the remedy for a run that was ended."""
+        if self.too_deep:
+            reason = f"predict made folders that are nested deeper than {DEEPEST} levels, and was ended"
+            return reason, "write to fewer nested folders, or with shorter paths"
         if self.written.size > self.limit:
             reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was ended"
             return reason, "raise limits.output in config.toml"
@@ -259,7 +277,7 @@ class _Maker:
             target.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise Inconclusive(f"{shown} has no place in the tree: a file is in the way", f"correct {where}") from error
-        if not target.parent.resolve().is_relative_to(self.folder.resolve()):
+        if not real_path(target.parent).is_relative_to(real_path(self.folder)):
             raise Inconclusive(f"{shown} leaves the code tree through a link", f"correct {where}")
         if target.is_dir() and not target.is_symlink():
             raise Inconclusive(f"{shown} is a folder in the tree, but {where} is a file", f"correct {where}")
@@ -268,7 +286,7 @@ class _Maker:
 
     def open_up(self) -> None:
         """Lets the run's user write to every folder, and this user remove what the run makes there."""
-        for folder, _, _ in os.walk(self.folder):
-            Path(folder).chmod(0o777 if self.shared else 0o755)
+        for folder in folders_below(self.folder):
+            folder.chmod(0o777 if self.shared else 0o755)
             if self.shared and os.geteuid():
-                let_us_in(folder)
+                let_us_in(str(folder))

@@ -8,6 +8,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from repro_tui.model.workspace import CodeTree
+from repro_tui.support.regular import is_regular, read_regular
 
 LARGEST, MOST_FILES = 1 << 20, 2_000
 _IMPORT = re.compile(rb"^\s*(?:import|from)\s+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
@@ -29,6 +30,6 @@ def imported_packages(code: CodeTree | None) -> frozenset[str]:
     modules: set[str] = set()
     for name in scripts:
         path = Path(code.folder) / name
-        if path.is_file() and not path.is_symlink():
-            modules |= {match.decode("ascii") for match in _IMPORT.findall(path.read_bytes())}
+        if is_regular(path) and not path.is_symlink():
+            modules |= {match.decode("ascii") for match in _IMPORT.findall(read_regular(path))}
     return frozenset(canonicalize_name(_PACKAGES.get(module, module)) for module in modules)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from repro_tui.explain.inside.base import Inside
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
+from repro_tui.support.regular import read_regular
 
 T = TypeVar("T")
 LARGEST = 256 << 20  # bytes of a file that is compared row by row
@@ -83,7 +84,7 @@ def _rows(suffix: str, a: FetchedFile, b: FetchedFile) -> RowFiles | None:
 
 
 def _lines(a: FetchedFile, b: FetchedFile) -> RowFiles | None:
-    lines_a, lines_b = (Path(file.file).read_bytes().splitlines(keepends=True) for file in (a, b))
+    lines_a, lines_b = (read_regular(file.file, most=LARGEST).splitlines(keepends=True) for file in (a, b))
     if len(lines_a) != len(lines_b):
         return None
 

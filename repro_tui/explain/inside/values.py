@@ -7,7 +7,6 @@ in order, are divided into at most 64 groups of neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +17,7 @@ from repro_tui.formats.value_files import Array, format_of
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.rebuild.hybrid import Parts
 from repro_tui.support.context import Context
+from repro_tui.support.regular import read_regular
 
 Path = tuple[str | int, ...]
 _ABSENT = object()
@@ -32,7 +32,7 @@ def inside_values(factor: str, path: str, name: str, a: FetchedFile, b: FetchedF
     if form is None or max(a.size, b.size) > form.largest:
         return None
     try:
-        document_a, document_b = (form.read(FilePath(file.file).read_bytes()) for file in (a, b))
+        document_a, document_b = (form.read(read_regular(file.file, most=form.largest)) for file in (a, b))
         differing = list(_differing(document_a, document_b, ()))
     except (OSError, ValueError, RecursionError):
         return None

@@ -14,6 +14,7 @@ from repro_tui.model.record import Record
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside, resolve_inside
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 LARGEST = 16 << 20
@@ -65,7 +66,7 @@ class DeclaredFiles:
             path = resolve_inside(Path(self.base), name)
             if path.stat().st_size > LARGEST:
                 raise Inconclusive(f"{show(name, 200)} is larger than {LARGEST:,} bytes")
-            return path.read_bytes()
+            return read_regular(path, most=LARGEST)
         except (OSError, ValueError) as error:
             raise Inconclusive(f"{show(name, 200)} cannot be read below the record's folder") from error
 

@@ -46,6 +46,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import dumps
+from repro_tui.support.regular import MOST_DECLARED, NotRegularError, read_regular
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def read_dockerfile(code: CodeTree, dockerfile: str) -> str:
     """The text of a Dockerfile in the commit's tree. Raises Inconclusive where it is not there."""
     try:
         path = resolve_inside(Path(code.folder) / code.subdirectory, dockerfile)
-        return path.read_text("utf-8", "surrogateescape")
+        return read_regular(path, most=MOST_DECLARED).decode("utf-8", "surrogateescape")
+    except NotRegularError as error:
+        problem = f"{show(dockerfile, 120)} cannot be read: {error.strerror}"
+        raise Inconclusive(problem, "correct environment.dockerfile") from error
     except (OSError, ValueError) as error:
         folder = "" if code.subdirectory == "." else f" below {show(code.subdirectory, 120)}"
         raise Inconclusive(

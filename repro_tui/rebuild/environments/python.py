@@ -30,6 +30,7 @@ from repro_tui.rebuild.environments.seeds import seed_pin
 from repro_tui.rebuild.environments.venv import inventory_of_venv, made_environment, pin_name, pin_version
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import beside_record, resolve_inside
+from repro_tui.support.regular import MOST_DECLARED, NotRegularError, read_regular
 from repro_tui.support.text import plural, show
 
 __all__ = ["made_environment", "pin_name", "rebuild_python_environment"]
@@ -186,8 +187,10 @@ def read_file(name: str, record: Record, code: CodeTree | None) -> bytes:
     path = name.removeprefix("file:")
     try:
         if name.startswith("file:"):
-            return beside_record(record.base, path).read_bytes()
-        return resolve_inside(folder_of(name, record, code), path).read_bytes()
+            return read_regular(beside_record(record.base, path), most=MOST_DECLARED)
+        return read_regular(resolve_inside(folder_of(name, record, code), path), most=MOST_DECLARED)
+    except NotRegularError as error:
+        raise Inconclusive(f"{show(name, 200)} cannot be read: {error.strerror}", "record another file") from error
     except (OSError, ValueError) as error:
         if name.startswith("file:"):
             raise Inconclusive(

@@ -23,6 +23,7 @@ from repro_tui.rebuild.environments.pythons.interpreters import (
 )
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import resolve_inside
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 
@@ -60,7 +61,8 @@ def _folders(record: Record) -> tuple[str, ...]:
 def _version_file(code: CodeTree, folder: str) -> str | None:
     try:
         root = Path(code.folder) / code.subdirectory
-        text = resolve_inside(root, str(PurePosixPath(folder) / ".python-version")).read_text("utf-8", "replace")
+        path = resolve_inside(root, str(PurePosixPath(folder) / ".python-version"))
+        text = read_regular(path, most=1 << 16).decode("utf-8", "replace")
     except (OSError, ValueError):
         return None
     return pinned_version(text)

@@ -19,6 +19,7 @@ from repro_tui.rebuild.environments.python import (
 )
 from repro_tui.support.context import Context
 from repro_tui.support.paths import resolve_inside
+from repro_tui.support.regular import MOST_DECLARED, read_regular
 from repro_tui.support.text import show
 
 
@@ -52,7 +53,7 @@ def _read(name: str, making: Making) -> RequirementsFile:
     root, path = folder_of(name, making.record, making.code), name.removeprefix("file:")
     if path.startswith("/"):
         root, path = Path(path).parent, Path(path).name
-    return read_requirements(path, lambda included: resolve_inside(root, included).read_bytes())
+    return read_requirements(path, lambda included: read_regular(resolve_inside(root, included), most=MOST_DECLARED))
 
 
 def _groups(making: Making) -> list[str]:

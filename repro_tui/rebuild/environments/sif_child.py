@@ -19,6 +19,7 @@ from repro_tui.rebuild.environments.contents.inventory import inventory_of
 from repro_tui.support.extras import bring_module
 from repro_tui.support.hashes import digest_tree
 from repro_tui.support.plain import write_json
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 
 UNREADABLE = 3
@@ -84,7 +85,7 @@ def _read(path: Path, offset: int, reader: Reader) -> list[tuple[str, str]]:
 
     # The library assumes that file names are UTF-8, which they need not be.
     File.name = property(lambda file: file._name.decode("utf-8", "surrogateescape"))
-    with path.open("rb") as stream, SquashFsImage(stream, offset, closefd=False) as image:
+    with open_regular(path) as stream, SquashFsImage(stream, offset, closefd=False) as image:
         return [(name, _add_file(reader, name, file)) for name, file in _walk(image.root)]
 
 

@@ -12,8 +12,6 @@ executed.
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,10 +24,11 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.contents.image_files import PackageFiles, read_image
 from repro_tui.rebuild.environments.sif import extract_sif
-from repro_tui.support.cache import walk
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.regular import copy_regular, read_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import folders_below, walk
 
 FORMAT = "1"
 _INFO = ".dist-info"
@@ -113,14 +112,14 @@ def mixed_site(
             target = folder / name
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(sites[side].folder / name, target)
+                copy_regular(sites[side].folder / name, target)
             except OSError as error:
                 raise Inconclusive(
                     f"{show(name, 200)} of one image does not fit next to the packages of the other: {error.strerror}"
                 ) from error
             target.chmod(0o644)
-        for subfolder, _, _ in os.walk(folder):
-            Path(subfolder).chmod(0o755)
+        for subfolder in folders_below(folder):
+            subfolder.chmod(0o755)
 
     identity = digest_text(key, sites[0].folder.as_posix(), sites[1].folder.as_posix())
     folder, _ = context.cache.folder("sites", identity, build, context.cancel)
@@ -151,7 +150,7 @@ def _owners(folder: Path) -> dict[str, str]:
 
 def _files_in_record(info: Path) -> Iterator[str]:
     try:
-        rows = csv.reader((info / "RECORD").read_text("utf-8", "replace").splitlines())
+        rows = csv.reader(read_regular(info / "RECORD").decode("utf-8", "replace").splitlines())
         yield from (row[0] for row in rows if row)
     except (OSError, csv.Error):
         return

@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -32,6 +32,7 @@ from repro_tui.support.hashes import digest_text
 from repro_tui.support.plain import from_plain, to_plain
 from repro_tui.support.process import limited, run
 from repro_tui.support.text import plural, show
+from repro_tui.support.urls import split_url
 
 FORMAT = "2"
 _INSTALL = "pip install --no-build --no-deps --link-mode".split()
@@ -177,7 +178,7 @@ def pin_version(pin: str) -> str:
 def wheel_of(pin: str) -> Path | None:
     """The wheel on this machine that a pin installs; None for a package from the index."""
     _, at, rest = pin.partition(" @ ")
-    return Path(unquote(urlsplit(rest.split()[0]).path)) if at else None
+    return Path(unquote(split_url(rest.split()[0]).path)) if at else None
 
 
 def is_of_commit(pin: str) -> bool:

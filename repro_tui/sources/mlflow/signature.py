@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from repro_tui.formats.documents import parse_document
+from repro_tui.formats.documents import check_depth, parse_document
 from repro_tui.model.errors import Refused
 from repro_tui.support.redact import is_secret_name
 from repro_tui.support.text import show
@@ -93,6 +93,7 @@ def _as_written(text: str) -> object:
         return text == "True"
     try:
         value = json.loads(text)
+        check_depth(value)
     except (ValueError, RecursionError):
         return text
     if isinstance(value, bool | list | dict):

@@ -39,6 +39,7 @@ from repro_tui.sources.recorded_repository import absence, local_repository, usa
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 _REFERENCE = re.compile(
@@ -79,7 +80,7 @@ def _bundle(reference: str, context: Context) -> Path:
     incoming = context.cache.temporary()
     incoming.mkdir(parents=True)
     answer = ask_mlflow("describe", reference, incoming, context)
-    contents = {path.name: path.read_bytes() for path in sorted(incoming.iterdir())}
+    contents = {path.name: read_regular(path) for path in sorted(incoming.iterdir())}
     if freeze := recorded_packages(contents):
         contents[REQUIREMENTS] = freeze.content
         answer["notes"] = [*answer.get("notes", ()), *freeze.warnings()]
@@ -113,7 +114,7 @@ class _MlflowReader:
     @cached_property
     def signature(self) -> Signature:
         file = self.bundle / "MLmodel"
-        return read_signature(file.read_bytes()) if file.is_file() else Signature()
+        return read_signature(read_regular(file)) if file.is_file() else Signature()
 
     @property
     def run(self) -> DescribedRun:
@@ -226,7 +227,7 @@ class _MlflowReader:
     def _python(self) -> str | None:
         for name in PYTHON_FILES:
             file = self.bundle / name
-            text = python_named(parse_document(file.read_bytes(), ".yaml", name)) if file.is_file() else ""
+            text = python_named(parse_document(read_regular(file), ".yaml", name)) if file.is_file() else ""
             if text:
                 self.provenance["environment.python"] = f"{self._where}, the model's {name} ({show(text, 20)})"
                 return ".".join(text.split(".")[:2])

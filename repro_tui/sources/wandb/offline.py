@@ -8,8 +8,10 @@ from pathlib import Path
 from repro_tui.formats.wandb_log import Torn, WandbLog, log_of, read_log
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
-from repro_tui.support.cache import walk
+from repro_tui.support.paths import real_path
+from repro_tui.support.regular import is_regular, open_regular, read_regular
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 LARGEST = 1 << 20
 MOST_FILES = 200
@@ -37,7 +39,7 @@ def read_folder(folder: Path, reference: str) -> RunDescription:
         damage = f"{log.torn or 'it ends without one'}; read: {log.read}"
         message = f"the W&B log in {place} does not describe a run ({damage}): copy the folder again"
         raise Refused(Mistake(show(reference, 200), message))
-    return _describe(folder.resolve(), log)
+    return _describe(real_path(folder), log)
 
 
 def _describe(folder: Path, log: WandbLog) -> RunDescription:
@@ -97,9 +99,9 @@ def _values(document: Mapping[str, object]) -> dict[str, object]:
 
 
 def _bytes(file: Path) -> bytes | None:
-    if not file.is_file() or file.is_symlink():
+    if not is_regular(file) or file.is_symlink():
         return None
-    with file.open("rb") as stream:
+    with open_regular(file, links=False) as stream:
         return stream.read(LARGEST)
 
 
@@ -110,5 +112,5 @@ def _saved(folder: Path) -> dict[str, bytes]:
         return files
     for name, entry in walk(folder):
         if len(files) < MOST_FILES and entry.is_file(follow_symlinks=False) and entry.stat().st_size < LARGEST:
-            files[name] = Path(entry.path).read_bytes()
+            files[name] = read_regular(entry.path, most=LARGEST, links=False)
     return dict(sorted(files.items()))

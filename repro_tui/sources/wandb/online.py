@@ -9,6 +9,7 @@ from repro_tui.clients.client_child import standing_folder
 from repro_tui.clients.wandb import ask_wandb, server
 from repro_tui.sources.wandb.described import ArtifactDescription, RunDescription, parsed_file
 from repro_tui.support.context import Context
+from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import show
 
 
@@ -16,7 +17,7 @@ def read_run(path: str, context: Context) -> RunDescription:
     """What the server recorded of the run `entity/project/id`. Raises Inconclusive where it cannot be reached."""
     with standing_folder(context) as folder:
         answer = ask_wandb("describe", path, folder, context)
-        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        files = {file.name: read_regular(file) for file in folder.iterdir() if is_regular(file)}
     return _describe(path, answer, files)
 
 

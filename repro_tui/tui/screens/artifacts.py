@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from repro_tui.model.errors import Inconclusive
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.navigation import OpenFile
@@ -40,12 +43,20 @@ def what_it_is(name: str) -> str:
     return ""
 
 
+def _files(root: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """The regular files of an audit; none where it has a shape that no audit has."""
+    try:
+        return [(name, entry) for name, entry in walk(root) if entry.is_file(follow_symlinks=False)]
+    except (Inconclusive, OSError):
+        return []
+
+
 class FileRows:
     """The files below a folder as rows."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "engine.lock"]
+        self.paths = sorted(Path(entry.path) for name, entry in _files(root) if name != "engine.lock")
 
     def __len__(self) -> int:
         return len(self.paths)

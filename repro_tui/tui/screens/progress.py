@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from repro_tui.support.regular import open_regular
 from repro_tui.tui.actions import AUDIT, GLOBAL, PROGRESS, bindings
 from repro_tui.tui.dialogs import QuestionDialog
 from repro_tui.tui.navigation import StopAudit
@@ -137,7 +138,7 @@ class ProgressScreen(AuditScreen):
 
 def _tail(path: Path) -> list[str]:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
             return stream.read().decode("utf-8", "replace").splitlines()[-200:]
     except OSError:

@@ -120,6 +120,6 @@ def as_list(text: str | None) -> list[str] | None:
     """The items of a ranking written as a JSON list, each as JSON; None for anything else."""
     try:
         items = None if text is None else json.loads(text)
+        return [json.dumps(item, sort_keys=True) for item in items] if isinstance(items, list) else None
     except (ValueError, RecursionError):
         return None
-    return [json.dumps(item, sort_keys=True) for item in items] if isinstance(items, list) else None

@@ -18,6 +18,7 @@ from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, wheel_of
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import resolve_inside
+from repro_tui.support.regular import MOST_DECLARED, read_regular
 from repro_tui.support.text import show
 
 DECLARATIONS = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -50,7 +51,7 @@ def read_project(code: CodeTree, folder: str) -> dict[str, bytes]:
     files = {}
     for name in DECLARATIONS:
         try:
-            files[name] = resolve_inside(root, str(PurePosixPath(folder) / name)).read_bytes()
+            files[name] = read_regular(resolve_inside(root, str(PurePosixPath(folder) / name)), most=MOST_DECLARED)
         except (OSError, ValueError):
             continue
     if not files:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.requirements import Requirement
 
@@ -29,7 +29,10 @@ from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import Resolving, check_uv
 from repro_tui.rebuild.environments.venv import SOURCE_WHEELS
 from repro_tui.support.context import Context, Step
+from repro_tui.support.paths import real_path
+from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
+from repro_tui.support.urls import split_url
 
 LARGEST, LARGEST_UNPACKED, MOST_MEMBERS = 2 << 30, 8 << 30, 200_000
 LARGEST_DECLARATION = 1 << 20
@@ -61,7 +64,7 @@ class Sdist:
 
 
 def _name_of(url: str) -> str:
-    return PurePosixPath(unquote(urlsplit(url).path)).name
+    return PurePosixPath(unquote(split_url(url).path)).name
 
 
 def wheel_of_sdist(
@@ -81,7 +84,7 @@ def wheel_of_sdist(
         )
     step.progress(f"fetching the source of {show(sdist.described, 120)}")
     file = _fetched(sdist, context)
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # not every index has one
     requires = build_requirements(declarations(file))
     source = BuildSource(
@@ -120,7 +123,7 @@ def _read_lock(text: str, folder: Path) -> Sdist:
     name, version = str(package["name"]), str(package.get("version", ""))
     url = str(sdist.get("url") or "")
     if not url and "path" in sdist:
-        url = (folder / str(sdist["path"])).resolve().as_uri()
+        url = real_path(folder / str(sdist["path"])).as_uri()
     sha256 = str(sdist.get("hashes", {}).get("sha256", ""))
     if not _FILE.fullmatch(_name_of(url)):
         raise Inconclusive(
@@ -139,7 +142,7 @@ def _fetched(sdist: Sdist, context: Context) -> Path:
         target = folder / sdist.file_name
         with target.open("wb") as stream:
             _download(sdist, stream, context)
-        with target.open("rb") as stream:
+        with open_regular(target) as stream:
             actual = hashlib.file_digest(stream, "sha256").hexdigest()
         if sdist.sha256 and actual != sdist.sha256:
             raise Inconclusive(f"the source of {sdist.described} is damaged: it has another hash", "try again")
@@ -167,9 +170,9 @@ def _download(sdist: Sdist, target: IO[bytes], context: Context) -> None:
 
 
 def _blocks(url: str) -> Iterator[bytes]:
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme == "file":
-        with Path(unquote(parts.path)).open("rb") as stream:
+        with open_regular(unquote(parts.path)) as stream:
             while block := stream.read(1 << 20):
                 yield block
         return
@@ -188,7 +191,7 @@ def _credentials(url: str) -> tuple[str, str] | None:
     """The user and password of the user's own index on the same server; None where it names none (or .netrc does)."""
     for name in _INDEXES:
         for location in re.split(r"[\s,]+", os.environ.get(name, "")):
-            index, file = urlsplit(location[max(location.find("http"), 0) :]), urlsplit(url)
+            index, file = split_url(location[max(location.find("http"), 0) :]), split_url(url)
             if index.username and (index.scheme, index.hostname, index.port) == (file.scheme, file.hostname, file.port):
                 return unquote(index.username), unquote(index.password or "")
     return None

@@ -23,8 +23,10 @@ from repro_tui.rebuild.environments.pythons.dates import settled
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.uv import Resolving, has_no_dates, log_output, resolve, without_dates
 from repro_tui.rebuild.environments.venv import PROJECT_WHEELS, made_environment, pin_of_wheel
+from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
+from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import show
 
 FORMAT = "1"
@@ -91,7 +93,7 @@ def built_wheel(source: BuildSource, interpreter: Interpreter, step: Step, conte
     )
     wheel = next(folder.glob("*.whl"))
     name = parse_wheel_filename(wheel.name)[0]
-    return pin_of_wheel(name, wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    return pin_of_wheel(name, wheel, hashlib.sha256(read_regular(wheel)).hexdigest())
 
 
 def _build(source: BuildSource, folder: Path, interpreter: Interpreter, step: Step, context: Context) -> None:
@@ -115,10 +117,10 @@ def _attempt(
     step.progress(f"building {show(source.described, 120)} in the sandbox")
     done = run_build(Build(source.path, tools, source.member, source.variables), folder, context)
     log_output(done.text, step, context)
-    wheels = [wheel for wheel in folder.glob("*.whl") if _is_wheel(wheel, source)]
+    wheels = [wheel for wheel in folder.glob("*.whl") if is_regular(wheel) and _is_wheel(wheel, source)]
     if done.exit_code != 0 or len(wheels) != 1:
         for wheel in folder.glob("*"):
-            wheel.unlink()
+            remove_tree(wheel)
         raise _failed(source, done.text if not done.timed_out else "the build took too long", context)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from repro_tui.clients.child_answer import answer_command, plain_error
 from repro_tui.rebuild.environments.conda.contents import Contents
+from repro_tui.support.regular import open_regular
+from repro_tui.support.removal import remove_folder
 
 if TYPE_CHECKING:
     from rattler import RepoDataRecord
@@ -97,7 +98,7 @@ def _other_categories(asked: CondaRequest, named: Mapping[str, object]) -> set[s
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with Path(asked["lock"]).open("rb") as stream:
+    with open_regular(asked["lock"]) as stream:
         document = yaml.load(stream, Loader=loader)  # noqa: S506 - both loaders are safe
     packages = document.get("package") if isinstance(document, dict) else None
     if not isinstance(packages, list):
@@ -146,7 +147,7 @@ def _check(archives: list[Path], scratch: Path) -> None:
     for archive in archives:
         extract(archive, scratch)
         contents.add(archive.name, scratch)
-        shutil.rmtree(scratch)
+        remove_folder(scratch)
     contents.check()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import quote
 
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -49,16 +50,16 @@ class Contents:
 
 def _paths(extracted: Path) -> Iterator[str]:
     listing = extracted / "info/paths.json"
-    if listing.is_file():
-        yield from (str(entry["_path"]) for entry in json.loads(listing.read_bytes())["paths"])
+    if is_regular(listing):
+        yield from (str(entry["_path"]) for entry in json.loads(read_regular(listing))["paths"])
     older = extracted / "info/files"
-    if older.is_file():
-        yield from older.read_text("utf-8").splitlines()
+    if is_regular(older):
+        yield from read_regular(older).decode("utf-8").splitlines()
 
 
 def _commands(extracted: Path) -> Iterator[str]:
     link = extracted / "info/link.json"
-    if link.is_file():
-        described = json.loads(link.read_bytes()).get("noarch") or {}
+    if is_regular(link):
+        described = json.loads(read_regular(link)).get("noarch") or {}
         points = described.get("entry_points") or [] if isinstance(described, dict) else []
         yield from (str(point).partition("=")[0].strip() for point in points)

@@ -24,6 +24,7 @@ from repro_tui.rebuild.environments.venv import pin_name
 from repro_tui.rebuild.environments.wheel_files import install_wheels
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
+from repro_tui.support.regular import read_regular
 from repro_tui.support.text import join_names, plural, show
 
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
@@ -136,7 +137,7 @@ def _move_scripts(site: Path, folder: Path) -> None:
     """Puts the commands of the packages where the environment has its own, with its own interpreter."""
     (site / ".lock").unlink(missing_ok=True)
     for script in sorted((site / "bin").glob("*")):
-        content = script.read_bytes()
+        content = read_regular(script)
         first, _, rest = content.partition(b"\n")
         if first.startswith(b"#!") and b"python" in first:
             content = f"#!{folder}/bin/python\n".encode() + rest

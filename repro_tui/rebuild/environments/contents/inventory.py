@@ -26,6 +26,7 @@ from repro_tui.rebuild.environments.contents.databases import read_system_packag
 from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.hashes import digest_text, digest_tree
 from repro_tui.support.redact import strip_url
+from repro_tui.support.regular import read_regular
 
 LARGEST = 64 << 20
 DESCRIPTIONS = (".dist-info/METADATA", ".egg-info/PKG-INFO")  # of installed Python packages
@@ -65,7 +66,7 @@ class FolderView:
         file = self.root / path
         if path not in self._digests or file.stat().st_size > limit:
             return None
-        return file.read_bytes()
+        return read_regular(file)
 
     def digest(self, path: str) -> str:
         """The file's sha256."""

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from repro_tui.support.cache import walk
+from repro_tui.support.regular import is_regular, open_regular, read_regular
+from repro_tui.support.walks import walk
 
 EPOCH = 315532800  # 1980-01-01, the modification time of every file in the build context
 
@@ -37,8 +38,8 @@ def build_context(root: Path, dockerfile: str, text: str, *, own_ignore: bool) -
 def _ignored(root: Path, dockerfile: str, own_ignore: bool) -> list[str]:
     named = [root / f"{dockerfile}.dockerignore"] if own_ignore else []
     for file in (*named, root / ".dockerignore"):
-        if file.is_file():
-            lines = [line.strip() for line in file.read_text("utf-8", "replace").splitlines()]
+        if is_regular(file):
+            lines = [line.strip() for line in read_regular(file).decode("utf-8", "replace").splitlines()]
             return [line for line in lines if line and not line.startswith("#")]
     return []
 
@@ -59,5 +60,5 @@ def _add(tar: tarfile.TarFile, name: str, entry: os.DirEntry[str]) -> None:
         return
     status = entry.stat(follow_symlinks=False)
     info.size, info.mode = status.st_size, 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-    with Path(entry.path).open("rb") as stream:
+    with open_regular(entry.path, links=False) as stream:
         tar.addfile(info, stream)

@@ -132,7 +132,8 @@ def _images_used(item: Instruction) -> list[str]:
 
 def needed(stages: Sequence[Stage], target: str) -> list[Stage]:
     """The stages that the target (a name or a number; "": the last one) is built from, in their order."""
-    wanted = {len(stages) - 1} if not target else {number for number in [_index(stages, target)] if number is not None}
+    last = len(stages) - 1 if stages else None
+    wanted = {number for number in [_index(stages, target) if target else last] if number is not None}
     pending = list(wanted)
     while pending:
         number = pending.pop()

@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of everything that reads or writes what others made: `make fuzz SECONDS=60`."""
