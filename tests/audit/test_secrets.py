@@ -146,10 +146,11 @@ def test_no_secret_is_written_or_shown(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     seen: set[str] = set()
-    with watching(seen):
+    with watching(seen, str(own_folders)):
         result = project.audit(*reports, TMPDIR=str(temporary))
         failed = project.audit(b="c", TMPDIR=str(temporary))
     assert (result.status, failed.status) == (0, 3), result.stderr
+    assert any("predict.py" in line for line in seen)
     assert "cannot log in with" in failed.stdout
     findings = result.report["areas"]["environment"]["findings"]
     assert [it["change"] for it in findings if it["path"] == ["variables", "API_KEY"]] == ["changed"]
@@ -176,15 +177,16 @@ def test_no_secret_is_written_or_shown(
 
 
 @contextmanager
-def watching(seen: set[str]) -> Iterator[None]:
-    """Collects the command lines of all processes of this machine, which every user can read."""
+def watching(seen: set[str], mark: str) -> Iterator[None]:
+    """Collects the command lines, which every user of the machine can read, that have the text `mark` in them."""
     over = threading.Event()
 
     def watch() -> None:
         while not over.is_set():
             for process in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError):
-                    seen.add(process.read_bytes().decode("utf-8", "replace"))
+                    line = process.read_bytes().decode("utf-8", "replace")
+                    seen.update([line] if mark in line else [])
 
     thread = threading.Thread(target=watch)
     thread.start()
