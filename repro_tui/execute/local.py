@@ -34,7 +34,7 @@ class LocalRunner:
         kind = choose(context.settings)
         with fresh_folder(folder):
             (folder / "out").mkdir(mode=0o700)
-            mounts = kind == "bubblewrap"
+            mounts = kind != "none"
             copy = working_copy(workspace, inputs, folder, context, mounts=mounts, shared=False)
             return run_once(Sandbox(kind, workspace, inputs, folder, context, copy), number)
 

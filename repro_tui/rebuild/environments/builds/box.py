@@ -1,7 +1,6 @@
 """One build in the sandbox: no network, no file of this machine but its source and its tools, bounded in all.
 
-The source is copied to the sandbox's own /tmp, so that the build may write to it. With Linux namespaces, where the
-files of this machine stay visible, it is copied to a folder that is removed after the build.
+The source is copied to the sandbox's own /tmp, so that the build may write to it.
 """
 
 from __future__ import annotations
@@ -16,16 +15,14 @@ from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import bubblewrap, choose, namespaces
+from repro_tui.support.isolation import INSTALL, choose, inside, sandboxed
 from repro_tui.support.process import Completed, run
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
-INSTALL_SANDBOX = (
-    "install bubblewrap (apt-get install bubblewrap; repro-tui doctor checks it), or record what has wheels"
-)
+INSTALL_SANDBOX = f"{INSTALL}, or record what has wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,9 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
     limits = context.settings.limits
     bounds = ["prlimit", f"--as={limits.memory}", f"--cpu={int(BUILD_S)}", f"--fsize={LARGEST_FILE}"]
     bounds += [f"--nofile={OPEN_FILES}", "--core=0", "--"]
-    wrapped = _in_bubblewrap if choose(context.settings) == "bubblewrap" else _in_namespaces
     with tempfile.TemporaryDirectory(prefix="repro-tui-build-", ignore_cleanup_errors=True) as scratch:
         done = run(
-            [*bounds, *wrapped(build, Path(scratch), context)],
+            [*bounds, *_wrapped(build, Path(scratch), context)],
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=BUILD_S,
@@ -74,7 +70,7 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
     return done
 
 
-def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
+def _wrapped(build: Build, scratch: Path, context: Context) -> list[str]:
     tools = build.tools
     source = f"/repro/source/{build.source.name}" if build.source.is_file() else "/repro/source"
     mounts = [(tools.folder, tools.folder, False), (str(build.source), source, False)]
@@ -82,17 +78,9 @@ def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
     if not tools.interpreter_root.startswith("/usr"):
         mounts.append((tools.interpreter_root, tools.interpreter_root, False))
     (scratch / "out").mkdir()
-    prefix = bubblewrap([*mounts, (str(scratch / "out"), "/repro/out", True)])
-    variables = [word for pair in _variables(build, "/tmp").items() for word in ("--setenv", *pair)]  # noqa: S108
+    mounts.append((str(scratch / "out"), "/repro/out", True))
     command = _command(build, "/repro/uv", source, Path("/tmp"), "/repro/out")  # noqa: S108
-    return [*prefix, *variables, "--chdir", "/tmp", "--", *command]  # noqa: S108
-
-
-def _in_namespaces(build: Build, scratch: Path, context: Context) -> list[str]:
-    (scratch / "out").mkdir()
-    variables = [f"{name}={value}" for name, value in _variables(build, str(scratch)).items()]
-    command = _command(build, uv_binary(), str(build.source), scratch, str(scratch / "out"))
-    return [*namespaces(context.cache.root), "env", "-i", "-C", str(scratch), *variables, *command]
+    return [*sandboxed(choose(context.settings), mounts), *inside(_variables(build), "/tmp", command)]  # noqa: S108
 
 
 def _command(build: Build, uv: str, source: str, scratch: Path, out: str) -> list[str]:
@@ -101,11 +89,11 @@ def _command(build: Build, uv: str, source: str, scratch: Path, out: str) -> lis
     return ["sh", "-c", _COPY, "sh", source, copied, *uv_call]
 
 
-def _variables(build: Build, home: str) -> dict[str, str]:
+def _variables(build: Build) -> dict[str, str]:
     return {
         "PATH": f"{build.tools.folder}/bin:/usr/local/bin:/usr/bin:/bin",
-        "HOME": home,
-        "TMPDIR": home,
+        "HOME": "/tmp",  # noqa: S108
+        "TMPDIR": "/tmp",  # noqa: S108
         "SOURCE_DATE_EPOCH": "315532800",
         "PYTHONHASHSEED": "0",
         "PIP_NO_INDEX": "1",
