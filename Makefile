@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Some machines keep Python from keeping what it compiled: every process that a test starts would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage check lint type snapshots bench docs clean
+.PHONY: setup systems demo test test-fast test-nightly test-pythons coverage check lint type snapshots bench docs probes clean
 
 setup: $(VENV)/.ready
 
@@ -69,6 +69,10 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m repro_tui.cli.docs
+
+# What each isolation holds: the table of docs/safety.md, from probes inside all of them; needs their engines, and root.
+probes: systems
+	$(BIN)/python -m tests.systems.isolation.table
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

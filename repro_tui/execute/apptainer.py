@@ -25,7 +25,7 @@ from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import HOST_NAME, NOBODY, tied, with_fresh_keyring
+from repro_tui.support.isolation import HOST_NAME, NOBODY, masked, tied, with_fresh_keyring
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 from repro_tui.support.syscalls import profile
 
@@ -110,6 +110,8 @@ class _Container:
             yield from ("--no-privs", "--security", f"uid:{NOBODY},gid:{NOBODY}")
 
     def _mounts(self) -> Iterator[str]:
+        for path in masked():
+            yield from _mount("/dev/null", path)
         for source, target, writable in tree_mounts(self.workspace, self.copy):
             yield from _mount(source, target, writable=writable)
         if self.copy is None or not self.workspace.predict.inputs:

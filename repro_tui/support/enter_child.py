@@ -26,7 +26,9 @@ JOIN_SESSION_KEYRING = 1
 DIE_WITH_PARENT, SET_FILTER, DROP_BOUND, NO_NEW_PRIVILEGES = 1, 22, 24, 38  # prctl
 INTERFACE_FLAGS, UP = 0x8914, 1  # SIOCSIFFLAGS
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
+LINKS = {"fd": "/proc/self/fd", "core": "/proc/kcore", "ptmx": "pts/ptmx"} | {
+    name: f"/proc/self/fd/{number}" for number, name in enumerate(("stdin", "stdout", "stderr"))
+}
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,7 +42,7 @@ def check(result: int, step: str) -> None:
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """Mounts, binds or remounts; raises OSError."""
     places = [os.fsencode(place) or None for place in (source, target, kind)]
-    check(libc.mount(*places, ctypes.c_ulong(flags), os.fsencode(data) or None), f"mount {target}")
+    check(libc.mount(*places, ctypes.c_ulong(flags), os.fsencode(data) or None), f"mount {target.removeprefix(NEW)}")
 
 
 def fresh_keyring(number: int) -> None:
@@ -94,17 +96,14 @@ class Box:
         for path in filter(os.path.lexists, (NEW + path for path in self.plan["sealed"])):
             mount(path, path, flags=BIND | RECURSIVE)
             restrict(path, READ_ONLY | NO_SUID | NO_DEVICES | NO_EXEC)
-        for path in filter(os.path.lexists, (NEW + path for path in self.plan["masked"])):
-            if os.path.isdir(path):
-                mount("tmpfs", path, "tmpfs", READ_ONLY | NO_SUID | NO_DEVICES, "size=0")
-            else:
-                mount(f"{OLD}/dev/null", path, flags=BIND)
-                restrict(path, READ_ONLY | NO_SUID | NO_DEVICES)
+        for path in self.plan["masked"]:
+            mount(f"{OLD}/dev/null", NEW + path, flags=BIND)
+            restrict(NEW + path, READ_ONLY | NO_SUID | NO_DEVICES)
 
     def devices(self) -> None:
         """The devices that are harmless, terminals of its own, and shared memory."""
         os.mkdir(f"{NEW}/dev")
-        mount("tmpfs", f"{NEW}/dev", "tmpfs", NO_SUID, "mode=755,size=1m")
+        mount("tmpfs", f"{NEW}/dev", "tmpfs", NO_SUID | NO_DEVICES, "mode=755,size=1m")
         for name in DEVICES:
             self.show(f"/dev/{name}", f"/dev/{name}", NO_SUID)
         for name, target in LINKS.items():
@@ -112,7 +111,7 @@ class Box:
         os.mkdir(f"{NEW}/dev/pts")
         mount("devpts", f"{NEW}/dev/pts", "devpts", NO_SUID | NO_EXEC, "newinstance,ptmxmode=0666,mode=620")
         self.memory("/dev/shm")
-        mount("", f"{NEW}/dev", flags=REMOUNT | BIND | READ_ONLY | NO_SUID)
+        mount("", f"{NEW}/dev", flags=REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEVICES)
 
     def memory(self, folder: str) -> None:
         """A folder in memory that everybody may write to."""
@@ -122,6 +121,8 @@ class Box:
 
     def show(self, source: str, target: str, flags: int) -> None:
         """Binds a file or folder of the machine with everything mounted beneath it, restricted in each mount."""
+        if not os.path.exists(OLD + source):
+            raise OSError(errno.ENOENT, f"{source} does not exist")
         source, target = OLD + source, NEW + target
         if os.path.isdir(source):
             os.makedirs(target, exist_ok=True)

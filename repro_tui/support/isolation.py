@@ -29,10 +29,22 @@ INSTALL = "install bubblewrap (apt install bubblewrap; repro-tui doctor checks i
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 _ACCOUNTS = Path(__file__).with_name("accounts")  # the users of a sandbox: programs look up the name of their own
 # Root outside owns these inside, whatever its name there, and could write to them.
-_SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
+_SETTINGS_OF_THE_KERNEL = (
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/acpi",
+    "/proc/scsi",
+)
 # They tell of the machine and of other users: keys, memory, devices.
 _MASKED = tuple(
-    f"/proc/{name}" for name in ("keys", "key-users", "kcore", "kmsg", "timer_list", "sched_debug", "scsi", "asound")
+    f"/proc/{name}"
+    for name in (
+        *("keys", "key-users", "kcore", "kmsg", "timer_list", "sched_debug", "slabinfo", "vmallocinfo"),
+        *("pagetypeinfo", "kpagecount", "kpageflags", "kpagecgroup"),
+    )
 )
 _ENTER = Path(__file__).with_name("enter_child.py")
 _FILTER = 9  # the descriptor that bubblewrap reads the filter from
@@ -54,6 +66,11 @@ def inside(environment: dict[str, str], folder: str, arguments: Iterable[str]) -
     return ["/usr/bin/env", "-i", "-C", folder, *variables, *arguments]
 
 
+def masked() -> list[str]:
+    """The files of the kernel that tell of the machine and of other users: what a run sees of them is empty."""
+    return _present(_MASKED)
+
+
 def tied() -> list[str]:
     """The command prefix by which a child ends with this process, even if this process is killed."""
     return ["setpriv", "--pdeathsig", "KILL"]
@@ -70,6 +87,7 @@ def _bubblewrap(mounts: Mounts, network: bool) -> list[str]:
     arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME, "--seccomp", str(_FILTER)]
     if network:
         arguments += ["--share-net"]
+    arguments += ["--perms", "0755", "--dir", "/etc"]
     for path in _SYSTEM:
         link = Path(path)
         arguments += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
@@ -79,10 +97,8 @@ def _bubblewrap(mounts: Mounts, network: bool) -> list[str]:
     arguments += ["--remount-ro", "/dev"]
     for path in _present(_SETTINGS_OF_THE_KERNEL):
         arguments += ["--ro-bind", path, path]
-    for path in _present(_MASKED):
-        arguments += (
-            ["--tmpfs", path, "--remount-ro", path] if Path(path).is_dir() else ["--ro-bind", "/dev/null", path]
-        )
+    for path in masked():
+        arguments += ["--ro-bind", "/dev/null", path]
     for source, target, writable in [*_own_files(network), *mounts]:
         arguments += ["--bind" if writable else "--ro-bind", source, target]
     entered = with_fresh_keyring(filter=filter_program().hex(), descriptor=_FILTER)
@@ -97,7 +113,7 @@ def _namespaces(mounts: Mounts, network: bool) -> list[str]:
         "mounts": [*system, *_own_files(network), *mounts],
         "links": links,
         "sealed": _SETTINGS_OF_THE_KERNEL,
-        "masked": _MASKED,
+        "masked": masked(),
         "temporary": TEMPORARY_BYTES,
         "host": HOST_NAME,
         "user": NOBODY,

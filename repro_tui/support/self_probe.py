@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 _SCRIPT = """
-cat /proc/net/dev
+while read -r line; do echo "$line"; done < /proc/net/dev
 while read -r name value rest; do
   case $name in Uid:|CapEff:|CapBnd:|NoNewPrivs:|Seccomp:) echo "status $name $value" ;; esac
 done < /proc/self/status
 for path; do if [ -e "$path" ]; then echo host-visible; fi; done
-if touch /repro-tui 2>/dev/null; then echo root-writable; fi
+if (: > /repro-tui) 2>/dev/null; then echo root-writable; fi
 for path in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do if [ -w "$path" ]; then echo kernel-writable; fi; done
 exit 0
 """
@@ -26,7 +26,7 @@ EXPECTED = {
 
 def probe_command(*canaries: str) -> list[str]:
     """The command of the probe, for any shell; `canaries` are paths on the machine that must be hidden."""
-    return ["/bin/sh", "-c", _SCRIPT, "sh", *canaries, "/var/run/docker.sock"]
+    return ["sh", "-c", _SCRIPT, "sh", *canaries, "/var/run/docker.sock"]
 
 
 def observed(text: str) -> dict[str, str]:
