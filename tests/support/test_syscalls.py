@@ -9,6 +9,7 @@ import json
 import platform
 import struct
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from repro_tui.model.run import IsolationKind
 from repro_tui.support import syscalls
 from repro_tui.support.cancel import CancelToken
-from repro_tui.support.isolation import failure, inside, sandboxed
+from repro_tui.support.isolation import failure, inside, sandboxed, with_fresh_keyring
 from repro_tui.support.process import Completed, run
 from tests.conftest import need
 
@@ -108,6 +109,32 @@ def test_an_unknown_processor_has_no_filter(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(platform, "machine", lambda: "pdp11")
     assert syscalls.filter_program() == b""
     assert syscalls.number("keyctl") is None
+
+
+SEARCH = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.syscall(int(sys.argv[1]), 10, -3, b"user", sys.argv[2].encode(), 0), ctypes.get_errno())
+"""
+
+
+def test_a_child_has_a_session_keyring_of_its_own() -> None:
+    """Shown without the filter, which would hide it: Apptainer's is only in force inside the container."""
+    column = list(ARCHITECTURES).index(platform.machine())
+    add_key, keyctl = (syscalls.DENIED[name][column] for name in ("add_key", "keyctl"))
+    libc, name = ctypes.CDLL(None, use_errno=True), f"repro-tui-test-{uuid.uuid4()}"
+    key = libc.syscall(add_key, b"user", name.encode(), b"secret", ctypes.c_size_t(6), -3)
+    if key < 0:
+        pytest.skip("this machine has no keyrings")
+    search = [sys.executable, "-c", SEARCH, str(keyctl), name]
+    try:
+        outputs = [
+            run([*prefix, *search], environment={}, cancel=CancelToken(), timeout_s=60).text.split()
+            for prefix in ([], with_fresh_keyring())
+        ]
+    finally:
+        libc.syscall(keyctl, 3, key)  # revokes it
+    assert outputs == [[str(key), "0"], ["-1", str(errno.ENOKEY)]]
 
 
 # -- in a sandbox ---------------------------------------------------------------------------------------------------
