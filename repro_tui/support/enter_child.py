@@ -78,10 +78,9 @@ class Box:
         for source, target, writable in self.sources:
             self.show(source, target, READ_ONLY * (not writable) | NO_SUID | NO_DEVICES)
         mount("", NEW, flags=REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEVICES)
-        check(libc.umount2(OLD.encode(), DETACH), "the machine's own root")
         os.chdir(NEW)
         self.pivot(".", ".")
-        check(libc.umount2(b".", DETACH), "the root of the preparation")
+        check(libc.umount2(b".", DETACH), "the machine's own root, in that of the preparation")
         os.chdir("/")
         os.umask(mask)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,30 @@ def test_a_processor_without_a_filter_has_no_sandbox(programs: Path, monkeypatch
     for kind in KINDS:
         if shutil.which({"bubblewrap": "bwrap", "namespace": "unshare"}[kind]):
             assert failure(kind) == "system calls cannot be filtered on s390x"
+
+
+PYTHON = "/usr/bin/python3"
+OF_A_USER = """
+import os, sys
+from repro_tui.support.isolation import failure
+print(os.getuid(), [failure(kind) for kind in ("bubblewrap", "namespace")] if sys.version_info >= (3, 11) else "")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs the other tests already")
+@pytest.mark.skipif(not Path(PYTHON).exists(), reason="the machine's own Python is not installed")
+def test_both_sandboxes_hold_for_an_ordinary_user() -> None:
+    """Root may do more in its namespaces than others: that is no measure of what works for them."""
+    need("bubblewrap", not any(map(failure, KINDS)), ", ".join(map(failure, KINDS)))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(Path(isolation.__file__).parents[1], Path(folder, "repro_tui"))
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+        command = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", PYTHON, "-c", OF_A_USER]
+        variables = {"PATH": PATH, "PYTHONPATH": folder}
+        done = run(command, environment=variables, cancel=CancelToken(), folder=Path("/"), timeout_s=60)
+    if done.text.strip() == "1000":
+        pytest.skip("the machine's own Python is older than 3.11")
+    assert done.text == "1000 ['', '']\n"
 
 
 # -- what is seen ---------------------------------------------------------------------------------------------------
