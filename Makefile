@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup systems demo test test-fast test-nightly test-pythons fuzz coverage audit-security check lint type snapshots
-.PHONY: bench docs clean
+.PHONY: bench docs probes clean
 
 setup: $(VENV)/.ready
 
@@ -83,6 +83,10 @@ bench: setup
 
 docs: setup
 	$(BIN)/python -m repro_tui.cli.docs
+
+# What each isolation holds: the table of docs/safety.md, from probes inside all of them; needs their engines, and root.
+probes: systems
+	$(BIN)/python -m tests.systems.isolation.table
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

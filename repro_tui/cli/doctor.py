@@ -74,12 +74,8 @@ def examine() -> Iterator[Check]:
     yield _git()
     yield _uv()
     yield from _pythons()
-    yield _sandbox(
-        "bubblewrap", "bwrap", ["--unshare-all", "--ro-bind", "/", "/", "true"], "apt-get install bubblewrap"
-    )
-    yield _sandbox(
-        "namespaces", "unshare", ["--user", "--map-root-user", "--net", "true"], "apt-get install util-linux"
-    )
+    yield _sandbox("bubblewrap", "bubblewrap", "bwrap", "apt install bubblewrap")
+    yield _sandbox("namespaces", "namespace", "unshare", "apt install util-linux")
     yield _control_groups()
     yield from _docker()
     yield _apptainer()
@@ -145,14 +141,18 @@ def _pythons() -> Iterator[Check]:
     yield Check("python", state, ", ".join(versions), "Python environments", "uv python install 3.11")
 
 
-def _sandbox(name: str, program: str, arguments: list[str], do: str) -> Check:
+def _sandbox(name: str, kind: Literal["bubblewrap", "namespace"], program: str, do: str) -> Check:
+    """Starts a child in a real sandbox, which checks what it can see."""
+    from repro_tui.support.isolation import failure
+
     needed = "running Python environments (lock or requirements files) in a sandbox"
-    if shutil.which(program) is None:
-        return Check(name, "missing", needed=needed, do=do)
-    works = query([program, *arguments], environment=os.environ, timeout_s=20).returncode == 0
-    version = _program(name, [program, "--version"], needed, do)
-    state: Literal["found", "not working"] = "found" if works else "not working"
-    return Check(name, state, version.version, needed, "allow unprivileged user namespaces" if not works else "")
+    check = _program(name, [program, "--version"], needed, do)
+    if check.state != "found":
+        return check
+    reason = failure(kind)
+    if not reason:
+        return check
+    return Check(name, "not working", check.version, needed, f"{reason}: allow unprivileged user namespaces")
 
 
 def _control_groups() -> Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from repro_tui.execute.command import data_mounts
 from repro_tui.execute.local import fresh_folder, run_once
-from repro_tui.execute.sandbox import ON_NETWORK, what_is_seen
+from repro_tui.execute.sandbox import ON_NETWORK
 from repro_tui.execute.steps.places import RunPaths, layout
 from repro_tui.execute.steps.working_copy import WorkingCopy, tree_mounts, working_copy
 from repro_tui.model.errors import Inconclusive
@@ -23,7 +24,9 @@ from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import HOST_NAME, NOBODY
+from repro_tui.support.isolation import HOST_NAME, NOBODY, masked, tied, with_fresh_keyring
+from repro_tui.support.self_probe import observed, probe_command, shortcomings
+from repro_tui.support.syscalls import profile
 
 PROGRAMS = ("apptainer", "singularity")
 INSTALL = "install Apptainer (apptainer.org), or record the image that the SIF was made from"
@@ -35,10 +38,6 @@ _ADDED = (
     "SHLVL",
     "OLDPWD",
     *(f"{brand}_{name}" for brand in ("APPTAINER", "SINGULARITY") for name in _SETTINGS),
-)
-_PROBE = (
-    "cat /proc/net/dev; grep -E '^(CapEff|Uid|NoNewPrivs)' /proc/self/status; "
-    'test -e "$1" && echo host-visible; if touch /repro-tui 2>/dev/null; then echo root-writable; fi; exit 0'
 )
 
 
@@ -52,6 +51,7 @@ class ApptainerRunner:
             for name in ("out", "temporary", "settings"):
                 (folder / name).mkdir()
             (folder / "out").chmod(0o777)
+            (folder / "filter.json").write_text(json.dumps(profile()))
             folder.chmod(0o711)
             copy = working_copy(workspace, inputs, folder, context, mounts=True, shared=True)
             return run_once(_Container(program(), workspace, inputs, folder, context, copy), number)
@@ -94,21 +94,23 @@ class _Container:
         variables = [f"{name}={value}" for name, value in environment.items()]
         dropped = [word for name in _ADDED for word in ("-u", name)]
         own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
-        # The run ends with the engine, even if the engine is killed.
-        tied = ["setpriv", "--pdeathsig", "KILL", "env", *own]
+        started = [*tied(), *with_fresh_keyring(), "env", *own]
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
         inside = ["env", *dropped, *variables, *arguments]
-        return [*tied, *isolated, self.workspace.environment.folder, *inside]
+        return [*started, *isolated, self.workspace.environment.folder, *inside]
 
     def _isolation(self) -> Iterator[str]:
         yield from ("--containall", "--cleanenv", "--no-home", "--no-eval", "--hostname", HOST_NAME)
         yield from ("--no-mount", "bind-paths,hostfs,cwd,sys", "--workdir", str(self.folder / "temporary"))
+        yield from ("--security", f"seccomp:{self.folder / 'filter.json'}")
         if self.context.settings.network == "none":
             yield from ("--net", "--network", "none")
         if os.geteuid() == 0:
             yield from ("--no-privs", "--security", f"uid:{NOBODY},gid:{NOBODY}")
 
     def _mounts(self) -> Iterator[str]:
+        for path in masked():
+            yield from _mount("/dev/null", path)
         for source, target, writable in tree_mounts(self.workspace, self.copy):
             yield from _mount(source, target, writable=writable)
         if self.copy is None or not self.workspace.predict.inputs:
@@ -129,7 +131,7 @@ class _Container:
         Raises Inconclusive if it can see more than it should, or does not start.
         """
         canary = self.context.folder.parent / "audit.json"
-        probe = self.wrap(["sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
+        probe = self.wrap(probe_command(str(canary)), {"PATH": os.defpath}, "/")
         done = process.run(
             probe,
             environment={"PATH": os.environ.get("PATH", os.defpath)},
@@ -145,14 +147,9 @@ class _Container:
 
     def _judged(self, text: str) -> Isolation:
         network = self.context.settings.network
-        lines = text.splitlines()
-        user = next((line.split()[1] for line in lines if line.startswith("Uid")), "unknown")
-        seen = what_is_seen("\n".join(line for line in lines if not line.startswith(("Uid", "NoNewPrivs"))))
-        seen |= {"user": user, "root": "writable" if "root-writable" in lines else "read-only"}
-        expected = {"capabilities": "none", "host files": "hidden", "root": "read-only"}
-        expected |= {"interfaces": "lo"} if network == "none" else {}
-        wrong = [f"{name}: {seen[name]}" for name, value in expected.items() if seen[name] != value]
-        if user == "0":
+        seen = observed(text)
+        wrong = shortcomings(seen, network=network == "host")
+        if seen["user"] == "0":
             wrong.append("the user is root")
         if wrong:
             raise Inconclusive(

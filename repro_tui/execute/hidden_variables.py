@@ -1,7 +1,7 @@
 """Keeps the environment of a run out of command lines, which every user of the machine can read in /proc.
 
-The variables are arguments of the sandbox: `--setenv NAME VALUE` of bubblewrap, or `NAME=VALUE` of `env`. They are put
-into a file in memory that only the command has open. bubblewrap reads it, or a shell that then becomes `env`.
+The variables are arguments of the `env` that a sandbox starts (`support.isolation.inside`). They are put into a script
+in memory, which a shell inside reads as its standard input and becomes that `env`. Nothing of it stays open in the run.
 """
 
 from __future__ import annotations
@@ -11,40 +11,31 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
-SET = "--setenv"
+STARTED = ["/usr/bin/env", "-i", "-C"]
 
 
 @contextmanager
-def hidden_variables(command: Sequence[str]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """The command without the values of variables in it, and the file numbers that it has to inherit."""
+def hidden_variables(command: Sequence[str]) -> Iterator[tuple[list[str], IO[bytes] | None]]:
+    """The command without the values of variables in it, and the standard input that it has to have (None: empty)."""
     arguments = list(command)
-    if SET in arguments and "bwrap" in arguments:
-        start = arguments.index(SET)
-        end = start
-        while arguments[end : end + 1] == [SET]:
-            end += 3
-        content = "".join(f"{word}\0" for word in arguments[start:end])
-        with _in_memory(content) as number:
-            yield [*arguments[:start], "--args", str(number), *arguments[end:]], (number,)
-    elif "env" in arguments and arguments[arguments.index("env") + 1 : arguments.index("env") + 3] == ["-i", "-C"]:
-        start = arguments.index("env")
-        end = start + 4
-        while "=" in arguments[end]:
-            end += 1
-        with _in_memory(f'exec {shlex.join(arguments[start:end])} "$@"\n') as number:
-            yield [*arguments[:start], "sh", f"/proc/self/fd/{number}", *arguments[end:]], (number,)
-    else:
-        yield arguments, ()
+    start = next((at for at in range(len(arguments)) if arguments[at : at + 3] == STARTED), None)
+    if start is None:
+        yield arguments, None
+        return
+    end = start + len(STARTED) + 1
+    while "=" in arguments[end]:
+        end += 1
+    with _in_memory(f'exec {shlex.join(arguments[start:end])} "$@" </dev/null\n') as script:
+        yield [*arguments[:start], "/bin/sh", "-s", *arguments[end:]], script
 
 
 @contextmanager
-def _in_memory(content: str) -> Iterator[int]:
-    number = os.memfd_create("variables", os.MFD_ALLOW_SEALING)
-    try:
-        os.write(number, content.encode("utf-8", "surrogateescape"))
-        os.lseek(number, 0, os.SEEK_SET)
+def _in_memory(content: str) -> Iterator[IO[bytes]]:
+    number = os.memfd_create("variables", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    with os.fdopen(number, "r+b", buffering=0) as stream:
+        stream.write(content.encode("utf-8", "surrogateescape"))
+        stream.seek(0)
         fcntl.fcntl(number, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-        yield number
-    finally:
-        os.close(number)
+        yield stream

@@ -38,7 +38,7 @@ class LocalRunner:
         kind = choose(context.settings)
         with fresh_folder(folder):
             (folder / "out").mkdir(mode=0o700)
-            mounts = kind == "bubblewrap"
+            mounts = kind != "none"
             copy = working_copy(workspace, inputs, folder, context, mounts=mounts, shared=False)
             return run_once(Sandbox(kind, workspace, inputs, folder, context, copy), number)
 
@@ -119,7 +119,7 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
     quota = Quota(box.output, box.copy, context.settings.limits.output)
     with run_group(context.settings.limits, context.cache) as group:
         try:
-            with hidden_variables(_command_line(box, places, group)) as (command_line, files):
+            with hidden_variables(_command_line(box, places, group)) as (command_line, script):
                 done = process.run(
                     command_line,
                     environment={"PATH": os.environ.get("PATH", os.defpath)},
@@ -128,7 +128,7 @@ def _run(box: RunBox, number: int, step: Step) -> Run:
                     keep=0,
                     on_line=log.line,
                     stop=quota.check,
-                    pass_fds=files,
+                    stdin=script,
                 )
         finally:
             log.close()

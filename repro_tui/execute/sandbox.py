@@ -1,7 +1,6 @@
 """The local sandboxes: bubblewrap, else Linux namespaces; none only if the user requests it.
 
-bubblewrap shows the run only the system's libraries, the environment and its own inputs, all read-only. Namespaces cut
-the network and hide other processes, but the host's files can be read and changed as the user can. Before every run, a
+Both show the run only the system's libraries, the environment and its own inputs, all read-only. Before every run, a
 child in an identical sandbox checks what it can see.
 """
 
@@ -19,15 +18,11 @@ from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import bubblewrap, namespaces, tied
+from repro_tui.support.isolation import INSTALL, inside, sandboxed, tied
+from repro_tui.support.self_probe import observed, probe_command, shortcomings
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
-FILES_SEEN = (
-    "The sandbox cut the network, but this code could read and change your files: "
-    "bubblewrap would hide them (see repro-tui doctor)."
-)
 ON_NETWORK = "This code could reach the network: --network host was given."
-_PROBE = 'cat /proc/net/dev; grep CapEff /proc/self/status; test -e "$1" && echo host-visible; exit 0'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +47,9 @@ class Sandbox:
     @property
     def places(self) -> RunPaths:
         """The paths of the run's files, as it sees them."""
-        if self.kind == "bubblewrap":
-            return layout(self.workspace, self.inputs)
-        return plain_layout(self.workspace, self.inputs, self.folder)
+        if self.kind == "none":
+            return plain_layout(self.workspace, self.inputs, self.folder)
+        return layout(self.workspace, self.inputs)
 
     @property
     def needs_memory(self) -> bool:
@@ -63,22 +58,12 @@ class Sandbox:
 
     def wrap(self, arguments: list[str], environment: dict[str, str], folder: str) -> list[str]:
         """The command that runs `arguments` in the sandbox, in `folder`, with exactly this environment."""
-        if self.kind == "bubblewrap":
-            return [*self._bubblewrap(), *_set(environment), "--chdir", folder, "--", *arguments]
-        variables = [f"{name}={value}" for name, value in environment.items()]
-        inside = ["env", "-i", "-C", folder, *variables, *arguments]
+        started = inside(environment, folder, arguments)
         if self.kind == "none":
-            return [*tied(), *inside]
-        return [*namespaces(self.context.cache.root, network=self._has_network), *inside]
-
-    @property
-    def _has_network(self) -> bool:
-        return self.context.settings.network == "host"
-
-    def _bubblewrap(self) -> list[str]:
-        output = (str(self.output), self.workspace.at("output"), True)
-        memory = self.context.settings.limits.memory
-        return bubblewrap([*self._mounts(), output], network=self._has_network, memory=memory)
+            return [*tied(), *started]
+        settings = self.context.settings
+        network, memory = settings.network == "host", settings.limits.memory
+        return [*sandboxed(self.kind, self._mounts(), network=network, memory=memory), *started]
 
     def _mounts(self) -> Iterator[tuple[str, str, bool]]:
         """Source, target, and whether it may be written to."""
@@ -93,6 +78,7 @@ class Sandbox:
             yield parameters.file, self.places.params, False
         if (helper := self.folder / "step").exists():
             yield str(helper), self.places.helper, False
+        yield str(self.output), self.workspace.at("output"), True
 
     def probe(self) -> Isolation:
         """Starts a child in an identical sandbox and checks what it can see.
@@ -103,40 +89,17 @@ class Sandbox:
         if self.kind == "none":
             return Isolation("none", "host", probed=False, warnings=(AS_YOU,))
         canary = self.context.folder.parent / "audit.json"
-        command = self.wrap(["/bin/sh", "-c", _PROBE, "sh", str(canary)], {"PATH": os.defpath}, "/")
-        done = process.run(command, environment={"PATH": os.defpath}, cancel=self.context.cancel, timeout_s=30)
+        command = self.wrap(probe_command(str(canary)), {"PATH": os.defpath}, "/")
+        variables = {"PATH": os.environ.get("PATH", os.defpath)}
+        done = process.run(command, environment=variables, cancel=self.context.cancel, timeout_s=30)
         if done.exit_code != 0:
             last = done.text.strip().rpartition("\n")[2]
-            raise Inconclusive(
-                f"the {self.kind} sandbox cannot start on this machine: {last}", "choose another --isolation"
-            )
-        seen = what_is_seen(done.text)
-        isolation = Isolation(self.kind, settings.network, True, seen, self._warnings())
-        if settings.network == "none" and seen["interfaces"] != "lo":
-            raise Inconclusive(
-                f"the {self.kind} sandbox does not cut the network: it has the interfaces {seen['interfaces']}",
-                "choose another --isolation",
-            )
-        if self.kind == "bubblewrap" and seen["host files"] == "visible":
-            raise Inconclusive("the bubblewrap sandbox does not hide the host's files", "choose another --isolation")
-        return isolation
+            raise Inconclusive(f"the {self.kind} sandbox cannot start on this machine: {last}", self._remedy)
+        seen, network = observed(done.text), settings.network == "host"
+        if wrong := shortcomings(seen, network=network):
+            raise Inconclusive(f"the {self.kind} sandbox does not hold: {', '.join(wrong)}", self._remedy)
+        return Isolation(self.kind, settings.network, True, seen, (ON_NETWORK,) if network else ())
 
-    def _warnings(self) -> tuple[str, ...]:
-        seen = (FILES_SEEN,) if self.kind == "namespace" else ()
-        return (*seen, ON_NETWORK) if self.context.settings.network == "host" else seen
-
-
-def _set(environment: dict[str, str]) -> list[str]:
-    return [word for name, value in environment.items() for word in ("--setenv", name, value)]
-
-
-def what_is_seen(text: str) -> dict[str, str]:
-    """Parses the output of a probe: network interfaces, capabilities, and whether it saw the host's files."""
-    lines = text.splitlines()
-    interfaces = sorted(line.partition(":")[0].strip() for line in lines[2:] if ":" in line and "CapEff" not in line)
-    capabilities = next((line.split()[-1] for line in lines if line.startswith("CapEff")), "unknown")
-    return {
-        "interfaces": " ".join(interfaces),
-        "capabilities": "none" if capabilities.strip("0") == "" else capabilities,
-        "host files": "visible" if "host-visible" in lines else "hidden",
-    }
+    @property
+    def _remedy(self) -> str:
+        return "choose another --isolation" if self.kind == "bubblewrap" else INSTALL

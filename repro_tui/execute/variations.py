@@ -111,7 +111,7 @@ def _path(workspace: Workspace, folder: Path, context: Context) -> Iterator[Vari
         yield Variation("path", skipped=f"the runner {context.settings.runner} chooses its own paths")
         return
     moved = replace(workspace, root=ELSEWHERE)
-    if workspace.environment.kind == "venv" and choose(context.settings) != "bubblewrap" and workspace.tree:
+    if workspace.environment.kind == "venv" and choose(context.settings) == "none" and workspace.tree:
         shutil.copytree(workspace.tree, folder / "elsewhere", symlinks=True, dirs_exist_ok=True)
         moved = replace(moved, tree=str(folder / "elsewhere"))
     contents = "inputs and output" if workspace.laid is None else "code, inputs and output"

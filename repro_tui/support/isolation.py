@@ -1,9 +1,17 @@
-"""What isolates a child process on this machine: bubblewrap, else Linux namespaces. Runs and builds share it."""
+"""What isolates a child process on this machine: bubblewrap, else Linux namespaces. Runs and builds share it.
+
+Both give the child the same view: the system's libraries and the mounts that are named, all read-only, a /tmp of its
+own in memory, no network, no other process, and no system call that namespaces do not hold.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,46 +19,59 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from repro_tui.model.run import IsolationKind
 from repro_tui.support import process
+from repro_tui.support.self_probe import observed, probe_command, shortcomings
+from repro_tui.support.syscalls import filter_program, number
 
 TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 HOST_NAME = "repro"
+INSTALL = "install bubblewrap (apt install bubblewrap; repro-tui doctor checks it)"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 _ACCOUNTS = Path(__file__).with_name("accounts")  # the users of a sandbox: programs look up the name of their own
 # Root outside owns these inside, whatever its name there, and could write to them.
-_SETTINGS_OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
-# Makes the cache read-only inside the new mount namespace, and drops every capability before the run begins.
-_SEAL = (
-    'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && hostname "$1" && shift && '
-    'exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"'
+_SETTINGS_OF_THE_KERNEL = (
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/acpi",
+    "/proc/scsi",
 )
+# They tell of the machine and of other users: keys, memory, devices.
+_MASKED = tuple(
+    f"/proc/{name}"
+    for name in (
+        *("keys", "key-users", "kcore", "kmsg", "timer_list", "sched_debug", "slabinfo", "vmallocinfo"),
+        *("pagetypeinfo", "kpagecount", "kpageflags", "kpagecgroup"),
+    )
+)
+_ENTER = Path(__file__).with_name("enter_child.py")
+_FILTER = 9  # the descriptor that bubblewrap reads the filter from
+Mounts = Iterable[tuple[str, str, bool]]
 
 
-def bubblewrap(
-    mounts: Iterable[tuple[str, str, bool]], *, network: bool = False, memory: int = TEMPORARY_BYTES
+def sandboxed(
+    kind: IsolationKind, mounts: Mounts, *, network: bool = False, memory: int = TEMPORARY_BYTES
 ) -> list[str]:
     """The command prefix of a sandbox that sees the system's libraries and `mounts`.
 
     A mount is a source, a target, and whether it may be written to. All else is read-only but a /tmp and a /dev/shm of
-    its own, which are in memory and have at most `memory` bytes each, and never more than 2 GiB. Options for variables
-    and the working folder may follow, then `--` and the command.
+    its own, which are in memory and have at most `memory` bytes each, and never more than 2 GiB. The command that
+    follows has an environment and a working folder of its own (`inside`).
     """
-    size = ["--size", str(min(memory, TEMPORARY_BYTES))]
-    arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME]
-    if network:
-        arguments += ["--share-net", "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf"]
-    for path in _SYSTEM:
-        link = Path(path)
-        arguments += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
-    arguments += ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm", *size, "--tmpfs", "/tmp"]  # noqa: S108
-    for name in ("passwd", "group"):
-        arguments += ["--ro-bind", str(_ACCOUNTS / name), f"/etc/{name}"]
-    for path in _SETTINGS_OF_THE_KERNEL:
-        arguments += ["--ro-bind-try", path, path]
-    for source, target, writable in mounts:
-        arguments += ["--bind" if writable else "--ro-bind", source, target]
-    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]  # /dev is in memory too, without a limit
+    return (_bubblewrap if kind == "bubblewrap" else _namespaces)(mounts, network, min(memory, TEMPORARY_BYTES))
+
+
+def inside(environment: dict[str, str], folder: str, arguments: Iterable[str]) -> list[str]:
+    """The command that runs `arguments` in a folder with exactly this environment."""
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    return ["/usr/bin/env", "-i", "-C", folder, *variables, *arguments]
+
+
+def masked() -> list[str]:
+    """The files of the kernel that tell of the machine and of other users: what a run sees of them is empty."""
+    return _present(_MASKED)
 
 
 def tied() -> list[str]:
@@ -58,50 +79,112 @@ def tied() -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL"]
 
 
-def namespaces(sealed: Path, *, network: bool = False) -> list[str]:
-    """The command prefix of a sandbox of Linux namespaces: no network, no other processes, and `sealed` read-only.
+def with_fresh_keyring(**plan: object) -> list[str]:
+    """The command prefix of a child with a session keyring of its own, so that no run reads what another left there."""
+    own = {"keyctl": number("keyctl"), **plan}
+    return [sys.executable, "-I", "-S", str(_ENTER), json.dumps(own)]
 
-    The other files of this machine stay as readable and writable as they are for the user.
-    """
-    spaces = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", *([] if network else ["--net"])]
-    seal = ["sh", "-c", _SEAL, "sh", str(sealed), HOST_NAME]
-    return [*tied(), "unshare", *spaces, "--fork", "--kill-child", "--mount-proc", *seal]
+
+def _bubblewrap(mounts: Mounts, network: bool, temporary: int) -> list[str]:
+    arguments = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    arguments += ["--uid", NOBODY, "--gid", NOBODY, "--hostname", HOST_NAME, "--seccomp", str(_FILTER)]
+    if network:
+        arguments += ["--share-net"]
+    arguments += ["--perms", "0755", "--dir", "/etc"]
+    for path in _SYSTEM:
+        link = Path(path)
+        arguments += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind-try", path, path]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/dev/shm", "/tmp"):  # noqa: S108
+        arguments += ["--perms", "1777", "--size", str(temporary), "--tmpfs", folder]
+    arguments += ["--remount-ro", "/dev"]
+    for path in _present(_SETTINGS_OF_THE_KERNEL):
+        arguments += ["--ro-bind", path, path]
+    for path in masked():
+        arguments += ["--ro-bind", "/dev/null", path]
+    for source, target, writable in [*_own_files(network), *mounts]:
+        arguments += ["--bind" if writable else "--ro-bind", source, target]
+    entered = with_fresh_keyring(filter=filter_program().hex(), descriptor=_FILTER)
+    return [*entered, *arguments, "--remount-ro", "/", "--"]
+
+
+def _namespaces(mounts: Mounts, network: bool, temporary: int) -> list[str]:
+    spaces = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts", "--cgroup"]
+    links = {path: os.readlink(path) for path in _SYSTEM if Path(path).is_symlink()}  # noqa: PTH115 - as they are
+    system = [(path, path, False) for path in _present(_SYSTEM) if path not in links]
+    box = {
+        "mounts": [*system, *_own_files(network), *mounts],
+        "links": links,
+        "sealed": _SETTINGS_OF_THE_KERNEL,
+        "masked": masked(),
+        "temporary": temporary,
+        "host": HOST_NAME,
+        "user": NOBODY,
+        "loopback": not network,
+        "pivot_root": number("pivot_root"),
+    }
+    entered = with_fresh_keyring(filter=filter_program().hex(), box=box)
+    apart = [*spaces, *([] if network else ["--net"]), "--fork", "--kill-child", "--mount-proc"]
+    return [*tied(), "unshare", *apart, *entered]
+
+
+def _own_files(network: bool) -> Mounts:
+    for name in ("passwd", "group"):
+        yield str(_ACCOUNTS / name), f"/etc/{name}", False
+    if network:
+        yield from ((path, path, False) for path in _present(["/etc/resolv.conf"]))
+
+
+def _present(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if Path(path).exists()]
+
+
+# -- which -----------------------------------------------------------------------------------------------------------
 
 
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused if the requested one is not available on this machine."""
+    """The isolation of a local run. Raises Refused if the requested one does not hold on this machine, and says why."""
     if settings.isolation == "container":
         raise Refused(
             "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
         )
     if settings.isolation == "none":
         return "none"
-    tools = {"bubblewrap": "bwrap", "namespace": "unshare"}
-    candidates = list(tools) if settings.isolation == "auto" else [settings.isolation]
+    kinds: tuple[IsolationKind, ...] = ("bubblewrap", "namespace")
+    candidates = kinds if settings.isolation == "auto" else (settings.isolation,)
+    reasons = []
     for kind in candidates:
-        if shutil.which(tools[kind]) and _works(kind):
-            return kind  # type: ignore[return-value]
-    raise Refused(
-        f"no sandbox works on this machine ({', '.join(candidates)}): repro-tui doctor says what to install or allow; "
-        "or use --isolation none"
-    )
+        reason = failure(kind)
+        if not reason:
+            return kind
+        reasons.append(f"{kind}: {reason}")
+    raise Refused(f"no sandbox holds on this machine ({'; '.join(reasons)}): {INSTALL}, or use --isolation none")
 
 
 _working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
 
 
-def _works(kind: str) -> bool:
+def failure(kind: IsolationKind) -> str:
+    """Why a sandbox of this kind does not hold on this machine, as a child in one sees it; "" if it does."""
+    if kind not in _working:
+        if reason := _failure(kind):
+            return reason
+        _working.add(kind)
+    return ""
+
+
+def _failure(kind: IsolationKind) -> str:
     from repro_tui.support.cancel import CancelToken
 
-    if kind in _working:
-        return True
-    trials = {
-        "bubblewrap": ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"],
-        "namespace": ["unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"],
-    }
-    done = process.run(
-        trials[kind], environment={"PATH": os.environ.get("PATH", os.defpath)}, cancel=CancelToken(), timeout_s=20
-    )
-    if done.exit_code == 0:
-        _working.add(kind)
-    return done.exit_code == 0
+    program = {"bubblewrap": "bwrap", "namespace": "unshare"}[kind]
+    if shutil.which(program) is None:
+        return f"{program} is not installed"
+    if not filter_program():
+        return f"system calls cannot be filtered on {platform.machine()}"
+    with tempfile.NamedTemporaryFile(prefix="repro-tui-hidden-") as canary:
+        command = [*sandboxed(kind, ()), *inside({"PATH": os.defpath}, "/", probe_command(canary.name))]
+        variables = {"PATH": os.environ.get("PATH", os.defpath)}
+        done = process.run(command, environment=variables, cancel=CancelToken(), timeout_s=20)
+    if done.exit_code != 0:
+        return done.text.strip().rpartition("\n")[2] or f"it ended with status {done.exit_code}"
+    return ", ".join(shortcomings(observed(done.text), network=False))

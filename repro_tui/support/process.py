@@ -98,15 +98,14 @@ def run(
     on_line: Callable[[str], None] | None = None,
     stdin: IO[bytes] | None = None,
     stop: Callable[[], bool | None] | None = None,
-    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Runs a child in its own session and waits for it. The child ends with this process, even if it is killed.
 
     Its standard output and error are read as one stream, of which the last `keep` bytes are kept; each line (cut at
     4 KiB) is passed to `on_line`. At the time limit, when `stop` is true (which also counts as timed out), or when
     cancelled, the whole process group receives TERM and after 5 seconds KILL. `stdin` is its standard input (None:
-    empty), and `pass_fds` are further files that it inherits. `stop` is called several times a second; an error that it
-    raises ends the process too, and is raised. Raises Inconclusive if it cannot be started, and Cancelled.
+    empty). `stop` is called several times a second; an error that it raises ends the process too, and is raised. Raises
+    Inconclusive if it cannot be started, and Cancelled.
     """
     began = time.monotonic()
     try:
@@ -119,7 +118,6 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=pass_fds,
         )
     except OSError as error:
         raise Inconclusive(

@@ -19,6 +19,7 @@ from repro_tui.model.run import Limits, Run
 from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Workspace
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import choose
+from repro_tui.support.self_probe import EXPECTED
 from tests.conftest import need
 from tests.processes import (
     STUBBORN,
@@ -101,7 +102,7 @@ def test_the_network_is_off(sandboxed: Execute) -> None:
     run = sandboxed("import socket\nprint([name for _, name in socket.if_nameindex()])\n" + WRITE)
     assert log(run) == "['lo']\n"
     assert run.isolation is not None
-    assert run.isolation.detail == {"interfaces": "lo", "capabilities": "none", "host files": "hidden"}
+    assert run.isolation.detail == EXPECTED | {"user": "65534"}
 
 
 def test_the_network_of_the_host_is_told(sandboxed: Execute) -> None:

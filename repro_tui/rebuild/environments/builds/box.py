@@ -1,17 +1,13 @@
 """One build in the sandbox: no network, no file of this machine but its source and its tools, bounded in all.
 
-The source is copied to the sandbox's own /tmp, so that the build may write to it. With Linux namespaces, where the
-files of this machine stay visible, it is copied to a folder that is removed after the build.
+The source is copied to the sandbox's own /tmp, so that the build may write to it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +15,9 @@ from pathlib import Path
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
-from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.isolation import bubblewrap, choose, namespaces
+from repro_tui.support.isolation import INSTALL, choose, inside, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
@@ -32,9 +27,7 @@ MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
-INSTALL_SANDBOX = (
-    "install bubblewrap (apt-get install bubblewrap; repro-tui doctor checks it), or record what has wheels"
-)
+INSTALL_SANDBOX = f"{INSTALL}, or record what has wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +98,10 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
 
     Raises Inconclusive where it writes more than `MOST_WRITTEN`.
     """
-    wrapped = _in_bubblewrap if choose(context.settings) == "bubblewrap" else _in_namespaces
-    with _scratch(context) as scratch, run_group(context.settings.limits, context.cache) as group:
+    with context.cache.temporary_folder() as scratch, run_group(context.settings.limits, context.cache) as group:
         quota = BuildQuota(scratch, build.source.name)
         done = run(
-            [*group.prefix, *_limits(context, group), *wrapped(build, scratch, context)],
+            [*group.prefix, *_limits(context, group), *_wrapped(build, scratch, context)],
             environment={"PATH": os.environ.get("PATH", os.defpath)},
             cancel=context.cancel,
             timeout_s=BUILD_S,
@@ -122,21 +114,6 @@ def run_build(build: Build, out: Path, context: Context) -> Completed:
     return done
 
 
-@contextlib.contextmanager
-def _scratch(context: Context) -> Iterator[Path]:
-    """A folder of one build. In a sandbox of namespaces the cache is read-only, so it is beside those of runs there."""
-    if choose(context.settings) == "bubblewrap":
-        with context.cache.temporary_folder() as folder:
-            yield folder
-        return
-    folder = Path(tempfile.mkdtemp(prefix="build-", dir=context.folder.absolute()))
-    try:
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):
-            remove_tree(folder)
-
-
 def _limits(context: Context, group: ControlGroup) -> list[str]:
     """The limits of each process. A group limits the memory of all together, and address space costs nothing then."""
     memory = [] if "memory" in group.controllers else [f"--as={context.settings.limits.memory}"]
@@ -144,7 +121,7 @@ def _limits(context: Context, group: ControlGroup) -> list[str]:
     return ["prlimit", *memory, *sizes, "--"]
 
 
-def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
+def _wrapped(build: Build, scratch: Path, context: Context) -> list[str]:
     tools = build.tools
     source = f"/repro/source/{build.source.name}" if build.source.is_file() else "/repro/source"
     mounts = [(tools.folder, tools.folder, False), (str(build.source), source, False)]
@@ -152,18 +129,10 @@ def _in_bubblewrap(build: Build, scratch: Path, context: Context) -> list[str]:
     if not tools.interpreter_root.startswith("/usr"):
         mounts.append((tools.interpreter_root, tools.interpreter_root, False))
     (scratch / "out").mkdir()
-    memory = context.settings.limits.memory
-    prefix = bubblewrap([*mounts, (str(scratch / "out"), "/repro/out", True)], memory=memory)
-    variables = [word for pair in _variables(build, "/tmp").items() for word in ("--setenv", *pair)]  # noqa: S108
+    mounts.append((str(scratch / "out"), "/repro/out", True))
     command = _command(build, "/repro/uv", source, Path("/tmp"), "/repro/out")  # noqa: S108
-    return [*prefix, *variables, "--chdir", "/tmp", "--", *command]  # noqa: S108
-
-
-def _in_namespaces(build: Build, scratch: Path, context: Context) -> list[str]:
-    (scratch / "out").mkdir()
-    variables = [f"{name}={value}" for name, value in _variables(build, str(scratch)).items()]
-    command = _command(build, uv_binary(), str(build.source), scratch, str(scratch / "out"))
-    return [*namespaces(context.cache.root), "env", "-i", "-C", str(scratch), *variables, *command]
+    box = sandboxed(choose(context.settings), mounts, memory=context.settings.limits.memory)
+    return [*box, *inside(_variables(build), "/tmp", command)]  # noqa: S108
 
 
 def _command(build: Build, uv: str, source: str, scratch: Path, out: str) -> list[str]:
@@ -172,11 +141,11 @@ def _command(build: Build, uv: str, source: str, scratch: Path, out: str) -> lis
     return ["sh", "-c", _COPY, "sh", source, copied, *uv_call]
 
 
-def _variables(build: Build, home: str) -> dict[str, str]:
+def _variables(build: Build) -> dict[str, str]:
     return {
         "PATH": f"{build.tools.folder}/bin:/usr/local/bin:/usr/bin:/bin",
-        "HOME": home,
-        "TMPDIR": home,
+        "HOME": "/tmp",  # noqa: S108
+        "TMPDIR": "/tmp",  # noqa: S108
         "SOURCE_DATE_EPOCH": "315532800",
         "PYTHONHASHSEED": "0",
         "PIP_NO_INDEX": "1",
