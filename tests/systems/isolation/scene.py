@@ -57,7 +57,10 @@ class Scene:
 
     def snapshot(self) -> dict[str, bytes]:
         """Every file that a run must not change, with its content; none of those that an audit itself writes."""
-        own = (self.context.folder, *(self.context.cache.root / name for name in ("folders", "locks", "tree", "notes")))
+        own = (
+            self.context.folder,
+            *(self.context.cache.root / name for name in ("folders", "locks", "notes", "owners", "tree")),
+        )
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return {str(path): path.read_bytes() for path in files if not any(map(path.is_relative_to, own))}
 
