@@ -70,7 +70,8 @@ def test_each_call_that_is_cut_is_inconclusive_with_a_remedy(
         assert rebuilt_and_run(patient, relay, monkeypatch).status == "succeeded"
     calls = list(dict.fromkeys(relay.calls))
     assert {READS, *WITHOUT_BODY} - {"POST /containers/X/stop"} <= set(calls)
-    cuts = [(call, FAULTS[number % 3]) for number, call in enumerate(calls)]
+    cuts: list[tuple[str, Fault]]
+    cuts = [(call, "body" if call == READS else FAULTS[number % 3]) for number, call in enumerate(calls)]
     cuts = [(call, fault) for call in calls for fault in FAULTS] if NIGHTLY else cuts
     stalls: list[tuple[str, Fault]] = [(call, "stall") for call in (calls if NIGHTLY else ["GET /info"])]
     for number, (call, fault) in enumerate([*cuts, *stalls]):
