@@ -102,7 +102,10 @@ class OwnEngine:
 @contextlib.contextmanager
 def own_engine() -> Iterator[OwnEngine]:
     """An engine for the time of the block; it needs root."""
-    need("docker", shutil.which("dockerd") is not None and os.geteuid() == 0, "no engine can be started here")
+    tools = all(shutil.which(tool) for tool in ("dockerd", "ip"))
+    need(
+        "docker", tools and os.geteuid() == 0, "no engine can be started here: it needs dockerd, ip (iproute2) and root"
+    )
     with tempfile.TemporaryDirectory(prefix="rt-engine-") as folder:  # short: the path of a socket has 107 characters
         need("docker", shutil.disk_usage(folder).free > LEAST_FREE, "an engine needs more space")
         engine, machines_own = OwnEngine(Path(folder) / "e"), Path("/sys/class/net/docker0")

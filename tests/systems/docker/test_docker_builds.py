@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import uuid
@@ -33,7 +34,9 @@ def limited(context: Context, **limits: int) -> Context:
 
 
 def groups_left() -> list[Path]:
-    return [*GROUPS.glob("repro-tui-build-*"), *GROUPS.glob("*/repro-tui-build-*")]
+    """The control groups of this process's builds."""
+    own = f"repro-tui-build-{os.getpid()}-*"
+    return [*GROUPS.glob(own), *GROUPS.glob(f"*/{own}")]
 
 
 def test_a_build_has_the_memory_and_the_processes_of_its_limits(
@@ -53,7 +56,7 @@ def test_a_build_has_the_memory_and_the_processes_of_its_limits(
     with subprocess.Popen(["true"]) as ended:
         pass
     left = (GROUPS / "memory" if (GROUPS / "memory").is_dir() else GROUPS) / f"repro-tui-build-{ended.pid}-left"
-    left.mkdir()
+    (left / "container").mkdir(parents=True)
     sweep()
     assert not left.exists()
 

@@ -12,6 +12,7 @@ from docker.types import Mount
 from repro_tui.execute.docker_volumes import volume_places
 from repro_tui.model.record import Code, Environment, Record
 from repro_tui.model.run import Limits
+from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.image import rebuild_image
 from repro_tui.support.context import Context
 from tests.contract.conftest import collected  # noqa: F401 - a fixture
@@ -32,9 +33,11 @@ DECLARED = (
     "STOPSIGNAL SIGCONT",
 )
 
+read: dict[str, BuiltEnvironment] = {}
+
 
 @pytest.fixture
-def volumes() -> Iterator[None]:
+def no_volumes_left() -> Iterator[None]:
     """No volume is left behind."""
     before = docker("volume", "ls", "--quiet")
     yield
@@ -42,12 +45,14 @@ def volumes() -> Iterator[None]:
 
 
 @pytest.fixture
-def case(built: Build, context: Context, volumes: None) -> RunnerCase:
-    record = Record("a", "a", code=Code("x", "0" * 40), environment=Environment(image=built(2.0, *DECLARED)))
-    environment, _ = rebuild_image(record, None, context)
-    assert environment.inventory.volumes["/full"]
-    assert not environment.inventory.volumes["/empty"]
-    return RunnerCase("docker", environment, context)
+def case(built: Build, context: Context, no_volumes_left: None) -> RunnerCase:
+    image = built(2.0, *DECLARED)
+    if image not in read:  # once for all tests
+        record = Record("a", "a", code=Code("x", "0" * 40), environment=Environment(image=image))
+        read[image], _ = rebuild_image(record, None, context)
+    volumes = read[image].inventory.volumes
+    assert (volumes["/full"], volumes["/empty"], volumes["/made/for/it"]) == (True, False, False)
+    return RunnerCase("docker", read[image], context)
 
 
 def limited(case: RunnerCase, **limits: int) -> RunnerCase:

@@ -226,6 +226,12 @@ def test_a_registry_that_never_answers_is_given_up(hasty: Context) -> None:
         pytest.raises(Inconclusive, match="nothing arrived for 1 s"),
     ):
         pull_image(client, f"{address}/credit:1", hasty)
+    assert not pulling()
+
+
+def pulling() -> list[str]:
+    """The threads that still wait for an engine which is to have stopped a pull."""
+    return [thread.name for thread in threading.enumerate() if thread.name == "engine-events"]
 
 
 def test_a_layer_that_stalls_is_given_up_and_a_cancelled_pull_ends_at_once(hasty: Context, context: Context) -> None:
@@ -252,6 +258,7 @@ def test_a_layer_that_stalls_is_given_up_and_a_cancelled_pull_ends_at_once(hasty
         hangs.clear()
         with cancelled_once(hangs.is_set, context.cancel), pytest.raises(Cancelled):
             pull_image(client, f"{address}/credit:1", context, texts.append)
+        assert not pulling()
         stopped.set()
     assert any("MiB" in text for text in texts), texts
 

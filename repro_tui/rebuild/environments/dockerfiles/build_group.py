@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from repro_tui.model.run import Limits
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
+ENDING_S = 3.0  # for the engine to end the containers of a build that was stopped
 _NAME = "repro-tui-build-"
 _SAME = ("cgroup", "mnt")
 
@@ -52,8 +54,9 @@ def build_group(info: Mapping[str, object], limits: Limits) -> Iterator[BuildGro
     try:
         yield group
     finally:
-        if group:
-            _remove(group.name.strip("/"))
+        deadline = time.monotonic() + ENDING_S
+        while group and not _remove(group.name.strip("/")) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def sweep() -> None:
@@ -64,11 +67,17 @@ def sweep() -> None:
             _remove(folder.name)
 
 
-def _remove(name: str) -> None:
-    """Removes a group from every hierarchy: the engine makes it in those too that limit nothing."""
-    for folder in [ROOT / name, *ROOT.glob(f"*/{name}")]:
-        with contextlib.suppress(OSError):  # a container that the engine has not ended yet is still in it
-            folder.rmdir()
+def _remove(name: str) -> bool:
+    """Removes a group from every hierarchy: the engine makes it in those too that limit nothing.
+
+    False where a container that the engine has not ended yet is still in it.
+    """
+    left = [folder for folder in [ROOT / name, *ROOT.glob(f"*/{name}")] if folder.is_dir()]
+    for group in left:
+        for folder, _, _ in os.walk(group, topdown=False):  # with those of containers whose engine was killed
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
+    return not any(folder.exists() for folder in left)
 
 
 def _sees_our_groups() -> bool:
