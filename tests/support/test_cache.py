@@ -112,6 +112,19 @@ def test_one_flipped_bit_of_an_object_is_detected(cache: Cache) -> None:
     assert not stored.file.exists()
 
 
+def test_an_object_appears_whole(cache: Cache) -> None:
+    """It is the file that was written under another name: no moment of a kill shows a part of it."""
+    written: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            written.extend(path.stat().st_ino for path in (cache.root / "temporary").iterdir())
+            return super().read(size)
+
+    stored = cache.add_object(Watched(b"data" * 1000), CancelToken())
+    assert set(written) == {stored.file.stat().st_ino}
+
+
 def test_an_object_over_the_limit_is_refused(cache: Cache) -> None:
     with pytest.raises(Inconclusive, match="limit of 3 bytes"):
         cache.add_object(io.BytesIO(b"data"), CancelToken(), limit=3)
