@@ -64,6 +64,20 @@ def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
     assert list((cache.root / "folders/kind").iterdir()) == []
 
 
+def test_a_build_that_is_killed_does_not_count(cache: Cache) -> None:
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom repro_tui.support.cache import Cache\n"
+        "from repro_tui.support.cancel import CancelToken\n"
+        "def build(folder):\n    (folder / 'half').write_text('x')\n    os.kill(os.getpid(), 9)\n"
+        "Cache(Path(sys.argv[1])).folder('kind', 'key', build, CancelToken())\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(cache.root)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder, cached = cache.folder("kind", "key", build, CancelToken())
+    assert not cached
+    assert not (folder / "half").exists()
+
+
 @pytest.mark.parametrize("damage", ["flip", "remove", "add", "relink", "mode", "manifest"])
 def test_a_damaged_folder_is_rebuilt(cache: Cache, damage: str) -> None:
     folder, _ = cache.folder("kind", "key", build, CancelToken())
