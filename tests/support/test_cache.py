@@ -69,6 +69,20 @@ def test_a_build_that_fails_leaves_nothing(cache: Cache) -> None:
     assert list((cache.root / "folders/kind").iterdir()) == []
 
 
+def test_a_build_that_is_killed_does_not_count(cache: Cache) -> None:
+    program = (
+        "import os, sys\nfrom pathlib import Path\nfrom repro_tui.support.cache import Cache\n"
+        "from repro_tui.support.cancel import CancelToken\n"
+        "def build(folder):\n    (folder / 'half').write_text('x')\n    os.kill(os.getpid(), 9)\n"
+        "Cache(Path(sys.argv[1])).folder('kind', 'key', build, CancelToken())\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(cache.root)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    folder, cached = cache.folder("kind", "key", build, CancelToken())
+    assert not cached
+    assert not (folder / "half").exists()
+
+
 def flip(file: Path) -> None:
     """Changes one bit of a file, whose times stay as they were."""
     content, status = bytearray(file.read_bytes()), file.stat()
@@ -202,6 +216,19 @@ def test_an_md5_that_leads_to_another_object_is_not_followed(cache: Cache) -> No
     (cache.root / "md5" / first.md5[:2] / first.md5[2:]).write_text(second.sha256)
     assert cache.find_object(md5=first.md5) is None
     assert cache.find_object(sha256=second.sha256) is not None
+
+
+def test_an_object_appears_whole(cache: Cache) -> None:
+    """It is the file that was written under another name: no moment of a kill shows a part of it."""
+    written: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            written.extend(path.stat().st_ino for path in (cache.root / "temporary").iterdir())
+            return super().read(size)
+
+    stored = cache.add_object(Watched(b"data" * 1000), CancelToken())
+    assert set(written) == {stored.file.stat().st_ino}
 
 
 def test_an_object_over_the_limit_is_refused(cache: Cache) -> None:
