@@ -29,7 +29,7 @@ from repro_tui.model.finding import Finding
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
-MOST_READ, LARGEST = 2_000, 1 << 20
+MOST_READ, MOST_BYTES, LARGEST = 2_000, 64 << 20, 1 << 20
 _PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg")
 _TEXT = (".py", ".ipynb", ".toml", ".txt", ".cfg", ".ini", ".sh", ".yaml", ".yml", ".json", ".lock", ".in", ".pth")
 _NAMES = frozenset({"Makefile", "Dockerfile", "Pipfile", "MLproject", "justfile", "Procfile", ".env"})
@@ -112,6 +112,7 @@ class _Reach:
     imports: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
+    bytes: int = 0
 
     def used(self) -> _Used:
         """Reads files until no other one is reached. Raises _TooMuch, Inconclusive."""
@@ -131,7 +132,8 @@ class _Reach:
         used = _Used(frozenset(self.places))
         names = [name for name in self.tree.files if name not in self.read and name in used and _is_text(name)]
         names = [name for name in names if self.tree.files[name].size <= LARGEST]
-        if len(self.read) + len(names) > MOST_READ:
+        self.bytes += sum(self.tree.files[name].size for name in names)
+        if len(self.read) + len(names) > MOST_READ or self.bytes > MOST_BYTES:
             raise _TooMuch
         self.read |= set(names)
         regular = [name for name in names if self.tree.files[name].mode in ("100644", "100755")]

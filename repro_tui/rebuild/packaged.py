@@ -3,7 +3,7 @@
 A project that is installed as a wheel is imported from there, together with the data files of the package. Where
 recorded values, fetched data or a hybrid replace such a file, placing it in the working folder would change nothing
 that the package reads. So the wheel is built from the commit's files with these in their place. A file counts as the
-package's where the wheel has a file of that name, or has the folder that it lies in.
+package's where the wheel has a file of that name, or, up to 64 MiB, has the folder that it lies in.
 
 Example: `src/credit/conf.yaml` counts where the wheel has `credit/conf.yaml`, or anything else in `credit/`.
 """
@@ -22,6 +22,8 @@ from repro_tui.rebuild.tree import compose
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import place_in_tree
+
+LARGE = 64 << 20
 
 
 def packaged_code(
@@ -84,11 +86,19 @@ class _Packages:
         path = PurePosixPath(place)
         if not place or not any(path.is_relative_to(root) for root in self.roots):
             return False
-        folders = (str(PurePosixPath(*path.parent.parts[start:])) for start in range(len(path.parent.parts)))
-        if path.name not in self.names and not any(folder in self.folders for folder in folders):
+        if path.name not in self.names and not self._belongs_in(path, file):
             return False
         committed = Path(self.code.folder) / place
         return not (file and committed.is_file() and filecmp.cmp(file, committed, shallow=False))
+
+    def _belongs_in(self, path: PurePosixPath, file: str) -> bool:
+        """Whether a wheel has the folder of a file that it does not have itself.
+
+        A large file is left to the working folder: a wheel without it fails visibly where it reads it.
+        """
+        folders = (str(PurePosixPath(*path.parent.parts[start:])) for start in range(len(path.parent.parts)))
+        is_small = not file or Path(file).stat().st_size <= LARGE
+        return is_small and any(folder in self.folders for folder in folders)
 
 
 def _joined(root: PurePosixPath, folder: str) -> PurePosixPath:

@@ -70,6 +70,22 @@ def test_a_mode_is_a_difference(git_repository: Make, context: Context) -> None:
     assert area.findings[1].note == "only the mode differs"
 
 
+def test_a_file_that_is_data_to_one_side_only_stays_code_where_the_other_has_it(
+    git_repository: Make, context: Context
+) -> None:
+    """Its content in the side that does not list it would otherwise be compared nowhere."""
+    repository = git_repository("project")
+    a = repository.commit({"conf/m.yaml": "x: 1\n", "model": "1", "new.yaml": ""})
+    repository.git("rm", "--quiet", "new.yaml")
+    b = repository.commit({"conf/m.yaml": "{}\n", "model": "2"})
+    fields = {"parameters": Parameters("conf/m.yaml"), "data": (DataItem("model", "git"),)}
+    area = compare_code(declared(repository, a, context), declared(repository, b, context, **fields), context)
+    assert [finding.path[0] for finding in area.findings] == ["commit", "conf/m.yaml", "model", "new.yaml"]
+    gone = {"parameters": Parameters("new.yaml")}
+    area = compare_code(declared(repository, a, context, **gone), declared(repository, b, context), context)
+    assert "compared in another area: new.yaml" in area.findings[0].note
+
+
 def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, context: Context) -> None:
     repository = git_repository("project")
     a = repository.commit({"params.yaml": "x: 1\n", "model": "1", "predict.py": "p"})

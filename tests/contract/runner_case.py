@@ -40,6 +40,7 @@ class RunnerCase:
     environment: BuiltEnvironment
     context: Context
     settings: dict[str, Any] = field(default_factory=dict)
+    parameters: BuiltParameters = field(default_factory=lambda: BuiltParameters({}))
 
     @property
     def tree(self) -> Path:
@@ -77,7 +78,7 @@ class RunnerCase:
             predict.command,
             timeout_s,
             environment or self.environment,
-            BuiltParameters(dict(values or {})),
+            BuiltParameters(dict(values)) if values else self.parameters,
             CodeTree(str(self.tree), "", "1" * 40, ".", {}) if files else None,
             tree=str(self.tree) if files else "",
             predict=predict,

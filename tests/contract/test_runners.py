@@ -8,6 +8,8 @@ import pytest
 
 from repro_tui.model.errors import Cancelled
 from repro_tui.model.run import Limits
+from repro_tui.model.workspace import BuiltParameters
+from repro_tui.rebuild.parameters import store_files
 from tests.contract.case import CANARY
 from tests.contract.runner_case import WRITE, RunnerCase
 from tests.processes import (
@@ -45,8 +47,12 @@ def test_it_sees_its_inputs_and_nothing_of_the_host(case: RunnerCase, monkeypatc
     monkeypatch.setenv("HOST_SECRET", CANARY)
     secret = case.context.folder.parent / "secret"
     secret.write_text(CANARY)
+    folder, _ = store_files({"params.yaml": b"a: 1", "conf/model.yaml": b"b: 2"}, case.context)
+    case.parameters = BuiltParameters({"params.yaml": {"a": 1}}, str(folder), per_file=True)
     run = case.run(
         "import socket\nprint(open(inputs).read().split(), sorted(os.environ.items()))\n"
+        "params = os.environ['REPRO_PARAMS']\n"
+        "print('params', [open(f'{params}/{name}').read() for name in ('params.yaml', 'conf/model.yaml')])\n"
         f"print('seen', os.path.exists({str(secret)!r}), [name for _, name in socket.if_nameindex()])\n"
         "for path in (inputs, '/usr/x', '/proc/sys/kernel/core_pattern'):\n"
         "    try:\n        open(path, 'a'); print('WRITABLE', path)\n    except OSError: pass\n"
@@ -56,6 +62,7 @@ def test_it_sees_its_inputs_and_nothing_of_the_host(case: RunnerCase, monkeypatc
     text = log(run)
     assert run.status == "succeeded", text
     assert "['id', '1']" in text
+    assert "params ['a: 1', 'b: 2']" in text
     assert CANARY not in text
     assert "seen False ['lo']" in text
     assert "WRITABLE" not in text

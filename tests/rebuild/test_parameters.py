@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from repro_tui.explain.factors import parts_of
+from repro_tui.explain.factors import not_code, parts_of
 from repro_tui.explain.inside.parameters import inside_parameters
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
@@ -109,6 +110,13 @@ def test_a_hybrid_has_the_files_of_the_side_of_its_parameters(git_repository: Ma
     narrowed = hybrid(parts_of(single, a, frozenset({"parameters"})), context)
     assert Path(narrowed.parameters.file).name == "params.yaml"
     assert tree_of(narrowed)["params.yaml"] == "a: 1\n"
+    assert not_code(a, b) == {"params.yaml", "conf/old.yaml", "conf/new.yaml"}
+    assert not_code(single, b) == {"params.yaml"}, "single has conf/new.yaml as code"
+    apart = replace(a, parameters=BuiltParameters({"a": 1}, "/x/params.json"))
+    with pytest.raises(Inconclusive, match=r"in a separate file, and those of the other side in params\.yaml and conf"):
+        hybrid(parts_of(apart, b, frozenset({"parameters"})), context)
+    with pytest.raises(Inconclusive, match="in a separate file"):
+        hybrid(parts_of(b, apart, frozenset({"parameters"})), context)
 
 
 def side(made: GitRepository, context: Context, commit: str, files: tuple[str, ...]) -> Workspace:

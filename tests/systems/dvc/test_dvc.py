@@ -396,7 +396,7 @@ def test_a_stage_whose_inputs_dvc_tracks_is_audited(tracked: DvcProject) -> None
     assert record.validation.inputs is not None
     assert Path(record.validation.inputs).name == "inputs.csv"
     assert Path(record.validation.inputs).read_bytes() == inputs
-    assert record.parameters.files == ("params.json", "params.yaml")
+    assert set(record.parameters.files) == {"params.json", "params.yaml"}
     assert not any("parameters" in warning for warning in record.warnings)
     result = tracked.audit("dvc:main#score:eval/scores.csv", "dvc:main#score", "--key", "id")
     assert result.status == 0, result.stderr
