@@ -97,6 +97,10 @@ def main() -> int:
         return _report_error(_plain_quotes(error.format_message()), error.exit_code if error.exit_code != 1 else 2)
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except SystemExit:
+        if not type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
+            raise
+        return 141  # a closed pipe, for which click ends with 1: the status of a difference
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -37,7 +37,7 @@ from tests.orphans import orphans
 from tests.processes import Process, children_of, process, wait_until, wait_until_gone
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
-# With the forty kills of two writers in tests/support/test_cache.py, more than 60 at every merge.
+# With the forty kills of two writers in tests/support/test_cache.py, 60 at every merge.
 KILLS = 300 if NIGHTLY else 20
 
 
