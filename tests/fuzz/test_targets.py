@@ -32,7 +32,7 @@ BROKEN = {
     "a reference that no path can hold": ("references", b"\xb8" * 400),
     "a reference with a NUL": ("references", b"7\0\0r.toml"),
     "a control of shorthand": ("show", "a\U0001bca0b\U0001d173".encode()),
-    "a wheel whose name begins with a dash": ("requirements", b"./-wn-3.2-py3-none-any.whl\n"),
+    "a wheel whose name begins with a dash": ("requirements", b"..wn-3.2-py3-non\0-any.whl\n"),
     "a Dockerfile without a stage": ("dockerfile", b""),
     "a URL with an open bracket": ("dvc-configuration", b"['remote \"r\"']\nurl = https://u:p[h/store\n"),
     "a URL with a port that is none": ("dvc-configuration", b"['remote \"r\"']\nurl = https://h:99999999/store\n"),
