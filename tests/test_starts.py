@@ -22,6 +22,8 @@ MAY_START = {
     "formats/child.py": "the forker ends when its socket closes, and its readers with it; it is marked",
     "formats/forked.py": "readers end with the forker",
     "audit/launch.py": "the engine outlives the view that started it, and is an owner itself",
+    "cli/headless.py": "what writes the files of an audit outlives the terminal that was lost",
+    "support/enter_child.py": "the first process of a sandbox, which ends with it",
     "tui/editor.py": "the user's editor, in the foreground",
     "examples/demo.py": "git in the demo's own project, in the foreground",
     "cli/docs.py": "draws pictures for the documentation",
@@ -32,7 +34,7 @@ MAY_MAKE = {
     "cli/doctor.py": "the settings of a client that answers at once",
     "cli/docs.py": "draws pictures for the documentation",
     "rebuild/environments/dockerfiles/build_context.py": "a file without a name",
-    "rebuild/environments/builds/box.py": "a folder of the audit with a name that the next start removes",
+    "support/isolation.py": "an empty file, for the time of one trial",
 }
 
 

@@ -112,7 +112,7 @@ class _Reach:
     imports: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
-    bytes: int = 0
+    size: int = 0
 
     def used(self) -> _Used:
         """Reads files until no other one is reached. Raises _TooMuch, Inconclusive."""
@@ -132,8 +132,8 @@ class _Reach:
         used = _Used(frozenset(self.places))
         names = [name for name in self.tree.files if name not in self.read and name in used and _is_text(name)]
         names = [name for name in names if self.tree.files[name].size <= LARGEST]
-        self.bytes += sum(self.tree.files[name].size for name in names)
-        if len(self.read) + len(names) > MOST_READ or self.bytes > MOST_BYTES:
+        self.size += sum(self.tree.files[name].size for name in names)
+        if len(self.read) + len(names) > MOST_READ or self.size > MOST_BYTES:
             raise _TooMuch
         self.read |= set(names)
         regular = [name for name in names if self.tree.files[name].mode in ("100644", "100755")]

@@ -16,6 +16,7 @@ from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.regular import read_regular
 from repro_tui.support.text import join_names, plural, quote, show
 from repro_tui.support.values import merge
+from repro_tui.support.walks import folders_below
 
 LIMIT = 1 << 20
 
@@ -65,7 +66,7 @@ def _of_several(recorded: Parameters, code: CodeTree, context: Context, step: St
     contents: dict[str, bytes] = {}
     changed: dict[str, int] = {}
     for name in recorded.files:
-        original = _find(name, code).read_bytes()
+        original = read_regular(_find(name, code))
         table = parse(original, PurePosixPath(name).suffix, show(name, 200))
         over = recorded.values.get(name, {})
         merged = merge(table, over)
@@ -158,7 +159,7 @@ def store_files(contents: Mapping[str, bytes], context: Context) -> tuple[Path, 
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
             file.chmod(0o644)
-        for subfolder in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        for subfolder in folders_below(folder):
             subfolder.chmod(0o755)
 
     key = digest_text("files", *(part for name, content in contents.items() for part in (name, content.hex())))

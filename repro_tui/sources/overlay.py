@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from repro_tui.sources.overlay_environment import with_environment
 from repro_tui.support import grammar
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_file
+from repro_tui.support.regular import is_regular, open_regular
 from repro_tui.support.text import quote, show
 from repro_tui.support.values import merge
 
@@ -168,12 +170,11 @@ def _check_readable(*inputs: str | None) -> None:
 def _unreadable(path: str) -> str:
     """Why a file of inputs cannot be read; "" where it can."""
     shown = show(path, 300)
-    if not Path(path).is_file():
-        state = "is not a regular file" if Path(path).exists() else "does not exist"
+    if not is_regular(Path(path)):
+        state = "is not a regular file" if os.path.lexists(path) else "does not exist"
         return f"{shown} {state}: name a table with --inputs FILE"
     try:
-        with Path(path).open("rb") as stream:
-            stream.read(1)
+        open_regular(path).close()
     except OSError as error:
         return f"{shown} cannot be read ({error.strerror}): make it readable, or name another file with --inputs FILE"
     return ""

@@ -92,7 +92,11 @@ RECORDED = {
 @pytest.mark.parametrize("place", RECORDED)
 def test_a_file_that_a_record_names(place: str, make: Maker, here: Path, call: Call) -> None:
     make(here / "odd")
-    document = {"schema": 1, "deployments": {"a": {"environment": {"requirements": "r.txt"}}}} | RECORDED[place]
+    (here / "inputs.csv").write_text("id,x\n1,2\n")
+    whole = {"environment": {"requirements": "r.txt"}, "predict": {"command": "predict"}}
+    document = {"schema": 1, "validation": {"inputs": "inputs.csv"}, "deployments": {"a": whole}} | RECORDED[place]
+    if own := document["deployments"]["a"]:
+        document["deployments"] = {"a": whole | own}
     (here / "r.json").write_text(json.dumps(document))
     refused(call("audit", "r.json#a", "r.json#a"))
 
@@ -213,7 +217,7 @@ def test_a_newer_schema_and_missing_and_other_files(audit: Path, call: Call) -> 
     (audit / "else").mkdir()
     nested_folders(audit / "deep", 300)
     (audit / "report.json").write_text(json.dumps({"schema": 2}))
-    refused(call("show", audit), "its schema is 2")
+    refused(call("show", audit), "its schema is '2'")
     (audit / "report.json").write_text("{}")
     refused(call("show", audit), "report.json")
     (audit / "audit.json").unlink()

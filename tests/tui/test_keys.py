@@ -162,7 +162,8 @@ async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
 
 async def test_the_picker_reports_all_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "repro.toml").write_text((Path(__file__).parent / "repro.toml").read_text())
+    record = (Path(__file__).parent / "repro.toml").read_text()
+    (tmp_path / "repro.toml").write_text(f'{record}\n[validation]\ninputs = "gone.csv"\n')
     app = Auditor()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "enter", "down", "enter", "enter")

@@ -21,6 +21,7 @@ from repro_tui.rebuild.environments.pythons.interpreters import run_uv
 from repro_tui.rebuild.environments.uv import check_uv, log_output
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hash_index import READERS
+from repro_tui.support.regular import open_regular, read_regular
 from repro_tui.support.text import join_names, show
 
 CLEAN_S = 300.0
@@ -70,7 +71,7 @@ def _package_of(record: Path) -> str:
 def _unequal(record: Path) -> Iterator[str]:
     """The files that a RECORD lists with another hash than they have; one that cannot be read is named itself."""
     try:
-        rows = list(csv.reader(io.StringIO(record.read_bytes().decode("utf-8"))))
+        rows = list(csv.reader(io.StringIO(read_regular(record).decode("utf-8"))))
     except (OSError, ValueError, csv.Error):
         yield record.name
         return
@@ -84,7 +85,7 @@ def _unequal(record: Path) -> Iterator[str]:
 def _digest(file: Path, algorithm: str) -> str:
     """A file's hash as a RECORD has it; "" where there is no such file."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             digest = hashlib.file_digest(stream, algorithm).digest()
     except OSError:
         return ""

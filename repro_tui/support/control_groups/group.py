@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro_tui.support.control_groups.places import GroupPlace, joining
+from repro_tui.support.walks import folders_below
 
 PERIOD_US = 100_000
 END_S = 10.0  # until processes that were killed are gone: the kernel first writes back what they had open
@@ -150,7 +151,7 @@ def _members(folder: Path) -> list[int]:
 
 def _below(folder: Path) -> list[Path]:
     """The groups below a group, the deepest first."""
-    return [Path(path) for path, _, _ in os.walk(folder, topdown=False) if Path(path) != folder]
+    return list(folders_below(folder))[:0:-1]
 
 
 def _remove(folder: Path) -> None:

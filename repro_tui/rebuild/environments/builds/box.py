@@ -21,6 +21,7 @@ from repro_tui.support.isolation import INSTALL, choose, inside, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
+from repro_tui.support.walks import walk
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
 MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many as its own /tmp has in bubblewrap
@@ -86,10 +87,9 @@ class BuildQuota:
 def _written(folder: Path) -> int:
     """The space of all files below a folder, in bytes; links are not followed."""
     total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512  # noqa: PTH118 - per file
+    for _, entry in walk(folder):
+        with suppress(OSError):
+            total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
 
 

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from repro_tui.clients.docker_engine import engine_address
 from repro_tui.model.run import Limits
+from repro_tui.support.walks import folders_below
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
@@ -74,9 +75,9 @@ def _remove(name: str) -> bool:
     """
     left = [folder for folder in [ROOT / name, *ROOT.glob(f"*/{name}")] if folder.is_dir()]
     for group in left:
-        for folder, _, _ in os.walk(group, topdown=False):  # with those of containers whose engine was killed
+        for folder in reversed(list(folders_below(group))):  # with those of containers whose engine was killed
             with contextlib.suppress(OSError):
-                Path(folder).rmdir()
+                folder.rmdir()
     return not any(folder.exists() for folder in left)
 
 
