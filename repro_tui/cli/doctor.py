@@ -166,7 +166,7 @@ def _control_groups() -> Check:
         return Check("control groups", "found", ", ".join(name for name in CONTROLLERS if name in controllers), needed)
     if own_scope("doctor"):
         return Check("control groups", "found", "in a scope of systemd", needed)
-    do = "with systemd and cgroup v2: loginctl enable-linger; else run as root, where /sys/fs/cgroup can be written to"
+    do = "with systemd and cgroup v2, run: loginctl enable-linger; else run as root where /sys/fs/cgroup is writable"
     return Check("control groups", "missing", needed=needed, do=do)
 
 

@@ -97,7 +97,7 @@ class Sandbox:
             raise Inconclusive(f"the {self.kind} sandbox cannot start on this machine: {last}", self._remedy)
         seen, network = observed(done.text), settings.network == "host"
         if wrong := shortcomings(seen, network=network):
-            raise Inconclusive(f"the {self.kind} sandbox does not hold: {', '.join(wrong)}", self._remedy)
+            raise Inconclusive(f"the {self.kind} sandbox is not sealed: {', '.join(wrong)}", self._remedy)
         return Isolation(self.kind, settings.network, True, seen, (ON_NETWORK,) if network else ())
 
     @property

@@ -1,7 +1,7 @@
 """What isolates a child process on this machine: bubblewrap, else Linux namespaces. Runs and builds share it.
 
 Both give the child the same view: the system's libraries and the mounts that are named, all read-only, a /tmp of its
-own in memory, no network, no other process, and no system call that namespaces do not hold.
+own in memory, no network, no other process, and no system call that namespaces do not isolate.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _present(paths: Iterable[str]) -> list[str]:
 
 
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused if the requested one does not hold on this machine, and says why."""
+    """The isolation of a local run. Raises Refused, with the reason, if the requested one does not work here."""
     if settings.isolation == "container":
         raise Refused(
             "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
@@ -158,14 +158,14 @@ def choose(settings: Settings) -> IsolationKind:
         if not reason:
             return kind
         reasons.append(f"{kind}: {reason}")
-    raise Refused(f"no sandbox holds on this machine ({'; '.join(reasons)}): {INSTALL}, or use --isolation none")
+    raise Refused(f"no sandbox works on this machine ({'; '.join(reasons)}): {INSTALL}, or use --isolation none")
 
 
 _working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
 
 
 def failure(kind: IsolationKind) -> str:
-    """Why a sandbox of this kind does not hold on this machine, as a child in one sees it; "" if it does."""
+    """Why a sandbox of this kind does not work on this machine, as a child in one sees it; "" if it does."""
     if kind not in _working:
         if reason := _failure(kind):
             return reason

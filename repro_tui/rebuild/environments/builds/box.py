@@ -28,7 +28,7 @@ MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
-INSTALL_SANDBOX = f"{INSTALL}, or record what has wheels"
+INSTALL_SANDBOX = f"{INSTALL}, or record packages that have wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ def check_may_build(described: str, context: Context) -> None:
     """Raises Inconclusive, which names what would be built, where the settings or this machine forbid to build."""
     if context.settings.no_build:
         raise Inconclusive(
-            f"{described} has to be built, which --no-build forbids", "leave out --no-build, or record what has wheels"
+            f"{described} has to be built, which --no-build forbids",
+            "leave out --no-build, or record packages that have wheels",
         )
     if context.settings.isolation == "none":
         raise Inconclusive(
             f"{described} has to be built, which only happens in a sandbox, and --isolation none was given",
-            "choose another --isolation, or record what has wheels",
+            "choose another --isolation, or record packages that have wheels",
         )
     try:
         choose(context.settings)
@@ -77,8 +78,8 @@ class BuildQuota:
         if _written(self.folder) > MOST_WRITTEN:
             raise Inconclusive(
                 f"the build of {show(self.described, 120)} wrote more than {MOST_WRITTEN / (1 << 30):g} GiB, all files "
-                "together, and was ended",
-                "keep large files out of its source and its package, or record what has wheels, or an image",
+                "together, and was stopped",
+                "keep large files out of its source and its package, or record packages that have wheels, or an image",
             )
         ended = time.monotonic()
         self.due = ended + max(1.0, 20 * (ended - began))
