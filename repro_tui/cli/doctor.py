@@ -143,7 +143,7 @@ def _pythons() -> Iterator[Check]:
 
 def _sandbox(name: str, kind: Literal["bubblewrap", "namespace"], program: str, do: str) -> Check:
     """Starts a child in a real sandbox, which checks what it can see."""
-    from repro_tui.support.isolation import failure
+    from repro_tui.support.isolation import failure, sandbox_remedy
 
     needed = "running Python environments (lock or requirements files) in a sandbox"
     check = _program(name, [program, "--version"], needed, do)
@@ -152,7 +152,7 @@ def _sandbox(name: str, kind: Literal["bubblewrap", "namespace"], program: str, 
     reason = failure(kind)
     if not reason:
         return check
-    return Check(name, "not working", check.version, needed, f"{reason}: allow unprivileged user namespaces")
+    return Check(name, "not working", check.version, needed, f"{reason}: {sandbox_remedy()}")
 
 
 def _control_groups() -> Check:

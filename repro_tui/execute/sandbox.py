@@ -18,7 +18,7 @@ from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import INSTALL, inside, sandboxed, tied
+from repro_tui.support.isolation import inside, sandbox_remedy, sandboxed, tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
@@ -102,4 +102,4 @@ class Sandbox:
 
     @property
     def _remedy(self) -> str:
-        return "choose another --isolation" if self.kind == "bubblewrap" else INSTALL
+        return "choose another --isolation" if self.kind == "bubblewrap" else sandbox_remedy()

@@ -26,6 +26,7 @@ TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 HOST_NAME = "repro"
 INSTALL = "install bubblewrap (apt install bubblewrap; repro-tui doctor checks it)"
+ALLOW = "allow unprivileged user namespaces, which sandboxes need (repro-tui doctor checks it)"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 _ACCOUNTS = Path(__file__).with_name("accounts")  # the users of a sandbox: programs look up the name of their own
 # Root outside owns these inside, whatever its name there, and could write to them.
@@ -158,7 +159,15 @@ def choose(settings: Settings) -> IsolationKind:
         if not reason:
             return kind
         reasons.append(f"{kind}: {reason}")
-    raise Refused(f"no sandbox works on this machine ({'; '.join(reasons)}): {INSTALL}, or use --isolation none")
+    advice = f"{sandbox_remedy()}, or use --isolation none"
+    raise Refused(f"no sandbox works on this machine ({'; '.join(reasons)}): {advice}")
+
+
+def sandbox_remedy() -> str:
+    """What lets a sandbox work on this machine: another processor, bubblewrap, or the right to make namespaces."""
+    if not filter_program():
+        return "use a machine with an x86_64 or aarch64 processor"
+    return INSTALL if shutil.which("bwrap") is None else ALLOW
 
 
 _working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later

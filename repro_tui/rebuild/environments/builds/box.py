@@ -17,7 +17,7 @@ from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.isolation import INSTALL, choose, inside, sandboxed
+from repro_tui.support.isolation import choose, inside, sandbox_remedy, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
@@ -28,7 +28,6 @@ MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
-INSTALL_SANDBOX = f"{INSTALL}, or record packages that have wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ def check_may_build(described: str, context: Context) -> None:
     try:
         choose(context.settings)
     except Refused as error:
-        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", INSTALL_SANDBOX) from error
+        advice = f"{sandbox_remedy()}, or record packages that have wheels"
+        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", advice) from error
 
 
 @dataclass(slots=True)
