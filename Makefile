@@ -84,7 +84,7 @@ bench: setup
 docs: setup
 	$(BIN)/python -m repro_tui.cli.docs
 
-# What each isolation holds: the table of docs/safety.md, from probes inside all of them; needs their engines, and root.
+# What each isolation blocks: the table of docs/safety.md, from probes inside all of them; needs their engines, and root.
 probes: systems
 	$(BIN)/python -m tests.systems.isolation.table
 

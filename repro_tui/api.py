@@ -201,7 +201,7 @@ def audit(
         all_findings: whether to list also what is the same.
         runner, isolation, network: how a run is executed, and from what it is isolated.
         no_build: whether packages without a wheel, and the commit's own project, are refused instead of built.
-        raw_logs: whether the output of each run is kept with its control characters too, in `run-N.raw`.
+        raw_logs: whether each run's output is also kept with its control characters, in `run-N.raw`.
         user: the user of a container's step, by name or number; "auto": chosen by what the image's files allow.
         build_network: the network of the RUN steps of a Dockerfile, "default" or "none".
         memory: the memory that one run may use, in bytes; None: as configured.

@@ -24,7 +24,7 @@ def screen(draft: Draft, names: tuple[str, str], output: str, missing: Sequence[
     if output != "repro.toml":
         command = f"repro-tui {show(output, 300)}#{names[0]} {show(output, 300)}#{names[1]}"
     declared = any(gap.field == "validation.inputs" for _, gap in missing)
-    until = " (without inputs it compares what is declared)" if declared else ""
+    until = " (without inputs, it only compares what is declared)" if declared else ""
     rows.append(("next", f"complete the file, then: {command}{until}" if missing else command))
     return _laid_out(rows)
 

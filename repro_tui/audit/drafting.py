@@ -240,7 +240,7 @@ def _check_one_project(name: str, folder: str, tree: ProjectTree, steps: list[St
         return
     paths = [posixpath.normpath(posixpath.join(folder, owner)) for owner in owners]
     revision = "HEAD" if name == "." else name.removeprefix("git:").partition(":")[0]
-    advice = f"name one, as in repro-tui init {BEFORE}:{paths[0]} {revision}:{paths[0]}, or start in its folder"
+    advice = f"name one, as in repro-tui init {BEFORE}:{paths[0]} {revision}:{paths[0]}, or start init in its folder"
     listed = join_names([show(path, 100) for path in paths], most=MOST_PROJECTS)
     raise Refused(Mistake(show(name, 200), f"several projects here have a predict step ({listed}): {advice}"))
 

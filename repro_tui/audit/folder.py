@@ -124,7 +124,8 @@ def _document(path: Path) -> object:
 def _unreadable(path: Path, name: str, error: Exception) -> Refused:
     reason = error.strerror if isinstance(error, OSError) else error
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else show(str(reason), 300)
-    return Refused(f"{show(str(path), 300)} cannot be read as an audit's {name}: {reason}; copy the audit again")
+    problem = f"{show(str(path), 300)} cannot be read as an audit's {name}: {reason}"
+    return Refused(f"{problem}; copy the folder or run the audit again")
 
 
 def _known_schema(value: object) -> object:

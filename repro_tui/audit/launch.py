@@ -67,7 +67,7 @@ def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None
 def _not_started(path: Path) -> Inconclusive:
     """The error for an engine that did not come up. Its log may be empty where the disk is full."""
     is_full = shutil.disk_usage(path).free < LEAST_SPACE
-    reason = "the engine did not start" + (f": no space is left on the disk of {path}" if is_full else "")
+    reason = "the audit's engine did not start" + (f": no space is left on the disk of {path}" if is_full else "")
     return Inconclusive(reason, remedy(reason, f"see {path / 'engine.log'}, and run the audit again"))
 
 

@@ -11,7 +11,7 @@ GIVE_INPUTS = (
     "pass --inputs FILE, the table of the rows to predict (CSV, Parquet, JSON Lines, Arrow or .npy), "
     "or record it as validation.inputs"
 )
-GIVE_STEP = "record predict.command, predict.call or predict.notebook, or pass --predict STEP; for a server --protocol"
+GIVE_STEP = "record predict.command, predict.call or predict.notebook, or pass --predict STEP (a server: --protocol)"
 
 
 @dataclass(frozen=True, slots=True)

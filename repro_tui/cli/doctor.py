@@ -143,7 +143,7 @@ def _pythons() -> Iterator[Check]:
 
 def _sandbox(name: str, kind: Literal["bubblewrap", "namespace"], program: str, do: str) -> Check:
     """Starts a child in a real sandbox, which checks what it can see."""
-    from repro_tui.support.isolation import failure
+    from repro_tui.support.isolation import failure, sandbox_remedy
 
     needed = "running Python environments (lock or requirements files) in a sandbox"
     check = _program(name, [program, "--version"], needed, do)
@@ -152,7 +152,7 @@ def _sandbox(name: str, kind: Literal["bubblewrap", "namespace"], program: str, 
     reason = failure(kind)
     if not reason:
         return check
-    return Check(name, "not working", check.version, needed, f"{reason}: allow unprivileged user namespaces")
+    return Check(name, "not working", check.version, needed, f"{reason}: {sandbox_remedy()}")
 
 
 def _control_groups() -> Check:
@@ -166,7 +166,7 @@ def _control_groups() -> Check:
         return Check("control groups", "found", ", ".join(name for name in CONTROLLERS if name in controllers), needed)
     if own_scope("doctor"):
         return Check("control groups", "found", "in a scope of systemd", needed)
-    do = "with systemd and cgroup v2: loginctl enable-linger; else run as root, where /sys/fs/cgroup can be written to"
+    do = "with systemd and cgroup v2, run: loginctl enable-linger; else run as root where /sys/fs/cgroup is writable"
     return Check("control groups", "missing", needed=needed, do=do)
 
 

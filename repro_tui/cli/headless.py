@@ -55,7 +55,7 @@ def run_headless(
 
 
 def _reason(error: OSError) -> Inconclusive:
-    reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+    reason = f"{error.filename or 'the audit cannot be started'}: {error.strerror or error}"
     return Inconclusive(reason, remedy(reason, ""))
 
 

@@ -51,7 +51,7 @@ def command(ctx: click.Context, /, a: str, b: str, **options: Unpack[InitOptions
     """Write a repro.toml of the project at two revisions, A and B, from its own files; nothing is executed.
 
     A and B are branches, tags or commits (HEAD~1 and HEAD by default); "." is the working tree, of which HEAD is
-    recorded, and REV:FOLDER a project in a folder of a repository of several. Environments, parameters, data, inputs
+    recorded, and REV:FOLDER is one of several projects in a repository. Environments, parameters, data, inputs
     and a predict step are looked for in the files of both revisions. On a terminal it asks where there is a choice.
     Whatever was guessed is marked in the file.
     """

@@ -82,7 +82,7 @@ def report_options(command: F) -> F:
                 metavar="[FILE]",
                 is_flag=False,
                 flag_value="-",
-                help="Write the report to FILE, as its name ends (.json, .md, .html, or .xml: JUnit). "
+                help="Write the report to FILE, in the format of its ending (.json, .md, .html, or .xml for JUnit). "
                 "If FILE is - or omitted, write JSON to standard output.",
             ),
             click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
@@ -201,7 +201,7 @@ def run_options(command: F) -> F:
             click.option(
                 "--raw-logs",
                 is_flag=True,
-                help="Keep the output of each run with its control characters too, in run-N.raw beside its log.",
+                help="Also keep each run's output with its control characters, but without secrets, in run-N.raw.",
             ),
             click.option(
                 "--user",

@@ -36,15 +36,15 @@ _DURING = {
     "start": "while a container was started",
     "stop": "while a container was stopped",
     "version": "while the engine's version was read",
-    "wait": "while the end of a container was waited for",
+    "wait": "while waiting for a container to end",
 }
 # Calls in which the engine may copy or remove many gigabytes before it answers.
 _LONG_CALLS, LONG_S = frozenset({"create_container", "remove_container", "diff"}), 900
 ENDING_S = 0.5
 CONTINUE = "run the audit again: it continues from the cache"
 CUT = f"check that the Docker engine is running, and {CONTINUE}"
-STOPPED = f"start the Docker engine again (its log has why it ended: journalctl -u docker), and {CONTINUE}"
-SILENT = f"find out what the engine is busy with or waits for (docker info; journalctl -u docker), and {CONTINUE}"
+STOPPED = f"start the Docker engine again (its log says why it ended: journalctl -u docker), and {CONTINUE}"
+SILENT = f"find out what the engine is busy with or waiting for (docker info; journalctl -u docker), and {CONTINUE}"
 UNREADABLE = "check that DOCKER_HOST is the socket of a Docker engine, and that its version is still supported"
 
 
@@ -95,10 +95,10 @@ def engine_errors(address: str, during: str) -> Iterator[None]:
         raise _lost(error, address, during) from error
     except (http.client.HTTPException, SocketError, OSError) as error:
         if isinstance(error, requests.RequestException):  # such as an answer that is not JSON, which is an OSError too
-            raise Inconclusive(f"the answer of the Docker engine cannot be read {during}", UNREADABLE) from error
+            raise Inconclusive(f"the Docker engine's answer could not be read {during}", UNREADABLE) from error
         raise _lost(error, address, during) from error
     except (StreamParseError, ValueError) as error:
-        raise Inconclusive(f"the answer of the Docker engine cannot be read {during}", UNREADABLE) from error
+        raise Inconclusive(f"the Docker engine's answer could not be read {during}", UNREADABLE) from error
 
 
 def _lost(error: Exception, address: str, during: str) -> Inconclusive:
@@ -118,7 +118,7 @@ class EngineCalls:
         return functools.partial(self._called, name, value) if callable(value) else value
 
     def _called(self, name: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        during = _DURING.get(name, "while it was asked for something")
+        during = _DURING.get(name, "during a request")
         with engine_errors(self._address, during), self._patient(name):
             answer = call(*arguments, **options)
         if isinstance(answer, tuple):  # of get_archive: a stream, and what it holds

@@ -26,12 +26,12 @@ _REGISTRY = "check that its registry is reachable from this machine, and run the
 _REMEDIES = (
     (
         r"verification failed|digest mismatch|unexpected (commit )?digest|failed size validation|not match .*digest",
-        "the registry {host} serves other content than the digest names: find out why (a broken mirror or proxy, or "
+        "the registry {host} serves content that does not match its digest: find out why (a broken mirror or proxy, or "
         "tampering), and pull the image from another registry",
     ),
     (
         r"error parsing HTTP|media ?type|invalid character|unexpected end of JSON|unsupported|malformed",
-        "what {host} answers is not that of a registry: correct the image's name, or look for a proxy in between",
+        "{host} does not answer like a registry: correct the image's name, or look for a proxy in between",
     ),
     (
         r"no matching manifest|no match for platform|does not match the (specified|detected) platform",
@@ -39,20 +39,20 @@ _REMEDIES = (
     ),
     (
         r"toomanyrequests|rate limit|\b429\b",
-        "wait until the rate limit of {host} allows it, or run: docker login {host}",
+        "wait until the rate limit of {host} resets, or log in for a higher one: docker login {host}",
     ),
     (
         r"unauthorized|authentication required|access denied|no basic auth|requested access|forbidden|\b40[13]\b",
-        "run docker login {host} as a user who may pull it, or correct the image's name",
+        "run docker login {host} as a user who may pull the image, or correct its name",
     ),
     (
         r"x509|certificate|HTTP response to HTTPS",
-        "let the Docker engine trust the certificate of {host}, or correct its name",
+        "make the Docker engine trust the certificate of {host}, or correct the image's name",
     ),
     (r"no space left", "free some space where the engine keeps its images (docker system df), and run the audit again"),
     (
         r"manifest unknown|not found|name unknown|no such image",
-        "{host} answers, but does not have it: correct the image's name or digest, or push the image again",
+        "{host} answers, but does not have the image: correct its name or digest, or push the image again",
     ),
 )
 
@@ -101,8 +101,8 @@ class _Pull:
         self.context.cancel.check()
         if time.monotonic() - self.latest > self.patience:
             name = show(self.reference, 300)
-            reason = f"the pull of {name} was stopped, since nothing arrived for {self.patience:g} s"
-            raise Inconclusive(reason, f"{_REGISTRY}; limits.stall_time in config.toml allows more")
+            reason = f"the pull of {name} was stopped, because nothing arrived for {self.patience:g} s"
+            raise Inconclusive(reason, f"{_REGISTRY}, or raise limits.stall_time in config.toml")
 
     def add_event(self, event: dict[str, object]) -> None:
         """Adds an event of the engine. Raises Inconclusive if it is the end of a pull that failed."""

@@ -75,7 +75,7 @@ def _is_outside(finding: Finding, folders: Iterable[str]) -> bool:
 def _heading(unused: list[Finding], folders: Iterable[str]) -> Finding:
     place = " and ".join(show(folder, 100) for folder in folders)
     count = plural(len(unused), "changed file")
-    note = f"{count} outside {place}, which its own files neither import nor name; the run has them all the same"
+    note = f"{count} outside {place}, which its own files neither import nor name; they are part of the run nonetheless"
     return Finding((f"outside {place}",), "changed", severity="info", note=note, children=tuple(unused))
 
 

@@ -99,5 +99,5 @@ class PluginRunner:
         if run.number != number:
             raise self.plugin.failed(f"returned run {run.number} instead of run {number}")
         if run.status == "succeeded" and not Path(run.predictions).is_file():
-            raise self.plugin.failed("returned a run that succeeded, but no predictions of it")
+            raise self.plugin.failed("returned a run that succeeded, but without predictions")
         return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNLIMITED = (
-    "The Docker engine did not limit the {} of this code, since it has no control group for that: docker info says why."
+    "The Docker engine did not limit the {} of this code, because it has no control group for it: docker info says why."
 )
 _SUPPORT = {"memory": "MemoryLimit", "processes": "PidsLimit", "cores": "CpuCfsQuota"}
 

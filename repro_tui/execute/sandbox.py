@@ -18,7 +18,7 @@ from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import INSTALL, inside, sandboxed, tied
+from repro_tui.support.isolation import inside, sandbox_remedy, sandboxed, tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
@@ -97,9 +97,9 @@ class Sandbox:
             raise Inconclusive(f"the {self.kind} sandbox cannot start on this machine: {last}", self._remedy)
         seen, network = observed(done.text), settings.network == "host"
         if wrong := shortcomings(seen, network=network):
-            raise Inconclusive(f"the {self.kind} sandbox does not hold: {', '.join(wrong)}", self._remedy)
+            raise Inconclusive(f"the {self.kind} sandbox is not sealed: {', '.join(wrong)}", self._remedy)
         return Isolation(self.kind, settings.network, True, seen, (ON_NETWORK,) if network else ())
 
     @property
     def _remedy(self) -> str:
-        return "choose another --isolation" if self.kind == "bubblewrap" else INSTALL
+        return "choose another --isolation" if self.kind == "bubblewrap" else sandbox_remedy()

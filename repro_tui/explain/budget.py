@@ -58,6 +58,4 @@ def parse_budget(text: str) -> Budget:
         return Budget(seconds=number * _SECONDS[unit])
     if match and unit in _RUNS and number >= 1 and number == int(number):
         return Budget(runs=int(number))
-    raise Refused(
-        f"--explain-budget: {quote(text)} is not a valid budget: give a number of runs, such as 40, or a time: 15m"
-    )
+    raise Refused(f"--explain-budget: {quote(text)} is not a valid budget: give a number of runs (40) or a time (15m)")

@@ -124,7 +124,7 @@ def _check_platform(name: str, subdir: str, platforms: Collection[str]) -> None:
     if subdir not in platforms:
         names = join_names([show(item, 40) for item in sorted(platforms)]) or "none"
         raise Inconclusive(
-            f"{name} has no packages for {subdir}, which this machine is: it has those of {names}",
+            f"{name} has no packages for {subdir}, this machine's platform: it has packages for {names}",
             f"lock it for {subdir} as well",
         )
 

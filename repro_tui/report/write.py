@@ -44,7 +44,7 @@ class ReportTarget:
         if not self.reporter:
             known = ", ".join(ending for ending in ENDINGS if ending)
             advice = f"end it in one of {known}, or name the format, as in --format json={self.file}"
-            return f"the name {self.file} does not tell the format: {advice}"
+            return f"the name {self.file} has no ending of a report format: {advice}"
         return "" if self.file == "-" else target_problem(self.file)
 
 

@@ -270,7 +270,7 @@ class _DeploymentReader:
             self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} does not exist in {self.base}"))
             return None
         if not os.access(path, os.R_OK):
-            self.mistakes.append(Mistake(place, f"the file {show(relative, 200)} cannot be read: see its permissions"))
+            self.mistakes.append(Mistake(place, f"{show(relative, 200)} cannot be read: check its permissions"))
             return None
         return str(path)
 

@@ -81,7 +81,7 @@ class Cache:
         with contextlib.suppress(FileNotFoundError):
             path.rename(aside)
             os.utime(aside, follow_symlinks=False)
-        text = f"{entry} in the cache was damaged, so it was not used and is made again: {show(reason, 300)}"
+        text = f"{entry} in the cache was damaged, so it was not used and is rebuilt: {show(reason, 300)}"
         self._damage.append(f"{text} (set aside as {aside}; check the disk and the memory of this machine)")
         self.notify(self._damage[-1])
 

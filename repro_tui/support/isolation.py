@@ -1,7 +1,7 @@
 """What isolates a child process on this machine: bubblewrap, else Linux namespaces. Runs and builds share it.
 
 Both give the child the same view: the system's libraries and the mounts that are named, all read-only, a /tmp of its
-own in memory, no network, no other process, and no system call that namespaces do not hold.
+own in memory, no network, no other process, and no system call that namespaces do not isolate.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ TEMPORARY_BYTES = 2 << 30
 NOBODY = "65534"
 HOST_NAME = "repro"
 INSTALL = "install bubblewrap (apt install bubblewrap; repro-tui doctor checks it)"
+ALLOW = "allow unprivileged user namespaces, which sandboxes need (repro-tui doctor checks it)"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives")
 _ACCOUNTS = Path(__file__).with_name("accounts")  # the users of a sandbox: programs look up the name of their own
 # Root outside owns these inside, whatever its name there, and could write to them.
@@ -143,7 +144,7 @@ def _present(paths: Iterable[str]) -> list[str]:
 
 
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused if the requested one does not hold on this machine, and says why."""
+    """The isolation of a local run. Raises Refused, with the reason, if the requested one does not work here."""
     if settings.isolation == "container":
         raise Refused(
             "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
@@ -158,14 +159,22 @@ def choose(settings: Settings) -> IsolationKind:
         if not reason:
             return kind
         reasons.append(f"{kind}: {reason}")
-    raise Refused(f"no sandbox holds on this machine ({'; '.join(reasons)}): {INSTALL}, or use --isolation none")
+    advice = f"{sandbox_remedy()}, or use --isolation none"
+    raise Refused(f"no sandbox works on this machine ({'; '.join(reasons)}): {advice}")
+
+
+def sandbox_remedy() -> str:
+    """What lets a sandbox work on this machine: another processor, bubblewrap, or the right to make namespaces."""
+    if not filter_program():
+        return "use a machine with an x86_64 or aarch64 processor"
+    return INSTALL if shutil.which("bwrap") is None else ALLOW
 
 
 _working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
 
 
 def failure(kind: IsolationKind) -> str:
-    """Why a sandbox of this kind does not hold on this machine, as a child in one sees it; "" if it does."""
+    """Why a sandbox of this kind does not work on this machine, as a child in one sees it; "" if it does."""
     if kind not in _working:
         if reason := _failure(kind):
             return reason

@@ -29,7 +29,7 @@ from repro_tui.support.text import show
 T = TypeVar("T")
 GRACE_S = 5.0  # how long a plug-in that was asked to stop may take for it
 POLL_S = 0.05
-REPORT = "report it to the package that it comes from"
+REPORT = "report it to the authors of its package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Plugin:
                 token.end(f"{self.label} took too long")
         cancel.check()
         if asked:
-            raise self.failed(f"did not return within {limit_s:,.0f} s", "raise limits.plugin_time for it")
+            raise self.failed(f"did not return within {limit_s:,.0f} s", "raise limits.plugin_time in config.toml")
         error = result.exception()
         if error is not None and not isinstance(error, Exception):  # one that would end this program
             raise self.failed(f"failed: {_reason(error)}") from error

@@ -73,7 +73,7 @@ def check_dense(handle: int, path: Path | str) -> None:
     hole = os.lseek(handle, 0, os.SEEK_HOLE)
     os.lseek(handle, 0, os.SEEK_SET)
     if hole < status.st_size:  # else its file system has compressed it
-        text = f"it has {status.st_size:,} bytes, of which only {on_disk:,} are on disk: a file with holes is not read"
+        text = f"it has {status.st_size:,} bytes, of which only {on_disk:,} are on disk: sparse files are not read"
         raise NotRegularError(errno.EFBIG, text, str(path))
 
 

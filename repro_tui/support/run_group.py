@@ -15,8 +15,8 @@ from repro_tui.support.control_groups.group import ControlGroup, GroupLimits
 from repro_tui.support.control_groups.places import CONTROLLERS, group_places
 
 PER_PROCESS = (
-    "The memory of this code was limited for each of its processes, not for all together and not for files in memory, "
-    "and their number was not limited: no control group can be made here (see repro-tui doctor)."
+    "The memory of this code was limited for each process, not for all of them together nor for files in memory, and "
+    "the number of processes was not limited, because no control group can be made here (see repro-tui doctor)."
 )
 _NAMES = dict(zip(CONTROLLERS, ("memory", "processes", "cores"), strict=True))
 

@@ -48,6 +48,6 @@ def observed(text: str) -> dict[str, str]:
 
 
 def shortcomings(seen: dict[str, str], *, network: bool) -> list[str]:
-    """What does not hold, as `name: what was seen`; `network`: the run may use the machine's."""
+    """What is not sealed, as `name: what was seen`; `network`: the run may use the machine's."""
     asked = {name: value for name, value in EXPECTED.items() if not (network and name == "interfaces")}
     return [f"{name}: {seen[name]}" for name, value in asked.items() if seen[name] != value]

@@ -97,7 +97,7 @@ def test_report_targets_are_checked_before_anything_runs(tmp_path: Path) -> None
         assert result.status == 2, target
         assert target.partition("/")[0] in result.stderr
     for arguments, problem in (
-        (("--report", "x.txt"), "--report: the name x.txt does not tell the format: end it in one of .json, .md, "),
+        (("--report", "x.txt"), "--report: the name x.txt has no ending of a report format: end it in one of .json, "),
         (("--report", "x.md", "--markdown", "x.md"), "2 reports would be written to x.md"),
         (("--format", "json=-", "--report", "-"), "only one report can go to standard output"),
     ):

@@ -282,7 +282,7 @@ def test_the_packages_of_a_lock_of_conda_are_read_for_this_platform(
 @pytest.mark.parametrize(
     ("text", "groups", "reason"),
     [
-        (conda_lock_text(*locked("osx-64", "1")), (), "no packages for linux-64, which this machine is: .*osx-64"),
+        (conda_lock_text(*locked("osx-64", "1")), (), "no packages for linux-64, this machine's platform: .*osx-64"),
         (conda_lock_text(*locked("linux-64", "1")), ("absent",), "no category absent"),
         (pixi_text("1"), ("absent",), "no environment absent"),
         (pixi_text("1").replace("name: six", "x: six"), (), "does not name the package of https://x/six.whl"),

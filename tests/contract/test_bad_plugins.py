@@ -65,7 +65,7 @@ def check_is_named(result: Result, label: str, behaviour: str, step: str, *sides
         lost = result.report["sides"][side]
         assert lost["failed"] == step
         assert f"{label} {REASONS.get(behaviour, 'did not return within')}" in lost["what"]
-        assert "report it to the package that it comes from" in lost["do"]
+        assert "report it to the authors of its package" in lost["do"]
 
 
 @behaviours("raises", "invalid")

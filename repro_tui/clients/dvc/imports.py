@@ -84,7 +84,7 @@ class _Import:
             return url
         if not local:
             raise Inconclusive(
-                f"{show(show_location(url), 200)} is a path of another machine",
+                f"{show(show_location(url), 200)} is a path on another machine",
                 "record a clone of the repository, and run dvc fetch in it",
             )
         return url if url.startswith(("/", "file://")) else str(real_path(Path(place.location) / url))

@@ -61,7 +61,7 @@ def open_submodule(superproject: Repository, module: Submodule | None, path: str
             return _opened(superproject, place, commit)
         except (Inconclusive, Refused) as error:
             reasons.append(error.what if isinstance(error, Inconclusive) else str(error))
-    reason = reasons[-1] if reasons else f"its URL {quote(show_location(module.url))} is a path of another machine"
+    reason = reasons[-1] if reasons else f"its URL {quote(show_location(module.url))} is a path on another machine"
     raise Inconclusive(f"the submodule {shown} (commit {commit[:12]}) was not fetched: {reason}", advice)
 
 

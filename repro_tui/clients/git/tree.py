@@ -102,7 +102,7 @@ def _check_names(files: dict[str, TreeFile]) -> None:
         if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
             raise Inconclusive(f"the commit contains the forbidden path {show(path, 200)}", "record another commit")
         if len(parts) > DEEPEST or len(os.fsencode(path)) > LONGEST_PATH or max(map(len, parts)) > LONGEST_NAME:
-            problem = f"the commit has a path of more than {DEEPEST} folders, or a too long one: {show(path, 200)}"
+            problem = f"the commit has a path that is too long or deeper than {DEEPEST} folders: {show(path, 200)}"
             raise Inconclusive(problem, "record a commit without it")
         if file.mode == LINK and file.size > LONGEST_LINK:
             raise Inconclusive(f"the link {show(path, 200)} is longer than {LONGEST_LINK} bytes")

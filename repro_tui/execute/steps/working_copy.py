@@ -176,12 +176,12 @@ class Quota:
     def reason(self) -> tuple[str, str]:
         """The reason and the remedy for a run that was ended."""
         if self.too_deep:
-            reason = f"predict made folders that are nested deeper than {DEEPEST} levels, and was ended"
+            reason = f"predict made folders that are nested deeper than {DEEPEST} levels, and was stopped"
             return reason, "write to fewer nested folders, or with shorter paths"
         if self.written.size > self.limit:
-            reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was ended"
+            reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was stopped"
             return reason, "raise limits.output in config.toml"
-        reason = f"predict wrote more than {MOST_FILES:,} files and was ended"
+        reason = f"predict wrote more than {MOST_FILES:,} files and was stopped"
         return reason, "change the predict step so that it writes fewer files"
 
 

@@ -29,7 +29,7 @@ def specifiers(constraint: str) -> str:
     while place < len(text):
         part = _PART.match(text, place)
         if part is None:
-            raise ValueError(f"{quote(text)} is not a constraint on versions")
+            raise ValueError(f"{quote(text)} is not a version constraint")
         parts.append(_specifier(part.group(1) or "==", part.group(2)))
         place = part.end()
         place += len(text[place:]) - len(text[place:].lstrip(" ,"))

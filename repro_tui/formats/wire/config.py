@@ -37,7 +37,7 @@ class LimitsFields(Table):
         None, description="Seconds that a registry may be silent during a pull."
     )
     plugin_time: Annotated[int, Field(ge=1, le=604_800)] | None = Field(
-        None, description="Seconds that one call of another package's plug-in may take."
+        None, description="Seconds that one call of a plug-in may take."
     )
 
 

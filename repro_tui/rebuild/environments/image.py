@@ -77,7 +77,7 @@ def _check_platform(client: DockerClient, image: InspectedImage, step: Step) -> 
     """Warns of an image for another kind of machine, which runs here only where the kernel emulates it."""
     own, platform = platform_of(client), f"{image.get('Os', '')}/{image.get('Architecture', '')}"
     if platform not in (own, "/"):
-        step.warn(f"the image is for {show(platform, 60)}, but the Docker engine is {own}: it only runs by emulation")
+        step.warn(f"the image is for {show(platform, 60)}, but the Docker engine is {own}: it runs under emulation")
 
 
 def _recorded_image(client: DockerClient, reference: str, step: Step) -> InspectedImage:

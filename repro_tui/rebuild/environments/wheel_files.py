@@ -48,7 +48,7 @@ def install_wheels(
     done = run_uv([*install, *again], context)
     check_uv(f"the packages cannot be fetched again: uv's copy of {listed} was damaged", done, context)
     for name, file in changed_packages(site, damaged, context).items():
-        step.log(f"{show(name, 100)} has another hash for {show(file, 200)} in its RECORD than its wheel has")
+        step.log(f"the RECORD of {show(name, 100)} has another hash for {show(file, 200)} than its wheel")
 
 
 def changed_packages(site: Path, names: Collection[str], context: Context) -> dict[str, str]:

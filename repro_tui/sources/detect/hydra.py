@@ -132,7 +132,7 @@ class _Composition:
     def _choose(self, group: str, name: str, path: str, optional: bool, *, only_overrides: bool) -> None:
         place = f"{shown(group)} in {shown(path)}"
         if "${" in name:
-            self.result.unresolved.append(f"{place} is {shown(name)}, which only a run resolves")
+            self.result.unresolved.append(f"{place} is {shown(name)}, which is only resolved at run time")
         elif name == "???":
             self.result.unresolved.append(f"{place} must be chosen on the command line")
         elif "," in name:

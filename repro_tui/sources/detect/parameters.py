@@ -42,7 +42,7 @@ def choose_parameters(
     choice.add_named()
     kept = [path for path in dict.fromkeys(choice.names) if parameter_values(tree, path) is not None]
     if len(kept) > MOST_FILES:
-        choice.unresolved.append(f"{len(kept) - MOST_FILES} more files of parameters are named")
+        choice.unresolved.append(f"{len(kept) - MOST_FILES} more parameter files are named")
     return ParameterChoice(tuple(kept[:MOST_FILES]), "; ".join(choice.reasons), tuple(choice.unresolved))
 
 

@@ -73,7 +73,7 @@ def test_the_command_line_selects_groups(choose: Choosing) -> None:
 @pytest.mark.parametrize(
     ("line", "command", "reason"),
     [
-        ("- exp: ${oc.env:EXP}\n", (), "exp in conf/main.yaml is ${oc.env:EXP}, which only a run resolves"),
+        ("- exp: ${oc.env:EXP}\n", (), "exp in conf/main.yaml is ${oc.env:EXP}, which is only resolved at run time"),
         ("- must: ???\n", (), "must in conf/main.yaml must be chosen on the command line"),
         ("- lost: x\n", (), "conf/main.yaml names lost/x, which the commit does not have"),
         ("", ("-m", "train=base,big"), "train=base,big is a sweep over several files"),

@@ -396,8 +396,8 @@ def test_a_package_that_would_write_elsewhere_is_not_installed(build: Build, cha
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     cases = (
-        ([hostile(tmp_path, "up", {"../../../../up.txt": "x"})], "outside of the environment"),
-        ([hostile(tmp_path, "root", {f"{elsewhere}/root.txt": "x"})], "outside of the environment"),
+        ([hostile(tmp_path, "up", {"../../../../up.txt": "x"})], "outside the environment"),
+        ([hostile(tmp_path, "root", {f"{elsewhere}/root.txt": "x"})], "outside the environment"),
         ([hostile(tmp_path, "point", {"a": "x"}, ("../../point = a:b",))], "which is not a file name"),
         (
             [hostile(tmp_path, "one", {"d": f"-> {elsewhere}"}), hostile(tmp_path, "two", {"d/two.txt": "x"})],

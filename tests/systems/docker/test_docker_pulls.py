@@ -176,13 +176,13 @@ def has_it_not(content: Content) -> str:
 @pytest.mark.parametrize(
     ("prepare", "remedy"),
     [
-        (other_bytes_under_the_digest, "serves other content than the digest names"),
-        (other_bytes_in_a_layer, "serves other content than the digest names"),
+        (other_bytes_under_the_digest, "serves content that does not match its digest"),
+        (other_bytes_in_a_layer, "serves content that does not match its digest"),
         (only_another_platform, "this machine's platform"),
         (needs_a_login, "docker login 127.0.0.1"),
         (limits_the_rate, "rate limit of 127.0.0.1"),
-        (is_no_registry, "not that of a registry"),
-        (has_it_not, "does not have it"),
+        (is_no_registry, "does not answer like a registry"),
+        (has_it_not, "does not have the image"),
     ],
 )
 def test_why_a_pull_failed_is_told_with_its_own_remedy(

@@ -139,7 +139,7 @@ def files_by_handle(targets: Targets) -> str:
     return f"opened descriptor {call(HANDLE + 1, folder, handle, os.O_RDONLY)}"
 
 
-@probe("your repository: a hook of git planted")
+@probe("your repository: a Git hook planted")
 def hook_of_git(targets: Targets) -> str:
     return reached([("planted", lambda: overwritten(f"{targets['repository']}/.git/hooks/post-checkout"))])
 

@@ -11,16 +11,16 @@ from tests.systems.isolation.scene import AFTERWARDS, ISOLATIONS, observed_in
 from tests.templates import Templates
 
 PAGE = Path(__file__).parents[3] / "docs" / "safety.md"
-HOLDS, OPEN = "holds", "**open**"
+BLOCKED, OPEN = "blocked", "**open**"
 TITLE = "what a run tries"
 ROW_OF = {item.name: item.row for item in PROBES} | AFTERWARDS
 ROWS = tuple(dict.fromkeys(ROW_OF.values()))
 
 
 def column(results: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The cells of one isolation, by row: a row holds if none of its probes reached anything."""
+    """The cells of one isolation, by row: a row is blocked if none of its probes reached anything."""
     through = {ROW_OF[name] for name, result in results.items() if result["reached"]}
-    return {row: OPEN if row in through else HOLDS for row in ROWS}
+    return {row: OPEN if row in through else BLOCKED for row in ROWS}
 
 
 def documented(isolation: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from repro_tui.support.control_groups.places import group_places
 from tests.engines import docker, sockets_collected
 from tests.systems.isolation.probes import PROBES
 from tests.systems.isolation.scene import AFTERWARDS, ISOLATIONS, observed_in
-from tests.systems.isolation.table import HOLDS, ROW_OF, column, documented
+from tests.systems.isolation.table import BLOCKED, ROW_OF, column, documented
 from tests.templates import Templates
 
 # What an engine's own filter of system calls leaves open before version 25.
@@ -76,5 +76,5 @@ def test_the_table_of_the_documentation_says_what_was_reached(isolation: str, re
     """Write it anew with `python -m tests.systems.isolation.table`."""
     table = documented(isolation)
     if isolation == "Docker" and not engine_is_older():
-        table |= {ROW_OF[name]: HOLDS for name in OLDER_ENGINES}
+        table |= {ROW_OF[name]: BLOCKED for name in OLDER_ENGINES}
     assert table == column(results)

@@ -17,7 +17,7 @@ from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.isolation import INSTALL, choose, inside, sandboxed
+from repro_tui.support.isolation import choose, inside, sandbox_remedy, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
@@ -28,7 +28,6 @@ MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many
 # Copies the source ($1) to $2, and builds what is left of the arguments.
 _COPY = 'cp -R "$1" "$2" && chmod -R u+w "$2" && shift 2 && exec "$@"'
 _UV = "build --wheel --no-build-isolation --offline --no-config --no-cache --no-progress --color never".split()
-INSTALL_SANDBOX = f"{INSTALL}, or record what has wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,19 @@ def check_may_build(described: str, context: Context) -> None:
     """Raises Inconclusive, which names what would be built, where the settings or this machine forbid to build."""
     if context.settings.no_build:
         raise Inconclusive(
-            f"{described} has to be built, which --no-build forbids", "leave out --no-build, or record what has wheels"
+            f"{described} has to be built, which --no-build forbids",
+            "leave out --no-build, or record packages that have wheels",
         )
     if context.settings.isolation == "none":
         raise Inconclusive(
             f"{described} has to be built, which only happens in a sandbox, and --isolation none was given",
-            "choose another --isolation, or record what has wheels",
+            "choose another --isolation, or record packages that have wheels",
         )
     try:
         choose(context.settings)
     except Refused as error:
-        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", INSTALL_SANDBOX) from error
+        advice = f"{sandbox_remedy()}, or record packages that have wheels"
+        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", advice) from error
 
 
 @dataclass(slots=True)
@@ -77,8 +78,8 @@ class BuildQuota:
         if _written(self.folder) > MOST_WRITTEN:
             raise Inconclusive(
                 f"the build of {show(self.described, 120)} wrote more than {MOST_WRITTEN / (1 << 30):g} GiB, all files "
-                "together, and was ended",
-                "keep large files out of its source and its package, or record what has wheels, or an image",
+                "together, and was stopped",
+                "keep large files out of its source and its package, or record packages that have wheels, or an image",
             )
         ended = time.monotonic()
         self.due = ended + max(1.0, 20 * (ended - began))

@@ -31,7 +31,7 @@ class Contents:
         for path in _paths(extracted):
             place = PurePosixPath(path)
             if not path or place.is_absolute() or ".." in place.parts or "\0" in path or "\\" in path:
-                raise ValueError(f"{package} would write to {quote(path)}, outside of the environment")
+                raise ValueError(f"{package} would write to {quote(path)}, outside the environment")
             key = _SITE.sub("", path)
             self.paths[key] = package
             if (extracted / path).is_symlink():

@@ -128,7 +128,7 @@ def _install(pins: list[str], site: Path, version: str, step: Step, context: Con
     try:
         install = [*_INSTALL, *hashed, *place, "--requirements", str(listing)]
         names = {pin_name(pin) for pin in pins}
-        install_wheels(install, names, site, "the packages of pip cannot be installed", step, context)
+        install_wheels(install, names, site, "the pip packages cannot be installed", step, context)
     finally:
         listing.unlink()
 

@@ -22,7 +22,7 @@ KEPT_LINES, SHOWN_LINES = 50, 5  # of the build's output: kept, and shown in the
 LEAST_FREE, LEAST_MEMORY = 1 << 30, 512 << 20
 REPEAT = "run docker build on the commit to see its whole output"
 _KILLED = "code: 137"
-LONGER = "record an image that is built already, or raise {} in config.toml"
+LONGER = "record an image that is already built, or raise {} in config.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class BuildJob:
         now, name, most = machine(), show(self.dockerfile, 120), self.context.settings.limits.build_processes
         if now.memory < LEAST_MEMORY < self._before.memory:
             reason = f"the build of {name} was stopped because this machine had less than 512 MiB of memory left"
-            raise Inconclusive(reason, "free some memory, or record an image that is built already")
+            raise Inconclusive(reason, "free some memory, or record an image that is already built")
         if now.tasks - self._before.tasks > most:
             reason = f"the build of {name} was stopped because it started more than {most:,} processes"
             raise Inconclusive(reason, LONGER.format("limits.build_processes"))
@@ -122,7 +122,7 @@ class BuildJob:
             reason = (
                 f"the build of {show(self.dockerfile, 120)} needed more than the memory limit of {size}{self.last()}"
             )
-            return Inconclusive(reason, "raise the limit with --memory, or record an image that is built already")
+            return Inconclusive(reason, "raise the limit with --memory, or record an image that is already built")
         do = f"raise the limit with --memory if it was killed for that, or {REPEAT}" if _KILLED in tail else REPEAT
         return Inconclusive(f"the build of {show(self.dockerfile, 120)} failed: {show(tail, 900)}", do)
 
