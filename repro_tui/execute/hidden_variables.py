@@ -1,8 +1,8 @@
 """Keeps the environment of a run out of command lines, which every user of the machine can read in /proc.
 
-The variables are arguments of the `env` that a sandbox starts (`support.isolation.inside`). They are put into a script in
-memory instead, which a shell inside, without any variable of its own, reads as its standard input before it becomes the
-command. Nothing of it stays open in the run.
+The variables are arguments of the `env` that a sandbox starts (`support.isolation.inside`). They are put into a script
+in memory instead, which a shell inside, without any variable of its own, reads as its standard input before it becomes
+the command. Nothing of it stays open in the run.
 """
 
 from __future__ import annotations

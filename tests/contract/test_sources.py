@@ -38,7 +38,15 @@ watching = False
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if watching and event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "pickle.find_class"):
-        events.append(f"{event} {Path(os.fsdecode(arguments[0])).name}")
+        events.append(f"{event} {_program(arguments)}")
+
+
+def _program(arguments: tuple[Any, ...]) -> str:
+    """The name of the program that is started, without the one that ties it to this process."""
+    words = [arguments[0]]
+    if Path(os.fsdecode(arguments[0])).name == "setpriv":
+        words = [word for word in arguments[1][1:] if word not in ("--pdeathsig", "KILL", "--")]
+    return Path(os.fsdecode(words[0])).name
 
 
 sys.addaudithook(_watch)

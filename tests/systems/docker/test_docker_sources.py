@@ -98,7 +98,7 @@ def test_an_image_without_a_predict_step_is_inconclusive_and_one_can_be_given(pr
     reference = "image:" + built(2.0)
     lost = project.run(reference, reference, *AS_INPUTS)
     assert lost.status == 3
-    assert "--predict" in lost.report["sides"]["a"]["do"]
+    assert "--predict" in lost.report["areas"]["predictions"]["do"]
     step = ("--predict", "python3 predict.py {inputs} {output}")
     assert project.run(reference, reference, *AS_INPUTS, *step).status == 0
     assert scores(project, "a") == expected(project, 2.0)
