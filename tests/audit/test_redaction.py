@@ -101,13 +101,13 @@ def test_what_is_counted_in_a_parameter_is_no_password() -> None:
 
 
 def test_the_secrets_of_a_parameter_file_are_hidden_and_its_plain_words_are_not() -> None:
-    words = {"tokenizer": "bert-base-uncased", "key": "customer_id", "session": "training", "max_tokens": 12345678}
+    plain = {"tokenizer": "bert-base-uncased", "key": "customer_id", "session": "training", "max_tokens": 12345678}
     secrets = {"db": {"password": "s3cret-of-db"}, "token": ["tok3n-of-api"], "url": "https://u:p4ssw0rd-x@h/"}
-    values = words | secrets
+    values = plain | secrets
     for built in (BuiltParameters(values), BuiltParameters({"secrets.yaml": values}, per_file=True)):
         redactor = Redactor()
         learn_parameters(built, redactor)
-        shown = " ".join(map(str, words.values()))
+        shown = " ".join(map(str, plain.values()))
         assert redactor.scrub(shown) == shown
         for secret in ("s3cret-of-db", "tok3n-of-api", "p4ssw0rd-x"):
             assert redactor.scrub(f"a {secret}") == f"a {redactor.digest(secret)}"
