@@ -26,9 +26,9 @@ $(VENV)/.systems: $(VENV)/.ready
 demo: setup
 	$(BIN)/repro-tui demo
 
-# Two at a time: what must not run beside something else is in one group (tests/lanes.py). Threads of a BLAS that wait
-# for work would burn the other's time.
-WORKERS ?= 2
+# Three at a time, even on two cores: half of the time, they wait for engines and servers. What must not run beside
+# something else is in one group (tests/lanes.py). Threads of a BLAS that wait for work would burn the others' time.
+WORKERS ?= 3
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # Everything that can run on this machine; what cannot says why.

@@ -16,6 +16,7 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
+from repro_tui.report.gate import contradiction
 from repro_tui.support.file_lock import is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
@@ -69,7 +70,11 @@ class AuditFolder:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""
         if not os.path.lexists(self.path / "report.json"):
             return None
-        return self._read("report.json", Report)
+        report = self._read("report.json", Report)
+        if wrong := contradiction(report):
+            path = self.path / "report.json"
+            raise _unreadable(path, path.name, ValueError(wrong))
+        return report
 
     def events(self, after: int = 0) -> tuple[list[Event], int]:
         """The journal's events from byte `after` on, and the byte to continue at.

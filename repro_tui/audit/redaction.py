@@ -7,11 +7,15 @@ from dataclasses import replace
 
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
+from repro_tui.model.workspace import BuiltParameters
 from repro_tui.support.redact import (
     Redactor,
     hide_words,
+    is_ordinary,
+    is_password_name,
     is_secret_name,
     is_secret_value,
+    passwords_in,
     secrets_in,
     strip_url,
     strip_urls,
@@ -102,19 +106,46 @@ def _learn_words(command: tuple[str, ...], redactor: Redactor) -> None:
 
     for _ in hide_words(command, learn):
         pass
+    for word in command:
+        _learn_passwords(word, redactor)
 
 
-def _learn_values(value: object, redactor: Redactor, name: str = "") -> None:
+def _learn_passwords(text: str, redactor: Redactor) -> None:
+    for password in passwords_in(text):
+        redactor.learn(password)
+
+
+def _learn_values(values: object, redactor: Redactor, name: str = "") -> None:
+    for its_name, value in leaves_of(values, name):
+        if is_secret_value(its_name, value):
+            redactor.learn(str(value))
+        elif isinstance(value, str):
+            _learn_url(value, redactor)
+            _learn_passwords(value, redactor)
+
+
+def learn_parameters(parameters: BuiltParameters, redactor: Redactor) -> None:
+    """Registers the secret values of parameters as the code reads them, also those that a file of the commit holds.
+
+    Nobody has put these into a record, so a plain word under a name such as `key` is taken for what it looks like.
+    """
+    for values in parameters.values.values() if parameters.per_file else (parameters.values,):
+        for name, value in leaves_of(values):
+            if isinstance(value, str) and is_secret_name(name) and not is_password_name(name) and is_ordinary(value):
+                continue
+            _learn_values(value, redactor, name)
+
+
+def leaves_of(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """The single values in nested ones, each with its name, or that of the outermost table with a secret's name."""
     if isinstance(value, dict):
         for key, item in value.items():
-            _learn_values(item, redactor, str(key) if not is_secret_name(name) else name)
+            yield from leaves_of(item, name if is_secret_name(name) else str(key))
     elif isinstance(value, list | tuple):
         for item in value:
-            _learn_values(item, redactor, name)
-    elif is_secret_value(name, value):
-        redactor.learn(str(value))
-    elif isinstance(value, str):
-        _learn_url(value, redactor)
+            yield from leaves_of(item, name)
+    else:
+        yield name, value
 
 
 def _learn_url(location: str, redactor: Redactor) -> None:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from repro_tui.audit.redaction import hidden_record
+from repro_tui.audit.redaction import hidden_record, learn_parameters
 from repro_tui.model.declared import Declared
 from repro_tui.model.errors import Ended, Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
@@ -60,6 +60,7 @@ class SideState:
 
         with self.context.step("declared", f"reading {described(self.record)}") as step:
             self.declared = declare(self.record, self.context)
+            learn_parameters(self.declared.parameters, self.context.redactor)
             for warning in self.declared.warnings:
                 step.warn(warning)
             step.how = summary_of(self.declared)
@@ -70,6 +71,7 @@ class SideState:
 
         try:
             self.workspace = rebuild(self.record, self.context)
+            learn_parameters(self.workspace.parameters, self.context.redactor)
             self.parts = self.workspace.parts
             self.environment, self.data = self.workspace.environment, self.workspace.data
             self._keep_inventory(self.workspace.environment.inventory)

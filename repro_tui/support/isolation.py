@@ -19,6 +19,7 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from repro_tui.model.run import IsolationKind
 from repro_tui.support import process
+from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 from repro_tui.support.syscalls import filter_program, number
 
@@ -73,11 +74,6 @@ def inside(environment: dict[str, str], folder: str, arguments: Iterable[str]) -
 def masked() -> list[str]:
     """The files of the kernel that tell of the machine and of other users: what a run sees of them is empty."""
     return _present(_MASKED)
-
-
-def tied() -> list[str]:
-    """The command prefix by which a child ends with this process, even if this process is killed."""
-    return ["setpriv", "--pdeathsig", "KILL"]
 
 
 def with_fresh_keyring(**plan: object) -> list[str]:

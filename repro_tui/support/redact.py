@@ -31,7 +31,7 @@ SAFE_VARIABLES = frozenset(
     "VIRTUAL_ENV XLA_FLAGS".split()
 )
 _SECRET_NAME = re.compile(
-    r"(?i)(pass(word|wd|phrase)?|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|credential|auth(orization)?"
+    r"(?i)(pass(word|wd|phrase)?|secret|token(?!i[sz])|api[-_.]?key|access[-_.]?key|private[-_.]?key|credential|auth(orization)?"
     r"|bearer|cookie|session|dsn|connection[-_.]?string|signature|\bsas\b|(^|[-_.])(pwd|key|pat)$)"
 )
 # Names under which a number is a count or a limit, though they speak of tokens or keys.
@@ -177,6 +177,11 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
+def is_password_name(name: str) -> bool:
+    """Whether a name is that of a password or the like: whatever stands under it is a credential."""
+    return bool(_PASSWORD_NAME.search(name))
+
+
 def is_secret_value(name: str, value: object) -> bool:
     """Whether the value under a name is a credential: text, and numbers that are not a count or a limit."""
     if value is None or isinstance(value, bool) or not is_secret_name(name):
@@ -185,7 +190,7 @@ def is_secret_value(name: str, value: object) -> bool:
         return True
     if _COUNT_NAME.search(name):
         return False
-    return bool(_PASSWORD_NAME.search(name)) or len(str(value)) >= LONGEST_NUMBER
+    return is_password_name(name) or len(str(value)) >= LONGEST_NUMBER
 
 
 def is_ordinary(value: str) -> bool:
@@ -205,6 +210,13 @@ def secrets_in(value: str) -> Iterator[str]:
             yield from (
                 leaf for name, leaf in _leaves(json.loads(value)) if is_secret_name(name) or not is_ordinary(leaf)
             )
+
+
+def passwords_in(value: str) -> Iterator[str]:
+    """The passwords that a text names, as connection strings do (`Server=…;Password=…`), whatever its own name."""
+    for name, part in _NAMED.findall(value) if "=" in value and len(value) < LONGEST_PARSED else ():
+        if is_password_name(name):
+            yield part.strip("\"'")
 
 
 def _leaves(document: object, name: str = "") -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ one byte before) and `hYmNkZWZnaG` (with two).
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import re
@@ -51,6 +52,7 @@ def _forms(piece: str, *, plain: bool) -> Iterator[tuple[str, str]]:
     if plain:
         return
     raw = piece.encode("utf-8", "surrogatepass")
+    yield from ((form, "quoted") for form in _misread(piece))
     for form in (clean_line(piece), *_quoted(piece), *_shell(piece)):
         yield form, "quoted"
     for form in _percent(raw):
@@ -63,6 +65,15 @@ def _forms(piece: str, *, plain: bool) -> Iterator[tuple[str, str]]:
         yield form, "base64"
     yield b32encode(raw).decode("ascii").rstrip("="), "base32"
     yield piece[::-1], "reversed"
+
+
+def _misread(piece: str) -> Iterator[str]:
+    """As it stands in a log that is read as UTF-8, where a program printed it in Latin-1 or cp1252."""
+    for coding in ("latin-1", "cp1252"):
+        with contextlib.suppress(UnicodeEncodeError):
+            form = piece.encode(coding).decode("utf-8", "replace")
+            if len(form.replace("\ufffd", "")) >= SHORTEST_SECRET // 2:  # else it is any text of other bytes
+                yield form
 
 
 def _quoted(piece: str) -> Iterator[str]:

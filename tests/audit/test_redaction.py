@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from repro_tui.audit.redaction import hidden_record, learn_record
+from repro_tui.audit.redaction import hidden_record, learn_parameters, learn_record
 from repro_tui.model.record import DataItem, Environment, Parameters, Predict, Record, Validation
+from repro_tui.model.workspace import BuiltParameters
 from repro_tui.support.redact import Redactor
 
 
@@ -69,3 +72,42 @@ def test_different_secrets_stay_different_where_they_are_shown() -> None:
     redactor = Redactor()
     a, b = (hidden_record(record(API_KEY=value), redactor) for value in ("f1rst-secret", "sec0nd-secret"))
     assert a.environment.variables["API_KEY"] != b.environment.variables["API_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("text", "password"),
+    [
+        ("Server=db;Password=Conn3ct!on;User=y", "Conn3ct!on"),
+        ("host=db user=y password='Conn3ct!on'", "Conn3ct!on"),
+        ("AccountName=x;ApiKey=Conn3ct!on==", "Conn3ct!on=="),
+    ],
+)
+def test_the_password_of_a_connection_string_is_hidden_whatever_its_name(text: str, password: str) -> None:
+    for with_text in (replace(record(), parameters=Parameters(values={"conn": [text]})), in_command(text)):
+        redactor = Redactor()
+        learn_record(with_text, redactor)
+        assert redactor.scrub(text) == text.replace(password, redactor.digest(password))
+
+
+def in_command(word: str) -> Record:
+    return replace(record(), predict=Predict(command=("python3", "predict.py", "--db", word)))
+
+
+def test_what_is_counted_in_a_parameter_is_no_password() -> None:
+    redactor = Redactor()
+    text = "tokenizer=bert-base-uncased;max_tokens=4096;key=customer"
+    learn_record(replace(record(), parameters=Parameters(values={"options": text})), redactor)
+    assert redactor.scrub(text) == text
+
+
+def test_the_secrets_of_a_parameter_file_are_hidden_and_its_plain_words_are_not() -> None:
+    plain = {"tokenizer": "bert-base-uncased", "key": "customer_id", "session": "training", "max_tokens": 12345678}
+    secrets = {"db": {"password": "s3cret-of-db"}, "token": ["tok3n-of-api"], "url": "https://u:p4ssw0rd-x@h/"}
+    values = plain | secrets
+    for built in (BuiltParameters(values), BuiltParameters({"secrets.yaml": values}, per_file=True)):
+        redactor = Redactor()
+        learn_parameters(built, redactor)
+        shown = " ".join(map(str, plain.values()))
+        assert redactor.scrub(shown) == shown
+        for secret in ("s3cret-of-db", "tok3n-of-api", "p4ssw0rd-x"):
+            assert redactor.scrub(f"a {secret}") == f"a {redactor.digest(secret)}"

@@ -160,6 +160,17 @@ def test_a_report_that_is_no_report(make: Maker, audit: Path, call: Call) -> Non
     assert call("list", "--json")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [("drift", 256), ("drift", -256), ("drift", 2), ("drift", 1 << 64), ("not-comparable", 0), ("undecided", 1)],
+)
+def test_a_report_whose_status_would_end_as_another_one(verdict: str, status: int, audit: Path, call: Call) -> None:
+    changed = json.loads((audit / "report.json").read_text()) | {"verdict": verdict, "exit_status": status}
+    (audit / "report.json").write_text(json.dumps(changed))
+    refused(call("show", audit), "report.json", "its exit_status is", str(status))
+    refused(call("show", audit, "--report", "-"), "report.json")
+
+
 @shapes(NO_FILE | NO_DOCUMENT)
 def test_a_request_that_is_no_request(make: Maker, audit: Path, call: Call) -> None:
     replaced(audit / "audit.json", make)

@@ -67,9 +67,12 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "TOML": lambda it: tomli_w.dumps({"key": it}),
     "SQL": lambda it: it.replace("'", "''"),
     "CSV": lambda it: it.replace('"', '""'),
+    "Latin-1 read as UTF-8": lambda it: it.encode("latin-1").decode("utf-8", "replace"),
     "reversed": lambda it: it[::-1],
     "shown": show,
 }
+
+NOT_OF_ALL = ("base32", "shell in double quotes", "Latin-1 read as UTF-8")
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -86,11 +89,19 @@ def test_a_secret_is_found_in_every_form(encoding: str) -> None:
     assert "c4n4ry" not in kept
 
 
+@pytest.mark.parametrize("secret", ["パスワードは秘密です", "éèêëéèêë"])
+def test_a_text_of_another_encoding_is_not_taken_for_a_secret(secret: str) -> None:
+    redactor = Redactor()
+    redactor.learn(secret)
+    for text in ("?" * len(secret), "\ufffd" * len(secret)):
+        assert redactor.scrub(text) == text
+
+
 @given(st.text(min_size=8, max_size=60), st.sampled_from(sorted(ENCODINGS)), st.text(max_size=8), st.text(max_size=8))
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_any_secret_is_found(secret: str, encoding: str, before: str, after: str) -> None:
     secret = f"k3y{secret}".replace("\ud800", "").encode("utf-8", "ignore").decode().strip()
-    if len("".join(secret.split())) < 8 or not secret.isprintable() or encoding in ("base32", "shell in double quotes"):
+    if len("".join(secret.split())) < 8 or not secret.isprintable() or encoding in NOT_OF_ALL:
         return
     redactor = Redactor()
     redactor.learn(secret)

@@ -48,6 +48,7 @@ class _Hierarchy:
 
 _places: list[tuple[GroupPlace, ...]] = []  # of this process: empty until they were looked for
 _looking = threading.Lock()
+_TRIAL = "repro-tui-trial-"  # and the process that makes it
 
 
 def group_places() -> tuple[GroupPlace, ...]:
@@ -77,7 +78,8 @@ def _usable() -> Iterator[GroupPlace]:
 
 def _works(folder: Path) -> bool:
     """Whether a group can be made here, and a process moved to it: permissions alone do not tell."""
-    trial = folder / f"repro-tui-trial-{uuid.uuid4().hex}"
+    _remove_trials(folder)
+    trial = folder / f"{_TRIAL}{os.getpid()}-{uuid.uuid4().hex}"
     try:
         trial.mkdir()
     except OSError:
@@ -90,6 +92,15 @@ def _works(folder: Path) -> bool:
         with contextlib.suppress(OSError):
             trial.rmdir()
     return done.returncode == 0
+
+
+def _remove_trials(folder: Path) -> None:
+    """Removes the groups of processes that were killed in their own trial; they are empty, and have no owner's list."""
+    for path in folder.glob(f"{_TRIAL}*-*"):
+        pid = path.name.removeprefix(_TRIAL).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 # -- the hierarchies ------------------------------------------------------------------------------------------------
