@@ -24,7 +24,8 @@ from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import HOST_NAME, NOBODY, masked, tied, with_fresh_keyring
+from repro_tui.support.isolation import HOST_NAME, NOBODY, masked, with_fresh_keyring
+from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 from repro_tui.support.syscalls import profile
 

@@ -18,7 +18,8 @@ from repro_tui.model.run import Isolation, IsolationKind
 from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
-from repro_tui.support.isolation import inside, sandbox_remedy, sandboxed, tied
+from repro_tui.support.isolation import inside, sandbox_remedy, sandboxed
+from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
