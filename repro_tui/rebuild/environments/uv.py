@@ -12,7 +12,7 @@ from repro_tui.rebuild.environments.pythons.interpreters import Interpreter, run
 from repro_tui.support.context import Context, Step
 from repro_tui.support.process import Completed
 from repro_tui.support.redact import strip_url
-from repro_tui.support.text import join_names, show
+from repro_tui.support.text import join_names, shorten_middle, show
 
 _COMPILE = "pip compile --quiet --no-build --no-header --no-annotate --no-strip-markers".split()
 USE_WHEELS = "record versions that have wheels for this Python and platform, or record an image"
@@ -40,9 +40,11 @@ REMEDIES = (
     ("there are no versions of", USE_VERSION),
     ("unsatisfiable", "correct the requirements, which contradict each other"),
 )
+LONGEST_ERROR = 600  # characters; the cause of a chain of errors is at its end
 SEE_LOG = "see the log of this step for the whole output of uv"
 _WITHOUT_WHEEL = re.compile(r"Wheels are required for `([^`]+)`")
 _SPECIFIERS = r"(?P<specifiers>(?:===|[=<>!~]=|[<>])[^\s,]+(?:,(?:[=<>!~]=|[<>])[^\s,]+)*)"
+_NO_ERROR = ("warning: ", "Using Python ", "Resolved ", "Prepared ", "Uninstalled ", "Installed ")
 _NO_DATES = "missing an upload date"
 _INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 
@@ -149,16 +151,16 @@ def uv_failed(problem: str, text: str, context: Context) -> Inconclusive:
     if names or "no usable wheels" in message or "building from source is disabled" in message.lower():
         problem = f"{problem}: a package has no wheel for this Python and platform"
     remedy = next((remedy for fragment, remedy in REMEDIES if fragment in message.lower()), SEE_LOG)
-    error = Inconclusive(f"{problem}: {show(message, 500)}", remedy)
+    error = Inconclusive(f"{problem}: {show(shorten_middle(message, LONGEST_ERROR))}", remedy)
     needed = sorted(names, key=lambda name: not re.search(rf"\bdepends? on {re.escape(name)}\b", message))
     return WithoutWheel(error, [(name, _asked_for(name, message)) for name in needed]) if needed else error
 
 
 def _only_error(text: str) -> str:
-    """The output of uv without its warnings, but for the one that an index has no dates, which has to be known."""
+    """The output of uv without its progress and its warnings, but for the one that an index has no dates."""
     lines = text.splitlines()
     dated = [line for line in lines if line.startswith("warning: ") and _NO_DATES in line]
-    return "\n".join([*dated[:1], *(line for line in lines if not line.startswith("warning: "))])
+    return "\n".join([*dated[:1], *(line for line in lines if not line.startswith(_NO_ERROR))])
 
 
 def _asked_for(name: str, message: str) -> str:

@@ -250,6 +250,15 @@ def test_each_failure_of_uv_has_its_own_remedy(context: Context, output: str, do
     assert do in uv_failed("the requirements cannot be resolved", output, context).do
 
 
+def test_the_end_of_a_chain_of_errors_is_kept(context: Context) -> None:
+    causes = "".join(f"  cause: failed to write to file `/a/long/path/{number}/{'x' * 80}`\n" for number in range(20))
+    output = f"Using Python 3.11.7 environment at: /a\nResolved 1 package in 4ms\nerror: Failed to read x\n{causes}"
+    error = uv_failed("the packages cannot be installed", f"{output}  cause: No space left on device", context)
+    assert error.what.startswith("the packages cannot be installed: Failed to read x")
+    assert error.what.endswith("No space left on device")
+    assert len(error.what) < 700
+
+
 def test_of_several_packages_without_a_wheel_the_needed_ones_are_built_first(context: Context) -> None:
     output = (
         "Because all of: pyyaml<=5.1b5 pyyaml>=5.1 have no usable wheels and all of: mlflow>=1.7.1 depend on pyyaml, "
