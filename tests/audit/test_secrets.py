@@ -122,18 +122,22 @@ def test_no_secret_is_written_or_shown(
     source = f"http://{user}:{password}@{server}/model.json?sig={signature}"
     values = {
         "threshold": 5.0,
-        "db": {"password": next(give), "dsn": f"postgres://u:{quote(next(give), safe='')}@h/db", "api_key": next(give)},
+        "db": {"password": next(give), "dsn": f"postgres://u:{quote(next(give), safe='')}@h/db"},
         "pin": {"password": NUMBER},
         "tokens": [next(give)],
         "endpoint": f"https://h/score?key={quote(next(give), safe='')}",
     }
     code = f"{PREDICT}\nKEY = {variables['API_KEY']!r}\n{TELL_ALL}"
-    commits = [project.repository.commit({"predict.py": text}) for text in (code, code.replace("KEY = ", "KEYS = "))]
+    committed = json.dumps({"db": {"api_key": next(give)}})
+    commits = [
+        project.repository.commit({"predict.py": text, "params.json": committed})
+        for text in (code, code.replace("KEY = ", "KEYS = "))
+    ]
     side = project.deployment(
         description=f"see https://u:{quote(next(give), safe='')}@wiki/page",
         code={"repository": "code", "commit": commits[0]},
         environment=project.environment | {"variables": variables},
-        parameters={"values": values},
+        parameters={"file": "params.json", "values": values},
         data=[{"path": "model.json", "source": source}],
     )
     assert list(give) == []
@@ -141,7 +145,9 @@ def test_no_secret_is_written_or_shown(
         "code": {"repository": "code", "commit": commits[1]},
         "environment": project.environment | {"variables": variables | {"API_KEY": "an0ther-value"}},
     }
-    project.record(a=side, b=changed, c=changed | {"parameters": {"values": values | {"crash_late": True}}})
+    project.record(
+        a=side, b=changed, c=changed | {"parameters": {"file": "params.json", "values": values | {"crash_late": True}}}
+    )
     reports = ("--junit", "out.xml", "--markdown", "out.md", "--html", "out.html", "--all", "--raw-logs")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
