@@ -43,10 +43,10 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _program(arguments: tuple[Any, ...]) -> str:
     """The name of the program that is started, without the one that ties it to this process."""
-    words = [arguments[0]]
-    if Path(os.fsdecode(arguments[0])).name == "setpriv":
-        words = [word for word in arguments[1][1:] if word not in ("--pdeathsig", "KILL", "--")]
-    return Path(os.fsdecode(words[0])).name
+    program = Path(os.fsdecode(arguments[0])).name
+    if program != "setpriv":
+        return program
+    return Path(os.fsdecode(arguments[1][arguments[1].index("--") + 1])).name
 
 
 sys.addaudithook(_watch)

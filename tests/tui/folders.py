@@ -20,6 +20,7 @@ from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, 
 from repro_tui.model.request import Request
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Part
+from repro_tui.report.gate import exit_status
 from repro_tui.report.summary import summarise
 from repro_tui.support.paths import data_rows
 from repro_tui.support.plain import dumps, to_plain, write_json
@@ -239,7 +240,7 @@ def report(all_areas: Areas, word: str = "") -> Report:
         tool=Tool("repro-tui", "0.1.0"),
         audit=info,
         verdict=all_areas.predictions.verdict,
-        exit_status=1,
+        exit_status=exit_status(all_areas, all_areas.predictions.verdict, ("predictions",)),
         summary=summarise(sides, all_areas, all_areas.predictions.verdict),
         sides=sides,
         areas=all_areas,
