@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from repro_tui.execute.steps.working_copy import Amount, amount_in
+from repro_tui.support.amounts import Amount, amount_in
 
 if TYPE_CHECKING:
     from docker import DockerClient

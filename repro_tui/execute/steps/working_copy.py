@@ -12,7 +12,6 @@ import fcntl
 import os
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from repro_tui.execute.steps.places import tree_folder
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.run import Run, WrittenFile
 from repro_tui.model.workspace import Workspace
+from repro_tui.support.amounts import Amount, Pace, amount_in
 from repro_tui.support.context import Context
 from repro_tui.support.paths import real_path
 from repro_tui.support.text import show
@@ -108,33 +108,6 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How much was written: bytes on the disk, and files and folders."""
-
-    size: int = 0
-    files: int = 0
-
-    def __add__(self, added: Amount) -> Amount:
-        return Amount(self.size + added.size, self.files + added.files)
-
-
-def amount_in(*folders: Path) -> Amount:
-    """What folders hold, as far as they can be entered. Raises Inconclusive where they are nested too deeply."""
-    size = files = 0
-    pending = [(str(folder), 0) for folder in folders]
-    while pending:
-        current, depth = pending.pop()
-        check_depth(depth, current)
-        with suppress(OSError), entries_of(current, current) as entries:
-            for entry in entries:
-                files += 1
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append((entry.path, depth + 1))
-                size += entry.stat(follow_symlinks=False).st_blocks * 512
-    return Amount(size, files)
-
-
 @dataclass(slots=True)
 class Quota:
     """Watches that what a run writes stays within `limit` bytes and MOST_FILES files, all together.
@@ -146,8 +119,8 @@ class Quota:
     copy: WorkingCopy | None
     limit: int
     elsewhere: Callable[[], Amount] = Amount
-    due: float = 0.0
-    written: Amount = Amount()
+    pace: Pace = field(default_factory=Pace)
+    written: Amount = field(default_factory=Amount)
     too_deep: bool = False
 
     @property
@@ -157,20 +130,18 @@ class Quota:
 
     def check(self, *, now: bool = False) -> bool:
         """Whether a limit is exceeded; cheap enough for every poll."""
-        began = time.monotonic()
-        if not self.exceeded and (now or began >= self.due):
-            try:
-                self.written = self._measured()
-            except Inconclusive:  # a way past the limit: what is written down there is not seen
-                self.too_deep = True
-            ended = time.monotonic()
-            self.due = ended + max(1.0, 20 * (ended - began))
+        if not self.exceeded:
+            self.pace.measure(self._measure, now=now)
         return self.exceeded
 
-    def _measured(self) -> Amount:
-        own = amount_in(self.output) + self.elsewhere()
-        changed = [status.st_blocks * 512 for _, status in self.copy.changed()] if self.copy else []
-        return own + Amount(sum(changed), len(changed))
+    def _measure(self) -> None:
+        try:
+            own = amount_in(self.output) + self.elsewhere()
+            changed = [status.st_blocks * 512 for _, status in self.copy.changed()] if self.copy else []
+        except Inconclusive:  # a way past the limit: what is written down there is not seen
+            self.too_deep = True
+        else:
+            self.written = own + Amount(sum(changed), len(changed))
 
     @property
     def reason(self) -> tuple[str, str]:

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
+from repro_tui.support.amounts import Pace, amount_in
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.isolation import choose, inside, sandbox_remedy, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
-from repro_tui.support.walks import walk
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
 MOST_WRITTEN = 2 << 30  # bytes of all files of a build on this machine: as many as its own /tmp has in bubblewrap
@@ -68,30 +66,19 @@ class BuildQuota:
 
     folder: Path
     described: str
-    due: float = 0.0
+    pace: Pace = field(default_factory=Pace)
 
     def check(self, *, now: bool = False) -> None:
         """Raises Inconclusive where the limit is exceeded; cheap enough for every poll."""
-        began = time.monotonic()
-        if not now and began < self.due:
-            return
-        if _written(self.folder) > MOST_WRITTEN:
+        self.pace.measure(self._measure, now=now)
+
+    def _measure(self) -> None:
+        if amount_in(self.folder).size > MOST_WRITTEN:
             raise Inconclusive(
                 f"the build of {show(self.described, 120)} wrote more than {MOST_WRITTEN / (1 << 30):g} GiB, all files "
                 "together, and was stopped",
                 "keep large files out of its source and its package, or record packages that have wheels, or an image",
             )
-        ended = time.monotonic()
-        self.due = ended + max(1.0, 20 * (ended - began))
-
-
-def _written(folder: Path) -> int:
-    """The space of all files below a folder, in bytes; links are not followed."""
-    total = 0
-    for _, entry in walk(folder):
-        with suppress(OSError):
-            total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total
 
 
 def run_build(build: Build, out: Path, context: Context) -> Completed:
