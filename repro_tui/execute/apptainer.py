@@ -25,7 +25,6 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import HOST_NAME, NOBODY, masked, with_fresh_keyring
-from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 from repro_tui.support.syscalls import profile
 
@@ -95,7 +94,7 @@ class _Container:
         variables = [f"{name}={value}" for name, value in environment.items()]
         dropped = [word for name in _ADDED for word in ("-u", name)]
         own = [f"{brand}_CONFIGDIR={self.folder / 'settings'}" for brand in ("APPTAINER", "SINGULARITY")]
-        started = [*tied(), *with_fresh_keyring(), "env", *own]
+        started = [*with_fresh_keyring(), "env", *own]
         isolated = [self.program, "--silent", "exec", *self._isolation(), *self._mounts(), "--pwd", folder]
         inside = ["env", *dropped, *variables, *arguments]
         return [*started, *isolated, self.workspace.environment.folder, *inside]

@@ -19,7 +19,6 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support import process
 from repro_tui.support.context import Context
 from repro_tui.support.isolation import inside, sandbox_remedy, sandboxed
-from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 
 AS_YOU = "This code ran as you and could reach the network, your files and Docker."
@@ -61,7 +60,7 @@ class Sandbox:
         """The command that runs `arguments` in the sandbox, in `folder`, with exactly this environment."""
         started = inside(environment, folder, arguments)
         if self.kind == "none":
-            return [*tied(), *started]
+            return started
         settings = self.context.settings
         network, memory = settings.network == "host", settings.limits.memory
         return [*sandboxed(self.kind, self._mounts(), network=network, memory=memory), *started]

@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from repro_tui.support.regular import NotRegularError, open_regular
 
@@ -26,12 +27,21 @@ def is_locked(path: Path) -> bool | None:
 def locked_file(path: Path, content: str = "") -> Iterator[None]:
     """Holds a new lock file for the time of the block; it stays there afterwards, unlocked.
 
+    `content` is what it holds.
+    """
+    with new_lock(path, content):
+        yield
+
+
+def new_lock(path: Path, content: str = "") -> IO[str]:
+    """A new lock file with this content, open for writing; it is locked until it is closed.
+
     It only becomes visible locked, so that nobody takes it for one whose process has died.
     """
     unlocked = path.with_name(f".{path.name}")
-    with unlocked.open("w") as stream:
-        stream.write(content)
-        stream.flush()
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        unlocked.replace(path)
-        yield
+    stream = unlocked.open("w", encoding="utf-8")
+    stream.write(content)
+    stream.flush()
+    fcntl.flock(stream, fcntl.LOCK_EX)
+    unlocked.replace(path)
+    return stream

@@ -118,7 +118,7 @@ def parameter_files(file: str | None, files: Collection[str], values: Mapping[st
         return []
     mistakes = ["has file and files: expected only one of them"] if file else []
     plain = {name: posixpath.normpath(name) for name in files}
-    mistakes += [f"files has {name!r}: expected {path!r}" for name, path in plain.items() if path != name]
+    mistakes += [f"files has {quote(name)}: expected {quote(path)}" for name, path in plain.items() if path != name]
     if len(set(files)) != len(files):
         mistakes.append("files has the same file twice: expected different files")
     mistakes += parameter_values(files, values)
@@ -130,9 +130,9 @@ def parameter_values(files: Collection[str], values: Mapping[str, object]) -> li
     mistakes = []
     for name, table in values.items():
         if name not in files:
-            mistakes.append(f"values has {name!r}, which is not one of the files: expected {', '.join(files)}")
+            mistakes.append(f"values has {quote(name)}, which is not one of the files: expected {', '.join(files)}")
         elif not isinstance(table, dict):
-            mistakes.append(f"values of {name!r} is not a table: expected names and values")
+            mistakes.append(f"values of {quote(name)} is not a table: expected names and values")
     return mistakes
 
 

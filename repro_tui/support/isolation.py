@@ -19,7 +19,6 @@ from repro_tui.model.errors import Refused
 from repro_tui.model.request import Settings
 from repro_tui.model.run import IsolationKind
 from repro_tui.support import process
-from repro_tui.support.process import tied
 from repro_tui.support.self_probe import observed, probe_command, shortcomings
 from repro_tui.support.syscalls import filter_program, number
 
@@ -122,7 +121,7 @@ def _namespaces(mounts: Mounts, network: bool, temporary: int) -> list[str]:
     }
     entered = with_fresh_keyring(filter=filter_program().hex(), box=box)
     apart = [*spaces, *([] if network else ["--net"]), "--fork", "--kill-child", "--mount-proc"]
-    return [*tied(), "unshare", *apart, *entered]
+    return ["unshare", *apart, *entered]
 
 
 def _own_files(network: bool) -> Mounts:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from repro_tui.support.control_groups.group import remove_groups
+from repro_tui.support.file_lock import is_locked, new_lock
 from repro_tui.support.process import OWNER_VARIABLE
 
 # What a run or a build makes in the folder of its side, and removes at its end; and files that were being written.
@@ -36,12 +37,8 @@ class Owner:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self.name = uuid.uuid4().hex
-        self._file, unlocked = folder / self.name, folder / f".{self.name}"
-        self._stream = unlocked.open("a", encoding="ascii")
-        self._lock = threading.Lock()
-        fcntl.flock(self._stream, fcntl.LOCK_EX)
-        unlocked.replace(self._file)  # visible only once it is locked, so that nobody takes it for a dead one
-        self.release = weakref.finalize(self, _release, self._stream, self._file)
+        self._stream, self._lock = new_lock(folder / self.name), threading.Lock()
+        self.release = weakref.finalize(self, _release, self._stream, folder / self.name)
 
     def close(self) -> None:
         """Drops the lock and keeps the file, as the end of the process does."""
@@ -122,13 +119,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_free(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    with contextlib.suppress(OSError):
+        return not is_locked(path)
     return True
 
 
