@@ -170,7 +170,7 @@ class Auditor(App[int]):
         """Opens the finding on top of the current screen, or with its area below it."""
         if message.from_its_area:
             self.show_screen(message.area)
-        self.push_finding(message.area, message.finding)
+        self.push_finding(message.area, message.finding, message.among)
 
     def on_open_file(self, message: OpenFile) -> None:
         """Opens a file of the audit: a table as rows and columns, anything else as text."""
@@ -189,22 +189,18 @@ class Auditor(App[int]):
         if isinstance(self.screen, PredictionsScreen):
             self.screen.start_column = message.name
 
-    def push_finding(self, area: AreaName, finding: Finding) -> None:
-        """Opens a finding on top: a changed file as a diff, a data column as its cells, any other as two values."""
+    def push_finding(self, area: AreaName, finding: Finding, among: tuple[Finding, ...] = ()) -> None:
+        """Opens a finding on top: a data column as its cells, any other as its difference."""
         if self.store is None:
             return
-        if area == "code" and any(child.path[-1].startswith("@@ ") for child in finding.children):
-            from repro_tui.tui.screens.diff import DiffScreen
-
-            self.push_screen(DiffScreen(self.store, finding))
-        elif area == "data" and (cells := self.store.data_cells(finding)):
+        if area == "data" and (cells := self.store.data_cells(finding)):
             from repro_tui.tui.screens.data_cells import DataCellsScreen
 
             self.push_screen(DataCellsScreen(self.store, finding, cells))
         else:
             from repro_tui.tui.screens.finding import FindingScreen
 
-            self.push_screen(FindingScreen(self.store, area, finding))
+            self.push_screen(FindingScreen(self.store, area, finding, among))
 
     def on_go_up(self, message: GoUp | None = None) -> None:
         """Goes up one screen: from a detail to its list, then to the overview, then to the picker."""

@@ -48,11 +48,15 @@ class OpenAudit(Message):
 
 @dataclass
 class OpenFinding(Message):
-    """Open a finding on top of the current screen, or (`from_its_area`) with its area below it."""
+    """Open a finding on top of the current screen, or (`from_its_area`) with its area below it.
+
+    `among` are the findings of the list that it stands in, through which the keys of the differences go on.
+    """
 
     area: AreaName
     finding: Finding
     from_its_area: bool = False
+    among: tuple[Finding, ...] = ()
 
 
 @dataclass

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro_tui.model.finding import Finding
-from repro_tui.tui.diff_lines import DiffRows, diff_lines, stacked
-from repro_tui.tui.screens.findings import delta
+from repro_tui.tui.difference.lines import DiffRows, diff_lines, stacked
+from repro_tui.tui.difference.rows import delta
 from repro_tui.tui.text_lines import TextRows
 from repro_tui.tui.widgets.safe import changed_segments, shortened, wrapped
 

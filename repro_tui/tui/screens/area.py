@@ -1,57 +1,47 @@
-"""The screen of an area (code, environment, parameters or data): its findings with A beside B, and a filter."""
+"""The screen of an area (code, environment, parameters or data): its findings, and the difference of the current one.
+
+The difference stands beside the list, or in a narrow terminal below it, and follows the cursor. `n` and `N` go from
+difference to difference, through the lines of a file and on into the next finding.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Container
 from textual.widgets import Input, Static
 
-from repro_tui.model.finding import Area, AreaName, Change, Finding
+from repro_tui.model.finding import AreaName, Change, Finding
 from repro_tui.report.words import GLYPHS, area_remarks
-from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.difference.pane import DifferencePane
+from repro_tui.tui.difference.rows import FindingRows, columns_for
+from repro_tui.tui.difference.tree import (
+    FindingLine,
+    Path,
+    explained_by,
+    flattened,
+    in_folders,
+    in_reading_order,
+    is_folder,
+    matches,
+    opened_at_first,
+    without_same,
+)
 from repro_tui.tui.finding_table import finding_table, finding_texts
 from repro_tui.tui.navigation import OpenFinding
-from repro_tui.tui.screens.base import NARROW, WIDE, AuditScreen, filter_line
-from repro_tui.tui.screens.findings import (
-    FindingLine,
-    FindingRows,
-    Path,
-    columns_for,
-    flattened,
-    matches,
-    section_of,
-)
+from repro_tui.tui.screens.base import NARROW, AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
-from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import lines, notify, safe
-from repro_tui.tui.widgets.side_by_side import SideBySide
 from repro_tui.tui.written_table import WrittenTable
 
-EVERYTHING = "(all)"
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
-
-
-class Sections:
-    """The sections of an area as rows, each with the number of its findings."""
-
-    def __init__(self, counts: Sequence[tuple[str, int]]) -> None:
-        self.counts = counts
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Name and number."""
-        name, count = self.counts[row]
-        return (Text(shorten_middle(show(name, 200), max(5, widths[0]))), Text(f"{count:,}"))
+LEAST_LIST, OPEN_AT_FIRST = 5, 60  # rows
 
 
 class AreaScreen(AuditScreen):
@@ -65,18 +55,16 @@ class AreaScreen(AuditScreen):
         self.area: AreaName = area
         self.title_text = area.capitalize()
         self.only_differences = True
-        self.section = EVERYTHING
-        self.opened: set[Path] = set()
+        self.opened: set[Path] | None = None  # the open lines; None before there were any
 
     def compose(self) -> ComposeResult:
-        """The counts; then the sections, the findings, and in a wide terminal the details of the current finding."""
+        """The counts; then the findings, and the difference of the one under the cursor."""
         yield TitleBar()
         yield Static("", id="counts", markup=False)
         yield filter_line("filter: any part of a name or value")
-        with Horizontal(id="panes"):
-            yield Grid([ColumnSpec("section", 10, 1), ColumnSpec("", 6, 0, True)], id="sections")
+        with Container(id="panes"):
             yield Grid(columns_for([], 80), empty="no differences", id="findings")
-            yield SideBySide(id="detail")
+            yield DifferencePane(id="detail")
         yield KeyBar(some(GRID, "open"), LIST, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -90,15 +78,14 @@ class AreaScreen(AuditScreen):
         """The table of findings."""
         return self.query_one("#findings", Grid)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Shows the details where the terminal is wide, and the sections where it is not narrow."""
-        self._lay_out()
-        self.call_after_refresh(self.changed)
+    @property
+    def pane(self) -> DifferencePane:
+        """The difference of the finding under the cursor."""
+        return self.query_one(DifferencePane)
 
-    def _lay_out(self) -> None:
-        self.query_one("#detail").display = self.size.width >= WIDE
-        sections = self.query_one("#sections", Grid)
-        sections.display = self.size.width >= NARROW and sections.count > 2
+    def on_resize(self, event: events.Resize) -> None:
+        """Fits the columns to the new width."""
+        self.call_after_refresh(self.changed)
 
     def changed(self) -> None:
         """Shows the area as far as it is known."""
@@ -108,36 +95,50 @@ class AreaScreen(AuditScreen):
             waiting = "not compared yet: the audit is running" if self.store.running else "this area was not compared"
             counts.update(safe(waiting, "italic"))
             grid.empty = waiting
-            grid.show_rows(FindingRows([], grid.columns))
+            self._show_lines([])
             return
-        totals = "   ".join(f"{GLYPHS[name]} {area.counts.get(name, 0):,} {name}" for name in COUNTED)
+        totals = [f"{GLYPHS[name]} {area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name)]
         remarks = area_remarks(area, self.store.report.sides if self.store.report else None)
-        counts.update(lines([safe(text, "dim", cap=600) for text in (totals, *remarks)]))
+        heading = "   ".join(totals) or "nothing to compare"
+        counts.update(lines([safe(text, "dim", cap=600) for text in (heading, *remarks)]))
         empty = {"same": "no differences", "not-recorded": "recorded on neither side"}
-        grid.empty = empty.get(area.status, "no finding matches the filter")
-        self._show_sections(area)
-        visible = self._visible_lines(area.findings)
-        grid.columns = columns_for(visible, grid.size.width)
-        grid.show_rows(FindingRows(visible, grid.columns), keep=True)
+        grid.empty = "no finding matches the filter" if self._filter() else empty.get(area.status, "no differences")
+        self._show_lines(self._visible_lines(area.findings))
 
-    def _show_sections(self, area: Area) -> None:
-        counted = Counter(section_of(finding) for finding in area.findings)
-        rows = [(EVERYTHING, len(area.findings)), *sorted(counted.items())]
-        sections = self.query_one("#sections", Grid)
-        if not isinstance(sections.source, Sections) or sections.source.counts != rows:
-            sections.show_rows(Sections(rows), keep=True)
-            self._lay_out()
+    def _filter(self) -> str:
+        return self.query_one("#filter", Input).value.lower()
+
+    def _show_lines(self, visible: Sequence[FindingLine]) -> None:
+        grid = self.findings
+        self._lay_out(len(visible))
+        explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
+        grid.columns = columns_for(visible, grid.size.width, explained=explained)
+        grid.show_rows(FindingRows(visible, grid.columns, explained=explained), keep=True)
+        if not visible:
+            self.pane.show_finding(None)
+
+    def _lay_out(self, rows: int) -> None:
+        """In a narrow terminal the list is as high as it needs, up to half of the height."""
+        pane, grid = self.pane, self.findings
+        pane.display = rows > 0
+        narrow = self.size.width < NARROW
+        half = max(LEAST_LIST, (self.size.height - 5) // 2)
+        grid.styles.height = min(rows + 2, half) if narrow and rows else "1fr"
 
     def _visible_lines(self, findings: Sequence[Finding]) -> list[FindingLine]:
-        """The lines of the current section that match the filter, open as far as they were opened."""
-        text = self.query_one("#filter", Input).value.lower()
-        if self.section != EVERYTHING:
-            findings = [finding for finding in findings if section_of(finding) == self.section]
+        """The lines that match the filter, open as far as they were opened."""
+        explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
+        kept = without_same(findings) if self.only_differences else findings
+        ordered = in_reading_order(kept, explained)
+        if self.area == "code":
+            ordered = in_folders(ordered)
+        if self.opened is None:
+            self.opened = opened_at_first(ordered, OPEN_AT_FIRST)
+        text = self._filter()
         return [
             line
-            for line in flattened(findings, self.opened, all_open=bool(text))
-            if (not text or matches(line.finding, text))
-            and not (self.only_differences and line.finding.change == "same")
+            for line in flattened(ordered, self.opened, all_open=bool(text))
+            if not text or matches(line.finding, text)
         ]
 
     # -- the row under the cursor -------------------------------------------------------------------------------
@@ -149,9 +150,10 @@ class AreaScreen(AuditScreen):
         return source.lines[min(grid.cursor, len(source) - 1)] if isinstance(source, FindingRows) and source else None
 
     def current(self) -> Finding | None:
-        """The finding under the cursor."""
+        """The finding under the cursor of the list, or the part of it under that of the difference."""
         line = self.line()
-        return line.finding if line else None
+        inside = self.pane.part() if line and self.pane.grid.has_focus else None
+        return inside or (line.finding if line else None)
 
     def selected(self) -> object:
         """The finding under the cursor, as plain values."""
@@ -166,56 +168,72 @@ class AreaScreen(AuditScreen):
     def table(self) -> WrittenTable | None:
         """The findings as they are filtered."""
         source = self.findings.source
-        return (
-            finding_table(self.area, [line.finding for line in source.lines])
-            if isinstance(source, FindingRows)
-            else None
-        )
+        if not isinstance(source, FindingRows):
+            return None
+        return finding_table(self.area, [line.finding for line in source.lines])
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
-        """Shows the details of the finding under the cursor, or the findings of the section under it."""
-        source = event.grid.source
-        if isinstance(source, Sections):
-            section = source.counts[event.row][0] if source else EVERYTHING
-            if section != self.section:
-                self.section = section
-                self.changed()
-            return
-        finding = self.current()
-        if finding is not None:
-            self.query_one(SideBySide).show_values(finding.a, finding.b)
+        """Shows the difference of the finding under the cursor."""
+        line = self.line()
+        if event.grid is self.findings and line is not None:
+            explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
+            if line.finding is not self.pane.finding:
+                self.pane.show_finding(line.finding, explained(line.finding))
+        self._show_place()
+
+    def _show_place(self) -> None:
+        grid, pane = self.findings, self.pane
+        grid.border_title = f"{min(grid.cursor + 1, grid.count):,} of {grid.count:,}" if grid.count else ""
+        pane.border_title = pane.place() or "difference"
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Opens a finding; on a section, focuses its findings."""
-        finding = self.current()
-        if isinstance(event.grid.source, Sections):
-            self.findings.focus()
-        elif finding is not None:
-            self.post_message(OpenFinding(self.area, finding))
+        """Opens a finding alone on the screen; expands or collapses a folder."""
+        line = self.line()
+        if line is None:
+            return
+        if is_folder(line.finding) and line.finding.a is None and line.finding.b is None:
+            self._toggle(line)
+            return
+        source = self.findings.source
+        assert isinstance(source, FindingRows)
+        findings = [line.finding for line in source.lines]
+        self.post_message(OpenFinding(self.area, line.finding, among=tuple(findings)))
+
+    def on_difference_pane_opened(self, event: DifferencePane.Opened) -> None:
+        """Opens a part of a finding."""
+        self.post_message(OpenFinding(self.area, event.parts[event.index], among=tuple(event.parts)))
 
     def on_grid_sideways(self, event: Grid.Sideways) -> None:
         """Expands (right) or collapses (left) the line under the cursor."""
         line = self.line()
-        if line is None or isinstance(event.grid.source, Sections):
+        if line is None:
             return
-        path = line.finding.path
-        if event.step > 0 and line.finding.children:
-            self.opened.add(path)
+        if event.step > 0 and is_folder(line.finding):
+            self._opened().add(line.finding.path)
         elif event.step < 0:
             self._close(line)
+        self.changed()
+
+    def _opened(self) -> set[Path]:
+        if self.opened is None:
+            self.opened = set()
+        return self.opened
+
+    def _toggle(self, line: FindingLine) -> None:
+        (self._opened().discard if line.open else self._opened().add)(line.finding.path)
         self.changed()
 
     def _close(self, line: FindingLine) -> None:
         """Collapses the line, or the line that it is a child of."""
         if line.open:
-            self.opened.discard(line.finding.path)
+            self._opened().discard(line.finding.path)
             return
         source = self.findings.source
         row = self.findings.cursor
         while line.depth and isinstance(source, FindingRows) and row > 0 and source.lines[row].depth >= line.depth:
             row -= 1
         if line.depth and isinstance(source, FindingRows):
-            self.opened.discard(source.lines[row].finding.path)
+            self._opened().discard(source.lines[row].finding.path)
             self.findings.move_to(row)
 
     # -- keys ---------------------------------------------------------------------------------------------------
@@ -233,17 +251,24 @@ class AreaScreen(AuditScreen):
         self.focus_grid()
 
     def action_difference(self, step: int) -> None:
-        """Moves to the next line that differs, or the one before."""
-        grid = self.findings
-        if not isinstance(grid.source, FindingRows):
+        """Moves to the next difference, or the one before: inside the finding, then in the next one of the list."""
+        if self.pane.step(step):
             return
+        grid = self.findings
+        source = grid.source
         row = grid.cursor + step
-        while 0 <= row < len(grid.source) and grid.source.lines[row].finding.change == "same":
+        while isinstance(source, FindingRows) and 0 <= row < len(source) and source.lines[row].finding.change == "same":
             row += step
-        if 0 <= row < len(grid.source):
+        if isinstance(source, FindingRows) and 0 <= row < len(source):
             grid.move_to(row)
+            if step < 0:
+                self.call_after_refresh(self.pane.go_to_last)
         else:
             notify(self, "This is the last difference." if step > 0 else "This is the first difference.")
+
+    def action_stack(self) -> None:
+        """Shows A beside B, or A above B."""
+        self.pane.stack()
 
     def action_only_differences(self) -> None:
         """Shows only differences, or everything that the report lists."""

@@ -12,13 +12,13 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
+from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.export import ask_and_write, choices
 from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import notify
-from repro_tui.tui.widgets.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from repro_tui.tui.written_table import WrittenTable
@@ -60,7 +60,7 @@ class AuditScreen(Screen[None]):
             bar.show_title(self.title_text, names[::-1] if swapped else names)
         for grid in self.query(Grid):
             grid.swap(swapped)
-        for pane in self.query(SideBySide):
+        for pane in self.query(DifferencePane):
             pane.swap(swapped)
 
     def changed(self) -> None:
@@ -123,12 +123,8 @@ class AuditScreen(Screen[None]):
         self._show_sides()
 
     def action_stack(self) -> None:
-        """Shows A beside B or above it, in panes that show both."""
-        panes = [pane for pane in self.query(SideBySide) if pane.display]
-        for pane in panes:
-            pane.toggle_class("stacked")
-        if not panes:
-            notify(self, "Press Enter to open a row; then s switches between A beside B and A above B.")
+        """Shows A beside B or above it, on a screen that has a difference."""
+        notify(self, "Press Enter to open a row; then s switches between A beside B and A above B.")
 
     def action_zoom(self) -> None:
         """Maximizes the focused pane, or restores it."""
@@ -136,7 +132,7 @@ class AuditScreen(Screen[None]):
             self.minimize()
             self.zoomed = None
         elif self.focused is not None:
-            pane = next((w for w in self.focused.ancestors_with_self if isinstance(w, SideBySide)), self.focused)
+            pane = next((w for w in self.focused.ancestors_with_self if isinstance(w, DifferencePane)), self.focused)
             self.zoomed = pane if self.maximize(pane) else None
 
     def action_export(self) -> None:

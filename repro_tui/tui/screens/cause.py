@@ -15,10 +15,10 @@ from repro_tui.report.words import culprit_text
 from repro_tui.support.text import part, plural, shorten_middle, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
+from repro_tui.tui.difference.rows import values
 from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import AuditScreen, ReadingPane
-from repro_tui.tui.screens.findings import values
 from repro_tui.tui.store import LedgerEntry
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.charts import bars

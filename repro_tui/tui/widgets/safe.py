@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.content import Content
 from textual.dom import DOMNode
@@ -70,8 +71,7 @@ def changed_segments(a: str, b: str) -> tuple[Segments, Segments]:
     if len(a) > LONGEST_DIFF or len(b) > LONGEST_DIFF:
         return [(a, a != b)], [(b, a != b)]
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
-        same = next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-        return _changed_from(a, b, same)
+        return _changed_from(a, b, common_start(a, b))
     words_a, words_b = WORD.findall(a), WORD.findall(b)
     left: Segments = []
     right: Segments = []
@@ -96,7 +96,7 @@ def shortened(text: str, width: int) -> str:
         text = HASH.sub(lambda match, head=head, tail=tail: _ends(match.group(), head, tail), text)  # type: ignore[misc]
         if len(text) <= width:
             return text
-    if text != whole or text.count(" ") >= PROSE:
+    if text != whole or _is_prose(text):
         return text[: width - 1] + "…"
     return shorten_middle(text, width)
 
@@ -114,9 +114,47 @@ def marked(segments: Segments, style: str, base: str = "") -> Text:
 
 
 def marked_pair(a: str, b: str, width_a: int, width_b: int) -> tuple[Text, Text]:
-    """Both values as cells of a grid, shortened to their columns' widths, with what changed marked."""
-    segments_a, segments_b = changed_segments(shortened(a, max(5, width_a)), shortened(b, max(5, width_b)))
+    """Both values as cells of a grid, shortened around their first difference, with what changed marked."""
+    segments_a, segments_b = changed_segments(*around_difference(a, b, max(5, width_a), max(5, width_b)))
     return marked(segments_a, "mark-a"), marked(segments_b, "mark-b")
+
+
+def around_difference(a: str, b: str, width_a: int, width_b: int) -> tuple[str, str]:
+    """Two different values in at most so many cells each, with their first difference in view.
+
+    Values that still differ when they are shortened as usual are shortened so. Else what both begin with is left out:
+    two texts that differ after 4,000 characters become "…e prefix that is new and…" and "…e prefix that is old and…".
+    """
+    width_a, width_b = (_characters(text, width) for text, width in ((a, width_a), (b, width_b)))
+    short_a, short_b = shortened(a, width_a), shortened(b, width_b)
+    if a == b or (short_a, short_b) == (a, b):
+        return short_a, short_b
+    first = common_start(a, b)
+    width = min(width_a, width_b)
+    if short_a != short_b and (first < width - 2 or not _is_prose(a) or not _is_prose(b)):
+        return short_a, short_b
+    start = max(0, first - max(1, width // 3))
+    return _window(a, start, width_a), _window(b, start, width_b)
+
+
+def common_start(a: Sequence[object], b: Sequence[object]) -> int:
+    """How many of their first characters or elements two sequences share."""
+    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _characters(text: str, cells: int) -> int:
+    """About how many characters of a text fit into so many cells: wide ones take two."""
+    return cells if text.isascii() or not text else max(5, cells * len(text) // max(1, cell_len(text)))
+
+
+def _is_prose(text: str) -> bool:
+    return text.count(" ") >= PROSE
+
+
+def _window(text: str, start: int, width: int) -> str:
+    """The part of a text from a position on, with an ellipsis at each end that is cut."""
+    shown = f"…{text[start + 1 :]}" if start else text
+    return shown if len(shown) <= width else shown[: width - 1] + "…"
 
 
 def highlighted(segments: Segments, style: str) -> Content:

@@ -1,0 +1,267 @@
+"""Heavy audits for the interface, through the audit folder's own writer: what real deployments look like at night.
+
+Each has one kind of weight: 300 packages, 400 nested parameters, 1,500 changed files, 20,000 data files, three million
+differing cells in 60 columns, long texts of several scripts, a build that failed, and a crash below 100,000 log lines.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.compare.columns.differences import SCHEMA
+from repro_tui.compare.data_tree import data_tree
+from repro_tui.compare.lines import hunks
+from repro_tui.model.causes import Causes, Culprit
+from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.predictions import Column, PredictionsArea, Rows, WorstRow
+from repro_tui.model.report import Areas, Report
+from repro_tui.model.workspace import FetchedFile
+from repro_tui.support.plain import write_json
+from tests.tui.folders import finished
+
+NUMERICAL = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "xgboost")
+LAYERS = ("encoder", "decoder", "head")
+PARAMETERS = ("learning_rate", "dropout", "schedule", "hidden_size", "warmup_steps", "weight_decay")
+
+
+def packages(count: int = 300) -> Area:
+    """Packages of two releases, a few of them numerical, and facts of the system."""
+    dice = random.Random(1)
+    findings = [
+        Finding(("interpreter", "version"), "changed", "3.11.4", "3.11.9", "important"),
+        *(
+            Finding(
+                ("packages", f"{name}"), "changed", f"1.{n}.0", f"{2 if n % 2 else 1}.{n + 1}.0", "important", "major"
+            )
+            for n, name in enumerate(NUMERICAL)
+        ),
+    ]
+    for n in range(count - len(NUMERICAL)):
+        name = f"{dice.choice(('google', 'opentelemetry', 'jupyter', 'types', 'azure'))}-{dice.choice(('cloud', 'instrumentation', 'server', 'extension'))}-{n}"
+        change = ("changed", "changed", "changed", "added", "removed")[n % 5]
+        a = None if change == "added" else f"{n % 7}.{n % 11}.{n}"
+        b = None if change == "removed" else f"{n % 7}.{n % 11 + 1}.0rc{n % 3}+cu121"
+        findings.append(Finding(("packages", name), change, a, b, "notice", "minor release"))
+    findings += [
+        Finding(("system packages", f"lib{n}"), "changed", f"{n}.1-2+deb12u1", f"{n}.1-2+deb12u3", "info")
+        for n in range(40)
+    ]
+    findings.append(
+        Finding(("system", "blas"), "changed", "openblas 0.3.21 Haswell", "openblas 0.3.27 Zen", "important")
+    )
+    findings.append(Finding(("system", "libc"), "unknown", note="B: the image has no shell, so its libc is not known"))
+    return area_of(tuple(findings), 60)
+
+
+def parameters(count: int = 400) -> Area:
+    """Nested parameters: scalars of every type, a list of 2,000 of which one differs, a prompt of 5,000 characters."""
+    findings = []
+    for n in range(count - 3):
+        path = tuple(f"level{level}_{n % (level + 2)}" for level in range(n % 6)) + (
+            f"{LAYERS[n % 3]}_{n}",
+            PARAMETERS[n % len(PARAMETERS)],
+        )
+        a, b = ((n / 1000, n / 1000 + 1e-4), (n, n + 1), (f"cosine_{n}", f"linear_{n}"), (True, False))[n % 4]
+        findings.append(Finding(path, "changed", a, b, "important"))
+    numbers = list(range(2_000))
+    findings.append(Finding(("bins", "edges"), "changed", numbers, [*numbers[:1500], -1, *numbers[1501:]], "important"))
+    findings.append(Finding(("prompt", "system"), "changed", *prompts(), "important"))
+    findings.append(
+        Finding(("labels",), "changed", {"b": [1, 2, {"c": 3}]}, {"b": [1, 2, {"c": 4}], "d": None}, "important")
+    )
+    return area_of(tuple(findings), 12)
+
+
+def prompts(length: int = 5_000) -> tuple[str, str]:
+    """Two texts that differ in one word near their end."""
+    words = "You are a careful assistant who answers in plain language and cites a source for every claim. "
+    start = (words * (length // len(words) + 1))[: length - 200]
+    return (
+        f"{start} Never reveal the old policy to a customer. {words}",
+        f"{start} Never reveal the new policy. {words}",
+    )
+
+
+def files(count: int = 1_500) -> Area:
+    """Changed source files in nested folders, one of them with 120 hunks, one new, one deleted, one renamed."""
+    findings = [
+        Finding(
+            ("commit",),
+            "changed",
+            "4f1c" * 10,
+            "9e2b" * 10,
+            "info",
+            "312 commits only in B, 4 only in A",
+            tuple(
+                Finding(
+                    ("commit", f"{n:040x}"), "added", None, f"2026-11-{n % 28 + 1:02} dev{n % 5}: change {n}", "info"
+                )
+                for n in range(312)
+            ),
+        )
+    ]
+    for n in range(count):
+        name = f"{('src', 'services', 'tools')[n % 3]}/{('api', 'models', 'features')[n // 3 % 3]}/part_{n % 17}/module_{n}.py"
+        lines = [f"value_{line} = {line}" for line in range(40)]
+        changed = [*lines[:20], f"value_20 = {n}", *lines[21:]]
+        note, below = hunks((name,), "\n".join(lines).encode(), "\n".join(changed).encode())
+        findings.append(Finding((name,), "changed", f"blob {n:040x}", f"blob {n + 1:040x}", "important", note, below))
+    long = [f"    step({line})" for line in range(4_000)]
+    other = [line if n % 33 else f"    step({n}, again=True)" for n, line in enumerate(long)]
+    note, below = hunks(("train.py",), "\n".join(long).encode(), "\n".join(other).encode())
+    findings.append(Finding(("train.py",), "changed", "blob a", "blob b", "important", note, below))
+    findings.append(Finding(("new.py",), "added", None, "blob c (120 bytes)", "important", "added"))
+    findings.append(Finding(("old.py",), "removed", "blob d (120 bytes)", None, "important", "removed"))
+    findings.append(
+        Finding(("a/b/c/renamed.py",), "changed", "a/renamed.py", "a/b/c/renamed.py", "notice", "renamed, same content")
+    )
+    return area_of(tuple(findings), 250)
+
+
+def data_files(count: int = 20_000) -> Area:
+    """A data set of images of which most differ, in a tree of folders, and a model file."""
+    names = [f"train/class_{n % 40:02}/image_{n:05}.png" for n in range(count)]
+    a = {name: FetchedFile(name, 1000 + n, f"{n:064x}") for n, name in enumerate(names)}
+    b = {name: FetchedFile(name, 1001 + n, f"{n + 1:064x}") for n, name in enumerate(names)}
+    leaves = [
+        Finding(("images", name), "changed", f"{a[name].size:,} bytes", f"{b[name].size:,} bytes", "important")
+        for name in names[:2_000]
+    ]
+    tree = data_tree(("images",), leaves, (a, b))
+    summary = f"{count:,} files, 220 MB"
+    findings = (
+        Finding(("images",), "changed", summary, summary, "important", f"{count:,} files differ", tree),
+        Finding(
+            ("models/credit.pkl",), "changed", "1.2 MB", "1.3 MB", "important", f"sha256:{'1' * 64} → sha256:{'2' * 64}"
+        ),
+    )
+    return area_of(findings, 3)
+
+
+def columns(count: int = 60, rows: int = 50_000) -> PredictionsArea:
+    """Sixty output columns with long names that share their beginning, of which a few drift."""
+    made = []
+    for n in range(count):
+        drifts = n % 6 == 5
+        made.append(
+            Column(
+                name=f"feature_contribution_of_the_customer_segment_{n:02}",
+                kind="number",
+                verdict="drift" if drifts else "within-tolerance" if n % 2 else "identical",
+                equal=0 if drifts else rows // 2,
+                within_tolerance=0 if drifts else rows - rows // 2,
+                different=rows if drifts else 0,
+                max_abs=n / 7 if drifts else 1e-9 * n,
+                max_rel=0.2 if drifts else 1e-9,
+                type_a="double",
+                type_b="double",
+                rule="|a-b| <= 1e-06",
+                histogram=((-4.0, -3.0, rows // 2), (-3.0, -2.0, rows // 2)) if drifts else (),
+                atol=1e-6,
+                rtol=0.0,
+            )
+        )
+    worst = WorstRow({"id": "A10001"}, made[-1].name, 0.25, 8.7, 8.45)
+    return PredictionsArea(
+        status="different",
+        verdict="drift",
+        rule="the default tolerances",
+        key=("id",),
+        rows=Rows(rows, rows, rows),
+        columns=tuple(made),
+        worst=(worst,),
+        counts={"drift": count // 6},
+        differences=count * rows,
+    )
+
+
+def write_cells(path: Path, area: PredictionsArea) -> None:
+    """Every cell of every column of the area as a differing cell, a column at a time."""
+    rows = area.matched
+    numbers = np.arange(rows)
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        keys = pa.array([f'["A{10_000 + n}"]' for n in range(rows)])
+        for index, column in enumerate(area.columns):
+            a = numbers / 1e5
+            moved = (numbers % 1000) / 1e4 * (index + 1)
+            table = {
+                "row_a": numbers,
+                "row_b": numbers,
+                "input_row": pa.nulls(rows, pa.int64()),
+                "key": keys,
+                "column": [column.name] * rows,
+                "change": ["changed"] * rows,
+                "a": [f"{value:.6f}" for value in a],
+                "b": [f"{value:.6f}" for value in a + moved],
+                "a_number": a,
+                "b_number": a + moved,
+                "abs_delta": moved,
+                "rel_delta": np.full(rows, 0.01),
+                "flip": np.zeros(rows, bool),
+                "verdict": ["different" if column.verdict == "drift" else "within-tolerance"] * rows,
+                "noise": pa.nulls(rows, pa.string()),
+            }
+            writer.write_table(pa.table(table, schema=SCHEMA))
+
+
+def scripts() -> Area:
+    """Texts in CJK, right-to-left and emoji, combining marks, and one that tries to be markup."""
+    return area_of(
+        (
+            Finding(
+                ("prompts", "ja"),
+                "changed",
+                "在庫を確認してから" * 60 + "旧",
+                "在庫を確認してから" * 60 + "新",
+                "important",
+            ),
+            Finding(("prompts", "ar"), "changed", "مرحبا بالعالم قديم", "مرحبا بالعالم جديد", "important"),
+            Finding(("prompts", "emoji"), "changed", "👩‍🔬🧪 ok", "👩‍🔬🔬 ok", "important"),
+            Finding(("prompts", "marks"), "changed", "e\u0301" * 40, "e\u0300" * 40, "important"),
+            Finding(("prompts", "[bold]markup[/]"), "changed", "[/red]", "[link=x]y", "important"),
+        ),
+        0,
+    )
+
+
+CULPRIT = Causes(
+    factors=("code", "environment", "parameters", "model"),
+    smallest=("parameters", "model"),
+    shares={"parameters": 0.67, "model": 0.33, "environment": 0.0, "code": 0.0},
+    restores=(("parameters", "model"),),
+    culprits=(
+        Culprit("parameters", ("prompt", "system"), *prompts(), sufficient=True),
+        Culprit("model", ("models/credit.pkl",), "1.2 MB", "1.3 MB", sufficient=True, alone=True),
+    ),
+    runs=14,
+    cached=2,
+    sentences=("parameters.prompt.system explains 67 % of the change, and the model 33 %.",),
+)
+
+
+def heavy(path: Path, causes: Causes | None = None, cells: int = 200) -> AuditFolder:
+    """A finished audit with everything at once; `cells` rows of each of the 60 columns differ."""
+    area = columns(rows=cells)
+    folder = finished(path, causes=causes)
+    report = folder.report()
+    assert report is not None
+    areas = Areas(files(), packages(), parameters(), data_files(), area)
+    write_cells(path / "differences.parquet", area)
+    write_json(path / "report.json", replace(report, areas=areas))
+    return folder
+
+
+def with_scripts(path: Path) -> AuditFolder:
+    """A finished audit whose parameters are texts in many scripts."""
+    folder = finished(path)
+    report: Report | None = folder.report()
+    assert report is not None
+    write_json(path / "report.json", replace(report, areas=replace(report.areas, parameters=scripts())))
+    return folder
