@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import show
+from repro_tui.tui.difference.lines import is_hunk
 from repro_tui.tui.editor import as_json
 from repro_tui.tui.written_table import WrittenTable
 
@@ -38,9 +39,13 @@ def text_table(name: str, fields: Sequence[str], rows: Sequence[Sequence[str | N
 
 
 def finding_texts(finding: Finding) -> dict[str, str]:
-    """Both values of a finding as text files; where neither has several lines, the finding as JSON."""
+    """Both values of a finding, or the lines of its hunks, as text files; else the finding as JSON."""
     from dataclasses import asdict
 
+    hunks = [child for child in finding.children if is_hunk(child)]
+    if hunks:
+        sides = (("a", [hunk.a for hunk in hunks]), ("b", [hunk.b for hunk in hunks]))
+        return {f"{side}.txt": "\n".join(str(text or "") for text in texts) + "\n" for side, texts in sides}
     a, b = _text(finding.a), _text(finding.b)
     if "\n" in (a or "") + (b or ""):
         return {"a.txt": a or "", "b.txt": b or ""}

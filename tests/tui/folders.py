@@ -64,8 +64,12 @@ def areas(word: str = "") -> Areas:
     hunk = Finding(
         ("predict.py", "@@ -3,4 +3,4 @@"), "changed", f"a = 1\nb = 2{word}\nc = 3", f"a = 1\nb = 20{word}\nc = 3"
     )
+    commits = tuple(
+        Finding(("commit", id * 10), "added", None, f"2026-11-2{n} Ada: {subject}{word}", "info")
+        for n, (id, subject) in enumerate((("9e2b", "raise b"), ("77aa", "add new.py")))
+    )
     code = (
-        Finding(("commit",), "changed", "4f1c" * 10, "9e2b" * 10, "info", f"2 commits only in B{word}"),
+        Finding(("commit",), "changed", "4f1c" * 10, "9e2b" * 10, "info", f"2 commits only in B{word}", commits),
         Finding((f"predict.py{word}",), "changed", "blob 1", "blob 2", "notice", "+1 -1 lines", (hunk,)),
         Finding(("new.py",), "added", None, "blob 3"),
     )

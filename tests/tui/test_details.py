@@ -216,7 +216,7 @@ async def test_an_output_opens_side_by_side_and_an_input_in_full(audit: AuditFol
 async def test_a_screen_without_two_panes_says_where_to_stack(audit: AuditFolder) -> None:
     app = Auditor(audit)
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "2", "s")
+        await press(pilot, "1", "s")
         assert "s switches between A beside B and A above B" in [*app._notifications][-1].message
 
 

@@ -48,7 +48,6 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "ColumnScreen": ("5", "enter"),
     "RowScreen": ("5", "tab", "enter"),
     "FindingScreen": ("3", "enter"),
-    "DiffScreen": ("6", "down", "enter"),
     "CauseScreen": ("7",),
     "ProgressScreen": ("l",),
     "ArtifactsScreen": ("o",),

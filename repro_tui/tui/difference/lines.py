@@ -117,7 +117,7 @@ def fitted(lines: Sequence[DiffLine], width: int) -> list[DiffLine]:
 
 
 def _cut(line: DiffLine, width: int) -> Iterator[DiffLine]:
-    text_a, text_b = line.a or line.b or "", line.b or line.a or ""
+    text_a, text_b = (line.b or "") if line.a is None else line.a, (line.a or "") if line.b is None else line.b
     for index, (a, b) in enumerate(_cut_together(text_a, text_b, width)):
         sides = DiffLine(None if line.a is None else a, None if line.b is None else b)
         yield replace(sides, number_a=line.number_a, number_b=line.number_b) if not index else sides
@@ -139,8 +139,12 @@ def _cut_together(a: str, b: str, width: int) -> Iterator[tuple[str | None, str 
     """Both texts in pieces that end at the same words, wherever they agree."""
     piece_a, piece_b, left_a, left_b = "", "", width, width  # the cells that are left in the current pieces
     for part_a, part_b in _parts(a, b):
-        if part_a == part_b and min(left_a, left_b) < cell_len(part_a) <= width:
-            yield piece_a or None, piece_b or None  # a word is not cut where it fits on the next line
+        if (
+            (cell_len(part_a) > left_a or cell_len(part_b) > left_b)
+            and max(map(cell_len, (part_a, part_b))) <= width
+            and (piece_a or piece_b)
+        ):
+            yield piece_a or None, piece_b or None  # nothing is cut that fits on the next line
             piece_a, piece_b, left_a, left_b = "", "", width, width
         while cell_len(part_a) > left_a or cell_len(part_b) > left_b:
             if part_a == part_b:

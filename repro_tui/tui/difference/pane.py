@@ -116,7 +116,7 @@ class DifferencePane(Widget):
     def _go_to_first(self, rows: DiffRows) -> None:
         first = next(iter(rows.differences()), 0)
         self.grid.move_to(first)
-        self.grid.scroll_to(y=max(0, first - ABOVE), animate=False)
+        self.grid.scroll_to(y=max(0, first - ABOVE), animate=False, immediate=True, force=True)
 
     # -- the differences ----------------------------------------------------------------------------------------
 

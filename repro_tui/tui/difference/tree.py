@@ -135,10 +135,17 @@ def folder_of(finding: Finding) -> str:
 
 
 def opened_at_first(findings: Sequence[Finding], room: int) -> set[Path]:
-    """The folders that are open at first: all folders of files, if their lines fit into `room` rows, else none."""
-    every = [line.finding for line in flattened(findings, set(), all_open=True) if line.open]
-    folders: set[Path] = {finding.path for finding in every if len(finding.path) == 1 and folder_of(finding)}
-    return folders if len(list(flattened(findings, folders))) <= room else set()
+    """The folders of files that are open at first: level by level, as long as all lines fit into `room` rows."""
+    opened: set[Path] = set()
+    while True:
+        closed = [
+            line.finding.path
+            for line in flattened(findings, opened)
+            if is_folder(line.finding) and not line.open and folder_of(line.finding)
+        ]
+        if not closed or len(list(flattened(findings, opened | set(closed)))) > room:
+            return opened
+        opened |= set(closed)
 
 
 def without_same(findings: Sequence[Finding]) -> list[Finding]:

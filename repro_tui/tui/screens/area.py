@@ -41,7 +41,7 @@ from repro_tui.tui.widgets.safe import lines, notify, safe
 from repro_tui.tui.written_table import WrittenTable
 
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
-LEAST_LIST, OPEN_AT_FIRST = 5, 60  # rows
+LEAST_LIST, LEAST_OPEN = 5, 20  # rows
 
 
 class AreaScreen(AuditScreen):
@@ -133,7 +133,7 @@ class AreaScreen(AuditScreen):
         if self.area == "code":
             ordered = in_folders(ordered)
         if self.opened is None:
-            self.opened = opened_at_first(ordered, OPEN_AT_FIRST)
+            self.opened = opened_at_first(ordered, max(LEAST_OPEN, self.size.height - 6))
         text = self._filter()
         return [
             line

@@ -117,7 +117,7 @@ class Grid(ScrollView, can_focus=True):
         self.cursor = min(self.cursor, max(0, len(source) - 1)) if keep else 0
         self._lay_out()
         if not keep:
-            self.scroll_to(0, 0, animate=False)
+            self.scroll_to(0, 0, animate=False, immediate=True, force=True)
         self.refresh()
         self.post_message(self.Highlighted(self, self.cursor))
 
@@ -236,9 +236,9 @@ class Grid(ScrollView, can_focus=True):
         height = max(1, self.size.height - self.head)
         top = self.scroll_offset.y
         if self.cursor < top:
-            self.scroll_to(y=max(0, self.cursor - height // 2), animate=False)
+            self.scroll_to(y=max(0, self.cursor - height // 2), animate=False, immediate=True, force=True)
         elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1 + height // 2, animate=False)
+            self.scroll_to(y=self.cursor - height + 1 + height // 2, animate=False, immediate=True, force=True)
 
     def action_cursor(self, step: int) -> None:
         """Moves the cursor up (-1) or down (1)."""

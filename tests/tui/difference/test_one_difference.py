@@ -1,0 +1,233 @@
+"""One list and one difference: what stands in the list, how the difference follows, and how far `n` goes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.model.finding import Finding
+from repro_tui.tui.app import Auditor
+from repro_tui.tui.difference.lines import DiffRows, fitted, text_lines
+from repro_tui.tui.difference.pane import DifferencePane
+from repro_tui.tui.difference.parts import extent, first_part, parts_of
+from repro_tui.tui.difference.rows import leaf_kept
+from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.safe import around_difference
+from tests.tui.driving import press, written
+from tests.tui.heavy import CULPRIT, heavy, prompts, with_scripts
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x3040, exclude_categories=("Cc", "Cs", "Cf", "Mn", "Me")))
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> AuditFolder:
+    return heavy(tmp_path_factory.mktemp("heavy") / "audit", CULPRIT)
+
+
+def pane(app: Auditor) -> DifferencePane:
+    return app.screen.query_one(DifferencePane)
+
+
+def findings(app: Auditor) -> Grid:
+    return app.screen.query_one("#findings", Grid)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_the_difference_follows_the_cursor_at_every_size(audit: AuditFolder, size: tuple[int, int]) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "3", "down")
+        assert pane(app).finding is not None
+        assert pane(app).finding.path == ("encoder_0", "learning_rate")  # type: ignore[union-attr]
+        seen = written(app)
+        assert "≠ encoder_0 › learning_rate" in seen
+        assert "0.0001" in seen[seen.index("1e-04" if "1e-04" in seen else "≠ encoder_0 › learning_rate") :]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_text_opens_at_its_first_difference(audit: AuditFolder, size: tuple[int, int]) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=size) as pilot:
+        for keys in (("3",), ("enter",)):  # beside the list, and alone on the screen
+            await press(pilot, *keys)
+            seen = written(app)
+            assert "explains 67.0 % of the change" in seen
+            assert re.search(r"\bold\b", seen), seen
+            assert re.search(r"\bnew\b", seen), seen
+
+
+async def test_what_explains_the_drift_comes_first(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3")
+        assert "≠ 67.0 % prompt › system" in written(app)
+        await press(pilot, "4")
+        assert "≠ 33.0 % models/credit.pkl" in written(app)
+
+
+async def test_values_are_cut_around_their_first_difference(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "3", "slash", *"edges", "enter")
+        seen = written(app)
+        assert "1 of 2,000 elements differs" in seen
+        assert "[1500]" in seen
+        row = next(line for line in seen.splitlines() if "[1500]" in line and "1500" in line and "-1" in line)
+        assert "≠" in row
+
+
+async def test_paths_keep_their_leaf_and_packages_their_name(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3")
+        for row in written(app).splitlines()[4:9]:
+            assert re.search(r"(learning_rate|dropout|schedule|hidden_size|warmup_steps|weight_decay|system) ", row), row
+        await press(pilot, "2", "end")
+        names = [line.finding.path[1] for line in findings(app).source.lines]  # type: ignore[union-attr]
+        await press(pilot, "home")
+        for name in names[:6]:
+            assert name in written(app)
+        assert "packages ›" not in "\n".join(written(app).splitlines()[:10])
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4", "6"])
+async def test_no_hash_stands_in_a_table(audit: AuditFolder, key: str) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, key)
+        grid = findings(app)
+        for row in range(min(grid.count, 30)):
+            cells = [cell.plain for cell in grid.source.cells(row, grid._widths)]  # type: ignore[union-attr]
+            assert not re.search(r"[0-9a-f]{12}|blob|sha256", " ".join(cells)), cells
+
+
+async def test_n_goes_through_the_lines_and_on_into_the_next_file(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6", "slash", *"train.py", "enter")
+        assert "+122 −122" in written(app)
+        assert "difference 1 of 122" in written(app)
+        await press(pilot, "n", "n")
+        assert "difference 3 of 122" in written(app)
+        await press(pilot, "N")
+        assert "difference 2 of 122" in written(app)
+
+
+async def test_n_works_inside_a_detail_and_goes_on_into_the_next_finding(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3", "enter")
+        assert "finding 1 of 400" in written(app)
+        await press(pilot, "n")
+        assert "finding 2 of 400" in written(app)
+        assert "encoder_0 › learning_rate" in written(app)
+        await press(pilot, "N")
+        assert "old policy" in written(app), written(app)
+
+
+async def test_files_are_below_their_folders_with_counts(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6")
+        seen = written(app)
+        assert "src/" in seen
+        assert "500 files" in seen
+        assert findings(app).count < 40
+        await press(pilot, "down", "left")
+        assert "▸ src/" in written(app)
+        await press(pilot, "enter")
+        assert "▾ src/" in written(app)
+
+
+async def test_every_script_stays_in_its_column(tmp_path: Path) -> None:
+    app = Auditor(with_scripts(tmp_path / "audit"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "3")
+        seen = written(app)
+        assert "旧" in seen
+        assert "新" in seen
+        await press(pilot, "down", "down", "down", "down")
+        assert "[bold]markup[/]" in written(app)
+
+
+@given(TEXT, TEXT, st.integers(12, 60))
+def test_fitted_lines_lose_nothing(a: str, b: str, width: int) -> None:
+    pieces = fitted(text_lines(a, b), width)
+    assert "".join(piece.a or "" for piece in pieces) == a
+    assert "".join(piece.b or "" for piece in pieces) == b
+    assert any(piece.changed for piece in pieces) == (a != b)
+
+
+@given(TEXT, TEXT, st.integers(5, 40), st.integers(5, 40))
+def test_two_values_never_look_the_same(a: str, b: str, width_a: int, width_b: int) -> None:
+    short_a, short_b = around_difference(a, b, width_a, width_b)
+    assert (short_a == short_b) <= (a == b)
+
+
+@pytest.mark.parametrize("width", [8, 12, 30])
+def test_a_difference_far_into_a_text_is_in_view(width: int) -> None:
+    a, b = around_difference(*prompts(), width, width)
+    assert a != b
+    assert max(len(a), len(b)) <= width
+    assert "ol" in a
+    assert "ne" in b
+
+
+@settings(max_examples=200)
+@given(VALUE, VALUE)
+def test_parts_are_exactly_what_differs(a: object, b: object) -> None:
+    parts = parts_of(Finding(("x",), "changed", {"value": a}, {"value": b}))
+    if _plain(a) == _plain(b):
+        assert not parts or a == b
+    else:
+        assert parts
+    for part in parts:
+        assert part.path[:2] == ("x", "value")
+
+
+def _plain(value: object) -> object:
+    """A value in which true is not 1, and 1 is not 1.0."""
+    if isinstance(value, dict):
+        return {name: _plain(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_plain(below) for below in value]
+    return (type(value).__name__, value)
+
+
+def test_an_element_at_the_front_is_one_difference() -> None:
+    finding = Finding(("x",), "changed", [1, 2, 3], [0, 1, 2, 3])
+    assert [(part.path, part.change, part.b) for part in parts_of(finding)] == [(("x", "[0]"), "added", 0)]
+    assert extent(finding) == "1 differ; 3 elements in A, 4 in B"
+    assert first_part(Finding(("x",), "changed", "a", "b")) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "shown"),
+    [
+        (["a", "b"], 20, "a › b"),
+        (["level0_0", "level1_0", "encoder", "schedule"], 24, "…› encoder › schedule"),
+        (["src/repro/module.py"], 12, "…o/module.py"),
+        (["abcdefghijklmnop"], 9, "abcd…mnop"),
+    ],
+)
+def test_a_name_keeps_its_end(path: list[str], width: int, shown: str) -> None:
+    assert leaf_kept(path, width) == shown
+
+
+def test_a_value_has_the_letters_of_its_sides_and_lines_have_numbers() -> None:
+    rows = DiffRows(text_lines("0.5", "0.6"), "", beside=False, width=40)
+    assert [cell[0].plain for cell in (rows.cells(0, [1, 38]), rows.cells(1, [1, 38]))] == ["A", "B"]
+    rows = DiffRows(text_lines("x\ny", "x\nz"), "", beside=False, width=40)
+    assert [rows.cells(row, [1, 38])[1].plain for row in range(3)] == ["    1 x", "    2 y", "    2 z"]
+    assert rows.differences() == [1]
