@@ -44,7 +44,8 @@ def packages(count: int = 300) -> Area:
         ),
     ]
     for n in range(count - len(NUMERICAL)):
-        name = f"{dice.choice(('google', 'opentelemetry', 'jupyter', 'types', 'azure'))}-{dice.choice(('cloud', 'instrumentation', 'server', 'extension'))}-{n}"
+        vendor = dice.choice(("google", "opentelemetry", "jupyter", "types", "azure"))
+        name = f"{vendor}-{dice.choice(('cloud', 'instrumentation', 'server', 'extension'))}-{n}"
         change = ("changed", "changed", "changed", "added", "removed")[n % 5]
         a = None if change == "added" else f"{n % 7}.{n % 11}.{n}"
         b = None if change == "removed" else f"{n % 7}.{n % 11 + 1}.0rc{n % 3}+cu121"
@@ -64,10 +65,8 @@ def parameters(count: int = 400) -> Area:
     """Nested parameters: scalars of every type, a list of 2,000 of which one differs, a prompt of 5,000 characters."""
     findings = []
     for n in range(count - 3):
-        path = tuple(f"level{level}_{n % (level + 2)}" for level in range(n % 6)) + (
-            f"{LAYERS[n % 3]}_{n}",
-            PARAMETERS[n % len(PARAMETERS)],
-        )
+        levels = (f"level{level}_{n % (level + 2)}" for level in range(n % 6))
+        path = (*levels, f"{LAYERS[n % 3]}_{n}", PARAMETERS[n % len(PARAMETERS)])
         a, b = ((n / 1000, n / 1000 + 1e-4), (n, n + 1), (f"cosine_{n}", f"linear_{n}"), (True, False))[n % 4]
         findings.append(Finding(path, "changed", a, b, "important"))
     numbers = list(range(2_000))
@@ -108,7 +107,8 @@ def files(count: int = 1_500) -> Area:
         )
     ]
     for n in range(count):
-        name = f"{('src', 'services', 'tools')[n % 3]}/{('api', 'models', 'features')[n // 3 % 3]}/part_{n % 17}/module_{n}.py"
+        folder = f"{('src', 'services', 'tools')[n % 3]}/{('api', 'models', 'features')[n // 3 % 3]}"
+        name = f"{folder}/part_{n % 17}/module_{n}.py"
         lines = [f"value_{line} = {line}" for line in range(40)]
         changed = [*lines[:20], f"value_20 = {n}", *lines[21:]]
         note, below = hunks((name,), "\n".join(lines).encode(), "\n".join(changed).encode())

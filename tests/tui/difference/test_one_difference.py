@@ -19,7 +19,7 @@ from repro_tui.tui.difference.rows import leaf_kept
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import around_difference
 from tests.tui.driving import press, written
-from tests.tui.heavy import CULPRIT, heavy, prompts, with_scripts
+from tests.tui.heavy import CULPRIT, PARAMETERS, heavy, prompts, with_scripts
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x3040, exclude_categories=("Cc", "Cs", "Cf", "Mn", "Me")))
@@ -92,7 +92,7 @@ async def test_paths_keep_their_leaf_and_packages_their_name(audit: AuditFolder)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "3")
         for row in written(app).splitlines()[4:9]:
-            assert re.search(r"(learning_rate|dropout|schedule|hidden_size|warmup_steps|weight_decay|system) ", row), row
+            assert re.search(rf"({'|'.join(PARAMETERS)}|system) ", row), row
         await press(pilot, "2", "end")
         names = [line.finding.path[1] for line in findings(app).source.lines]  # type: ignore[union-attr]
         await press(pilot, "home")
