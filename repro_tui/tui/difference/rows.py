@@ -170,20 +170,20 @@ def _name(line: FindingLine, top: int, section: bool, width: int) -> str:
 
 
 def leaf_kept(path: Sequence[str], width: int) -> str:
-    """A path in at most `width` characters that keeps its end: "…› encoder › schedule"; a file's name its own end."""
+    """A path in at most `width` characters that keeps its end: "…› encoder › schedule", "…oder_1 › schedule".
+
+    What stands before the last part is what tells one `schedule` from another, so that as much of it stays as fits.
+    """
     text = " › ".join(path)
     if len(text) <= width:
         return text
-    for start in range(1, len(path)):
-        text = "…› " + " › ".join(path[start:])
-        if len(text) <= width:
-            return text
+    for start in range(1, len(path) - 1):
+        shorter = "…› " + " › ".join(path[start:])
+        if len(shorter) <= width:
+            return shorter
     leaf = path[-1] if path else ""
-    if "/" in leaf and len(leaf) > width:
-        file = leaf.removesuffix("/").rpartition("/")[2]
-        if len(file) + 2 <= width:
-            return f"…{leaf[len(leaf) - width + 1 :]}"
-    return shorten_middle(leaf, width)
+    file = leaf.removesuffix("/").rpartition("/")[2]
+    return f"…{text[len(text) - width + 1 :]}" if len(file) + 2 <= width else shorten_middle(leaf, width)
 
 
 def _note(finding: Finding) -> str:
