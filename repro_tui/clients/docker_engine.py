@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 AUDIT_LABEL, CACHE_LABEL, BUILD_LABEL = "repro-tui.audit", "repro-tui.cache", "repro-tui.build"
+_SHARED = ("cgroup", "mnt")
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
@@ -62,6 +64,17 @@ def engine_address() -> str:
             "unset DOCKER_HOST, or run repro-tui on the engine's machine",
         )
     return address
+
+
+def sees_our_groups() -> bool:
+    """Whether the engine has our control groups under the names that we have for them: it runs in our namespaces."""
+    try:
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(engine_address().removeprefix("unix://"))
+            pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return all(os.readlink(f"/proc/{pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}") for kind in _SHARED)  # noqa: PTH115
+    except OSError:
+        return False
 
 
 def _connected(address: str, silence_s: int) -> DockerClient:

@@ -105,7 +105,6 @@ OWN = {
     "rebuild/environments/conda/child.py": "the job of its parent",
     "rebuild/environments/contents/image_files.py": "its own copies",
     "rebuild/environments/contents/inventory.py": "/proc",
-    "rebuild/environments/dockerfiles/build_group.py": "control groups of the kernel",
     "rebuild/environments/dockerfiles/job.py": "/proc",
     "rebuild/environments/dockerfiles/with_buildkit.py": "an id that the engine wrote",
     "rebuild/environments/seeds.py": "wheels that Python bundles",

@@ -12,7 +12,7 @@ from repro_tui.model.run import Limits
 from repro_tui.support.cache import Cache
 from repro_tui.support.control_groups.group import remove_groups
 from repro_tui.support.control_groups.places import GroupPlace
-from repro_tui.support.run_group import run_group
+from repro_tui.support.run_group import engine_group, run_group
 from tests.orphans import marked_processes, noted_groups, orphans
 from tests.processes import sleepers, unique_sleep, wait_until, wait_until_nobody_sleeps
 
@@ -122,3 +122,52 @@ def test_a_group_is_removed_with_the_groups_below_it(cache: Cache) -> None:
     assert remove_groups([Path("/sys/fs/cgroup/repro-tui-not-there")])
     assert marked_processes({"nobody"}) == []
     assert all(isinstance(place, GroupPlace) for place in group.folders.values())
+
+
+BUILDING = """
+import subprocess, sys, time
+from pathlib import Path
+from repro_tui.model.run import Limits
+from repro_tui.support.cache import Cache
+from repro_tui.support.control_groups.places import everywhere, joining
+from repro_tui.support.run_group import engine_group
+with engine_group(Limits(memory=64 << 20), Cache(Path(sys.argv[1]))) as group:
+    below = [folder / "container" for folder in everywhere(group.name.strip("/"))] if group.folders else []
+    for folder in below:  # as an engine does, in every hierarchy
+        folder.mkdir(parents=True, exist_ok=True)
+    joined = [folder for folder in below if not (folder / "cpuset.cpus").exists()]  # which is empty, and takes none
+    command = [*joining(joined), "sleep", sys.argv[2]] if below else ["true"]
+    subprocess.Popen(command, env={"PATH": "/usr/bin:/bin"}, start_new_session=True)
+    print(len(below), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_an_engine_left_in_the_group_of_a_killed_build_is_ended_in_every_hierarchy(tmp_path: Path) -> None:
+    sleep, root = unique_sleep(), tmp_path / "cache"
+    command = [sys.executable, "-c", BUILDING, str(root), sleep]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as building:
+        try:
+            assert building.stdout is not None
+            hierarchies = int(building.stdout.readline())
+            wait_until(lambda: not hierarchies or bool(sleepers(sleep)), "what the engine started sleeps")
+            [owner] = (root / "owners").iterdir()
+            folders = noted_groups(owner)
+            assert (len(folders), all((folder / "container").is_dir() for folder in folders)) == (hierarchies, True)
+            Cache(root).sweep()
+            assert all(folder.is_dir() for folder in folders)
+        finally:
+            building.kill()
+    Cache(root).sweep()
+    wait_until_nobody_sleeps(sleep)
+    assert not [folder for folder in folders if folder.exists()]
+
+
+def test_the_group_of_a_build_has_exactly_the_limits_of_builds(cache: Cache) -> None:
+    with engine_group(Limits(memory=64 << 20, build_processes=33), cache) as group:
+        for folder, place in group.folders.items():
+            assert folder.parent == place.folder
+            if "pids" in place.controllers:
+                assert (folder / "pids.max").read_text().strip() == "33"
+        assert not group.filled_memory()
+        assert group.name == next((f"/{folder.name}" for folder in group.folders), "")

@@ -22,7 +22,7 @@ from repro_tui.clients.buildkit import (
     find_build_client,
     knows_syntax,
 )
-from repro_tui.clients.docker_engine import find_image
+from repro_tui.clients.docker_engine import find_image, sees_our_groups
 from repro_tui.clients.docker_inspected import InspectedImage
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Environment
@@ -36,17 +36,18 @@ from repro_tui.rebuild.environments.dockerfiles.bases import (
     resolve_bases,
 )
 from repro_tui.rebuild.environments.dockerfiles.build_context import build_context
-from repro_tui.rebuild.environments.dockerfiles.build_group import BuildGroup, build_group
 from repro_tui.rebuild.environments.dockerfiles.classic import build_classic
 from repro_tui.rebuild.environments.dockerfiles.job import BuildJob
 from repro_tui.rebuild.environments.dockerfiles.parse import PLATFORM_ARGUMENTS, Dockerfile, parse_dockerfile
 from repro_tui.rebuild.environments.dockerfiles.with_buildkit import build_with_buildkit
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.context import Context, Step
+from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import dumps
 from repro_tui.support.regular import MOST_DECLARED, NotRegularError, read_regular
+from repro_tui.support.run_group import engine_group
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -199,23 +200,28 @@ class _Build:
         return self.program.name if self.program else CLASSIC
 
     @contextmanager
-    def _group(self) -> Iterator[BuildGroup | None]:
-        """The control group of the build; BuildKit knows no parent of its containers before Docker Engine 23."""
-        info = self.client.info()
-        if self.program is not None and not engine_since(self.client, FIRST_WITH_PARENT):
-            info = {}
-        with build_group(info, self.context.settings.limits) as group:
+    def _group(self) -> Iterator[ControlGroup]:
+        """The control group of the build, without folders where the engine does not put its containers into ours.
+
+        BuildKit knows no parent of its containers before Docker Engine 23.
+        """
+        knows_parents = self.program is None or engine_since(self.client, FIRST_WITH_PARENT)
+        if not knows_parents or self.client.info().get("CgroupDriver") != "cgroupfs" or not sees_our_groups():
+            yield ControlGroup()
+            return
+        with engine_group(self.context.settings.limits, self.context.cache) as group:
             yield group
 
-    def _how(self, group: BuildGroup | None = None) -> str:
+    def _how(self, group: ControlGroup | None = None) -> str:
         """Who builds it, what its steps may do, and what its base images were."""
         limits = self.context.settings.limits
         reach = "without a network"
         if self.context.settings.build_network != "none":
             reach = "with a network (what they fetched is not known)"
         memory = f"{limits.memory / (1 << 30):g} GiB"
-        watched = "" if group else " (watched only)"
-        memory = memory if group or self.program is None else "no limit"
+        grouped = group is not None and bool(group.folders)
+        watched = "" if grouped else " (watched only)"
+        memory = memory if grouped or self.program is None else "no limit"
         bounds = f"memory: {memory}; processes: {limits.build_processes:,}{watched}; time: {limits.build_time:,} s; "
         bounds += f"disk: {limits.build_disk / (1 << 30):g} GiB"
         text = f"by {self._builder_name()}, its steps as root {reach}, {bounds}"

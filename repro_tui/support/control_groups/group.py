@@ -15,8 +15,7 @@ from repro_tui.support.walks import folders_below
 
 PERIOD_US = 100_000
 END_S = 10.0  # until processes that were killed are gone: the kernel first writes back what they had open
-# Those of the sandbox itself, which are in the group too.
-OF_THE_SANDBOX = 8
+_FULL = ("max_usage_in_bytes", "limit_in_bytes")
 _NOT_EVERYWHERE = frozenset({"memory.memsw.limit_in_bytes", "memory.swap.max", "memory.oom.group"})
 
 
@@ -59,6 +58,11 @@ class ControlGroup:
             self.end()
             raise
 
+    @property
+    def name(self) -> str:
+        """Its path below the top of every hierarchy, for a group of `top_places`; "" without folders."""
+        return next((f"/{folder.name}" for folder in self.folders), "")
+
     def killed_for_memory(self) -> int:
         """How many of its processes the kernel has killed for lack of memory."""
         names = {1: "memory.oom_control", 2: "memory.events"}
@@ -67,6 +71,21 @@ class ControlGroup:
             for folder, place in self.folders.items()
             if "memory" in place.controllers
         )
+
+    def filled_memory(self) -> bool:
+        """Whether something in it, or in a group below it, was killed for memory, or is likely to have been.
+
+        Version 2 counts it. Version 1 does so only in the group of the killed process itself, which an engine has
+        removed by then; but its memory was full then, be it with files that could be dropped.
+        """
+        if self.killed_for_memory():
+            return True
+        for folder, place in self.folders.items():
+            if "memory" in place.controllers and place.version == 1:
+                with contextlib.suppress(OSError, ValueError):
+                    values = [int((folder / f"memory.{name}").read_text("ascii")) for name in _FULL]
+                    return values[0] >= values[1]
+        return False
 
     def processes_refused(self) -> int:
         """How often a process or a thread was not started because there were too many."""
@@ -106,7 +125,7 @@ def _settings(place: GroupPlace, limits: GroupLimits) -> Iterator[tuple[str, str
         pairs = values if place.version == 2 else [(name, limits.memory) for name in names]
         yield from ((name, str(value)) for name, value in pairs)
     if "pids" in place.controllers:
-        yield "pids.max", str(limits.processes + OF_THE_SANDBOX)
+        yield "pids.max", str(limits.processes)
     if "cpu" in place.controllers and limits.cores:
         quota = limits.cores * PERIOD_US
         if place.version == 2:

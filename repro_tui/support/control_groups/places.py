@@ -4,6 +4,9 @@ Version 1 has one hierarchy for each controller, and a group may have processes 
 hierarchy, in which a group with controllers for the groups below it must not have processes itself. There, a place is
 one of these, in this order: the root; our own group, if nobody else is in it (we then move to a group below it); or a
 group above it that hands controllers on. A group with a limit of its own is never left: the limit is meant for us too.
+
+An engine, which is not below us, makes the groups of its containers below one that it is told by its path from the top
+of every hierarchy. Such a group is made at the top itself (`top_places`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from repro_tui.support.process import query
 
 CONTROLLERS = ("memory", "pids", "cpu")
 OWN_LEAF = "repro-tui-engine"
+_VERSIONS: dict[str, Literal[1, 2]] = {"cgroup": 1, "cgroup2": 2}
 _BOUNDS = ("memory.max", "cpu.max")
 # Joins the groups whose cgroup.procs are the first $1 arguments, and then becomes the rest of them.
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"'
@@ -37,6 +41,16 @@ class GroupPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class _Mount:
+    """A mounted cgroup file system: the group that is mounted, the folder where, and its options as the kernel has."""
+
+    root: str
+    top: Path
+    version: Literal[1, 2]
+    options: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Hierarchy:
     """A mounted cgroup file system: our own group in it, and the folder that it is mounted at."""
 
@@ -46,17 +60,36 @@ class _Hierarchy:
     controllers: frozenset[str]
 
 
-_places: list[tuple[GroupPlace, ...]] = []  # of this process: empty until they were looked for
+_places: dict[bool, tuple[GroupPlace, ...]] = {}  # of this process, at the top or not, once they were looked for
 _looking = threading.Lock()
 _TRIAL = "repro-tui-trial-"  # and the process that makes it
 
 
 def group_places() -> tuple[GroupPlace, ...]:
     """The places in which a process can really be moved to a group: at most one for each controller."""
+    return _looked_for(top=False)
+
+
+def top_places() -> tuple[GroupPlace, ...]:
+    """The tops of the hierarchies, if groups can be made there that limit memory, processes and cores; else none."""
+    places = _looked_for(top=True)
+    limited = {controller for place in places for controller in place.controllers}
+    return places if limited == set(CONTROLLERS) else ()
+
+
+def everywhere(name: str) -> list[Path]:
+    """The folders that a group of this name at the top has in all hierarchies, also in those that limit nothing.
+
+    An engine makes them there too.
+    """
+    return [mount.top / name for mount in _mounts()]
+
+
+def _looked_for(*, top: bool) -> tuple[GroupPlace, ...]:
     with _looking:
-        if not _places:
-            _places.append(tuple(_usable()))
-        return _places[0]
+        if top not in _places:
+            _places[top] = tuple(_usable(top=top))
+        return _places[top]
 
 
 def joining(groups: list[Path]) -> list[str]:
@@ -64,12 +97,13 @@ def joining(groups: list[Path]) -> list[str]:
     return ["/bin/sh", "-c", _JOIN, "sh", str(len(groups)), *(str(group / "cgroup.procs") for group in groups)]
 
 
-def _usable() -> Iterator[GroupPlace]:
+def _usable(*, top: bool) -> Iterator[GroupPlace]:
     missing = set(CONTROLLERS)
     for hierarchy in _hierarchies():
         if not hierarchy.controllers & missing:
             continue
-        place = _in_version_1(hierarchy) if hierarchy.version == 1 else _in_version_2(hierarchy)
+        folder = hierarchy.top if top else hierarchy.own
+        place = _in_version_1(hierarchy, folder) if hierarchy.version == 1 else _in_version_2(hierarchy, folder)
         useful = place.controllers & missing if place else frozenset()
         if place and useful and _works(place.folder):
             missing -= useful
@@ -108,33 +142,33 @@ def _remove_trials(folder: Path) -> None:
 
 def _hierarchies() -> Iterator[_Hierarchy]:
     """The mounted cgroup file systems with our own group in each; those that only name groups are left out."""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
-        memberships = Path("/proc/self/cgroup").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return
+    memberships = _read(Path("/proc/self/cgroup"))
     groups = dict(line.split(":", 2)[1:] for line in memberships.splitlines() if line.count(":") >= 2)
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        kind, _, options = [*after.split(" ", 2), "", ""][:3]
-        root, top = (_unescaped(word) for word in before.split()[3:5])
-        if kind == "cgroup2" and "" in groups:
-            yield from _hierarchy(groups[""], root, top, 2, frozenset(CONTROLLERS))
-        elif kind == "cgroup":
-            name = next((name for name in groups if name and set(name.split(",")) <= set(options.split(","))), "")
+    for mount in _mounts():
+        if mount.version == 2 and "" in groups:
+            yield from _hierarchy(groups[""], mount, frozenset(CONTROLLERS))
+        elif mount.version == 1:
+            name = next((name for name in groups if name and set(name.split(",")) <= mount.options), "")
             controllers = frozenset(name.split(",")) & frozenset(CONTROLLERS)
             if controllers:
-                yield from _hierarchy(groups[name], root, top, 1, controllers)
+                yield from _hierarchy(groups[name], mount, controllers)
 
 
-def _hierarchy(
-    group: str, root: str, top: str, version: Literal[1, 2], controllers: frozenset[str]
-) -> Iterator[_Hierarchy]:
-    """The hierarchy, unless our group is outside what is mounted (`root` is the group that is mounted at `top`)."""
-    below = os.path.relpath(group, root)
-    own = Path(top, below)
+def _mounts() -> Iterator[_Mount]:
+    for line in _read(Path("/proc/self/mountinfo")).splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = [*after.split(" ", 2), "", ""][:3]
+        if kind in _VERSIONS:
+            root, top = (_unescaped(word) for word in before.split()[3:5])
+            yield _Mount(root, Path(top), _VERSIONS[kind], frozenset(options.split(",")))
+
+
+def _hierarchy(group: str, mount: _Mount, controllers: frozenset[str]) -> Iterator[_Hierarchy]:
+    """The hierarchy, unless our group is outside what is mounted."""
+    below = os.path.relpath(group, mount.root)
+    own = mount.top / below
     if ".." not in Path(below).parts and own.is_dir():
-        yield _Hierarchy(own, Path(top), version, controllers)
+        yield _Hierarchy(own, mount.top, mount.version, controllers)
 
 
 def _unescaped(word: str) -> str:
@@ -144,15 +178,15 @@ def _unescaped(word: str) -> str:
     return word
 
 
-def _in_version_1(hierarchy: _Hierarchy) -> GroupPlace | None:
-    return GroupPlace(hierarchy.own, 1, hierarchy.controllers) if _is_writable(hierarchy.own) else None
+def _in_version_1(hierarchy: _Hierarchy, folder: Path) -> GroupPlace | None:
+    return GroupPlace(folder, 1, hierarchy.controllers) if _is_writable(folder) else None
 
 
-def _in_version_2(hierarchy: _Hierarchy) -> GroupPlace | None:
-    own, top = hierarchy.own, hierarchy.top
+def _in_version_2(hierarchy: _Hierarchy, own: Path) -> GroupPlace | None:
+    top = hierarchy.top
     if not set(CONTROLLERS) & set(_read(top / "cgroup.controllers").split()):
         return None  # version 1 has them
-    if _is_root(own):
+    if own == top and (_is_root(own) or not _read(own / "cgroup.procs")):
         return _handing_on(own)
     if _is_writable(own) and _is_alone(own):
         return _settled(own)
@@ -203,6 +237,6 @@ def _is_writable(folder: Path) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("ascii", "replace")
+        return path.read_text("utf-8", "surrogateescape")
     except OSError:
         return ""

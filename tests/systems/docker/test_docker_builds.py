@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.dockerfiles.build_group import sweep
 from repro_tui.support.context import Context
 from tests.engines import base_image
+from tests.orphans import noted_groups
 from tests.systems.docker.test_dockerfiles import (  # noqa: F401 - fixtures
     NAMED,
     Building,
@@ -23,7 +21,6 @@ from tests.systems.docker.test_dockerfiles import (  # noqa: F401 - fixtures
 )
 
 pytestmark = pytest.mark.docker
-GROUPS = Path("/sys/fs/cgroup")
 THREADS = (
     "import threading as t; [t.Thread(target=t.Event().wait, args=(60,), daemon=True).start() for _ in range(2000)]"
 )
@@ -33,10 +30,9 @@ def limited(context: Context, **limits: int) -> Context:
     return replace(context, settings=replace(context.settings, limits=replace(context.settings.limits, **limits)))
 
 
-def groups_left() -> list[Path]:
-    """The control groups of this process's builds."""
-    own = f"repro-tui-build-{os.getpid()}-*"
-    return [*GROUPS.glob(own), *GROUPS.glob(f"*/{own}")]
+def noted_of(context: Context) -> list[Path]:
+    """The folders of the control groups that were noted before they were made."""
+    return [group for file in (context.cache.root / "owners").iterdir() for group in noted_groups(file)]
 
 
 def test_a_build_has_the_memory_and_the_processes_of_its_limits(
@@ -52,13 +48,9 @@ def test_a_build_has_the_memory_and_the_processes_of_its_limits(
         building(f'FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=small)
     _, part = building(f"FROM {base_image()}\nRUN echo {uuid.uuid4()}\n", context=small)
     assert re.search(r"memory: 0\.25 GiB; processes: 64; time: ", part.how), part.how
-    assert not groups_left()
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    left = (GROUPS / "memory" if (GROUPS / "memory").is_dir() else GROUPS) / f"repro-tui-build-{ended.pid}-left"
-    (left / "container").mkdir(parents=True)
-    sweep()
-    assert not left.exists()
+    groups = noted_of(context)
+    assert len({folder.name for folder in groups}) == 3
+    assert not [folder for folder in groups if folder.exists()]
 
 
 def test_a_build_without_a_control_group_is_watched(
@@ -66,7 +58,7 @@ def test_a_build_without_a_control_group_is_watched(
     context: Context,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("repro_tui.rebuild.environments.dockerfiles.build_group._sees_our_groups", lambda: False)
+    monkeypatch.setattr("repro_tui.rebuild.environments.dockerfile.sees_our_groups", lambda: False)
     watched = limited(context, build_processes=500)
     with pytest.raises(Inconclusive, match="started more than 500 processes"):
         building(f'FROM {NAMED}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=watched)

@@ -32,7 +32,7 @@ def build_classic(job: BuildJob) -> str:
 def _parent(job: BuildJob) -> Iterator[None]:
     """Puts the containers of builds into the job's control group; docker-py has no option for it."""
     parameters = cast(dict[str, str], job.client.api.params)
-    if job.group:
+    if job.group.folders:
         parameters["cgroupparent"] = job.group.name
     try:
         yield
@@ -49,7 +49,7 @@ def _options(job: BuildJob) -> dict[str, Any]:
         "buildargs": job.arguments,
         "target": job.target,
         "network_mode": job.network,
-        "container_limits": {} if job.group else {"memory": memory, "memswap": memory},
+        "container_limits": {} if job.group.folders else {"memory": memory, "memswap": memory},
         "labels": job.labels,
         "rm": True,
         "forcerm": True,

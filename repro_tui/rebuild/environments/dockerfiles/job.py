@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING
 
 from repro_tui.clients.docker_engine import BUILD_LABEL
 from repro_tui.model.errors import Inconclusive
-from repro_tui.rebuild.environments.dockerfiles.build_group import BuildGroup
 from repro_tui.support.context import Context, Step
+from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def machine() -> Machine:
 class BuildJob:
     """A build: the context as a tar in `archive`, and the path of the Dockerfile in it.
 
-    `group` limits its containers; without one, the machine is watched.
+    `group` limits its containers; if it has no folders, the machine is watched.
     """
 
     client: DockerClient
@@ -55,7 +55,7 @@ class BuildJob:
     target: str
     step: Step
     context: Context
-    group: BuildGroup | None = None
+    group: ControlGroup = field(default_factory=ControlGroup)
     began: float = field(default_factory=time.monotonic)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     free: int | None = None
@@ -101,7 +101,7 @@ class BuildJob:
                 reason = f"the build of {name} was stopped because it left less than 1 GiB free in {self._root}"
                 raise Inconclusive(reason, "free some space there (docker system df), and run the audit again")
 
-        if self.group is None:
+        if not self.group.folders:
             self._check_machine()
 
     def _check_machine(self) -> None:
@@ -117,7 +117,7 @@ class BuildJob:
     def failed(self, message: str = "") -> Inconclusive:
         """The error of a build that failed, with its last lines."""
         tail = "; ".join(text for text in [*list(self.recent)[-SHOWN_LINES:], message.strip()] if text)
-        if _KILLED in tail and self.group and self.group.filled_memory():
+        if _KILLED in tail and self.group.filled_memory():
             size = f"{self.context.settings.limits.memory / (1 << 30):g} GiB"
             reason = (
                 f"the build of {show(self.dockerfile, 120)} needed more than the memory limit of {size}{self.last()}"
