@@ -77,6 +77,8 @@ def learn_record(record: Record, redactor: Redactor) -> None:
     for name, value in record.environment.build_args.items():
         if is_secret_name(name):
             redactor.learn(value)
+        for secret in secrets_in(value):
+            redactor.learn(secret)
     _learn_values(record.parameters.values, redactor)
     for command in (record.environment.command, record.predict.command if record.predict else ()):
         _learn_words(command, redactor)

@@ -6,6 +6,7 @@ import pytest
 
 from repro_tui.rebuild.environments.dockerfiles.bases import base_names, held_to
 from repro_tui.rebuild.environments.dockerfiles.parse import expand, parse_dockerfile
+from repro_tui.rebuild.environments.dockerfiles.with_buildkit import secret_arguments
 
 MODERN = """\
 # syntax=docker/dockerfile:1.7
@@ -99,3 +100,14 @@ def test_a_tag_is_held_to_what_was_recorded() -> None:
 )
 def test_variables_in_the_name_of_an_image(text: str, expanded: str | None) -> None:
     assert expand(text, {"A": "1"}) == expanded
+
+
+def test_secret_build_arguments_are_in_no_command_line_and_the_client_does_not_obey_them() -> None:
+    index = "https://user:p4ssw0rd@example.org/simple"
+    hidden = {"ITS_TOKEN": "x", "PIP_INDEX_URL": index, "DATABASE": "Server=x;Password=p4ssw0rd", "UV_INDEX": index}
+    shown = {"GREETING": "hello", "MIRROR": "https://example.org/simple", "VERSION": "1.2.3"}
+    obeyed = dict.fromkeys(
+        ("LD_PRELOAD", "http_proxy", "HTTPS_PROXY", "DOCKER_AUTH_CONFIG", "BUILDX_CONFIG", "PATH", "SSL_CERT_FILE"),
+        index,
+    )
+    assert secret_arguments(hidden | shown | obeyed) == hidden

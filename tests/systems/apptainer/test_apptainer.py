@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,7 @@ from tests.processes import (
     ended_at_its_limit,
     sleepers,
     unique_sleep,
+    wait_until,
     wait_until_nobody_sleeps,
 )
 from tests.systems.apptainer.conftest import Images, apptainer
@@ -167,6 +171,48 @@ def test_a_run_sees_its_own_things_and_nothing_of_the_host(
     assert run.isolation.detail["capabilities"] == "none"
     assert run.isolation.detail["host files"] == "hidden"
     assert run.isolation.detail["root"] == "read-only"
+
+
+WAITS = "while not os.path.exists('/repro/output/seen'): time.sleep(0.05)\n"
+# It soon becomes another program, so it notes its own command line.
+LAUNCHER = '#!/bin/sh\ncat /proc/$$/cmdline >> {seen}\nexec {apptainer} "$@"\n'
+
+
+def command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes().decode("utf-8", "replace")
+
+
+def test_no_variable_of_a_run_is_in_a_command_line(
+    execute: Any, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value, seen, out = 'a,b $(id) "c"', set[str](), context.folder / "output-1" / "out"
+    launcher, launched = tmp_path / "bin" / "apptainer", tmp_path / "launched"
+    launcher.parent.mkdir()
+    launcher.write_text(LAUNCHER.format(seen=launched, apptainer=shutil.which("apptainer")))
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", str(launcher.parent), prepend=os.pathsep)
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(execute, "print('has', os.environ['OWN'])\n" + WAITS + WRITE)
+
+        def begun() -> bool:
+            """The step itself runs, and not only what starts it."""
+            lines = set(command_lines())
+            seen.update(lines)
+            return run.done() or any(line.startswith("python3\0/repro/code/predict.py\0") for line in lines)
+
+        try:
+            wait_until(begun, "the run has begun")
+            seen.update(command_lines())
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                (out / "seen").touch()
+    assert run.result().status == "succeeded", log(run.result())
+    assert f"has {value}" in log(run.result())
+    assert "predict.py" in launched.read_text()
+    seen.add(launched.read_text())
+    assert not [line for line in seen if value in line or "\0OWN=" in line]
 
 
 def test_the_hosts_network_is_there_only_where_it_is_asked_for(execute: Any) -> None:

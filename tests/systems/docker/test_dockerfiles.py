@@ -90,7 +90,9 @@ FROM --platform=$BUILDPLATFORM ${{BASE}} AS first
 ARG TARGETARCH
 ARG GREETING=none
 ARG ITS_TOKEN=none
-RUN --mount=type=cache,target=/root/.cache echo "$TARGETARCH $GREETING $ITS_TOKEN" > /facts && touch /root/.cache/x
+ARG INDEX=none
+RUN --mount=type=cache,target=/root/.cache echo "$TARGETARCH $GREETING $ITS_TOKEN $INDEX" > /facts \\
+    && touch /root/.cache/x
 FROM first
 COPY --chmod=0640 --chown=7:8 kept.txt /kept.txt
 COPY . /all
@@ -99,10 +101,11 @@ RUN --mount=type=bind,source=kept.txt,target=/mounted cat /mounted >> /facts
 
 
 def test_buildkit_builds_what_only_it_builds(building: Building, buildkit: None) -> None:
+    index = "https://user:p4ssw0rd@example.org/simple"
     files = {"kept.txt": "kept\n", "secret.md": "x", ".dockerignore": "# comment\n*.md\n"}
-    built = building(MODERN, files, build_args={"GREETING": "hello", "ITS_TOKEN": "s3cr3t"})
+    built = building(MODERN, files, build_args={"GREETING": "hello", "ITS_TOKEN": "s3cr3t", "INDEX": index})
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-    assert inside(built, "cat", "/facts").split() == [machine, "hello", "s3cr3t", "kept"]
+    assert inside(built, "cat", "/facts").split() == [machine, "hello", "s3cr3t", index, "kept"]
     assert inside(built, "stat", "-c", "%a %u:%g", "/kept.txt") == "640 7:8"
     assert "secret.md" not in inside(built, "ls", "-a", "/all")
     assert inside(built, "find", "/root", "-name", "x") == ""

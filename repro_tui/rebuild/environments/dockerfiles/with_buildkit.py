@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from repro_tui.clients.buildkit import BuildClient, client_environment
@@ -11,9 +12,12 @@ from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.model.errors import Inconclusive
 from repro_tui.rebuild.environments.dockerfiles.job import REPEAT, BuildJob
 from repro_tui.support import process
-from repro_tui.support.redact import is_secret_name
+from repro_tui.support.redact import is_secret_name, secrets_in
 from repro_tui.support.text import show
 
+_OF_CLIENTS = re.compile(
+    r"(?i)(DOCKER|BUILD\w*|LD|GLIBC|GCONV|MALLOC|GO\w*|OTEL|SSL|XDG|DBUS|SSH|GIT|AWS)_.*|\w+_PROXY|PATH|HOME|TMPDIR|GO\w+"
+)
 _LOST = re.compile(
     r"(?i)cannot connect to the docker daemon|error reading from server|connection (reset|refused)|unexpected EOF|"
     r"server did not provide an image ID"
@@ -28,7 +32,7 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
     id_file = settings / "image-id"
     done = process.run(
         [*program.command, *_options(job, id_file), "-"],
-        environment=client_environment(settings) | _secret_arguments(job),
+        environment=client_environment(settings) | secret_arguments(job.arguments),
         cancel=job.context.cancel,
         stdin=job.archive,
         on_line=lambda line: job.line(_without_digest(line)),
@@ -47,8 +51,8 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
 def _options(job: BuildJob, id_file: Path) -> list[str]:
     options = ["--progress", "plain", "--file", job.dockerfile, "--iidfile", str(id_file), "--network", job.network]
     options += ["--target", job.target] if job.target else []
-    options += ["--cgroup-parent", job.group.name] if job.group else []
-    inherited = _secret_arguments(job)
+    options += ["--cgroup-parent", job.group.name] if job.group.folders else []
+    inherited = secret_arguments(job.arguments)
     for name, value in job.arguments.items():
         options += ["--build-arg", name if name in inherited else f"{name}={value}"]
     for name, value in job.labels.items():
@@ -56,13 +60,17 @@ def _options(job: BuildJob, id_file: Path) -> list[str]:
     return options
 
 
-def _secret_arguments(job: BuildJob) -> dict[str, str]:
-    """Build arguments whose names suggest a secret, which the client takes from its environment.
+def secret_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Build arguments that are secret by their name, or have a password in them, as the URL of a package index may.
 
-    Every user of the machine can read its command line. Variables of the client itself are not changed.
+    The client takes them from its environment: every user of the machine can read its command line. Variables that
+    the client itself obeys are left out: a record must not decide what it loads, or by whom it reaches a registry.
     """
-    own = ("DOCKER_", "BUILDKIT_", "BUILDX_")
-    return {name: value for name, value in job.arguments.items() if is_secret_name(name) and not name.startswith(own)}
+    return {
+        name: value
+        for name, value in arguments.items()
+        if (is_secret_name(name) or any(secrets_in(value))) and not _OF_CLIENTS.fullmatch(name)
+    }
 
 
 def _without_digest(line: str) -> str:
