@@ -40,8 +40,15 @@ _COUNT_NAME = re.compile(
     r"|interval|epochs?|steps?|seconds|days|threshold)([-_.]|$)"
 )
 _PASSWORD_NAME = re.compile(
-    r"(?i)(pass(word|wd|phrase)?|secret|credential|api[-_.]?key|private[-_.]?key|(^|[-_.])(pwd|pin)$)"
+    r"(?i)(pass(word|wd|phrase)?|secret|credential|api[-_.]?key|private[-_.]?key|(^|[-_.])pwd$)"
 )
+# A PIN or a code of one use is a secret if it is digits: `pin` also names versions, processors and contacts. It is the
+# name's last word (`cardPin`, `PIN_CODE`, `sim.pin2`), so that `spin`, `pinned` and PyTorch's `pin_memory` are none.
+_PIN_NAME = re.compile(
+    r"((^|[^A-Za-z])(?i:pin|puk|otp|cvv|cvc)|(?<=[a-z0-9])(Pin|PIN|Puk|PUK|Otp|OTP|Cvv|CVV|Cvc|CVC))"
+    r"([-_. ]?(?i:code|number|no|nr|value|[0-9]))?$"
+)
+_PIN = re.compile(r"[0-9]([ -]?[0-9]){2,}")
 LONGEST_NUMBER = 8  # digits: a longer number under a secret name is a secret, whatever the name
 # What people and programs write where a secret should be, and words of reports: hiding these would hide other things.
 _COMMON = frozenset(
@@ -102,7 +109,7 @@ class Redactor:
 
     def learn_setting(self, name: str, value: str) -> None:
         """Registers the value of a setting: any under a secret name, and others if they do not look ordinary."""
-        if is_secret_name(name) or not is_ordinary(value):
+        if is_secret_text(name, value) or not is_ordinary(value):
             self.learn(value)
 
     def scrub(self, text: str) -> str:
@@ -146,7 +153,7 @@ class Redactor:
         """
         if name in SAFE_VARIABLES:
             return True
-        secret = is_secret_name(name)
+        secret = is_secret_text(name, value)
         if self._patterns and all(matches(name, patterns, exactly=secret) for patterns in self._patterns):
             return True
         return not secret and not is_private_name(name) and is_plain(value)
@@ -164,7 +171,7 @@ class Redactor:
     def value(self, name: str, value: object) -> object:
         """A parameter or other value: hidden if its name suggests a secret; URLs lose their credentials."""
         if isinstance(value, dict):
-            return {key: self.value(str(key), item) for key, item in value.items()}
+            return {key: self.value(name if is_secret_name(name) else str(key), it) for key, it in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(name, item) for item in value]
         if is_secret_value(name, value):
@@ -174,18 +181,25 @@ class Redactor:
 
 def is_secret_name(name: str) -> bool:
     """Whether a name suggests a credential."""
-    return bool(_SECRET_NAME.search(name))
+    return bool(_SECRET_NAME.search(name) or _PIN_NAME.search(name))
+
+
+def is_secret_text(name: str, value: str) -> bool:
+    """Whether a text under this name is a credential: under the name of a PIN, only digits are."""
+    return bool(_SECRET_NAME.search(name) or (_PIN_NAME.search(name) and _PIN.fullmatch(value)))
 
 
 def is_password_name(name: str) -> bool:
     """Whether a name is that of a password or the like: whatever stands under it is a credential."""
-    return bool(_PASSWORD_NAME.search(name))
+    return bool(_PASSWORD_NAME.search(name) or _PIN_NAME.search(name))
 
 
 def is_secret_value(name: str, value: object) -> bool:
     """Whether the value under a name is a credential: text, and numbers that are not a count or a limit."""
     if value is None or isinstance(value, bool) or not is_secret_name(name):
         return False
+    if isinstance(value, str) or (isinstance(value, int) and not _SECRET_NAME.search(name)):
+        return is_secret_text(name, str(value))
     if not isinstance(value, int | float):
         return True
     if _COUNT_NAME.search(name):
@@ -203,19 +217,19 @@ def secrets_in(value: str) -> Iterator[str]:
     if "://" in value:
         yield from _in_url(value)
     for name, part in _NAMED.findall(value) if "=" in value and len(value) < LONGEST_PARSED else ():
-        if is_secret_name(name):
+        if is_secret_text(name, part.strip("\"'")):
             yield part.strip("\"'")
     if value.lstrip()[:1] in ("{", "[") and len(value) < LONGEST_PARSED:
         with contextlib.suppress(ValueError, RecursionError):
             yield from (
-                leaf for name, leaf in _leaves(json.loads(value)) if is_secret_name(name) or not is_ordinary(leaf)
+                leaf for name, leaf in _leaves(json.loads(value)) if is_secret_text(name, leaf) or not is_ordinary(leaf)
             )
 
 
 def passwords_in(value: str) -> Iterator[str]:
     """The passwords that a text names, as connection strings do (`Server=…;Password=…`), whatever its own name."""
     for name, part in _NAMED.findall(value) if "=" in value and len(value) < LONGEST_PARSED else ():
-        if is_password_name(name):
+        if is_password_name(name) and is_secret_text(name, part.strip("\"'")):
             yield part.strip("\"'")
 
 
@@ -238,7 +252,7 @@ def _in_url(location: str) -> Iterator[str]:
     except ValueError:
         return
     named = [pair.partition("=") for pair in parts.query.split("&") if pair]
-    values = [value for name, _, value in named if is_secret_name(name) or not is_ordinary(unquote(value))]
+    values = [value for name, _, value in named if is_secret_text(name, value) or not is_ordinary(unquote(value))]
     users = [user] if not password or not is_ordinary(unquote(user)) else []
     for secret in (password, *users, *values):
         yield from dict.fromkeys((secret, unquote(secret), unquote_plus(secret)))
@@ -275,16 +289,16 @@ def _replaced(text: str, places: list[tuple[int, int, str]]) -> str:
 
 def hide_words(command: Iterable[str], hide: Callable[[str], str] = lambda value: "(hidden)") -> Iterator[str]:
     """Yields a command's words without their secrets: in `--token=X`, `TOKEN=X`, after `--token`, and inside URLs."""
-    follows = False
+    before = ""
     for word in command:
         name, mark, value = word.partition("=")
-        if follows and not word.startswith("-"):
+        if before and not word.startswith("-") and is_secret_text(before, word):
             yield hide(word)
-        elif mark and is_secret_name(name) and not any(map(str.isspace, name)):
+        elif mark and is_secret_text(name, value) and not any(map(str.isspace, name)):
             yield f"{name}={hide(value)}"
         else:
             yield strip_urls(word)
-        follows = not mark and word.startswith("-") and is_secret_name(word)
+        before = word if not mark and word.startswith("-") and is_secret_name(word) else ""
 
 
 def strip_url(url: str) -> str:

@@ -21,7 +21,7 @@ _PLAIN = re.compile(
 )
 # Names whose plain values identify somebody or let somebody in, besides those that suggest a credential.
 _PRIVATE_NAME = re.compile(
-    r"(?i)(login|user(name)?$|account|(^|_)pin($|_)|passcode|otp($|_)|salt|mnemonic|seed_?phrase|licen[cs]e|iban|card"
+    r"(?i)(login|user(name)?$|account|passcode|salt|mnemonic|seed_?phrase|licen[cs]e|iban|card"
     r"|ssn|webhook|cert)"
 )
 

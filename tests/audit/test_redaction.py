@@ -60,7 +60,7 @@ def test_numbers_under_the_name_of_a_password_are_hidden_and_counts_are_not() ->
     values = hidden_record(record(), redactor).parameters.values
     assert values == {
         "password": redactor.digest("12345678"),
-        "pin": 4711471147,
+        "pin": redactor.digest("4711471147"),
         "max_tokens": 12345678,
         "token": redactor.digest("87654321"),
     }
@@ -87,6 +87,15 @@ def test_the_password_of_a_connection_string_is_hidden_whatever_its_name(text: s
         redactor = Redactor()
         learn_record(with_text, redactor)
         assert redactor.scrub(text) == text.replace(password, redactor.digest(password))
+
+
+def test_the_password_in_a_build_argument_is_hidden_in_the_log_of_the_build() -> None:
+    index = "https://user:p4ssw0rd-x@example.org/simple"
+    environment = Environment(dockerfile="Dockerfile", build_args={"PIP_INDEX_URL": index, "GREETING": "hello"})
+    redactor = Redactor()
+    learn_record(replace(record(), environment=environment), redactor)
+    assert "p4ssw0rd-x" not in redactor.scrub(f"Step 3/4 : RUN pip install --index-url {index}")
+    assert redactor.scrub("hello") == "hello"
 
 
 def in_command(word: str) -> Record:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from repro_tui.support.redact import Redactor, is_secret_name, strip_url, strip_urls
+from repro_tui.support.redact import Redactor, hide_words, is_secret_name, strip_url, strip_urls
 from tests.work import calls
 
 CANARY = "c4n4ry/+S3cr3t?&=value"
@@ -128,3 +128,76 @@ def test_a_url_loses_its_credentials(url: str, stripped: str) -> None:
 def test_urls_inside_a_text_lose_theirs() -> None:
     text = "cloned https://ada:pw@example.org/x.git and 'https://b@c.org/?q=1'"
     assert strip_urls(text) == "cloned https://example.org/x.git and 'https://c.org/'"
+
+
+PINS = [
+    *(
+        "pin",
+        "PIN",
+        "pin_code",
+        "PIN_CODE",
+        "pinCode",
+        "pincode",
+        "card_pin",
+        "cardPin",
+        "userPIN",
+        "sim.pin2",
+        "door-pin",
+    ),
+    *("PIN_NUMBER", "puk", "otp", "OTP_CODE", "cvv", "card.cvc", "HSM_PIN", "pkcs11.pin"),
+]
+# Of PyTorch, Numba, package managers and physics, and other words with these letters.
+NO_PINS = [
+    *(
+        "pin_memory",
+        "PIN_MEMORY",
+        "pinned",
+        "pin_memory_device",
+        "pinMemory",
+        "dataloader.pin_memory",
+        "offload.pin_memory",
+    ),
+    *(
+        "spin",
+        "opinion",
+        "is_pinned",
+        "pin_threads",
+        "pinning",
+        "n_spins",
+        "pins",
+        "hairpin",
+        "PINECONE_INDEX",
+        "shipping",
+    ),
+    *("mapping", "pin_requirements", "spin_up", "pinterest_board", "raspin", "lupin"),
+]
+
+
+@pytest.mark.parametrize("name", PINS)
+@pytest.mark.parametrize("value", [4711, "4711", "047 11", "123-456", 4711471147])
+def test_digits_under_the_name_of_a_pin_are_hidden(name: str, value: int | str) -> None:
+    redactor = Redactor()
+    hidden = redactor.digest(str(value))
+    assert redactor.value(name, value) == hidden
+    assert redactor.value("", {"outer": [{name: {"value": value}}]}) == {"outer": [{name: {"value": hidden}}]}
+    assert redactor.variable(name, str(value)) == hidden
+    assert list(hide_words(["x", f"--{name}", str(value), f"{name}={value}"])) == [
+        "x",
+        f"--{name}",
+        "(hidden)",
+        f"{name}=(hidden)",
+    ]
+
+
+@pytest.mark.parametrize("name", NO_PINS)
+@pytest.mark.parametrize("value", [4711, "4711", "047 11", True, 1])
+def test_names_that_hold_the_letters_of_a_pin_are_shown(name: str, value: int | str | bool) -> None:
+    assert Redactor().value(name, value) == value
+    assert Redactor().variable(name, "4711") == "4711"
+
+
+@pytest.mark.parametrize("value", ["3.11", "cpu0", "true", "1.26.4", "first", 4, 17, True, None, "9f2c1ab"])
+def test_a_pin_that_is_no_digits_is_a_version_a_processor_or_a_contact(value: str | int | None) -> None:
+    redactor = Redactor()
+    assert redactor.value("pin", value) == value
+    assert list(hide_words(["--pin", str(value), f"pin={value}"])) == ["--pin", str(value), f"pin={value}"]
