@@ -32,6 +32,7 @@ from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import from_plain, to_plain, write_json
 from repro_tui.support.process import OWNER_VARIABLE
 from repro_tui.support.redact import Redactor
+from repro_tui.support.system_errors import system_message
 from repro_tui.support.user_secrets import learn_accounts
 
 
@@ -112,6 +113,8 @@ def _error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         place = error.filename2 or error.filename or "the audit"
         return f"no space is left for {place}: free up space on the disk and run the audit again"
+    if isinstance(error, OSError):
+        return system_message(error, "the audit")
     return str(error) if isinstance(error, ReproError) else f"{type(error).__name__}: {error}"
 
 

@@ -26,6 +26,7 @@ from repro_tui.support.text import quote, show
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_NAME_ONE = "name the folder of an audit, or its report.json (repro-tui list shows your audits)"
 MOST_DOCUMENT = 128 << 20  # bytes of a request or a report
 T = TypeVar("T")
 State = Literal["running", "finished", "died"]
@@ -163,9 +164,9 @@ def open_folder(path: str | Path) -> AuditFolder:
     path, shown = Path(path), show(str(path), 300)
     folder = path.parent if path.name == "report.json" and is_regular(path) else path
     if not os.path.isdir(folder):  # noqa: PTH112 - false where the path is too long
-        raise Refused(f"{shown} is neither an audit's folder nor a report.json")
+        raise Refused(f"{shown} is neither an audit's folder nor a report.json: {_NAME_ONE}")
     if not is_regular(folder / "audit.json") and not is_regular(folder / "report.json"):
-        raise Refused(f"{shown} has no audit.json and no report.json, so it is not an audit's folder")
+        raise Refused(f"{shown} has no audit.json and no report.json, so it is not an audit's folder: {_NAME_ONE}")
     return AuditFolder(folder)
 
 

@@ -18,6 +18,7 @@ from repro_tui.support.cancel import ChildToken
 from repro_tui.support.context import Context
 from repro_tui.support.plain import to_plain, write_json
 from repro_tui.support.space import remedy
+from repro_tui.support.system_errors import system_reason, system_remedy
 from repro_tui.support.text import plural, show
 
 GRACE_S = 2.0  # how long a run may go on after the other side was lost
@@ -99,9 +100,12 @@ class SideState:
             run = runner.run(self.workspace, inputs, number, context)
         except Ended:
             return None
-        except (Inconclusive, Refused, OSError) as error:
+        except (Inconclusive, Refused) as error:
             reason = getattr(error, "what", str(error))
             self.lose(f"run {number}", reason, remedy(reason, getattr(error, "do", "")))
+            return None
+        except OSError as error:
+            self.lose(f"run {number}", system_reason(error, f"run {number}"), system_remedy(error))
             return None
         self.runs.append(run)
         if run.status != "succeeded":

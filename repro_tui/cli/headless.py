@@ -24,7 +24,7 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import ReportTarget, write_report
 from repro_tui.support.plugins import output_to_errors
 from repro_tui.support.registry import is_third_party
-from repro_tui.support.space import remedy
+from repro_tui.support.system_errors import system_reason, system_remedy
 from repro_tui.support.text import show
 
 
@@ -55,8 +55,7 @@ def run_headless(
 
 
 def _reason(error: OSError) -> Inconclusive:
-    reason = f"{error.filename or 'the audit cannot be started'}: {error.strerror or error}"
-    return Inconclusive(reason, remedy(reason, ""))
+    return Inconclusive(system_reason(error, "the audit cannot be started"), system_remedy(error))
 
 
 def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
@@ -131,7 +130,7 @@ def _write(report: Report, target: ReportTarget, fail_on: str) -> str:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return f"{show(file)}: the report cannot be written: {error.strerror or error}"
+        return f"{show(file)}: the report cannot be written: {error.strerror or error}: {system_remedy(error)}"
     except ReproError as error:
         return f"{show(file)}: the report cannot be written: {show(str(error), 1000)}"
     return ""

@@ -112,7 +112,7 @@ def main() -> int:
 def _report_expected(error: Exception) -> int:
     """Prints an expected error and returns its exit status; raises any other again."""
     from repro_tui.model.errors import Refused, ReproError
-    from repro_tui.support.text import show
+    from repro_tui.support.system_errors import system_message
 
     if isinstance(error, Refused):
         for mistake in error.mistakes:
@@ -121,8 +121,7 @@ def _report_expected(error: Exception) -> int:
     if isinstance(error, ReproError):
         return _report_error(str(error), error.exit_status)
     if isinstance(error, OSError):
-        place = show(error.filename, 300) if error.filename else "the system"
-        return _report_error(f"{place}: {error.strerror or error}", 2 if error.errno == errno.ENAMETOOLONG else 3)
+        return _report_error(system_message(error), 2 if error.errno == errno.ENAMETOOLONG else 3)
     raise error
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.support.regular import open_regular
+from repro_tui.support.system_errors import system_remedy
 from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def load_document(path: Path, floats: Callable[[str], object] = float) -> dict[s
         with open_regular(path) as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise Refused(Mistake(show(str(path), 300), f"cannot be read: {error.strerror}")) from error
+        raise Refused(
+            Mistake(show(str(path), 300), f"cannot be read: {error.strerror}: {system_remedy(error)}")
+        ) from error
     return parse_document(content, path.suffix, str(path), floats)
 
 

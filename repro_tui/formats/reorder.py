@@ -47,7 +47,8 @@ def reordered(raw: Path, target: Path, context: Context, seed: int = 0) -> int:
     last = done.text.strip().rpartition("\n")[2]
     if done.exit_code == 0:
         return int(last)
-    raise Inconclusive(show(last.removeprefix("table: "), 300) or "the inputs could not be read")
+    reason = show(last.removeprefix("table: "), 300) or "the inputs could not be read"
+    raise Inconclusive(reason, "correct the validation inputs, or leave out what has to read their rows")
 
 
 def _reorder(raw: Path, out: Path, seed: int) -> int:

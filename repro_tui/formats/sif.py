@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.support.regular import open_regular
+from repro_tui.support.system_errors import system_remedy
 
 HEADER_BYTES, DESCRIPTOR_BYTES, MOST_DESCRIPTORS = 128, 585, 4096
 DEFINITION, PARTITION, JSON = 0x4001, 0x4004, 0x4006
@@ -85,7 +86,8 @@ def read_sif(path: Path, place: str) -> Sif:
         with open_regular(path) as stream:
             return _read(stream, place)
     except OSError as error:
-        raise Refused(Mistake(place, f"{path} cannot be read: {error.strerror or error}")) from error
+        problem = f"{path} cannot be read: {error.strerror or error}: {system_remedy(error)}"
+        raise Refused(Mistake(place, problem)) from error
     except (struct.error, OverflowError) as error:
         raise Refused(Mistake(place, f"{path} is a truncated SIF image: copy it again")) from error
 

@@ -138,8 +138,16 @@ def _present(paths: Iterable[str]) -> list[str]:
 # -- which -----------------------------------------------------------------------------------------------------------
 
 
+class NoSandbox(Refused):
+    """No sandbox works on this machine: `reason` says why, and the message what a run may do about it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}: {sandbox_remedy()}, or use --isolation none")
+
+
 def choose(settings: Settings) -> IsolationKind:
-    """The isolation of a local run. Raises Refused, with the reason, if the requested one does not work here."""
+    """The isolation of a local run. Raises Refused for one that no local run has, and NoSandbox."""
     if settings.isolation == "container":
         raise Refused(
             "--isolation container needs an image: use --isolation bubblewrap for a lock or requirements file"
@@ -154,8 +162,7 @@ def choose(settings: Settings) -> IsolationKind:
         if not reason:
             return kind
         reasons.append(f"{kind}: {reason}")
-    advice = f"{sandbox_remedy()}, or use --isolation none"
-    raise Refused(f"no sandbox works on this machine ({'; '.join(reasons)}): {advice}")
+    raise NoSandbox(f"no sandbox works on this machine ({'; '.join(reasons)})")
 
 
 def sandbox_remedy() -> str:

@@ -13,6 +13,7 @@ from repro_tui.model.report import Report
 from repro_tui.report.write import ending_of, target_problem, write_report
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import names
+from repro_tui.support.system_errors import system_message
 from repro_tui.support.text import plural
 from repro_tui.tui.dialogs import ChoiceDialog, MessageDialog, PromptDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
@@ -94,7 +95,7 @@ def _write(screen: Screen[None], choice: Choice, path: Path) -> None:
         try:
             choice.write(path)
         except (OSError, ReproError) as error:
-            reason = f"{path}: {getattr(error, 'strerror', None) or error}"
+            reason = system_message(error, str(path)) if isinstance(error, OSError) else f"{path}: {error}"
             screen.app.call_from_thread(screen.app.push_screen, MessageDialog("Not written", [reason]))
             return
         screen.app.call_from_thread(notify, screen, f"Written to {path}.")

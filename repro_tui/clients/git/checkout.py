@@ -137,7 +137,8 @@ def _write_submodules(
     repository: Repository, commit: str, folder: Path, commits: dict[str, str], written: PlainTree, depth: int
 ) -> None:
     if depth >= DEEPEST:
-        raise Inconclusive(f"the submodules of {repository.name} are nested more than {DEEPEST} deep")
+        reason = f"the submodules of {repository.name} are nested more than {DEEPEST} deep"
+        raise Inconclusive(reason, "record a commit without them")
     modules = submodules_of(repository, commit)
     for path, recorded in commits.items():
         target = folder / path

@@ -10,6 +10,7 @@ from repro_tui.model.declared import CommitTree
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
 from repro_tui.support.regular import read_regular
+from repro_tui.support.system_errors import system_reason, system_remedy
 
 
 def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict[str, bytes]:
@@ -27,4 +28,5 @@ def read_files(tree: CommitTree, names: Iterable[str], context: Context) -> dict
     try:
         return {name: read_regular(Path(tree.folder, name)) for name in names}
     except OSError as error:
-        raise Inconclusive(f"a file of commit {tree.commit[:12]} cannot be read: {error.strerror}") from error
+        problem = f"a file of commit {tree.commit[:12]} cannot be read: {system_reason(error)}"
+        raise Inconclusive(problem, system_remedy(error)) from error

@@ -105,7 +105,8 @@ def _check_names(files: dict[str, TreeFile]) -> None:
             problem = f"the commit has a path that is too long or deeper than {DEEPEST} folders: {show(path, 200)}"
             raise Inconclusive(problem, "record a commit without it")
         if file.mode == LINK and file.size > LONGEST_LINK:
-            raise Inconclusive(f"the link {show(path, 200)} is longer than {LONGEST_LINK} bytes")
+            problem = f"the link {show(path, 200)} is longer than {LONGEST_LINK} bytes"
+            raise Inconclusive(problem, "record a commit without it")
 
 
 def _received(

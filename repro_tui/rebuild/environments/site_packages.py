@@ -27,6 +27,7 @@ from repro_tui.rebuild.environments.sif import extract_sif
 from repro_tui.support.context import Context
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.regular import copy_regular, read_regular
+from repro_tui.support.system_errors import system_remedy
 from repro_tui.support.text import show
 from repro_tui.support.walks import folders_below, walk
 
@@ -115,7 +116,8 @@ def mixed_site(
                 copy_regular(sites[side].folder / name, target)
             except OSError as error:
                 raise Inconclusive(
-                    f"{show(name, 200)} of one image does not fit next to the packages of the other: {error.strerror}"
+                    f"{show(name, 200)} of one image does not fit next to the packages of the other: {error.strerror}",
+                    system_remedy(error),
                 ) from error
             target.chmod(0o644)
         for subfolder in folders_below(folder):

@@ -10,13 +10,13 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repro_tui.model.errors import Inconclusive, Refused
+from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.pythons.interpreters import uv_binary
 from repro_tui.support.amounts import Pace, amount_in
 from repro_tui.support.context import Context
 from repro_tui.support.control_groups.group import ControlGroup
-from repro_tui.support.isolation import choose, inside, sandbox_remedy, sandboxed
+from repro_tui.support.isolation import NoSandbox, choose, inside, sandbox_remedy, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
 from repro_tui.support.text import show
@@ -45,16 +45,17 @@ def check_may_build(described: str, context: Context) -> None:
             f"{described} has to be built, which --no-build forbids",
             "leave out --no-build, or record packages that have wheels",
         )
-    if context.settings.isolation == "none":
+    if context.settings.isolation in ("none", "container"):
+        given = f"--isolation {context.settings.isolation}"
         raise Inconclusive(
-            f"{described} has to be built, which only happens in a sandbox, and --isolation none was given",
+            f"{described} has to be built, which only happens in a sandbox of this machine, and {given} was given",
             "choose another --isolation, or record packages that have wheels",
         )
     try:
         choose(context.settings)
-    except Refused as error:
+    except NoSandbox as error:
         advice = f"{sandbox_remedy()}, or record packages that have wheels"
-        raise Inconclusive(f"{described} has to be built in a sandbox: {error}", advice) from error
+        raise Inconclusive(f"{described} has to be built in a sandbox: {error.reason}", advice) from error
 
 
 @dataclass(slots=True)

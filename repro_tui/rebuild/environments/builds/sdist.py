@@ -159,7 +159,8 @@ def _download(sdist: Sdist, target: IO[bytes], context: Context) -> None:
             context.cancel.check()
             size += len(block)
             if size > LARGEST:
-                raise Inconclusive(f"the source of {sdist.described} is larger than {LARGEST >> 30} GiB")
+                reason = f"the source of {sdist.described} is larger than {LARGEST >> 30} GiB"
+                raise Inconclusive(reason, "record a version of the package that has a wheel")
             target.write(block)
     except OSError as error:  # those of requests are some
         reason = context.redactor.scrub(str(error))
@@ -206,7 +207,8 @@ def declarations(file: Path) -> dict[str, bytes]:
         reading = _from_zip(file) if file.suffix == ".zip" else _from_tar(file)
         return dict(reading)
     except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
-        raise Inconclusive(f"{show(file.name, 120)} cannot be read: {show(str(error), 200)}") from error
+        reason = f"{show(file.name, 120)} cannot be read: {show(str(error), 200)}"
+        raise Inconclusive(reason, "record a version of the package that has a wheel, or another index") from error
 
 
 def _is_declaration(name: str) -> bool:

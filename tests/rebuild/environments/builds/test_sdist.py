@@ -17,10 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from repro_tui.model.errors import Inconclusive
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.request import IsolationChoice, Settings
 from repro_tui.rebuild.environments.builds import box
+from repro_tui.rebuild.environments.builds.box import check_may_build
 from repro_tui.rebuild.environments.builds.sdist import declarations
+from repro_tui.support.context import Context
+from repro_tui.support.isolation import choose
 from tests.audit.project import sandbox_works
 from tests.builds import project, sdist
 from tests.conftest import need
@@ -97,6 +100,7 @@ def test_the_sources_of_a_lock_have_its_hashes(rebuilding: Rebuilding, links: Pa
     [
         (Settings(no_build=True), "scorer==1.0 has to be built, which --no-build forbids", "--no-build"),
         (Settings(isolation="none"), "scorer==1.0 has to be built, which only happens in a sandbox", "--isolation"),
+        (Settings(isolation="container"), "and --isolation container was given", "choose another --isolation"),
     ],
 )
 def test_it_is_not_built_where_that_is_forbidden(
@@ -107,6 +111,19 @@ def test_it_is_not_built_where_that_is_forbidden(
         rebuilding({"r.txt": "scorer==1.0\n"}, settings, requirements="r.txt")
     assert do in error.value.do
     assert not list(rebuilding.context.cache.root.glob("folders/source-wheels/*"))
+
+
+def test_where_no_sandbox_works_the_remedy_is_not_to_build_without_one(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # neither bwrap nor unshare
+    monkeypatch.setattr("repro_tui.support.isolation._working", set())
+    with pytest.raises(Inconclusive, match="scorer has to be built in a sandbox: no sandbox works") as error:
+        check_may_build("scorer", context)
+    assert "--isolation none" not in str(error.value)
+    assert "install bubblewrap" in error.value.do
+    with pytest.raises(Refused, match="or use --isolation none"):  # of a run, it is one
+        choose(context.settings)
 
 
 def test_without_bubblewrap_it_is_built_in_namespaces(rebuilding: Rebuilding, links: Path) -> None:
