@@ -37,6 +37,7 @@ from repro_tui.support.plain import dumps, sync_folder, write_atomically
 from repro_tui.support.regular import read_regular
 from repro_tui.support.removal import remove_folder
 from repro_tui.support.text import show
+from repro_tui.support.uv_leftovers import remove_uv_leftovers
 
 SWEEP_AFTER_S = 24 * 3600
 SUM = 64  # characters of the checksum of a note
@@ -341,7 +342,8 @@ class Cache:
             lock.release()
 
     def sweep(self) -> None:
-        """Ends and removes what dead processes left: children, control groups, run folders and temporary files.
+        """Ends and removes what dead processes left: children, control groups, run folders and temporary files,
+        also those of uv.
 
         Temporary files without an owner, of an earlier version, are removed after a day.
         """
@@ -354,6 +356,10 @@ class Cache:
             with contextlib.suppress(OSError):
                 if owner not in living if dash else time.time() - path.lstat().st_mtime > SWEEP_AFTER_S:
                     remove_tree(path)
+        if not living - (
+            {self._owner.name} if self._owner else set()
+        ):  # on this machine or on another that shares the cache
+            remove_uv_leftovers(self.root / "uv", remove_tree)
 
 
 def _sum_of(kind: str, key: str, text: str) -> str:
