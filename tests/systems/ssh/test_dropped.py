@@ -19,9 +19,11 @@ from pathlib import Path
 import pytest
 
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.support.cache import Cache
 from tests.audit.project import Project
 from tests.audit.project import warm_cache as warm_cache
 from tests.conftest import need
+from tests.orphans import orphans
 from tests.ports import closed_port
 from tests.processes import BOUND_S, children_of, wait_until
 
@@ -120,3 +122,50 @@ def test_the_audit_finishes_and_show_attaches(
     assert (view.returncode, json.loads(output)["verdict"]) == (0, "identical"), errors
     with contextlib.suppress(ProcessLookupError):
         assert not children_of(engine)
+
+
+@pytest.mark.parametrize("report", [("--report", "result.json"), ("--report",)], ids=["file", "output"])
+@pytest.mark.parametrize("engine_dies", [False, True], ids=["goes on", "dies later"])
+def test_a_headless_audit_in_a_lost_terminal_writes_its_files_and_leaves_nothing(
+    connection: SshServer, tmp_path: Path, warm_cache: None, report: tuple[str, ...], engine_dies: bool
+) -> None:
+    """With `--report`, `ssh -tt` has a terminal but no interface: its loss ends the command, and not the audit."""
+    project = Project(tmp_path / "project")
+    program = STOPPED + (project.folder / "code/predict.py").read_text()
+    side = project.deployment(code={"repository": "code", "commit": project.repository.commit({"predict.py": program})})
+    project.record(a=side, b=side)
+    command = [sys.executable, "-m", "repro_tui", "record.json#a", "record.json#b", *project.options(), *report]
+    client = connection.run(project.folder, command, "-tt")
+    wait_until(lambda: bool(project.audits()) or client.poll() is not None, "the audit's folder is there")
+    assert project.audits(), client.returncode
+    folder = AuditFolder(project.audits()[0])
+    wait_until(folder.engine_alive, "its engine is at work")
+    engine = folder.engine_pid()
+    assert engine is not None
+    wait_until(lambda: any(child.stopped for child in children_of(engine)), "the predict step runs")
+    views = views_in(project.folder)
+    client.send_signal(signal.SIGKILL)
+    client.wait(BOUND_S)
+    wait_until(lambda: not any(view.exists() for view in views if view.name != str(engine)), "the end of the command")
+    assert folder.state() == "running"
+    file = project.folder / "result.json"
+    assert not file.exists()
+    if engine_dies:
+        os.kill(engine, signal.SIGKILL)
+    while folder.engine_alive():
+        for child in children_of(engine):
+            child.send(signal.SIGCONT)
+        time.sleep(0.05)
+    wait_until(lambda: not views_in(project.folder), "the end of what wrote the files")
+    if not engine_dies and len(report) == 2:
+        assert json.loads(file.read_text())["verdict"] == "identical"
+    else:
+        assert not file.exists()
+    shown = subprocess.run(
+        [sys.executable, "-m", "repro_tui", "show", folder.path.name, "--report"], capture_output=True, check=False
+    )
+    expected = (3, "not-comparable") if engine_dies else (0, "identical")
+    assert (shown.returncode, json.loads(shown.stdout)["verdict"]) == expected, shown.stderr
+    cache = Cache(Path(os.environ["REPRO_TUI_CACHE"]))
+    cache.sweep()
+    assert [left for left in orphans(cache.root, folder.path) if cache.owner.name not in left] == []
