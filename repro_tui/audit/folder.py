@@ -17,7 +17,7 @@ from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
 from repro_tui.report.gate import contradiction
-from repro_tui.support.file_lock import is_locked
+from repro_tui.support.file_lock import has_open, is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
 from repro_tui.support.regular import is_regular, open_regular, read_regular
@@ -105,12 +105,16 @@ class AuditFolder:
         return is_locked(self.path / "engine.lock") is True
 
     def engine_pid(self) -> int | None:
-        """The process id of the engine, if it is running."""
+        """The process id of the engine, if it is running and a process that this user may signal.
+
+        Others may have written this folder, and name any process in it: the engine is one that has the lock file open.
+        """
         if not self.engine_alive():
             return None
+        file = self.path / "engine.lock"
         with contextlib.suppress(OSError, ValueError):
-            pid = int(read_regular(self.path / "engine.lock", most=100, links=False))
-            return pid if pid > 1 else None  # others are groups, to which nothing may be sent
+            pid = int(read_regular(file, most=100, links=False))  # below 2, it names groups
+            return pid if pid > 1 and has_open(pid, file) else None
         return None
 
     def _read(self, name: str, kind: type[T]) -> T:

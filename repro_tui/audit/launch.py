@@ -20,6 +20,7 @@ from repro_tui.support.paths import audits_root, make_private
 from repro_tui.support.plain import dumps_exactly, to_plain, write_json
 from repro_tui.support.redact import Redactor
 from repro_tui.support.space import remedy
+from repro_tui.support.text import show
 from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
@@ -72,12 +73,20 @@ def _not_started(path: Path) -> Inconclusive:
 
 
 def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:
-    """Signals an audit's engine to stop and waits until it has; after STOP_S seconds it is killed."""
+    """Signals an audit's engine to stop and waits until it has; after STOP_S seconds it is killed.
+
+    Raises Inconclusive if it is not a process that this user may signal.
+    """
     deadline = time.monotonic() + STOP_S
     pid = folder.engine_pid()
     _send(folder, signal_number)
     while folder.engine_alive() or (pid is not None and _is_there(pid)):
         if time.monotonic() > deadline:
+            if folder.engine_alive() and folder.engine_pid() is None:
+                raise Inconclusive(
+                    f"the engine of {show(str(folder.path), 300)} cannot be stopped from here",
+                    "stop the audit as the user, and on the machine, that runs it",
+                )
             _send(folder, signal.SIGKILL)
         time.sleep(0.02)
 

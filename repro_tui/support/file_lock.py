@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +20,19 @@ def is_locked(path: Path) -> bool | None:
         return None
     except BlockingIOError:
         return True
+    return False
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has this file open; False where this user may not know. Raises OSError without the file."""
+    file, handles = path.lstat(), Path(f"/proc/{pid}/fd")
+    if not handles.is_dir():
+        return False
+    for handle in handles.iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            status = handle.stat()
+            if (status.st_dev, status.st_ino) == (file.st_dev, file.st_ino):
+                return True
     return False
 
 

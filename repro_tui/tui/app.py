@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from repro_tui.audit.folder import AuditFolder
-from repro_tui.model.errors import ReproError
+from repro_tui.model.errors import Inconclusive, ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
 from repro_tui.tui.command_palette import Everything
@@ -119,8 +119,12 @@ class Auditor(App[int]):
         """Stops the engine by a signal, in a thread, as that may take seconds."""
         from repro_tui.audit.launch import stop
 
-        if self.store is not None:
-            stop(self.store.folder, number)
+        try:
+            if self.store is not None:
+                stop(self.store.folder, number)
+        except Inconclusive as error:  # it is not ours to stop; the view may go all the same
+            if not then_quit:
+                self.call_from_thread(self.push_screen, MessageDialog("Not stopped", [str(error)]))
         if then_quit:
             self.call_from_thread(self.exit, 128 + number)
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 import repro_tui
+from repro_tui.audit import launch
 from repro_tui.audit.folder import AuditFolder, engine_lock, list_audits, open_folder
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.plan import plan_again
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.event import Event
+from repro_tui.support.file_lock import locked_file
 from repro_tui.support.redact import Redactor
 from tests.audit.project import Project
 from tests.processes import BOUND_S, children_of, process, wait_until, wait_until_gone
@@ -224,3 +226,21 @@ def test_a_report_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 def test_no_audits_is_an_empty_list() -> None:
     assert list_audits() == []
+
+
+def test_a_folder_of_others_cannot_have_a_process_of_ours_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock is held, and names a process that has nothing to do with it."""
+    monkeypatch.setattr(launch, "STOP_S", 0.0)
+    with subprocess.Popen(["sleep", "600"]) as innocent:
+        try:
+            with locked_file(tmp_path / "engine.lock", str(innocent.pid)):
+                folder = AuditFolder(tmp_path)
+                assert folder.engine_alive()
+                assert folder.engine_pid() is None
+                with pytest.raises(Inconclusive, match="cannot be stopped from here"):
+                    launch.stop(folder)
+            assert innocent.poll() is None
+        finally:
+            innocent.kill()

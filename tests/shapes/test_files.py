@@ -121,6 +121,7 @@ OWN = {
     "support/plain.py": "folders, to sync them",
     "support/regular.py": "the opener",
     "support/removal.py": "folders, by handles",
+    "support/uv_leftovers.py": "/proc",
     "clients/git/access.py": "its own helper in the cache",
     "clients/git/checkout.py": "files that it creates",
     "clients/git/process.py": "its own configuration in the cache",
