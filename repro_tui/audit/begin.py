@@ -1,4 +1,4 @@
-"""Plans an audit from its references and starts its engine."""
+"""Plans an audit from its references while its engine gets ready, and begins it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
-from repro_tui.audit.launch import start
+from repro_tui.audit.launch import waiting_engine
 from repro_tui.audit.plan import plan, plan_verification
 from repro_tui.audit.redacted_output import redacted_errors
 from repro_tui.model.overrides import Overrides
@@ -20,16 +20,18 @@ from repro_tui.support.user_secrets import learn_accounts
 
 def begin(a: str, b: str, settings: Settings, overrides: Overrides) -> AuditFolder:
     """Plans the audit of A against B and starts it. Raises Refused with every mistake of both sides at once."""
-    with planning(settings) as context:
-        request = plan(a, b, settings, overrides, context)
-    return start(request)
+    with waiting_engine() as engine:
+        with planning(settings) as context:
+            request = plan(a, b, settings, overrides, context)
+        return engine.begin(request)
 
 
 def begin_verification(reference: str, settings: Settings, overrides: Overrides) -> AuditFolder:
     """Plans the verification of a record against its own outputs and starts it. Raises Refused."""
-    with planning(settings) as context:
-        request = plan_verification(reference, settings, overrides, context)
-    return start(request)
+    with waiting_engine() as engine:
+        with planning(settings) as context:
+            request = plan_verification(reference, settings, overrides, context)
+        return engine.begin(request)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""The engine process: `python -m repro_tui.audit.engine FOLDER`, with the request on standard input.
+"""The engine process: `python -m repro_tui.audit.engine`, with its folder and its request on standard input.
 
-It writes only to the audit's folder and the cache; its standard output and error go to the folder's engine.log.
+It is started while the audit is still being planned, and imports meanwhile what it needs before the first run. If it
+gets no request, it ends. It writes only to the audit's folder and the cache; its standard output and error go to the
+folder's engine.log.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ import contextlib
 import errno
 import json
 import os
+import select
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.lost import dead_report
-from repro_tui.audit.pipeline import Audit
+from repro_tui.audit.pipeline import Audit, warm_up
 from repro_tui.audit.redacted_output import redact_output
 from repro_tui.audit.redaction import learn_records
 from repro_tui.execute.reap import hold_lease, reap
@@ -28,26 +32,66 @@ from repro_tui.model.request import Request
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import try_early
 from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import from_plain, to_plain, write_json
 from repro_tui.support.process import OWNER_VARIABLE
 from repro_tui.support.redact import Redactor
+from repro_tui.support.registry import names
 from repro_tui.support.system_errors import system_message
 from repro_tui.support.user_secrets import learn_accounts
 
+# What nearly every audit needs before its first run; whatever is imported here is not waited for later.
+_EARLY = (
+    "repro_tui.rebuild.declared.side",
+    "repro_tui.rebuild.workspace",
+    "repro_tui.rebuild.environments.requirements",
+    "repro_tui.compare.declared",
+    "repro_tui.compare.environment",
+    "repro_tui.compare.parameters",
+    "repro_tui.compare.data_rows",
+    "repro_tui.execute.choose",
+    "repro_tui.execute.local",
+    "repro_tui.formats.normalise",
+    "repro_tui.report.summary",
+    "git.cmd",
+)
+
 
 def main() -> int:
-    """Runs the audit of the folder in the first argument; returns its exit status."""
-    folder = Path(sys.argv[1])
+    """Runs the audit that is requested on standard input; returns its exit status (0 if none is)."""
     os.umask(0o022)
+    _get_ready()
+    place, *rest = sys.stdin.buffer.read().split(b"\n", 2)
+    if len(rest) < 2 or not rest[1].endswith(b"\n"):
+        return 0  # planning ended without a request
+    key, text = rest
+    folder = Path(os.fsdecode(bytes.fromhex(place.decode("ascii"))))
+    _write_to(folder / "engine.log")
     with engine_lock(folder):
-        key, _, text = sys.stdin.buffer.read().partition(b"\n")
         request = from_plain(Request, json.loads(text))
         redactor = Redactor(bytes.fromhex(key.decode("ascii")))
         learn_accounts(redactor)
         learn_records((request.a, request.b), redactor)
         redact_output(redactor)
         return _audit(folder, request, redactor)
+
+
+def _get_ready() -> None:
+    """Imports what is needed before the first run, and then what is needed after it, until there is a request."""
+    for name in _EARLY:
+        with contextlib.suppress(ImportError):  # of git, where that is not installed: who needs it reports that
+            import_module(name)
+    names("repro_tui.sources")  # it reads what all installed packages register
+    warm_up(until=lambda: bool(select.select([0], [], [], 0)[0]))
+
+
+def _write_to(log: Path) -> None:
+    """Standard output and error go to this file from now on."""
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
 
 
 def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
@@ -96,6 +140,7 @@ def _audit(folder: Path, request: Request, redactor: Redactor) -> int:
 def _run(request: Request, context: Context, folder: Path) -> Report:
     os.environ[OWNER_VARIABLE] = context.cache.owner.name
     context.cache.owner.note(folder=folder)
+    try_early(request.settings)
     reap(context)
     with hold_lease(context):
         if request.verify:

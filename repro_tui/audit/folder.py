@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from repro_tui.audit.journal import MOST_JOURNAL, MOST_LINE
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
-from repro_tui.model.report import Report
 from repro_tui.model.request import Request
-from repro_tui.report.gate import contradiction
 from repro_tui.support.file_lock import has_open, is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
@@ -25,6 +23,8 @@ from repro_tui.support.text import quote, show
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from repro_tui.model.report import Report
 
 _NAME_ONE = "name the folder of an audit, or its report.json (repro-tui list shows your audits)"
 MOST_DOCUMENT = 128 << 20  # bytes of a request or a report
@@ -71,6 +71,9 @@ class AuditFolder:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""
         if not os.path.lexists(self.path / "report.json"):
             return None
+        from repro_tui.model.report import Report
+        from repro_tui.report.gate import contradiction
+
         report = self._read("report.json", Report)
         if wrong := contradiction(report):
             path = self.path / "report.json"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.launch import stop
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
-from repro_tui.model.report import Report
 from repro_tui.support.space import remedy
 from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from repro_tui.model.report import Report
 
 POLL_S = 0.02
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
@@ -25,36 +26,83 @@ from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
 STOP_S = 30.0
+LONGEST_LOG = 1 << 20  # bytes
 LEAST_SPACE = 64 << 10  # bytes that an engine needs for its first lines
 
 
-def start(request: Request) -> AuditFolder:
-    """Creates the audit's folder and starts its engine. The request goes through a pipe: it may hold secret values.
+class WaitingEngine:
+    """An engine that was started before its request is known: it imports what it needs, and then waits.
 
-    Raises Refused if the folder cannot be created, and Inconclusive if the engine is not up after START_S seconds.
+    It has done nothing and belongs to no audit until `begin`: if that never comes, it ends.
     """
-    path = make_private(audits_root()) / request.id
-    path.mkdir(mode=0o700)
-    key = os.urandom(32)
-    redactor = Redactor(key)
-    learn_accounts(redactor)
-    hidden = hidden_request(request, redactor)
-    write_json(path / "audit.json", redactor.scrub_all(to_plain(hidden)))
-    with (path / "engine.log").open("wb") as log:
-        engine = subprocess.Popen(
-            [*own_scope(request.id), sys.executable, "-P", "-m", "repro_tui.audit.engine", str(path)],
+
+    def __init__(self) -> None:
+        self._log = os.memfd_create("engine.log")  # what it writes before it knows its folder
+        name = f"{time.time_ns():x}-{os.urandom(3).hex()}"
+        self.process = subprocess.Popen(
+            [*own_scope(name), sys.executable, "-P", "-m", "repro_tui.audit.engine"],
             stdin=subprocess.PIPE,
-            stdout=log,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd="/",
         )
-    assert engine.stdin is not None
-    with contextlib.suppress(BrokenPipeError), engine.stdin:
-        engine.stdin.write(key.hex().encode("ascii") + b"\n" + dumps_exactly(request).encode("ascii"))
-    folder = AuditFolder(path)
-    _wait_until_up(folder, engine)
-    return folder
+        self.begun = False
+
+    def begin(self, request: Request) -> AuditFolder:
+        """Creates the audit's folder and hands the request over, through a pipe: it may hold secret values.
+
+        Raises Refused if the folder cannot be created, and Inconclusive if the engine is not up after START_S seconds.
+        """
+        path = make_private(audits_root()) / request.id
+        path.mkdir(mode=0o700)
+        key = os.urandom(32)
+        redactor = Redactor(key)
+        learn_accounts(redactor)
+        hidden = hidden_request(request, redactor)
+        write_json(path / "audit.json", redactor.scrub_all(to_plain(hidden)))
+        (path / "engine.log").touch()
+        assert self.process.stdin is not None
+        self.begun = True
+        with contextlib.suppress(BrokenPipeError), self.process.stdin as pipe:
+            for part in (os.fsencode(path).hex(), key.hex(), dumps_exactly(request)):
+                pipe.write(part.encode("ascii") + b"\n")
+        folder = AuditFolder(path)
+        try:
+            _wait_until_up(folder, self.process)
+        except Inconclusive:
+            self._keep_log(path / "engine.log")
+            raise
+        return folder
+
+    def _keep_log(self, file: Path) -> None:
+        """Keeps what an engine wrote that did not get as far as its own log."""
+        with contextlib.suppress(OSError), file.open("ab") as log:
+            log.write(os.pread(self._log, LONGEST_LOG, 0))
+
+    def close(self) -> None:
+        """Ends an engine that has got no request."""
+        os.close(self._log)
+        if not self.begun:
+            self.process.kill()
+            with self.process:
+                pass
+
+
+@contextlib.contextmanager
+def waiting_engine() -> Iterator[WaitingEngine]:
+    """An engine that gets ready while an audit is planned in the block, and ends with it if it was not begun."""
+    engine = WaitingEngine()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def start(request: Request) -> AuditFolder:
+    """Creates the audit's folder and starts an engine for it; see WaitingEngine.begin."""
+    with waiting_engine() as engine:
+        return engine.begin(request)
 
 
 def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None:

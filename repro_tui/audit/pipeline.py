@@ -63,8 +63,7 @@ class Audit:
         if nothing := why_nothing_runs(a.record, b.record):
             return self._declared(a, b, static.finish(), nothing)
         with self._stage("rebuild"):
-            at_once([a.rebuild, b.rebuild], workers=2)
-            inputs = keep_inputs(self.request.a.validation, self.folder, self.context)
+            inputs = self._rebuild_both(a, b)
         with ThreadPoolExecutor(1) as comparing:
             built = comparing.submit(_finished, static)
             predictions = self._predictions(a, b, inputs)
@@ -79,6 +78,13 @@ class Audit:
         side = SideState(getattr(self.request, name), self.context.for_side(name, folder))
         side.keep_record()
         return side
+
+    def _rebuild_both(self, a: SideState, b: SideState) -> Inputs:
+        """Rebuilds both sides; the inputs are read as a table at the same time. Raises Inconclusive, OSError."""
+        with ThreadPoolExecutor(1) as reading:
+            inputs = reading.submit(keep_inputs, self.request.a.validation, self.folder, self.context)
+            at_once([a.rebuild, b.rebuild], workers=2)
+        return inputs.result()
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -108,8 +114,6 @@ class Audit:
     # -- predictions --------------------------------------------------------------------------------------------
 
     def _predictions(self, a: SideState, b: SideState, inputs: Inputs) -> PredictionsArea:
-        from repro_tui.compare.noise.verdict import next_repeat
-
         runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
         while runs_needed is not None:
@@ -117,9 +121,14 @@ class Audit:
                 self._run_until(a, b, inputs.path, runs_needed)
             with self._stage("compare"):
                 area = self._compare_predictions(a, b, inputs)
-            lost = a.failed or b.failed
-            runs_needed = None if lost else next_repeat(a.runs, b.runs, area, self.request.settings)
+            runs_needed = None if a.failed or b.failed else self._next_repeat(a, b, area)
         return self._sliced(area, a)
+
+    def _next_repeat(self, a: SideState, b: SideState, area: PredictionsArea) -> int | None:
+        """The runs that each side needs for the noise rule to decide; None where it can."""
+        from repro_tui.compare.noise.verdict import next_repeat  # it takes long, so not before the first runs
+
+        return next_repeat(a.runs, b.runs, area, self.request.settings)
 
     def _stressed(self, area: PredictionsArea, sides: tuple[SideState, ...], inputs: Path) -> PredictionsArea:
         """The area with the conditions that the predictions depend on but should not, if `--stress` was given."""
@@ -243,15 +252,22 @@ def _finished(static: StaticAreas) -> FourAreas:
     """The four areas; meanwhile, what the comparison of predictions needs is imported, unless a side is lost."""
     if static.a.failed or static.b.failed:
         return static.finish()
-    without_pandas()
     areas = static.finish()
-    _warm_up()
+    warm_up()
     return areas
 
 
-def _warm_up() -> None:
-    """Imports what the comparison of predictions needs while the predict steps are running: it takes a second."""
-    for name in ("repro_tui.compare.predictions", "duckdb", "pyarrow.compute"):
+def warm_up(until: Callable[[], bool] = lambda: False) -> None:
+    """Imports what the comparison of predictions needs, one after the other unless `until` is true: it takes a second.
+
+    There is time for it before the request is there, and while the predict steps are running.
+    """
+    if until():
+        return
+    without_pandas()
+    for name in ("pyarrow.compute", "repro_tui.compare.noise.verdict", "duckdb", "repro_tui.compare.predictions"):
+        if until():
+            return
         import_module(name)
 
 

@@ -20,6 +20,7 @@ from repro_tui.model.request import Request, Settings
 from repro_tui.support.cache import Cache
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.isolation import try_early
 from repro_tui.support.paths import cache_root
 from repro_tui.support.user_secrets import learn_accounts
 from repro_tui.version import __version__
@@ -32,6 +33,7 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
 
     Whether a side can be run is not asked where nothing is run: without inputs, what is declared is compared.
     """
+    try_early(settings)
     records = _both(
         lambda: _record(a, overrides.for_side("a"), context),
         lambda: _record(b, overrides.for_side("b"), context),
@@ -47,6 +49,7 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
 
 def plan_verification(reference: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
     """The verification of one record: A is its recorded outputs, B is rebuilt. Raises Refused with every mistake."""
+    try_early(settings)
     record = _record(reference, overrides, context)
     mistakes = _unrunnable(record, settings, context)
     if mistakes:

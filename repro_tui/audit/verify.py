@@ -67,8 +67,6 @@ class Verification(Audit):
 
     def _verified(self, a: SideState, b: SideState) -> PredictionsArea:
         """Runs the rebuilt side until the noise rule can decide, and compares it with the recorded outputs."""
-        from repro_tui.compare.noise.verdict import next_repeat
-
         runs_needed: int | None = self.request.settings.repeat or FIRST_REPEAT
         area = PredictionsArea("unknown", "not-comparable")
         while runs_needed is not None:
@@ -79,6 +77,8 @@ class Verification(Audit):
             b.runs.sort(key=lambda run: run.number)
             with self._stage("compare"):
                 area = self._against_recorded(a, b)
+            from repro_tui.compare.noise.verdict import next_repeat  # it takes long, so not before the first runs
+
             runs_needed = None if b.failed else next_repeat((), b.runs, area, self.request.settings, recorded=True)
         if not b.failed:
             with self._stage("compare"):

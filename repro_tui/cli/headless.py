@@ -11,21 +11,23 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
+from importlib import import_module
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import follow_events, how_it_died
 from repro_tui.audit.launch import stop
-from repro_tui.audit.lost import dead_report, unstarted_report
 from repro_tui.cli.progress import Progress, progress_for
 from repro_tui.model.errors import Cancelled, Inconclusive, PluginFailed, ReproError
-from repro_tui.model.report import Report
 from repro_tui.report.write import ReportTarget, write_report
 from repro_tui.support.plugins import output_to_errors
 from repro_tui.support.registry import is_third_party
 from repro_tui.support.system_errors import system_reason, system_remedy
 from repro_tui.support.text import show
+
+if TYPE_CHECKING:
+    from repro_tui.model.report import Report
 
 
 def run_headless(
@@ -45,8 +47,12 @@ def run_headless(
         with output_to_errors():
             folder = start()
     except PluginFailed as error:
+        from repro_tui.audit.lost import unstarted_report
+
         return finish(unstarted_report(references, error), targets, quiet=quiet, fail_on=fail_on)
     except (OSError, Inconclusive) as error:
+        from repro_tui.audit.lost import unstarted_report
+
         reason = error if isinstance(error, Inconclusive) else _reason(error)
         print(f"repro-tui: {show(str(reason))}", file=sys.stderr)
         _write_to_output(unstarted_report(references, reason), targets, fail_on)
@@ -83,6 +89,8 @@ def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool,
     if report is None:
         status = _explain_death(folder)
         if status == 3:
+            from repro_tui.audit.lost import dead_report
+
             _write_to_output(dead_report(folder), targets, fail_on)
         return status
     return finish(report, targets, quiet=quiet, fail_on=fail_on)
@@ -163,6 +171,7 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:
+    import_module("repro_tui.report.gate")  # what reading the report needs: now, while there is nothing else to do
     for events in follow_events(folder):
         progress.show_events(events)
         if received:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from repro_tui.model.report import Report
+if TYPE_CHECKING:
+    from repro_tui.model.report import Report
 
 
 class Reporter(Protocol):

@@ -6,15 +6,16 @@ import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from repro_tui.formats.config import load_config
-from repro_tui.model.report import Report
-from repro_tui.report.base import Reporter
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.plugins import Plugin, output_to_errors
 from repro_tui.support.registry import is_third_party, load
+
+if TYPE_CHECKING:
+    from repro_tui.model.report import Report
+    from repro_tui.report.base import Reporter
 
 GROUP: Final = "repro_tui.reporters"
 
@@ -97,11 +98,13 @@ def _plugin(reporter: str) -> Plugin:
 def _text_of(report: Report, reporter: str, fail_on: tuple[str, ...]) -> str:
     """The report in a format; what a reporter prints instead of writing it does not get into it."""
     plugin = _plugin(reporter)
-    writer = cast(Reporter, load(GROUP, reporter)(fail_on) if reporter == "junit" else plugin.instance())
+    writer = cast("Reporter", load(GROUP, reporter)(fail_on) if reporter == "junit" else plugin.instance())
     stream = io.StringIO()
     if not is_third_party(GROUP, reporter):
         writer.write(report, stream)
         return stream.getvalue()
+    from repro_tui.formats.config import load_config
+
     with output_to_errors():
         plugin.call(lambda token: writer.write(report, stream), CancelToken(), load_config().limits.plugin_time)
     if not stream.getvalue():

@@ -6,16 +6,18 @@ own in memory, no network, no other process, and no system call that namespaces 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from repro_tui.model.errors import Refused
+from repro_tui.model.errors import Refused, ReproError
 from repro_tui.model.request import Settings
 from repro_tui.model.run import IsolationKind
 from repro_tui.support import process
@@ -173,15 +175,28 @@ def sandbox_remedy() -> str:
 
 
 _working: set[str] = set()  # in this process: a kind that worked once keeps working, one that failed may be fixed later
+_trying = threading.Lock()  # so that whoever needs a kind waits for the trial that is under way
+
+
+def try_early(settings: Settings) -> None:
+    """Begins the trial of the sandbox that local runs will need, in a thread; `choose` then waits for its result."""
+    if settings.isolation in ("auto", "bubblewrap", "namespace"):
+        threading.Thread(target=_try, args=(settings,), name="sandbox", daemon=True).start()
+
+
+def _try(settings: Settings) -> None:
+    with contextlib.suppress(ReproError):  # whoever needs a sandbox is told
+        choose(settings)
 
 
 def failure(kind: IsolationKind) -> str:
     """Why a sandbox of this kind does not work on this machine, as a child in one sees it; "" if it does."""
-    if kind not in _working:
-        if reason := _failure(kind):
-            return reason
-        _working.add(kind)
-    return ""
+    with _trying:
+        if kind not in _working:
+            if reason := _failure(kind):
+                return reason
+            _working.add(kind)
+        return ""
 
 
 def _failure(kind: IsolationKind) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from repro_tui.model.errors import Refused
 from repro_tui.support.extras import bring_module
@@ -14,10 +15,20 @@ from repro_tui.support.text import quote
 Group = Literal["repro_tui.sources", "repro_tui.environments", "repro_tui.runners", "repro_tui.reporters"]
 
 
-@cache
+_reading = threading.Lock()
+
+
 def names(group: Group) -> dict[str, EntryPoint]:
     """The entry points of a group by name, built-in and third-party ones alike."""
-    return {point.name: point for point in entry_points(group=group)}
+    with _reading:
+        return _names()[group]
+
+
+@cache
+def _names() -> dict[Group, dict[str, EntryPoint]]:
+    """Those of every group: each look at the installed packages reads the files of all of them."""
+    points = entry_points()
+    return {group: {point.name: point for point in points.select(group=group)} for group in get_args(Group)}
 
 
 def is_third_party(group: Group, name: str) -> bool:

@@ -85,6 +85,7 @@ def test_a_name_that_no_path_can_have(here: Path) -> None:
 OWN = {
     "audit/folder.py": "the lock that the engine holds",
     "audit/journal.py": "its own journal",
+    "audit/engine.py": "engine.log",
     "audit/launch.py": "engine.log, and /proc",
     "cli/docs.py": "the project's own docs",
     "cli/headless.py": "/dev/null",

@@ -37,6 +37,22 @@ def executed(kind: IsolationKind, script: str, *mounts: tuple[str, str, bool], n
     return run(started, environment={"PATH": PATH}, cancel=CancelToken(), timeout_s=60)
 
 
+def test_a_trial_that_was_begun_early_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever needs the sandbox waits for the trial that is under way, and gets what it found."""
+    need("bubblewrap", not failure("bubblewrap"), failure("bubblewrap"))
+    trials, trial = list[IsolationKind](), isolation._failure
+
+    def counted(kind: IsolationKind) -> str:
+        trials.append(kind)
+        return trial(kind)
+
+    monkeypatch.setattr(isolation, "_working", set())
+    monkeypatch.setattr(isolation, "_failure", counted)
+    isolation.try_early(Settings(isolation="bubblewrap"))
+    assert choose(Settings(isolation="bubblewrap")) == "bubblewrap"
+    assert trials == ["bubblewrap"]
+
+
 # -- which ----------------------------------------------------------------------------------------------------------
 
 
