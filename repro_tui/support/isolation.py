@@ -77,10 +77,13 @@ def masked() -> list[str]:
     return _present(_MASKED)
 
 
-def with_fresh_keyring(**plan: object) -> list[str]:
-    """The command prefix of a child with a session keyring of its own, so that no run reads what another left there."""
+def with_fresh_keyring(**plan: str) -> list[str]:
+    """The command prefix of a child with a session keyring of its own, so that no run reads what another left there.
+
+    `plan` is what else support.enter_child does.
+    """
     own = {"keyctl": number("keyctl"), **plan}
-    return [sys.executable, "-I", "-S", str(_ENTER), json.dumps(own)]
+    return [sys.executable, "-I", "-S", str(_ENTER), *(f"{name}={value}" for name, value in own.items()), "--"]
 
 
 def _bubblewrap(mounts: Mounts, network: bool, temporary: int) -> list[str]:
@@ -102,7 +105,7 @@ def _bubblewrap(mounts: Mounts, network: bool, temporary: int) -> list[str]:
         arguments += ["--ro-bind", "/dev/null", path]
     for source, target, writable in [*_own_files(network), *mounts]:
         arguments += ["--bind" if writable else "--ro-bind", source, target]
-    entered = with_fresh_keyring(filter=filter_program().hex(), descriptor=_FILTER)
+    entered = with_fresh_keyring(filter=filter_program().hex(), descriptor=str(_FILTER))
     return [*entered, *arguments, "--remount-ro", "/", "--"]
 
 
@@ -121,7 +124,7 @@ def _namespaces(mounts: Mounts, network: bool, temporary: int) -> list[str]:
         "loopback": not network,
         "pivot_root": number("pivot_root"),
     }
-    entered = with_fresh_keyring(filter=filter_program().hex(), box=box)
+    entered = with_fresh_keyring(filter=filter_program().hex(), box=json.dumps(box))
     apart = [*spaces, *([] if network else ["--net"]), "--fork", "--kill-child", "--mount-proc"]
     return ["unshare", *apart, *entered]
 
