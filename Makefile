@@ -42,6 +42,7 @@ test-fast: setup
 # Tests that are too slow to run before every merge: more examples, more kills, other Pythons, the oldest packages, and a
 # minute of fuzzing for each target.
 test-nightly: systems
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --group systems --group clouds
 	.ci/pythons
 	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
 	.ci/fuzz

@@ -16,7 +16,10 @@ from tests.lanes import arrange
 from tests.templates import Templates, shared_root
 
 ENGINES = frozenset(
-    {"apptainer", "bubblewrap", "docker", "dvc", "compiler", "mlflow", "network", "sshd", "tmux", "wandb"}
+    {
+        *("apptainer", "azurite", "bubblewrap", "compiler", "docker", "dvc", "gcs", "git-lfs", "mlflow", "network"),
+        *("sshd", "tmux", "wandb"),
+    }
 )
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
 # `make test-nightly` proves more than there is time for at every landing, `make test-fast` less.

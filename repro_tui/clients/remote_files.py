@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
 
+from repro_tui.clients.remote_clients import client_of
 from repro_tui.model.errors import Cancelled, Inconclusive
 from repro_tui.support.cache import Stored
 from repro_tui.support.cancel import CancelToken
@@ -27,6 +28,8 @@ from repro_tui.support.text import show
 
 STALLED_S = 60.0
 LARGEST = 1 << 40
+OTHER_PLACE = "copy the data to where https, S3, Google Cloud, Azure or ssh reads it, or to this machine"
+KNOWN_HOST = "connect to it once with ssh, and check its key, which is then kept in ~/.ssh/known_hosts"
 REACH = "check the network and the server, and run the audit again"
 NO_CONNECTION = frozenset(
     {
@@ -69,18 +72,19 @@ def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Fil
         raise Inconclusive(
             f"{shown} is not a URL that data can be read from", "record a plain URL, without chaining (::)"
         )
-    import fsspec
     from fsspec.registry import known_implementations
 
     protocol = url.partition("://")[0]
     try:
-        system, path = fsspec.core.url_to_fs(url, **(options or {}))
+        system, path = client_of(url, options or {})
     except ImportError as error:
         hint = bring_scheme(protocol) or known_implementations.get(protocol, {}).get("err", "") or str(error)
         raise Inconclusive(
             f"{show(_server(url), 300)}: {protocol}:// needs a package that is not installed", show(hint, 200)
         ) from error
     except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith("Protocol not known"):
+            raise Inconclusive(f"{shown}: there is no client for {protocol}://", OTHER_PLACE) from error
         raise unreadable(url, error) from error
     return system, path
 
@@ -104,12 +108,13 @@ def fetch_object(system: FileSystem, path: str, url: str, context: Context) -> S
 def is_absent(error: BaseException | None) -> bool:
     """Whether an error says that there is no such file, rather than that its server cannot be asked.
 
-    fsspec's http client says of every failure that the file was not found, and gives the reason as its cause.
+    fsspec's http client says of every failure that the file was not found, and gives the reason as its cause; sshfs
+    gives its library's own error.
     """
     if not isinstance(error, FileNotFoundError) or "bucket" in str(error).lower():
         return False
     cause = error.__cause__
-    return cause is None or getattr(cause, "status", 0) in (404, 410)
+    return cause is None or getattr(cause, "status", 0) in (404, 410) or type(cause).__name__ == "SFTPNoSuchFile"
 
 
 def unreadable(url: str, error: BaseException) -> Inconclusive:
@@ -147,7 +152,10 @@ def _is_unreachable(error: BaseException | None) -> bool:
 def _remedy(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "correct the URL: there is no such file"
-    if isinstance(error, PermissionError) or getattr(error, "status", 0) in (401, 403):
+    if type(error).__name__ == "HostKeyNotVerifiable":
+        return KNOWN_HOST
+    denied = isinstance(error, PermissionError) or type(error).__name__ == "SFTPPermissionDenied"
+    if denied or getattr(error, "status", 0) in (401, 403):
         return "set the credentials that its client reads, or ask for access"
     if isinstance(error, TimeoutError):
         return REACH

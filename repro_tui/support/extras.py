@@ -8,6 +8,7 @@ _EXTRAS = {
     **dict.fromkeys(("boto3", "botocore", "aiobotocore", "s3fs"), "s3"),
     **dict.fromkeys(("google", "gcsfs"), "gs"),
     **dict.fromkeys(("azure", "adlfs"), "azure"),
+    **dict.fromkeys(("sshfs", "asyncssh"), "ssh"),
     "rattler": "conda",
     "wandb": "wandb",
     "zstandard": "sif",
@@ -16,7 +17,8 @@ _EXTRAS = {
 _SCHEMES = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
     **dict.fromkeys(("gs", "gcs"), "gs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl", "wasb", "wasbs"), "azure"),
+    **dict.fromkeys(("azure", "az", "abfs", "abfss", "adl", "wasb", "wasbs"), "azure"),
+    **dict.fromkeys(("ssh", "sftp"), "ssh"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ LARGEST = 1 << 20
 _SECTION = re.compile(r"""remote\s+(?P<quote>["'])(?P<name>.*)(?P=quote)""")
 _COMMENT = re.compile(r"\s+#.*$")
 DEEPEST = 4
+GOOGLE = "Google's credentials"
+_PATHS = frozenset(("credentialpath", "keyfile"))  # relative to the folder of the file, as DVC reads them
 # Options that decide where requests go, and whether the way there is encrypted.
 _OF_RECIPIENT = ("endpointurl", "account_name", "port", "use_ssl", "ssl_verify", "custom_auth_header")
 
@@ -47,6 +50,12 @@ class DvcRemote:
     options: dict[str, str]
     withheld: tuple[str, ...] = ()
 
+    def reason(self, withheld: str) -> str:
+        """Why a secret is withheld."""
+        if withheld == GOOGLE:
+            return "endpointurl is only in the commit: set it in .dvc/config.local if the server may have them"
+        return "it was given for another host"
+
 
 @dataclass(slots=True)
 class DvcConfiguration:
@@ -74,22 +83,41 @@ class DvcConfiguration:
 
 def read_configuration(place: DvcPlace) -> DvcConfiguration:
     """The configuration that is in force at the commit. Raises Inconclusive where a file of it is malformed."""
-    return _merged([*_user_files(), *_committed(place.tree), *_local(place.local)])
+    return _merged([*_user_files(), *_committed(place.tree, place.local), *_local(place.local)])
 
 
 def remotes_of(place: DvcPlace) -> list[DvcRemote]:
     """The remotes at the commit, the default one first. Raises Inconclusive where the configuration is malformed."""
-    configuration, committed = read_configuration(place), _merged(_committed(place.tree))
+    configuration, committed = read_configuration(place), _merged(_committed(place.tree, place.local))
     own = _merged([*_user_files(), *_committed(place.local), *_local(place.local)])
+    personal = _merged([*_user_files(), *_local(place.local)])
     remotes = []
     for name in configuration.remotes():
         options = configuration.options(name)
         url, foreign = options.get("url", ""), _recipient(own.options(name)) != _recipient(options)
         withheld = [key for key in options if foreign and is_secret_name(key) and key not in committed.options(name)]
         kept = {key: value for key, value in options.items() if key != "url" and key not in withheld}
+        if _asks_google(url) and not _is_trusted(options.get("endpointurl", ""), personal.options(name)):
+            if kept.get("allow_anonymous_login", "").lower() != "true":
+                withheld = [*(key for key in withheld if key != "credentialpath"), GOOGLE]
+            kept = {**kept, "allow_anonymous_login": "true"}
         if url:
             remotes.append(DvcRemote(name, url, kept, tuple(withheld)))
     return remotes
+
+
+def _asks_google(url: str) -> bool:
+    return url.startswith(("gs://", "gcs://"))
+
+
+def _is_trusted(endpoint: str, personal: Mapping[str, str]) -> bool:
+    """Whether an endpoint may see the user's token for Google Cloud, with which who has it could read all else.
+
+    Others than Google's own must stand in a file that no commit has.
+    """
+    host = split_url(endpoint).hostname or ""
+    google = endpoint.startswith("https://") and host.endswith(".googleapis.com")
+    return not endpoint or google or personal.get("endpointurl") == endpoint
 
 
 def cache_folder(place: DvcPlace) -> Path | None:
@@ -98,29 +126,39 @@ def cache_folder(place: DvcPlace) -> Path | None:
     return place.local / ".dvc" / folder if place.local else None
 
 
-def _user_files() -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the configuration, and the folder in which the relative paths of its options begin."""
+
+    path: Path
+    folder: Path
+
+
+def _user_files() -> list[_File]:
     home = Path(os.environ.get("HOME", "/nonexistent"))
     system = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc")
     personal = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "dvc"
     folders = (system, Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or personal))
-    return [folder / "config" for folder in folders]
+    return [_File(folder / "config", folder) for folder in folders]
 
 
-def _committed(folder: Path | None) -> list[Path]:
-    return [folder / ".dvc" / "config"] if folder else []
+def _committed(folder: Path | None, local: Path | None = None) -> list[_File]:
+    """The file in a commit's tree; a key beside it is in the local repository, and not in the commit."""
+    return [_File(folder / ".dvc" / "config", (local or folder) / ".dvc")] if folder else []
 
 
-def _local(folder: Path | None) -> list[Path]:
-    return [folder / ".dvc" / "config.local"] if folder else []
+def _local(folder: Path | None) -> list[_File]:
+    return [_File(folder / ".dvc" / "config.local", folder / ".dvc")] if folder else []
 
 
-def _merged(files: list[Path]) -> DvcConfiguration:
+def _merged(files: list[_File]) -> DvcConfiguration:
     configuration = DvcConfiguration()
     for file in files:
-        for section, options in _read(file).items():
+        for section, options in _read(file.path).items():
             match = _SECTION.fullmatch(section) or _SECTION.fullmatch(section[1:-1])
             if match:
-                configuration.sections.setdefault(match["name"], {}).update(options)
+                paths = {name: str(file.folder / Path(options[name]).expanduser()) for name in _PATHS & options.keys()}
+                configuration.sections.setdefault(match["name"], {}).update(options | paths)
             elif section.strip("'\"") in ("core", "cache"):
                 getattr(configuration, section.strip("'\"")).update(options)
     return configuration

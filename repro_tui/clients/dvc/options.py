@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
+import contextlib
+import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.regular import is_regular, read_regular
 
 # They concern DVC's own work, or writing: reading the same object does not depend on them.
 IRRELEVANT = frozenset(
@@ -63,7 +68,26 @@ def _finished(family: str, arguments: Arguments, left_out: list[str]) -> Argumen
         return _http(arguments, left_out)
     if family == "gs" and arguments.pop("anonymous", False):
         arguments["token"] = "anon"  # noqa: S105 - the name of a mode
+    if family == "ssh" and not arguments.pop("agent", True):
+        arguments["agent_path"] = None
+    if family == "azure":
+        return {"anon": False, **_azure_account(), **arguments}
     return arguments
+
+
+def _azure_account() -> Arguments:
+    """The account that Azure's own command line is set up for, which DVC uses: its variables, or else its file."""
+    folder = Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    if is_regular(folder / "config"):
+        with contextlib.suppress(configparser.Error):
+            parser.read_string(read_regular(folder / "config", most=1 << 20).decode("utf-8", "replace"))
+    account: Arguments = {}
+    for name, argument in _AZURE_ACCOUNT.items():
+        value = os.environ.get(f"AZURE_STORAGE_{name.upper()}") or parser.get("storage", name, fallback="")
+        if value:
+            account[argument] = value
+    return account
 
 
 def _http(arguments: Arguments, left_out: list[str]) -> Arguments:
@@ -97,7 +121,13 @@ def _certificates(file: str) -> Any:
         raise Inconclusive("the ssl_verify of a DVC remote cannot be read", "name a file of certificates") from error
 
 
-_FAMILY = {"https": "http", "s3a": "s3", "gcs": "gs", "az": "azure", "abfs": "azure", "sftp": "ssh"}
+_FAMILY = {"https": "http", "s3a": "s3", "gcs": "gs", "sftp": "ssh", **dict.fromkeys(("az", "abfs", "abfss"), "azure")}
+_AZURE_ACCOUNT = {
+    "account": "account_name",
+    "key": "account_key",
+    "sas_token": "sas_token",
+    "connection_string": "connection_string",
+}
 _SAME = ("account_key", "account_name", "client_id", "client_secret", "connection_string", "sas_token", "tenant_id")
 _RULES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
     "s3": {
@@ -142,11 +172,11 @@ _RULES: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
         "port": ("port", int),
         "user": ("username", str),
         "password": ("password", str),
-        "keyfile": ("key_filename", str),
+        "keyfile": ("client_keys", lambda value: [value]),
         "passphrase": ("passphrase", str),
         "timeout": ("timeout", float),
         "gss_auth": ("gss_auth", _flag),
-        "allow_agent": ("allow_agent", _flag),
+        "allow_agent": ("agent", _flag),
     },
     "file": {},
 }

@@ -43,7 +43,7 @@ class DvcStore:
     @property
     def parallel(self) -> int:
         """How many of its objects may be fetched at once."""
-        return 1 if self.root.startswith(("ssh://", "sftp://")) else 16
+        return 4 if self.root.startswith(("ssh://", "sftp://")) else 16  # a connection each
 
     def fetch(self, md5: str, context: Context) -> Stored | None:
         """The object with this md5 (and `.dir` for a folder's listing), in the layout of DVC 3 or DVC 2.
@@ -111,7 +111,7 @@ def _store(remote: DvcRemote, place: DvcPlace) -> DvcStore | None:
     """A remote as a store; a relative path is relative to the .dvc folder of the local repository."""
     if "://" in remote.url:
         arguments, left_out = client_arguments(remote.url.partition("://")[0].lower(), remote.options)
-        withheld = tuple(f"{name} (it was given for another host)" for name in remote.withheld)
+        withheld = tuple(f"{name} ({remote.reason(name)})" for name in remote.withheld)
         return DvcStore(_without(remote.url, arguments), arguments, left_out + withheld)
     path = Path(remote.url)
     if not path.is_absolute() and not place.local:

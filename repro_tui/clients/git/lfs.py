@@ -4,7 +4,8 @@ A pointer names an object by its sha256 and size. It is looked for in
 
 1. our cache;
 2. `lfs/objects` of a repository on this machine (a path, or a file URL);
-3. the server at `lfs.url` of the commit's .lfsconfig, else at `info/lfs` below the repository's https URL.
+3. the server at `lfs.url` of the commit's .lfsconfig, else at `info/lfs` below the repository's https URL, or the one
+   that `git-lfs-authenticate` names on the host of a repository that is reached by ssh.
 
 `git-lfs` is not run. The repository's user and password are only used for its own host, `~/.netrc` and a helper of the
 user's configuration for the host that they name, and none of them without encryption.
@@ -14,10 +15,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from repro_tui.clients.git.lfs_ssh import LfsEndpoint, authenticate
 from repro_tui.clients.git.location import local_git_dir, without_credentials
 from repro_tui.clients.git.tree import LARGEST_POINTER
 from repro_tui.model.errors import Inconclusive
@@ -77,9 +79,9 @@ class LfsStore:
                 stored[pointer.path] = kept
         absent = [pointer for pointer in pointers if pointer.path not in stored]
         reasons: dict[str, str] = {}
-        if absent and (url := self._server()):
+        if absent and (endpoint := self._endpoint(reasons)):
             for at in range(0, len(absent), BATCH):
-                stored |= _Batch(self.repository, url, reasons).fetch(absent[at : at + BATCH])
+                stored |= _Batch(self.repository, endpoint, reasons).fetch(absent[at : at + BATCH])
         if missing := [pointer for pointer in absent if pointer.path not in stored]:
             raise self._missing(missing, reasons)
         return stored
@@ -95,16 +97,23 @@ class LfsStore:
         with open_regular(file) as stream:
             return _verified(context.cache.add_object(stream, context.cancel, limit=pointer.size), pointer)
 
-    def _server(self) -> str:
-        """The URL of the batch API; empty where there is none that can be asked."""
+    def _endpoint(self, reasons: dict[str, str]) -> LfsEndpoint | None:
+        """The batch API; None where there is none that can be asked, and the reason where there is one."""
         settings = self.repository.settings(self.commit, ".lfsconfig")
         url = settings.get("lfs.url") or settings.get("remote.origin.lfsurl") or ""
         if url.startswith(("http://", "https://")):
-            return url.rstrip("/")
+            return LfsEndpoint(url.rstrip("/"))
         location = self.repository.location
-        if url or not location.startswith("https://"):
-            return ""
-        return location.rstrip("/").removesuffix(".git") + ".git/info/lfs"
+        if url:
+            reasons[""] = f"lfs.url of .lfsconfig is {show(strip_url(url), 200)}, which is neither http nor https"
+            return None
+        if location.startswith("https://"):
+            return LfsEndpoint(location.rstrip("/").removesuffix(".git") + ".git/info/lfs")
+        try:
+            return authenticate(location, self.repository.context)
+        except Inconclusive as error:
+            reasons[""] = error.what
+            return None
 
     def _missing(self, missing: list[Pointer], reasons: dict[str, str]) -> Inconclusive:
         first = missing[0]
@@ -129,18 +138,23 @@ def _verified(stored: Stored, pointer: Pointer) -> Stored:
     return stored
 
 
-def _netrc(url: str) -> Callable[[PreparedRequest], PreparedRequest] | None:
-    """None, with which requests reads ~/.netrc; for a URL without encryption, what keeps it from that."""
-    return None if url.startswith("https://") else lambda request: request
+def _netrc(url: str, headers: Mapping[str, str]) -> Callable[[PreparedRequest], PreparedRequest] | None:
+    """None, with which requests reads ~/.netrc; what keeps it from that without encryption, or with a header of ours.
+
+    requests would put what ~/.netrc says of the host in the place of the header.
+    """
+    named = any(name.lower() == "authorization" for name in headers)
+    return None if url.startswith("https://") and not named else lambda request: request
 
 
 class _Batch:
     """One request for up to BATCH objects, and their downloads; `reasons` collects why an object was not fetched."""
 
-    def __init__(self, repository: Repository, url: str, reasons: dict[str, str]) -> None:
+    def __init__(self, repository: Repository, endpoint: LfsEndpoint, reasons: dict[str, str]) -> None:
         import requests
 
-        plain, own = without_credentials(url)
+        plain, own = without_credentials(endpoint.url)
+        self.headers = dict(endpoint.headers)
         self.repository, self.url, self.reasons = repository, plain, reasons
         self.access = own if own.user else repository.access.at(plain)
         self.session = requests.Session()
@@ -174,8 +188,8 @@ class _Batch:
             answer = self.session.post(
                 f"{self.url}/objects/batch",
                 json=asked,
-                headers={"Accept": MEDIA, "Content-Type": MEDIA},
-                auth=(user, password) if user else _netrc(self.url),
+                headers={**self.headers, "Accept": MEDIA, "Content-Type": MEDIA},
+                auth=(user, password) if user else _netrc(self.url, self.headers),
                 timeout=TIMEOUT_S,
                 verify=self.verify,
             )
@@ -187,7 +201,7 @@ class _Batch:
     def _credentials(self) -> Iterator[tuple[str, str]]:
         """What to ask with, in order: the URL's own or ~/.netrc, then what the user's helper or GIT_ASKPASS answers."""
         yield self.access.user, self.access.password
-        if not self.access.user and self.url.startswith("https://"):
+        if not self.access.user and not self.headers and self.url.startswith("https://"):
             described = f"url={self.url}\n\n".encode()
             filled = self.repository.ask("credential", "fill", content=described).output.decode("utf-8", "replace")
             answers = dict(line.split("=", 1) for line in filled.splitlines() if "=" in line)
@@ -199,7 +213,8 @@ class _Batch:
         context, href = self.repository.context, str(action["href"])
         headers = {str(name): str(value) for name, value in (action.get("header") or {}).items()}
         own = split_url(href)[:2] == split_url(self.url)[:2] and "Authorization" not in headers
-        auth = (self.access.user, self.access.password) if own and self.access.user else _netrc(href)
+        headers = {**self.headers, **headers} if own else headers
+        auth = (self.access.user, self.access.password) if own and self.access.user else _netrc(href, headers)
         asked = self.session.get(href, headers=headers, auth=auth, stream=True, timeout=TIMEOUT_S, verify=self.verify)
         with asked as answer:
             answer.raise_for_status()

@@ -53,9 +53,10 @@ def test_every_option_of_dvc_is_honoured_irrelevant_or_named() -> None:
         for name in names:
             if name == "url":
                 continue
-            values = {"auth": "digest", "ssl_verify": "false"}
+            values = {"auth": "digest", "ssl_verify": "false", "allow_agent": "false"}
             value = values.get(name, "5" if "timeout" in name or name == "port" else "true")
             arguments, left_out = client_arguments(protocol, {name: value})
+            arguments.pop("anon", None) if name != "allow_anonymous_login" else None
             plain = {"client_kwargs": {"trust_env": True}} if protocol.startswith("http") else {}
             helps_another = name in ("user", "password", "custom_auth_header") and protocol.startswith("http")
             assert name in IRRELEVANT or left_out or arguments != plain or helps_another, (protocol, name)
@@ -88,3 +89,32 @@ def test_a_commit_cannot_send_a_secret_elsewhere_or_in_the_clear(place: DvcPlace
     (place.tree / ".dvc/config").write_text(f"['remote \"store\"']\n{own}\n")
     (remote,) = remotes_of(place)
     assert remote.options["password"] == "canary"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "personal", "anonymous"),
+    [
+        ("", "", False),
+        ("https://storage-ours.p.googleapis.com", "", False),
+        ("http://storage.googleapis.com", "", True),
+        ("https://googleapis.com.example", "", True),
+        ("https://cloud.example", "", True),
+        ("https://cloud.example", "https://cloud.example", False),
+        ("https://cloud.example", "https://other.example", True),
+    ],
+)
+def test_a_login_at_google_goes_to_google_or_where_the_user_says(
+    place: DvcPlace, endpoint: str, personal: str, anonymous: bool
+) -> None:
+    """The last row: config.local is above the commit's file, and yet must not lend its trust to another endpoint."""
+    assert place.tree is not None
+    assert place.local is not None
+    named = f"endpointurl = {endpoint}\n" if endpoint else ""
+    (place.tree / ".dvc/config").write_text(f"['remote \"a\"']\nurl = gs://b/x\n{named}credentialpath = key.json\n")
+    section = f"['remote \"{'a' if personal == endpoint else 'b'}\"']\nendpointurl = {personal}\n"
+    (place.local / ".dvc/config.local").write_text(section if personal else "")
+    (remote,) = remotes_of(place)
+    arguments, _ = client_arguments("gs", remote.options)
+    assert (arguments["token"] == "anon") is anonymous
+    assert anonymous or arguments["token"] == str(place.local / ".dvc/key.json")
+    assert bool(remote.withheld) is anonymous

@@ -62,9 +62,8 @@ class GitRequest(http.server.BaseHTTPRequestHandler):
         elif self.server.expected and authorization != self.server.expected:
             self._answer(401, b"", ("WWW-Authenticate", 'Basic realm="git"'))
         elif self.path.endswith("/objects/batch"):
-            self._answer(
-                200, json.dumps({"objects": [self._described(o) for o in json.loads(content)["objects"]]}).encode()
-            )
+            described = {"transfer": "basic", "objects": [self._described(o) for o in json.loads(content)["objects"]]}
+            self._answer(200, json.dumps(described).encode(), ("Content-Type", "application/vnd.git-lfs+json"))
         else:
             self._git(content)
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,61 +18,17 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.support.cache import Cache
 from tests.audit.project import Project
 from tests.audit.project import warm_cache as warm_cache
-from tests.conftest import need
 from tests.orphans import orphans
-from tests.ports import closed_port
 from tests.processes import BOUND_S, children_of, wait_until
+from tests.systems.ssh.server import SshServer, ssh_server
 
 STOPPED = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n"
-SSHD = shutil.which("sshd") or shutil.which("/usr/sbin/sshd")
-
-
-@dataclass(frozen=True)
-class SshServer:
-    """How a server on this machine is reached."""
-
-    port: int
-    key: Path
-
-    def run(self, folder: Path, command: list[str], *options: str) -> subprocess.Popen[bytes]:
-        """The client, with its command on the other side in that folder."""
-        names = [name for name in os.environ if name.startswith(("REPRO_TUI_", "PYTHON"))]
-        variables = [f"{name}={os.environ[name]}" for name in names]
-        remote = f"cd {shlex.quote(str(folder))} && exec env TERM=xterm {shlex.join([*variables, *command])}"
-        common = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-        client = ["ssh", "-F", "none", *common, *options, "-i", str(self.key), "-p", str(self.port)]
-        return subprocess.Popen(
-            [*client, f"{getpass.getuser()}@127.0.0.1", remote],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[SshServer]:
-    need("sshd", SSHD is not None and os.geteuid() == 0, "openssh-server is not installed, or this is not root")
-    Path("/run/sshd").mkdir(exist_ok=True)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
-    with closed_port() as port:
-        pass  # the server binds it in a moment
-    options = {
-        "ListenAddress": "127.0.0.1",
-        "Port": str(port),
-        "HostKey": str(tmp_path / "host"),
-        "AuthorizedKeysFile": str(tmp_path / "user.pub"),
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PidFile": "none",
-    }
-    (tmp_path / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
-    command = [str(SSHD), "-D", "-e", "-f", str(tmp_path / "sshd_config")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
-        assert server.stderr is not None
-        assert b"listening" in server.stderr.readline()
-        yield SshServer(port, tmp_path / "user")
-        server.terminate()
+    with ssh_server(tmp_path / "server") as server:
+        yield server
 
 
 def views_in(folder: Path) -> list[Path]:
