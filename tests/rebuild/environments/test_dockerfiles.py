@@ -6,7 +6,7 @@ import pytest
 
 from repro_tui.rebuild.environments.dockerfiles.bases import base_names, held_to
 from repro_tui.rebuild.environments.dockerfiles.parse import expand, parse_dockerfile
-from repro_tui.rebuild.environments.dockerfiles.with_buildkit import secret_arguments
+from repro_tui.rebuild.environments.dockerfiles.with_buildkit import _has_lost_engine, secret_arguments
 
 MODERN = """\
 # syntax=docker/dockerfile:1.7
@@ -111,3 +111,21 @@ def test_secret_build_arguments_are_in_no_command_line_and_the_client_does_not_o
         index,
     )
     assert secret_arguments(hidden | shown | obeyed) == hidden
+
+
+@pytest.mark.parametrize(
+    ("output", "lost"),
+    [
+        ("#4 1.2 pip: [Errno 111] Connection refused\n#4 ERROR: exit code: 1\n", False),
+        (
+            "------\n > [2/2] RUN pip install x:\n#4 1.2 Connection refused\n0.3 connection reset\n------\nexit 1\n",
+            False,
+        ),
+        ("failed to solve: failed to do request: Head https://h/v2/: dial tcp: connect: connection refused\n", False),
+        ("#4 1.2 ok\nerror during connect: Post http://docker/build: connection reset by peer\n", True),
+        ("failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n", True),
+        ("------\n > x:\n------\nCannot connect to the Docker daemon at unix:///x. Is it running?\n", True),
+    ],
+)
+def test_only_the_client_says_that_the_engine_is_lost(output: str, lost: bool) -> None:
+    assert _has_lost_engine(output) is lost

@@ -130,6 +130,17 @@ def test_a_heredoc_is_built_where_the_engine_knows_it_and_else_named(building: B
         assert "23.0 or later" in caught.value.do
 
 
+def test_a_syntax_line_whose_image_cannot_be_pulled_is_named(building: Building, buildkit: None) -> None:
+    """Nothing listens there: so it is for who cannot reach Docker Hub, whose engine pulls `docker/dockerfile:1` too."""
+    with pytest.raises(Inconclusive) as caught:
+        building(f"# syntax=127.0.0.1:9/docker/dockerfile:1\nFROM {NAMED}\nCOPY <<EOT /two\ntwo\nEOT\n")
+    assert caught.value.what.startswith(
+        "the engine cannot pull 127.0.0.1:9/docker/dockerfile:1, which the # syntax line"
+    )
+    assert "connection refused" in caught.value.what
+    assert "registry-mirrors" in caught.value.do
+
+
 def test_without_buildkit_the_first_instruction_that_needs_it_is_named(building: Building, no_buildkit: None) -> None:
     with pytest.raises(Inconclusive) as caught:
         building(MODERN, {"kept.txt": ""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections import deque
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 KEPT_LINES, SHOWN_LINES = 50, 5  # of the build's output: kept, and shown in the error of a failed build
 LEAST_FREE, LEAST_MEMORY = 1 << 30, 512 << 20
 REPEAT = "run docker build on the commit to see its whole output"
+# BuildKit pulls the image that a `# syntax` line names from its registry, even for what the engine could read itself.
+_FRONTEND = re.compile(r"resolve image config for (\S+?):?(;|\s|$)")
+_FRONTEND_FAILED = "failed to solve with frontend gateway.v0"
 _KILLED = "code: 137"
 LONGER = "record an image that is already built, or raise {} in config.toml"
 
@@ -123,8 +127,20 @@ class BuildJob:
                 f"the build of {show(self.dockerfile, 120)} needed more than the memory limit of {size}{self.last()}"
             )
             return Inconclusive(reason, "raise the limit with --memory, or record an image that is already built")
+        if _FRONTEND_FAILED in tail and (image := _FRONTEND.search(tail)):
+            return self._without_frontend(image[1], tail)
         do = f"raise the limit with --memory if it was killed for that, or {REPEAT}" if _KILLED in tail else REPEAT
         return Inconclusive(f"the build of {show(self.dockerfile, 120)} failed: {show(tail, 900)}", do)
+
+    def _without_frontend(self, image: str, tail: str) -> Inconclusive:
+        """The error of a build whose `# syntax` line names an image that the engine cannot have."""
+        reason = tail.rpartition("failed to do request: ")[2]
+        return Inconclusive(
+            f"the engine cannot pull {image}, which the # syntax line of {show(self.dockerfile, 120)} names: "
+            f"{show(reason, 300)}",
+            "let the engine reach its registry or a mirror of it (registry-mirrors in daemon.json), or leave the line "
+            "out where Docker Engine is 23.0 or later, which reads heredocs without it",
+        )
 
     def last(self) -> str:
         """The last line of the output, as the end of a sentence."""

@@ -22,6 +22,7 @@ _LOST = re.compile(
     r"(?i)cannot connect to the docker daemon|error reading from server|connection (reset|refused)|unexpected EOF|"
     r"server did not provide an image ID"
 )
+_OF_BUILD = re.compile(r"^\s*(#\d+ |> )|failed to do request")
 
 
 def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> str:
@@ -39,13 +40,28 @@ def build_with_buildkit(job: BuildJob, program: BuildClient, settings: Path) -> 
         stop=job.check,
     )
     if done.exit_code != 0:
-        if _LOST.search(done.text[-2000:]):
+        if _has_lost_engine(done.text[-4000:]):
             raise lost_connection(engine_address(), "during the build")
         raise job.failed()
     try:
         return id_file.read_text("ascii").strip()
     except OSError as error:
         raise Inconclusive(f"the build of {show(job.dockerfile, 120)} did not produce an image", REPEAT) from error
+
+
+def _has_lost_engine(output: str) -> bool:
+    """Whether the client says that it lost the engine.
+
+    What steps printed (lines with a number, and the block between dashes that repeats the last of them) and what a
+    registry answered is not the client's: a `pip install` without a network says "connection refused" too.
+    """
+    inside = False
+    for line in output.splitlines():
+        if line.startswith("------"):
+            inside = not inside
+        elif not inside and not _OF_BUILD.search(line) and _LOST.search(line):
+            return True
+    return False
 
 
 def _options(job: BuildJob, id_file: Path) -> list[str]:
