@@ -61,8 +61,12 @@ class RunnerCase:
         values: Mapping[str, Any] | None = None,
         timeout_s: float = 240,
         environment: BuiltEnvironment | None = None,
+        per_file: bool = False,
     ) -> Run:
-        """Runs a predict step in a tree with these files, and on these inputs."""
+        """Runs a predict step in a tree with these files, and on these inputs.
+
+        `per_file`: the top level of `values` has the names of several files.
+        """
         for name, content in files.items():
             (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / name).write_text(content)
@@ -78,7 +82,7 @@ class RunnerCase:
             predict.command,
             timeout_s,
             environment or self.environment,
-            BuiltParameters(dict(values)) if values else self.parameters,
+            BuiltParameters(dict(values), per_file=per_file) if values else self.parameters,
             CodeTree(str(self.tree), "", "1" * 40, ".", {}) if files else None,
             tree=str(self.tree) if files else "",
             predict=predict,

@@ -77,6 +77,32 @@ def test_it_runs_with_the_recorded_parameters(notebook: RunnerCase, environment:
     assert "the parameter 'not a name' is not a valid variable name" in Path(done.log).read_text()
 
 
+def test_it_has_the_parameters_of_several_files(
+    environment: BuiltEnvironment, templates: Templates, context: Context
+) -> None:
+    """What two files have with different values is no variable: which of them the notebook means is not known."""
+    case = case_of("local", templates, context)
+    values = {
+        "params.yaml": {"weight": 2.5, "seed": 1, "depth": 3},
+        "conf/model.yaml": {"rate": 0.5, "seed": 2, "depth": 3},
+        "conf/more.yaml": {"seed": 2},
+        "list.json": [1, 2],
+    }
+    write = "open(output, 'w').write(f'id,v\\n1,{weight * rate * depth}\\n')\nprint('seed' in globals())"
+    done = case.step(
+        {"evaluate.ipynb": document((write, [])), "data/keep": ""},
+        Predict(notebook="evaluate.ipynb"),
+        values=values,
+        environment=environment,
+        per_file=True,
+    )
+    log = Path(done.log).read_text()
+    assert done.status == "succeeded", log
+    assert pq.read_table(done.predictions).to_pydict() == {"id": [1], "v": [3.75]}
+    assert "False" in log
+    assert "the parameter 'seed' has one value in params.yaml and another in conf/model.yaml: it was not passed" in log
+
+
 def test_it_writes_a_fixed_file(environment: BuiltEnvironment, templates: Templates, context: Context) -> None:
     case = case_of("local", templates, context)
     source = "open('results/preds.csv', 'w').write(open('data/test.csv').read())"

@@ -45,7 +45,9 @@ _PROBABILITY = re.compile(rf"(?i)(^|[_.\s]){WORD_OF_PROBABILITY}($|[_.\s\d])")
 _RANKING = re.compile(r"(?i)(^|[_.\s])(rank(s|ing|ings|ed)?|top_?[kn\d]*|recommend(ed|ation|ations)?)($|[_.\s\d])")
 _LABEL = re.compile(r"(?i)(label|class|decision|pred(iction|icted)?$|category|outcome|flag)")
 MOST_LABELS = 100
-WHOLE = "whole numbers"  # what a value is inferred from that may be a label under a name that does not say so
+# What a value is inferred from that may be a label under a name that does not say so. pandas stores ids as floats where
+# one is missing.
+WHOLE, WHOLE_FLOATS = "whole numbers", "whole numbers, stored as floats"
 SAMPLE = 20_000  # rows of each of three row groups
 LISTS = 500  # rows of each of three row groups, where a column holds lists
 SAMPLE_BYTES = 32 << 20
@@ -61,10 +63,10 @@ class Profile:
     `low` and `high` are the smallest and largest finite values (None: none). The rest comes from a sample: `distinct`
     is the number of different values (of the side that has more), `length` the mean length of text in characters, and
     `typical` the median size of the numbers that are not zero (0.0: there are none; of two sides the smaller, so that
-    it does not matter which is called A). Of lists, `whole` says that all of their numbers are whole, and `sums` that
-    each list holds fractions that sum to one. Of text, `document` says that every value is JSON ("list": of items that
-    may be a ranking; "table": anything else; "": not JSON), and `sizes` gives the typical size of the numbers at each
-    path.
+    it does not matter which is called A). `whole` says that all numbers of the sample are whole; of lists, `sums` says
+    that each list holds fractions that sum to one. Of text, `document` says that every value is JSON ("list": of items
+    that may be a ranking; "table": anything else; "": not JSON), and `sizes` gives the typical size of the numbers at
+    each path.
     """
 
     low: float | None = None
@@ -143,7 +145,7 @@ class _ColumnsSide:
         if is_number_type(kind):
             numbers = np.asarray(single(values).drop_null().to_numpy(), dtype=np.float64)
             low, high = self._range(name, values)
-            return Profile(low, high, _distinct(values), typical=_typical(numbers))
+            return Profile(low, high, _distinct(values), whole=_are_whole(numbers), typical=_typical(numbers))
         if pa.types.is_string(kind):
             length = float(pc.mean(pc.utf8_length(values)).as_py() or 0.0)
             document = _document(values)
@@ -179,8 +181,14 @@ def _list_profile(array: pa.Array) -> Profile:
         return Profile()
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
-    whole = bool((finite == np.floor(finite)).all())
-    return Profile(low, high, whole=whole, sums=_lists_sum_to_one(array, numbers), typical=_typical(finite))
+    return Profile(
+        low, high, whole=_are_whole(numbers), sums=_lists_sum_to_one(array, numbers), typical=_typical(finite)
+    )
+
+
+def _are_whole(numbers: Floats) -> bool:
+    finite = numbers[np.isfinite(numbers)]
+    return bool(len(finite) and (finite == np.floor(finite)).all())
 
 
 def _typical(numbers: Floats) -> float:
@@ -312,7 +320,9 @@ def _of_float(name: str, profile: Profile) -> tuple[Kind, str]:
     whole = profile.distinct <= 2 and profile.low in (0.0, 1.0, None) and profile.high in (0.0, 1.0, None)
     if inside and _PROBABILITY.search(name):
         return "probability", "numbers from 0 to 1, and named like a probability"
-    return ("probability", "fractions from 0 to 1") if inside and not whole else ("value", "numbers")
+    if inside and not whole:
+        return "probability", "fractions from 0 to 1"
+    return "value", WHOLE_FLOATS if profile.whole else "numbers"
 
 
 def _of_integer(name: str, profile: Profile) -> tuple[Kind, str]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repro_tui.compare.columns.cells import Cells, ColumnTotals, ComparisonSpec, TalliedColumn
-from repro_tui.compare.columns.kinds import MOST_LABELS, WHOLE, Profile, Spread
+from repro_tui.compare.columns.kinds import MOST_LABELS, WHOLE, WHOLE_FLOATS, Profile, Spread
 from repro_tui.compare.columns.moments import Moments, Sample
 from repro_tui.compare.columns.number_pairs import Numbers, compare_numbers
 from repro_tui.compare.columns.rank_agreement import column_agreement
@@ -130,7 +130,7 @@ class NumberColumn(TalliedColumn):
 
         A distance between ids means nothing, and no name or value shows for certain what they are.
         """
-        few = 2 < self._profile.distinct <= MOST_LABELS and self.spec.why == WHOLE
+        few = 2 < self._profile.distinct <= MOST_LABELS and self.spec.why in (WHOLE, WHOLE_FLOATS)
         if not few or self.tally.same == self.tally.rows:
             return ""
         place = f'validation.columns.{show(self.spec.name, 80)}.kind = "label"'

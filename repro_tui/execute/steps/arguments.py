@@ -46,6 +46,7 @@ def write_job(workspace: Workspace, places: RunPaths, folder: Path) -> None:
         "output": places.output,
         "key": list(workspace.validation.key),
         "parameters": workspace.parameters.values,
+        "per_file": workspace.parameters.per_file,
         "file": places.params,
     }
     (folder / JOB).write_text(json.dumps(job, default=_written), "ascii")

@@ -35,13 +35,27 @@ def packages():
 
 def assignments(job):
     """The source of the injected cell: the recorded parameters, and where the inputs and the output are."""
-    values = dict(job["parameters"])
+    values = of_all_files(job["parameters"]) if job["per_file"] else dict(job["parameters"])
     values.update(inputs=job["inputs"], output=job["output"])
     names = [name for name in values if not str(name).isidentifier()]
     for name in names:
         sys.stderr.write("the parameter {!r} is not a valid variable name: it was not passed on\n".format(name))
     lines = ["{} = {}".format(name, literal(value)) for name, value in values.items() if name not in names]
     return "\n".join(["# Parameters", *lines])
+
+
+def of_all_files(files):
+    """The parameters of several files under their own names; a name that two files have with two values is left out."""
+    values, places = {}, {}
+    for place, parameters in files.items():
+        for name, value in parameters.items() if isinstance(parameters, dict) else ():
+            if name in values and repr(values[name]) != repr(value):
+                message = "the parameter {!r} has one value in {} and another in {}: it was not passed on\n"
+                sys.stderr.write(message.format(name, places[name], place))
+                places[name] = None
+            elif name not in values:
+                values[name], places[name] = value, place
+    return {name: value for name, value in values.items() if places[name] is not None}
 
 
 def literal(value):

@@ -292,5 +292,9 @@ def test_numbers_that_may_be_ids_stay_numbers_and_a_note_says_how_to_compare_the
     declared = column(tmp_path / "label", a, b, "cluster", kind="label")
     assert (declared.kind, declared.flips, declared.note) == ("label", 10, "")
     assert not column(tmp_path / "value", a, b, "cluster", kind="value").note
+    of_floats = column(tmp_path / "floats", [float(x) for x in a] + [None], [float(x) for x in b] + [None], "cluster")
+    assert (of_floats.kind, of_floats.different) == ("value", 10)
+    assert 'record validation.columns.cluster.kind = "label"' in of_floats.note
+    assert not column(tmp_path / "halves", [x / 2 for x in a], [x / 2 for x in b], "cluster").note
     assert not column(tmp_path / "same", a, a, "cluster").note
     assert not column(tmp_path / "many", list(range(200)), list(range(1, 201)), "cluster").note
