@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ _SKIPPED = frozenset(
     {"setup.py", "conftest.py", "__init__.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py"}
 )
 _SKIPPED_FOLDERS = frozenset({"tests", "test", "docs", "doc", ".github", "examples", "benchmarks"})
+_STARTED = re.compile(r"""(?mi)^[ \t]*(?:ENTRYPOINT|CMD)\b[^\n]*?(?<![\w./-])(?P<name>python3?)(?![\w.-])""")
 _LARGEST_NOTEBOOK = 8 << 20
 
 
@@ -64,13 +66,20 @@ def _of_script(
     if points <= 0 and not any(argument.role == "input" for argument in arguments):
         return
     parts, lacks = command_words(arguments, models)
-    predict, missing, why = with_ends(("python", *_launch(tree, path), *parts), used)
+    predict, missing, why = with_ends((_interpreter(tree), *_launch(tree, path), *parts), used)
     if (points <= 0 and missing) or (len(missing) > 1 and not arguments):
         return
     if points < 0:
         missing = (*missing, "predictions (its name suggests training)")
     points += 10 - 5 * len(missing)
     yield StepCandidate(predict, path, f"{path} {why}", points, (*missing, *lacks), used.texts, used.reads)
+
+
+def _interpreter(tree: ProjectTree) -> str:
+    """`python`, or `python3` where the Dockerfiles start that: images of a distribution have no other."""
+    texts = [tree.text(path) for path in tree.files if basename(path) == "Dockerfile"]
+    names = {match["name"] for text in texts for match in _STARTED.finditer(text)}
+    return "python3" if names == {"python3"} else "python"
 
 
 def _launch(tree: ProjectTree, path: str) -> tuple[str, ...]:

@@ -249,3 +249,23 @@ def test_hostile_sources_are_not_parsed() -> None:
     for content in (b"x" + b"()" * 390, b"not " * 390 + b"1", b"1 if 1 else " * 390 + b"1", b'"\\d"'):
         module = parse_source(content)
         assert module is None or arguments_of(module) == []
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "expected"),
+    [
+        ('FROM debian\nENTRYPOINT ["python3", "/app/predict.py"]\n', "python3"),
+        ("FROM debian\nCMD exec python3 predict.py\n", "python3"),
+        ('FROM python:3.12\nCMD ["python", "predict.py"]\n', "python"),
+        ('FROM debian AS a\nCMD ["python3", "x"]\nFROM python:3.12\nCMD ["python", "predict.py"]\n', "python"),
+        ('FROM x\nCMD ["/opt/python3/bin/start", "predict-python3.py"]\n', "python"),
+        (None, "python"),
+    ],
+)
+def test_a_script_is_started_by_the_python_that_the_dockerfile_starts(
+    steps: Callable[[dict[str, str | bytes]], list[StepCandidate]], dockerfile: str | None, expected: str
+) -> None:
+    files: dict[str, str | bytes] = {"predict.py": ARGPARSE.replace("required=True", "default='m'")}
+    if dockerfile is not None:
+        files["Dockerfile"] = dockerfile
+    assert steps(files)[0].predict.command[0] == expected
