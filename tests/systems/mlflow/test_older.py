@@ -18,6 +18,7 @@ from repro_tui.rebuild.data import rebuild_data
 from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
+from tests.systems.mlflow.gateway import gateway
 from tests.systems.mlflow.older import (
     VERSIONS,
     OlderStore,
@@ -30,6 +31,7 @@ from tests.templates import Templates
 
 pytestmark = pytest.mark.network
 PASSWORD = "hunter2-c4n4ry"
+TOKEN = "t0ken-c4n4ry"
 READ_ONLY = "its tables were read as they are, and nothing was migrated or written"
 
 
@@ -137,6 +139,39 @@ def test_a_wrong_password_is_told_without_it(
         load_record(f"runs:/{store.made[0]['run']}", context)
     assert "another-w0rd" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", [TOKEN, "another-t0ken", ""], ids=["right", "wrong", "none"])
+def test_a_server_behind_a_gateway_that_wants_a_token(
+    store: OlderStore,
+    server: str,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    token: str,
+) -> None:
+    """The token goes with every request, those for artifacts too, and is written nowhere."""
+    reference = f"runs:/{store.made[0]['run']}"
+    with gateway(server, "admin", PASSWORD, TOKEN) as before:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", before.url)
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token) if token else None
+        if token == TOKEN:
+            record = load_record(reference, context)
+            assert record.parameters.values == {"alpha": 0.1, "depth": 3}
+            assert fetched_model(record, context) == files_of(store.model(0))
+            assert any("mlflow-artifacts" in path for path in before.asked)
+            assert not before.refused
+            shown = repr(record)
+        else:
+            with pytest.raises(Refused, match="MLFLOW_TRACKING_TOKEN") as refused:
+                load_record(reference, context)
+            assert before.refused
+            assert not before.asked
+            shown = str(refused.value)
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()).decode("utf-8", "replace")
+    assert not token or token not in written + shown + "".join(capfd.readouterr())
+    assert not token or token not in context.redactor.scrub(f"the token is {token}")
 
 
 def test_artifacts_behind_a_proxy_need_their_server(
