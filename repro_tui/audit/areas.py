@@ -44,7 +44,7 @@ class StaticAreas:
         self.compared = a.code, b.code
         with self.context.step("compare declared", "comparing what both sides declare") as step:
             compare: dict[str, Callable[[], Area]] = {
-                "code": partial(compare_code, a.code, b.code, self.context),
+                "code": partial(compare_code, a.code, b.code, self.context, self.folder),
                 "environment": partial(compare_declared_environment, a, b, self.context),
                 "parameters": partial(compare_parameters, a.parameters, b.parameters, self.context),
                 "data": partial(compare_declared_data, a, b, self.context),
@@ -100,7 +100,7 @@ class StaticAreas:
             for declared, workspace in zip(self._declared(), (workspaces[0], workspaces[1]), strict=True)
         )
         if self.compared is None or not (_same_code(self.compared[0], a) and _same_code(self.compared[1], b)):
-            self._compare("code", partial(compare_code, a, b, self.context))
+            self._compare("code", partial(compare_code, a, b, self.context, self.folder))
         if all(workspace and workspace.code and not workspace.code_in_image for workspace in workspaces):
             self.areas["code"] = self._as_built("code")
         else:
@@ -132,6 +132,7 @@ class StaticAreas:
 
     def _data(self) -> None:
         from repro_tui.compare.data import compare_data
+        from repro_tui.compare.data_files import with_files
         from repro_tui.compare.data_rows import with_rows
 
         a, b = self.a.data, self.b.data
@@ -140,7 +141,8 @@ class StaticAreas:
         key = self.a.record.validation.key
 
         def compare(a: tuple[FetchedData, ...], b: tuple[FetchedData, ...]) -> Area:
-            return with_rows(compare_data(a, b, self.context), a, b, key, self.folder, self.context)
+            area = with_rows(compare_data(a, b, self.context), a, b, key, self.folder, self.context)
+            return with_files(area, a, b, self.folder, self.context)
 
         self._compare("data", partial(compare, a, b))
 

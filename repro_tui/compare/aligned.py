@@ -106,11 +106,11 @@ def _cut_pair(a: object, b: object, path: ParameterPath, same: list[Leaf]) -> tu
     if isinstance(a, dict) and isinstance(b, dict):
         return _cut(a, b, path, same)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return _cut(*_align(a, b), path, same)
+        return _cut(*align(a, b), path, same)
     return a, b
 
 
-def _align(a: Sequence[object], b: Sequence[object]) -> tuple[dict[ListIndex, object], dict[ListIndex, object]]:
+def align(a: Sequence[object], b: Sequence[object]) -> tuple[dict[ListIndex, object], dict[ListIndex, object]]:
     """Both lists as tables whose keys pair the elements that belong together, by A's index where both have one."""
     table_a: dict[ListIndex, object] = {}
     table_b: dict[ListIndex, object] = {}

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from repro_tui.clients.git import Commit, Repository
-from repro_tui.clients.git.commit_files import read_files
+from repro_tui.compare.changed_files import REGULAR, ChangedFiles
 from repro_tui.compare.ignore import without_ignored
-from repro_tui.compare.lines import LARGEST, hunks
 from repro_tui.compare.outside import grouped
 from repro_tui.model.declared import CommitTree, DeclaredCode
 from repro_tui.model.errors import Inconclusive
@@ -17,13 +16,13 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.context import Context
 from repro_tui.support.text import plural, show
 
-MOST_DIFFED = 500
-AT_ONCE = 64  # files that are read together
-REGULAR = ("100644", "100755")
+MOST_DIFFED = 10_000
 
 
-def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
+def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context, folder: Path | None = None) -> Area:
     """The code's area: a finding about the commits, and one for each file that differs.
+
+    `folder` is the audit's, where line diffs are kept that are too long for its report.
 
     Of deployments in a folder of the repository, the files outside that they do not use are below one finding.
     Nothing has to be rebuilt for it: files are compared by their ids, and their bytes are read from our clone. Files
@@ -34,7 +33,7 @@ def compare_code(a: DeclaredCode, b: DeclaredCode, context: Context) -> Area:
         return not_recorded()
     if a.tree is None or b.tree is None:
         return area_of(without_ignored(_unknown(a, b), "code", context.settings.ignore), 0, unknown_reason=True)
-    files = _Files(a.tree, b.tree, _elsewhere(a, b), context)
+    files = _Files(a.tree, b.tree, _elsewhere(a, b), context, folder)
     changed = grouped(files.findings(), a, b, context)
     findings = (*_dirty(a, b), *changed)
     if a.tree.commit != b.tree.commit or a.tree.subdirectory != b.tree.subdirectory:
@@ -111,8 +110,10 @@ def _commit(commit: Commit, change: str) -> Finding:
 class _Files:
     """The files of two trees, compared by blob."""
 
-    def __init__(self, a: CommitTree, b: CommitTree, elsewhere: frozenset[str], context: Context) -> None:
-        self.a, self.b, self.context = a, b, context
+    def __init__(
+        self, a: CommitTree, b: CommitTree, elsewhere: frozenset[str], context: Context, folder: Path | None
+    ) -> None:
+        self.a, self.b, self.context, self.folder = a, b, context, folder
         differing = {name for name in {*a.files, *b.files} if not _equal(a.files.get(name), b.files.get(name))}
         self.left_out = differing & elsewhere
         self.differing = sorted(differing - elsewhere)
@@ -129,29 +130,21 @@ class _Files:
         return tuple(sorted(findings, key=lambda finding: finding.path))
 
     def _compared(self, names: Sequence[str]) -> Iterator[Finding]:
-        for first in range(0, len(names), AT_ONCE):
-            self.context.cancel.check()
-            batch = names[first : first + AT_ONCE]
-            diffed = [name for name in batch if not self._why_not_diffed(name)]
-            try:
-                contents, reason = [read_files(side, diffed, self.context) for side in (self.a, self.b)], ""
-            except Inconclusive as error:
-                contents, reason = [], f"not compared by line: {show(error.what, 200)}"
-            for name in batch:
-                if name in diffed and not reason:
-                    note, children = hunks((show(name, 300),), *(side[name] for side in contents))
-                    yield self._file(name, note, children)
-                else:
-                    yield self._file(name, self._why_not_diffed(name) or reason)
+        diffed = [name for name in names if not self._why_not_diffed(name)]
+        opened = ChangedFiles(self.a, self.b, self.folder, self.context).opened(diffed)
+        for name in names:
+            if name in opened:
+                yield self._file(name, opened[name].note, opened[name].children)
+            else:
+                yield self._file(name, self._why_not_diffed(name))
 
     def _why_not_diffed(self, name: str) -> str:
         """Why there is no line diff of a file that both sides have; "" if there can be one."""
         a, b = self.a.files.get(name), self.b.files.get(name)
         if a is None or b is None or a.blob == b.blob:
             return "on one side only, or the same content"
-        if a.mode not in REGULAR or b.mode not in REGULAR:
-            return "a symbolic link or submodule: not compared by line"
-        return f"larger than {LARGEST:,} bytes: not compared by line" if max(a.size, b.size) > LARGEST else ""
+        links = a.mode not in REGULAR or b.mode not in REGULAR
+        return "a symbolic link or submodule: not compared by line" if links else ""
 
     def _old_names(self) -> dict[str, str]:
         """New name to old name of renamed files, by equal blob; an empty file never counts as renamed."""

@@ -1,47 +1,61 @@
-"""The line diff of two text files of at most 512 KiB, as unified hunks."""
+"""The line diff of two short texts, as unified hunks; `text_diff` compares those of any length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from repro_tui.model.finding import Finding
-from repro_tui.support.text import show
+from repro_tui.support.text import first_difference, show
 
-LARGEST = 512 << 10
-MOST_LINES = 20_000
+LARGEST = 256 << 10
+MOST_LINES = 4_000  # of each side: difflib takes quadratic time
 MOST_HUNKS = 200
 CONTEXT = 3
+LONGEST_LINE = 500  # characters
+AUTOJUNK = 2_000  # lines from which difflib takes frequent lines for noise
+BEFORE = 100  # characters of a long line that stay before its first difference
 
 
-def hunks(path: tuple[str, ...], a: bytes, b: bytes) -> tuple[str, tuple[Finding, ...]]:
-    """The line diff of the files with the bytes `a` and `b`: a note on the whole, and a finding for each hunk.
+@dataclass(frozen=True, slots=True)
+class LineHunks:
+    """The numbers of lines that were added and removed, the number of hunks, and the first 200 of them as findings."""
 
-    The findings are below `path`. A finding's `a` and `b` are the hunk's lines on either side, its note is the unified
-    hunk. Where there is no line diff (a binary or very long file), the note says why.
+    added: int
+    removed: int
+    count: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def note(self) -> str:
+        """The numbers of lines, and what is not listed."""
+        note = f"+{self.added:,} -{self.removed:,} lines"
+        more = self.count - len(self.findings)
+        return f"{note}; the first {len(self.findings):,} of {self.count:,} hunks are listed" if more else note
+
+
+def compare_lines(path: tuple[str, ...], a: bytes, b: bytes) -> LineHunks:
+    """The line diff of two short texts: their hunks are below `path`.
+
+    A finding's `a` and `b` are the hunk's lines on either side, its note is the unified hunk. It takes quadratic time:
+    texts of more than MOST_LINES lines are for `text_diff`.
     """
-    if b"\0" in a or b"\0" in b:
-        return "binary", ()
     lines_a, lines_b = _lines(a), _lines(b)
-    if max(len(lines_a), len(lines_b)) > MOST_LINES:
-        return f"more than {MOST_LINES:,} lines: not compared by line", ()
-    return _diff(path, lines_a, lines_b)
+    matcher = SequenceMatcher(None, lines_a, lines_b, autojunk=len(lines_a) > AUTOJUNK)
+    added = removed = count = 0
+    findings: list[Finding] = []
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        added += sum(to_b - from_b for tag, _, _, from_b, to_b in group if tag != "equal")
+        removed += sum(to_a - from_a for tag, from_a, to_a, _, _ in group if tag != "equal")
+        count += 1
+        if len(findings) < MOST_HUNKS:
+            findings.append(_hunk(path, group, lines_a, lines_b))
+    return LineHunks(added, removed, count, tuple(findings))
 
 
 def _lines(raw: bytes) -> list[str]:
     return raw.decode("utf-8", "backslashreplace").split("\n")
-
-
-def _diff(path: tuple[str, ...], a: list[str], b: list[str]) -> tuple[str, tuple[Finding, ...]]:
-    matcher = SequenceMatcher(None, a, b, autojunk=len(a) > 2_000)
-    added = removed = 0
-    hunk_findings: list[Finding] = []
-    for group in matcher.get_grouped_opcodes(CONTEXT):
-        added += sum(to_b - from_b for tag, _, _, from_b, to_b in group if tag != "equal")
-        removed += sum(to_a - from_a for tag, from_a, to_a, _, _ in group if tag != "equal")
-        if len(hunk_findings) < MOST_HUNKS:
-            hunk_findings.append(_hunk(path, group, a, b))
-    return f"+{added:,} -{removed:,} lines", tuple(hunk_findings)
 
 
 Opcode = tuple[str, int, int, int, int]
@@ -51,17 +65,47 @@ def _hunk(path: tuple[str, ...], group: list[Opcode], a: list[str], b: list[str]
     from_a, to_a, from_b, to_b = group[0][1], group[-1][2], group[0][3], group[-1][4]
     header = f"@@ -{from_a + 1},{to_a - from_a} +{from_b + 1},{to_b - from_b} @@"
     text = "\n".join(_unified(group, a, b))
-    return Finding((*path, header), "changed", _shown(a[from_a:to_a]), _shown(b[from_b:to_b]), "notice", text)
+    return Finding((*path, header), "changed", *_sides(group, a, b), "notice", text)
 
 
 def _unified(group: list[Opcode], a: list[str], b: list[str]) -> Iterator[str]:
     for tag, from_a, to_a, from_b, to_b in group:
         if tag == "equal":
-            yield from (" " + show(line, 500) for line in a[from_a:to_a])
+            yield from (" " + show(line, LONGEST_LINE) for line in a[from_a:to_a])
         else:
-            yield from ("-" + show(line, 500) for line in a[from_a:to_a])
-            yield from ("+" + show(line, 500) for line in b[from_b:to_b])
+            removed, added = shown_block(a[from_a:to_a], b[from_b:to_b])
+            yield from ("-" + line for line in removed)
+            yield from ("+" + line for line in added)
 
 
-def _shown(lines: list[str]) -> str:
-    return "\n".join(show(line, 500) for line in lines)
+def shown_block(removed: Sequence[str], added: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The lines of a changed block, safe to show; a long pair of lines is cut around its first difference."""
+    pairs = [_shown_pair(a, b) for a, b in zip(removed, added, strict=False)]
+    rest = len(pairs)
+    return (
+        [a for a, _ in pairs] + [show(line, LONGEST_LINE) for line in removed[rest:]],
+        [b for _, b in pairs] + [show(line, LONGEST_LINE) for line in added[rest:]],
+    )
+
+
+def _shown_pair(a: str, b: str) -> tuple[str, str]:
+    first = 0 if max(len(a), len(b)) <= LONGEST_LINE else first_difference(a, b)
+    if first + BEFORE <= LONGEST_LINE:
+        return show(a, LONGEST_LINE), show(b, LONGEST_LINE)
+    start = first - BEFORE
+    shown_a, shown_b = (f"… ({start:,} before) {show(line[start:], LONGEST_LINE)}" for line in (a, b))
+    return shown_a, shown_b
+
+
+def _sides(group: list[Opcode], a: list[str], b: list[str]) -> tuple[str, str]:
+    lines_a: list[str] = []
+    lines_b: list[str] = []
+    for tag, from_a, to_a, from_b, to_b in group:
+        if tag == "equal":
+            lines_a += [show(line, LONGEST_LINE) for line in a[from_a:to_a]]
+            lines_b += [show(line, LONGEST_LINE) for line in b[from_b:to_b]]
+        else:
+            removed, added = shown_block(a[from_a:to_a], b[from_b:to_b])
+            lines_a += removed
+            lines_b += added
+    return "\n".join(lines_a), "\n".join(lines_b)

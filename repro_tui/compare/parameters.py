@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import SupportsFloat, cast
 
 from repro_tui.compare.aligned import Key, ListIndex, Nested, ParameterPath, differing, leaves
 from repro_tui.compare.ignore import without_ignored
+from repro_tui.compare.typed import same_value, type_name
 from repro_tui.model.finding import Area, Change, Finding, area_of, not_recorded
 from repro_tui.model.workspace import BuiltParameters, in_one_form
 from repro_tui.support.context import Context
@@ -110,8 +110,8 @@ def _finding(change: ParameterChange, context: Context) -> Finding:
     shown_a, shown_b = _shown(names, a, context), _shown(names, b, context)
     if kind != "changed" or type(a) is type(b):
         return Finding(names, kind, shown_a, shown_b, "important")
-    types = f"{_type(a)} became {_type(b)}"
-    if _same_value(a, b):
+    types = f"{type_name(a)} became {type_name(b)}"
+    if same_value(a, b):
         return Finding(names, kind, shown_a, shown_b, "notice", f"same value, other type: {types}")
     return Finding(names, kind, shown_a, shown_b, "important", f"other type: {types}")
 
@@ -124,20 +124,6 @@ def _same(path: ParameterPath, value: object, context: Context) -> Finding:
 
 def _name(part: object) -> str:
     return str(part.index) if isinstance(part, ListIndex) else show(str(part), 200)
-
-
-def _same_value(a: object, b: object) -> bool:
-    if isinstance(a, bool) or isinstance(b, bool):
-        return str(a).lower() == str(b).lower() or (not isinstance(a, str) and not isinstance(b, str) and bool(a == b))
-    try:
-        return bool(a == b) or float(cast("SupportsFloat", a)) == float(cast("SupportsFloat", b))
-    except (TypeError, ValueError, OverflowError):
-        return str(a) == str(b)
-
-
-def _type(value: object) -> str:
-    names = {"NoneType": "null", "str": "text", "int": "integer", "bool": "boolean", "dict": "table"}
-    return names.get(type(value).__name__, type(value).__name__)
 
 
 def _shown(path: tuple[str, ...], value: object, context: Context) -> object:

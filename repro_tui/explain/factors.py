@@ -49,7 +49,9 @@ def factors_of(a: Workspace, b: Workspace, packages_apart: bool = False) -> Fact
         names.append(CODE)
     names += _environment(a.environment, b.environment, packages_apart)
     if a.parameters.unknown or b.parameters.unknown:
-        notes.append("the parameters are inside the image, so parameters and environment are one factor")
+        notes.append(_unknown_parameters(a, b))
+        if unread_in_code(a, b) and CODE not in names and not same_parameters(a.parameters, b.parameters):
+            names.append(CODE)
     elif not same_parameters(a.parameters, b.parameters):
         names.append(PARAMETERS)
     names += [name for name in (MODEL, DATA) if _digests(a, name) != _digests(b, name)]
@@ -58,6 +60,17 @@ def factors_of(a: Workspace, b: Workspace, packages_apart: bool = False) -> Fact
     if _predict_step(a) != _predict_step(b):
         names.append(PREDICT)
     return Factors(tuple(name for name in ORDER if name in names), tuple(notes))
+
+
+def unread_in_code(a: Workspace, b: Workspace) -> bool:
+    """Whether a side's file of parameters is too large to be read: its commit has it, so it belongs to the code."""
+    return any(side.parameters.unknown and side.parameters.file for side in (a, b))
+
+
+def _unknown_parameters(a: Workspace, b: Workspace) -> str:
+    if unread_in_code(a, b):
+        return "the parameters are too large to be read, so parameters and code are one factor"
+    return "the parameters are inside the image, so parameters and environment are one factor"
 
 
 def _predict_step(workspace: Workspace) -> tuple[tuple[str, ...], Predict]:
@@ -166,11 +179,12 @@ def parts_of(a: Workspace, b: Workspace, from_b: frozenset[str]) -> Parts:
     environment = b if from_b & {ENVIRONMENT, SYSTEM} else a
     code = environment if a.code_in_image or b.code_in_image else side(CODE)
     unknown = a.parameters.unknown or b.parameters.unknown
+    with_parameters = code if unread_in_code(a, b) else environment
     return Parts(
         code=code,
         environment=environment.environment,
         variables=recorded_variables(side(VARIABLES).environment),
-        parameters=(environment if unknown else side(PARAMETERS)).parameters,
+        parameters=(with_parameters if unknown else side(PARAMETERS)).parameters,
         data=(*items_of(side(MODEL), MODEL), *items_of(side(DATA), DATA)),
         predict=side(PREDICT),
         absent=_absent(code, against=a if code is b else b),

@@ -30,7 +30,12 @@ def same_parameters(a: BuiltParameters, b: BuiltParameters) -> bool:
 
 
 def parameter_places(workspace: Workspace) -> frozenset[str]:
-    """The paths in the code tree from which the code reads its parameters; empty where it is passed a separate file."""
+    """The paths in the code tree from which the code reads its parameters; empty where it is passed a separate file.
+
+    A file whose values are not known stays one of the code.
+    """
+    if workspace.parameters.unknown:
+        return frozenset()
     if workspace.parameters.per_file:
         return frozenset(_in_tree(workspace, name) for name in workspace.parameters.files)
     return frozenset({_place(workspace)} - {""})

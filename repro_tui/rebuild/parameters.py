@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from repro_tui.formats.parameter_files import FORMATS, parse, write
+from repro_tui.formats.parameter_files import FORMATS, LARGEST, TooLargeError, parse, too_large, write
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Parameters, Record
 from repro_tui.model.workspace import SEPARATE, BuiltParameters, CodeTree, ParameterFile, Part
@@ -17,8 +17,6 @@ from repro_tui.support.regular import read_regular
 from repro_tui.support.text import join_names, plural, quote, show
 from repro_tui.support.values import merge
 from repro_tui.support.walks import folders_below
-
-LIMIT = 1 << 20
 
 
 def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) -> tuple[BuiltParameters, Part | None]:
@@ -31,6 +29,7 @@ def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) 
     if not recorded.names and not recorded.values:
         return BuiltParameters({}), None
     names = join_names([show(name, 200) for name in recorded.names])
+    reads_file = not (record.predict.call or record.predict.notebook)  # else it is passed the values
     with context.step("parameters", names or "recorded values") as step:
         if not recorded.names:
             built = _write_file(recorded.values, SEPARATE, "", context, step)
@@ -38,10 +37,10 @@ def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) 
         elif code is None:
             built = _in_image(names, recorded, step)
         elif recorded.file is None:
-            built = _of_several(recorded, code, context, step)
+            built = _of_several(recorded, reads_file, code, context, step)
         else:
             built = replace(
-                _with_overrides(recorded.file, recorded.values, code, context, step),
+                _with_overrides(recorded.file, recorded.values, reads_file, code, context, step),
                 name=str(PurePosixPath(recorded.file)),
             )
     return built, step.part()
@@ -60,13 +59,32 @@ def _in_image(names: str, recorded: Parameters, step: Step) -> BuiltParameters:
     return BuiltParameters({}, unknown=step.how)
 
 
-def _of_several(recorded: Parameters, code: CodeTree, context: Context, step: Step) -> BuiltParameters:
+def _unread(error: TooLargeError, path: Path, step: Step) -> BuiltParameters:
+    """Parameters that the code reads where its commit has them, and whose values are not known here."""
+    step.warn(f"{error.what}: the code reads it, but its values are not compared ({error.do})")
+    step.how = f"{error.what}: not read here"
+    return BuiltParameters({}, str(path), unknown=error.what)
+
+
+def _of_several(
+    recorded: Parameters, reads_file: bool, code: CodeTree, context: Context, step: Step
+) -> BuiltParameters:
+    """The parameters of several files; those of the commit as they are where one is too large to be read."""
+    try:
+        return _read_several(recorded, code, context, step)
+    except TooLargeError as error:
+        if recorded.values or not reads_file:
+            raise
+        return _unread(error, Path(code.folder, code.subdirectory), step)
+
+
+def _read_several(recorded: Parameters, code: CodeTree, context: Context, step: Step) -> BuiltParameters:
     """The parameters of several files: a folder that has each by its name, and those that recorded values change."""
     values: dict[str, object] = {}
     contents: dict[str, bytes] = {}
     changed: dict[str, int] = {}
     for name in recorded.files:
-        original = read_regular(_find(name, code))
+        original = _read(_find(name, code), name)
         table = parse(original, PurePosixPath(name).suffix, show(name, 200))
         over = recorded.values.get(name, {})
         merged = merge(table, over)
@@ -88,11 +106,17 @@ def _of_several(recorded: Parameters, code: CodeTree, context: Context, step: St
 
 
 def _with_overrides(
-    file: str, values: dict[str, object], code: CodeTree, context: Context, step: Step
+    file: str, values: dict[str, object], reads_file: bool, code: CodeTree, context: Context, step: Step
 ) -> BuiltParameters:
+    """The parameters of one file. `reads_file`: the predict step reads it itself, so its values need not be known."""
     source, name = _find(file, code), PurePosixPath(file)
-    original = read_regular(source)
-    recorded = parse(original, name.suffix, show(file, 200))
+    try:
+        original = _read(source, file)
+        recorded = parse(original, name.suffix, show(file, 200))
+    except TooLargeError as error:
+        if values or not reads_file:
+            raise
+        return _unread(error, source, step)
     merged = merge(recorded, values)
     step.matches = "matches"
     if dumps_typed(merged) == dumps_typed(recorded):
@@ -121,12 +145,15 @@ def _find(file: str, code: CodeTree) -> Path:
             f"the parameters file {show(file, 200)} is not in commit {code.commit[:12]}",
             "correct parameters.file, or record the commit that has it",
         )
-    if path.stat().st_size > LIMIT:
-        raise Inconclusive(
-            f"the parameters file {show(file, 200)} is larger than {LIMIT:,} bytes",
-            "record a smaller file, or its values without a file",
-        )
     return path
+
+
+def _read(path: Path, file: str) -> bytes:
+    """The bytes of a file of parameters. Raises TooLargeError."""
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise too_large(show(file, 200), size)
+    return read_regular(path)
 
 
 def _write_file(values: dict[str, object], name: str, overlay: str, context: Context, step: Step) -> BuiltParameters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TypeVar, cast
 
 from repro_tui.model.errors import Inconclusive
@@ -20,8 +20,9 @@ from repro_tui.rebuild.packaged import packaged_code
 from repro_tui.rebuild.parameters import dumps_typed, rebuild_parameters
 from repro_tui.rebuild.tree import compose
 from repro_tui.support.context import Context
-from repro_tui.support.hashes import digest_text
+from repro_tui.support.hashes import digest_file, digest_text
 from repro_tui.support.plain import to_plain
+from repro_tui.support.regular import is_regular
 from repro_tui.support.text import show
 
 A = TypeVar("A")
@@ -119,6 +120,7 @@ def content_key(workspace: Workspace) -> str:
         dumps_typed(list(workspace.command)),
         dumps_typed([(item.path, digest_of(item.files)) for item in workspace.data]),
         dumps_typed(parameters.values),
+        digest_file(parameters.file).sha256 if parameters.unknown and is_regular(Path(parameters.file)) else "",
         "" if parameters.per_file else PurePosixPath(parameters.file).name,
         parameters.overlay,
         dumps_typed([(name, file.overlay) for name, file in parameters.files.items()]),

@@ -147,3 +147,12 @@ def data_rows(folder: Path, place: Sequence[str]) -> Path:
     """Where an audit's folder keeps the differing cells of the data file with this finding's path."""
     name = hashlib.sha256("\0".join(place).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return folder / "data" / name
+
+
+def line_diff(folder: Path, area: str, place: Sequence[str]) -> Path:
+    """Where an audit's folder keeps the whole line diff of the file with this finding's path, if its report does not.
+
+    Its lines are those of a unified diff without the names of the files, safe to show.
+    """
+    name = hashlib.sha256("\0".join((area, *place)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return folder / "diffs" / f"{name}.diff"

@@ -63,6 +63,18 @@ def shorten_middle(text: str, width: int) -> str:
     return f"{text[: width - 1 - tail]}…{text[-tail:]}"
 
 
+def first_difference(a: str, b: str) -> int:
+    """The index of the first character that differs; the shorter length where one is the beginning of the other."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:  # the longest common beginning, by halves
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun in singular or plural: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -166,16 +166,13 @@ def test_a_file_inside_the_image_is_unknown(context: Context) -> None:
         ("p.yaml", "- 1\n", "does not contain a table"),
         ("p.yaml", "a: [", "cannot be read as YAML"),
         ("p.yaml", "a: !!python/object/apply:os.system [x]\n", "cannot be read as YAML"),
-        ("p.yaml", "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
-            f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
-        ), "more than 100,000 values"),
         ("p.json", "{", "cannot be read as JSON"),
         ("p.json", '{"a": 1, "a": 2}', "twice"),
         ("p.json", '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "cannot be read|deeper"),
         ("p.toml", "a = ", "cannot be read as TOML"),
         ("p.ini", "a = 1", "neither YAML, JSON nor TOML"),
     ],
-    ids=["list", "open", "python", "bomb", "half", "duplicate", "deep", "toml", "ini"],
+    ids=["list", "open", "python", "half", "duplicate", "deep", "toml", "ini"],
 )  # fmt: skip
 def test_a_bad_file_is_reported(git_repository: Make, context: Context, name: str, content: str, message: str) -> None:
     with pytest.raises(Inconclusive, match=message):

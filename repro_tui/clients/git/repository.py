@@ -219,6 +219,19 @@ class Repository:
         except BrokenClone:
             return self._reading(commit, read)
 
+    def write_file(self, commit: str, file: TreeFile, target: Path) -> None:
+        """Writes one regular file of the commit to `target`, verified against its blob id, block by block."""
+
+        def write() -> None:
+            target.unlink(missing_ok=True)
+            with self._process.started("cat-file", "--batch", git_dir=self.git_dir, stdin=True) as process:
+                write_tree(process, {target.name: file}, target.parent, self.context.cancel)
+
+        try:
+            write()
+        except BrokenClone:
+            self._reading(commit, write)
+
     def write_blobs(self, commit: str, folder: Path, cancel: CancelToken) -> RawTree:
         """Writes every file of the commit into the empty `folder` as committed, verified against its blob id.
 

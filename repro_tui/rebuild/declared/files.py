@@ -17,7 +17,7 @@ from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
-LARGEST = 16 << 20
+LARGEST = 64 << 20
 REGULAR = ("100644", "100755")
 
 

@@ -1,0 +1,139 @@
+"""Archives in zip's format (npz, PyTorch, Keras, wheels, jars): member by member, each as a file of its own kind.
+
+Members are unpacked into a scratch folder, one at a time and within limits: the declared sizes are not trusted.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.model.finding import Change, Finding
+from repro_tui.support.text import plural
+
+MOST_MEMBERS = 10_000
+LARGEST_MEMBER = 512 << 20
+LARGEST_SUM = 4 << 30  # bytes that are unpacked of one archive
+DEEPEST = 3
+EQUAL = "the members are equal, only the archive differs (their order, times or compression)"
+_ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, OSError, KeyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A zip archive."""
+
+    name: str = "zip"
+
+    def matches(self, content: Content) -> bool:
+        """By its first bytes."""
+        return content.head.startswith((b"PK\3\4", b"PK\5\6"))
+
+    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+        """Adds a difference for each member that is on one side only, or whose content differs."""
+        if differences.depth >= DEEPEST:
+            raise UnreadableError("it is an archive in an archive in an archive")
+        with _opened(a) as archive_a, _opened(b) as archive_b:
+            members_a, members_b = _members(archive_a), _members(archive_b)
+            left = LARGEST_SUM
+            for name in dict.fromkeys((*members_a, *members_b)):
+                one_a, one_b = members_a.get(name), members_b.get(name)
+                if one_a is None or one_b is None:
+                    change: Change = "added" if one_a is None else "removed"
+                    differences.add((_shown(a, name),), change, _size(one_a), _size(one_b))
+                    continue
+                left -= one_a.file_size + one_b.file_size
+                if left < 0 or max(one_a.file_size, one_b.file_size) > LARGEST_MEMBER:
+                    self._by_checksum(_shown(a, name), one_a, one_b, differences)
+                else:
+                    _compare_member(_shown(a, name), (archive_a, one_a), (archive_b, one_b), differences)
+        return "" if differences.count else EQUAL
+
+    def _by_checksum(self, name: str, a: zipfile.ZipInfo, b: zipfile.ZipInfo, differences: Differences) -> None:
+        same = (a.CRC, a.file_size) == (b.CRC, b.file_size)
+        note = "too large to be unpacked: " + ("the same checksum" if same else "another checksum")
+        differences.add((name,), "unknown" if same else "changed", _size(a), _size(b), note)
+
+
+@contextmanager
+def _opened(content: Content) -> Iterator[zipfile.ZipFile]:
+    with content.open() as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except _ERRORS as error:
+            raise UnreadableError(_reason(error)) from error
+        with archive:
+            yield archive
+
+
+def _reason(error: Exception) -> str:
+    return f"it is not a whole archive ({(str(error).splitlines() or [type(error).__name__])[0][:120]})"
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    if len(members) > MOST_MEMBERS:
+        raise UnreadableError(f"it has more than {MOST_MEMBERS:,} members")
+    names = {member.filename: member for member in members}
+    if len(names) < len(members):
+        raise UnreadableError("two of its members have one name")
+    roots = {name.partition("/")[0] for name in names if "/" in name}
+    prefix = f"{roots.pop()}/" if len(roots) == 1 and "data.pkl" in {name.rpartition("/")[2] for name in names} else ""
+    return {name.removeprefix(prefix): member for name, member in names.items()}  # PyTorch's is the file's own name
+
+
+def _shown(archive: Content, name: str) -> str:
+    return name.removesuffix(".npy") if archive.suffix == ".npz" else name
+
+
+def _size(member: zipfile.ZipInfo | None) -> str | None:
+    return None if member is None else plural(member.file_size, "byte")
+
+
+Place = tuple[zipfile.ZipFile, zipfile.ZipInfo]
+
+
+def _compare_member(name: str, a: Place, b: Place, differences: Differences) -> None:
+    with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
+        try:
+            same = _unpack(*a, Path(folder, "a")) == _unpack(*b, Path(folder, "b"))
+        except _ERRORS as error:
+            differences.add((name,), "unknown", _size(a[1]), _size(b[1]), f"not unpacked: {_reason(error)}")
+            return
+        if same:
+            return
+        contents = [Content(Path(folder, side), a[1].filename) for side in "ab"]
+        compare_inside(name, contents[0], contents[1], differences)
+
+
+def compare_inside(name: str, a: Content, b: Content, differences: Differences) -> None:
+    """Adds the difference of two contents inside a file: itself where it is one, else what is below their name."""
+    inside = differences.below()
+    note = "; ".join(filter(None, (differences.inner(a, b, inside), inside.left_out)))
+    if [finding.path for finding in inside.kept] == [("array",)]:
+        differences.add_finding(replace(inside.kept[0], path=(name,)))
+        return
+    size_a, size_b = (plural(side.size, "byte") for side in (a, b))
+    differences.add_finding(Finding((name,), "changed", size_a, size_b, "notice", note, tuple(inside.kept)))
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> bytes:
+    """Writes a member's bytes to a file; returns their digest. Raises one of _ERRORS."""
+    from blake3 import blake3
+
+    state = blake3()
+    size = 0
+    with archive.open(member) as stream, target.open("xb") as out:
+        while block := stream.read(1 << 20):
+            size += len(block)
+            if size > LARGEST_MEMBER:
+                raise ValueError("it is larger than it says")
+            state.update(block)
+            out.write(block)
+    return state.digest()

@@ -1,0 +1,98 @@
+"""Compressed files (gzip, zlib as joblib writes it, bzip2, xz): what is inside is compared as its own kind of file."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from repro_tui.compare.files.base import Content, Differences, UnreadableError, blocks
+
+LARGEST = 1 << 30
+DEEPEST = 3
+EQUAL = "what is inside is equal, only the compression differs"
+_SUFFIXES = (".gz", ".bz2", ".xz", ".z", ".zlib", ".lzma")
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """One way to compress a file."""
+
+    name: str
+    magic: tuple[bytes, ...]
+    blocks: Callable[[BufferedReader], Iterator[bytes]]
+
+    def matches(self, content: Content) -> bool:
+        """By its first bytes."""
+        return content.head.startswith(self.magic)
+
+    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+        """Adds the differences of what is inside, as they would be if it were not compressed."""
+        if differences.depth >= DEEPEST:
+            raise UnreadableError("it is compressed several times")
+        with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
+            inside_a, inside_b = self._unpacked(a, Path(folder, "a")), self._unpacked(b, Path(folder, "b"))
+            if _equal(inside_a, inside_b):
+                return EQUAL
+            differences.depth += 1
+            return f"inside: {differences.inner(inside_a, inside_b, differences)}"
+
+    def _unpacked(self, content: Content, target: Path) -> Content:
+        size = 0
+        try:
+            with content.open() as stream, target.open("xb") as out:
+                for block in self.blocks(stream):
+                    size += len(block)
+                    if size > LARGEST:
+                        raise UnreadableError(f"it has more than {LARGEST:,} bytes inside")
+                    out.write(block)
+        except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+            raise UnreadableError(f"it cannot be decompressed ({str(error)[:120]})") from error
+        named = Path(content.name)
+        return Content(target, named.stem if named.suffix.lower() in _SUFFIXES else content.name)
+
+
+def _equal(a: Content, b: Content) -> bool:
+    if a.size != b.size:
+        return False
+    with a.open() as stream_a, b.open() as stream_b:
+        return all(left == right for left, right in blocks(stream_a, stream_b))
+
+
+def _gzip(stream: BufferedReader) -> gzip.GzipFile:
+    return gzip.GzipFile(fileobj=stream)
+
+
+def _file_blocks(
+    opened: Callable[[BufferedReader], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile],
+) -> Callable[[BufferedReader], Iterator[bytes]]:
+    def read(stream: BufferedReader) -> Iterator[bytes]:
+        with opened(stream) as unpacked:
+            while block := unpacked.read(1 << 20):
+                yield block
+
+    return read
+
+
+def _zlib_blocks(stream: BufferedReader) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj()
+    pending = b""
+    while not decompressor.eof:
+        pending = decompressor.unconsumed_tail or stream.read(1 << 16)
+        if not pending:
+            raise EOFError("it ends within a block")
+        yield decompressor.decompress(pending, 1 << 20)
+
+
+COMPRESSED = (
+    Compressed("gzip", (b"\x1f\x8b\x08",), _file_blocks(_gzip)),
+    Compressed("bzip2", (b"BZh",), _file_blocks(bz2.BZ2File)),
+    Compressed("xz", (b"\xfd7zXZ\0",), _file_blocks(lzma.LZMAFile)),
+    Compressed("zlib", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), _zlib_blocks),
+)
