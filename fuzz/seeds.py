@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
+import pickle
 import struct
 import zlib
 from collections.abc import Mapping
@@ -218,6 +222,16 @@ def _npz() -> bytes:
     return out.getvalue()
 
 
+def _pickles() -> list[bytes]:
+    """Values of every protocol, arrays and objects among them, and what joblib writes."""
+    import joblib
+
+    value = {"a": [1, 2.5, "x", b"y", None, {3}], "n": np.arange(3.0), "o": Path("x"), "big": 10**30}
+    joblib_file = io.BytesIO()
+    joblib.dump({"w": np.arange(3.0), "names": np.array(["x", None], dtype=object)}, joblib_file)
+    return [*(pickle.dumps(value, protocol) for protocol in range(6)), joblib_file.getvalue()]
+
+
 def _field(number: int, value: bytes | int) -> bytes:
     """A field of protobuf whose number and size are below 128, or its number below 2,048."""
     wire = 2 if isinstance(value, bytes) else 0
@@ -301,6 +315,12 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "csv": (SPREADSHEET, "0.5\n1\n", JSON_LINES, "[[1]]"),
     "json-lines": (JSON_LINES,),
     "values": ('{"a": {"b": [1]}}', "- 1\n- x: y\n"),
+    "opened-document": (
+        '{"a": {"b": [1, 2.5, null]}, "s": "x"}',
+        "- 1\n- x: &a [y, 2]\n- *a\n",
+        "[a]\nb = 1.5\nc = 2020-01-01\n",
+    ),
+    "opened-notebook": ('{"cells": [{"cell_type": "code", "source": ["x = 1\\n"], "outputs": [1]}], "nbformat": 4}',),
     "parameters": ("a: &x {b: 1}\nc: *x\n", '{"password": "s", "u": "https://u:p@h"}', "[a]\nb = 1.5\n"),
     "journal": ("".join(json.dumps(event) + "\n" for event in EVENTS),),
     "show": HOSTILE,
@@ -319,6 +339,16 @@ def seeds() -> dict[str, list[bytes]]:
         "parquet": [_parquet(), _parquet(compression="none", use_dictionary=False)],
         "npy": [_npy(np.arange(4.0)), _npy(np.ones((2, 3), "f4", order="F")), _npy(np.zeros(2, "i4,f8"))],
         "values": [_npz(), FORMATS[".safetensors"].write(FORMATS[".npz"].read(_npz()))],
+        "opened-arrays": [
+            _npz(),
+            FORMATS[".safetensors"].write(FORMATS[".npz"].read(_npz())),
+            _npy(np.ones((2, 3), "f4")),
+        ],
+        "opened-pickle": _pickles(),
+        "opened-ubjson": [b"{L\0\0\0\0\0\0\0\1a[$d#L\0\0\0\0\0\0\0\1\0\0\0\0U\1b[SU\1xT]U\1c{}}"],
+        "opened-compressed": [
+            compress(b'{"a": 1}') for compress in (gzip.compress, zlib.compress, bz2.compress, lzma.compress)
+        ],
         "report": [_report()],
     }
     texts = {name: [text.encode("utf-8", "surrogateescape") for text in seed] for name, seed in TEXTS.items()}

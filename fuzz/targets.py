@@ -261,6 +261,50 @@ def values(data: bytes) -> None:
         [str(value) for value in read.values()]
 
 
+def _opened(data: bytes, name: str) -> None:
+    """Two versions of a file: the bytes, and these with another one in the middle."""
+    from repro_tui.compare.files.base import FileContent
+    from repro_tui.compare.files.kinds import opened
+    from repro_tui.support.plain import to_plain
+
+    folder = scratch() / "opened"
+    folder.mkdir(exist_ok=True)
+    changed = (
+        data[: len(data) // 2] + bytes(255 - byte for byte in data[len(data) // 2 :][:1]) + data[len(data) // 2 + 1 :]
+    )
+    sides = [FileContent(file_of(side, f"opened-{letter}"), name) for letter, side in (("a", data), ("b", changed))]
+    note, differences = opened(sides[0], sides[1], folder)
+    assert note
+    for finding in differences.kept:
+        json.dumps(to_plain(finding), allow_nan=False)
+    assert not opened(sides[0], sides[0], folder)[1].count
+    assert not list(folder.iterdir())
+
+
+def opened_document(data: bytes) -> None:
+    _opened(data, {b"{": "x.json", b"[": "x.toml"}.get(data[:1], "x.yaml"))
+
+
+def opened_notebook(data: bytes) -> None:
+    _opened(data, "x.ipynb")
+
+
+def opened_arrays(data: bytes) -> None:
+    _opened(data, "x.npz" if data[:2] == b"PK" else "x.npy" if data[:1] == b"\x93" else "x.safetensors")
+
+
+def opened_pickle(data: bytes) -> None:
+    _opened(data, "x.joblib")
+
+
+def opened_ubjson(data: bytes) -> None:
+    _opened(b"{L" + data.removeprefix(b"{L"), "x.ubj")
+
+
+def opened_compressed(data: bytes) -> None:
+    _opened(data, "x.gz")
+
+
 def parameters(data: bytes) -> None:
     from repro_tui.formats.parameter_files import parse
     from repro_tui.support.redact import Redactor
@@ -396,6 +440,12 @@ TARGETS = {
     "parquet": Target(parquet, (TableError,)),
     "npy": Target(npy, (TableError,)),
     "values": Target(values, (ValueError,)),
+    "opened-document": Target(opened_document),
+    "opened-notebook": Target(opened_notebook),
+    "opened-arrays": Target(opened_arrays),
+    "opened-pickle": Target(opened_pickle),
+    "opened-ubjson": Target(opened_ubjson),
+    "opened-compressed": Target(opened_compressed),
     "parameters": Target(parameters),
     "journal": Target(journal),
     "report": Target(report),

@@ -22,6 +22,7 @@ from repro_tui.support.redact import is_secret_name
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show, show_lines
 
+CHILD = "repro_tui.compare.files.child"
 MOST_OPENED = 500  # files of an area
 MEMORY = 4 << 30
 SECONDS = 120.0  # for one child's files
@@ -119,7 +120,7 @@ class FileOpener:
         scratch = folder / "scratch"
         scratch.mkdir(exist_ok=True)
         done = python_child(
-            "repro_tui.compare.files.child",
+            CHILD,
             [folder / "requests", folder / "results", scratch],
             cache=self.context.cache,
             cancel=self.context.cancel,

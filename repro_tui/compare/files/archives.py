@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.model.finding import Change, Finding
 from repro_tui.support.text import plural
 
@@ -31,11 +31,11 @@ class Archive:
 
     name: str = "zip"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """By its first bytes."""
         return content.head.startswith((b"PK\3\4", b"PK\5\6"))
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds a difference for each member that is on one side only, or whose content differs."""
         if differences.depth >= DEEPEST:
             raise UnreadableError("it is an archive in an archive in an archive")
@@ -55,14 +55,14 @@ class Archive:
                     _compare_member(_shown(a, name), (archive_a, one_a), (archive_b, one_b), differences)
         return "" if differences.count else EQUAL
 
-    def _by_checksum(self, name: str, a: zipfile.ZipInfo, b: zipfile.ZipInfo, differences: Differences) -> None:
+    def _by_checksum(self, name: str, a: zipfile.ZipInfo, b: zipfile.ZipInfo, differences: FileDifferences) -> None:
         same = (a.CRC, a.file_size) == (b.CRC, b.file_size)
         note = "too large to be unpacked: " + ("the same checksum" if same else "another checksum")
         differences.add((name,), "unknown" if same else "changed", _size(a), _size(b), note)
 
 
 @contextmanager
-def _opened(content: Content) -> Iterator[zipfile.ZipFile]:
+def _opened(content: FileContent) -> Iterator[zipfile.ZipFile]:
     with content.open() as stream:
         try:
             archive = zipfile.ZipFile(stream)
@@ -88,7 +88,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {name.removeprefix(prefix): member for name, member in names.items()}  # PyTorch's is the file's own name
 
 
-def _shown(archive: Content, name: str) -> str:
+def _shown(archive: FileContent, name: str) -> str:
     return name.removesuffix(".npy") if archive.suffix == ".npz" else name
 
 
@@ -99,7 +99,7 @@ def _size(member: zipfile.ZipInfo | None) -> str | None:
 Place = tuple[zipfile.ZipFile, zipfile.ZipInfo]
 
 
-def _compare_member(name: str, a: Place, b: Place, differences: Differences) -> None:
+def _compare_member(name: str, a: Place, b: Place, differences: FileDifferences) -> None:
     with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
         try:
             same = _unpack(*a, Path(folder, "a")) == _unpack(*b, Path(folder, "b"))
@@ -108,11 +108,11 @@ def _compare_member(name: str, a: Place, b: Place, differences: Differences) -> 
             return
         if same:
             return
-        contents = [Content(Path(folder, side), a[1].filename) for side in "ab"]
+        contents = [FileContent(Path(folder, side), a[1].filename) for side in "ab"]
         compare_inside(name, contents[0], contents[1], differences)
 
 
-def compare_inside(name: str, a: Content, b: Content, differences: Differences) -> None:
+def compare_inside(name: str, a: FileContent, b: FileContent, differences: FileDifferences) -> None:
     """Adds the difference of two contents inside a file: itself where it is one, else what is below their name."""
     inside = differences.below()
     note = "; ".join(filter(None, (differences.inner(a, b, inside), inside.left_out)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError, plain
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError, plain
 from repro_tui.support.text import part
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class StoredArray:
     kind: str
     shown: str
     shape: tuple[int, ...]
-    content: Content
+    content: FileContent
     start: int
     by_column: bool = False
 
@@ -51,7 +51,7 @@ def described(kind: str, shape: tuple[int, ...]) -> str:
     return f"{kind}, {' x '.join(f'{size:,}' for size in shape) or 'one value'}"
 
 
-def compare_arrays(path: Path, a: StoredArray, b: StoredArray, differences: Differences) -> None:
+def compare_arrays(path: Path, a: StoredArray, b: StoredArray, differences: FileDifferences) -> None:
     """Adds at most one difference: another type or shape, else the elements that differ.
 
     Raises UnreadableError where the bytes of an array are missing.

@@ -27,7 +27,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """One version of a file: its bytes at `path`, and the name by which it is known, such as `model.json`."""
 
     path: Path
@@ -62,7 +62,7 @@ class Content:
 
 
 @dataclass(slots=True)
-class Differences:
+class FileDifferences:
     """The differences of two contents in the order in which they are met: the first 1,000, and the number of all.
 
     `inner` compares two contents inside these two, such as the members of an archive, and `scratch` is a folder for
@@ -70,7 +70,7 @@ class Differences:
     """
 
     scratch: Path
-    inner: Callable[[Content, Content, Differences], str]
+    inner: Callable[[FileContent, FileContent, FileDifferences], str]
     depth: int = 0
     kept: list[Finding] = field(default_factory=list)
     count: int = 0
@@ -88,9 +88,9 @@ class Differences:
             self.kept.append(finding)
             self.room[0] -= 1
 
-    def below(self) -> Differences:
+    def below(self) -> FileDifferences:
         """An empty list for the differences of two contents inside these."""
-        return Differences(self.scratch, self.inner, self.depth + 1, room=self.room)
+        return FileDifferences(self.scratch, self.inner, self.depth + 1, room=self.room)
 
     @property
     def left_out(self) -> str:
@@ -106,10 +106,10 @@ class FileKind(Protocol):
     def name(self) -> str:
         """What the kind is called in a note: `JSON`, `safetensors`."""
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """Whether the content looks like this kind: by its first bytes, by its name only where these do not tell."""
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds the differences and returns a note on the whole.
 
         Raises UnreadableError where a side is not of this kind or exceeds a limit; the next kind is tried then.
@@ -154,3 +154,11 @@ def blocks(a: BufferedReader, b: BufferedReader, size: int = 1 << 20) -> Iterato
         if not any(pair):
             return
         yield pair
+
+
+def same_bytes(a: FileContent, b: FileContent) -> bool:
+    """Whether two contents have the same bytes; reading ends at the first difference."""
+    if a.size != b.size:
+        return False
+    with a.open() as stream_a, b.open() as stream_b:
+        return all(left == right for left, right in blocks(stream_a, stream_b))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repro_tui.compare.files.base import Content, Differences, blocks
+from repro_tui.compare.files.base import FileContent, FileDifferences, blocks
 from repro_tui.support.text import part, plural
 
 SHOWN = 16  # bytes around the first that differs
@@ -33,7 +33,7 @@ _MAGIC = (
 _SUFFIXES = {".onnx": "ONNX", ".pb": "protocol buffers", ".tflite": "TensorFlow Lite", ".pt": "PyTorch"}
 
 
-def kind_by_bytes(content: Content) -> str:
+def kind_by_bytes(content: FileContent) -> str:
     """What a file is by its first bytes: `HDF5`, `text`, else `binary`."""
     head = content.head
     if not head:
@@ -50,7 +50,7 @@ def kind_by_bytes(content: Content) -> str:
     return "text" if is_text(content) else _SUFFIXES.get(content.suffix, "binary")
 
 
-def is_text(content: Content) -> bool:
+def is_text(content: FileContent) -> bool:
     """Whether the first bytes are text: UTF-8, or a single-byte encoding without control characters."""
     head = content.head
     if b"\0" in head:
@@ -72,11 +72,11 @@ class Binary:
 
     name: str = "bytes"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """Always."""
         return True
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds the first byte that differs, with those around it; the note has how many do, and both sizes."""
         first, differing = _count(a, b)
         kinds = dict.fromkeys(kind_by_bytes(side) for side in (a, b))
@@ -94,7 +94,7 @@ class Binary:
         return note
 
 
-def _count(a: Content, b: Content) -> tuple[int | None, int]:
+def _count(a: FileContent, b: FileContent) -> tuple[int | None, int]:
     """The place of the first byte that differs (None: there is none), and the number of those at the same place."""
     import numpy as np
 
@@ -114,7 +114,7 @@ def _count(a: Content, b: Content) -> tuple[int | None, int]:
     return first, differing
 
 
-def _around(content: Content, place: int) -> str | None:
+def _around(content: FileContent, place: int) -> str | None:
     """The bytes at a place as hex; None where the file has ended there."""
     with content.open() as stream:
         stream.seek(place)

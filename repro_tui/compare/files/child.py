@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from repro_tui.compare.files.base import Content
+from repro_tui.compare.files.base import FileContent
 from repro_tui.compare.files.kinds import opened
 from repro_tui.support.plain import to_plain
 from repro_tui.support.text import show
@@ -24,13 +24,13 @@ def main(arguments: Sequence[str]) -> int:
     with results.open("a", encoding="ascii") as out:
         for index, file_a, file_b, name in pairs:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                result = _result(Content(Path(file_a), name), Content(Path(file_b), name), Path(folder))
+                result = _result(FileContent(Path(file_a), name), FileContent(Path(file_b), name), Path(folder))
             out.write(json.dumps({"index": index, **result}) + "\n")
             out.flush()
     return 0
 
 
-def _result(a: Content, b: Content, scratch: Path) -> dict[str, object]:
+def _result(a: FileContent, b: FileContent, scratch: Path) -> dict[str, object]:
     try:
         note, differences = opened(a, b, scratch)
     except OSError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError, blocks
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError, same_bytes
 
 LARGEST = 1 << 30
 DEEPEST = 3
@@ -28,22 +28,22 @@ class Compressed:
     magic: tuple[bytes, ...]
     blocks: Callable[[BufferedReader], Iterator[bytes]]
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """By its first bytes."""
         return content.head.startswith(self.magic)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds the differences of what is inside, as they would be if it were not compressed."""
         if differences.depth >= DEEPEST:
             raise UnreadableError("it is compressed several times")
         with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
             inside_a, inside_b = self._unpacked(a, Path(folder, "a")), self._unpacked(b, Path(folder, "b"))
-            if _equal(inside_a, inside_b):
+            if same_bytes(inside_a, inside_b):
                 return EQUAL
             differences.depth += 1
             return f"inside: {differences.inner(inside_a, inside_b, differences)}"
 
-    def _unpacked(self, content: Content, target: Path) -> Content:
+    def _unpacked(self, content: FileContent, target: Path) -> FileContent:
         size = 0
         try:
             with content.open() as stream, target.open("xb") as out:
@@ -55,14 +55,7 @@ class Compressed:
         except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
             raise UnreadableError(f"it cannot be decompressed ({str(error)[:120]})") from error
         named = Path(content.name)
-        return Content(target, named.stem if named.suffix.lower() in _SUFFIXES else content.name)
-
-
-def _equal(a: Content, b: Content) -> bool:
-    if a.size != b.size:
-        return False
-    with a.open() as stream_a, b.open() as stream_b:
-        return all(left == right for left, right in blocks(stream_a, stream_b))
+        return FileContent(target, named.stem if named.suffix.lower() in _SUFFIXES else content.name)
 
 
 def _gzip(stream: BufferedReader) -> gzip.GzipFile:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.nested import Walk
 from repro_tui.compare.files.ubjson import parse_ubjson
 from repro_tui.formats.documents import no_duplicates
@@ -32,14 +32,14 @@ class Document:
     suffixes: tuple[str, ...]
     read: Callable[[bytes], object]
     exact: Callable[[bytes], object]
-    starts: Callable[[Content], bool]
+    starts: Callable[[FileContent], bool]
     largest: int = LARGEST
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """Whether it starts like one, and where that does not tell, whether it is named like one."""
         return self.starts(content)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds each path whose value differs."""
         raw = [side.read(self.largest) for side in (a, b)]
         value_a, value_b = (read_with(self.read, content) for content in raw)
@@ -52,7 +52,7 @@ class Document:
         return "the numbers differ by less than 64 bits can hold" if differences.count else EQUAL
 
 
-def compare_values(a: object, b: object, differences: Differences) -> None:
+def compare_values(a: object, b: object, differences: FileDifferences) -> None:
     """Adds the differences of two documents."""
     Walk(differences).compare(a, b)
 
@@ -101,7 +101,7 @@ def _yaml(content: bytes) -> object:
     return parse_yaml(_text(content))
 
 
-def _starts_json(content: Content) -> bool:
+def _starts_json(content: FileContent) -> bool:
     """JSON begins with a bracket; UBJSON does too, but has a type's letter after it where JSON has a quote or blank."""
     head = content.head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
     if b"\0" in content.head or head[:1] not in (b"{", b"["):
@@ -113,11 +113,11 @@ def _starts_json(content: Content) -> bool:
     return named and (following in b'"[{]-' or following.isalnum())  # TOML's sections begin with a bracket too
 
 
-def _named(suffixes: tuple[str, ...]) -> Callable[[Content], bool]:
+def _named(suffixes: tuple[str, ...]) -> Callable[[FileContent], bool]:
     return lambda content: content.suffix in suffixes and b"\0" not in content.head
 
 
-def _starts_ubjson(content: Content) -> bool:
+def _starts_ubjson(content: FileContent) -> bool:
     return content.head[:2] in (b"{L", b"{i", b"{U", b"{I", b"{l", b"{$", b"{#") and b"\0" in content.head
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from repro_tui.compare.files.archives import Archive
-from repro_tui.compare.files.base import Content, Differences, FileKind, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, FileKind, UnreadableError, same_bytes
 from repro_tui.compare.files.binary import Binary, kind_by_bytes
 from repro_tui.compare.files.compressed import COMPRESSED
 from repro_tui.compare.files.documents import DOCUMENTS
@@ -30,7 +30,7 @@ KINDS: tuple[FileKind, ...] = (
 )
 
 
-def compare_contents(a: Content, b: Content, differences: Differences) -> str:
+def compare_contents(a: FileContent, b: FileContent, differences: FileDifferences) -> str:
     """Adds the differences of two contents of any kind; returns a note on the whole.
 
     A kind that cannot read them is named in the note with the reason, and the next one is tried. Raises OSError.
@@ -54,15 +54,17 @@ def compare_contents(a: Content, b: Content, differences: Differences) -> str:
     raise AssertionError("Binary takes any content")
 
 
-def _kinds(kind: FileKind, a: Content, b: Content) -> list[str]:
+def _kinds(kind: FileKind, a: FileContent, b: FileContent) -> list[str]:
     """What the two contents are; for bytes, the note says it, unless they are of two kinds."""
     if kind is not BINARY:
         return [kind.name]
-    names = [next((one.name for one in KINDS if one.matches(side)), kind_by_bytes(side)) for side in (a, b)]
+    names = [next((kind.name for kind in KINDS if kind.matches(side)), kind_by_bytes(side)) for side in (a, b)]
     return [f"A is {names[0]}, B is {names[1]}"] if names[0] != names[1] else []
 
 
-def opened(a: Content, b: Content, scratch: Path) -> tuple[str, Differences]:
+def opened(a: FileContent, b: FileContent, scratch: Path) -> tuple[str, FileDifferences]:
     """The differences of two versions of a file, and a note on the whole. Raises OSError."""
-    differences = Differences(scratch, compare_contents)
+    differences = FileDifferences(scratch, compare_contents)
+    if same_bytes(a, b):
+        return "the same bytes", differences
     return compare_contents(a, b, differences), differences

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from repro_tui.compare.aligned import ListIndex, align
-from repro_tui.compare.files.base import Differences, cut_texts, plain
+from repro_tui.compare.files.base import FileDifferences, cut_texts, plain
 from repro_tui.compare.typed import identical, same_value, type_name
 from repro_tui.model.finding import Change, Finding
 from repro_tui.support.redact import is_secret_name
@@ -29,7 +29,7 @@ LONGEST_ALIGNED = 200_000  # elements of both lists
 SINGLE = (str, int, float, bool, type(None))
 Path = tuple[str, ...]
 Opened = Callable[[object], Mapping[str, object] | None]
-Compared = Callable[[Path, object, object, Differences], bool]
+Compared = Callable[[Path, object, object, FileDifferences], bool]
 
 
 def not_opened(value: object) -> Mapping[str, object] | None:
@@ -37,7 +37,7 @@ def not_opened(value: object) -> Mapping[str, object] | None:
     return None
 
 
-def not_compared(path: Path, a: object, b: object, differences: Differences) -> bool:
+def not_compared(path: Path, a: object, b: object, differences: FileDifferences) -> bool:
     """For values of tables, lists and single values alone."""
     return False
 
@@ -47,7 +47,7 @@ class Walk:
     """Compares two nested values. `fields` opens an object of another kind as a table, and `special` compares two such
     values itself: it returns whether it did."""
 
-    differences: Differences
+    differences: FileDifferences
     fields: Opened = not_opened
     special: Compared = not_compared
     aligns: bool = True

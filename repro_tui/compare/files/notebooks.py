@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError, cut_texts
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError, cut_texts
 from repro_tui.compare.files.documents import EQUAL, JSON, compare_values, json_of, read_with
 from repro_tui.compare.lines import MOST_LINES, compare_lines
 from repro_tui.model.finding import Finding
@@ -23,11 +23,11 @@ class Notebook:
 
     name: str = "notebook"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """JSON that is named as a notebook."""
         return content.suffix == ".ipynb" and JSON.matches(content)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds a difference for each cell whose source changed, and those of all else; the note counts cells."""
         sides = [_read(side) for side in (a, b)]
         (rest_a, cells_a), (rest_b, cells_b) = sides
@@ -37,7 +37,7 @@ class Notebook:
         return note if differences.count or outputs else EQUAL
 
 
-def _read(content: Content) -> tuple[dict[str, object], list[Cell]]:
+def _read(content: FileContent) -> tuple[dict[str, object], list[Cell]]:
     document = read_with(json_of, content.read(LARGEST))
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(cells, list) or len(cells) > MOST_CELLS:
@@ -47,7 +47,7 @@ def _read(content: Content) -> tuple[dict[str, object], list[Cell]]:
     return {name: value for name, value in document.items() if name != "cells"}, cells
 
 
-def _compare_cells(a: Sequence[Cell], b: Sequence[Cell], differences: Differences) -> int:
+def _compare_cells(a: Sequence[Cell], b: Sequence[Cell], differences: FileDifferences) -> int:
     """Adds the cells that differ; returns the number of those with the same source whose outputs differ."""
     sources_a, sources_b = ([_key(cell) for cell in cells] for cells in (a, b))
     outputs = 0
@@ -64,7 +64,7 @@ def _compare_cells(a: Sequence[Cell], b: Sequence[Cell], differences: Difference
     return outputs
 
 
-def _compare_cell(index: int, a: Cell, b: Cell, same_source: bool, differences: Differences) -> None:
+def _compare_cell(index: int, a: Cell, b: Cell, same_source: bool, differences: FileDifferences) -> None:
     name = f"cell {index + 1}"
     if not same_source:
         source_a, source_b = _source(a), _source(b)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.pickles import compare_pickles
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ class Npy:
 
     name: str = "npy"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """By its first bytes."""
         return content.head.startswith(MAGIC)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds at most one difference, or those of two arrays of objects."""
         array_a, array_b = stored(a), stored(b)
         if array_a is not None and array_b is not None:
@@ -43,7 +43,7 @@ class Npy:
         return compare_pickles(a, b, differences, skipped=_header)
 
 
-def stored(content: Content) -> StoredArray | None:
+def stored(content: FileContent) -> StoredArray | None:
     """The array of a file; None where its elements are Python objects. Raises UnreadableError."""
     shape, by_column, kind, start = read_header(content)
     if kind.hasobject:
@@ -53,11 +53,11 @@ def stored(content: Content) -> StoredArray | None:
     return StoredArray(kind.str, str(kind), shape, content, start, by_column)
 
 
-def _header(content: Content) -> int:
+def _header(content: FileContent) -> int:
     return read_header(content)[3]
 
 
-def read_header(content: Content) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
+def read_header(content: FileContent) -> tuple[tuple[int, ...], bool, np.dtype[np.generic], int]:
     """Shape, whether it is stored by column, type, and where the elements begin. Raises UnreadableError."""
     import numpy as np
 

@@ -164,7 +164,7 @@ class _Machine:
     def store(self, key: object) -> None:
         self.memo[cast("int", key)] = self.stack[-1]
 
-    def make(self, made_by: object, arguments: object) -> None:
+    def add_object(self, made_by: object, arguments: object) -> None:
         listed = list(arguments) if isinstance(arguments, tuple | list) else [arguments]
         node = ObjectNode(made_by, listed)
         node.array = numpy_array(node)
@@ -283,30 +283,30 @@ def _stack_global(machine: _Machine, _: object) -> None:
 
 def _reduce(machine: _Machine, _: object) -> None:
     arguments, made_by = machine.stack.pop(), machine.stack.pop()
-    machine.make(made_by, arguments)
+    machine.add_object(made_by, arguments)
 
 
 def _new_with_names(machine: _Machine, _: object) -> None:
     named, arguments, made_by = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
-    machine.make(made_by, [*(arguments if isinstance(arguments, tuple) else [arguments]), named])
+    machine.add_object(made_by, [*(arguments if isinstance(arguments, tuple) else [arguments]), named])
 
 
 def _object(machine: _Machine, _: object) -> None:
     made_by, *arguments = machine.since_mark()
-    machine.make(made_by, arguments)
+    machine.add_object(made_by, arguments)
 
 
 def _instance(machine: _Machine, argument: object) -> None:
     module, _, name = str(argument).partition(" ")
-    machine.make(GlobalNode(module, name), machine.since_mark())
+    machine.add_object(GlobalNode(module, name), machine.since_mark())
 
 
 def _persistent(machine: _Machine, argument: object) -> None:
-    machine.make(GlobalNode("persistent", "id"), [argument])
+    machine.add_object(GlobalNode("persistent", "id"), [argument])
 
 
 def _stacked_persistent(machine: _Machine, _: object) -> None:
-    machine.make(GlobalNode("persistent", "id"), [machine.stack.pop()])
+    machine.add_object(GlobalNode("persistent", "id"), [machine.stack.pop()])
 
 
 def _extension(machine: _Machine, argument: object) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.nested import Walk, brief
 from repro_tui.compare.files.pickle_nodes import ArrayNode, GlobalNode, ObjectNode, fields_of
 from repro_tui.compare.files.pickle_stream import read_pickle
@@ -28,32 +28,35 @@ class Pickle:
 
     name: str = "pickle"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """A protocol's byte, or the name of a pickle whose first byte is an operation of protocol 0 or 1."""
         head = content.head
         if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
             return True
         return content.suffix in SUFFIXES and head[:1] in tuple(bytes([byte]) for byte in b"(]}cIFLVSN")
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds the classes, values and arrays that differ; the note says that nothing was unpickled."""
         return compare_pickles(a, b, differences)
 
 
 def compare_pickles(
-    a: Content, b: Content, differences: Differences, skipped: Callable[[Content], int] = lambda content: 0
+    a: FileContent,
+    b: FileContent,
+    differences: FileDifferences,
+    skipped: Callable[[FileContent], int] = lambda content: 0,
 ) -> str:
     """Compares what two pickles describe, after the first `skipped` bytes of each. Raises UnreadableError."""
-    values = [_read(side, skipped(side)) for side in (a, b)]
+    values = [_read(side, skipped(side) if skipped else 0) for side in (a, b)]
     walk = Walk(differences, fields_of, _special, aligns=False)
-    left, right = (found[0] if len(found) == 1 else found for found in values)
+    left, right = (side[0] if len(side) == 1 else side for side in values)
     walk.compare(left, right)
     amount = " and ".join(dict.fromkeys(_arrays(value) for value in (left, right)))
     note = f"read without unpickling, {amount}"
     return note if differences.count else f"{note}: {EQUAL}"
 
 
-def _read(content: Content, start: int) -> list[object]:
+def _read(content: FileContent, start: int) -> list[object]:
     if content.size > LARGEST:
         raise UnreadableError(f"it has {content.size:,} bytes, and at most {LARGEST:,} are read")
     with content.open() as stream:
@@ -61,7 +64,7 @@ def _read(content: Content, start: int) -> list[object]:
         return read_pickle(stream)
 
 
-def _special(path: tuple[str, ...], a: object, b: object, differences: Differences) -> bool:
+def _special(path: tuple[str, ...], a: object, b: object, differences: FileDifferences) -> bool:
     """Compares two arrays, two names of classes, two runs of bytes, or two values of different kinds."""
     a, b = _opened(a), _opened(b)
     if isinstance(a, ArrayNode) and isinstance(b, ArrayNode):
@@ -90,7 +93,7 @@ def _opened(value: object) -> object:
     return value.array if isinstance(value, ObjectNode) and value.array is not None else value
 
 
-def _compare_arrays(path: tuple[str, ...], a: ArrayNode, b: ArrayNode, differences: Differences) -> None:
+def _compare_arrays(path: tuple[str, ...], a: ArrayNode, b: ArrayNode, differences: FileDifferences) -> None:
     if (a.kind, a.shown, a.shape, a.by_column) == (b.kind, b.shown, b.shape, b.by_column) and a.data == b.data:
         return
     with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
@@ -99,7 +102,7 @@ def _compare_arrays(path: tuple[str, ...], a: ArrayNode, b: ArrayNode, differenc
 
 def _stored(array: ArrayNode, file: Path) -> StoredArray:
     file.write_bytes(array.data)
-    return StoredArray(array.kind, array.shown, array.shape, Content(file, file.name), 0, array.by_column)
+    return StoredArray(array.kind, array.shown, array.shape, FileContent(file, file.name), 0, array.by_column)
 
 
 def _arrays(value: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.documents import compare_values, json_of, read_with
 from repro_tui.support.text import show
 
@@ -40,14 +40,14 @@ class Safetensors:
 
     name: str = "safetensors"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """By the length of the header and the bracket that begins it."""
         if len(content.head) < 10 or content.head[8:9] != b"{":
             return False
         (length,) = struct.unpack("<Q", content.head[:8])
         return 2 <= int(length) <= min(content.size - 8, LONGEST_HEADER)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds a difference for each array and each text beside them that differs."""
         (arrays_a, texts_a), (arrays_b, texts_b) = _read(a), _read(b)
         compare_values({METADATA: texts_a}, {METADATA: texts_b}, differences)
@@ -62,7 +62,7 @@ class Safetensors:
         return "" if differences.count else EQUAL
 
 
-def _read(content: Content) -> tuple[dict[str, StoredArray], object]:
+def _read(content: FileContent) -> tuple[dict[str, StoredArray], object]:
     with content.open() as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header = read_with(json_of, stream.read(length))
@@ -72,7 +72,7 @@ def _read(content: Content) -> tuple[dict[str, StoredArray], object]:
     return {str(name): _array(entry, content, 8 + length) for name, entry in header.items()}, texts
 
 
-def _array(entry: object, content: Content, body: int) -> StoredArray:
+def _array(entry: object, content: FileContent, body: int) -> StoredArray:
     try:
         table = cast("dict[str, object]", entry)
         begin, end = cast("list[int]", table["data_offsets"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repro_tui.compare.files.base import Content, Differences, UnreadableError
+from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.binary import is_text
 from repro_tui.compare.lines import LARGEST, MOST_LINES, compare_lines
 
@@ -16,11 +16,11 @@ class Text:
 
     name: str = "text"
 
-    def matches(self, content: Content) -> bool:
+    def matches(self, content: FileContent) -> bool:
         """By its first bytes."""
         return bool(content.head) and is_text(content)
 
-    def compare(self, a: Content, b: Content, differences: Differences) -> str:
+    def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds its hunks; the note has the numbers of lines. A text that is in no other file is left to the caller."""
         if differences.depth == 0:
             differences.is_text = True

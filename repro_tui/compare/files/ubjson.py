@@ -27,21 +27,21 @@ _LENGTHS = b"iUIlL"
 
 def parse_ubjson(content: bytes) -> object:
     """The value in these bytes. Raises ValueError where they are not UBJSON, or nested too deeply."""
-    reader = _Reader(content)
+    reader = _Ubjson(content)
     value = reader.value(reader.byte(), 0)
     if reader.place != len(content):
         raise ValueError(f"{len(content) - reader.place:,} bytes follow its value")
     return value
 
 
-class _Reader:
+class _Ubjson:
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, 0
 
     def byte(self) -> int:
-        return self.take(1)[0]
+        return self.consume(1)[0]
 
-    def take(self, count: int) -> bytes:
+    def consume(self, count: int) -> bytes:
         if count < 0 or count > len(self.content) - self.place:
             raise ValueError(f"it ends within a value, at byte {self.place:,}")
         self.place += count
@@ -55,7 +55,7 @@ class _Reader:
     def value(self, kind: int, depth: int) -> object:
         if kind in _NUMBERS:
             form, size = _NUMBERS[kind]
-            number: object = struct.unpack(form, self.take(size))[0]
+            number: object = struct.unpack(form, self.consume(size))[0]
             return number
         if kind in _WORDS:
             return _WORDS[kind]
@@ -76,13 +76,13 @@ class _Reader:
         if kind not in _LENGTHS:
             raise ValueError(f"a length is missing, at byte {self.place - 1:,}")
         form, size = _NUMBERS[kind]
-        number: int = struct.unpack(form, self.take(size))[0]
+        number: int = struct.unpack(form, self.consume(size))[0]
         if not 0 <= number <= len(self.content):
             raise ValueError(f"a length is {number:,}, at byte {self.place:,}")
         return number
 
     def text(self, kind: int | None = None) -> str:
-        return self.take(self.length(kind)).decode("utf-8", "backslashreplace")
+        return self.consume(self.length(kind)).decode("utf-8", "backslashreplace")
 
     def header(self) -> tuple[int | None, int | None]:
         """The common type and the number of elements, where they are declared."""
@@ -101,7 +101,7 @@ class _Reader:
         kind, count = self.header()
         if kind in _NUMBERS and count is not None:
             form, size = _NUMBERS[kind]
-            return list(struct.unpack(f">{count}{form[1]}", self.take(count * size)))
+            return list(struct.unpack(f">{count}{form[1]}", self.consume(count * size)))
         return [self.value(self._kind(kind), depth + 1) for _ in self._entries(count, ord("]"))]
 
     def table(self, depth: int) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro_tui.compare.files.base import Content, Differences
+from repro_tui.compare.files.base import FileContent, FileDifferences
 from repro_tui.compare.files.kinds import opened
 from repro_tui.model.finding import Finding
 
@@ -15,7 +15,7 @@ class Seen:
     """What two versions of a file were seen to differ in."""
 
     note: str
-    differences: Differences
+    differences: FileDifferences
 
     @property
     def findings(self) -> dict[str, Finding]:
@@ -34,5 +34,5 @@ def seen(folder: Path, name: str, a: bytes, b: bytes) -> Seen:
     for side, content in (("a", a), ("b", b)):
         file = folder / f"{side}-file"
         file.write_bytes(content)
-        contents.append(Content(file, name))
+        contents.append(FileContent(file, name))
     return Seen(*opened(*contents, folder))

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repro_tui.compare.files import archives, compressed
-from repro_tui.compare.files.base import Content
+from repro_tui.compare.files.base import FileContent
 from repro_tui.compare.files.kinds import opened
 from tests.compare.files.pairs import seen
 from tests.conftest import EXAMPLES
@@ -160,4 +160,4 @@ def test_a_reader_never_raises_and_other_bytes_are_never_equal_in_silence(
 def test_what_is_not_a_regular_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"1")
     with pytest.raises(OSError, match="folder"):
-        opened(Content(tmp_path / "x", "x"), Content(tmp_path, "x"), tmp_path)
+        opened(FileContent(tmp_path / "x", "x"), FileContent(tmp_path, "x"), tmp_path)

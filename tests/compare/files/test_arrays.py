@@ -88,9 +88,9 @@ def test_arrays_of_safetensors_by_name(tmp_path: Path) -> None:
     w = np.arange(6, dtype="<f4")
     half = np.array([0x3F80, 0x4000], "<u2").tobytes()  # 1.0 and 2.0
     a = safetensors({"w": ("F32", [2, 3], w.tobytes()), "h": ("BF16", [2], half), "x": ("I8", [1], b"\1")}, step="1")
-    other = np.array([0x3F80, 0x4040], "<u2").tobytes()  # 3.0
+    changed = np.array([0x3F80, 0x4040], "<u2").tobytes()  # 3.0
     b = safetensors(
-        {"w": ("F32", [2, 3], (w * 2).tobytes()), "h": ("BF16", [2], other), "y": ("I8", [1], b"\1")}, step="2"
+        {"w": ("F32", [2, 3], (w * 2).tobytes()), "h": ("BF16", [2], changed), "y": ("I8", [1], b"\1")}, step="2"
     )
     result = seen(tmp_path, "m.safetensors", a, b)
     assert result.values["__metadata__/step"] == ("1", "2")

@@ -162,8 +162,8 @@ def ubjson(value: object) -> bytes:
 def test_ubjson_is_read_as_xgboost_writes_it(tmp_path: Path) -> None:
     model = {"learner": {"base_score": "5E-1", "trees": [{"w": [0.5, 0.25]}], "n": 3}, "version": [2, 1, 0]}
     assert parse_ubjson(ubjson(model)) == model
-    other = {"learner": {"base_score": "6E-1", "trees": [{"w": [0.5, 1.0]}], "n": 3}, "version": [2, 1, 0]}
-    assert seen(tmp_path, "m.ubj", ubjson(model), ubjson(other)).values == {
+    changed = {"learner": {"base_score": "6E-1", "trees": [{"w": [0.5, 1.0]}], "n": 3}, "version": [2, 1, 0]}
+    assert seen(tmp_path, "m.ubj", ubjson(model), ubjson(changed)).values == {
         "learner/base_score": ("5E-1", "6E-1"),
         "learner/trees/0/w/1": (0.25, 1.0),
     }
