@@ -8,7 +8,7 @@ Invariants: what is cut away is equal on both sides, types included (1, 1.0 and 
 0.0), and its leaves are returned, so that nothing is lost. Aligned lists become tables with `ListIndex` keys, the same
 on both sides for paired elements.
 
-Cost: a subtree is hashed once for each level of nesting above it. Lists of more than 2,000 elements in both sides
+Cost: a subtree is hashed once. Lists of more than 2,000 elements in both sides
 together are aligned only by their common beginning and end, as the matcher takes quadratic time.
 
 Example: {"steps": ["scale", "fit"], "seed": 1} and {"steps": ["fit"], "seed": 1} are cut down to {"steps": {0 (A's):
@@ -47,7 +47,7 @@ Nested = Mapping[Key, object]
 def differing(a: Nested[Key], b: Nested[Key]) -> tuple[dict[Key, object], dict[Key, object], list[Leaf]]:
     """Both values cut down to what differs (lists as tables by `ListIndex`), and the leaves that are the same."""
     same: list[Leaf] = []
-    cut_a, cut_b = _cut(a, b, (), same)
+    cut_a, cut_b = _cut(a, b, (), same, {})
     return cut_a, cut_b, same
 
 
@@ -60,13 +60,19 @@ def leaves(value: object, path: ParameterPath = ()) -> list[Leaf]:
     return [(path, value)]
 
 
-def content_hash(value: object) -> bytes:
-    """A hash that only values with the same content and types share; all NaN are one value, and so are both zeros."""
-    if isinstance(value, dict):
-        inner = sorted(content_hash(key) + content_hash(item) for key, item in value.items())
-        return _hash(b"{", *inner)
-    if isinstance(value, list | tuple):
-        return _hash(b"[", *map(content_hash, value))
+Hashes = dict[int, bytes]  # of tables and lists by their ids, which are theirs as long as the compared values live
+
+
+def content_hash(value: object, known: Hashes | None = None) -> bytes:
+    """A hash that only values with the same content and types share; all NaN are one value, and so are both zeros.
+
+    `known` has the hashes of tables and lists that were hashed before, and gets those of this one.
+    """
+    known = {} if known is None else known
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in known:
+            known[id(value)] = _nested_hash(value, known)
+        return known[id(value)]
     if isinstance(value, set | frozenset):
         return _hash(b"(", *sorted(map(content_hash, value)))
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
@@ -74,6 +80,13 @@ def content_hash(value: object) -> bytes:
     if isinstance(value, float):
         return _hash(b"f", repr(value + 0.0).encode())  # -0.0 + 0.0 is 0.0
     return _hash(type(value).__name__.encode(), repr(value).encode("utf-8", "surrogatepass"))
+
+
+def _nested_hash(value: object, known: Hashes) -> bytes:
+    if isinstance(value, dict):
+        return _hash(b"{", *sorted(content_hash(key) + content_hash(item, known) for key, item in value.items()))
+    assert isinstance(value, list | tuple)
+    return _hash(b"[", *(content_hash(item, known) for item in value))
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -84,17 +97,17 @@ def _hash(*parts: bytes) -> bytes:
 
 
 def _cut(
-    a: Nested[Key], b: Nested[Key], path: ParameterPath, same: list[Leaf]
+    a: Nested[Key], b: Nested[Key], path: ParameterPath, same: list[Leaf], known: Hashes
 ) -> tuple[dict[Key, object], dict[Key, object]]:
     cut_a: dict[Key, object] = {}
     cut_b: dict[Key, object] = {}
     for key in dict.fromkeys((*a, *b)):
         if key in a and key in b:
             here = (*path, key)
-            if content_hash(a[key]) == content_hash(b[key]):
+            if content_hash(a[key], known) == content_hash(b[key], known):
                 same += leaves(b[key], here)
             else:
-                cut_a[key], cut_b[key] = _cut_pair(a[key], b[key], here, same)
+                cut_a[key], cut_b[key] = _cut_pair(a[key], b[key], here, same, known)
         elif key in a:
             cut_a[key] = a[key]
         else:
@@ -102,19 +115,21 @@ def _cut(
     return cut_a, cut_b
 
 
-def _cut_pair(a: object, b: object, path: ParameterPath, same: list[Leaf]) -> tuple[object, object]:
+def _cut_pair(a: object, b: object, path: ParameterPath, same: list[Leaf], known: Hashes) -> tuple[object, object]:
     if isinstance(a, dict) and isinstance(b, dict):
-        return _cut(a, b, path, same)
+        return _cut(a, b, path, same, known)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return _cut(*align(a, b), path, same)
+        return _cut(*align(a, b, known), path, same, known)
     return a, b
 
 
-def align(a: Sequence[object], b: Sequence[object]) -> tuple[dict[ListIndex, object], dict[ListIndex, object]]:
+def align(
+    a: Sequence[object], b: Sequence[object], known: Hashes | None = None
+) -> tuple[dict[ListIndex, object], dict[ListIndex, object]]:
     """Both lists as tables whose keys pair the elements that belong together, by A's index where both have one."""
     table_a: dict[ListIndex, object] = {}
     table_b: dict[ListIndex, object] = {}
-    for from_a, to_a, from_b, to_b in _blocks(a, b):
+    for from_a, to_a, from_b, to_b in _blocks(a, b, {} if known is None else known):
         paired = min(to_a - from_a, to_b - from_b)
         for offset in range(paired):
             key = ListIndex(from_a + offset)
@@ -124,9 +139,9 @@ def align(a: Sequence[object], b: Sequence[object]) -> tuple[dict[ListIndex, obj
     return table_a, table_b
 
 
-def _blocks(a: Sequence[object], b: Sequence[object]) -> Iterator[tuple[int, int, int, int]]:
+def _blocks(a: Sequence[object], b: Sequence[object], known: Hashes) -> Iterator[tuple[int, int, int, int]]:
     """Ranges of elements that correspond: from and to in A, from and to in B."""
-    hashes_a, hashes_b = [content_hash(item) for item in a], [content_hash(item) for item in b]
+    hashes_a, hashes_b = ([content_hash(item, known) for item in side] for side in (a, b))
     if len(a) + len(b) > MOST_TO_ALIGN:
         yield from _long_blocks(hashes_a, hashes_b)
         return

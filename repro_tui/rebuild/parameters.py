@@ -29,7 +29,8 @@ def rebuild_parameters(record: Record, code: CodeTree | None, context: Context) 
     if not recorded.names and not recorded.values:
         return BuiltParameters({}), None
     names = join_names([show(name, 200) for name in recorded.names])
-    reads_file = not (record.predict.call or record.predict.notebook)  # else it is passed the values
+    step_of = record.predict
+    reads_file = step_of is None or not (step_of.call or step_of.notebook)  # else it is passed the values
     with context.step("parameters", names or "recorded values") as step:
         if not recorded.names:
             built = _write_file(recorded.values, SEPARATE, "", context, step)

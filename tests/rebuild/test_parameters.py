@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from repro_tui.explain.factors import not_code, parts_of
+from repro_tui.explain.factors import CODE, factors_of, not_code, parts_of
 from repro_tui.explain.inside.parameters import inside_parameters
+from repro_tui.formats.parameter_files import LARGEST
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.inventory import Inventory
 from repro_tui.model.record import Code, Parameters, Record
@@ -21,6 +22,7 @@ from repro_tui.model.workspace import BuiltEnvironment, BuiltParameters, Part, W
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.hybrid import hybrid
 from repro_tui.rebuild.parameters import rebuild_parameters
+from repro_tui.rebuild.workspace import content_key
 from repro_tui.support.context import Context
 from repro_tui.support.values import merge
 from tests.conftest import GitRepository
@@ -206,3 +208,74 @@ def test_merging_is_recursive_and_changes_neither() -> None:
     over = {"a": {"c": [2]}, "d": {"e": 1}}
     assert merge(base, over) == {"a": {"b": 1, "c": [2]}, "d": {"e": 1}}
     assert base == {"a": {"b": 1, "c": [1]}, "d": 1}
+
+
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+LARGE = '{"a": "' + "x" * LARGEST + '"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (BOMB, "more than 2,000,000 values"),
+        ("a: " + "[" * 70 + "]" * 70, "nested deeper than 64"),
+        (LARGE, "has 67,108,8"),
+    ],
+    ids=["bomb", "deep", "large"],
+)
+def test_a_file_that_is_too_large_to_be_compared_is_unknown_and_runs_as_it_is(
+    git_repository: Make, context: Context, content: str, reason: str
+) -> None:
+    built, part = build(git_repository, context, {"p.yaml": content}, Parameters("p.yaml"))
+    assert built.values == {}
+    assert reason in built.unknown
+    assert Path(built.file).read_text() == content
+    assert part is not None
+    assert reason in part.warnings[0]
+    several, _ = build(
+        git_repository, context, {"p.yaml": content, "q.json": "{}"}, Parameters(files=("p.yaml", "q.json"))
+    )
+    assert reason in several.unknown
+    assert Path(several.file, "p.yaml").read_text() == content
+
+
+def test_values_cannot_be_recorded_over_a_file_that_is_too_large(git_repository: Make, context: Context) -> None:
+    with pytest.raises(Inconclusive, match="more than 2,000,000 values"):
+        build(git_repository, context, {"p.yaml": BOMB}, Parameters("p.yaml", {"x": 1}))
+
+
+def test_parameters_of_megabytes_are_read(git_repository: Make, context: Context) -> None:
+    for name, content in (("p.json", json.dumps), ("p.yaml", yaml.safe_dump)):
+        values = {"table": [[number, number / 7, f"n{number}"] for number in range(30_000)]}
+        built, _ = build(lambda _, name=name: git_repository(name), context, {name: content(values)}, Parameters(name))
+        assert built.values == values
+
+
+def test_two_workspaces_with_unread_parameters_are_never_one(tmp_path: Path) -> None:
+    """Their runs are cached by the key, which has the values; of unknown ones it has the file."""
+    keys = set()
+    for word in ("old", "new"):
+        (tmp_path / "p.json").write_text(word)
+        parameters = BuiltParameters({}, str(tmp_path / "p.json"), unknown="it is too large")
+        environment = BuiltEnvironment("venv", "k", Inventory())
+        keys.add(content_key(Workspace("", "x", ("x",), 1.0, environment, parameters)))
+    assert len(keys) == 2
+
+
+def test_unread_parameters_are_exchanged_with_the_code(git_repository: Make, context: Context) -> None:
+    made = git_repository("project")
+    sides = []
+    for word in ("old", "new"):
+        commit = made.commit({"p.yaml": BOMB + f"# {word}\n", "predict.py": "x"})
+        record = Record("x", "x", code=Code(str(made.folder), commit), parameters=Parameters("p.yaml"))
+        code = rebuild_code(record, context)[0]
+        parameters, _ = rebuild_parameters(record, code, context)
+        environment = BuiltEnvironment("venv", "k", Inventory())
+        sides.append(Workspace(word, "x", ("x",), 1.0, environment, parameters, code=code))
+    factors = factors_of(sides[0], sides[1])
+    assert factors.names == (CODE,)
+    assert "the parameters are too large to be read" in factors.notes[0]
+    assert parts_of(sides[0], sides[1], frozenset({CODE})).parameters == sides[1].parameters
+    assert parts_of(sides[0], sides[1], frozenset()).parameters == sides[0].parameters

@@ -44,7 +44,7 @@ def compare_pickles(
     a: FileContent,
     b: FileContent,
     differences: FileDifferences,
-    skipped: Callable[[FileContent], int] = lambda content: 0,
+    skipped: Callable[[FileContent], int] | None = None,
 ) -> str:
     """Compares what two pickles describe, after the first `skipped` bytes of each. Raises UnreadableError."""
     values = [_read(side, skipped(side) if skipped else 0) for side in (a, b)]
