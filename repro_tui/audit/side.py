@@ -22,6 +22,7 @@ from repro_tui.support.system_errors import system_reason, system_remedy
 from repro_tui.support.text import plural, show
 
 GRACE_S = 2.0  # how long a run may go on after the other side was lost
+FIRST_S = 1.0  # how long a side's second run waits for its first one, which may fail at once
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class SideState:
     data: tuple[FetchedData, ...] | None = None
     partner: SideState | None = None
     running: ChildToken = field(init=False)
+    first_run_ended: threading.Event = field(default_factory=threading.Event)
     runs: list[Run] = field(default_factory=list)
     parts: tuple[Part, ...] = ()
     failed: str = ""
@@ -89,7 +91,18 @@ class SideState:
         write_json(self.context.folder / "inventory.json", self.context.redactor.scrub_all(kept))
 
     def run_once(self, number: int, inputs: Path) -> Run | None:
-        """Runs the predict step once; None if a side was lost before, or this one cannot be run. Raises Cancelled."""
+        """Runs the predict step once; None if a side was lost before, or this one cannot be run. Raises Cancelled.
+
+        With enough cores, the first runs are made at the same time; but a step that fails at once is not run again.
+        """
+        if number > 1 and not self.runs:
+            self.first_run_ended.wait(FIRST_S)
+        try:
+            return self._run(number, inputs)
+        finally:
+            self.first_run_ended.set()
+
+    def _run(self, number: int, inputs: Path) -> Run | None:
         from repro_tui.execute.choose import runner_for
 
         if self.failed or self.workspace is None or (self.partner and self.partner.failed):
@@ -116,13 +129,15 @@ class SideState:
         """Marks the side as lost. The first reason is kept; of parallel runs, that of the lowest run number."""
         if not self.failed or _run_number(step) < _run_number(self.failed):
             self.failed, self.what, self.do = step, reason, do
+        # Nothing can come before the failure of the first run; a later one leaves the earlier ones time for theirs.
+        self.end_runs(self.context.side, 0.0 if _run_number(step) <= 1 else GRACE_S)
         if self.partner:
-            self.partner.end_runs(self.context.side)
+            self.partner.end_runs(self.context.side, GRACE_S)
 
-    def end_runs(self, lost: str) -> None:
-        """Ends the runs that are under way, if they do not end in a few seconds: the side `lost` has failed."""
+    def end_runs(self, lost: str, grace: float) -> None:
+        """Ends the runs that are under way after so many seconds: the side `lost` has failed."""
         reason = f"ended, because {lost.upper()} had failed"
-        timer = threading.Timer(GRACE_S, self.running.end, (reason,))
+        timer = threading.Timer(grace, self.running.end, (reason,))
         timer.daemon = True
         timer.start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -69,6 +70,7 @@ class Live:
 
         self.steps: dict[tuple[str, str], tuple[str, str, float]] = {}
         self.began: dict[tuple[str, str], float] = {}
+        self.seen: dict[tuple[str, str], float] = {}  # when its last event was read, of our own monotonic clock
         self.display = Display(
             console=Console(stderr=True), refresh_per_second=5, transient=True, get_renderable=self.draw
         )
@@ -83,6 +85,11 @@ class Live:
                 self.began[step] = event.seconds
             text = event.text or self.steps.get(step, ("", "", 0.0))[1]
             self.steps[step] = (event.status, text, event.seconds - self.began.get(step, event.seconds))
+            self.seen[step] = time.monotonic()
+
+    def _seconds(self, step: tuple[str, str], status: str, seconds: float) -> float:
+        """The seconds that a step has taken: while it runs, they go on without events."""
+        return seconds + time.monotonic() - self.seen[step] if status in ("started", "progress") else seconds
 
     def draw(self) -> Table:
         """The current table."""
@@ -93,7 +100,8 @@ class Live:
         for _ in range(4):
             table.add_column(no_wrap=True, overflow="ellipsis")
         glyphs = {"started": "…", "progress": "…", "done": "✓", "cached": "✓", "failed": "!", "skipped": "-"}
-        for (side, step), (status, text, seconds) in list(self.steps.items()):
+        for (side, step), (status, text, until) in list(self.steps.items()):
+            seconds = self._seconds((side, step), status, until)
             style = {"failed": "bold red", "started": "cyan", "progress": "cyan"}.get(status, "")
             cells = (glyphs.get(status, "?"), f"{side.upper()} {step}".strip(), f"{seconds:.1f} s", show(text, 120))
             table.add_row(*(Text(cell, style=style) for cell in cells))

@@ -15,6 +15,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.regular import check_regular
 from repro_tui.support.text import plural
+from repro_tui.support.tracebacks import error_in, telling_lines
 
 TIMEOUT_REMEDY = "find out why it takes so long, or record a larger predict.timeout_s"
 LAST_LINES = 3  # one line is not enough: standard output is often flushed after the error
@@ -112,7 +113,16 @@ def _exit_reason(exit_code: int | None, tail: tuple[str, ...]) -> str:
         ending = f"predict was ended by signal {-exit_code}"
     else:
         ending = f"predict ended with exit status {exit_code}"
-    return f"{ending}; its last output: {'; '.join(tail[-LAST_LINES:])}" if tail else f"{ending} without any output"
+    return f"{ending}; {last_output(tail)}" if tail else f"{ending} without any output"
+
+
+def last_output(tail: tuple[str, ...]) -> str:
+    """What a program printed last: its error with the causes, or else its last lines; no carets and quoted source."""
+    error = error_in(tail)
+    if error is None:
+        return f"its last output: {'; '.join((telling_lines(tail) or tail)[-LAST_LINES:])}"
+    causes = f" (caused by {', caused by '.join(error.causes)})" if error.causes else ""
+    return f"its error: {error.text}{causes}"
 
 
 def _check_output(raw: Path, limit: int, do: str) -> str:

@@ -16,7 +16,7 @@ from repro_tui.execute.protocols.conversation import Conversation, NotAnswered, 
 from repro_tui.execute.runlog import RunLog
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Workspace
-from repro_tui.support.context import Context
+from repro_tui.support.context import Context, Step
 from repro_tui.support.redact import strip_url
 from repro_tui.support.text import show
 
@@ -36,7 +36,7 @@ class EndpointRunner:
         ):
             log = RunLog(context.folder / f"run-{number}.log", context.settings.limits.log, context.redactor, step)
             try:
-                run = _run(_Here(workspace, folder, context, log, where), inputs, number)
+                run = _run(_Here(workspace, folder, context, log, where), inputs, number, step)
             finally:
                 log.close()
             end_step(step, run)
@@ -88,8 +88,8 @@ def late(limit: float) -> NotAnswered:
     return NotAnswered(reason, TIMEOUT_REMEDY, "timed-out")
 
 
-def _run(transport: _Here, inputs: Path, number: int) -> Run:
-    talk = Conversation(transport.workspace, transport, transport.folder, transport.context)
+def _run(transport: _Here, inputs: Path, number: int, step: Step) -> Run:
+    talk = Conversation(transport.workspace, transport, transport.folder, transport.context, step.rows_done)
     ended, raw = None, transport.folder
     try:
         raw = talk.table(talk.hold(inputs))

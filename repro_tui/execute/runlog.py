@@ -28,7 +28,8 @@ class RunLog:
 
     def __init__(self, path: Path, most: int, redactor: Redactor, step: Step) -> None:
         self.path, self._most, self._redactor, self._step = path, most, redactor, step
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace")
+        # Line by line: who reads along wants the last line before a step hangs, and not the last full buffer.
+        self._file = path.open("w", buffering=1, encoding="utf-8", errors="backslashreplace")
         raw = path.with_suffix(".raw") if step.context.settings.raw_logs else Path(os.devnull)
         self._raw = raw.open("w", encoding="utf-8", errors="surrogateescape")
         self._written = self._left_out = 0

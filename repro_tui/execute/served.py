@@ -17,7 +17,7 @@ from repro_tui.clients.docker_engine import engine, engine_address
 from repro_tui.clients.docker_errors import lost_connection
 from repro_tui.clients.docker_inspected import ContainerState
 from repro_tui.clients.http import HTTP_CHILD, HttpOutcome, HttpQuestion, Server, read_result
-from repro_tui.execute.collect import LAST_LINES, TIMEOUT_REMEDY, collect, end_step, killed_for_memory
+from repro_tui.execute.collect import TIMEOUT_REMEDY, collect, end_step, killed_for_memory, last_output
 from repro_tui.execute.command import ROOT, command
 from repro_tui.execute.docker_container import ContainerSpec, output_folder, remove
 from repro_tui.execute.docker_log import LogReader
@@ -85,7 +85,8 @@ class _Served:
                 isolation = box.verified(container)
                 volumes = amount_in_volumes(box.client, container)
                 quota = Quota(box.output, None, context.settings.limits.output, volumes)
-                talk = Conversation(box.workspace, _Inside(box, container, self.shown, log, began, quota), own, context)
+                inside = _Inside(box, container, self.shown, log, began, quota)
+                talk = Conversation(box.workspace, inside, own, context, self.step.rows_done)
                 counts, ended = self._held(talk, container, log)
             return self._collected(talk, counts, ended, isolation, log, began)
         finally:
@@ -240,7 +241,7 @@ class _Inside:
 
     def _server_ended(self, state: ContainerState) -> NotAnswered:
         time.sleep(0.2)  # its last output may still be on its way
-        said = f"; its last output: {'; '.join(self.log.tail[-LAST_LINES:])}" if self.log.tail else ""
+        said = f"; {last_output(self.log.tail)}" if self.log.tail else ""
         reason = f"{WHERE} ended with exit status {state['ExitCode']} before it had answered{said}"
         user = f"{self.box.user.user} ({self.box.user.why})"
         return NotAnswered(

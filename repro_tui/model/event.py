@@ -14,8 +14,9 @@ class Event:
     """One event. `seconds` is the monotonic time since the audit began.
 
     kind `step`: `side` ("a", "b" or "" for both) and `step` ("code", "environment", "data", "parameters", "run 1",
-    "compare environment") with a `status`; kind `log`: one line of that step's log; kind `area`: an area is finished,
-    and `detail` holds it as in the report; kind `end`: `detail` has exit_status and verdict.
+    "compare environment") with a `status`, and where rows are counted, with how many are `done` of the `total` in
+    `detail`; kind `log`: one line of that step's log; kind `area`: an area is finished, and `detail` holds it as in the
+    report; kind `end`: `detail` has exit_status and verdict.
     """
 
     kind: EventKind

@@ -45,6 +45,11 @@ class Step:
         """Emits what the step is doing now."""
         self.context.emit(Event("step", side=self.context.side, step=self.name, status="progress", text=text))
 
+    def rows_done(self, done: int, total: int) -> None:
+        """Emits how many of the step's rows are done: who follows it can estimate the time that is left."""
+        detail = {"done": done, "total": total}
+        self.context.emit(Event("step", side=self.context.side, step=self.name, status="progress", detail=detail))
+
     def warn(self, text: str) -> None:
         """Records a warning that does not stop the step."""
         self.warnings.append(text)

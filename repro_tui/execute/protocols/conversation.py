@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from repro_tui.clients.http import HttpOutcome, HttpQuestion, Job, answer_of, refusal_message
+from repro_tui.execute.protocols.answered_rows import RowsDone, answered_rows, ignore_rows
 from repro_tui.execute.protocols.base import Codec, RequestLayout, Tensor
 from repro_tui.execute.protocols.choose import codec_of
 from repro_tui.formats.child import python_child
@@ -64,12 +65,16 @@ class Transport(Protocol):
 
 @dataclass(slots=True)
 class Conversation:
-    """The conversation of one run. `folder` is the run's own, which nobody else can enter."""
+    """The conversation of one run. `folder` is the run's own, which nobody else can enter.
+
+    `rows_done` is called with the number of answered rows, and of all, while the server is queried.
+    """
 
     workspace: Workspace
     transport: Transport
     folder: Path
     context: Context
+    rows_done: RowsDone = ignore_rows
     codec: Codec = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +108,8 @@ class Conversation:
             label = f"rows {first:,} to {first + table.num_rows - 1:,}"
             requests.append(HttpQuestion(self.codec.path(layout), f"answer-{number}.json", label, body))
             counts.append((f"answer-{number}.json", table.num_rows))
-        self._sent(requests, layout.columns)
+        with answered_rows(self.transport.answers, counts, self.rows_done):
+            self._sent(requests, layout.columns)
         return counts
 
     @property
