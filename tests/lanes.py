@@ -15,7 +15,7 @@ import pytest
 TESTS = Path(__file__).parent
 # Modules of this folder drive a container engine, a foreign system or a server.
 SYSTEMS = "systems"
-SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal"})
+SYSTEM_MODULES = frozenset({"contract/test_sources", "tui/test_terminal", "tui/test_terminal_failures"})
 SYSTEM_MARKS = ("docker", "apptainer", "network")
 # Modules in which every test runs a whole audit, or visits every screen of one.
 WHOLE = frozenset(
@@ -26,7 +26,7 @@ WHOLE = frozenset(
         ),
         *(f"audit/test_{name}" for name in ("stress", "truth", "verified", "verify")),
         *("contract/test_bad_plugins", "contract/test_third_party", "explain/test_audits", "explain/test_noise"),
-        *("explain/test_packages", "tui/test_surfaces"),
+        *("explain/test_packages", "tui/test_failure", "tui/test_surfaces"),
     }
 )
 # Folders whose modules are one group: they share an engine, or servers that are slow to start.
@@ -41,7 +41,8 @@ FIRST = (
     *("docker", "servers", "explain/test_audits", "apptainer", "audit/test_known_answers", "explain/test_packages"),
     *("compare/test_properties", "systems/wandb/test_offline", "systems/wandb/test_online", "audit/test_stress"),
     *("audit/test_faults", "audit/test_folder", "audit/test_recording", "audit/test_verify", "systems/dvc/test_dvc"),
-    *("contract/test_sources", "tui/test_screens", "tui/test_every_key", "tui/test_terminal", "cli/test_program"),
+    *("contract/test_sources", "tui/test_screens", "tui/test_every_key", "tui/test_terminal", "tui/test_failure"),
+    "cli/test_program",
 )
 
 

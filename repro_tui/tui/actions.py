@@ -89,8 +89,18 @@ CELLS = (
     Action("t", "sort", "Sort the table by another column", "predictions", "sort"),
     Action("v", "chart", "Next chart: histogram, scatter, flips, slices, stress", "predictions", "chart"),
 )
+LOG = (
+    Action("slash", "search", "Search a log or another text; the matches are marked", "a log", "search"),
+    Action("n", "match(1)", "Next match", "a log", "next"),
+    Action("N", "match(-1)", "Previous match", "a log"),
+    Action("exclamation_mark", "error", "Go to the first error", "a log", "first error"),
+    Action("f", "follow", "Follow the end while lines are added, or stop", "a log", "follow"),
+    Action("z", "wrap", "Wrap long lines, or cut them and scroll with ← and →", "a log", "wrap"),
+    Action("ampersand", "filter", "Show only the lines that contain a text", "a log", "only"),
+)
+SIDE = (Action("b", "side", "Show the other side's log of this step", "a log", "other side"),)
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
-ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *PROGRESS)
+ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *LOG, *SIDE, *PROGRESS)
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[BindingType]:
@@ -108,6 +118,8 @@ NAMES = {
     "slash": "/",
     "colon": ":",
     "plus": "+",
+    "exclamation_mark": "!",
+    "ampersand": "&",
     "escape": "Esc",
     "enter": "Enter",
     "space": "Space",

@@ -18,10 +18,12 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Inconclusive, ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.text import show
+from repro_tui.tui.clock import WallClock
 from repro_tui.tui.command_palette import Everything
 from repro_tui.tui.config import InterfaceConfig, interface_config
 from repro_tui.tui.dialogs import CopiedDialog, HelpDialog, MessageDialog, QuestionDialog
 from repro_tui.tui.editor import as_json
+from repro_tui.tui.failure import failures
 from repro_tui.tui.navigation import (
     GoUp,
     OpenAudit,
@@ -39,6 +41,7 @@ from repro_tui.tui.themes import DEFAULTS, THEMES
 from repro_tui.tui.widgets.safe import notify
 
 POLL_S = 0.2
+SSH_BEAT_S = 1.0  # over SSH, what changes with the time alone is drawn once a second
 
 
 class Auditor(App[int]):
@@ -50,7 +53,10 @@ class Auditor(App[int]):
     ENABLE_COMMAND_PALETTE = True
     ESCAPE_TO_MINIMIZE = False
 
-    def __init__(self, audit: AuditFolder | None = None, config: InterfaceConfig | None = None) -> None:
+    def __init__(
+        self, audit: AuditFolder | None = None, config: InterfaceConfig | None = None, clock: WallClock | None = None
+    ) -> None:
+        self.clock = clock or WallClock()
         config = config or interface_config()
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.first = audit
@@ -62,6 +68,8 @@ class Auditor(App[int]):
         self.set_keymap(config.keys)
         if os.environ.get("SSH_TTY") or os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
+        self.beat_s = SSH_BEAT_S if self.animation_level == "none" else POLL_S
+        self._beaten = 0.0
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The style variables that a theme may set in addition to its colours."""
@@ -77,31 +85,45 @@ class Auditor(App[int]):
             self.open_audit(self.first)
         else:
             self.show_picker()
-        self.set_interval(POLL_S, self._poll)
+        self.set_interval(POLL_S, self.poll)
 
     # -- the audit that is followed -----------------------------------------------------------------------------
 
     def open_audit(self, folder: AuditFolder) -> None:
         """Follows an audit: shows its overview, or its progress while it is running."""
-        self.store = AuditStore(folder)
+        self.store = AuditStore(folder, self.clock)
         self.store.read()
         self.show_screen("progress" if self.store.running else "overview")
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
+        """Reads what is new in the audit's folder, and lets the time go on."""
         store = self.store
-        if store is None or store.state != "running" or not self.is_running:
+        if store is None or not self.is_running:
             return  # while the interface closes, its screens have lost their widgets
+        if store.state != "running":
+            self._beat()
+            return
         news = store.read()
-        if store.state != "running" and self._is_on("ProgressScreen"):
-            self.show_screen("overview")
+        if store.state != "running" and self._is_on("ProgressScreen", "OverviewScreen"):
+            self.show_screen("overview")  # which is that of the failure, if there is one
         elif store.state != "running":
             self._update_screens()
-            notify(self, "The audit has finished: press 1 for its verdict.")
-        elif news or self._is_on("ProgressScreen"):
+            ending = "has failed: press 1 to see why" if failures(store) else "has finished: press 1 for its verdict"
+            notify(self, f"The audit {ending}.")
+        elif news:
             self._update_screens()
+        else:
+            self._beat()
 
-    def _is_on(self, name: str) -> bool:
-        return type(self.screen).__name__ == name
+    def _beat(self) -> None:
+        """Draws what changes with the time alone."""
+        now = self.clock.ticks()
+        if now - self._beaten >= self.beat_s and isinstance(self.screen, AuditScreen) and self.screen.is_mounted:
+            self._beaten = now
+            self.screen.tick()
+
+    def _is_on(self, *names: str) -> bool:
+        return type(self.screen).__name__ in names
 
     def _update_screens(self) -> None:
         for screen in self.screen_stack:
@@ -146,7 +168,7 @@ class Auditor(App[int]):
         if name in ("overview", "progress"):
             self._replace(make_screen(name, self.store))
         else:
-            if not self._is_on("OverviewScreen"):
+            if not self._is_on("OverviewScreen", "FailureScreen"):
                 self._replace(make_screen("overview", self.store))
             self.push_screen(make_screen(name, self.store))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -18,19 +17,50 @@ from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report
 from repro_tui.support.paths import audits_root, data_rows
 from repro_tui.support.plain import from_plain
+from repro_tui.tui.clock import AuditClock, WallClock, age, duration
 
-MOST_LOG = 2000
+ENDED = "ended, because "  # how the journal calls a run that was ended because the other side had failed
+
+
+class StepLog:
+    """The lines that the journal has of one step, as bytes: hundreds of thousands of them take no more room there."""
+
+    def __init__(self) -> None:
+        self._added: list[bytes] = []
+        self._content = b""
+
+    def append(self, text: str) -> None:
+        """Adds a text of one or more lines."""
+        self._added.append(text.encode("utf-8", "backslashreplace") + b"\n")
+
+    @property
+    def content(self) -> bytes:
+        """All lines."""
+        if self._added:
+            self._content = b"".join((self._content, *self._added))
+            self._added.clear()
+        return self._content
 
 
 @dataclass(slots=True)
 class StepState:
-    """One step of one side: its status, its last message, when it began and how long it took (seconds), and its log."""
+    """One step of one side: its status, its last message, when it began and how long it took (seconds), and its log.
+
+    `done` of `total` rows (or whatever the step counts) are done; 0 of 0 where that is not known.
+    """
 
     status: str = ""
     text: str = ""
     began: float = 0.0
     seconds: float = 0.0
-    log: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_LOG))
+    done: int = 0
+    total: int = 0
+    log: StepLog = field(default_factory=StepLog)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.status in ("started", "progress")
 
 
 class LedgerEntry(TypedDict, total=False):
@@ -48,22 +78,70 @@ class AuditStore:
 
     `state` is "running", "finished" (there is a report) or "died" (there is none), `areas` the areas that are known so
     far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
-    `swapped` whether the screens show B left of A.
+    `swapped` whether the screens show B left of A. `last_step` is the side and the name of the step that the journal's
+    last event of a step is about.
     """
 
-    def __init__(self, folder: AuditFolder) -> None:
+    def __init__(self, folder: AuditFolder, clock: WallClock | None = None) -> None:
         self.folder = folder
+        self.clock = clock or WallClock()
+        self._time = AuditClock(self.clock)
         self.steps: dict[tuple[str, str], StepState] = {}
         self.areas: dict[str, Area | PredictionsArea] = {}
         self.warnings: list[str] = []
         self.ledger: list[LedgerEntry] = []
         self.report: Report | None = None
         self.state = "running"
-        self.seconds = 0.0
         self.last_words = ""
+        self.last_step = ("", "")
         self.problem = ""
         self.swapped = False
         self._offset = 0
+        self._seconds = 0.0
+        self._started: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the engine began: by the clock while it runs, else until the journal's last event."""
+        return max(self._seconds, self._time.now()) if self.running else self._seconds
+
+    def seconds_of(self, step: StepState) -> float:
+        """The seconds that a step has taken so far."""
+        return max(step.seconds, self.seconds - step.began) if self.running and step.running else step.seconds
+
+    def seconds_left(self, side: str, name: str) -> float | None:
+        """The seconds that a running step still takes, by its rows or by earlier runs of its side; None if unknown."""
+        step = self.steps.get((side, name))
+        if step is None or not step.running:
+            return None
+        spent = self.seconds_of(step)
+        if step.done and step.total:
+            return max(0.0, spent * (step.total - step.done) / step.done)
+        earlier = [
+            run.seconds
+            for (letter, run_name), run in self.steps.items()
+            if letter == side and name.startswith("run ") and run_name.startswith("run ") and run.status == "done"
+        ]
+        return max(0.0, max(earlier) - spent) if earlier else None
+
+    @property
+    def started(self) -> str:
+        """When the audit was started (UTC), as its report or its request has it; "" where neither can be read."""
+        if self.report is not None and self.report.audit.started:
+            return self.report.audit.started
+        try:
+            return self.folder.request().started
+        except Refused:
+            return ""
+
+    @property
+    def age(self) -> str:
+        """How long the audit has been running, or how long ago it was started."""
+        if self.running:
+            return f"running {duration(self.seconds)}"
+        if self._started is None:
+            self._started = self.started
+        return age(self._started, self.clock.wall())
 
     @property
     def running(self) -> bool:
@@ -91,7 +169,7 @@ class AuditStore:
     def reload(self) -> None:
         """Forgets what was read, and reads everything again."""
         swapped = self.swapped
-        self.__init__(self.folder)  # type: ignore[misc]
+        self.__init__(self.folder, self.clock)  # type: ignore[misc]
         self.swapped = swapped
         self.read()
 
@@ -99,8 +177,11 @@ class AuditStore:
         """Reads what is new in the folder; returns whether there was anything."""
         before, offset = self.state, self._offset
         alive = self.folder.engine_alive()
-        for event in self._new_events():
+        events = self._new_events()
+        for event in events:
             self._add(event)
+        if events and alive:
+            self._set_clock()
         if not alive or os.path.lexists(self.folder.path / "report.json"):
             self._finish()
         return self._offset != offset or self.state != before
@@ -114,6 +195,11 @@ class AuditStore:
             return []
         return events
 
+    def _set_clock(self) -> None:
+        """Ties our clock to the journal's: the file says when its last event was written."""
+        with contextlib.suppress(OSError):
+            self._time.set(self._seconds, (self.folder.path / "journal.jsonl").stat().st_mtime)
+
     def _finish(self) -> None:
         if self.report is None:
             try:
@@ -126,7 +212,7 @@ class AuditStore:
             self.warnings = list(self.report.warnings)
 
     def _add(self, event: Event) -> None:
-        self.seconds = max(self.seconds, event.seconds)
+        self._seconds = max(self._seconds, event.seconds)
         if event.kind == "area":
             kind: Any = PredictionsArea if event.step == "predictions" else Area
             with contextlib.suppress(ValueError):  # too large for the journal; or no engine's journal
@@ -140,6 +226,7 @@ class AuditStore:
 
     def _step(self, event: Event) -> None:
         step = self.steps.setdefault((event.side, event.step), StepState())
+        self.last_step = (event.side, event.step)
         if event.kind == "log":
             step.log.append(event.text)
             if isinstance(event.detail.get("ledger"), dict):
@@ -150,6 +237,9 @@ class AuditStore:
         step.status = event.status
         step.text = event.text or step.text
         step.seconds = event.seconds - step.began
+        done, total = event.detail.get("done"), event.detail.get("total")
+        if isinstance(done, int) and isinstance(total, int) and 0 <= done <= total:
+            step.done, step.total = done, total
         if event.text and event.status in ("progress", "done", "cached", "failed"):
             step.log.append(event.text)
 

@@ -14,7 +14,10 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension
 from textual._context import message_hook
 from textual.css.stylesheet import Stylesheet
 
-from tests.tui.driving import handled
+import repro_tui.tui.app
+import repro_tui.tui.store
+from tests.tui.driving import SetClock, handled
+from tests.tui.folders import NOW
 
 ROOT = Path(__file__).parents[2] / "snapshots"
 
@@ -51,6 +54,15 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     token = message_hook.set(handled)
     yield
     message_hook.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """It is two hours after the audits of `folders` were started, until a test lets time go by."""
+    clock = SetClock(NOW)
+    for module in (repro_tui.tui.app, repro_tui.tui.store):
+        monkeypatch.setattr(module, "WallClock", lambda: clock.clock)
+    return clock
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,22 @@ from textual.message import Message
 from textual.worker import WorkerCancelled
 
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.clock import WallClock
 
 QUIET_ROUNDS = 3  # a callback that waits for a refresh, the refresh that it asks for, and what that sends
+
+
+class SetClock:
+    """The interface's clocks, which only tests move: `wall` in seconds since 1970, `ticks` of a monotonic clock."""
+
+    def __init__(self, wall: float) -> None:
+        self.wall, self.ticks = wall, 1000.0
+        self.clock = WallClock(lambda: self.wall, lambda: self.ticks)
+
+    def advance(self, seconds: float) -> None:
+        """Lets time go by, for both clocks."""
+        self.wall += seconds
+        self.ticks += seconds
 
 
 class Handled:

@@ -19,7 +19,7 @@ from repro_tui.tui.dialogs import HelpDialog, MessageDialog
 from repro_tui.tui.differences import relative
 from repro_tui.tui.screens.finding import FindingScreen
 from repro_tui.tui.screens.predictions import PredictionsScreen
-from repro_tui.tui.screens.progress import Steps
+from repro_tui.tui.steps import Steps
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import fitting
 from repro_tui.tui.widgets.prose import Item, hanging
@@ -92,7 +92,7 @@ async def test_a_poll_after_the_interface_was_closed_draws_nothing(tmp_path: Pat
         app = Auditor(folder)
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot)
-        app._poll()  # the timer may fire while the screens are being removed
+        app.poll()  # the timer may fire while the screens are being removed
 
 
 async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from repro_tui.tui.actions import ALL, Action
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.log_pane import LogPane
 from tests.tui.driving import press, written
 from tests.tui.folders import finished, running
 
@@ -65,7 +66,25 @@ def sorted_by_row(app: Auditor) -> object:
     return app.screen.sort == "row" and app.screen.differences[0].key == '["A10000"]'
 
 
+def asks(text: str) -> Callable[[Auditor], object]:
+    return lambda app: isinstance(app.focused, Input) and app.focused.display and text in app.focused.placeholder
+
+
+def notifies(text: str) -> Callable[[Auditor], object]:
+    return lambda app: any(text in notification.message for notification in app._notifications)
+
+
+def log_pane(app: Auditor) -> LogPane:
+    return app.screen.query_one("#lines", LogPane)
+
+
+def match(number: int) -> Callable[[Auditor], object]:
+    return lambda app: app.screen.hit == number  # type: ignore[attr-defined]
+
+
 CELLS = ("5", "tab")
+JOURNAL = ("o", "end", "up", "enter")
+SEARCHED = (*JOURNAL, "slash", *"step", "enter")
 CASES = {
     "everywhere.help": KeyCase((), on("HelpDialog")),
     "everywhere.command-palette": KeyCase((), on("CommandPalette")),
@@ -105,6 +124,14 @@ CASES = {
     "table.sideways-1": KeyCase(("6",), lambda app: grid(app).count == 5),
     "table.sideways--1": KeyCase(("6", "right"), lambda app: grid(app).count == 3),
     "table.open": KeyCase(("2",), on("FindingScreen")),
+    "log.search": KeyCase(JOURNAL, asks("search")),
+    "log.match-1": KeyCase(SEARCHED, match(1)),
+    "log.match--1": KeyCase((*SEARCHED, "n"), match(0)),
+    "log.error": KeyCase(JOURNAL, notifies("No line looks like an error")),
+    "log.follow": KeyCase(JOURNAL, lambda app: log_pane(app).follows),
+    "log.wrap": KeyCase(JOURNAL, lambda app: not log_pane(app).wraps),
+    "log.filter": KeyCase(JOURNAL, asks("only lines")),
+    "log.side": KeyCase(("l", "enter"), notifies("A has no environment")),
     "predictions.sort": KeyCase(CELLS, lambda app: on("ChoiceDialog")(app) and shows("worst first")(app)),
     "predictions.chart": KeyCase(("5",), shows("which labels flip"), (80, 24)),
 }

@@ -13,9 +13,11 @@ from textual.screen import Screen
 
 import repro_tui.tui.screens
 from repro_tui.model.grade import Grade, Metric
+from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import Missing
 from repro_tui.support.plain import write_json
 from repro_tui.support.text import show
+from repro_tui.support.tracebacks import CHAINS
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.dialogs import MessageDialog, QuestionDialog
 from repro_tui.tui.screens.base import AuditScreen
@@ -50,6 +52,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "FindingScreen": ("3", "enter"),
     "CauseScreen": ("7",),
     "ProgressScreen": ("l",),
+    "LogScreen": ("l", "enter"),
     "ArtifactsScreen": ("o",),
     "TextScreen": ("o", "enter"),
     "TableScreen": ("o", "end", "up", "up", "enter"),
@@ -59,7 +62,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "PromptDialog": ("w", "enter"),
     "CopiedDialog": ("3", "y"),
 }
-BY_HAND = {"QuestionDialog", "MessageDialog", "PickerScreen", "DataCellsScreen"}
+BY_HAND = {"QuestionDialog", "MessageDialog", "PickerScreen", "DataCellsScreen", "FailureScreen"}
 
 
 def screens() -> set[str]:
@@ -122,6 +125,33 @@ async def test_a_table_among_the_data_is_shown_literally(names: tuple[str, ...],
         await press(pilot, "4", "right", "down", "enter")
         assert type(app.screen).__name__ == "DataCellsScreen"
         assert not RAW.search(written(app))
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+async def test_a_failure_is_shown_literally(names: tuple[str, ...], tmp_path: Path) -> None:
+    """The error, its causes, the log, what differs, the reason and the remedy are all text of the deployment."""
+    word = " ".join(VALUES[name] for name in names)
+    folder = finished(tmp_path / "audit", word)
+    report = folder.report()
+    assert report is not None
+    log = f'Traceback (most recent call last):\n  File "x", line 1\nKeyError: {word}\n\n{CHAINS[0]}\n\n'
+    log += f'Traceback (most recent call last):\n  File "x", line 2\nRuntimeError: {word}\n{word}\n'
+    (folder.path / "a" / "run-1.log").write_text(log, errors="surrogatepass")
+    a = replace(report.sides.a, failed="run 1", what=word, do=word)
+    area = PredictionsArea("unknown", "not-comparable", what=word, do=word)
+    areas = replace(report.areas, predictions=area)
+    sides = replace(report.sides, a=a)
+    failed = replace(report, sides=sides, areas=areas, verdict="not-comparable", exit_status=3, warnings=(word,))
+    write_json(folder.path / "report.json", failed)
+    for size in ((80, 24), (200, 50)):
+        app = Auditor(folder)
+        async with app.run_test(size=size) as pilot:
+            await press(pilot)
+            assert type(app.screen).__name__ == "FailureScreen"
+            assert not RAW.search(written(app))
+            for keys in (("enter",), ("z", "G"), ("escape", "l"), ("5",)):
+                await press(pilot, *keys)
+                assert not RAW.search(written(app))
 
 
 @pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])

@@ -57,7 +57,7 @@ class AuditScreen(Screen[None]):
         names = list(zip("AB", self.store.names(), strict=True))
         swapped = self.store.swapped
         for bar in self.query(TitleBar):
-            bar.show_title(self.title_text, names[::-1] if swapped else names)
+            bar.show_title(self.title_text, names[::-1] if swapped else names, age=self.store.age)
         for grid in self.query(Grid):
             grid.swap(swapped)
         for pane in self.query(DifferencePane):
@@ -65,6 +65,11 @@ class AuditScreen(Screen[None]):
 
     def changed(self) -> None:
         """Shows the store's content again: it has changed, or the size of the screen has."""
+
+    def tick(self) -> None:
+        """Shows what changes with the time alone: the audit's age. It is called a few times a second."""
+        for bar in self.query(TitleBar):
+            bar.show_age(self.store.age)
 
     # -- what is under the cursor: for copying, writing, the editor ----------------------------------------------
 

@@ -19,6 +19,7 @@ from repro_tui.report.words import area_notes
 from repro_tui.support.text import plural, show
 from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.differences import DifferingCells
+from repro_tui.tui.failure import why_not_compared
 from repro_tui.tui.screens.base import NARROW, ReadingPane
 from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.charts import Charts, Measures
@@ -134,8 +135,7 @@ class PredictionsScreen(CellsScreen):
         area = self.store.predictions()
         line = self.query_one("#line", Static)
         if area is None:
-            running = "not compared yet: the audit is running"
-            self._show_reason(line, running if self.store.running else NOT_COMPARED)
+            self._show_reason(line, why_not_compared(self.store))
             return
         if area is self._shown:
             return
@@ -156,7 +156,7 @@ class PredictionsScreen(CellsScreen):
         """Shows why nothing was compared, in the tables, too: an empty table would look as if nothing differed."""
         line.update(safe(reason))
         for grid in self.query(Grid):
-            grid.empty = reason
+            grid.empty = reason.partition(":")[0]
 
     def open_differences(self) -> DifferingCells:
         """The differing cells, with the inputs of their rows."""

@@ -1,129 +1,217 @@
-"""The screen of the progress: both sides' steps as they run, and the log of the step under the cursor."""
+"""The screen of the steps: both sides' steps as they run, and the log of the step under the cursor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.support.regular import open_regular
-from repro_tui.tui.actions import AUDIT, GLOBAL, PROGRESS, bindings
+from repro_tui.support.text import plural
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, PROGRESS, SIDE, Action, bindings, some
 from repro_tui.tui.dialogs import QuestionDialog
+from repro_tui.tui.failure import failures
+from repro_tui.tui.logs import Step, landing_step, log_of
 from repro_tui.tui.navigation import StopAudit
-from repro_tui.tui.screens.base import AuditScreen
-from repro_tui.tui.store import AuditStore, StepState
+from repro_tui.tui.screens.base import WIDE, AuditScreen
+from repro_tui.tui.screens.log import LogScreen
+from repro_tui.tui.steps import Steps
+from repro_tui.tui.store import AuditStore
+from repro_tui.tui.text_lines import TextLines
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import lines, safe, text_of
+from repro_tui.tui.widgets.log_pane import LogPane
+from repro_tui.tui.widgets.safe import joined, notify, safe
 
-GLYPHS = {"started": "…", "progress": "…", "done": "✓", "cached": "✓", "failed": "!", "skipped": "-", "": " "}
-STYLES = {"failed": "bad loud", "started": "busy", "progress": "busy", "cached": "good", "done": "good"}
-FIRST = ("code", "environment", "data", "parameters")
-BEFORE = ("declared", "compare declared")
-TAIL_BYTES = 64 << 10
-
-
-class Steps:
-    """The steps as rows, A beside B; a step of both sides stands under A."""
-
-    def __init__(self, store: AuditStore) -> None:
-        self.store = store
-        names = dict.fromkeys((*BEFORE, *FIRST, *sorted(dict.fromkeys(step for _, step in store.steps), key=_order)))
-        self.names = [name for name in names if any(step == name for _, step in store.steps) or name in FIRST]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Step, A, B."""
-        name = self.names[row]
-        both = self.store.steps.get(("", name))
-        a = both or self.store.steps.get(("a", name))
-        b = None if both else self.store.steps.get(("b", name))
-        running = self.store.seconds if self.store.running else None
-        return (Text(name), _state(a, widths[1], running), _state(b, widths[2], running))
-
-
-def _order(name: str) -> tuple[int, int]:
-    number = int(name.rpartition(" ")[2]) if name.startswith("run ") and name.rpartition(" ")[2].isdigit() else 0
-    return (0 if name in FIRST else 1 if name.startswith("run") else 2, number)
-
-
-def _state(step: StepState | None, width: int, now: float | None) -> Text:
-    if step is None:
-        return Text("")
-    seconds = step.seconds
-    if step.status in ("started", "progress") and now is not None:
-        seconds = max(seconds, now - step.began)
-    cached = "cache " if step.status == "cached" else ""
-    head = f"{GLYPHS.get(step.status, '?')} {seconds:5.1f} s  {cached}"
-    return Text(head + text_of(step.text, max(4, width - len(head))).plain, style=STYLES.get(step.status, ""))
+COLUMNS = [ColumnSpec("step", 19), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")]
+OTHER = {"a": "b", "b": "a"}
+FOCUSES = ("steps", "log", "second")
 
 
 class ProgressScreen(AuditScreen):
     """The steps of the engine, and their logs."""
 
     CSS_PATH = "progress.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, PROGRESS)
+    BINDINGS = bindings(GLOBAL, AUDIT, SIDE, PROGRESS)
     title_text = "Progress"
 
+    def __init__(self, store: AuditStore) -> None:
+        super().__init__(store)
+        self.side = ""  # whose log is shown, where both have one
+        self.shown: dict[str, Step] = {}  # the step whose log each pane shows
+        self._landed: Step | None = None  # the step that the cursor was put on, which follows the running one
+
     def compose(self) -> ComposeResult:
-        """The steps above, the log below."""
+        """The steps above, their logs below."""
         yield TitleBar()
         yield Static("", id="state", markup=False)
-        yield Grid(
-            [ColumnSpec("step", 19), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")], id="steps"
-        )
-        log = Static("", id="log", markup=False)
-        log.border_title = "log"
-        yield log
-        yield KeyBar(AUDIT, GLOBAL)
+        yield Grid(COLUMNS, id="steps")
+        with Container(id="logs"):
+            for name in FOCUSES[1:]:
+                with Vertical(id=f"{name}-pane"):
+                    yield Static("", id=f"{name}-title", markup=False)
+                    yield LogPane(numbers=False, empty="(no output yet)", id=name)
+        yield KeyBar(*self._hints())
+
+    def _hints(self) -> tuple[tuple[Action, ...], ...]:
+        return (*((PROGRESS,) if self.store.running else ()), some(GRID, "open"), SIDE, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the steps."""
         super().on_mount()
-        self.query_one(Grid).focus()
+        self.query_one("#steps").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Gives the steps and the logs the room that they need."""
+        self.changed()
 
     def changed(self) -> None:
         """Shows the current state of the steps."""
-        grid = self.query_one(Grid)
-        grid.show_rows(Steps(self.store), keep=True)
-        running = self.store.running
-        self.query_one(KeyBar).show_keys(*((PROGRESS, AUDIT, GLOBAL) if running else (AUDIT, GLOBAL)))
-        state = "running: q leaves it running or stops it" if running else "finished"
-        line = safe(f"{state}   {self.store.seconds:.1f} s", "bold $text-accent" if running else "dim")
-        self.query_one("#state", Static).update(line)
+        grid = self.query_one("#steps", Grid)
+        steps = Steps(self.store)
+        user_moved = self._landed is not None and self._row_step(grid) != self._landed[1]
+        grid.show_rows(steps, keep=True)
+        if not user_moved:
+            self._land(grid, steps)
+        self.query_one(KeyBar).show_keys(*self._hints())
+        grid.styles.height = min(len(steps) + 1, max(5, self.size.height // 2))
+        self._show_state()
         self._show_log()
+        self._grow()
+
+    def _grow(self) -> None:
+        """Shows what was added to the logs."""
+        for name in FOCUSES[1:]:
+            pane = self.query_one(f"#{name}", LogPane)
+            if pane.text is not None and pane.text.grow():
+                pane.changed()
+
+    @staticmethod
+    def _row_step(grid: Grid) -> str:
+        source = grid.source
+        return source.names[grid.cursor] if isinstance(source, Steps) and grid.count else ""
+
+    def _land(self, grid: Grid, steps: Steps) -> None:
+        """Puts the cursor on the step that failed or that is running, or else on the last one."""
+        step = landing_step(self.store)
+        if step is not None and step[1] in steps.names:
+            self._landed, self.side = step, step[0] or self.side
+            grid.move_to(steps.names.index(step[1]))
+
+    def tick(self) -> None:
+        """Moves the glyphs and the times of what is running."""
+        super().tick()
+        grid = self.query_one("#steps", Grid)
+        if self.store.running and isinstance(grid.source, Steps):
+            grid.refresh_rows(*grid.source.running())
+            self._show_state()
+            self._grow()
+
+    def _show_state(self) -> None:
+        store = self.store
+        if store.running:
+            since = store.age.removeprefix("running ")
+            text = f"{store.clock.beat()} running: q leaves it running or stops it   {since}"
+            line = safe(text, "bold $text-accent")
+        elif failed := failures(store):
+            calm = failed[0].calm
+            style = "bold $text-warning" if calm else "bold $text-error"
+            line = safe(f"{'·' if calm else '!'} {failed[0].title}", style)
+        else:
+            line = safe(f"finished   {store.seconds:.1f} s", "dim")
+        self.query_one("#state", Static).update(line)
+
+    # -- the logs -----------------------------------------------------------------------------------------------
 
     def on_grid_highlighted(self) -> None:
         """Shows the log of the step under the cursor."""
         self._show_log()
 
-    def _show_log(self) -> None:
-        grid, log = self.query_one(Grid), self.query_one("#log", Static)
-        if not isinstance(grid.source, Steps) or not len(grid.source):
-            return
-        name = grid.source.names[min(grid.cursor, len(grid.source) - 1)]
-        log.border_title = f"log of {name}"
-        height = max(1, log.size.height)
-        shown: list[Content | str] = []
-        for side in ("", "a", "b"):
-            log_lines = self.lines_of(side, name)
-            shown += [safe(f"{side.upper()}  {line}" if side else line, cap=400) for line in log_lines]
-        log.update(lines(shown[-height:]) if shown else safe("(no output yet)", "dim"))
+    def _places(self) -> list[Step]:
+        """The steps under the cursor whose logs are shown, the wanted side first; two where there is room for both."""
+        grid = self.query_one("#steps", Grid)
+        if not isinstance(grid.source, Steps) or not grid.count:
+            return []
+        row = min(grid.cursor, grid.count - 1)
+        sides = grid.source.sides(row)
+        if self.size.width < WIDE:
+            sides.sort(key=lambda side: (side != self.side, not self._has_output(side, grid.source.names[row])))  # type: ignore[union-attr]
+            sides = sides[:1]
+        return [(side, grid.source.names[row]) for side in sides]
 
-    def lines_of(self, side: str, name: str) -> list[str]:
-        """The last lines of a step's log: of a run from its file, of other steps from the journal."""
-        if name.startswith("run ") and side:
-            path = self.store.folder.path / side / f"run-{name.rpartition(' ')[2]}.log"
-            if tail := _tail(path):
-                return tail
-        step = self.store.steps.get((side, name))
-        return list(step.log)[-200:] if step else []
+    def _has_output(self, side: str, name: str) -> bool:
+        return log_of(self.store, side, name) is not None
+
+    def _show_log(self) -> None:
+        places = self._places()
+        for name, place in zip(FOCUSES[1:], (*places, None, None), strict=False):
+            self.query_one(f"#{name}-pane").display = place is not None or name == "log"
+            self._show_in(name, place)
+
+    def _show_in(self, name: str, place: Step | None) -> None:
+        pane = self.query_one(f"#{name}", LogPane)
+        if place is None:
+            self.shown.pop(name, None)
+            pane.show_text(None)
+            self.query_one(f"#{name}-title", Static).update(safe("log", "dim"))
+            return
+        if self.shown.get(name) != place or pane.text is None:
+            self._open_in(pane, place)
+            self.shown[name] = place
+        self.query_one(f"#{name}-title", Static).update(self._title(place, pane))
+
+    def _open_in(self, pane: LogPane, place: Step) -> None:
+        """Shows the end of a log, and of a failed step its error, wherever in the last lines that is."""
+        source = log_of(self.store, *place)
+        lines = TextLines(source) if source is not None else None
+        if lines is not None:
+            lines.grow()
+        failed = self.store.steps[place].status == "failed"
+        error = lines.last_error() if lines is not None and failed else None
+        pane.marked = error.line if error is not None else -1
+        pane.show_text(lines, at=error.line if error is not None else None, follow=True)
+
+    def _title(self, place: Step, pane: LogPane) -> Content:
+        side, step = place
+        name = f"log of {f'{side.upper()} ' if side else ''}{step}"
+        empty = "no output yet" if self.store.running else "no output"
+        count = plural(pane.text.total, "line") if pane.text is not None else empty
+        alone = side and self.size.width < WIDE and (OTHER[side], step) in self.store.steps
+        more = f"   b {OTHER[side].upper()}'s log" if alone else ""
+        return joined([safe(name, "bold"), safe(f"   {count}   Enter opens it{more}", "dim")])
+
+    def _open_log(self, place: Step | None) -> None:
+        if place is not None:
+            self.app.push_screen(LogScreen(self.store, *place))
+
+    def on_grid_opened(self, event: Grid.Opened) -> None:
+        """Opens the log at full size."""
+        self._open_log(self.shown.get("log"))
+
+    def on_log_pane_entered(self, event: LogPane.Entered) -> None:
+        """Opens the log at full size."""
+        self._open_log(self.shown.get(event.pane.id or ""))
+
+    def action_zoom(self) -> None:
+        """Opens the log at full size, also from the steps."""
+        self._open_log(self.shown.get("second" if self.query_one("#second").has_focus else "log"))
+
+    def action_side(self) -> None:
+        """Shows the log of the other side."""
+        place = self.shown.get("log")
+        if place is None or (OTHER.get(place[0], "-"), place[1]) not in self.store.steps:
+            notify(self, "The other side has no such step.")
+        else:
+            self.side = OTHER[place[0]]
+            self._show_log()
+
+    def selected(self) -> object:
+        """The last lines of the log."""
+        pane = self.query_one("#log", LogPane)
+        return pane.text.lines(len(pane.text) - 200, len(pane.text)) if pane.text is not None else None
+
+    # -- stopping -----------------------------------------------------------------------------------------------
 
     def action_cancel(self) -> None:
         """Stops the audit after a confirmation."""
@@ -134,12 +222,3 @@ class ProgressScreen(AuditScreen):
     def _stop(self, answer: str | None) -> None:
         if answer == "s":
             self.post_message(StopAudit())
-
-
-def _tail(path: Path) -> list[str]:
-    try:
-        with open_regular(path) as stream:
-            stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return stream.read().decode("utf-8", "replace").splitlines()[-200:]
-    except OSError:
-        return []

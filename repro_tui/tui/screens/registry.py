@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from repro_tui.tui.failure import failures
 from repro_tui.tui.navigation import ScreenName
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.store import AuditStore
@@ -18,7 +19,11 @@ _CLASSES = {
 
 
 def make_screen(name: ScreenName, store: AuditStore) -> AuditScreen:
-    """The screen of an audit with this name."""
+    """The screen of an audit with this name; the first screen of an audit that failed is that of its failure."""
+    if name == "overview" and not store.running and failures(store):
+        from repro_tui.tui.screens.failure import FailureScreen
+
+        return FailureScreen(store)
     if name in _CLASSES:
         screen_class = getattr(import_module(f"repro_tui.tui.screens.{name}"), _CLASSES[name])
         screen: AuditScreen = screen_class(store)

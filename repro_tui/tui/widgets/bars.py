@@ -19,11 +19,23 @@ class TitleBar(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self._content: tuple[str, list[tuple[str, str]], Content | None] = ("", [], None)
+        self._age = ""
 
-    def show_title(self, title: str, sides: list[tuple[str, str]] | None = None, right: Content | None = None) -> None:
-        """Shows a title; `sides` are the (letter, label) of both sides, the left one first; `right` follows them."""
-        self._content = (title, sides or [], right)
+    def show_title(
+        self, title: str, sides: list[tuple[str, str]] | None = None, right: Content | None = None, age: str = ""
+    ) -> None:
+        """Shows a title; `sides` are the (letter, label) of both sides, the left one first; `right` follows them.
+
+        `age` stands at the right end: how long ago the audit was started, or how long it has been running.
+        """
+        self._content, self._age = (title, sides or [], right), age
         self._draw()
+
+    def show_age(self, age: str) -> None:
+        """Shows another age."""
+        if age != self._age:
+            self._age = age
+            self._draw()
 
     def on_resize(self) -> None:
         """Shortens the names, so that both sides stay in view."""
@@ -31,14 +43,20 @@ class TitleBar(Static):
 
     def _draw(self) -> None:
         title, sides, right = self._content
-        room = max(SHORTEST_NAME, min(LONGEST_NAME, ((self.size.width or 80) - len(title) - 14) // 2))
+        width = (self.size.width or 80) - 2
+        taken = len(title) + 10 + (len(self._age) + 3 if self._age else 0)
+        room = max(SHORTEST_NAME, min(LONGEST_NAME, (width - taken) // 2))
         parts: list[Content | str] = [Content.styled(title, "bold $accent")]
         for letter, label in sides:
             style = "bold $primary" if letter == "A" else "bold $secondary"
             parts.append(joined([Content.styled(f"{letter} ", style), shortened(label, room)]))
         if right is not None:
             parts.append(right)
-        self.update(joined(parts, "   "))
+        line = joined(parts, "   ")
+        if self._age:
+            space = max(2, width - len(line) - len(self._age))
+            line = joined([line, " " * space, Content.styled(self._age, "$text-muted")])
+        self.update(line)
 
 
 def shortened(label: str, room: int) -> Content:
