@@ -2,8 +2,8 @@
 
 Textual's DataTable keeps and measures every row. This grid asks its `RowSource` for a row's cells only when the line is
 drawn, so that opening costs nothing per row, a key press redraws the two lines that changed, and a source can read its
-rows from a file (`LazyTable`, `TextLines`). Column widths follow the width of the grid and not the content, for the same
-reason: each column has its least width, and the columns with a share divide the rest.
+rows from a file (`LazyTable`). Column widths follow the width of the grid and not the content, for the same reason:
+each column has its least width, and the columns with a share divide the rest.
 
 Cells are cleaned by their source. Their styles are names of widgets/styles.py; under the cursor only underlining is
 left, so that the cursor's own colours stay legible.
