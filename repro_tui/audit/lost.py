@@ -42,4 +42,14 @@ def _report(info: AuditInfo, names: tuple[str, str], failure: tuple[str, str, st
     predictions = PredictionsArea("unknown", "not-comparable", what=reason, do=do)
     areas = Areas(unknown, unknown, unknown, unknown, predictions)
     summary = summarise(Sides(a, b), areas, "not-comparable")
-    return Report(1, Tool("repro-tui", __version__), info, "not-comparable", 3, summary, Sides(a, b), areas)
+    return Report(
+        1,
+        Tool("repro-tui", __version__),
+        info,
+        "not-comparable",
+        3,
+        summary.sentences,
+        Sides(a, b),
+        areas,
+        notes=summary.notes,
+    )

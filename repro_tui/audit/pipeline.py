@@ -227,6 +227,7 @@ class Audit:
 
         sides = Sides(a.report(), b.report())
         verdict = areas.predictions.verdict
+        summary = summarise(sides, areas, verdict, causes)
         info = AuditInfo(
             self.request.id,
             str(self.folder),
@@ -240,11 +241,12 @@ class Audit:
             audit=info,
             verdict=verdict,
             exit_status=exit_status(areas, verdict, self.request.settings.fail_on),
-            summary=summarise(sides, areas, verdict, causes),
+            summary=summary.sentences,
             sides=sides,
             areas=areas,
             causes=causes,
             warnings=(*warnings_of(a, b, inputs), *self.warnings),
+            notes=summary.notes,
         )
 
 

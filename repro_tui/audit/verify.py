@@ -13,7 +13,7 @@ from repro_tui.audit.pipeline import FIRST_REPEAT, Audit, complete, warnings_of
 from repro_tui.audit.side import SideState
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import Area, Finding, area_of
-from repro_tui.model.grade import Grade, Metric
+from repro_tui.model.grade import Metric
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.record import Missing
 from repro_tui.model.report import Areas, AuditInfo, Report, Sides, Tool
@@ -132,9 +132,13 @@ class Verification(Audit):
     # -- the report ---------------------------------------------------------------------------------------------
 
     def _verification_report(self, a: SideState, b: SideState, predictions: PredictionsArea) -> Report:
+        from repro_tui.report.summary import summarise_grade
+
         graded = grade(b.record, self.gaps, self.recorded, b, predictions, self.metrics, self.short)
         scrub = self.context.redactor.scrub
         graded = replace(graded, sentence=scrub(graded.sentence))
+        sides = Sides(a.report(), b.report())
+        summary = summarise_grade(graded, predictions, sides)
         code, environment, parameters, data = (self._rebuilt(name, b) for name in AREA_STEPS)
         spent = self.spent()
         return Report(
@@ -143,11 +147,12 @@ class Verification(Audit):
             audit=AuditInfo(self.request.id, str(self.folder), self.request.started, spent, self.stages),
             verdict=predictions.verdict,
             exit_status=graded.exit_status,
-            summary=_summary(graded, predictions, b),
-            sides=Sides(a.report(), b.report()),
+            summary=summary.sentences,
+            sides=sides,
             areas=Areas(code, environment, parameters, data, predictions),
             warnings=(*warnings_of(a, b, self.inputs), *self.warnings),
             grade=graded,
+            notes=summary.notes,
         )
 
     def _rebuilt(self, name: str, b: SideState) -> Area:
@@ -165,23 +170,3 @@ class Verification(Audit):
             area = replace(area, basis="built" if part else "declared")
         self._publish(name, area)
         return area
-
-
-def _summary(graded: Grade, area: PredictionsArea, b: SideState) -> tuple[str, ...]:
-    from repro_tui.report.summary import compared, sentence, stressed
-
-    lines = [sentence(f"{graded.level}: {graded.sentence}")]
-    if b.failed and b.do:
-        lines.append(f"To do: {sentence(b.do)}")
-    if graded.level == "R0":
-        lines += [sentence(f"To do: {gap.field}: {gap.do}") for gap in graded.gaps if gap.do]
-    for metric in graded.metrics:
-        if metric.matches is not True and metric.note:
-            state = "does not match" if metric.matches is False else "could not be checked"
-            lines.append(sentence(f"{metric.name} {state}: {metric.note}"))
-    if area.verdict != "not-comparable":
-        lines += compared(area, area.verdict)
-    elif graded.level not in ("R0", "R1", "R2") and area.what:
-        lines.append(sentence(f"Predictions: {area.what}"))
-    lines += stressed(area)
-    return tuple(dict.fromkeys(lines))

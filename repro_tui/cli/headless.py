@@ -127,6 +127,8 @@ def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail
     if not (quiet and targets) and not failures:
         for sentence in report.summary:
             print(f"- {show(sentence)}", file=stream)
+        for number, note in enumerate(report.notes):
+            print(f"{'' if number else 'Notes:' + chr(10)}- {show(note)}", file=stream)
     return 3 if failures else report.exit_status
 
 

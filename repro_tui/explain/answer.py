@@ -9,7 +9,7 @@ from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import Executor
 from repro_tui.explain.factors import PARAMETERS, VARIABLES, Factors
 from repro_tui.explain.game import Attribution
-from repro_tui.explain.sentences import masked_sentence, sentences
+from repro_tui.explain.sentences import masked_sentence, remarks, sentences
 from repro_tui.explain.trials import Trials
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.support.redact import Redactor
@@ -41,7 +41,8 @@ def causes_of(trials: Trials, attribution: Attribution, located: Sequence[Locate
         unresolved=tuple(_unresolved(attribution, groups))[:MOST_UNRESOLVED],
         budget_spent=trials.executor.budget.spent,
     )
-    return replace(causes, sentences=tuple(sentences(causes, attribution, named, trials.factors.notes)))
+    answer = (causes, attribution, named, trials.factors.notes)
+    return replace(causes, sentences=tuple(sentences(*answer)), remarks=tuple(remarks(*answer)))
 
 
 def masked_causes(factors: Factors, moved: Mapping[str, float], executor: Executor) -> Causes:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from repro_tui.model.causes import names_a_model
 from repro_tui.model.inventory import PythonPackage
 from repro_tui.model.record import Predict
 from repro_tui.model.workspace import BuiltEnvironment, FetchedData, Workspace
@@ -26,9 +27,6 @@ from repro_tui.rebuild.hybrid_parameters import parameter_places, same_parameter
 CODE, PARAMETERS, MODEL, DATA, VARIABLES, PREDICT = "code", "parameters", "model", "data", "variables", "predict"
 ENVIRONMENT, PACKAGES, SYSTEM = "environment", "environment.packages", "environment.system"
 ORDER = (CODE, ENVIRONMENT, PACKAGES, SYSTEM, PARAMETERS, MODEL, DATA, VARIABLES, PREDICT)
-_MODEL_SUFFIXES = frozenset(
-    ".joblib .pkl .pickle .onnx .pt .pth .safetensors .h5 .keras .pb .tflite .bst .ubj .cbm .gguf .skops".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +147,7 @@ def environment_key(environment: BuiltEnvironment) -> tuple[str, ...]:
 
 def is_model(item: FetchedData) -> bool:
     """Whether a data item is a trained model: "model" is in its path, or a file has the extension of a model."""
-    path = PurePosixPath(item.path)
-    names = [path, *(PurePosixPath(name) for name in item.files)]
-    return "model" in item.path.lower() or any(name.suffix.lower() in _MODEL_SUFFIXES for name in names)
+    return names_a_model(item.path, item.files)
 
 
 def items_of(workspace: Workspace, factor: str) -> tuple[FetchedData, ...]:

@@ -11,27 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from repro_tui.explain.coalitions import Coalition
 from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
-from repro_tui.explain.factors import CODE, DATA, ENVIRONMENT, MODEL, PACKAGES, PARAMETERS, PREDICT, SYSTEM, VARIABLES
+from repro_tui.explain.factors import DATA, MODEL, PARAMETERS, VARIABLES
 from repro_tui.explain.game import NEGLIGIBLE, THRESHOLD, Attribution
 from repro_tui.explain.lattice import Culprits
-from repro_tui.model.causes import Causes, Culprit
-from repro_tui.support.text import LEAST_PART, join_names, part, plural, show
+from repro_tui.model.causes import FACTOR_NAMES, PLURAL_FACTORS, Causes, Culprit
+from repro_tui.support.text import LEAST_PART, join_names, last_output, part, plural, show
 
-FACTOR_NAMES = {
-    CODE: "the code",
-    ENVIRONMENT: "the environment",
-    PACKAGES: "the Python packages",
-    SYSTEM: "the system layer",
-    PARAMETERS: "the parameters",
-    MODEL: "the model",
-    DATA: "the data",
-    VARIABLES: "the environment variables",
-    PREDICT: "the predict step",
-}
 MOST_NAMED = 4
 Named = tuple[Located, tuple[Culprit, ...]]
-_PLURAL = (PARAMETERS, PACKAGES, VARIABLES)
-_PLURAL_NAMES = frozenset(FACTOR_NAMES[name] for name in _PLURAL)
+_PLURAL_NAMES = frozenset(FACTOR_NAMES[name] for name in PLURAL_FACTORS)
 WHOLE = 0.9995  # shown as 100.0 %
 
 
@@ -45,6 +33,24 @@ def sentences(causes: Causes, attribution: Attribution, named: Sequence[Named], 
         else:
             yield _change_point_sentence(located)
     yield from _reverting_sentences(causes, names)
+    yield from _open_sentences(causes, attribution)
+    yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
+
+
+def remarks(causes: Causes, attribution: Attribution, named: Sequence[Named], notes: Sequence[str]) -> Iterator[str]:
+    """The sentences of the answer that no field of `causes` holds, apart from the effects, culprits and what restores.
+
+    They are what remains to be said beside a summary that is made from these fields.
+    """
+    names = FactorNaming(causes.culprits)
+    yield from _group_remarks(attribution, names)
+    for located, culprits in named:
+        if isinstance(located, CulpritGroup):
+            first, *rest = _group_sentences(located, culprits)
+            whole = located.culprits.sufficient and located.culprits.separable
+            yield from rest if culprits and whole else (first, *rest)
+        else:
+            yield _change_point_sentence(located)
     yield from _open_sentences(causes, attribution)
     yield from (f"{note[0].upper()}{note[1:]}." for note in notes)
 
@@ -93,7 +99,7 @@ def factor_sentences(attribution: Attribution, names: FactorNaming | None = None
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
         name = show(only, 80) if names.plain else FACTOR_NAMES[only]
-        differ = "differ, so they" if only in _PLURAL else "differs, so it"
+        differ = "differ, so they" if only in PLURAL_FACTORS else "differs, so it"
         yield f"Only {name} {differ} must be the cause."
     elif len(either) > 1:
         quantifier = "Either" if len(either) == 2 else "Any one of"
@@ -102,6 +108,12 @@ def factor_sentences(attribution: Attribution, names: FactorNaming | None = None
         if effects := list(_effects(attribution, names)):  # none where everything is within the noise
             yield f"{_start('; '.join(effects))}."
         yield from _minor_factors(attribution, names)
+    yield from _group_remarks(attribution, names)
+
+
+def _group_remarks(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
+    """Which factors cannot be told apart, and why."""
+    either = [factor for factor in attribution.factors if _reproduces(attribution, factor)]
     for group in attribution.groups:
         if alone := [factor for factor in either if factor in group and len(either) == 1]:
             yield from _unknown_effects(attribution, names, alone[0], group)
@@ -170,7 +182,7 @@ def _unknown_effects(attribution: Attribution, names: FactorNaming, alone: str, 
     yield f"{_start(names.factor(alone))} alone {'reproduce' if _is_plural([alone], names) else 'reproduces'} B."
     for factor in group:
         if (value := attribution.values.get(frozenset({factor}))) and value.score is None:
-            why = _brief(value.why)
+            why = last_output(value.why)
             yield f"The effect of {names.factor(factor)} alone is not known: that hybrid could not be run ({why})."
 
 
@@ -181,13 +193,7 @@ def _reproduces(attribution: Attribution, factor: str) -> bool:
 
 def _reason(attribution: Attribution) -> str:
     reasons = list(dict.fromkeys(attribution.unresolved.values()))
-    return _brief(reasons[0]) if reasons else "the budget was spent before they could be tried apart"
-
-
-def _brief(why: str) -> str:
-    """Why a hybrid is unresolved; of the last lines of a program only the very last, which says what went wrong."""
-    head, mark, lines = why.partition("its last output: ")
-    return show(f"{head}{mark}{lines.rpartition('; ')[2]}" if mark else why, 200)
+    return last_output(reasons[0]) if reasons else "the budget was spent before they could be tried apart"
 
 
 def _effects(attribution: Attribution, names: FactorNaming) -> Iterator[str]:
@@ -294,8 +300,8 @@ def _change_point_sentence(point: ChangePoint) -> str:
         subject, a, b = show(point.path[1], 80), show(point.a, 60), show(point.b, 60)
         exact, between, noun = f"in release {b}", f"between releases {a} and {b}", "release"
     else:
-        subject, a, b = "the code", show(point.a, 60)[:12], show(point.b, 60)[:12]
-        exact = f"by commit {show(point.guilty, 60)[:12]} ({show(point.subject, 120)})"
+        subject, a, b = "the code", show(point.a, 60)[:7], show(point.b, 60)[:7]
+        exact = f"by commit {show(point.guilty, 60)[:7]} ({show(point.subject, 120)})"
         between, noun = f"between commits {a} and {b}", "commit"
     skipped = f": {plural(len(change.skipped), noun)} in between could not be tested" if change.skipped else ""
     return f"The effect of {subject} was introduced {exact if change.exact else between + skipped}."

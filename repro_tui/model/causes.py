@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
+
+# The factors as sentences name them; the keys are the names in a report.
+FACTOR_NAMES = {
+    "code": "the code",
+    "environment": "the environment",
+    "environment.packages": "the Python packages",
+    "environment.system": "the system layer",
+    "parameters": "the parameters",
+    "model": "the model",
+    "data": "the data",
+    "variables": "the environment variables",
+    "predict": "the predict step",
+}
+PLURAL_FACTORS = frozenset({"parameters", "environment.packages", "variables"})
+_MODEL_SUFFIXES = frozenset(
+    ".joblib .pkl .pickle .onnx .pt .pth .safetensors .h5 .keras .pb .tflite .bst .ubj .cbm .gguf .skops".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,9 @@ class Causes:
     `smallest` is the smallest set of factors that reproduces B; `restores` are the sets that restore A when they are
     reverted in B; `hybrids` the hybrids of whole factors that were run. `separable` is False if culprits could not be
     distinguished; `runs` counts the predict runs that were needed, `cached` those reused from an earlier search.
-    `note` says why there is no result, if there is none.
+    `note` says why there is no result, if there is none. `sentences` are the whole answer; `remarks` are those of them
+    that no other field holds: with which commit or release an effect came, what else causes the change, what could not
+    be tried, and why.
     """
 
     factors: tuple[str, ...] = ()
@@ -78,6 +99,13 @@ class Causes:
     budget_spent: bool = False
     sentences: tuple[str, ...] = ()
     note: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def names_a_model(path: str, files: Iterable[str] = ()) -> bool:
+    """Whether a data item is a trained model: "model" is in its path, or a file has the extension of a model."""
+    names = [PurePosixPath(path), *map(PurePosixPath, files)]
+    return "model" in path.lower() or any(name.suffix.lower() in _MODEL_SUFFIXES for name in names)
 
 
 def no_causes(note: str) -> Causes:

@@ -73,7 +73,9 @@ class Areas:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of an audit. `summary` is a list of plain sentences, the verdict first.
+    """The result of an audit. `summary` is at most five plain sentences: the verdict first, what to do next last.
+
+    `notes` are the sentences that say more than these: noise, slices, accuracy, what `--stress` moved.
 
     Every path is relative to the audit's folder, so that the folder can be copied. `grade` is None for audits; in a
     verification, A is what was recorded and B what was rebuilt.
@@ -90,3 +92,4 @@ class Report:
     causes: Causes | None = None
     grade: Grade | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

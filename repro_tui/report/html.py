@@ -90,6 +90,10 @@ def _head(report: Report) -> Iterator[str]:
     strip = f"{element('b', text(verdict))}{element('span', text(meaning))}{status}"
     yield element("div", strip, f"verdict {css}")
     yield element("ul", "".join(element("li", text(sentence, 800)) for sentence in report.summary), "summary")
+    if report.notes:
+        kept, more = bounded(report.notes, MOST_WARNINGS)
+        body = element("ul", "".join(element("li", text(note, 800)) for note in kept)) + left_out(more, "notes")
+        yield details(text(plural(len(report.notes), "note")), body, opened=True)
 
 
 def _causes(causes: Causes) -> str:

@@ -72,7 +72,8 @@ def _blocks(report: Report) -> Iterator[str]:
         yield f"## {verdict_glyph(report.verdict)} {report.verdict}: {names}"
     else:
         yield f"## {TONES[grade_tone(report.grade)]} {report.grade.level}: {names}"
-    yield "\n".join(f"> {escape(sentence, 600)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
+    yield "\n".join(f"> {escape(sentence, 800)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
+    yield from _notes(report.notes)
     for letters, side in failures_of(report.sides):
         advice = f". To do: {escape(side.do, 600)}" if side.do else ""
         yield f"**! {' and '.join(letters)} failed at {escape(side.failed)}:** {escape(side.what, 600)}{advice}"
@@ -219,6 +220,13 @@ def _finding(finding: Finding) -> list[str]:
         finding.severity,
         escape(finding_note(finding)),
     ]
+
+
+def _notes(notes: Sequence[str]) -> Iterator[str]:
+    kept, more = bounded(notes, MOST_WARNINGS)
+    if kept:
+        lines = [f"- {escape(text, 700)}" for text in kept] + ([f"- … and {more:,} more"] if more else [])
+        yield _details(plural(len(notes), "note"), "\n".join(lines))
 
 
 def _warnings(warnings: Sequence[str]) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from repro_tui.model.predictions import Stress
-from repro_tui.report.words import ABSENT, Tone, number
-from repro_tui.support.text import plural, show
+from repro_tui.model.predictions import PredictionsArea, Stress
+from repro_tui.report.words import ABSENT, Tone, number, sentence
+from repro_tui.support.text import join_names, plural, show
 
 TITLE = "Factors that should not matter, changed one at a time"
 UNCHANGED = "unchanged"
@@ -83,3 +83,27 @@ def movers(results: Sequence[Stress]) -> Iterator[tuple[str, list[str]]]:
         names = [result.name for result in results if result.side == side and result.moved]
         if names:
             yield side.upper(), names
+
+
+def stress_sentences(area: PredictionsArea) -> Iterator[str]:
+    """On which factors that should not matter each side's own predictions depend: one sentence per side."""
+    for side in sorted({result.side for result in area.stress}):
+        results = [result for result in area.stress if result.side == side]
+        moving = [f"{result.name} ({_effect(result)})" for result in results if result.moved]
+        steady = [result.name for result in results if result.moved is False]
+        unknown = [f"{result.name} ({result.note})" for result in results if result.moved is None]
+        name = f"{side.upper()}'s own predictions"
+        clauses = [f"{name} move with the {join_names(moving)}"] if moving else []
+        if steady:
+            clauses.append(f"{'they' if moving else name} do not move with the {join_names(steady, 'or')}")
+        if unknown:
+            clauses.append(f"{'not known' if clauses else f'what moves {name} is not known'}: {', '.join(unknown)}")
+        yield sentence(f"One factor varied at a time: {'; '.join(clauses)}")
+
+
+def _effect(result: Stress) -> str:
+    """How far one variation moved a side."""
+    if result.note:
+        return result.note
+    largest = f" by up to {result.max_abs:.3g}" if result.max_abs is not None else ""
+    return f"{result.what}: {show(result.column, 80)}{largest} in {plural(result.different, 'row')}"

@@ -387,3 +387,9 @@ def _runs(side: SideReport) -> str:
         return "none"
     succeeded = sum(run.status == "succeeded" for run in side.runs)
     return f"{succeeded} of {len(side.runs)} succeeded, {seconds(sum(run.seconds for run in side.runs))} in all"
+
+
+def sentence(text: str) -> str:
+    """A text of at most 700 characters, cleaned, that ends with a full stop; "" stays empty."""
+    text = show(text, 700).strip()
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

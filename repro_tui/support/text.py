@@ -20,6 +20,10 @@ _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff]"
 )
+# Hexadecimal ids of twelve digits or more, with their algorithm; plain numbers, also those with an exponent, are none.
+_HASH = re.compile(
+    r"(?i)(?<![0-9a-z_])(?:sha(?:256|512|1):|md5:|(?!\d+e\d*(?![0-9a-f]))(?=[a-f]*\d)(?=\d*[a-f]))([0-9a-f]{12,})…?(?![0-9a-z_])"
+)
 
 
 def show(value: object, cap: int = CAP) -> str:
@@ -107,6 +111,17 @@ def part(share: float) -> str:
 def signed_part(share: float) -> str:
     """Like `part`, with a minus sign for negative shares."""
     return f"{'-' if share <= -LEAST_PART else ''}{part(share)}"
+
+
+def last_output(why: str, cap: int = 200) -> str:
+    """A reason that ends with the last lines of a program, with only the very last of them: it says what went wrong."""
+    head, mark, lines = why.partition("its last output: ")
+    return show(f"{head}{mark}{lines.rpartition('; ')[2]}" if mark else why, cap)
+
+
+def without_hashes(text: str) -> str:
+    """A sentence whose hashes, commits and other long ids in hexadecimal are cut to seven digits, as git does."""
+    return _HASH.sub(lambda match: f"{match.group(1)[:7]}…", text)
 
 
 def _as_text(value: object) -> str:

@@ -59,6 +59,7 @@ AUDIT = (
     Action("6", "app.show('code')", "Code", "an audit"),
     Action("7", "app.show('cause')", "Cause", "an audit"),
     Action("l", "app.show('progress')", "Steps and logs", "an audit", "log"),
+    Action("S", "app.share", "Copy a summary in Markdown, for an incident channel", "an audit", "share"),
     Action("w", "export", "Write the finding, the table or the report to a file", "an audit", "write"),
     Action("e", "edit", "Open what is under the cursor in your editor", "an audit"),
     Action("o", "artifact", "Open the audit's files: predictions, inputs, logs, records", "an audit", "files"),

@@ -290,6 +290,15 @@ class Auditor(App[int]):
         if selection is not None:
             self._copy(as_json(selection).rstrip("\n"))
 
+    def action_share(self) -> None:
+        """Copies a summary of the audit in Markdown, for an incident channel."""
+        if self.store is None or self.store.report is None:
+            notify(self, "There is no report to share yet.")
+            return
+        from repro_tui.report.channel import channel_summary
+
+        self._copy(channel_summary(self.store.report, self.store.attach))
+
     def _selected(self) -> object:
         selection: object = getattr(self.screen, "selected", lambda: None)()
         if selection is None:

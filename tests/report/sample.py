@@ -90,7 +90,14 @@ def declared_report() -> Report:
     )
     summary = summarise(sides, areas, "not-comparable")
     return replace(
-        rich, verdict="not-comparable", exit_status=3, summary=summary, sides=sides, areas=areas, causes=None
+        rich,
+        verdict="not-comparable",
+        exit_status=3,
+        summary=summary.sentences,
+        notes=summary.notes,
+        sides=sides,
+        areas=areas,
+        causes=None,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from repro_tui.model.predictions import Column, PredictionsArea, Rows
 from repro_tui.report.html_predictions import predictions
-from repro_tui.report.summary import compared, stressed
+from repro_tui.report.outcome import outcome_notes, verdict_sentence
+from repro_tui.report.stress import stress_sentences
 from repro_tui.report.words import kind_words, measure_rows
 from tests.report.sample import rich_report
 
@@ -42,7 +43,7 @@ def area(*columns: Column) -> PredictionsArea:
 
 @pytest.mark.parametrize("sentence", COLUMNS, ids=[column.kind for column in COLUMNS.values()])
 def test_each_kind_has_its_sentence(sentence: str) -> None:
-    assert list(compared(area(COLUMNS[sentence]), "drift")) == [f"Drift: {sentence}."]
+    assert verdict_sentence(area(COLUMNS[sentence]), "drift") == f"Drift: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -68,28 +69,28 @@ def test_each_kind_has_its_sentence(sentence: str) -> None:
     ],
 )
 def test_a_single_row_has_a_verb_in_the_singular(column: Column, sentence: str) -> None:
-    assert list(compared(area(replace(column, different=1)), "drift")) == [f"Drift: {sentence}."]
+    assert verdict_sentence(area(replace(column, different=1)), "drift") == f"Drift: {sentence}"
 
 
 def test_a_vector_speaks_for_its_columns() -> None:
     vector = replace(BASE, name="p_*", kind="probability", flips=1, flip_matrix=MATRIX[:1], members=("p_cat", "p_dog"))
     members = [replace(BASE, name=name, kind="probability", max_abs=0.5) for name in vector.members]
-    (sentence,) = compared(area(vector, *members), "drift")
+    sentence = verdict_sentence(area(vector, *members), "drift")
     assert "p_*" in sentence
     assert "p_cat" not in sentence
 
 
 def test_the_truth_says_which_side_is_right() -> None:
     label = replace(BASE, kind="label", flips=40, measures=TRUTH)
-    sentences = list(compared(area(label), "drift"))
-    assert sentences[1] == (
+    (note,) = outcome_notes(area(label), "drift")
+    assert note == (
         "Against the true values, 90.00% of A and 85.00% of B are right in v: 30 rows right only in A and 10 only in B "
         "(McNemar's exact test, p = 0.00222)."
     )
 
 
 def test_each_side_that_was_stressed_has_a_sentence() -> None:
-    assert list(stressed(rich_report().areas.predictions)) == [
+    assert list(stress_sentences(rich_report().areas.predictions)) == [
         "One factor varied at a time: A's own predictions do not move with the hash seed; "
         "not known: batch size (it asks for none).",
         "One factor varied at a time: B's own predictions move with the "

@@ -225,7 +225,7 @@ def every_kind() -> PredictionsArea:
     return replace(predictions(), columns=columns, counts={"drift": 3}, worst=(), differences=143)
 
 
-def report(all_areas: Areas, word: str = "") -> Report:
+def report(all_areas: Areas, word: str = "", causes: Causes | None = None) -> Report:
     isolation = Isolation("bubblewrap", "none", True, {"interfaces": "lo"})
     runs = tuple(
         Run(n, "succeeded", 0.3, 0, f"a/run-{n}.parquet", "0" * 64, "CSV", 400, f"a/run-{n}.log") for n in (1, 2)
@@ -243,6 +243,7 @@ def report(all_areas: Areas, word: str = "") -> Report:
             isolation,
         ),
     )
+    summary = summarise(sides, all_areas, all_areas.predictions.verdict, causes)
     info = AuditInfo("20261124T103200Z", "/audits/20261124T103200Z", "2026-11-24T10:32:00Z", 3.2, {"run": 1.0})
     return Report(
         schema=1,
@@ -250,7 +251,9 @@ def report(all_areas: Areas, word: str = "") -> Report:
         audit=info,
         verdict=all_areas.predictions.verdict,
         exit_status=exit_status(all_areas, all_areas.predictions.verdict, ("predictions",)),
-        summary=summarise(sides, all_areas, all_areas.predictions.verdict),
+        summary=summary.sentences,
+        notes=summary.notes,
+        causes=causes,
         sides=sides,
         areas=all_areas,
         warnings=(f"B: requirements.txt: line 3: six is not pinned{word}",),
@@ -293,7 +296,7 @@ def finished(
     differences(path / "differences.parquet", rows, word)
     ids = pa.table({"id": [f"A{10_000 + n}" for n in range(rows)], "income": [1000.0 + n for n in range(rows)]})
     pq.write_table(ids, path / "inputs.parquet")
-    write_json(path / "report.json", replace(report(all_areas, word), causes=causes))
+    write_json(path / "report.json", report(all_areas, word, causes))
     if causes:
         _write_ledger(path)
     _predictions(path, rows)

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.report.words import culprit_text
-from repro_tui.support.text import part, plural, shorten_middle, show, signed_part
+from repro_tui.model.report import Areas
+from repro_tui.report.cause_sentences import CauseWording, culprit_name
+from repro_tui.report.differences import differences_of, value_pair
+from repro_tui.report.words import sentence
+from repro_tui.support.text import part, plural, shorten_middle, show, signed_part, without_hashes
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.difference.rows import values
 from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.navigation import OpenFinding
-from repro_tui.tui.screens.base import AuditScreen, ReadingPane
+from repro_tui.tui.screens.base import WIDE, AuditScreen, ReadingPane
 from repro_tui.tui.store import LedgerEntry
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.charts import bars
@@ -26,6 +30,7 @@ from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe, text_of, wrapped
 from repro_tui.tui.written_table import WrittenTable
 
+MOST_CULPRITS = 60
 SEARCHED: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
 COLUMNS = [
     ColumnSpec("area", 12),
@@ -34,8 +39,8 @@ COLUMNS = [
     ColumnSpec("B", 12, 3, side="b"),
 ]
 HYBRID_COLUMNS = [
-    ColumnSpec("search", 12, 1),
-    ColumnSpec("taken from B", 16, 3),
+    ColumnSpec("search", 8, 1),
+    ColumnSpec("taken from B", 16, 4),
     ColumnSpec("change", 8, right=True),
     ColumnSpec("rows as B", 9, right=True),
     ColumnSpec("outputs", 11, 1),
@@ -45,8 +50,8 @@ HYBRID_COLUMNS = [
 class Ledger:
     """The hybrids of A and B that were tried as rows, the latest last; entries are those of explain/ledger.jsonl."""
 
-    def __init__(self, entries: Sequence[LedgerEntry]) -> None:
-        self.entries = entries
+    def __init__(self, entries: Sequence[LedgerEntry], factors: Sequence[str] = ()) -> None:
+        self.entries, self.factors = entries, factors
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -55,7 +60,7 @@ class Ledger:
         """The stage of the search, what came from B, its part of the change and of the rows, and which side it is."""
         entry = self.entries[row]
         score = entry.get("score")
-        from_b = shorten_middle(show(", ".join(entry["from_b"]), 2000), max(5, widths[1]))
+        from_b = self._from_b(entry, max(5, widths[1]))
         change = "" if score is None else _brief(signed_part(score))
         rows = entry.get("rows_as_b")
         return (
@@ -65,6 +70,19 @@ class Ledger:
             Text("" if rows is None else _brief(part(rows))),
             text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[4])),
         )
+
+    def _from_b(self, entry: LedgerEntry, width: int) -> str:
+        """What came from B in `width` cells: all names, or those that did not come from B, or as many as fit."""
+        names = [show(name, 200) for name in entry["from_b"]]
+        text = ", ".join(names)
+        left_out = [name for name in self.factors if name not in names]
+        if len(text) > width and entry["stage"] == "factors" and set(names) <= set(self.factors):
+            text = f"all but {', '.join(left_out)}" if left_out else "all"
+        shown = len(names)
+        while len(text) > width and shown > 1:
+            shown -= 1
+            text = f"{', '.join(names[:shown])} +{len(names) - shown:,}"
+        return shorten_middle(text, width)
 
 
 def _brief(share: str) -> str:
@@ -98,9 +116,10 @@ class CauseScreen(AuditScreen):
     def compose(self) -> ComposeResult:
         """Sentences and bars above, the table below."""
         yield TitleBar()
-        with ReadingPane(id="words"):
-            yield Static("", id="causes", markup=False)
-        yield Grid(COLUMNS, id="candidates", empty="code, environment, parameters and data are the same")
+        with Container(id="body"):
+            with ReadingPane(id="words"):
+                yield Static("", id="causes", markup=False)
+            yield Grid(COLUMNS, id="candidates", empty="code, environment, parameters and data are the same")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -124,15 +143,20 @@ class CauseScreen(AuditScreen):
         self._show_rows(differences)
         report = self.store.report
         causes = report.causes if report else None
-        width = max(40, self.size.width - 4)
-        content = causes_content(causes, width) if causes else self._without_causes(len(differences))
+        width = max(40, (self.size.width // 2 if self.size.width >= WIDE else self.size.width) - 4)
+        content = (
+            causes_content(causes, report.areas, width) if report and causes else self._without_causes(len(differences))
+        )
         self.query_one("#causes", Static).update(content)
 
     def _show_rows(self, differences: Sequence[tuple[AreaName, Finding]]) -> None:
         """Shows the hybrids that were tried, or the differences where no cause was searched for."""
         grid, hybrids = self.query_one(Grid), self.store.ledger
+        causes = self.store.report.causes if self.store.report else None
         grid.show_columns(HYBRID_COLUMNS if hybrids else COLUMNS)
-        grid.show_rows(Ledger(tuple(hybrids)) if hybrids else Candidates(differences), keep=True)
+        grid.show_rows(
+            Ledger(tuple(hybrids), causes.factors if causes else ()) if hybrids else Candidates(differences), keep=True
+        )
         if hybrids and self.store.running:
             grid.action_edge(1)
 
@@ -204,10 +228,10 @@ class CauseScreen(AuditScreen):
             self.post_message(OpenFinding(*current))
 
 
-def causes_content(causes: Causes, width: int) -> Content:
-    """The causes in lines of `width` cells: sentences, shares and interactions as bars, and then the details."""
+def causes_content(causes: Causes, areas: Areas, width: int) -> Content:
+    """The causes in lines of `width` cells: the answer, shares and interactions as bars, the culprits, what is open."""
     content: list[Content | str] = [
-        safe(line, "bold") for text in causes.sentences for line in wrapped(show(text), width)
+        safe(line, "bold") for text in _answer(causes, areas) for line in wrapped(text, width)
     ]
     shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
     if shares:
@@ -215,18 +239,71 @@ def causes_content(causes: Causes, width: int) -> Content:
         content.append(bars([(name, share, "") for name, share in shares], width))
     together = [(" + ".join(item.factors), item.dividend, "") for item in causes.interactions]
     if together:
-        content += ["", Content.styled("only together", "bold $accent"), bars(together, width, "$text-secondary")]
-    content += _details(causes)
+        overlap = any(dividend < 0 for _, dividend, _ in together)
+        title = "together (below 0: they overlap)" if overlap else "only together"
+        content += ["", Content.styled(title, "bold $accent"), bars(together, width, "$text-secondary")]
+    if causes.culprits:
+        content += ["", Content.styled("culprits, A → B", "bold $accent"), *_culprit_lines(causes, width)]
+    content += _details(causes, width)
     return lines(content)
 
 
-def _details(causes: Causes) -> list[Content | str]:
-    """What reproduces B and restores A, the culprits, and what remained open."""
+def _answer(causes: Causes, areas: Areas) -> list[str]:
+    """The answer in sentences, as the summary has it; where nothing was attributed, as the search has it."""
+    if not causes.factors or causes.note:
+        return [show(text) for text in causes.sentences]
+    wording = CauseWording(causes, differences_of(areas))
+    texts = (wording.cause(), wording.restores(), wording.others())
+    return [sentence(without_hashes(_with_capital(text))) for text in texts if text]
+
+
+def _with_capital(text: str) -> str:
+    return f"R{text[1:]}" if text.startswith("reverting ") else text
+
+
+def _culprit_lines(causes: Causes, width: int) -> list[Content | str]:
+    """The culprits with their values on both sides; those inside another are indented below it."""
+    names: list[tuple[str, Culprit]] = []
+    for culprit in causes.culprits[:MOST_CULPRITS]:
+        above = [each for each in causes.culprits if each is not culprit and _is_inside(culprit, each)]
+        name = f"  {show(culprit.path[-1], 80)}" if above else culprit_name(culprit)
+        names.append((name if culprit.path != ("commits",) else "commits", culprit))
+    first = min(max(len(name) for name, _ in names), max(12, width // 2))
+    rows: list[Content | str] = []
+    for name, culprit in names:
+        marks = [("alone enough", culprit.sufficient), ("alone restores A", culprit.alone)]
+        marked = ", ".join(text for text, holds in marks if holds)
+        values = _culprit_values(culprit)
+        shown = name if len(name) <= first else f"…{name[1 - first :]}"
+        rows.append(
+            joined([safe(f"{shown:<{first}}"), "  ", safe(values), safe(f"  {marked}" if marked else "", "dim")])
+        )
+    if left := len(causes.culprits) - MOST_CULPRITS:
+        rows += [safe(f"and {left:,} more in report.json", "dim")] if left > 0 else []
+    return rows
+
+
+def _is_inside(culprit: Culprit, above: Culprit) -> bool:
+    inside = len(culprit.path) > len(above.path) and culprit.path[: len(above.path)] == above.path
+    return culprit.factor == above.factor and inside
+
+
+def _culprit_values(culprit: Culprit) -> str:
+    """Both values around their first difference; of commits the seven digits by which git names them."""
+    if culprit.a is None or culprit.b is None:
+        return "" if culprit.a is culprit.b is None else f"only in {'B' if culprit.a is None else 'A'}"
+    if culprit.path == ("commits",):
+        return f"{show(culprit.a, 7)[:7]} → {show(culprit.b, 7)[:7]}"
+    return value_pair(culprit.a, culprit.b) or "other content"
+
+
+def _details(causes: Causes, width: int) -> list[Content | str]:
+    """What reproduces B and restores A, and what remained open."""
     details: list[Content | str] = [""]
     if causes.smallest:
         details.append(_pair("smallest set that reproduces B", " + ".join(causes.smallest)))
     details += [_pair("reverting this restores A", " + ".join(names)) for names in causes.restores]
-    details += [_pair("culprit", _culprit(culprit)) for culprit in causes.culprits]
+    details += [safe(line) for text in causes.remarks for line in wrapped(show(without_hashes(text)), width)]
     if not causes.separable:
         inseparable = "some culprits cannot be separated: one does not run without the other"
         details.append(safe(inseparable, "$text-warning"))
@@ -237,10 +314,6 @@ def _details(causes: Causes) -> list[Content | str]:
     if causes.budget_spent:
         details.append(safe("the budget is spent: this is the best answer so far", "$text-warning"))
     return details
-
-
-def _culprit(culprit: Culprit) -> str:
-    return f"{culprit.factor} {show(' › '.join(culprit.path), 200)}: {culprit_text(culprit)}"
 
 
 def _pair(name: str, value: str) -> Content:

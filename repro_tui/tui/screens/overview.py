@@ -7,16 +7,18 @@ from typing import cast
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
+from repro_tui.model.causes import Causes
 from repro_tui.model.finding import AREAS, Area, Change
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
-from repro_tui.report.summary import VERDICT_WORDS
+from repro_tui.report.differences import differences_of
+from repro_tui.report.outcome import VERDICT_WORDS
+from repro_tui.report.summary import next_of
 from repro_tui.report.words import (
-    GLYPHS,
     STATUS_GLYPHS,
     area_remarks,
     grade_tone,
@@ -26,11 +28,12 @@ from repro_tui.report.words import (
     metric_glyph,
     predictions_words,
 )
-from repro_tui.support.text import plural, show
+from repro_tui.support.text import plural, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.navigation import Interface, ScreenName, ShowScreen
-from repro_tui.tui.screens.base import AuditScreen
+from repro_tui.tui.next_line import next_line
+from repro_tui.tui.screens.base import WIDE, AuditScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -40,6 +43,8 @@ from repro_tui.tui.widgets.verdict_colours import tone_look, verdict_look
 
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "), Content("")
+NEXT_HEAD = Content.styled("Next: ", "bold $accent")
+MOST_WORST, MOST_DIFFERING = 12, 16
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
 MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
@@ -74,7 +79,7 @@ class AreaRows:
         style = STYLES[area.status]
         sides = self.store.report.sides if self.store.report else None
         result = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
-        result = "  ".join(filter(None, (result, *area_remarks(area, sides))))
+        result = "; ".join(filter(None, (result, *area_remarks(area, sides))))
         status = area.verdict if isinstance(area, PredictionsArea) else area.status
         return (
             Text(STATUS_GLYPHS[area.status], style=style),
@@ -88,18 +93,27 @@ def _cause(store: AuditStore, width: int) -> Sequence[Text]:
     causes = store.report.causes if store.report else None
     if causes is None:
         return (Text("?", style="warn"), Text("cause"), Text("not searched for", style="quiet"), Text(""))
-    sentence = text_of(causes.sentences[0] if causes.sentences else "", width)
+    sentence = text_of(_first_sentence(causes), width)
     if causes.note or not causes.shares:
         return (Text("?", style="warn"), Text("cause"), Text("not found", style="warn"), sentence)
-    return (Text("!", style="bad"), Text("cause"), Text("found", style="bad"), sentence)
+    return (Text("✓", style="good"), Text("cause"), Text("found", style="good"), sentence)
+
+
+def _first_sentence(causes: Causes) -> str:
+    """The shares in one line; else the first sentence of the answer."""
+    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
+    named = ", ".join(f"{name} {signed_part(share)}" for name, share in shares if share)
+    return named or (causes.sentences[0] if causes.sentences else "")
 
 
 def _counts(area: Area) -> str:
-    return "  ".join(f"{GLYPHS[name]} {area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name))
+    return ", ".join(f"{area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name))
 
 
 def _predictions(area: PredictionsArea) -> str:
-    return predictions_words(area) if area.rows is None else area.what or predictions_words(area)
+    if area.rows is None or area.what:
+        return predictions_words(area) if area.rows is None else area.what
+    return predictions_words(area).replace(" matched", "", 1)  # so that all of it fits on a narrow screen
 
 
 class OverviewScreen(AuditScreen):
@@ -116,12 +130,17 @@ class OverviewScreen(AuditScreen):
             ColumnSpec("", 1),
             ColumnSpec("key", 3),
             ColumnSpec("area", 12),
-            ColumnSpec("status", 18),
+            ColumnSpec("status", 17),
             ColumnSpec("result", 20, 1),
         ]
-        yield Grid(columns, id="areas")
-        with VerticalScroll(id="words", can_focus=True):
-            yield Prose(id="summary")
+        with Container(id="body"):
+            with Vertical(id="left"):
+                yield Grid(columns, id="areas")
+                with VerticalScroll(id="sides", can_focus=True):
+                    yield Prose(id="facts")
+            with VerticalScroll(id="words", can_focus=True):
+                yield Prose(id="summary")
+        yield Prose(id="next")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -133,6 +152,8 @@ class OverviewScreen(AuditScreen):
         """Shows what is known."""
         self.query_one(Grid).show_rows(AreaRows(self.store, cast(Interface, self.app).own_keys), keep=True)
         verdict, summary = self.query_one("#verdict", Prose), self.query_one("#summary", Prose)
+        keymap = cast(Interface, self.app).own_keys
+        self.query_one("#next", Prose).show_parts([Item(NEXT_HEAD, next_line(self.store, keymap), "bold")])
         report = self.store.report
         verdict.set_classes(_mood(self.store))
         if report is None:
@@ -140,7 +161,14 @@ class OverviewScreen(AuditScreen):
             summary.show_parts([Item(WARNING, text) for text in self.store.warnings])
             return
         verdict.show_parts(_verdict(report))
-        summary.show_parts(_summary(report))
+        facts = _facts(report)
+        self.query_one("#facts", Prose).show_parts(facts)
+        beside = self.size.width >= WIDE  # then the facts stand below the areas
+        summary.show_parts([*_summary(report), "", *(_differing(report) if beside else facts)])
+
+    def on_resize(self) -> None:
+        """Moves the facts of both sides below the areas, or back below the summary."""
+        self.changed()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Opens an area."""
@@ -232,17 +260,45 @@ def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
 
 
 def _summary(report: Report) -> list[Content | str | Item]:
-    """The metrics of a verification, the sentences after the verdict, the warnings, and both sides."""
+    """The metrics of a verification, the sentences after the verdict, the notes, and the warnings."""
     parts: list[Content | str | Item] = _metrics(report.grade.metrics) if report.grade else []
-    parts += [Item(Content("• "), text) for text in report.summary[1:] if not _repeats_metric(text, report)]
+    rest = report.summary[1:-1] if next_of(report.summary) else report.summary[1:]  # what is next has its own line
+    parts += [Item(Content("• "), text) for text in rest if not _repeats_metric(text, report)]
+    if notes := [text for text in report.notes if not _repeats_metric(text, report)]:
+        parts += ["", Content.styled("Notes", "bold"), *(Item(Content("· "), text) for text in notes)]
     if report.warnings:
         parts += [
             "",
             Content.styled("Warnings", "bold $warning"),
             *(Item(WARNING, text) for text in report.warnings),
         ]
+    return parts
+
+
+def _differing(report: Report) -> list[Content | str | Item]:
+    """What differs in the areas, the important things first, for a screen that has the room."""
+    differences = differences_of(report.areas)
+    parts: list[Content | str | Item] = [Content.styled("What differs", "bold")] if differences else []
+    parts += [
+        Item(Content.styled(f"{item.area:<12}", "dim"), item.phrase.removeprefix("parameters."))
+        for item in differences[:MOST_DIFFERING]
+    ]
+    if more := differences[MOST_DIFFERING:]:
+        parts.append(safe(f"and {plural(len(more), 'more difference')} in the areas", "dim"))
+    return parts
+
+
+def _facts(report: Report) -> list[Content | str | Item]:
+    """Both sides, and the rows that moved most."""
+    parts: list[Content | str | Item] = []
     for letter, side in (("A", report.sides.a), ("B", report.sides.b)):
-        parts += ["", *_side(letter, side, recorded=report.grade is not None and letter == "A")]
+        parts += [*_side(letter, side, recorded=report.grade is not None and letter == "A"), ""]
+    rows = report.areas.predictions.worst[1 : MOST_WORST + 1]  # the first stands beside the verdict
+    if rows:
+        parts.append(Content.styled("More rows that moved most", "bold"))
+    for row in rows:
+        key = ", ".join(f"{name} {value}" for name, value in row.key.items())
+        parts.append(Item(INDENT, show(f"{key}: {row.column} {row.a} → {row.b}", 300)))
     return parts
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from repro_tui.model.record import ColumnRule
-from repro_tui.report.summary import compared
+from repro_tui.report.outcome import verdict_sentence
 from repro_tui.support.text import part
 from tests.compare.test_predictions import compare_in
 from tests.conftest import EXAMPLES
@@ -50,7 +50,7 @@ def test_every_number_that_is_reported_is_that_of_numpy(tmp_path: Path, tables: 
     a, b = tables
     rows = len(a["v"])
     area = compare_in(tmp_path)(pa.table(a), pa.table(b), columns=RULES)
-    summary = " ".join(compared(area, area.verdict))
+    summary = verdict_sentence(area, area.verdict)
     columns = {column.name: column for column in area.columns}
     if area.verdict == "identical":
         assert all((a[name] == b[name])[~np.isnan(a[name]) if name == "v" else slice(None)].all() for name in a)

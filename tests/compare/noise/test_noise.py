@@ -37,7 +37,7 @@ from repro_tui.compare.noise.verdict import (
 )
 from repro_tui.model.predictions import Noise, PredictionsArea, Verdict
 from repro_tui.model.request import Settings
-from repro_tui.report.summary import own_noise
+from repro_tui.report.outcome import own_noise
 from tests.compare.test_predictions import compare_in, run_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

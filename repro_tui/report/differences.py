@@ -1,0 +1,175 @@
+"""What differs in the areas beside the predictions, as phrases of a sentence: "numpy 1.26.4 → 2.1.3 and 2 commits".
+
+A phrase has no hash and no digest: commits are counted, and a file that changed is only named. Its `factors` are those
+of a search for the cause that can hold it, so that a sentence can say what the search has shown of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from repro_tui.model.causes import names_a_model
+from repro_tui.model.finding import AreaName, Finding
+from repro_tui.model.report import Areas
+from repro_tui.report.words import SEVERITY_ORDER
+from repro_tui.support.text import join_names, plural, show, without_hashes
+
+STATIC: tuple[AreaName, ...] = ("parameters", "environment", "data", "code")
+MOST_NAMED = 5  # differences that a sentence names; it counts the others
+LONGEST_VALUE, BEFORE = 32, 8  # characters of a value, and of these before the first difference
+LONGEST_NAME = 70
+NOUNS = {"packages": "package", "variables": "variable", "system packages": "system package"}
+AREA_NOUNS = {"parameters": "parameter", "data": "data item", "code": "file"}
+COMMIT = ("commit",)
+INTERPRETER = {"version": "Python", "blas": "BLAS", "implementation": "the Python implementation"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: its area, path and phrase, the noun under which it is counted, and the factors that may hold it.
+
+    `name` is the phrase without values.
+    """
+
+    area: AreaName
+    path: tuple[str, ...]
+    name: str
+    values: str
+    noun: str
+    factors: tuple[str, ...]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the phrase is a count, such as "2 commits"."""
+        return self.name[:1].isdigit() and self.path == COMMIT
+
+    @property
+    def phrase(self) -> str:
+        """The difference with its values on both sides, where they can be read."""
+        return f"{self.name} {self.values}" if self.values else self.name
+
+
+def differences_of(areas: Areas) -> list[Difference]:
+    """All differences of the four areas, the important ones first; the commits and files of the code are one."""
+    found_in: list[tuple[int, Difference]] = []
+    for name in STATIC:
+        findings = [f for f in getattr(areas, name).findings if f.change not in ("same", "unknown")]
+        if name == "code" and any(finding.path == COMMIT for finding in findings):
+            findings = [finding for finding in findings if finding.path == COMMIT]
+        found_in += [(SEVERITY_ORDER[f.severity], _difference(name, f)) for f in findings]
+    return [difference for _, difference in sorted(found_in, key=lambda entry: entry[0])]
+
+
+def listed(differences: Sequence[Difference], most: int = MOST_NAMED) -> str:
+    """Differences as a list in a sentence: the first with their values, the others counted by their nouns."""
+    commits = [difference for difference in differences[most:] if difference.path == COMMIT]
+    phrases = [difference.phrase for difference in (*differences[:most], *commits)]
+    counts: dict[str, int] = {}
+    for difference in differences[most:]:
+        if difference.path == COMMIT:
+            continue
+        counts[difference.noun] = counts.get(difference.noun, 0) + 1
+    return join_names([*phrases, *(plural(count, f"more {noun}") for noun, count in counts.items())])
+
+
+def are_several(differences: Sequence[Difference]) -> bool:
+    """Whether a list of differences is the subject of a verb in the plural."""
+    return len(differences) > 1 or any(each.is_counted and not each.name.startswith("1 ") for each in differences)
+
+
+def _difference(area: AreaName, finding: Finding) -> Difference:
+    path, section = finding.path, finding.path[0] if finding.path else ""
+    values = "" if path == ("interpreter", "blas") else _values(finding)  # its values are names of files
+    if area == "code":
+        name = _code_name(finding)
+        return Difference(area, path, name, "", "file", ("code",))
+    if area == "data":
+        name = show(section, LONGEST_NAME)
+        children = [child.path[-1] for child in finding.children]
+        factors = ("model",) if names_a_model(section, children) else ("model", "data")
+        return Difference(area, path, name, values, AREA_NOUNS[area], factors)
+    if area == "parameters":
+        return Difference(area, path, parameter_name(path), values, AREA_NOUNS[area], ("parameters",))
+    return Difference(
+        area, path, _environment_name(path), values, NOUNS.get(section, "difference"), _environment_factors(section)
+    )
+
+
+def _environment_factors(section: str) -> tuple[str, ...]:
+    """The factors that may hold a difference of the environment: several where the report does not say which."""
+    if section == "packages":
+        return ("environment", "environment.packages")
+    if section == "variables":
+        return ("variables", "environment", "environment.system")
+    return ("environment", "environment.packages", "environment.system")
+
+
+def parameter_name(path: Sequence[str]) -> str:
+    """A parameter's name; that of a long path keeps its end, which tells it from its neighbours."""
+    name = show(".".join(("parameters", *path)), 1000)
+    for first in range(1, len(path)):
+        if len(name) <= LONGEST_NAME:
+            break
+        name = show(".".join(("parameters.…", *path[first:])), 1000)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _environment_name(path: Sequence[str]) -> str:
+    section, rest = path[0], show(" ".join(path[1:]), LONGEST_NAME)
+    if section == "interpreter":
+        return INTERPRETER.get(rest, f"the interpreter's {rest}") if rest else "the interpreter"
+    if section == "image":
+        return f"the image's {rest}" if rest else "the image"
+    if section == "files":
+        return "files of the image"
+    kind = {"variables": "the variable ", "system packages": "the system package "}.get(section, "")
+    return f"{kind}{rest or show(section, LONGEST_NAME)}"
+
+
+def _code_name(finding: Finding) -> str:
+    """The commits between the two sides, counted; or a file."""
+    if finding.path != COMMIT:
+        return show(" ".join(finding.path), LONGEST_NAME) or "the code"
+    commits = len(finding.children)
+    return plural(commits, "commit") if commits else "the commit"
+
+
+def _values(finding: Finding) -> str:
+    if finding.change == "added":
+        return "(only in B)"
+    if finding.change == "removed":
+        return "(only in A)"
+    return value_pair(finding.a, finding.b)
+
+
+def value_pair(a: object, b: object, arrow: str = " → ") -> str:
+    """Two values in a sentence, long ones around their first difference; "" where they are hashes, hidden or absent."""
+    if a is None or b is None:
+        return ""
+    left, right = show(a, 2000), show(b, 2000)
+    if left == right:
+        left, right = (f"'{text}'" if isinstance(value, str) else text for value, text in ((a, left), (b, right)))
+    if left == right or any(without_hashes(text) != text or text.startswith("hidden:") for text in (left, right)):
+        return ""
+    return arrow.join(_around_difference(left, right))
+
+
+def _around_difference(left: str, right: str) -> tuple[str, str]:
+    """Both texts, cut to LONGEST_VALUE characters around the first one in which they differ."""
+    if max(len(left), len(right)) <= LONGEST_VALUE:
+        return left, right
+    pairs = zip(left, right, strict=False)
+    first = next((index for index, (x, y) in enumerate(pairs) if x != y), min(len(left), len(right)))
+    start = max(0, first - BEFORE) if first >= LONGEST_VALUE - BEFORE else 0
+
+    def cut(text: str) -> str:
+        piece = text[start : start + LONGEST_VALUE]
+        return f"{'…' if start else ''}{piece}{'…' if start + LONGEST_VALUE < len(text) else ''}"
+
+    return cut(left), cut(right)
+
+
+def held_by(difference: Difference, factors: Collection[str]) -> list[str]:
+    """The factors of a search that may hold a difference."""
+    return [name for name in difference.factors if name in factors]
