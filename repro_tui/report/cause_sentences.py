@@ -207,7 +207,8 @@ class CauseWording:
             return name
         if culprit.a is None or culprit.b is None:
             return f"{name} (only in {'B' if culprit.a is None else 'A'})"
-        return f"{name} {value_pair(culprit.a, culprit.b)}".strip()
+        whole_file = culprit.path[:1] == ("files",) and len(culprit.path) < 3  # its values are ids of its content
+        return name if whole_file else f"{name} {value_pair(culprit.a, culprit.b)}".strip()
 
     # -- what restores A ----------------------------------------------------------------------------------------
 

@@ -156,8 +156,18 @@ def _commonest(column: Column) -> str:
 def _extent(columns: Sequence[Column], area: PredictionsArea) -> str:
     if area.verdict == "identical":
         return f" in all {area.matched:,} rows"
-    largest = max(((column.max_abs or 0.0, column.name) for column in columns), default=(0.0, ""))
-    return f" (at most {largest[0]:.3g}, in {show(largest[1], 80)})" if largest[0] else ""
+    size, name = _largest(columns)
+    return f" (at most {size:.3g}, in {show(name, 80)})" if size else ""
+
+
+def largest_difference(area: PredictionsArea) -> str:
+    """By how much predictions that count as the same differ at most, without a full stop; "" where that is nothing."""
+    size, name = _largest(_moved_columns(area, area.verdict))
+    return f"The largest difference is {size:.3g}, in {show(name, 80)}" if size else ""
+
+
+def _largest(columns: Sequence[Column]) -> tuple[float, str]:
+    return max(((column.max_abs or 0.0, column.name) for column in columns), default=(0.0, ""))
 
 
 def _more(count: int) -> str:

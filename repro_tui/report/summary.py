@@ -26,7 +26,7 @@ from repro_tui.model.report import Areas, SideReport, Sides
 from repro_tui.report.cause_sentences import CauseWording
 from repro_tui.report.differences import Difference, are_several, differences_of, listed
 from repro_tui.report.next_step import next_after_grade, next_step, uncommitted
-from repro_tui.report.outcome import noise_sentence, outcome_notes, verdict_sentence
+from repro_tui.report.outcome import largest_difference, noise_sentence, outcome_notes, verdict_sentence
 from repro_tui.report.stress import stress_sentences
 from repro_tui.report.words import basis_words, failures_of, loose_memory, nothing_was_run, sentence
 from repro_tui.support.text import join_names, last_output, show, without_hashes
@@ -59,20 +59,20 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
 
 def summarise_grade(grade: Grade, area: PredictionsArea, sides: Sides) -> Summary:
     """The summary of a verification: the grade, what was compared, and what to do next."""
-    reasons, notes = _metric_sentences(grade)
+    reasons: list[str] = []
+    notes = [*_metric_notes(grade)]
     ran = grade.level not in ("R0", "R1", "R2")
-    if ran and area.verdict == "not-comparable" and area.what and area.what not in grade.sentence:
-        reasons.append(f"predictions: {area.what}")
-    elif ran and area.verdict not in ("identical", "not-comparable"):
-        reasons.append(verdict_sentence(area, area.verdict))
-    if ran and area.verdict in ("undecided", "within-noise"):
-        reasons.append(noise_sentence(area))
+    if ran and area.verdict == "not-comparable":
+        reasons += [f"predictions: {area.what}"] if area.what and area.what not in grade.sentence else []
+    elif ran and area.verdict in SAME_VERDICTS:
+        reasons += [largest] if (largest := largest_difference(area)) else []
     elif ran:
-        notes.append(noise_sentence(area))
-    notes += [*reasons[2:], *outcome_notes(area, area.verdict), *_column_notes(area), *stress_sentences(area)]
+        reasons.append(verdict_sentence(area, area.verdict))
+    (reasons if area.verdict in ("undecided", "within-noise") else notes).append(noise_sentence(area) if ran else "")
+    notes += [*outcome_notes(area, area.verdict), *_column_notes(area), *stress_sentences(area)]
     step = f"{NEXT}{next_after_grade(grade, area, sides.b)}"
     head = f"{grade.level}: {last_output(grade.sentence, 600)}"
-    return _summary(head, _left_out(area), reasons[:2], [], step, [*notes, *_isolation_notes(sides)])
+    return _summary(head, _left_out(area), reasons, [], step, [*notes, *_isolation_notes(sides)])
 
 
 def next_of(sentences: Sequence[str]) -> str:
@@ -185,14 +185,12 @@ def _reasons(
     return []
 
 
-def _metric_sentences(grade: Grade) -> tuple[list[str], list[str]]:
-    """What is to be said of metrics that do not match: the first two as reasons, the others as notes."""
-    texts = []
+def _metric_notes(grade: Grade) -> Iterator[str]:
+    """Why metrics do not match or could not be checked; the grade names those that do not match, with their values."""
     for metric in grade.metrics:
         if metric.matches is not True and metric.note:
             state = "does not match" if metric.matches is False else "could not be checked"
-            texts.append(f"{show(metric.name, 80)} {state}: {metric.note}")
-    return texts[:1], texts[1:]
+            yield f"{show(metric.name, 80)} {state}: {metric.note}"
 
 
 # -- what else differs ----------------------------------------------------------------------------------------------

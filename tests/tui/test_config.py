@@ -32,12 +32,12 @@ def test_without_a_file_there_are_defaults(config: Path) -> None:
 
 def test_all_of_it_is_read(config: Path) -> None:
     config.write_text(
-        'theme = "repro-contrast"\nmouse = false\n[keys]\n"predictions.sort" = "S"\n"everywhere.help" = ["f1", "?"]\n'
+        'theme = "repro-contrast"\nmouse = false\n[keys]\n"predictions.sort" = "T"\n"everywhere.help" = ["f1", "?"]\n'
         '[limits]\nmemory = "2GiB"\nprocesses = 64\nlog = "1MB"\n'
     )
     interface, limits = interface_config(), load_config().limits
     assert (interface.theme, interface.mouse) == ("repro-contrast", False)
-    assert interface.keys == {"predictions.sort": "S", "everywhere.help": "f1,question_mark"}
+    assert interface.keys == {"predictions.sort": "T", "everywhere.help": "f1,question_mark"}
     assert (limits.memory, limits.processes, limits.log) == (2 << 30, 64, 1_000_000)
 
 
@@ -52,7 +52,7 @@ def test_all_mistakes_are_reported_at_once_with_their_place(config: Path) -> Non
 
 
 def test_a_theme_and_keys_have_to_exist(config: Path) -> None:
-    config.write_text('theme = "repro-drak"\n[keys]\n"predictions.sorrt" = "S"\n"everywhere.help" = "not a key"\n')
+    config.write_text('theme = "repro-drak"\n[keys]\n"predictions.sorrt" = "T"\n"everywhere.help" = "not a key"\n')
     with pytest.raises(Refused) as error:
         interface_config()
     message = "\n".join(map(str, error.value.mistakes))
@@ -68,13 +68,13 @@ def test_one_key_cannot_do_two_things(config: Path) -> None:
 
 
 async def test_own_keys_work_and_are_shown_in_hints_and_help(config: Path, tmp_path: Path) -> None:
-    config.write_text('[keys]\n"predictions.sort" = "S"\n')
+    config.write_text('[keys]\n"predictions.sort" = "T"\n')
     app = Auditor(finished(tmp_path / "audit"))
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "5", "t")
         assert not isinstance(app.screen, ChoiceDialog)
         assert "S sort" in written(app).splitlines()[-1]
-        await press(pilot, "S")
+        await press(pilot, "T")
         assert isinstance(app.screen, ChoiceDialog)
         await press(pilot, "escape", "question_mark", *["end"])
         assert "S                Sort the table by another column" in written(app)
@@ -114,5 +114,5 @@ def test_the_example_of_the_documentation_is_a_configuration(config: Path) -> No
     page = (Path(__file__).parents[2] / "docs" / "interface.md").read_text()
     config.write_text(page.partition("```toml\n")[2].partition("```")[0])
     interface = interface_config()
-    assert interface.keys == {"predictions.sort": "S", "everywhere.help": "question_mark,f1"}
+    assert interface.keys == {"predictions.sort": "T", "everywhere.help": "question_mark,f1"}
     assert load_config().limits.memory == 4 << 30

@@ -294,6 +294,8 @@ def _culprit_values(culprit: Culprit) -> str:
         return "" if culprit.a is culprit.b is None else f"only in {'B' if culprit.a is None else 'A'}"
     if culprit.path == ("commits",):
         return f"{show(culprit.a, 7)[:7]} → {show(culprit.b, 7)[:7]}"
+    if culprit.path[:1] == ("files",) and len(culprit.path) < 3:
+        return "other content"
     return value_pair(culprit.a, culprit.b) or "other content"
 
 

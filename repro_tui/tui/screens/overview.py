@@ -279,10 +279,9 @@ def _differing(report: Report) -> list[Content | str | Item]:
     """What differs in the areas, the important things first, for a screen that has the room."""
     differences = differences_of(report.areas)
     parts: list[Content | str | Item] = [Content.styled("What differs", "bold")] if differences else []
-    parts += [
-        Item(Content.styled(f"{item.area:<12}", "dim"), item.phrase.removeprefix("parameters."))
-        for item in differences[:MOST_DIFFERING]
-    ]
+    for item in differences[:MOST_DIFFERING]:
+        phrase = item.phrase.removeprefix("parameters.")
+        parts.append(Item(Content.styled(f"{item.area:<12}", "dim"), phrase))
     if more := differences[MOST_DIFFERING:]:
         parts.append(safe(f"and {plural(len(more), 'more difference')} in the areas", "dim"))
     return parts
