@@ -17,7 +17,7 @@ from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import HybridRequest
 from repro_tui.explain.game import Value
 from repro_tui.explain.inside.base import Inside
-from repro_tui.explain.inside.commits import SHORT, CommitPath, commits_between
+from repro_tui.explain.inside.commits import CommitPath, commits_between
 from repro_tui.explain.inside.files import both_files, inside_code, inside_data
 from repro_tui.explain.inside.imports import imported_packages
 from repro_tui.explain.inside.packages import inside_environment, releases_of
@@ -213,7 +213,7 @@ class Drill:
         low, high = (self._runs(names, path.parts, index, ends) for index in (change.before, change.after))
         if change.exact and low and high:
             before, after = (path.tree(index, self.trials.context) for index in (change.before, change.after))
-            where = f"commit {path.guilty(change.after).id[:SHORT]}"
+            where = f"commit {path.guilty(change.after).id[:7]}"
             inside = inside_code(before, after, factors.not_code(*self.trials.pair.workspaces), where)
             between = self.trials.ruler_between(low, high)
             if between.ends_differ:

@@ -51,7 +51,7 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     head = "; ".join(_failure(sides, letters, side) for letters, side in failed)
     head = head or verdict_sentence(area, verdict, _runs(sides))
     reasons = _reasons(area, verdict, causes, differences)
-    rest = [_others(areas, verdict, causes, differences)]
+    rest = [_others(areas, verdict, causes, differences, reasons_known=not failed)]
     step = f"{NEXT}{next_step(sides, areas, verdict, causes)}"
     notes = [*_audit_notes(sides, areas, verdict, causes, reasons), *_isolation_notes(sides)]
     return _summary(head, _cautions(sides, areas, verdict), reasons, rest, step, notes)
@@ -196,14 +196,19 @@ def _metric_notes(grade: Grade) -> Iterator[str]:
 # -- what else differs ----------------------------------------------------------------------------------------------
 
 
-def _others(areas: Areas, verdict: Verdict, causes: Causes | None, differences: Sequence[Difference]) -> str:
-    """What differs besides, and what is known of it; which areas are the same, unknown or not recorded."""
+def _others(
+    areas: Areas, verdict: Verdict, causes: Causes | None, differences: Sequence[Difference], *, reasons_known: bool
+) -> str:
+    """What differs besides, and what is known of it; which areas are the same, unknown or not recorded.
+
+    `reasons_known`: why an area is unknown is said; where a side failed, the first sentence has said it.
+    """
     clauses: list[str] = []
     if causes is not None and causes.factors and not causes.note and verdict == "drift":
         clauses.append(CauseWording(causes, differences).others())
     elif differences:
         clauses.append(_untested(areas, verdict, causes, differences))
-    clauses += _unknown(areas)
+    clauses += _unknown(areas, reasons_known)
     same = [name for name in NAMES if getattr(areas, name).status == "same"]
     built = [name for name in same if getattr(areas, name).basis == "built"]
     declared = [name for name in same if name not in built]
@@ -235,7 +240,7 @@ def _untested(areas: Areas, verdict: Verdict, causes: Causes | None, differences
     return f"{names} {differ}"
 
 
-def _unknown(areas: Areas) -> Iterator[str]:
+def _unknown(areas: Areas, reasons_known: bool) -> Iterator[str]:
     """The areas that are unknown; those with the same reason together."""
     reasons: dict[str, list[str]] = {}
     for name in NAMES:
@@ -244,7 +249,8 @@ def _unknown(areas: Areas) -> Iterator[str]:
             notes = [
                 last_output(f.note, 300).removesuffix(".") for f in area.findings if f.change == "unknown" and f.note
             ]
-            reasons.setdefault("; ".join(dict.fromkeys(notes[:2])), []).append(name)
+            reason = "; ".join(dict.fromkeys(notes[:2])) if reasons_known else ""
+            reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         why = f" ({reason})" if reason else ""
         yield f"it is not known whether the {join_names(names)} {_are(names)} the same{why}"

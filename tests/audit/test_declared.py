@@ -103,9 +103,9 @@ def test_where_both_builds_fail_everything_declared_is_compared(project: Project
         "data": ("same", "built"),
     }
     summary = " ".join(result.report["summary"])
-    assert "As declared, code and environment are the same." in summary
+    assert "as declared, code and environment are the same." in summary
     assert "as declared; neither side was built" in summary
-    assert summary.startswith("A (a) and B (b) could not be compared: both failed at environment. ")
+    assert summary.startswith("A (a) and B (b) could not be compared: both failed at environment: ")
     assert result.report["areas"]["predictions"]["what"].startswith("A and B failed at environment: ")
 
 
@@ -129,7 +129,7 @@ def test_what_neither_record_holds_is_not_recorded_whatever_fails(project: Proje
     project.record(a=project.deployment(parameters={}, data=[]), b=side)
     result = project.audit()
     assert (basis(result)["parameters"], basis(result)["data"]) == (("not-recorded", "declared"),) * 2
-    assert "Not recorded on either side, so not compared: parameters and data." in result.report["summary"]
+    assert "not recorded on either side, so not compared: parameters and data." in " ".join(result.report["summary"])
 
 
 def test_a_model_that_changed_in_the_code_is_pointed_at(project: Project) -> None:
@@ -144,7 +144,7 @@ def test_a_model_that_changed_in_the_code_is_pointed_at(project: Project) -> Non
     assert (areas["data"]["status"], areas["code"]["status"]) == ("not-recorded", "different")
     assert areas["data"]["note"].startswith("model.json changed in the code")
     assert "model.json looks like data" in areas["code"]["note"]
-    assert any(sentence.startswith("Code: model.json looks like data") for sentence in result.report["summary"])
+    assert any(sentence.startswith("Code: model.json looks like data") for sentence in result.report["notes"])
 
 
 def test_a_side_that_fails_at_once_is_not_waited_for(project: Project) -> None:
@@ -187,7 +187,8 @@ def test_without_inputs_what_is_declared_is_compared_and_nothing_runs(project: P
     assert basis(result) == dict.fromkeys(("code", "environment", "parameters", "data"), ("different", "declared"))
     assert report["areas"]["predictions"]["rows"] is None
     reason = "neither record names validation inputs"
-    assert report["summary"][0].startswith(f"{NOT_COMPARED} {reason}. To do: pass --inputs FILE")
+    assert report["summary"][0] == f"{NOT_COMPARED} {reason}."
+    assert report["summary"][-1].startswith("Next: pass --inputs FILE")
     assert report["causes"]["sentences"] == [f"No cause can be determined: nothing was run, because {reason}."]
     assert "--stress was left out, because nothing was run" in report["warnings"]
     for text in (" ".join(report["summary"]), *(path.read_text() for path in files.values())):
@@ -201,8 +202,8 @@ def test_without_a_predict_step_nothing_is_built(project: Project) -> None:
     result = project.audit()
     assert result.status == 3, result.stderr
     assert steps_of(result) == {"declared", "compare declared"}
-    reason = "the record of B has no predict step. To do: record predict.command"
-    assert result.report["summary"][0].startswith(f"{NOT_COMPARED} {reason}")
+    assert result.report["summary"][0] == f"{NOT_COMPARED} the record of B has no predict step."
+    assert result.report["summary"][-1].startswith("Next: record predict.command")
     assert basis(result) == dict.fromkeys(("code", "environment", "parameters", "data"), ("same", "declared"))
 
 

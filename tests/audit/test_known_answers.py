@@ -52,7 +52,7 @@ def test_a_changed_parameter_drifts_and_is_the_one_finding(project: Project) -> 
     assert label["flips"] == flips
     summary = " ".join(report["summary"])
     assert f"{flips} of {ROWS}" in summary
-    assert "threshold went from 5.0 to 6.0" in summary
+    assert "parameters.threshold 5.0 → 6.0" in summary
 
 
 def test_a_changed_model_file_is_named_by_the_data_area(project: Project) -> None:

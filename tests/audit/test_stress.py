@@ -100,7 +100,7 @@ def told_of_both(project: Project, hangs_on: tuple[str, str]) -> None:
     for letter, things in sides.items():
         untold = {} if arguments[letter] else {"batch size": None}
         assert moved(report, letter) == {name: name in things for name in NAMES} | untold
-        (sentence,) = [text for text in report["summary"] if f"{letter.upper()}'s own predictions" in text]
+        (sentence,) = [text for text in report["notes"] if f"{letter.upper()}'s own predictions" in text]
         moving = sentence.partition("; ")[0].partition("move with the ")[2]
         assert all(f"{thing} (" in moving for thing in things if thing != "nothing")
         assert ("batch size (predict takes no batch size" in sentence) is bool(untold)

@@ -94,7 +94,7 @@ def test_one_run_a_side_is_told_and_not_judged(project: Project) -> None:
     assert column["different"] == ROWS - 1  # 0 times anything is 0
     assert "whether the outputs change from run to run is not known" in area["noise"]["sentence"]
     assert "--repeat 3" in area["do"]
-    assert "To do: run again with --repeat 3." in result.report["summary"]
+    assert "Next: run again with --repeat 3." in result.report["summary"]
 
 
 def test_two_still_runs_a_side_become_three_before_drift_is_said(project: Project) -> None:
@@ -112,7 +112,7 @@ def test_what_no_record_holds_is_not_the_same(project: Project) -> None:
     )
     summary = " ".join(report["summary"])
     assert "Parameters and data are the same" not in summary
-    assert "Not recorded on either side, so not compared: parameters and data." in summary
+    assert "not recorded on either side, so not compared: parameters and data." in summary
     assert project.audit("--fail-on", "data").status == 3
 
 
@@ -152,7 +152,9 @@ def test_of_ids_no_row_is_called_beyond_its_own_noise(project: Project) -> None:
     result = project.audit("--repeat", "5")
     columns = {column["name"]: column for column in predictions(result.report)["columns"]}
     assert columns["request_id"]["beyond_noise"] is None
-    assert not any("in request_id" in text and "beyond" in text for text in result.report["summary"])
+    assert not any(
+        "in request_id" in text and "beyond" in text for text in (*result.report["summary"], *result.report["notes"])
+    )
 
 
 def test_rules_that_fit_no_column_are_told(project: Project) -> None:
@@ -170,7 +172,7 @@ def test_rules_that_fit_no_column_are_told(project: Project) -> None:
         "validation.columns.scroe",
     ]
     assert any(
-        text.startswith("No output column matches --ignore predictions.metta") for text in result.report["summary"]
+        text.startswith("No output column matches --ignore predictions.metta") for text in result.report["notes"]
     )
 
 
@@ -186,8 +188,8 @@ def test_what_is_the_same_is_said_of_so_many_runs_in_such_formats(project: Proje
     assert once.status == 0, once.stdout
     first, *rest = once.report["summary"]
     assert first == f"Identical: every prediction is the same to the last bit in all {ROWS} rows."
-    assert any(text.startswith("One run a side: whether the outputs change") for text in rest)
-    assert "A's outputs are CSV and B's are JSON Lines: their values were compared." in rest
+    assert rest[0].startswith("Note: one run a side: whether the outputs change")
+    assert "A's outputs are CSV and B's are JSON Lines: their values were compared." in once.report["notes"]
     assert f"in all {ROWS} rows, in 2 runs a side." in project.audit().report["summary"][0]
 
 
@@ -195,7 +197,8 @@ def test_changes_that_were_not_run_are_told_beside_the_verdict(project: Project)
     deployment = side(project)
     project.record(a=deployment, b=deployment | {"code": deployment["code"] | {"dirty": True}})
     summary = project.audit().report["summary"]
-    assert summary[1] == "The uncommitted changes of B were not run: commit them and audit again."
+    assert summary[1].startswith("Note: the uncommitted changes of B were not run")
+    assert summary[-1] == "Next: commit the changes of B, and audit again."
 
 
 def test_no_column_is_the_same_where_rows_are_missing(project: Project) -> None:

@@ -71,7 +71,7 @@ def test_on_call_records_what_is_deployed_and_audits_that_file(
     (project.folder / "weights.json").write_text('{"weight": 8.0}')
     tampered = project.run("prod.toml", f"docker:{container}", *AS_INPUTS)
     assert tampered.status == 3
-    assert f"recorded sha256 {digest}" in " ".join(tampered.report["summary"])
+    assert f"recorded sha256 {digest}" in str(tampered.report["sides"])
 
 
 def test_a_container_is_the_same_as_its_image_where_nothing_was_laid_over_it(

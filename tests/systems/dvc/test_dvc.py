@@ -291,7 +291,7 @@ def test_data_of_dvc_2_is_told_and_restored(templates: Templates, tmp_path: Path
     remove_tree(Path(os.environ["REPRO_TUI_CACHE"]))
     result = project.audit("dvc:main", "dvc:main")
     assert result.status == 3
-    assert f"recorded md5 {md5}" in " ".join(result.report["summary"])
+    assert f"recorded md5 {md5}" in str(result.report["sides"])
 
 
 # -- experiments and stages ---------------------------------------------------------------------------------------

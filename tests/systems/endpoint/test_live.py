@@ -95,7 +95,7 @@ def test_live_against_rebuilt_is_an_ordinary_audit(served: RunningServer, rebuil
         assert report["areas"][name]["counts"]["added"] == 0
     summary = " ".join(report["summary"])
     assert (
-        "It is not known whether the parameters, environment, data and code are the same: A: a live endpoint" in summary
+        "It is not known whether the code, environment, parameters and data are the same (A: a live endpoint" in summary
     )
     a = report["sides"]["a"]
     assert (a["isolation"]["kind"], a["isolation"]["probed"]) == ("remote", False)

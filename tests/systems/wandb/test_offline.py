@@ -220,7 +220,7 @@ commit = "{project.git.commit({"requirements.txt": ""})}"
     (project.root / "other.toml").write_text(record)
     result = project.audit("other.toml", "other.toml", "--inputs", "inputs.csv")
     assert result.status == 3, result.stderr
-    summary = " ".join(result.report["summary"])
+    summary = str(result.report["sides"])
     assert f"recorded md5 {'0' * 32}" in summary
     assert read_log(log_file(run)).artifacts["model"].digest in summary
 

@@ -88,7 +88,7 @@ def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(project: Wan
     server.served = {"weights.json": b'{"weight": 9.0}'}
     status, report, stderr = audit(project, server, "wandb:acme/credit/abc123", "wandb:acme/credit/abc123")
     assert status == 3, stderr
-    summary = json.dumps(report["summary"])
+    summary = json.dumps(report["sides"])
     assert f"recorded md5 {hashlib.md5(WEIGHTS).hexdigest()}" in summary
     assert f"fetched md5 {hashlib.md5(server.served['weights.json']).hexdigest()}" in summary
 
