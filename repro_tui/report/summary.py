@@ -76,8 +76,9 @@ def summarise_grade(grade: Grade, area: PredictionsArea, sides: Sides) -> Summar
 
 
 def next_of(sentences: Sequence[str]) -> str:
-    """The last of a summary's sentences without its label, or "" where it says nothing of what to do."""
-    return sentences[-1].removeprefix(NEXT) if sentences and sentences[-1].startswith(NEXT) else ""
+    """What to do next, as the last of a summary's sentences has it, without its label and full stop; "" without one."""
+    last = sentences[-1] if sentences else ""
+    return last.removeprefix(NEXT).removesuffix(".") if last.startswith(NEXT) else ""
 
 
 def _summary(

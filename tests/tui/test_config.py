@@ -73,11 +73,11 @@ async def test_own_keys_work_and_are_shown_in_hints_and_help(config: Path, tmp_p
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "5", "t")
         assert not isinstance(app.screen, ChoiceDialog)
-        assert "S sort" in written(app).splitlines()[-1]
+        assert "T sort" in written(app).splitlines()[-1]
         await press(pilot, "T")
         assert isinstance(app.screen, ChoiceDialog)
         await press(pilot, "escape", "question_mark", *["end"])
-        assert "S                Sort the table by another column" in written(app)
+        assert "T                Sort the table by another column" in written(app)
 
 
 def test_a_wrong_configuration_is_refused_before_anything_runs(config: Path, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ CASES = {
     "audit.show-code": KeyCase((), titled("Code")),
     "audit.show-cause": KeyCase((), on("CauseScreen")),
     "audit.show-progress": KeyCase((), on("ProgressScreen")),
+    "audit.share": KeyCase((), lambda app: app.clipboard.startswith("**≠ drift: prod against staging**")),
     "audit.export": KeyCase(("2",), lambda app: on("ChoiceDialog")(app) and shows("the whole report, markdown")(app)),
     "audit.edit": KeyCase(("3",), lambda app: True),  # see test_the_editor_gets_a_copy
     "audit.artifact": KeyCase((), on("ArtifactsScreen")),
