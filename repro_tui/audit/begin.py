@@ -34,6 +34,21 @@ def begin_verification(reference: str, settings: Settings, overrides: Overrides)
         return engine.begin(request)
 
 
+def mistakes_in(reference: str, settings: Settings) -> list[str]:
+    """The mistakes of one reference and its record alone: why an audit with it was refused. [] where it is sound."""
+    from repro_tui.model.errors import Refused, ReproError
+    from repro_tui.sources.resolve import load_record
+
+    try:
+        with planning(settings) as context:
+            load_record(reference, context)
+    except Refused as error:
+        return [str(mistake) for mistake in error.mistakes]
+    except ReproError as error:
+        return [str(error)]
+    return []
+
+
 @contextmanager
 def planning(settings: Settings, here: Path | None = None) -> Iterator[Context]:
     """The context of a command that reads references; what is raised inside has lost the user's secrets."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NAME_ONE = "name the folder of an audit, or its report.json (repro-tui list shows your audits)"
 MOST_DOCUMENT = 128 << 20  # bytes of a request or a report
 T = TypeVar("T")
-State = Literal["running", "finished", "died"]
+State = Literal["running", "finished", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class AuditSummary:
     state: State
     verdict: str | None = None
     exit_status: int | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The one word for it in every list: its verdict, or else its state."""
+        return self.verdict or ("unknown" if self.state == "finished" else self.state)
 
 
 class AuditFolder:
@@ -98,10 +103,10 @@ class AuditFolder:
         return list(_events(whole)), after + len(whole)
 
     def state(self) -> State:
-        """Whether its engine is running, has finished, or died without a report."""
+        """Whether its engine is running, has finished, or stopped without a report (it was stopped, or it died)."""
         if os.path.lexists(self.path / "report.json"):
             return "finished"
-        return "running" if self.engine_alive() else "died"
+        return "running" if self.engine_alive() else "stopped"
 
     def engine_alive(self) -> bool:
         """Whether an engine holds this folder's lock."""

@@ -19,6 +19,7 @@ def command(as_json: bool) -> None:
     deployments = [
         {"name": d.name, "description": d.description, "file": str(d.file)} for d in nearest_deployments(Path.cwd())
     ]
+    summaries = list_audits()
     audits = [
         {
             "id": s.id,
@@ -30,13 +31,14 @@ def command(as_json: bool) -> None:
             "verdict": s.verdict,
             "exit_status": s.exit_status,
         }
-        for s in list_audits()
+        for s in summaries
     ]
     if as_json:
         click.echo(json.dumps({"deployments": deployments, "audits": audits}, indent=2))
         return
     _print("Deployments", deployments, ("name", "description", "file"), "no repro.toml in this folder or above it")
-    _print("Audits", audits, ("id", "a", "b", "state", "verdict"), "none yet")
+    lines = [{"id": s.id, "a": s.a, "b": s.b, "outcome": s.outcome} for s in summaries]
+    _print("Audits", lines, ("id", "a", "b", "outcome"), "none yet")
 
 
 def _print(title: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], placeholder: str) -> None:

@@ -5,7 +5,7 @@ Only files are read: nothing is executed and nothing is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,26 +26,69 @@ class Completion:
     reference: str
     told: str
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder to go into, and no reference yet."""
+        return self.reference.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionSet:
+    """All that can be completed while the typed text has the same folder in front (`folder`: "", or up to a slash).
+
+    They are read once for a folder, which may take a while; choosing among them costs no file.
+    """
+
+    folder: str
+    items: tuple[Completion, ...]
+
+    def matching(self, typed: str) -> list[Completion]:
+        """Those that contain what was typed (ignoring case); those that begin with it come first."""
+        text = typed.lower()
+        matches = [c for c in self.items if text in c.reference.lower() and (typed or not c.is_folder)]
+        return sorted(matches, key=lambda item: not item.reference.lower().startswith(text))[:MOST]
+
+    def beginning_with(self, typed: str) -> list[Completion]:
+        """Those that begin with what was typed, exactly as it was typed: what Tab completes to, as in a shell."""
+        return [c for c in self.items if c.reference.startswith(typed) and (typed or not c.is_folder)]
+
+    def has(self, typed: str) -> bool:
+        """Whether this very reference is among them."""
+        return any(c.reference == typed and not c.is_folder for c in self.items)
+
+
+def folder_typed(typed: str) -> str:
+    """The folder in front of what was typed: "" or a text that ends with a slash."""
+    return typed.rpartition("/")[0] + "/" if "/" in typed else ""
+
+
+def read_completions(folder: str, here: Path) -> CompletionSet:
+    """Everything that begins with a folder (see `folder_typed`), and whatever needs none. Reads files."""
+    return CompletionSet(folder, tuple({item.reference: item for item in _all(folder, here)}.values()))
+
 
 def completions(typed: str, here: Path) -> list[Completion]:
     """The references that contain what was typed (ignoring case); those that begin with it come first."""
-    candidates = {item.reference: item for item in _all(typed, here)}
-    text = typed.lower()
-    matches = [item for item in candidates.values() if text in item.reference.lower()]
-    return sorted(matches, key=lambda item: not item.reference.lower().startswith(text))[:MOST]
+    return read_completions(folder_typed(typed), here).matching(typed)
 
 
-def _all(typed: str, here: Path) -> Iterator[Completion]:
+def shared_beginning(references: Sequence[str]) -> str:
+    """The longest text that all of these begin with; "" of none."""
+    first, last = min(references, default=""), max(references, default="")
+    same = next((i for i, (x, y) in enumerate(zip(first, last, strict=False)) if x != y), min(len(first), len(last)))
+    return first[:same]
+
+
+def _all(folder_text: str, here: Path) -> Iterator[Completion]:
     for deployment in nearest_deployments(here):
         yield Completion(deployment.name, deployment.description)
-    yield from _files(typed, here)
+    yield from _files(folder_text, here)
     for name, kind in revisions(here):
         yield Completion(f"git:{name}", kind)
 
 
-def _files(typed: str, here: Path) -> Iterator[Completion]:
+def _files(folder_text: str, here: Path) -> Iterator[Completion]:
     """The deployments of the record files in the folder typed so far, and its subfolders."""
-    folder_text = typed.rpartition("/")[0] + "/" if "/" in typed else ""
     folder = here / Path(folder_text).expanduser()
     nearest = nearest_file(here)
     if not folder.is_dir() or ":" in folder_text:
@@ -53,7 +96,7 @@ def _files(typed: str, here: Path) -> Iterator[Completion]:
     for path in islice(sorted(folder.iterdir()), MOST):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and typed:
+        if path.is_dir():
             yield Completion(f"{folder_text}{path.name}/", "folder")
         elif path.suffix in ENDINGS and path != nearest and path.is_file() and path.stat().st_size <= LARGEST_FILE:
             for name, description in _deployments(path):

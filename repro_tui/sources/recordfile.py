@@ -130,7 +130,7 @@ def read_record(path: Path, name: str, reference: str, context: Context, *, base
         fields = check_record(document, label)
     except Refused as error:
         raise Refused.all([*error.mistakes, *mistakes]) from error
-    name = _choose(fields, name, label, reference)
+    name = _choose(list(fields.deployments), name, label, reference)
     reader = _DeploymentReader(fields, name, label, base, context.cache.hashes, mistakes)
     reader.digits = _digits(path, name) if fields.deployments[name].expected.metrics else {}
     record = reader.record(reference)
@@ -147,9 +147,18 @@ def _digits(path: Path, name: str) -> dict[str, str]:
     return {metric: text for metric, text in metrics.items() if isinstance(text, str)}
 
 
-def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
-    names = list(fields.deployments)
-    if name in fields.deployments:
+def check_reference(reference: str, here: Path) -> None:
+    """Checks that NAME, FILE or FILE#NAME names a deployment, without reading its record. Raises Refused."""
+    path, name = locate(reference, here)
+    if not os.path.lexists(path):
+        raise Refused(Mistake(show(reference, 200), f"the file {show(str(path), 300)} does not exist"))
+    _choose([deployment.name for deployment in deployments_of(path)], name, path.name, reference)
+
+
+def _choose(names: list[str], name: str, label: str, reference: str) -> str:
+    if not names:
+        raise Refused(Mistake(show(reference, 200), f"{label} has no deployments: it is not a record file"))
+    if name in names:
         return name
     known_names = ", ".join(show(known, 80) for known in names)
     if name:
@@ -158,7 +167,7 @@ def _choose(fields: RecordFields, name: str, label: str, reference: str) -> str:
         )
     if len(names) == 1:
         return names[0]
-    if DEFAULT in fields.deployments:
+    if DEFAULT in names:
         return DEFAULT
     raise Refused(Mistake(show(reference, 200), f"{label} has several deployments: add # and one of {known_names}"))
 

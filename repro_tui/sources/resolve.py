@@ -10,9 +10,11 @@ from typing import cast
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.model.record import Record
 from repro_tui.sources.base import Source
-from repro_tui.sources.recordfile import Deployment, nearest_deployments
+from repro_tui.sources.recordfile import Deployment, locate, nearest_deployments
+from repro_tui.sources.recordfile import check_reference as check_deployment
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.context import Context
+from repro_tui.support.paths import real_path
 from repro_tui.support.plugins import Plugin
 from repro_tui.support.registry import is_third_party, names
 from repro_tui.support.text import show
@@ -31,7 +33,7 @@ PREFIXES = {
     "https://": "endpoint",
 }
 
-__all__ = ["Deployment", "load_record", "nearest_deployments", "source_of"]
+__all__ = ["Deployment", "check_reference", "load_record", "nearest_deployments", "same_reference", "source_of"]
 
 
 def source_of(reference: str, here: Path = Path()) -> str:
@@ -47,6 +49,28 @@ def source_of(reference: str, here: Path = Path()) -> str:
         return "worktree"
     scheme = reference.partition(":")[0]
     return scheme if ":" in reference and scheme in names("repro_tui.sources") else "recordfile"
+
+
+def check_reference(reference: str, here: Path) -> None:
+    """Checks what can be checked of a reference at once, on this machine alone. Raises Refused.
+
+    A deployment and its file have to be there; what a server or a repository says is only known by `load_record`.
+    """
+    if source_of(reference, here) == "recordfile":
+        check_deployment(reference, here)
+
+
+def same_reference(a: str, b: str, here: Path) -> bool:
+    """Whether two references are one deployment, such as `prod` and `repro.toml#prod`. Reads no record."""
+    if a == b:
+        return True
+    if {source_of(a, here), source_of(b, here)} != {"recordfile"}:
+        return False
+    try:
+        (path_a, name_a), (path_b, name_b) = (locate(reference, here) for reference in (a, b))
+    except Refused:
+        return False
+    return name_a == name_b and real_path(path_a) == real_path(path_b)
 
 
 def load_record(reference: str, context: Context) -> Record:

@@ -14,7 +14,7 @@ class Action:
 
     `keys` are its keys as Textual names them, separated by commas; `name` is Textual's action string, `title` says what
     it does, and `where` it works. `hint` is the word at the bottom of the screen ("" for none), and `label` replaces
-    the key there, for a hint that stands for several keys.
+    the key there, for a hint that stands for several keys. A hint that is `kept` is never left out for want of room.
     """
 
     keys: str
@@ -23,6 +23,7 @@ class Action:
     where: str
     hint: str = ""
     label: str = ""
+    kept: bool = False
 
     @property
     def id(self) -> str:
@@ -36,18 +37,25 @@ class Action:
         return Binding(self.keys, self.name, self.title, show=False, id=self.id)
 
 
-HELP = Action("question_mark", "app.help", "Show the keys", "everywhere", "keys")
+HELP = Action("question_mark", "app.help", "Show the keys", "everywhere", "keys", kept=True)
+SUSPEND = "Suspend the interface, as in any program: fg brings it back"
 GLOBAL = (
     HELP,
     Action("ctrl+p,colon", "app.command_palette", "Find any action or finding", "everywhere", "find", ":"),
     Action(
-        "q,ctrl+c,ctrl+q", "app.leave", "Quit; while an audit is running, ask whether to stop it", "everywhere", "quit"
+        "q,ctrl+c,ctrl+q",
+        "app.leave",
+        "Quit; while an audit is running, ask whether to stop it",
+        "everywhere",
+        "quit",
+        kept=True,
     ),
     Action("y", "app.copy", "Copy the value under the cursor", "everywhere", "copy"),
     Action("Y", "app.copy_json", "Copy the value as JSON", "everywhere"),
     Action("tab", "app.focus_next", "Next pane", "everywhere", "panes"),
     Action("shift+tab", "app.focus_previous", "Previous pane", "everywhere"),
     Action("r", "app.reload", "Reload from disk", "everywhere"),
+    Action("ctrl+z", "app.suspend_process", SUSPEND, "everywhere"),
 )
 AUDIT = (
     Action("escape", "up", "Clear the filter, or go up one screen", "an audit", "up"),
@@ -101,7 +109,29 @@ LOG = (
 )
 SIDE = (Action("b", "side", "Show the other side's log of this step", "a log", "other side"),)
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
-ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *LOG, *SIDE, *PROGRESS)
+# In the picker every letter is typed, so that it has keys of its own, and none of those above.
+PICKER = (
+    Action(
+        "enter,ctrl+j",
+        "accept",
+        "Use the reference; with both A and B, audit them; open a past audit",
+        "the picker",
+        "use",
+    ),
+    Action("down", "choose(1)", "Next reference or past audit in the list", "the picker", "choose", "↑↓"),
+    Action("up", "choose(-1)", "Previous one; above the first, what is typed counts again", "the picker"),
+    Action("pagedown", "page(1)", "Page down", "the picker"),
+    Action("pageup", "page(-1)", "Page up", "the picker"),
+    Action("tab", "complete", "Complete what is typed, as far as only one text continues it", "the picker", "complete"),
+    Action("shift+tab", "other_line", "Go to the other line: from A to B, or from B to A", "the picker", "A or B"),
+    Action("ctrl+r", "past", "Go to the past audits, or back to the line", "the picker", "past audits"),
+    Action("escape", "back", "Go back: to the line, to A, or clear the line", "the picker", "back"),
+    Action("ctrl+p", "app.command_palette", "Find any action", "the picker"),
+    Action("question_mark", "app.help", "Show the keys, while the line is empty", "the picker", "keys", kept=True),
+    Action("ctrl+c,ctrl+q", "app.leave", "Quit", "the picker", "quit", kept=True),
+    Action("ctrl+z", "app.suspend_process", SUSPEND, "the picker"),
+)
+ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *LOG, *SIDE, *PROGRESS, *PICKER)
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[BindingType]:

@@ -52,7 +52,7 @@ def _key_lines(keymap: Mapping[str, str]) -> list[Content | Item]:
 
 
 class QuestionDialog(ModalScreen[str]):
-    """A question whose answers each have a key; Esc is the last one. Returns the key."""
+    """A question whose answers each have a key; Esc is the last one, and Enter does the same. Returns the key."""
 
     CSS_PATH = "dialogs.tcss"
 
@@ -73,9 +73,10 @@ class QuestionDialog(ModalScreen[str]):
 
     def on_key(self, event: events.Key) -> None:
         """Closes the dialog with an answer's key."""
-        if event.key in [name for name, _ in self.answers]:
+        key = self.answers[-1][0] if event.key == "enter" else event.key
+        if key in [name for name, _ in self.answers]:
             event.stop()
-            self.dismiss(event.key)
+            self.dismiss(key)
 
 
 class ChoiceRows:

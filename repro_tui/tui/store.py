@@ -76,7 +76,7 @@ class LedgerEntry(TypedDict, total=False):
 class AuditStore:
     """Follows the folder of one audit.
 
-    `state` is "running", "finished" (there is a report) or "died" (there is none), `areas` the areas that are known so
+    `state` is "running", "finished" (there is a report) or "stopped" (there is none), `areas` the areas that are known so
     far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
     `swapped` whether the screens show B left of A. `last_step` is the side and the name of the step that the journal's
     last event of a step is about.
@@ -206,7 +206,7 @@ class AuditStore:
                 self.report = self.folder.report()
             except Refused as error:
                 self.problem = str(error)
-        self.state = "finished" if self.report else "died"
+        self.state = "finished" if self.report else "stopped"
         if self.report:
             self.areas = {name: getattr(self.report.areas, name) for name in self.report.areas.__dataclass_fields__}
             self.warnings = list(self.report.warnings)

@@ -73,7 +73,7 @@ def test_a_signal_ends_the_audit_and_leaves_nothing_behind(project: Project, num
     _, errors = view.communicate(timeout=BOUND_S)
     assert view.returncode == status, errors
     wait_until_gone(family)
-    assert folder.state() == "died"
+    assert folder.state() == "stopped"
     assert not (project.folder / "out.json").exists()
 
 
@@ -87,7 +87,7 @@ def test_a_killed_engine_is_told_and_leaves_no_orphan(project: Project) -> None:
     _, errors = view.communicate(timeout=BOUND_S)
     assert view.returncode == 3
     assert b"run 1" in errors
-    assert folder.state() == "died"
+    assert folder.state() == "stopped"
     shown = project.run("show", str(folder.path))
     assert shown.status == 3
     assert "run 1" in shown.stdout + shown.stderr
@@ -204,11 +204,11 @@ def test_a_damaged_line_does_not_hide_the_next(tmp_path: Path) -> None:
 
 def test_the_state_follows_the_lock(tmp_path: Path) -> None:
     folder = AuditFolder(tmp_path)
-    assert folder.state() == "died"
+    assert folder.state() == "stopped"
     with engine_lock(tmp_path):
         assert folder.state() == "running"
         assert folder.engine_pid() == os.getpid()
-    assert folder.state() == "died"
+    assert folder.state() == "stopped"
 
 
 def test_what_is_not_an_audit_is_refused(tmp_path: Path) -> None:

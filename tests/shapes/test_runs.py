@@ -134,7 +134,7 @@ def test_the_interface_reads_a_hostile_journal(here: Path) -> None:
     (here / "journal.jsonl").write_text("\n".join([*AREAS, LEDGER, STEP, ""]))
     store = AuditStore(AuditFolder(here))
     assert store.read()
-    assert (store.areas, store.ledger, store.state) == ({}, [], "died")
+    assert (store.areas, store.ledger, store.state) == ({}, [], "stopped")
     assert store.steps["", "code"].text == "x"
 
 

@@ -21,13 +21,12 @@ from repro_tui.tui.screens.finding import FindingScreen
 from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.steps import Steps
 from repro_tui.tui.store import AuditStore
-from repro_tui.tui.widgets.bars import fitting
+from repro_tui.tui.widgets.bars import Hint, fitting
 from repro_tui.tui.widgets.prose import Item, hanging
 from tests.tui.driving import press, settle, until, written
 from tests.tui.folders import finished, running, with_table
 
-HINTS = [("Enter", "open"), ("/", "filter"), ("?", "keys"), ("q", "quit")]
-KEYS = ("?", "keys")
+HINTS = [Hint("Enter", "open"), Hint("/", "filter"), Hint("?", "keys", kept=True), Hint("q", "quit", kept=True)]
 
 
 @pytest.fixture
@@ -35,11 +34,23 @@ def audit(tmp_path: Path) -> AuditFolder:
     return finished(tmp_path / "audit")
 
 
-def test_the_way_to_all_keys_is_always_a_hint() -> None:
-    assert fitting(HINTS, KEYS, 38) == HINTS
-    assert fitting(HINTS, KEYS, 37) == HINTS[:3]
-    assert fitting(HINTS, KEYS, 28) == [("Enter", "open"), KEYS]
-    assert fitting([("Enter", "open")], KEYS, 4) == []
+def test_the_keys_that_quit_and_show_all_keys_are_always_hints() -> None:
+    width = len("Enter open  / filter  ? keys  q quit")
+    assert fitting(HINTS, width) == HINTS
+    assert fitting(HINTS, width - 1) == [HINTS[0], *HINTS[2:]]
+    assert fitting(HINTS, len("? keys  q quit")) == HINTS[2:]
+    assert fitting(HINTS, 5) == []
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_every_screen_shows_how_to_quit_and_all_keys(size: tuple[int, int], audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=size) as pilot:
+        for keys in ("1", "2", "3", "4", "5", "6", "7", "l", "o"):
+            await press(pilot, keys)
+            bar = written(app).splitlines()[-1]
+            assert "? keys" in bar, keys
+            assert "q quit" in bar, keys
 
 
 @pytest.mark.parametrize("keys", [(), ("2",), ("5",), ("6", "down", "enter"), ("7",), ("o",), ("l",)])

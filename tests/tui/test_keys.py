@@ -12,7 +12,7 @@ import repro_tui.tui
 from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.tui.actions import ALL, key_table
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.dialogs import MessageDialog, QuestionDialog
+from repro_tui.tui.dialogs import QuestionDialog
 from repro_tui.tui.screens.area import AreaScreen
 from repro_tui.tui.screens.cause import CauseScreen
 from repro_tui.tui.screens.overview import OverviewScreen
@@ -160,16 +160,18 @@ async def test_an_audit_that_died_says_so(tmp_path: Path) -> None:
         assert "ended without a report" in written(app)
 
 
-async def test_the_picker_reports_all_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_picker_reports_mistakes_of_both_sides_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     record = (Path(__file__).parent / "repro.toml").read_text()
     (tmp_path / "repro.toml").write_text(f'{record}\n[validation]\ninputs = "gone.csv"\n')
     app = Auditor()
     async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "enter", "down", "enter", "enter")
-        await until(pilot, lambda: isinstance(app.screen, MessageDialog))
-        assert isinstance(app.screen, MessageDialog)
-        assert "inputs" in " ".join(app.screen.sentences)
+        await press(pilot, *"prod", "enter", *"staging", "enter")
+        await until(pilot, lambda: not app.screen.busy)  # type: ignore[attr-defined]
+        assert "inputs" in app.screen.line("a").problem  # type: ignore[attr-defined]
+        assert "inputs" in app.screen.line("b").problem  # type: ignore[attr-defined]
 
 
 def test_untrusted_text_reaches_widgets_only_as_content() -> None:

@@ -160,7 +160,7 @@ def test_a_signal_to_the_view_stops_its_audit(terminal: Terminal, tmp_path: Path
     terminal.until("leaves it running")
     os.kill(int((tmp_path / "pid").read_text()), number)
     terminal.until(f"status={status}")
-    assert [AuditFolder(path).state() for path in project.audits()] == ["died"]
+    assert [AuditFolder(path).state() for path in project.audits()] == ["stopped"]
 
 
 def test_the_editor_gets_the_terminal_and_gives_it_back(

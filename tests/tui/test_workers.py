@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from textual.content import Content
-from textual.widgets import Input
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.tui.app import Auditor
@@ -116,12 +115,11 @@ async def test_enter_a_second_time_begins_no_second_audit(tmp_path: Path, monkey
     module = import_module("repro_tui.audit.begin")  # by path it would be a part of the function repro_tui.audit
     monkeypatch.setattr(module, "begin", begin)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "prod.toml").write_text("[deployments.a]\n")
+    (tmp_path / "staging.toml").write_text("[deployments.b]\n")
     app = Auditor()
     async with app.run_test(size=(120, 40)) as pilot:
-        app.screen.query_one("#a", Input).value = "prod.toml"
-        app.screen.query_one("#b", Input).value = "staging.toml"
-        app.screen.query_one("#b").focus()
-        await settle(pilot)
+        await press(pilot, *"prod.toml#a", "enter", *"staging.toml#b")
         await pilot.press("enter")
         while not asked:
             await asyncio.sleep(0.01)
@@ -129,4 +127,4 @@ async def test_enter_a_second_time_begins_no_second_audit(tmp_path: Path, monkey
         answer.set()
         await until(pilot, lambda: type(app.screen).__name__ != "PickerScreen")
         await settle(pilot)
-    assert asked == [("prod.toml", "staging.toml")]
+    assert asked == [("prod.toml#a", "staging.toml#b")]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.tui.actions import HELP, Action, hint_of
+from repro_tui.tui.actions import Action, hint_of
 from repro_tui.tui.widgets.safe import joined, safe
 
 LONGEST_NAME, SHORTEST_NAME = 40, 8
@@ -71,7 +74,7 @@ def shortened(label: str, room: int) -> Content:
 
 
 class KeyBar(Static):
-    """The hints that fit on one line; the key that shows all keys is always one of them."""
+    """The hints that fit on one line; the keys that quit and that show all keys are always among them."""
 
     DEFAULT_CSS = "KeyBar { dock: bottom; height: 1; background: $panel; color: $text-muted; padding: 0 1; }"
 
@@ -94,28 +97,40 @@ class KeyBar(Static):
 
     def _draw(self) -> None:
         keymap = getattr(self.app, "own_keys", {})
-        hints = [(hint_of(a, keymap), a.hint) for group in self.groups for a in group if a.hint]
-        shown = fitting(hints, (hint_of(HELP, keymap), HELP.hint), self.size.width or 80)
-        self.update(joined([joined([Content.styled(key, "bold $accent"), f" {word}"]) for key, word in shown], "  "))
+        actions = [action for group in self.groups for action in group if action.hint]
+        hints = [Hint(hint_of(action, keymap), action.hint, action.kept) for action in actions]
+        shown = fitting(hints, (self.size.width or 80) - 2)  # without the padding
+        self.update(joined([joined([Content.styled(h.key, "bold $accent"), f" {h.word}"]) for h in shown], "  "))
 
 
-Hint = tuple[str, str]
+class Hint(NamedTuple):
+    """A key and a word for what it does; a hint that is `kept` is never left out."""
+
+    key: str
+    word: str
+    kept: bool = False
+
+    @property
+    def cells(self) -> int:
+        """Its width, with the blanks around it."""
+        return len(self.key) + len(self.word) + 3
 
 
-def fitting(hints: list[Hint], always: Hint, room: int) -> list[Hint]:
-    """The first hints that fit into `room` cells, in their order.
+def fitting(hints: Sequence[Hint], room: int) -> list[Hint]:
+    """The hints that fit into `room` cells, in their order: those that are kept, and as many of the first others.
 
-    `always` is one of `hints`: where it would not fit, it replaces the hints from there on.
+    Where not even those that are kept fit, the last of them are left out.
     """
+    room += 2  # no blanks after the last one
+    kept = sum(hint.cells for hint in hints if hint.kept)
     shown: list[Hint] = []
-    for index, hint in enumerate(hints):
-        reserved = _cells(always) if always in hints[index + 1 :] else 0
-        if _cells(hint) + reserved > room:
-            return [*shown, always] if reserved else shown
-        room -= _cells(hint)
-        shown.append(hint)
+    skipping = False
+    for hint in hints:
+        kept -= hint.cells if hint.kept else 0
+        fits = hint.cells + kept <= room
+        if fits and (hint.kept or not skipping):
+            shown.append(hint)
+            room -= hint.cells
+        else:
+            skipping = True
     return shown
-
-
-def _cells(hint: Hint) -> int:
-    return len(hint[0]) + len(hint[1]) + 3
