@@ -87,9 +87,9 @@ def main() -> int:
 
     An expected error is printed as one line for each mistake on standard error; an unexpected one is raised.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    from repro_tui.support.ascii_output import encode_for_terminal
+
+    encode_for_terminal()
     try:
         status = program.main(standalone_mode=False)
         sys.stdout.flush()

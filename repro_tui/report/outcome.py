@@ -102,8 +102,9 @@ def _by_kind(column: Column, rows: str) -> str:
     if column.kind == "ranking" and "kendall_tau_b" in measures:
         return f"{name} changes in {column.different:,} of {rows} rows{_ranking(column)}"
     if column.kind == "text" and "edit_distance_of_differing" in measures:
-        distance = f"{part(measures['edit_distance_of_differing'])} of their length on average"
-        return f"{column.different:,} of {rows} texts of {name} {differ}, by {distance}"
+        distance = measures["edit_distance_of_differing"]  # 0.0 of texts that differ after what was measured of them
+        extent = f", by {part(distance)} of their length on average" if distance else ""
+        return f"{column.different:,} of {rows} texts of {name} {differ}{extent}"
     if column.kind == "json" and measures.get("paths"):
         path = show(measures["paths"][0][0], 80)
         return f"{column.different:,} of {rows} documents of {name} {differ}, most often at {path}"

@@ -79,8 +79,9 @@ def write_report(report: Report, reporter: str, file: str, fail_on: tuple[str, .
     """
     text = _text_of(report, reporter, fail_on)
     if file == "-":
-        sys.stdout.write(text)
         sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))  # whatever the locale's encoding
+        sys.stdout.buffer.flush()
         return
     write_atomically(Path(file).absolute(), text.encode("utf-8", "backslashreplace"), mode=0o644)
 

@@ -108,6 +108,12 @@ LOG = (
     Action("ampersand", "filter", "Show only the lines that contain a text", "a log", "only"),
 )
 SIDE = (Action("b", "side", "Show the other side's log of this step", "a log", "other side"),)
+# Habits of VisiData.
+COLUMNS = (
+    Action("minus", "hide_column", "Hide the column under the cursor, and its cells", "columns", "hide"),
+    Action("underscore", "widen_column", "Widen the column under the cursor, or narrow it again", "columns", "widen"),
+    Action("c", "keep_columns", "Show only the columns whose name contains a text", "columns", "columns"),
+    Action("a", "all_columns", "Show all columns again", "columns"),
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
 # In the picker every letter is typed, so that it has keys of its own, and none of those above.
 PICKER = (
@@ -131,7 +137,7 @@ PICKER = (
     Action("ctrl+c,ctrl+q", "app.leave", "Quit", "the picker", "quit", kept=True),
     Action("ctrl+z", "app.suspend_process", SUSPEND, "the picker"),
 )
-ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *LOG, *SIDE, *PROGRESS, *PICKER)
+ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *COLUMNS, *LOG, *SIDE, *PROGRESS, *PICKER)
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[BindingType]:
@@ -151,6 +157,8 @@ NAMES = {
     "plus": "+",
     "exclamation_mark": "!",
     "ampersand": "&",
+    "minus": "-",
+    "underscore": "_",
     "escape": "Esc",
     "enter": "Enter",
     "space": "Space",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,12 +14,15 @@ from rich.text import Text
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Inconclusive, ReproError
 from repro_tui.model.finding import AreaName, Finding
+from repro_tui.support.ascii_output import is_utf8
 from repro_tui.support.text import show
+from repro_tui.tui.ascii_lines import AsciiLines
 from repro_tui.tui.clock import WallClock
 from repro_tui.tui.command_palette import Everything
 from repro_tui.tui.config import InterfaceConfig, interface_config
@@ -65,22 +70,34 @@ class Auditor(App[int]):
             self.register_theme(theme)
         self.theme = config.theme
         self.own_keys = config.keys
+        self._ascii = [] if is_utf8(getattr(sys.__stderr__, "encoding", None)) else [AsciiLines()]
         self.set_keymap(config.keys)
         if os.environ.get("SSH_TTY") or os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
         self.beat_s = SSH_BEAT_S if self.animation_level == "none" else POLL_S
         self._beaten = 0.0
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters of drawn lines; the last one draws ASCII where the terminal does not show UTF-8."""
+        return [*super().get_line_filters(), *self._ascii]
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The style variables that a theme may set in addition to its colours."""
         return DEFAULTS
 
-    def on_mount(self) -> None:
-        """Opens the first screen; a lost terminal ends the interface, any other signal the audit too."""
+    def _handle_signals(self) -> None:
+        """A lost terminal ends the interface, any other signal the audit too."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self.exit, 128 + signal.SIGHUP)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_at, number)
+
+    def on_load(self) -> None:
+        """Handles signals before there is a screen: from here on the terminal has to be restored."""
+        self._handle_signals()
+
+    def on_mount(self) -> None:
+        """Opens the first screen."""
         if self.first is not None:
             self.open_audit(self.first)
         else:
@@ -148,7 +165,13 @@ class Auditor(App[int]):
             if not then_quit:
                 self.call_from_thread(self.push_screen, MessageDialog("Not stopped", [str(error)]))
         if then_quit:
-            self.call_from_thread(self.exit, 128 + number)
+            self.call_from_thread(self._leave_stopped, 128 + number)
+
+    def _leave_stopped(self, status: int) -> None:
+        """Ends after the audit was stopped, and names it and the command that opens it."""
+        store = self.store
+        sentence = f"The audit {store.id} was stopped: {store.attach} opens it." if store else ""
+        self.exit(status, message=Text(show(sentence)) if sentence else None)
 
     # -- screens ------------------------------------------------------------------------------------------------
 
@@ -257,8 +280,14 @@ class Auditor(App[int]):
         """Quits; while an audit runs, asks first."""
         if self._is_on("QuestionDialog"):
             return
-        if self.store is None or not self.store.running:
-            self.exit(self.store.report.exit_status if self.store and self.store.report else 0)
+        if self.store is None:
+            self.exit(0)
+            return
+        if not self.store.running:
+            if self.store.report:
+                self.exit(self.store.report.exit_status)
+            else:  # nothing was compared: 0 would say that nothing differs
+                self._leave_stopped(3)
             return
         answers = (("l", f"leave it running ({self.store.attach} reattaches)"), ("s", "stop it"), ("escape", "stay"))
         self.push_screen(QuestionDialog("An audit is running.", answers), self._left)
@@ -353,5 +382,8 @@ def run_interface(audit: AuditFolder | None = None, mouse: bool = True) -> int:
     Without `mouse` the terminal keeps the mouse. Raises Refused where the user's configuration is wrong.
     """
     config = interface_config()
-    status = Auditor(audit, config).run(mouse=mouse and config.mouse)
-    return status if isinstance(status, int) else 0
+    interface = Auditor(audit, config)
+    status = interface.run(mouse=mouse and config.mouse)
+    if isinstance(status, int):
+        return status
+    return 3 if interface.return_code else 128 + signal.SIGINT  # it failed; or was interrupted while it started

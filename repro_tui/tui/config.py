@@ -16,7 +16,8 @@ from repro_tui.support.text import quote
 from repro_tui.tui.actions import ALL, Action
 from repro_tui.tui.themes import THEMES
 
-TOGETHER = ("everywhere", "an audit", "a list", "a table", "predictions")
+TOGETHER = ("everywhere", "an audit", "a list", "a table", "predictions", "columns")
+ALONE = ("the picker",)  # a screen with keys of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ def _key_mistakes(config: Config) -> list[Mistake]:
         elif not keys or not all(_is_key(key) for key in keys):
             example = "write keys such as t, T, ?, ctrl+t, f5, enter or pagedown"
             mistakes.append(Mistake(f"{config.file}: keys.{name}", f"is not a valid key: {example}"))
+        elif actions[name].where in ALONE and any(len(key) == 1 and key != "?" for key in keys):
+            reason = "would take a letter that is typed in the picker: write a key such as ctrl+t or f5"
+            mistakes.append(Mistake(f"{config.file}: keys.{name}", reason))
     return mistakes or _clashes(config, actions)
 
 
@@ -96,10 +100,14 @@ def _is_key(key: str) -> bool:
 
 def _clashes(config: Config, actions: Mapping[str, Action]) -> list[Mistake]:
     """The keys that two actions would share on one screen, where one of the two is the user's own."""
+    return [mistake for group in (TOGETHER, ALONE) for mistake in _clashes_among(group, config, actions)]
+
+
+def _clashes_among(group: tuple[str, ...], config: Config, actions: Mapping[str, Action]) -> list[Mistake]:
     owners: dict[str, str] = {}
     mistakes = []
     for name, action in actions.items():
-        if action.where not in TOGETHER:
+        if action.where not in group:
             continue
         keys = config.keys.get(name) or tuple(action.keys.split(","))
         for key in map(textual_key, keys):

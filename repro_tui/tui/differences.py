@@ -21,7 +21,8 @@ from rich.text import Text
 from repro_tui.report.words import ABSENT
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path, sql_text
-from repro_tui.tui.widgets.safe import marked_pair, text_of
+from repro_tui.tui.names import ShortNames
+from repro_tui.tui.widgets.safe import marked_pair
 
 FIELDS = (
     "key",
@@ -120,14 +121,25 @@ class DifferingCells:
         schema = self.table.query(f"DESCRIBE SELECT * FROM read_parquet({sql_path(self._inputs)})")  # noqa: S608
         return [row[0] for row in schema]
 
-    def select(self, text: str = "", sort: str = WORST, rising: bool = False, only_different: bool = True) -> int:
+    def select(
+        self,
+        text: str = "",
+        sort: str = WORST,
+        rising: bool = False,
+        only_different: bool = True,
+        without: Sequence[str] = (),
+    ) -> int:
         """Filters and orders the cells, and returns their number.
 
         `text` is any part of a key, column or value; or, where it looks like one, an SQL condition over the columns of
         differences.parquet (with `delta` and `rel` for short) and of the inputs. A leading apostrophe makes it text.
-        `sort` is a name in SORTS; `only_different` leaves out cells within their tolerance. Raises NotAnExpression.
+        `sort` is a name in SORTS; `only_different` leaves out cells within their tolerance, and `without` the cells of
+        these output columns. Raises NotAnExpression.
         """
-        conditions, values, source = ["true"], [], ""
+        conditions, values, source = ["true"], list(without), ""
+        if without:
+            marks = ", ".join("?" * len(without))
+            conditions.append(f'("column" IS NULL OR "column" NOT IN ({marks}))')
         if only_different:
             conditions.append("verdict = 'different'")
         if EXPRESSION.search(text) and not text.startswith("'"):
@@ -141,7 +153,8 @@ class DifferingCells:
             values.append(text.removeprefix("'").lower())
         direction = "ASC" if rising else "DESC"
         order = ", ".join(f"{name} {direction} NULLS LAST" for name in SORTS[sort])
-        return self.table.select(" AND ".join(conditions), values, f"{order}, row_a, row_b", source)
+        names = [*FIELDS, *self.input_columns]
+        return self.table.select(" AND ".join(conditions), values, f"{order}, row_a, row_b", source, names)
 
     def _with_inputs(self, condition: str) -> str:
         """The cells joined with the inputs of their rows, as SQL; "" where the condition names no input column."""
@@ -204,10 +217,10 @@ class DifferingCells:
 
 
 class CellRows:
-    """Differing cells as rows of a grid."""
+    """Differing cells as rows of a grid; `names` are the output columns, which are shortened as one list."""
 
-    def __init__(self, differences: DifferingCells) -> None:
-        self.differences = differences
+    def __init__(self, differences: DifferingCells, names: ShortNames) -> None:
+        self.differences, self.names = differences, names
 
     def __len__(self) -> int:
         return len(self.differences)
@@ -219,7 +232,7 @@ class CellRows:
         return (
             glyph(cell),
             Text(shorten_middle(key_text(cell.key), max(5, widths[1]))),
-            text_of(cell.column, max(5, widths[2])),
+            Text(self.names(cell.column, max(5, widths[2]))),
             a,
             b,
             Text("" if cell.abs_delta is None else f"{cell.abs_delta:.3g}"),

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repro_tui.support.text import show
+from repro_tui.tui.expression_errors import expression_problem
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,12 +84,20 @@ class LazyTable:
         self._pages: dict[int, list[tuple[Any, ...]]] = {}
         self.count = 0
 
-    def select(self, condition: str = "true", values: Sequence[object] = (), order: str = "n", source: str = "") -> int:
+    def select(
+        self,
+        condition: str = "true",
+        values: Sequence[object] = (),
+        order: str = "n",
+        source: str = "",
+        names: Sequence[str] = (),
+    ) -> int:
         """Selects and orders rows, and returns their number; the earlier selection stays readable until then.
 
         `condition` and `order` are SQL; `values` are those of the condition's placeholders; `source` replaces the
-        table's own query for this selection, to give the condition more columns. Raises NotAnExpression where the
-        condition is not valid, and keeps the earlier selection.
+        table's own query for this selection, to give the condition more columns; `names` are the columns that it may
+        use, for the message about a misspelt one. Raises NotAnExpression where the condition is not valid, and keeps
+        the earlier selection.
         """
         import duckdb
 
@@ -103,7 +111,7 @@ class LazyTable:
                 self._selector.execute(f"CREATE TABLE {name} AS {query}", list(values))
                 count = int(self._selector.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])  # noqa: S608
             except duckdb.Error as error:
-                raise NotAnExpression(show(str(error).partition("\n")[0], 200)) from error
+                raise NotAnExpression(expression_problem(str(error), names or self.fields)) from error
             with self._read_lock:
                 before, self._selection, self.count = self._selection, name, count
                 self._pages.clear()

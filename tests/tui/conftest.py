@@ -41,6 +41,7 @@ def top_level_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("COLORFGBG", "15;0")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr("repro_tui.tui.app.is_utf8", lambda *_: True)
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ def test_start_resize_drill_down_and_quit(terminal: Terminal, tmp_path: Path) ->
     terminal.until("status=1")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_restores_the_terminal_and_the_audit_can_be_opened_again(
     terminal: Terminal, tmp_path: Path, number: int, status: int
 ) -> None:
@@ -160,7 +160,10 @@ def test_a_signal_to_the_view_stops_its_audit(terminal: Terminal, tmp_path: Path
     terminal.until("leaves it running")
     os.kill(int((tmp_path / "pid").read_text()), number)
     terminal.until(f"status={status}")
-    assert [AuditFolder(path).state() for path in project.audits()] == ["stopped"]
+    (path,) = project.audits()
+    assert AuditFolder(path).state() == "stopped"
+    seen = "".join(terminal.until(f"status={status}").split())  # it wraps
+    assert f"Theaudit{path.name}wasstopped:repro-tuishow{path.name}opensit." in seen
 
 
 def test_the_editor_gets_the_terminal_and_gives_it_back(
@@ -192,3 +195,74 @@ def test_without_a_capable_terminal_it_is_plain(terminal: Terminal, tmp_path: Pa
     assert b"58 of 400 decision values flip" in written
     assert b"\x1b" not in written
     assert "Traceback" not in seen
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_picker(terminal: Terminal, tmp_path: Path, number: int, status: int) -> None:
+    command = f"{sys.executable} -m repro_tui"
+    terminal.start(f"cd {tmp_path}; sh -c 'echo $$ > {tmp_path / 'pid'}; exec {command}'")
+    terminal.until("Choose A and B", "Past audits")
+    os.kill(int((tmp_path / "pid").read_text()), number)
+    assert "Choose A and B" not in terminal.until(f"status={status}")
+
+
+def test_ctrl_z_suspends_and_fg_brings_the_screen_back(terminal: Terminal, tmp_path: Path) -> None:
+    """From a shell with job control: its prompt is usable in between, and the keys work again afterwards."""
+    finished(tmp_path / "audit")
+    terminal.start("PS1='ready> ' bash --norc --noprofile -i")
+    terminal.until("ready>")
+    terminal.keys(f"{sys.executable} -m repro_tui show {tmp_path / 'audit'}", "Enter")
+    terminal.until("58 of 400 decision values flip")
+    for screen, key in (("58 of 400 decision values flip", "2"), ("major release", "1")):
+        terminal.keys("C-z")
+        assert screen not in terminal.until("Stopped", "ready>")
+        terminal.keys("echo $((40 + 2)) is the answer", "Enter")
+        terminal.until("42 is the answer")
+        terminal.keys("clear; fg", "Enter")
+        terminal.until(screen)
+        terminal.keys(key)
+    terminal.until("58 of 400 decision values flip")
+    terminal.keys("q")
+    terminal.until("ready>")
+    terminal.keys("echo status=$?", "Enter")
+    terminal.until("status=1")
+
+
+def test_without_utf8_the_screen_is_ascii(terminal: Terminal, tmp_path: Path) -> None:
+    finished(tmp_path / "audit")
+    terminal.start(f"LC_ALL=C LANG=C {sys.executable} -m repro_tui show {tmp_path / 'audit'}")
+    terminal.until("58 of 400 decision values flip")
+    for key, text in (("2", "major release"), ("5", "cells over tolerance"), ("6", "predict.py"), ("1", "Drift")):
+        terminal.keys(key)
+        seen = terminal.until(text)
+        assert seen.isascii(), {character for character in seen if not character.isascii()}
+    terminal.keys("5")
+    assert "!=" in terminal.until("!=")
+    terminal.keys("q")
+    assert terminal.until("status=1").isascii()
+
+
+@pytest.mark.parametrize("way", ["keys", "paste"])
+def test_the_picker_audits_what_was_typed_at_once(terminal: Terminal, tmp_path: Path, way: str) -> None:
+    """Both names and both Enters in one write, and as a bracketed paste, in a folder whose first deployment is good."""
+    project = Project(tmp_path / "project")
+    commit = project.repository.commit({"predict.py": PREDICT})
+    same = project.deployment(code={"repository": "code", "commit": commit})
+    project.record(good=same, shift=same, crash=same)
+    need("bubblewrap", not project.options(), "no sandbox works here, and the picker has no --isolation")
+    terminal.start(f"cd {project.folder}; {sys.executable} -m repro_tui")
+    terminal.until("Choose A and B", "Past audits")
+    if way == "keys":
+        terminal.keys("-l", "record.json#shift\rrecord.json#crash\r")
+    else:
+        terminal.tmux("set-buffer", "record.json#shift\nrecord.json#crash\n")
+        terminal.tmux("paste-buffer", "-p", "-t", "t")
+        terminal.until("Enter audits A record.json#shift against B record.json#crash")
+        terminal.keys("Enter")
+    terminal.until("A shift@", "B crash@")
+    terminal.until("Identical")
+    terminal.keys("q")
+    terminal.until("status=0")
+    (path,) = project.audits()
+    request = AuditFolder(path).request()
+    assert (request.a.name, request.b.name) == ("shift", "crash")

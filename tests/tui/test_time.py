@@ -148,7 +148,7 @@ def test_an_audit_whose_engine_is_gone_does_not_go_on(tmp_path: Path, set_clock:
     store = AuditStore(running(tmp_path / "audit"), set_clock.clock)
     store.read()
     set_clock.advance(60)
-    assert store.state == "died"
+    assert store.state == "stopped"
     assert store.seconds == pytest.approx(0.7)
     assert store.age == "2 h ago"
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import work
 from textual.app import ComposeResult
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from repro_tui.support.text import plural
 from repro_tui.tui.dialogs import ChoiceDialog
 from repro_tui.tui.differences import DESCENDING, SORTS, WORST, Cell, CellRows, DifferingCells
 from repro_tui.tui.lazy_table import NotAnExpression
+from repro_tui.tui.names import ShortNames
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
@@ -29,6 +33,8 @@ CELL_COLUMNS = [
     ColumnSpec("rel", 8, 0, True),
     ColumnSpec("flip", 4),
 ]
+READING = "reading …"
+DIM_AFTER_S = 0.15  # of a filter: rows that are replaced sooner need not be drawn twice
 HOLD_AFTER_S = 1.0  # after the first rows were shown
 
 
@@ -44,13 +50,16 @@ class CellsScreen(AuditScreen):
         self.differences: DifferingCells | None = None
         self.sort, self.rising = WORST, False
         self.only_different = True
+        self.wide_names = False  # whether the column of the output columns' names is widened
+        self._text = ""
+        self._dim_soon = Timer(self, DIM_AFTER_S)
         self._select_lock = threading.Lock()
 
     def compose_cells(self) -> ComposeResult:
         """The filter, a title that says what is shown, and the table."""
         yield filter_line("text, or an expression: delta > 0.01 and flip")
         yield Static("", id="cells-title", markup=False)
-        yield Grid(CELL_COLUMNS, id="cells", empty="")
+        yield Grid(CELL_COLUMNS, id="cells", empty=READING)
 
     def open_differences(self) -> DifferingCells:
         """Opens the cells; called in a worker thread."""
@@ -68,9 +77,36 @@ class CellsScreen(AuditScreen):
         if self.differences:
             self.differences.close()
 
-    @work(thread=True, exclusive=True, group="cells")
+    def output_names(self) -> Sequence[str]:
+        """The names of the output columns, which are shortened as one list."""
+        return ()
+
+    def left_out(self) -> Sequence[str]:
+        """The output columns whose cells are not shown."""
+        return ()
+
+    def extent(self) -> str:
+        """What the title says of the columns that are shown."""
+        return ""
+
     def select(self, text: str) -> None:
-        """Filters by a text or an expression, and sorts, in a thread: with a million cells, keys keep working."""
+        """Filters by a text or an expression, and sorts, in a thread: with a million cells, keys keep working.
+
+        Until that is done, the title says so, and the rows, which are those of the earlier filter, are soon dimmed.
+        """
+        self._text = text
+        self.query_one("#cells", Grid).empty = READING
+        self._show_cells_title(READING, "$text-accent")
+        self._dim_soon.stop()
+        self._dim_soon = self.set_timer(DIM_AFTER_S, self._dim)
+        self._select(text, tuple(self.left_out()))
+
+    def _dim(self) -> None:
+        if self.is_mounted:
+            self.query_one("#cells", Grid).dim()
+
+    @work(thread=True, exclusive=True, group="cells")
+    def _select(self, text: str, without: tuple[str, ...]) -> None:
         with self._select_lock:
             if superseded():
                 return
@@ -79,11 +115,17 @@ class CellsScreen(AuditScreen):
                 self.app.call_from_thread(self.opened)
                 self.app.call_from_thread(self.set_timer, HOLD_AFTER_S, self._hold)
             try:
-                self.differences.select(text, self.sort, self.rising, self.only_different)
+                self.differences.select(text, self.sort, self.rising, self.only_different, without)
             except NotAnExpression as error:
-                hand_over(self._show_cells_title, f"not an expression yet: {error}", "$text-warning")
+                hand_over(self._refuse, f"not an expression yet: {error}")
                 return
         hand_over(self._show_cells)
+
+    def _refuse(self, problem: str) -> None:
+        """Shows why the text is not an expression, above the dimmed rows of the filter before."""
+        self._dim_soon.stop()
+        self._dim()
+        self._show_cells_title(problem, "$text-warning")
 
     @work(thread=True, group="hold")
     def _hold(self) -> None:
@@ -92,14 +134,30 @@ class CellsScreen(AuditScreen):
             self.differences.table.hold()
 
     def _show_cells(self) -> None:
+        self._dim_soon.stop()
         if self.differences is None or not self.is_mounted:
             return
         grid = self.query_one("#cells", Grid)
-        grid.show_columns([_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS])
-        grid.show_rows(CellRows(self.differences))
+        specs = [_sorted(spec, self.sort, self.rising) for spec in CELL_COLUMNS]
+        grid.show_columns([_widened(spec) for spec in specs] if self.wide_names else specs)
+        grid.empty = self._why_empty()
+        grid.show_rows(CellRows(self.differences, ShortNames(self.output_names())))
         extent = "over tolerance" if self.only_different else "not equal"
         order = self.sort if self.sort == WORST else f"sorted by {self.sort}"
-        self._show_cells_title(f"{plural(len(self.differences), 'cell')} {extent}, {order}{self.legend()}", "dim")
+        of = f" in {self.extent()}" if self.extent() else ""
+        self._show_cells_title(f"{plural(len(self.differences), 'cell')} {extent}{of}, {order}{self.legend()}", "dim")
+
+    def _why_empty(self) -> str:
+        """Why there is no row, by what the user can do about it."""
+        if self._text:
+            return "no cell matches the filter: Esc clears it"
+        if self.left_out():
+            return "no differing cell in the columns that are shown: a shows all columns"
+        return (
+            "no cell is over its tolerance: d shows all that are not equal"
+            if self.only_different
+            else "no differing cells"
+        )
 
     def _show_cells_title(self, text: str, style: str) -> None:
         self.query_one("#cells-title", Static).update(safe(text, style))
@@ -162,4 +220,9 @@ def _sorted(spec: ColumnSpec, sort: str, rising: bool) -> ColumnSpec:
     """A column with an arrow in its title if the table is sorted by it."""
     if spec.title != sort:
         return spec
-    return ColumnSpec(f"{spec.title} {'▲' if rising else '▼'}", spec.least, spec.share, spec.right, spec.side)
+    return replace(spec, title=f"{spec.title} {'▲' if rising else '▼'}")
+
+
+def _widened(spec: ColumnSpec) -> ColumnSpec:
+    """The column of names as wide as names are, at the cost of the others."""
+    return replace(spec, least=32, share=0) if spec.title.startswith("column") else spec

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -16,67 +15,33 @@ from textual.widgets import Static
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.stress import movers
 from repro_tui.report.words import area_notes
-from repro_tui.support.text import plural, show
-from repro_tui.tui.actions import AUDIT, CELLS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.support.text import plural
+from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.column_view import ColumnView
+from repro_tui.tui.dialogs import PromptDialog
 from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.failure import why_not_compared
+from repro_tui.tui.names import ShortNames
+from repro_tui.tui.output_columns import COLUMNS as OUTPUT_COLUMNS
+from repro_tui.tui.output_columns import NAME, ColumnRows, fitting_columns, worst_first
 from repro_tui.tui.screens.base import NARROW, ReadingPane
 from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.charts import Charts, Measures
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
-from repro_tui.tui.widgets.grid import ColumnSpec, Grid
-from repro_tui.tui.widgets.safe import joined, lines, safe
+from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.safe import joined, lines, notify, safe
 from repro_tui.tui.widgets.verdict_colours import verdict_look
 
-COLUMNS = [
-    ColumnSpec("", 1),
-    ColumnSpec("column", 14, 2),
-    ColumnSpec("kind", 11),
-    ColumnSpec("verdict", 17),
-    ColumnSpec("equal", 9, 0, True),
-    ColumnSpec("within", 9, 0, True),
-    ColumnSpec("different", 9, 0, True),
-    ColumnSpec("max |Δ|", 9, 0, True),
-    ColumnSpec("flips", 7, 0, True),
-]
-LEFT_OUT_WHEN_NARROW = ("kind", "within")
-ROOM_FOR_ALL = 100
-MOST_COLUMNS_SHOWN = 8
+LEAST_COLUMNS_SHOWN, COLUMNS_PART = 8, 3  # rows of the columns, of many; in a high terminal a third of it
 NOT_COMPARED = "the predictions were not compared"
-
-
-class ColumnRows:
-    """The output columns as rows, in the columns `shown` of COLUMNS."""
-
-    def __init__(self, area: PredictionsArea, shown: Sequence[ColumnSpec]) -> None:
-        self.columns, self.shown = area.columns, [spec.title for spec in shown]
-
-    def __len__(self) -> int:
-        return len(self.columns)
-
-    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """One column's verdict and counts."""
-        c = self.columns[row]
-        look = verdict_look(c.verdict)
-        numbers = (f"{c.equal:,}", f"{c.within_tolerance:,}", f"{c.different:,}")
-        cells = (
-            Text(look.glyph, style=look.style),
-            Text(show(c.name, 80)),
-            Text(c.kind),
-            Text(c.verdict, style=look.style),
-            *(Text(number) for number in numbers),
-            Text("" if c.max_abs is None else f"{c.max_abs:.3g}"),
-            Text("" if c.flips is None else f"{c.flips:,}"),
-        )
-        return [cell for cell, spec in zip(cells, COLUMNS, strict=True) if spec.title in self.shown]
 
 
 class PredictionsScreen(CellsScreen):
     """The predictions."""
 
     CSS_PATH = "predictions.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS)
+    BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS, COLUMNS)
     title_text = "Predictions"
 
     def __init__(self, store: AuditStore) -> None:
@@ -84,6 +49,9 @@ class PredictionsScreen(CellsScreen):
         self.charts_alone = False
         self.start_column = ""  # the output column to put the cursor on
         self._shown: PredictionsArea | None = None
+        self._worst_first: list[Column] = []
+        self._names = ShortNames(())
+        self.view = ColumnView(())
 
     def compose(self) -> ComposeResult:
         """Columns and cells left, measures and charts right, or charts in place of the cells."""
@@ -91,14 +59,14 @@ class PredictionsScreen(CellsScreen):
         yield Static("", id="line", markup=False)
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield Grid(COLUMNS, id="columns", empty="")
+                yield Grid(OUTPUT_COLUMNS, id="columns", empty="")
                 with Vertical(id="table"):
                     yield from self.compose_cells()
             with Vertical(id="right"):
                 with ReadingPane(id="measures"):
                     yield Measures(id="column")
                 yield Charts(id="charts")
-        yield KeyBar(some(GRID, "open"), LIST, CELLS, AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), LIST, CELLS, COLUMNS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the columns."""
@@ -118,17 +86,20 @@ class PredictionsScreen(CellsScreen):
         self.query_one("#right").display = not narrow or alone
         self.query_one("#table").display = not alone
         self.query_one("#left").styles.height = "auto" if alone else "1fr"
-        area = self.store.predictions()
-        columns = max(len(area.columns), 1) + 1 if area else 2  # the titles, and a row or why there is none
-        self.query_one("#columns").styles.height = min(columns, MOST_COLUMNS_SHOWN)
+        columns = max(len(self.view.shown), 1) + 1  # the titles, and a row or why there is none
+        most = max(LEAST_COLUMNS_SHOWN, self.size.height // COLUMNS_PART)
+        self.query_one("#columns").styles.height = min(columns, most)
 
     def _fit_columns(self) -> None:
         """Shows the columns that there is room for."""
-        area, grid = self.store.predictions(), self.query_one("#columns", Grid)
-        narrow = grid.size.width < ROOM_FOR_ALL
-        grid.show_columns([c for c in COLUMNS if not (narrow and c.title in LEFT_OUT_WHEN_NARROW)])
-        if area is not None:
-            grid.show_rows(ColumnRows(area, grid.columns), keep=True)
+        grid = self.query_one("#columns", Grid)
+        shown, total = self.view.shown, len(self.view.names)
+        extent = f" {len(shown):,}/{total:,}" if len(shown) < total else f" ({total:,})" if total > 1 else ""
+        specs = fitting_columns(grid.size.width, widened=self.wide_names)
+        grid.show_columns([replace(c, title=f"{c.title}{extent}") if c.title == NAME else c for c in specs])
+        if self._shown is not None:
+            visible = [column for column in self._worst_first if column.name in set(shown)]
+            grid.show_rows(ColumnRows(visible, grid.columns, self._names), keep=True)
 
     def changed(self) -> None:
         """Shows the columns, and opens the cells when the comparison has finished."""
@@ -142,13 +113,15 @@ class PredictionsScreen(CellsScreen):
         self._shown = area
         unseen = NOT_COMPARED if area.rows is None else ""
         self.query_one("#columns", Grid).empty = unseen or "no columns to compare"
-        self.query_one("#cells", Grid).empty = unseen or "no differing cells"
+        self.query_one("#cells", Grid).empty = unseen or "the differing cells are not in this folder"
         line.update(_line(area))
+        self._worst_first = worst_first(area.columns)
+        self._names = ShortNames([column.name for column in area.columns])
+        self.view = ColumnView([column.name for column in self._worst_first])
         self._lay_out()
         self._fit_columns()
-        names = [column.name for column in area.columns]
-        if self.start_column in names:
-            self.query_one("#columns", Grid).move_to(names.index(self.start_column))
+        if self.start_column in self.view.names:
+            self.query_one("#columns", Grid).move_to(self.view.shown.index(self.start_column))
         if self.store.folder.differences.exists():
             self.select("")
 
@@ -162,6 +135,19 @@ class PredictionsScreen(CellsScreen):
         """The differing cells, with the inputs of their rows."""
         area, folder = self.store.predictions(), self.store.folder
         return DifferingCells(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
+
+    def output_names(self) -> Sequence[str]:
+        """The output columns, with those that are compared together."""
+        return [name for column in self._worst_first for name in (column.name, *column.members)]
+
+    def left_out(self) -> Sequence[str]:
+        """The output columns whose cells are not shown, with those that are compared together."""
+        left_out = set(self.view.left_out)
+        return [n for column in self._worst_first if column.name in left_out for n in (column.name, *column.members)]
+
+    def extent(self) -> str:
+        """How many columns are shown, unless all are."""
+        return self.view.extent
 
     def opened(self) -> None:
         """Draws the charts, which are counted from the cells."""
@@ -222,6 +208,48 @@ class PredictionsScreen(CellsScreen):
             self.app.push_screen(RowScreen(self.store, cell, self.differences.of_row(cell)))
 
     # -- keys ---------------------------------------------------------------------------------------------------
+
+    def _name_here(self) -> str:
+        """The output column under the focused cursor; "" if there is none."""
+        cell, column = self.cell(), self.column()
+        if self.query_one("#cells").has_focus and cell is not None:
+            return next((c.name for c in self._worst_first if cell.column in (c.name, *c.members)), "")
+        return column.name if column else ""
+
+    def _show_view(self, problem: str = "") -> None:
+        """Shows the columns and the cells that are left, or why nothing changed."""
+        if problem:
+            notify(self, problem)
+            return
+        self._lay_out()
+        self.call_after_refresh(self._fit_columns)
+        if self.store.folder.differences.exists():
+            self._select_again()
+
+    def action_hide_column(self) -> None:
+        """Hides the output column under the cursor, with its cells."""
+        if name := self._name_here():
+            self._show_view(self.view.hide(name))
+
+    def action_all_columns(self) -> None:
+        """Shows all output columns again."""
+        self.view.show_all()
+        self._show_view()
+
+    def action_keep_columns(self) -> None:
+        """Asks for a text, and shows only the output columns whose name contains it."""
+        question = "Show only columns whose name contains"
+        self.app.push_screen(
+            PromptDialog(question, self.view.containing),
+            lambda text: self._show_view(self.view.keep(text)) if text is not None else None,
+        )
+
+    def action_widen_column(self) -> None:
+        """Leaves more room to the names of the output columns, or as much as before."""
+        self.wide_names = not self.wide_names
+        self._fit_columns()
+        if self.differences is not None:
+            self._select_again()
 
     def action_up(self) -> None:
         """Shows the cells again where charts took their place, or else goes up."""

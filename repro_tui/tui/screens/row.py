@@ -19,6 +19,7 @@ from repro_tui.support.text import show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.differences import Cell, glyph, key_text, relative, value_pair
+from repro_tui.tui.names import ShortNames
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.one_row import Answer, answer_finding, answers, input_row
 from repro_tui.tui.run_ranges import Range, Ranges, apart, ranges
@@ -39,6 +40,7 @@ COLUMNS = [
     ColumnSpec("rel", 8, 0, True),
     ColumnSpec("", 4),
 ]
+READING = "reading …"
 INPUT_COLUMNS = [ColumnSpec("input", 12, 1), ColumnSpec("value", 14, 2)]
 
 
@@ -56,6 +58,7 @@ class AnswerRows:
 
     def __init__(self, outputs: Sequence[Answer], ranges: Ranges) -> None:
         self.lines: list[Answer | RangeLine] = []
+        self.names = ShortNames([answer.column for answer in outputs])
         for answer in outputs:
             self.lines.append(answer)
             varying = ranges.varying(answer.column)
@@ -68,14 +71,16 @@ class AnswerRows:
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """Glyph, column, A, B, delta, relative delta."""
         line = self.lines[row]
-        return _range(line, widths) if isinstance(line, RangeLine) else _answer(line, widths)
+        if isinstance(line, RangeLine):
+            return _range(line, widths)
+        return _answer(line, self.names(line.column, widths[1]), widths)
 
 
-def _answer(answer: Answer, widths: Sequence[int]) -> Sequence[Text]:
+def _answer(answer: Answer, short: str, widths: Sequence[int]) -> Sequence[Text]:
     cell = answer.cell
     texts = [None if value is None else show(value, 400) for value in (answer.a, answer.b)]
     a, b = value_pair(texts[0], texts[1], widths[2], widths[3])
-    name = Text(show(answer.column, 80), style="loud" if cell else "quiet")
+    name = Text(short, style="loud" if cell else "quiet")
     if cell is None:
         return (Text("="), name, Text(a.plain), Text(b.plain), Text(""), Text(""), Text(""))
     moved = "" if cell.abs_delta is None else f"{cell.abs_delta:.3g}"
@@ -109,8 +114,8 @@ class RowScreen(AuditScreen):
         yield TitleBar()
         yield Static(self._head(), id="head", markup=False)
         with Container(id="panes"):
-            yield Grid(COLUMNS, id="answers", empty="")
-            yield Grid(INPUT_COLUMNS, id="inputs", empty="")
+            yield Grid(COLUMNS, id="answers", empty=READING)
+            yield Grid(INPUT_COLUMNS, id="inputs", empty=READING)
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -143,6 +148,7 @@ class RowScreen(AuditScreen):
     def _show_ranges(self, row_ranges: Ranges) -> None:
         if self.is_mounted:
             self.query_one("#head", Static).update(self._head(row_ranges))
+            self.query_one("#answers", Grid).empty = "the outputs of this row are not in this folder"
             self.query_one("#answers", Grid).show_rows(AnswerRows(self.answers, row_ranges), keep=True)
 
     def _head(self, row_ranges: Ranges | None = None) -> Content:

@@ -11,6 +11,7 @@ from repro_tui.report.words import ABSENT
 from repro_tui.support.text import shorten_middle, show
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
+from repro_tui.tui.names import ShortNames
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
@@ -24,6 +25,7 @@ class Pairs:
 
     def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
         self.pairs = pairs
+        self.names = ShortNames([name for name, _ in pairs])
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -31,7 +33,7 @@ class Pairs:
     def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
         """Name and value."""
         name, value = self.pairs[row]
-        return (Text(show(name, 80)), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
+        return (Text(self.names(name, max(5, widths[0]))), Text(shorten_middle(show(value, 400), max(5, widths[1]))))
 
 
 def value_dialog(name: str, value: object) -> MessageDialog:

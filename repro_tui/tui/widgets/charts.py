@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from repro_tui.support.text import plural, show, signed_part
+from repro_tui.tui.names import short_names
 from repro_tui.tui.widgets.safe import joined, lines, safe, wrapped
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -152,11 +153,13 @@ def flip_matrix(flips: Sequence[tuple[str, str, int]], width: int, height: int) 
     columns = columns[: max(1, (width - first) // each)]
     count = {(a, b): cells for a, b, cells in flips}
     most = max(count.values())
-    head = [_fit("A \\ B", first, "bold dim")] + [_fit(c, each, "bold $text-secondary", True) for c in columns]
+    named = dict(zip(columns, short_names(columns, each - 1), strict=True))
+    head = [_fit("A \\ B", first, "bold dim")] + [_fit(named[c], each, "bold $text-secondary", True) for c in columns]
+    sides = dict(zip(rows, short_names(rows, first - 1), strict=True))
     table = [joined(head)]
     for row in rows:
         cells = [_heat(count.get((row, column), 0), most, each) for column in columns]
-        table.append(joined([_fit(row, first, "bold $text-primary"), *cells]))
+        table.append(joined([_fit(sides[row], first, "bold $text-primary"), *cells]))
     left = len({b for _, b, _ in flips}) - len(columns)
     if left > 0:
         hidden = plural(left, "more label")
@@ -194,9 +197,10 @@ def bars(
     if not rows:
         return Content("")
     first = min(32, max(len(safe(name, cap=60)) for name, _, _ in rows) + 1)
+    short = short_names([name for name, _, _ in rows], first - 1)
     room = max(4, min(40, width - first - 16))
     chart: list[Content] = []
-    for name, share, text in rows:
+    for name, (_, share, text) in zip(short, rows, strict=True):
         filled = min(room, max(0, round(abs(share) * room)))
         bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
         rest = Content.styled("░" * (room - filled), "dim")

@@ -34,7 +34,7 @@ class ColumnSpec:
     """One column: its title, its least width in cells, and its share of the remaining width (0: it does not grow).
 
     `right` aligns it to the right. `side` is "a" or "b" where the column shows that side's value: these two columns
-    trade places when the sides are swapped.
+    trade places when the sides are swapped. `look` is the style of the title (a name of widgets/styles.py).
     """
 
     title: str
@@ -42,6 +42,7 @@ class ColumnSpec:
     share: int = 0
     right: bool = False
     side: str = ""
+    look: str = ""
 
 
 class RowSource(Protocol):
@@ -60,7 +61,7 @@ class Grid(ScrollView, can_focus=True):
     """The table widget of the interface."""
 
     BINDINGS = bindings(GRID)
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", "grid--empty", *CLASSES}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--header", "grid--cursor", "grid--empty", "grid--stale", *CLASSES}
     DEFAULT_CSS = f"""
     Grid {{ scrollbar-size-vertical: 1; background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }}
     Grid > .grid--header {{ color: $text-muted; text-style: $head-style; background: $panel; }}
@@ -68,6 +69,7 @@ class Grid(ScrollView, can_focus=True):
     Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; }}
     Grid:focus > .grid--cursor {{ text-style: $cursor-style; }}
     Grid > .grid--empty {{ color: $text-muted; text-style: italic; }}
+    Grid > .grid--stale {{ color: $text-muted; text-style: dim; }}
     {CSS}
     """
 
@@ -102,6 +104,7 @@ class Grid(ScrollView, can_focus=True):
         self.source: RowSource | None = None
         self.cursor = 0
         self.swapped = False
+        self.stale = False  # the rows are those of an earlier filter, until the next show_rows
         self._widths: list[int] = []
 
     @property
@@ -113,7 +116,7 @@ class Grid(ScrollView, can_focus=True):
 
     def show_rows(self, source: RowSource, *, keep: bool = False) -> None:
         """Shows these rows, with the cursor on the first one, or (`keep`) where it was."""
-        self.source = source
+        self.source, self.stale = source, False
         self.cursor = min(self.cursor, max(0, len(source) - 1)) if keep else 0
         self._lay_out()
         if not keep:
@@ -125,6 +128,11 @@ class Grid(ScrollView, can_focus=True):
         """Changes the columns; the source has to return as many cells."""
         self.columns = list(columns)
         self._lay_out()
+        self.refresh()
+
+    def dim(self) -> None:
+        """Dims the rows, which belong to an earlier filter than the one that is shown."""
+        self.stale = True
         self.refresh()
 
     def swap(self, swapped: bool) -> None:
@@ -170,13 +178,16 @@ class Grid(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         if y < self.head:
             style = self.get_component_rich_style("grid--header")
-            return self._strip([Text(column.title) for column in self.columns], style, width)
+            return self._strip([Text(column.title, style=column.look) for column in self.columns], style, width)
         row = self.scroll_offset.y + y - self.head
         if self.source is None or not self.count:
             style = self.get_component_rich_style("grid--empty")
             return Strip([Segment(f"  {self.empty if y == self.head else ''}".ljust(width)[:width], base + style)])
         if row >= self.count:
             return Strip.blank(width, base)
+        if self.stale:
+            faint = base + self.get_component_rich_style("grid--stale", partial=True)
+            return self._strip(self.source.cells(row, self._widths), faint, width, plain=True)
         style = self.get_component_rich_style("grid--cursor") if row == self.cursor else base
         return self._strip(self.source.cells(row, self._widths), style, width, plain=row == self.cursor)
 

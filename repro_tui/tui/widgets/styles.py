@@ -12,6 +12,7 @@ LOOKS = {
     "busy": "color: $text-accent;",
     "quiet": "color: $text-muted;",
     "loud": "text-style: bold;",
+    "here": "text-style: reverse bold;",
     "mark-a": "color: $text-error; background: $error-muted; text-style: $mark-style;",
     "mark-b": "color: $text-success; background: $success-muted; text-style: $mark-style;",
     "line-a": "color: $text-error;",
