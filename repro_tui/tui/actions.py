@@ -114,6 +114,7 @@ COLUMNS = (
     Action("underscore", "widen_column", "Widen the column under the cursor, or narrow it again", "columns", "widen"),
     Action("c", "keep_columns", "Show only the columns whose name contains a text", "columns", "columns"),
     Action("a", "all_columns", "Show all columns again", "columns"),
+)
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
 # In the picker every letter is typed, so that it has keys of its own, and none of those above.
 PICKER = (

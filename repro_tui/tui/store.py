@@ -76,8 +76,8 @@ class LedgerEntry(TypedDict, total=False):
 class AuditStore:
     """Follows the folder of one audit.
 
-    `state` is "running", "finished" (there is a report) or "stopped" (there is none), `areas` the areas that are known so
-    far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
+    `state` is "running", "finished" (there is a report) or "stopped" (there is none), `areas` the areas that are known
+    so far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
     `swapped` whether the screens show B left of A. `last_step` is the side and the name of the step that the journal's
     last event of a step is about.
     """

@@ -134,11 +134,24 @@ CASES = {
     "log.filter": KeyCase(JOURNAL, asks("only lines")),
     "log.side": KeyCase(("l", "enter"), notifies("A has no environment")),
     "predictions.sort": KeyCase(CELLS, lambda app: on("ChoiceDialog")(app) and shows("worst first")(app)),
+    "columns.hide-column": KeyCase(("5",), lambda app: grid(app, "columns").count == 1),
     "predictions.chart": KeyCase(("5",), shows("which labels flip"), (80, 24)),
+}
+CASES |= {
+    "columns.widen-column": KeyCase(
+        ("5",), lambda app: [c.title for c in grid(app, "columns").columns][2] == "verdict"
+    ),
+    "columns.keep-columns": KeyCase(("5",), lambda app: on("PromptDialog")(app) and shows("name contains")(app)),
+    "columns.all-columns": KeyCase(("5", "minus"), lambda app: grid(app, "columns").count == 2),
 }
 
 
-@pytest.mark.parametrize("action", [action for action in ALL if action.where != "progress"], ids=lambda a: a.id)
+ELSEWHERE = ("progress", "the picker")  # see below, and test_picker.py
+TERMINAL = ("app.suspend_process",)  # see test_terminal.py
+PRESSED = [action for action in ALL if action.where not in ELSEWHERE and action.name not in TERMINAL]
+
+
+@pytest.mark.parametrize("action", PRESSED, ids=lambda a: a.id)
 async def test_key(action: Action, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VISUAL", "true")
@@ -167,7 +180,7 @@ async def test_stopping_asks_first(tmp_path: Path) -> None:
 
 
 def test_every_action_has_a_case() -> None:
-    assert {action.id for action in ALL if action.where != "progress"} == set(CASES)
+    assert {action.id for action in PRESSED} == set(CASES)
 
 
 async def test_the_editor_gets_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
