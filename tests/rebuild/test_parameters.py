@@ -235,7 +235,10 @@ def test_a_file_that_is_too_large_to_be_compared_is_unknown_and_runs_as_it_is(
     assert part is not None
     assert reason in part.warnings[0]
     several, _ = build(
-        git_repository, context, {"p.yaml": content, "q.json": "{}"}, Parameters(files=("p.yaml", "q.json"))
+        lambda _: git_repository("second"),
+        context,
+        {"p.yaml": content, "q.json": "{}"},
+        Parameters(files=("p.yaml", "q.json")),
     )
     assert reason in several.unknown
     assert Path(several.file, "p.yaml").read_text() == content
