@@ -15,7 +15,7 @@ from repro_tui.model.event import Event
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report
-from repro_tui.support.paths import audits_root, data_rows
+from repro_tui.support.paths import audits_root, data_rows, line_diff
 from repro_tui.support.plain import from_plain
 from repro_tui.tui.clock import AuditClock, WallClock, age, duration
 
@@ -247,6 +247,11 @@ class AuditStore:
         """One of the areas other than the predictions; None while it is not known."""
         area = self.areas.get(name)
         return area if isinstance(area, Area) else None
+
+    def whole_diff(self, area: AreaName, finding: Finding) -> Path | None:
+        """The file with all changed lines of a finding about a text; None where the report has them all."""
+        path = line_diff(self.folder.path, area, finding.path)
+        return path if path.exists() else None
 
     def data_cells(self, finding: Finding) -> Path | None:
         """The differing cells of the data table whose column the finding is about; None if it is about no column."""

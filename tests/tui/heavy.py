@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.compare.data_tree import data_tree
-from repro_tui.compare.lines import hunks
+from repro_tui.compare.lines import compare_lines
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, Finding, area_of
 from repro_tui.model.predictions import Column, PredictionsArea, Rows, WorstRow
@@ -111,12 +111,14 @@ def files(count: int = 1_500) -> Area:
         name = f"{folder}/part_{n % 17}/module_{n}.py"
         lines = [f"value_{line} = {line}" for line in range(40)]
         changed = [*lines[:20], f"value_20 = {n}", *lines[21:]]
-        note, below = hunks((name,), "\n".join(lines).encode(), "\n".join(changed).encode())
-        findings.append(Finding((name,), "changed", f"blob {n:040x}", f"blob {n + 1:040x}", "important", note, below))
+        diff = compare_lines((name,), "\n".join(lines).encode(), "\n".join(changed).encode())
+        findings.append(
+            Finding((name,), "changed", f"blob {n:040x}", f"blob {n + 1:040x}", "important", diff.note, diff.findings)
+        )
     long = [f"    step({line})" for line in range(4_000)]
     other = [line if n % 33 else f"    step({n}, again=True)" for n, line in enumerate(long)]
-    note, below = hunks(("train.py",), "\n".join(long).encode(), "\n".join(other).encode())
-    findings.append(Finding(("train.py",), "changed", "blob a", "blob b", "important", note, below))
+    diff = compare_lines(("train.py",), "\n".join(long).encode(), "\n".join(other).encode())
+    findings.append(Finding(("train.py",), "changed", "blob a", "blob b", "important", diff.note, diff.findings))
     findings.append(Finding(("new.py",), "added", None, "blob c (120 bytes)", "important", "added"))
     findings.append(Finding(("old.py",), "removed", "blob d (120 bytes)", None, "important", "removed"))
     findings.append(

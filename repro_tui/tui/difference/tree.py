@@ -16,8 +16,8 @@ from repro_tui.report.words import SEVERITY_ORDER
 from repro_tui.support.text import plural
 from repro_tui.tui.difference.lines import is_hunk
 
-Path = tuple[str, ...]
-FIRST: tuple[Path, ...] = (
+FindingPath = tuple[str, ...]
+FIRST: tuple[FindingPath, ...] = (
     ("uncommitted changes",),
     ("commit",),
 )  # what a reader of code wants to know before its files
@@ -53,7 +53,7 @@ class FindingLine:
 
 def explained_by(causes: Causes | None, area: AreaName) -> Explained:
     """A function that says which share of the change a finding explains: its factor's, if it is a culprit."""
-    shares: dict[Path, float] = {}
+    shares: dict[FindingPath, float] = {}
     for culprit in causes.culprits if causes else ():
         factor = culprit.factor.partition(".")[0]
         if causes and AREA_OF_FACTOR.get(factor) == area:
@@ -67,7 +67,7 @@ def explained_by(causes: Causes | None, area: AreaName) -> Explained:
     return share
 
 
-def _is_about(path: Path, culprit: Path) -> bool:
+def _is_about(path: FindingPath, culprit: FindingPath) -> bool:
     """Whether a finding's path is that of a culprit, which may lack the section or go further into a file."""
     return path[-len(culprit) :] == culprit or culprit[: len(path)] == path
 
@@ -119,7 +119,7 @@ def is_folder(finding: Finding) -> bool:
 
 
 def flattened(
-    findings: Sequence[Finding], opened: set[Path], all_open: bool = False, depth: int = 0, folder: str = ""
+    findings: Sequence[Finding], opened: set[FindingPath], all_open: bool = False, depth: int = 0, folder: str = ""
 ) -> Iterator[FindingLine]:
     """The findings as lines, each open one followed by its children; `opened` are the paths of open findings."""
     for finding in findings:
@@ -134,9 +134,9 @@ def folder_of(finding: Finding) -> str:
     return finding.path[-1] if finding.path and finding.path[-1].endswith("/") else ""
 
 
-def opened_at_first(findings: Sequence[Finding], room: int) -> set[Path]:
+def opened_at_first(findings: Sequence[Finding], room: int) -> set[FindingPath]:
     """The folders of files that are open at first: level by level, as long as all lines fit into `room` rows."""
-    opened: set[Path] = set()
+    opened: set[FindingPath] = set()
     while True:
         closed = [
             line.finding.path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from textual import events
 from textual.app import ComposeResult
@@ -21,7 +22,7 @@ from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.rows import FindingRows, columns_for
 from repro_tui.tui.difference.tree import (
     FindingLine,
-    Path,
+    FindingPath,
     explained_by,
     flattened,
     in_folders,
@@ -55,7 +56,7 @@ class AreaScreen(AuditScreen):
         self.area: AreaName = area
         self.title_text = area.capitalize()
         self.only_differences = True
-        self.opened: set[Path] | None = None  # the open lines; None before there were any
+        self.opened: set[FindingPath] | None = None  # the open lines; None before there were any
 
     def compose(self) -> ComposeResult:
         """The counts; then the findings, and the difference of the one under the cursor."""
@@ -165,6 +166,11 @@ class AreaScreen(AuditScreen):
         finding = self.current()
         return finding_texts(finding) if finding else None
 
+    def artifact(self) -> Path | None:
+        """The whole line diff of the file under the cursor, where the report has only its beginning."""
+        line = self.line()
+        return self.store.whole_diff(self.area, line.finding) if line else None
+
     def table(self) -> WrittenTable | None:
         """The findings as they are filtered."""
         source = self.findings.source
@@ -214,7 +220,7 @@ class AreaScreen(AuditScreen):
             self._close(line)
         self.changed()
 
-    def _opened(self) -> set[Path]:
+    def _opened(self) -> set[FindingPath]:
         if self.opened is None:
             self.opened = set()
         return self.opened

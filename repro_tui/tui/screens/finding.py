@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from textual.app import ComposeResult
 
@@ -101,6 +102,10 @@ class FindingScreen(AuditScreen):
     def texts(self) -> dict[str, str]:
         """Both values."""
         return finding_texts(self.finding)
+
+    def artifact(self) -> Path | None:
+        """The whole line diff of the file, where the report has only its beginning."""
+        return self.store.whole_diff(self.area, self.finding)
 
     def table(self) -> WrittenTable | None:
         """The parts."""
