@@ -177,8 +177,8 @@ def audited(area: PredictionsArea, both: Sides | None = None, causes: Causes | N
     return summarise(both or sides(), kind.get("areas") or areas(area), area.verdict, causes)
 
 
-def lost(what: str, do: str = "") -> PredictionsArea:
-    return PredictionsArea("unknown", "not-comparable", what=what, do=do)
+def lost(reason: str, do: str = "") -> PredictionsArea:
+    return PredictionsArea("unknown", "not-comparable", what=reason, do=do)
 
 
 def unbuilt() -> Sides:
