@@ -13,11 +13,12 @@ from repro_tui.model.causes import names_a_model
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.model.report import Areas
 from repro_tui.report.words import SEVERITY_ORDER
-from repro_tui.support.text import join_names, plural, show, without_hashes
+from repro_tui.support.text import first_difference, join_names, plural, show, without_hashes
 
 STATIC: tuple[AreaName, ...] = ("parameters", "environment", "data", "code")
 MOST_NAMED = 5  # differences that a sentence names; it counts the others
 LONGEST_VALUE, BEFORE = 32, 8  # characters of a value, and of these before the first difference
+LONGEST_SEARCHED = 100_000  # characters of a value in which the first difference is looked for
 LONGEST_NAME = 70
 NOUNS = {"packages": "package", "variables": "variable", "system packages": "system package"}
 AREA_NOUNS = {"parameters": "parameter", "data": "data item", "code": "file"}
@@ -147,7 +148,7 @@ def value_pair(a: object, b: object, arrow: str = " → ") -> str:
     """Two values in a sentence, long ones around their first difference; "" where they are hashes, hidden or absent."""
     if a is None or b is None:
         return ""
-    left, right = show(a, 2000), show(b, 2000)
+    left, right = show(a, LONGEST_SEARCHED), show(b, LONGEST_SEARCHED)
     if left == right:
         left, right = (f"'{text}'" if isinstance(value, str) else text for value, text in ((a, left), (b, right)))
     if left == right or any(without_hashes(text) != text or text.startswith("hidden:") for text in (left, right)):
@@ -159,8 +160,7 @@ def _around_difference(left: str, right: str) -> tuple[str, str]:
     """Both texts, cut to LONGEST_VALUE characters around the first one in which they differ."""
     if max(len(left), len(right)) <= LONGEST_VALUE:
         return left, right
-    pairs = zip(left, right, strict=False)
-    first = next((index for index, (x, y) in enumerate(pairs) if x != y), min(len(left), len(right)))
+    first = first_difference(left, right)
     start = max(0, first - BEFORE) if first >= LONGEST_VALUE - BEFORE else 0
 
     def cut(text: str) -> str:

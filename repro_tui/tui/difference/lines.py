@@ -29,9 +29,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
-from repro_tui.support.text import show, show_lines
+from repro_tui.support.text import first_difference, show, show_lines
 from repro_tui.tui.widgets.grid import ColumnSpec
-from repro_tui.tui.widgets.safe import changed_segments, common_start, marked
+from repro_tui.tui.widgets.safe import changed_segments, marked
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -165,9 +165,9 @@ def _parts(a: str, b: str) -> Iterator[tuple[str, str]]:
         yield from zip(words_a, words_b, strict=True)
         return
     if max(len(words_a), len(words_b)) > MOST_WORDS:
-        same = common_start(words_a, words_b)
-        yield from ((word, word) for word in words_a[:same])
-        yield "".join(words_a[same:]), "".join(words_b[same:])
+        same = first_difference(a, b)
+        yield from ((word, word) for word in WORDS.findall(a[:same]))
+        yield a[same:], b[same:]
         return
     from rapidfuzz.distance import Indel
 

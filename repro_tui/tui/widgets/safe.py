@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from repro_tui.report.words import ABSENT
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.text import first_difference, shorten_middle, show
 
 LONGEST_DIFF = 400  # characters; longer values are marked as a whole
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?…?")
@@ -71,7 +71,7 @@ def changed_segments(a: str, b: str) -> tuple[Segments, Segments]:
     if len(a) > LONGEST_DIFF or len(b) > LONGEST_DIFF:
         return [(a, a != b)], [(b, a != b)]
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
-        return _changed_from(a, b, common_start(a, b))
+        return _changed_from(a, b, first_difference(a, b))
     words_a, words_b = WORD.findall(a), WORD.findall(b)
     left: Segments = []
     right: Segments = []
@@ -129,17 +129,12 @@ def around_difference(a: str, b: str, width_a: int, width_b: int) -> tuple[str, 
     short_a, short_b = shortened(a, width_a), shortened(b, width_b)
     if a == b or (short_a, short_b) == (a, b):
         return short_a, short_b
-    first = common_start(a, b)
+    first = first_difference(a, b)
     width = min(width_a, width_b)
     if short_a != short_b and (first < width - 2 or not _is_prose(a) or not _is_prose(b)):
         return short_a, short_b
     start = max(0, first - max(1, width // 3))
     return _window(a, start, width_a), _window(b, start, width_b)
-
-
-def common_start(a: Sequence[object], b: Sequence[object]) -> int:
-    """How many of their first characters or elements two sequences share."""
-    return next((index for index, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _characters(text: str, cells: int) -> int:
