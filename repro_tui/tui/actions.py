@@ -138,7 +138,7 @@ PICKER = (
     Action("ctrl+c,ctrl+q", "app.leave", "Quit", "the picker", "quit", kept=True),
     Action("ctrl+z", "app.suspend_process", SUSPEND, "the picker"),
 )
-ALL = (*GLOBAL, *AUDIT, *LIST, *GRID, *CELLS, *COLUMNS, *LOG, *SIDE, *PROGRESS, *PICKER)
+ALL = (*GLOBAL, *PICKER, *AUDIT, *LIST, *GRID, *CELLS, *COLUMNS, *LOG, *SIDE, *PROGRESS)
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[BindingType]:

@@ -114,7 +114,7 @@ def promised(app: Auditor, action: Action, before: Screen[object], notes: int) -
     if action.name in ("export", "app.reload"):
         return app.screen is not before or len(app._notifications) > notes
     if action.name == "artifact":
-        return app.screen is not before
+        return app.screen is not before or name_of(before) == "ArtifactsScreen"
     return True
 
 

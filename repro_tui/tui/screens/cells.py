@@ -85,6 +85,10 @@ class CellsScreen(AuditScreen):
         """The output columns whose cells are not shown."""
         return ()
 
+    def has_cells(self) -> bool:
+        """Whether there are cells to select from: not while the audit is running, or where nothing was compared."""
+        return True
+
     def extent(self) -> str:
         """What the title says of the columns that are shown."""
         return ""
@@ -94,6 +98,8 @@ class CellsScreen(AuditScreen):
 
         Until that is done, the title says so, and the rows, which are those of the earlier filter, are soon dimmed.
         """
+        if not self.has_cells():
+            return  # the table says why
         self._text = text
         self.query_one("#cells", Grid).empty = READING
         self._show_cells_title(READING, "$text-accent")

@@ -136,6 +136,10 @@ class PredictionsScreen(CellsScreen):
         area, folder = self.store.predictions(), self.store.folder
         return DifferingCells(folder.differences, folder.path / "inputs.parquet", area.key if area else ())
 
+    def has_cells(self) -> bool:
+        """Whether the file of the cells exists."""
+        return self.store.folder.differences.exists()
+
     def output_names(self) -> Sequence[str]:
         """The output columns, with those that are compared together."""
         return [name for column in self._worst_first for name in (column.name, *column.members)]
@@ -186,7 +190,8 @@ class PredictionsScreen(CellsScreen):
 
     def artifact(self) -> Path | None:
         """The file of the cells, while they have the focus."""
-        return self.store.folder.differences if self.query_one("#cells").has_focus else None
+        file = self.store.folder.differences
+        return file if self.query_one("#cells").has_focus and file.exists() else None
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """Shows the measures and charts of the column under the cursor."""
