@@ -36,6 +36,7 @@ READ_LIMIT = 64 << 20
 MOST_COMMITS = 200
 ASKING_S = 30.0
 MOST_ON_THE_WAY = 20_000
+_UNBORN = "refs/unborn"  # the clone's HEAD where the repository's is a branch without a commit
 _FULL_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -348,7 +349,6 @@ class Repository:
         self._remade = True
         self._there.clear()
         self._verified.clear()
-        remove_tree(self.git_dir)
         self._clone()
 
     def _clone(self) -> None:
@@ -370,6 +370,7 @@ class Repository:
             # What the clone was made from is the user's own business: it is not kept.
             self._process.run("config", "--remove-section", "remote.origin", git_dir=temporary)
             self.git_dir.parent.mkdir(parents=True, exist_ok=True)
+            remove_tree(self.git_dir)  # only now: it may have what a repository that cannot be reached has lost
             temporary.rename(self.git_dir)
         finally:
             remove_tree(temporary)
@@ -387,21 +388,34 @@ class Repository:
                 self._fetch(commit)
 
     def _refresh(self, *refspecs: str) -> None:
-        """Updates the clone's refs: deleted refs are pruned, objects never are."""
+        """Updates the clone's refs and its HEAD: deleted refs are pruned, objects never are.
+
+        A git that was killed leaves a lock, with which nothing moves any more: such a clone is made anew. Raises
+        Inconclusive where something was not updated, for a name would stand for what it stood for earlier.
+        """
         with self._lock:
-            done = self._fetch("--prune", *refspecs)
+            done = self._fetch_refs(*refspecs)
             if done.exit_code != 0 and not self._remade:
                 self._remake()
-                done = self._fetch("--prune", *refspecs)
+                done = self._fetch_refs(*refspecs)
             if done.exit_code != 0:
                 raise self._unreachable(done)
-            head = self._process.run(
-                "ls-remote", "--quiet", "--", self.location, "HEAD", access=self.access
-            ).output.split()
-            if head and _FULL_ID.fullmatch(commit := head[0].decode("ascii", "replace")):
-                if not self.has(commit):
-                    self._fetch(commit)
-                self._git("update-ref", "--no-deref", "HEAD", commit)
+
+    def _fetch_refs(self, *refspecs: str) -> GitResult:
+        """Updates the clone's refs and HEAD. Returns the result of the last git, which is the one that failed."""
+        done = self._fetch("--prune", *refspecs)
+        if done.exit_code != 0:
+            return done
+        done = self._process.run("ls-remote", "--quiet", "--", self.location, "HEAD", access=self.access)
+        if done.exit_code != 0:
+            return done
+        advertised = dict(line.split("\t")[::-1] for line in done.output.decode("utf-8", "replace").splitlines())
+        commit = advertised.get("HEAD", "")
+        if commit and not self.has(commit):
+            self._fetch(commit)
+        move = ("update-ref", "--no-deref", "HEAD", commit) if commit else ("symbolic-ref", "HEAD", _UNBORN)
+        with self.context.cache.lock(f"git-{self.git_dir.stem}", self.context.cancel):
+            return self._git(*move)
 
     def _fetch(self, *arguments: str) -> GitResult:
         options = [part for part in arguments if part.startswith("--")]

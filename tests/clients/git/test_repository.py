@@ -202,6 +202,53 @@ def test_a_stale_lock_is_harmless(git_repository: Make, context: Context, tmp_pa
     assert written(Repository.open(str(made.folder), context), commit, tmp_path / "out") == {"a": b"1"}
 
 
+@pytest.mark.parametrize(
+    "lock", ["HEAD.lock", "refs/heads/main.lock", "packed-refs.lock", "index.lock", "config.lock", "shallow.lock"]
+)
+def test_a_stale_lock_in_the_clone_never_keeps_a_name_where_it_was(
+    git_repository: Make, context: Context, lock: str
+) -> None:
+    """What a git that was killed leaves in our own clone: names are resolved to what they are now all the same."""
+    made = git_repository("project")
+    first = made.commit({"a": "1"})
+    made.git("branch", "old")
+    repository = Repository.open(str(made.folder), context)
+    assert repository.resolve("HEAD") == first
+    (repository.git_dir / lock).parent.mkdir(parents=True, exist_ok=True)
+    (repository.git_dir / lock).touch()
+    made.git("branch", "-D", "old")
+    second = made.commit({"a": "2"})
+    again = Repository.open(str(made.folder), context)
+    assert [again.resolve(name) for name in ("HEAD", "main", "old")] == [second, second, None]
+
+
+def test_a_repository_that_cannot_be_reached_leaves_the_clone_as_it_is(
+    git_repository: Make, context: Context, tmp_path: Path
+) -> None:
+    made = git_repository("project")
+    first = made.commit({"a": "1"})
+    location = f"file://{made.folder}"
+    assert Repository.open(location, context).resolve("main") == first
+    made.folder.rename(tmp_path / "elsewhere")
+    away = Repository.open(location, context)
+    with pytest.raises(Inconclusive, match="cannot be read"):
+        away.resolve("main")
+    assert away.has(first)
+    assert written(away, first, tmp_path / "out") == {"a": b"1"}
+
+
+def test_a_branch_without_a_commit_is_no_earlier_commit(git_repository: Make, context: Context) -> None:
+    made = git_repository("project")
+    first = made.commit({"a": "1"})
+    made.git("update-ref", "refs/remotes/origin/HEAD", first)  # which `git ls-remote REPOSITORY HEAD` lists as well
+    assert Repository.open(str(made.folder), context).resolve("HEAD") == first
+    made.git("checkout", "--quiet", "--orphan", "begun")
+    again = Repository.open(str(made.folder), context)
+    assert [again.resolve(name) for name in ("HEAD", "begun", "main")] == [None, None, first]
+    second = made.commit({"a": "2"})
+    assert Repository.open(str(made.folder), context).resolve("HEAD") == second
+
+
 def test_other_bytes_under_the_id_of_a_blob_are_noticed(git_repository: Make, context: Context, tmp_path: Path) -> None:
     """git itself serves them: it does not hash what it reads of a loose object."""
     made = git_repository("project")
