@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Fault = Literal["request", "answer", "body", "stall"]
+Fault = Literal["request", "answer", "body", "stall", "late"]
+LATE_S = 5.0
 ENGINE = "/var/run/docker.sock"
 _NAMED = ("containers", "images", "exec", "volumes", "distribution")
 
@@ -21,7 +22,8 @@ class FaultyEngine:
     """Relays to the engine. The `at`-th request (from 0) meets the fault, as does the first of the call `call`.
 
     "request": the connection is cut before the engine gets it; "answer": after it has; "body": in the middle of the
-    answer; "stall": nobody answers. `calls` are all that came, without names and parameters.
+    answer; "stall": nobody answers; "late": the engine gets it after LATE_S seconds. `calls` are all that came, without
+    names and parameters.
     """
 
     path: Path
@@ -50,18 +52,22 @@ class FaultyEngine:
     def _relay(self, near: socket.socket) -> None:
         far = socket.socket(socket.AF_UNIX)
         self.ends.append(far)
-        truncate = threading.Event()
+        truncate, stalled = threading.Event(), threading.Event()
         with contextlib.suppress(OSError), far, near:
             far.connect(ENGINE)
-            threading.Thread(target=self._answers, args=(far, near, truncate), daemon=True).start()
+            threading.Thread(target=self._answers, args=(far, near, truncate, stalled), daemon=True).start()
             for request, rest in _requests(near):
                 if self._hits(request):
                     if self.fault == "request":
                         break
                     if self.fault == "stall":
+                        stalled.set()
                         self.closed.wait()
                         break
-                    truncate.set()
+                    if self.fault == "late":
+                        self.closed.wait(LATE_S)
+                    else:
+                        truncate.set()
                 far.sendall(request)
                 for chunk in rest:
                     far.sendall(chunk)
@@ -78,7 +84,9 @@ class FaultyEngine:
             self.met = self.met or hit
         return hit
 
-    def _answers(self, far: socket.socket, near: socket.socket, truncate: threading.Event) -> None:
+    def _answers(
+        self, far: socket.socket, near: socket.socket, truncate: threading.Event, stalled: threading.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while content := far.recv(65536):
                 if truncate.is_set():
@@ -86,7 +94,8 @@ class FaultyEngine:
                     near.sendall(content[: head + (len(content) - head) // 2] if self.fault == "body" else b"")
                     break
                 near.sendall(content)
-        _shut(near, far)
+        if not stalled.is_set():  # the engine closes a connection on which nothing comes: that would be an answer
+            _shut(near, far)
 
     def close(self) -> None:
         """Ends every connection."""

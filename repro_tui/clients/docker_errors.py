@@ -38,8 +38,8 @@ _DURING = {
     "version": "while the engine's version was read",
     "wait": "while waiting for a container to end",
 }
-# Calls in which the engine may copy or remove many gigabytes before it answers.
-_LONG_CALLS, LONG_S = frozenset({"create_container", "remove_container", "diff"}), 900
+# Calls in which the engine may copy or remove many gigabytes before it answers: it may be silent for so much longer.
+_LONG_CALLS, _LONGER = frozenset({"create_container", "remove_container", "diff"}), 15
 ENDING_S = 0.5
 CONTINUE = "run the audit again: it continues from the cache"
 CUT = f"check that the Docker engine is running, and {CONTINUE}"
@@ -134,7 +134,8 @@ class EngineCalls:
         if name not in _LONG_CALLS:
             yield
             return
-        usual, self._api.timeout = self._api.timeout, LONG_S
+        usual = self._api.timeout
+        self._api.timeout = usual * _LONGER
         try:
             yield
         finally:
