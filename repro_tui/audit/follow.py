@@ -10,7 +10,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.launch import stop
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.event import Event
-from repro_tui.support.space import remedy
+from repro_tui.support.space import full_disk, remedy
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     end = next((event for event in events if event.kind == "end"), None)
     steps = [event for event in events if event.kind == "step"]
     where = f"{steps[-1].side.upper()} {steps[-1].step}".strip() if steps else "its start"
-    why = f": {end.text}" if end and end.text else ""
+    reason = (end.text if end else "") or full_disk(folder.path)
+    why = f": {reason}" if reason else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
     status = end.detail.get("exit_status") if end else None
     again = f"see {folder.path}/engine.log; run the audit again to continue from the cache"
-    do = remedy(end.text if end else "", again)
+    do = remedy(reason, again)
     return message, do, status if isinstance(status, int) and 0 <= status < 256 else 3

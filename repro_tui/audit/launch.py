@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,14 +19,13 @@ from repro_tui.support.control_groups.scope import own_scope
 from repro_tui.support.paths import audits_root, make_private
 from repro_tui.support.plain import dumps_exactly, to_plain, write_json
 from repro_tui.support.redact import Redactor
-from repro_tui.support.space import remedy
+from repro_tui.support.space import full_disk, remedy
 from repro_tui.support.text import show
 from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
 STOP_S = 30.0
 LONGEST_LOG = 1 << 20  # bytes
-LEAST_SPACE = 64 << 10  # bytes that an engine needs for its first lines
 
 
 class WaitingEngine:
@@ -115,8 +113,7 @@ def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None
 
 def _not_started(path: Path) -> Inconclusive:
     """The error for an engine that did not come up. Its log may be empty where the disk is full."""
-    is_full = shutil.disk_usage(path).free < LEAST_SPACE
-    reason = "the audit's engine did not start" + (f": no space is left on the disk of {path}" if is_full else "")
+    reason = ": ".join(filter(None, ("the audit's engine did not start", full_disk(path))))
     return Inconclusive(reason, remedy(reason, f"see {path / 'engine.log'}, and run the audit again"))
 
 

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from tests.conftest import NIGHTLY, need
 
 # In the last, not even the engine can begin.
 SIZES = [("CACHE", 12), ("AUDITS", 16), ("CACHE", 128), ("AUDITS", 8)]
-STEP = 12  # KiB between two sizes of the disk, in the nightly lane
+STEP, GROWTH, LARGEST = 12, 1.1, 20_000  # KiB between two sizes of the disk at least, a factor, and KiB; nightly
+
+
+Failure = tuple[str, ...]  # empty: the audit succeeded
 
 
 @cache
@@ -97,16 +102,75 @@ def test_a_full_disk_is_told_and_goes_on_once_there_is_room(project: Project, na
         assert json.loads((project.folder / "old.json").read_text())["exit_status"] == 3
 
 
+ENDED = """
+import sys
+from pathlib import Path
+from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.follow import how_it_died
+print(*how_it_died(AuditFolder(Path(sys.argv[1]))), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_an_engine_whose_last_words_found_no_space_is_said_to_have_had_none(tmp_path: Path, full: bool) -> None:
+    need("bubblewrap", can_mount(), "no disk can be mounted here")
+    fill = "head --bytes 1M /dev/zero > fill; " if full else ""
+    script = f'mount -t tmpfs -o size=512k tmpfs {tmp_path}; cd {tmp_path}; {fill}exec "$@" {tmp_path}'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", ENDED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    message, do, status = done.stdout.splitlines()
+    reason = f": no space is left on the disk of {tmp_path}" if full else ""
+    assert message == f"the audit ended without a report at its start{reason}"
+    assert ("free up space" in do, "engine.log" in do, status) == (full, not full, "3")
+
+
+def failure_at(project: Project, name: str, kilobytes: int) -> Failure:
+    """What fails on a disk of that size: the step in which each side does, and whether there is a new report."""
+    status, report, errors = audited(project, name, kilobytes)
+    if status == 0:
+        return ()
+    assert status == 3, (kilobytes, errors)
+    check_full(project, report, errors)
+    old = (project.folder / "old.json").read_text() == "old"
+    return (*(str(report["sides"][side]["failed"]) for side in "ab"), str(old))
+
+
+def each_failure(fails_at: Callable[[int], Failure]) -> dict[int, Failure]:
+    """What fails on disks of more and more KiB, until nothing does.
+
+    What is written in one go, such as a wheel of megabytes, is met at some of its bytes; where what fails changes, the
+    sizes between are looked at, down to STEP.
+    """
+    failures: dict[int, Failure] = {}
+    sizes = [STEP]
+    while sizes:
+        size = sizes.pop()
+        failures[size] = fails_at(size)
+        known = sorted(failures)
+        if all(failures.values()):
+            sizes.append(max(size + STEP, int(size * GROWTH)))
+            assert sizes[-1] < LARGEST
+        else:
+            pairs = [(low, high) for low, high in pairwise(known) if failures[low] != failures[high]]
+            sizes = [(low + high) // 2 for low, high in pairs if high - low > STEP][:1]
+    return failures
+
+
+def test_each_change_of_what_fails_is_looked_at() -> None:
+    borders = {30: ("code",), 200: ("environment",), 5000: ("run 1",), 5040: ()}
+    failures = each_failure(lambda size: next(step for border, step in borders.items() if size < border or not step))
+    assert set(failures.values()) == set(borders.values())
+    assert len(failures) < 90
+    for (low, before), (high, after) in pairwise(sorted(failures.items())):
+        assert before == after or high - low <= STEP
+
+
 @pytest.mark.skipif(not NIGHTLY, reason="takes minutes: make test-nightly")
 @pytest.mark.parametrize("name", ["CACHE", "AUDITS"])
 def test_each_write_fails_in_turn(project: Project, name: str) -> None:
-    for kilobytes in range(STEP, 10_000, STEP):
-        status, report, errors = audited(project, name, kilobytes)
-        if status == 0:
-            break
-        assert status == 3, (kilobytes, errors)
-        check_full(project, report, errors)
-    assert kilobytes > 5 * STEP
+    failures = each_failure(lambda kilobytes: failure_at(project, name, kilobytes))
+    print(json.dumps(failures))
+    assert len(failures) > 5
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="takes longer than it tells: make test-nightly")
