@@ -119,6 +119,14 @@ def test_what_is_absent_is_missing_with_how_to_record_it(folder: Path, context: 
     assert all(item.do for item in record.missing)
 
 
+@pytest.mark.parametrize(("ending", "moves"), [("@sha256:" + "0" * 64, False), (":1", True), ("", True)])
+def test_an_image_that_is_named_by_a_tag_is_a_warning(folder: Path, context: Context, ending: str, moves: bool) -> None:
+    document = whole()
+    document["deployments"]["prod"]["environment"] = {"image": f"127.0.0.1:5000/credit{ending}"}
+    warnings = load_record(write(folder, document), context).warnings
+    assert any("named by a tag, which can move" in warning for warning in warnings) == moves, warnings
+
+
 def test_all_mistakes_at_once_each_with_its_place(folder: Path, context: Context) -> None:
     document = whole()
     prod = document["deployments"]["prod"]

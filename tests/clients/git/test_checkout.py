@@ -101,9 +101,26 @@ def test_attributes_are_applied_as_git_applies_them(git_repository: Make, contex
         raw = (tmp_path / "out" / name).read_bytes()
         assert file.size == len(raw)
         assert file.blob == hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest()
-    assert ".gitattributes: *.big filter=unknown" in written.attributes
-    assert ".gitattributes: v.sh export-subst" in written.attributes
+    assert written.attributes == [
+        ".gitattributes: [attr]windows text eol=crlf", ".gitattributes: *.txt eol=crlf",
+        ".gitattributes: *.auto text=auto", ".gitattributes: *.raw eol=crlf", ".gitattributes: *.old crlf",
+        ".gitattributes: *.py ident", ".gitattributes: *.csv working-tree-encoding=UTF-16LE-BOM",
+        ".gitattributes: *.latin working-tree-encoding=ISO-8859-1", ".gitattributes: both.dat text eol=crlf ident",
+        ".gitattributes: v.sh export-subst", ".gitattributes: *.big filter=unknown",
+    ]  # fmt: skip
     assert written.done == [f"{len(changed)} files converted by attributes (a.txt)"]
+
+
+@pytest.mark.parametrize("attributes", ["eol=crlf", "text eol=crlf", "ident", "working-tree-encoding=UTF-16LE-BOM"])
+def test_a_single_attribute_is_applied(git_repository: Make, context: Context, tmp_path: Path, attributes: str) -> None:
+    made = git_repository("project")
+    stored = {"a.txt": b"$Id$\none\n", ".gitattributes": f"a.txt {attributes}\n".encode()}
+    commit = committed_as_stored(made, stored)
+    run_git(tmp_path, "clone", "--quiet", str(made.folder), "checkout")
+    written = written_out(made.folder, commit, context, tmp_path / "out")
+    assert written.attributes == [f".gitattributes: a.txt {attributes}"]
+    assert files_below(tmp_path / "out") == files_below(tmp_path / "checkout")
+    assert (tmp_path / "out" / "a.txt").read_bytes() != stored["a.txt"]
 
 
 def test_what_no_attribute_concerns_is_not_touched(git_repository: Make, context: Context, tmp_path: Path) -> None:
@@ -180,6 +197,18 @@ def test_a_malformed_pointer_is_refused(git_repository: Make, context: Context, 
     commit = made.commit({"m.bin": text})
     with pytest.raises(Inconclusive, match=r"m\.bin is a Git LFS pointer that is malformed"):
         written_out(made.folder, commit, context, tmp_path / "out")
+
+
+def test_a_pointer_of_an_extension_is_refused(git_repository: Make, context: Context, tmp_path: Path) -> None:
+    """Its object is not the file: only the extension's own program makes that of it."""
+    made = git_repository("project")
+    oid = hashlib.sha256(b"encrypted").hexdigest()
+    version, rest = POINTER.format(oid, 9).split("\n", 1)
+    commit = made.commit({"m.bin": f"{version}\next-0-crypt sha256:{'0' * 64}\n{rest}"})
+    lay_object(made.folder / ".git", oid, b"encrypted")
+    with pytest.raises(Inconclusive, match=r"m\.bin is a Git LFS pointer that uses an extension") as error:
+        written_out(made.folder, commit, context, tmp_path / "out")
+    assert "with its own source and sha256" in error.value.do
 
 
 # -- submodules ---------------------------------------------------------------------------------------------------

@@ -131,22 +131,29 @@ def test_nothing_of_an_environment_is_executed_to_list_it(rebuild: Rebuild, tmp_
 
 
 def test_modules_are_compiled_once_and_nothing_of_them_is_executed(
-    rebuild: Rebuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rebuild: Rebuild, tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marker = tmp_path / "executed"
     runs = f"import os; open({str(marker)!r}, 'w')\n"
-    pin = wheel(tmp_path, "scorer", 1, code=runs, more={"scorer.pth": runs, "old.py": "print 'Python 2'\n"})
+    more = {"scorer.pth": runs, "sitecustomize.py": runs, "old.py": "print 'Python 2'\n"}
+    pin = wheel(tmp_path, "scorer", 1, code=runs, more=more)
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("UV_OFFLINE", "1")
     built, _ = rebuild({"r.txt": pin}, requirements="r.txt")
     (site,) = Path(built.folder).glob("lib/python3*/site-packages")
-    (compiled,) = (site / "__pycache__").glob("*.pyc")
-    assert compiled.name.startswith("scorer.")
+    compiled, customised = sorted((site / "__pycache__").glob("*.pyc"))
+    assert (compiled.name.split(".")[0], customised.name.split(".")[0]) == ("scorer", "sitecustomize")
     changed = int.from_bytes(compiled.read_bytes()[8:12], "little")
     assert changed == int((site / "scorer.py").stat().st_mtime)  # otherwise Python would compile it again
-    assert set(built.inventory.python_packages["scorer"].files) >= {"scorer.py", "scorer.pth", "old.py"}
+    assert set(built.inventory.python_packages["scorer"].files) >= {"scorer.py", *more}
     assert not any(name.endswith(".pyc") for name in built.inventory.python_packages["scorer"].files)
+    shutil.rmtree(context.cache.root / "notes" / "inventory")
+    again, part = rebuild({"other": "y"}, requirements="r.txt")
+    assert part.cached
+    assert again.inventory == built.inventory  # which was listed anew
     assert not marker.exists()
+    subprocess.run([built.python, "-c", ""], check=True)  # as would have been seen
+    assert marker.exists()
 
 
 def test_a_python_that_is_not_installed_is_reported(rebuild: Rebuild) -> None:

@@ -82,6 +82,21 @@ def test_an_image_is_pulled_by_digest(project: Project, context: Context) -> Non
         docker("rmi", "--force", reference)
 
 
+def test_of_an_image_by_tag_the_report_has_the_digest_that_was_used(project: Project) -> None:
+    with registry() as address:
+        name = f"{address}/credit:1"
+        reference = push(docker_build(base_image(), name), name)
+        by_tag, by_digest = (project.deployment(environment={"image": image}) for image in (name, reference))
+        project.record(a=by_tag, b=by_digest)
+        result = project.audit()
+        docker("rmi", "--force", name, reference)
+    assert result.status == 0, result.stderr
+    a, b = (next(p for p in result.report["sides"][s]["rebuild"] if p["step"] == "environment") for s in "ab")
+    warning = f"recorded by a tag, which can move: it now refers to {reference}"
+    assert [any(warning in line for line in part["warnings"]) for part in (a, b)] == [True, False]
+    assert [part["matches"] for part in (a, b)] == ["unknown", "matches"]
+
+
 def docker_build(base: str, tag: str) -> str:
     done = subprocess.run(
         ["docker", "build", "--quiet", "--tag", tag, "-"],

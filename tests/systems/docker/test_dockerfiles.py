@@ -235,7 +235,8 @@ def test_a_tag_is_recorded_by_its_digest_and_held_to_it(building: Building, buil
         moved = building(text)
         assert f"{name} was {second}" in moved[1].how
         assert inside(moved, "cat", "/which") == "second"
-        held = building(text, base_images={name: first})
+        held = building(f"{text}ENV HELD=1\n", base_images={name: first})  # or else it would be the first image itself
+        assert not held[1].cached
         assert inside(held, "cat", "/which") == "first"
         assert f"{name} was {first}" in held[1].how
         docker("rmi", "--force", name, first, second)
