@@ -88,9 +88,11 @@ def _commits(a: CommitTree, b: CommitTree, files: _Files, differ: bool, context:
 
 def _log(a: CommitTree, b: CommitTree, context: Context) -> tuple[tuple[Finding, ...], str]:
     try:
-        log = Repository.cloned(Path(a.git_dir), context).log(a.commit, b.commit) if Path(a.git_dir).is_dir() else None
-    except Inconclusive:
-        log = None
+        log = Repository.cloned(Path(a.git_dir), context).log(a.commit, b.commit)
+    except Inconclusive as error:
+        if a.git_dir != b.git_dir:
+            return (), "the two commits are of two repositories"
+        return (), f"it is not known what is between the two commits: {error.what}"
     if log is None:
         return (), "the two commits have no history in common"
     children = [_commit(commit, "removed") for commit in log.only_a] + [

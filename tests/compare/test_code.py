@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ from repro_tui.model.record import Code, DataItem, Environment, Parameters, Reco
 from repro_tui.rebuild.code import rebuild_code
 from repro_tui.rebuild.declared.side import declare
 from repro_tui.support.context import Context
-from tests.conftest import GitRepository
+from tests.conftest import GIT_ENVIRONMENT, GitRepository
 
 Make = Callable[[str], GitRepository]
 FIRST = {"predict.py": "".join(f"line {n}\n" for n in range(40)), "doc.md": "hello\n", "bin": b"\0\1", "same": "s"}
@@ -99,13 +102,45 @@ def test_parameters_and_data_are_left_to_their_areas(git_repository: Make, conte
     assert "compared in another area: model, params.yaml" in finding.note
 
 
-def test_repositories_without_common_history(git_repository: Make, context: Context) -> None:
+def test_two_repositories(git_repository: Make, context: Context) -> None:
     left, right = git_repository("left"), git_repository("right")
     a, b = left.commit({"p.py": "1\n", "q": "same"}, "left"), right.commit({"p.py": "2\n", "q": "same"}, "right")
     area = compare_code(declared(left, a, context), declared(right, b, context), context)
-    assert "no history in common" in area.findings[0].note
+    assert area.findings[0].note == "the two commits are of two repositories"
     assert area.findings[1].path == ("p.py",)
     assert area.counts["same"] == 1
+
+
+def test_commits_without_common_history(git_repository: Make, context: Context) -> None:
+    repository = git_repository("project")
+    a = repository.commit({"p.py": "1\n"})
+    repository.git("checkout", "--quiet", "--orphan", "new")
+    b = repository.commit({"p.py": "2\n"})
+    area = compare_code(declared(repository, a, context), declared(repository, b, context), context)
+    assert area.findings[0].note == "the two commits have no history in common"
+
+
+@pytest.mark.parametrize("damage", ["gone", "tip", "between"])
+def test_a_history_that_cannot_be_read_is_not_called_none(git_repository: Make, context: Context, damage: str) -> None:
+    repository = git_repository("project")
+    a, between, b = (repository.commit({"p.py": f"{number}\n"}) for number in range(3))
+    left, right = (declared(repository, commit, context) for commit in (a, b))
+    assert "2 commits only in B, 0 only in A" in compare_code(left, right, context).findings[0].note
+    assert left.tree is not None
+    clone = Path(left.tree.git_dir)
+    if damage == "gone":
+        shutil.rmtree(clone)
+    else:
+        for pack in clone.glob("objects/pack/*.pack"):
+            content = pack.read_bytes()
+            for file in pack.parent.glob(f"{pack.stem}.*"):
+                file.unlink()
+            command = ["git", f"--git-dir={clone}", "unpack-objects", "-q"]
+            subprocess.run(command, input=content, env=GIT_ENVIRONMENT, check=True)
+        lost = b if damage == "tip" else between
+        (clone / "objects" / lost[:2] / lost[2:]).unlink()
+    note = compare_code(left, right, context).findings[0].note
+    assert note.startswith("it is not known what is between the two commits: the history of ")
 
 
 def test_missing_code_is_unknown(git_repository: Make, context: Context) -> None:

@@ -270,11 +270,14 @@ class Repository:
     # -- history ------------------------------------------------------------------------------------------------
 
     def log(self, a: str, b: str) -> Log | None:
-        """The commits that only one of the two has; None if they share no history."""
+        """The commits that only one of the two has; None if they share no history.
+
+        Raises Inconclusive where the clone cannot be asked: it is gone or damaged, or has only one of the two.
+        """
         if self.location:
             self.need(a)
             self.need(b)
-        if self._git("merge-base", "--end-of-options", a, b).exit_code != 0:
+        if not self._merge_base(a, b):
             return None
         count_a, count_b = self._counts(a, b)
         only_a, only_b = (self._commits(*way) if count else () for way, count in (((b, a), count_a), ((a, b), count_b)))
@@ -296,11 +299,18 @@ class Repository:
         """
         self.need(a)
         self.need(b)
-        base = self._git("merge-base", "--end-of-options", a, b).output.decode("ascii", "replace").strip()
+        base = self._merge_base(a, b)
         if not base:
             return (), 0
         back = self._first_parents(base, a)
         return (*back, *self._log(base, "--max-count=1"), *reversed(self._first_parents(base, b))), len(back)
+
+    def _merge_base(self, a: str, b: str) -> str:
+        """The commit that both histories have; empty where they have none. Raises Inconclusive if it is not known."""
+        done = self._git("merge-base", "--end-of-options", a, b)
+        if done.exit_code == 1 and not done.errors:  # the answer "none"; an object that is missing ends with 1 as well
+            return ""
+        return self._answered(done).decode("ascii", "replace").strip()
 
     def _first_parents(self, base: str, tip: str) -> tuple[Commit, ...]:
         return self._log(f"{base}..{tip}", "--first-parent", f"--max-count={MOST_ON_THE_WAY}")
@@ -310,13 +320,19 @@ class Repository:
 
     def _log(self, revisions: str, *options: str) -> tuple[Commit, ...]:
         fixed = ("--no-mailmap", "--no-show-signature", FORM)
-        return parse_log(self._git("log", *fixed, *options, "--end-of-options", revisions).output)
+        return parse_log(self._answered(self._git("log", *fixed, *options, "--end-of-options", revisions)))
 
     def _counts(self, a: str, b: str) -> tuple[int, int]:
         """How many commits only `a` and only `b` have."""
         done = self._git("rev-list", "--count", "--left-right", "--end-of-options", f"{a}...{b}")
-        counts = done.output.split()
-        return (int(counts[0]), int(counts[1])) if done.exit_code == 0 and len(counts) == 2 else (0, 0)
+        count_a, count_b = self._answered(done).split()
+        return int(count_a), int(count_b)
+
+    def _answered(self, done: GitResult) -> bytes:
+        """The answer of a git that read the clone. Raises Inconclusive where it failed: that is no empty answer."""
+        if done.exit_code != 0:
+            raise Inconclusive(f"the history of {self.name} cannot be read: {done.reason}", "run the audit again")
+        return done.output
 
     # -- the clone ----------------------------------------------------------------------------------------------
 
