@@ -30,8 +30,9 @@ class Limits:
     """The limits of one run: memory, output and log in bytes, cores (0: all), and processes.
 
     The build of an image has limits of its own besides memory and cores: its processes, its time in seconds, and the
-    disk that it may fill, in bytes. `stall_time` is how many seconds a registry may be silent during a pull, and
-    `plugin_time` how many one call of another package's plug-in may take, besides the time limit of a run.
+    disk that it may fill, in bytes. `stall_time` is how many seconds a registry may be silent during a pull, and the
+    Docker engine in a call (fifteen times of it where it may have to copy gigabytes). `plugin_time` is how many one
+    call of another package's plug-in may take, besides the time limit of a run.
     """
 
     memory: int = 8 << 30
