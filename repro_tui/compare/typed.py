@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from typing import SupportsFloat, cast
 
-_NAMES = {"NoneType": "null", "str": "text", "int": "integer", "bool": "boolean", "dict": "table"}
+_NAMES = {
+    "NoneType": "null",
+    "str": "text",
+    "int": "integer",
+    "bool": "boolean",
+    "dict": "table",
+    "SetItems": "set",
+    "FrozenSetItems": "frozenset",
+}
 
 
 def type_name(value: object) -> str:
@@ -30,4 +39,8 @@ def identical(a: object, b: object) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         both_nan = math.isnan(a) and math.isnan(b)
         return both_nan or (a == b and math.copysign(1.0, a) == math.copysign(1.0, b))
+    if isinstance(a, datetime.datetime | datetime.time) and isinstance(b, datetime.datetime | datetime.time):
+        return bool(a == b) and a.utcoffset() == b.utcoffset()  # one instant in two time zones equals itself
+    if isinstance(a, set | frozenset) and isinstance(b, set | frozenset):  # {1} equals {true}
+        return {(type(item), repr(item)) for item in a} == {(type(item), repr(item)) for item in b}
     return bool(a == b)

@@ -21,7 +21,7 @@ MOST_MEMBERS = 10_000
 LARGEST_MEMBER = 512 << 20
 LARGEST_SUM = 4 << 30  # bytes that are unpacked of one archive
 DEEPEST = 3
-EQUAL = "the members are equal, only the archive differs (their order, times or compression)"
+EQUAL = "the members are equal, only the archive differs (such as their order, times or compression)"
 _ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, OSError, KeyError)
 
 
@@ -84,7 +84,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     if len(names) < len(members):
         raise UnreadableError("two of its members have one name")
     roots = {name.partition("/")[0] for name in names if "/" in name}
-    prefix = f"{roots.pop()}/" if len(roots) == 1 and "data.pkl" in {name.rpartition("/")[2] for name in names} else ""
+    inside = all("/" in name for name in names) and "data.pkl" in {name.rpartition("/")[2] for name in names}
+    prefix = f"{roots.pop()}/" if len(roots) == 1 and inside else ""
     return {name.removeprefix(prefix): member for name, member in names.items()}  # PyTorch's is the file's own name
 
 

@@ -42,6 +42,13 @@ class StoredArray:
         """The number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def end(self) -> int:
+        """The place in the content after its last byte."""
+        import numpy as np
+
+        return self.start + self.count * np.dtype(self.kind).itemsize
+
     def __str__(self) -> str:
         return described(self.shown, self.shape)
 
@@ -74,11 +81,13 @@ def compare_arrays(path: Path, a: StoredArray, b: StoredArray, differences: File
         note = "; ".join(filter(None, (types, counted.note(a, index))))
         differences.add(path, "changed", plain(counted.a), plain(counted.b), note)
     elif types:
-        differences.add(path, "changed", str(a), str(b), f"same values, {types}")
+        same = "values" if counted.numbers else "bytes"
+        differences.add(path, "changed", str(a), str(b), f"same {same}, {types}")
 
 
 @dataclass(slots=True)
 class _Counted:
+    numbers: bool
     differing: int = 0
     first: int = 0
     a: object = None
@@ -110,7 +119,7 @@ def _counted(a: StoredArray, b: StoredArray) -> _Counted | None:
     numbers = all(kind.kind in "biufc" for kind in types)
     if types[0] != types[1] and not numbers:
         return None
-    counted = _Counted()
+    counted = _Counted(numbers)
     with a.content.open() as stream_a, b.content.open() as stream_b:
         stream_a.seek(a.start)
         stream_b.seek(b.start)
@@ -162,11 +171,15 @@ def _add(counted: _Counted, start: int, a: Values, b: Values, numbers: bool) -> 
 def _differs(a: Values, b: Values) -> npt.NDArray[np.bool_]:
     import numpy as np
 
+    if a.dtype.kind == b.dtype.kind == "c":
+        return _differs(a.real, b.real) | _differs(a.imag, b.imag)
     differs: npt.NDArray[np.bool_] = np.asarray(a != b)
-    if a.dtype.kind in "fc" and b.dtype.kind in "fc":
+    if a.dtype.kind == b.dtype.kind == "f":
         differs &= ~(np.isnan(a) & np.isnan(b))
-        if a.dtype.kind == b.dtype.kind == "f":
-            differs |= (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
+        differs |= (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
+    for whole, real in ((a, b), (b, a)):
+        if whole.dtype.kind in "iu" and real.dtype.kind in "fc":  # they were compared as floats, which round integers
+            differs |= whole != real.real.astype(whole.dtype)
     return differs
 
 
@@ -174,7 +187,10 @@ def _distances(a: Values, b: Values) -> npt.NDArray[np.float64]:
     """|a - b| of each pair; infinite where one alone is NaN."""
     import numpy as np
 
-    wide = "c16" if "c" in (a.dtype.kind, b.dtype.kind) else "f8"
+    if a.dtype.kind == b.dtype.kind and a.dtype.kind in "iu":  # as floats, two large integers could be one
+        larger, smaller = np.maximum(a, b).astype("u8"), np.minimum(a, b).astype("u8")
+        return np.asarray((larger - smaller).astype("f8"))  # exact before, as unsigned integers wrap
+    wide = np.promote_types(np.result_type(a.dtype, b.dtype), "f8")
     distances = np.abs(a.astype(wide) - b.astype(wide))
     return np.where(np.isnan(distances), np.inf, distances)
 

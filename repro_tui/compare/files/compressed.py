@@ -16,6 +16,7 @@ from repro_tui.compare.files.base import FileContent, FileDifferences, Unreadabl
 
 LARGEST = 1 << 30
 DEEPEST = 3
+READ, BLOCK = 1 << 16, 1 << 20  # bytes that are read, and unpacked, at once
 EQUAL = "what is inside is equal, only the compression differs"
 _SUFFIXES = (".gz", ".bz2", ".xz", ".z", ".zlib", ".lzma")
 
@@ -58,17 +59,27 @@ class Compressed:
         return FileContent(target, named.stem if named.suffix.lower() in _SUFFIXES else content.name)
 
 
-def _gzip(stream: BufferedReader) -> gzip.GzipFile:
-    return gzip.GzipFile(fileobj=stream)
+def _gzip_blocks(stream: BufferedReader) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=stream) as unpacked:
+        while block := unpacked.read(BLOCK):
+            yield block
 
 
-def _file_blocks(
-    opened: Callable[[BufferedReader], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile],
+def _stream_blocks(
+    decompressor_of: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
 ) -> Callable[[BufferedReader], Iterator[bytes]]:
+    """What is in all streams of a file. What follows them is an error, which the readers of the library ignore."""
+
     def read(stream: BufferedReader) -> Iterator[bytes]:
-        with opened(stream) as unpacked:
-            while block := unpacked.read(1 << 20):
-                yield block
+        raw = stream.read(READ)
+        while raw:
+            decompressor = decompressor_of()
+            while not decompressor.eof:
+                if decompressor.needs_input and not raw and not (raw := stream.read(READ)):
+                    raise EOFError("it ends within a block")
+                yield decompressor.decompress(raw, BLOCK)
+                raw = b""
+            raw = decompressor.unused_data or stream.read(READ)
 
     return read
 
@@ -77,15 +88,17 @@ def _zlib_blocks(stream: BufferedReader) -> Iterator[bytes]:
     decompressor = zlib.decompressobj()
     pending = b""
     while not decompressor.eof:
-        pending = decompressor.unconsumed_tail or stream.read(1 << 16)
+        pending = decompressor.unconsumed_tail or stream.read(READ)
         if not pending:
             raise EOFError("it ends within a block")
-        yield decompressor.decompress(pending, 1 << 20)
+        yield decompressor.decompress(pending, BLOCK)
+    if decompressor.unused_data or stream.read(1):
+        raise ValueError("more follows its end")
 
 
 COMPRESSED = (
-    Compressed("gzip", (b"\x1f\x8b\x08",), _file_blocks(_gzip)),
-    Compressed("bzip2", (b"BZh",), _file_blocks(bz2.BZ2File)),
-    Compressed("xz", (b"\xfd7zXZ\0",), _file_blocks(lzma.LZMAFile)),
+    Compressed("gzip", (b"\x1f\x8b\x08",), _gzip_blocks),
+    Compressed("bzip2", (b"BZh",), _stream_blocks(bz2.BZ2Decompressor)),
+    Compressed("xz", (b"\xfd7zXZ\0",), _stream_blocks(lzma.LZMADecompressor)),
     Compressed("zlib", (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), _zlib_blocks),
 )

@@ -19,7 +19,7 @@ LARGEST = 64 << 20
 LARGEST_YAML = 16 << 20
 MOST_VALUES = 5_000_000
 DEEPEST = 200
-EQUAL = "the values are equal, only the bytes differ (order of keys, whitespace, or how numbers are written)"
+EQUAL = "the values are equal, only the bytes differ (order of keys, whitespace, comments, or how numbers are written)"
 _BLANK = b" \t\r\n"
 Floats = Callable[[str], object]
 
@@ -64,7 +64,7 @@ def read_with(read: Callable[[bytes], object], content: bytes) -> object:
         check_size(value, "it", MOST_VALUES, DEEPEST)
     except Inconclusive as error:
         raise UnreadableError(error.what) from error
-    except (ValueError, RecursionError, OverflowError) as error:
+    except (ValueError, RecursionError, ArithmeticError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise UnreadableError(first[:200] or type(error).__name__) from error
     return value

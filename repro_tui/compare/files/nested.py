@@ -72,14 +72,18 @@ class Walk:
             self._one_side(path, a, b)
             return []
         if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+            if type(a) is not type(b):
+                self._single(path, a, b)
+                return []
             return self._lists(path, a, b)
         if self.special(path, a, b, self.differences):
             return []
         table_a, table_b = self._table(a), self._table(b)
         if table_a is not None and table_b is not None and type(a) is type(b):
+            typed_a, typed_b = _by_typed_key(table_a), _by_typed_key(table_b)
             return [
-                ((*path, str(key)), table_a.get(key, ABSENT), table_b.get(key, ABSENT))
-                for key in dict.fromkeys((*table_a, *table_b))
+                ((*path, key if isinstance(key, str) else key[1]), typed_a.get(key, ABSENT), typed_b.get(key, ABSENT))
+                for key in dict.fromkeys((*typed_a, *typed_b))
             ]
         self._single(path, a, b)
         return []
@@ -136,7 +140,7 @@ class Walk:
             self.differences.add_finding(self._difference(path, a, b, 0))
 
     def _difference(self, path: Path, a: object, b: object, of: int) -> Finding:
-        if isinstance(a, str) and isinstance(b, str):
+        if isinstance(a, str) and isinstance(b, str) and type(a) is type(b):
             left, right, note = cut_texts(a, b)
             return Finding(path, "changed", left, right, "notice", _joined(note, of))
         shown_a, shown_b = (v if isinstance(v, SINGLE) else brief(v, self.fields) for v in (a, b))
@@ -146,6 +150,11 @@ class Walk:
             single = isinstance(a, SINGLE) and isinstance(b, SINGLE)
             note = f"same value, other type: {types}" if single and same_value(a, b) else f"other type: {types}"
         return Finding(path, "changed", plain(shown_a), plain(shown_b), "notice", _joined(note, of))
+
+
+def _by_typed_key(table: Mapping[str, object]) -> dict[str | tuple[str, str], object]:
+    """The table by keys that are alike only with their types: YAML's 1, 1.0 and true are one key of a dict."""
+    return {key if type(key) is str else (type(key).__name__, str(key)): value for key, value in table.items()}
 
 
 def _shown_pair(a: object, b: object) -> tuple[object, object, str]:
@@ -187,6 +196,8 @@ def brief(value: object, fields: Opened = not_opened) -> str:
             if len(text) <= LONGEST_SHOWN:
                 return text
         return f"a table of {plural(len(value), 'value')}" if isinstance(value, dict) else _list_of(value)
+    if isinstance(value, set | frozenset):
+        return brief(sorted(value, key=repr), fields)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError, cut_texts
-from repro_tui.compare.files.documents import EQUAL, JSON, compare_values, json_of, read_with
+from repro_tui.compare.files.documents import JSON, compare_values, json_of, read_with
 from repro_tui.compare.lines import MOST_LINES, compare_lines
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import plural
 
 MOST_CELLS = 2_000
 LARGEST = 64 << 20
+SEPARATE = ("source", "cell_type", "outputs", "id", "execution_count")  # compared apart from the rest of a cell
 Cell = dict[str, object]
 
 
@@ -33,8 +35,10 @@ class Notebook:
         (rest_a, cells_a), (rest_b, cells_b) = sides
         outputs = _compare_cells(cells_a, cells_b, differences)
         compare_values(rest_a, rest_b, differences)
-        note = f"the outputs of {plural(outputs, 'cell')} differ" if outputs else ""
-        return note if differences.count or outputs else EQUAL
+        numbers = sum(_numbering(left) != _numbering(right) for left, right in zip(cells_a, cells_b, strict=False))
+        notes = [f"the outputs of {plural(outputs, 'cell')} differ"] if outputs else []
+        notes += [f"the ids or execution counts of {plural(numbers, 'cell')} differ"] if numbers else []
+        return "; ".join(notes) if differences.count or notes else JSON.compare(a, b, differences)
 
 
 def _read(content: FileContent) -> tuple[dict[str, object], list[Cell]]:
@@ -42,8 +46,8 @@ def _read(content: FileContent) -> tuple[dict[str, object], list[Cell]]:
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(cells, list) or len(cells) > MOST_CELLS:
         raise UnreadableError("it has no list of cells, or too many")
-    if not all(isinstance(cell, dict) for cell in cells):
-        raise UnreadableError("a cell is not a table")
+    if not all(isinstance(cell, dict) and _is_cell(cell) for cell in cells):
+        raise UnreadableError("a cell is not one of a notebook")
     return {name: value for name, value in document.items() if name != "cells"}, cells
 
 
@@ -55,7 +59,7 @@ def _compare_cells(a: Sequence[Cell], b: Sequence[Cell], differences: FileDiffer
         paired = min(to_a - from_a, to_b - from_b)
         for offset in range(paired):
             left, right = a[from_a + offset], b[from_b + offset]
-            outputs += left.get("outputs") != right.get("outputs")
+            outputs += _text(left.get("outputs")) != _text(right.get("outputs"))
             _compare_cell(from_b + offset, left, right, tag == "equal", differences)
         for index in range(from_a + paired, to_a):
             differences.add((f"cell {index + 1}",), "removed", _source(a[index]), None, _kind(a[index]))
@@ -78,15 +82,29 @@ def _compare_cell(index: int, a: Cell, b: Cell, same_source: bool, differences: 
             note = f"{kinds}; {lines.note}"
             shown_a, shown_b, _ = cut_texts(source_a, source_b)
             differences.add_finding(Finding((name,), "changed", shown_a, shown_b, "notice", note, lines.findings))
-    rest = [{key: value for key, value in cell.items() if key in ("metadata", "attachments")} for cell in (a, b)]
+    rest = [{key: value for key, value in cell.items() if key not in SEPARATE} for cell in (a, b)]
     compare_values({name: rest[0]}, {name: rest[1]}, differences)
 
 
-def _source(cell: Cell) -> str:
+def _is_cell(cell: Cell) -> bool:
+    """Whether the source and the type are texts, which is all that is compared of them."""
     source = cell.get("source")
-    if isinstance(source, list):
-        return "".join(part for part in source if isinstance(part, str))
-    return source if isinstance(source, str) else ""
+    parts = source if isinstance(source, list) else [source]
+    return all(isinstance(part, str) for part in (*parts, cell.get("cell_type")))
+
+
+def _numbering(cell: Cell) -> str:
+    return _text([cell.get("id"), cell.get("execution_count")])
+
+
+def _text(value: object) -> str:
+    """A value as text, in which 1, 1.0 and true differ."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _source(cell: Cell) -> str:
+    source = cell["source"]
+    return "".join(source) if isinstance(source, list) else str(source)
 
 
 def _key(cell: Cell) -> str:
@@ -94,5 +112,4 @@ def _key(cell: Cell) -> str:
 
 
 def _kind(cell: Cell) -> str:
-    kind = cell.get("cell_type")
-    return kind if isinstance(kind, str) else "a cell without a type"
+    return str(cell["cell_type"])

@@ -35,6 +35,8 @@ class Npy:
         array_a, array_b = stored(a), stored(b)
         if array_a is not None and array_b is not None:
             compare_arrays(("array",), array_a, array_b, differences)
+            if not differences.count and any(array.end < side.size for array, side in ((array_a, a), (array_b, b))):
+                raise UnreadableError("more follows its array")
             return "" if differences.count else EQUAL
         if array_a is not None or array_b is not None:
             shown_a, shown_b = (str(array) if array else "Python objects" for array in (array_a, array_b))

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from repro_tui.compare.files.arrays import described
 
 _ARRAYS = ("numpy.core.multiarray", "numpy._core.multiarray")
+NDARRAY = "numpy.ndarray"
+SINGLE = "a single value"
+MOST_NESTED, MOST_PARTS = 12, 10_000  # of a type
 _BUFFERS = ("numpy.core.numeric", "numpy._core.numeric")
 
 
@@ -41,6 +44,7 @@ class ObjectNode:
     has_state: bool = False
     items: list[object] = field(default_factory=list)
     table: dict[object, object] = field(default_factory=dict)
+    calls: list[object] = field(default_factory=list)  # what is called with it, and its result dropped
     array: ArrayNode | None = None  # what numpy would make of it, or what follows joblib's wrapper in the file
 
     @property
@@ -67,6 +71,7 @@ class ArrayNode:
     shape: tuple[int, ...]
     data: bytes
     by_column: bool = False
+    layout: str = ""  # all that its class and type have beside these: the unit of times, the fields of structures
 
     def __str__(self) -> str:
         return described(self.shown, self.shape)
@@ -82,20 +87,23 @@ def fields_of(value: object) -> Mapping[str, object] | None:
     arguments = value.arguments
     if arguments and isinstance(value.made_by, GlobalNode) and value.type_name != value.made_by.dotted:
         arguments = arguments[1:]
-    if arguments:
-        parts["arguments"] = arguments
     state = value.state
     if isinstance(state, tuple) and len(state) == 2 and state[0] is None and isinstance(state[1], dict):
         state = state[1]  # an object with slots
     if isinstance(state, dict):
         parts |= {str(name): inner for name, inner in state.items()}
-    elif value.has_state:
-        parts["state"] = state
-    if value.items:
-        parts["items"] = value.items
-    if value.table:
-        parts["table"] = value.table
-    return parts
+    beside: dict[str, object] = {
+        "arguments": arguments,
+        "items": value.items,
+        "table": value.table,
+        "calls": value.calls,
+    }
+    more = {name: inner for name, inner in beside.items() if inner}
+    if value.has_state and not isinstance(state, dict):
+        more["state"] = state
+    if not isinstance(value.made_by, GlobalNode):
+        more["made by"] = value.made_by
+    return parts | {f"[{name}]" if name in parts else name: inner for name, inner in more.items()}
 
 
 def _elements(node: ObjectNode) -> dict[str, object] | None:
@@ -105,7 +113,8 @@ def _elements(node: ObjectNode) -> dict[str, object] | None:
         return None
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[4], list):
         return None
-    return {"shape": state[1], "type": state[2], "elements": state[4]}
+    elements = {"shape": state[1], "type": state[2], "elements": state[4], "by column": state[3]}
+    return elements | {"class": node.arguments, "rest": [node.items, node.table, node.calls]}
 
 
 def made_bytes(node: ObjectNode) -> bytes | None:
@@ -130,19 +139,19 @@ def numpy_array(node: ObjectNode) -> ArrayNode | None:
     try:
         if made.module in _ARRAYS and made.name == "_reconstruct" and isinstance(node.state, tuple):
             _, shape, dtype, by_column, data = node.state
-            return _array(dtype, shape, data, bool(by_column))
+            return _array(dtype, shape, data, bool(by_column), str(node.arguments[0]))
         if made.module in _BUFFERS and made.name == "_frombuffer":
             data, dtype, shape, order = node.arguments
-            return _array(dtype, shape, data, order == "F")
+            return None if node.has_state else _array(dtype, shape, data, order == "F", NDARRAY)
         if made.module in _ARRAYS and made.name == "scalar":
             dtype, data = node.arguments
-            return _array(dtype, (), data, by_column=False)
-    except (TypeError, ValueError):
+            return None if node.has_state else _array(dtype, (), data, by_column=False, made=SINGLE)
+    except (TypeError, ValueError, IndexError):
         pass
     return None
 
 
-def _array(dtype: object, shape: object, data: object, by_column: bool) -> ArrayNode:
+def _array(dtype: object, shape: object, data: object, by_column: bool, made: str) -> ArrayNode:
     """Raises TypeError or ValueError where these are not the parts of an array."""
     if not isinstance(data, bytes | bytearray | str) or not isinstance(shape, tuple):
         raise TypeError
@@ -150,6 +159,7 @@ def _array(dtype: object, shape: object, data: object, by_column: bool) -> Array
     if not all(type(size) is int and 0 <= size <= len(raw) for size in shape):
         raise ValueError
     kind, shown = dtype_of(dtype)
+    layout = layout_of(made, dtype)
     count = 1
     for size in shape:
         count *= size
@@ -158,9 +168,48 @@ def _array(dtype: object, shape: object, data: object, by_column: bool) -> Array
     if not kind:
         size = len(raw) // count if count else 0
         if not size or size * count != len(raw):
-            return ArrayNode("|V1", shown, (len(raw),), raw)
+            raise ValueError
         kind = f"|V{size}"
-    return ArrayNode(kind, shown, shape, raw, by_column)
+    return ArrayNode(kind, shown, shape, raw, by_column, layout)
+
+
+def number_of(node: ObjectNode) -> str | None:
+    """A number of numpy by its type and value (`[int64 3]`); None for any other object, and for NaN."""
+    import numpy as np
+
+    array = node.array
+    if array is None or array.shape or array.layout != SINGLE or array.kind[1:2] not in tuple("biuf"):
+        return None
+    if len(array.data) > 8 or node.items or node.table or node.calls:
+        return None
+    value = np.frombuffer(array.data, array.kind)[0].item()
+    return f"[{array.shown} {value!r}]" if value == value else None
+
+
+def layout_of(made: str, dtype: object) -> str:
+    """The name of an array's class where it is not numpy's own, and what its type has beside a code and a byte order.
+
+    Raises ValueError where that is nested too deeply to be written out.
+    """
+    state = dtype.state if isinstance(dtype, ObjectNode) and isinstance(dtype.state, tuple) else ()
+    structured = not dtype_of(dtype)[0]
+    parts = (dtype.arguments, state) if structured and isinstance(dtype, ObjectNode) else state[8:]
+    beside = _written(parts, [MOST_PARTS]) if parts else ""
+    return f"{'' if made == NDARRAY else made} {beside}".strip()
+
+
+def _written(value: object, room: list[int], depth: int = 0) -> str:
+    """A type's parts as text. `room` is how many of them may still be written: they can share their parts."""
+    room[0] -= 1
+    if depth > MOST_NESTED or room[0] < 0:
+        raise ValueError
+    if isinstance(value, ObjectNode):
+        return f"{value.type_name}{_written((value.arguments, value.state), room, depth + 1)}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_written(inner, room, depth + 1)}' for name, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"({', '.join(_written(inner, room, depth + 1) for inner in value)})"
+    return str(value) if isinstance(value, GlobalNode) else repr(value)
 
 
 def dtype_of(dtype: object) -> tuple[str, str]:

@@ -16,7 +16,16 @@ from io import BufferedReader
 from typing import IO, cast
 
 from repro_tui.compare.files.base import UnreadableError
-from repro_tui.compare.files.pickle_nodes import ArrayNode, GlobalNode, ObjectNode, dtype_of, made_bytes, numpy_array
+from repro_tui.compare.files.pickle_entries import FrozenSetItems, SetItems, enter
+from repro_tui.compare.files.pickle_nodes import (
+    ArrayNode,
+    GlobalNode,
+    ObjectNode,
+    dtype_of,
+    layout_of,
+    made_bytes,
+    numpy_array,
+)
 
 MOST_OPERATIONS = 10_000_000
 DEEPEST = 10
@@ -40,7 +49,8 @@ def read_pickle(stream: BufferedReader) -> list[object]:
     values: list[object] = []
     bounded = _Bytes(stream)
     while bounded.left:
-        values.append(_Machine(bounded).run())
+        machine = _Machine(bounded)
+        values += [machine.run(), *machine.dropped]
         if len(values) > 1_000:
             raise UnreadableError("it has more than 1,000 pickles")
     return values
@@ -77,6 +87,7 @@ class _Machine:
         self.stream, self.depth = stream, depth
         self.stack: list[object] = []
         self.memo: dict[int, object] = {}
+        self.dropped: list[object] = []  # objects that are no part of the value; making them may have had an effect
 
     def run(self) -> object:
         try:
@@ -84,6 +95,7 @@ class _Machine:
                 if count > MOST_OPERATIONS:
                     raise UnreadableError(f"it has more than {MOST_OPERATIONS:,} operations")
                 if operation.name == "STOP":
+                    self.drop(self.stack[:-1])
                     return self.stack[-1]
                 self.follow(operation.name, argument)
         except UnreadableError:
@@ -104,6 +116,15 @@ class _Machine:
         elif name not in _NOTHING:
             raise UnreadableError(f"its operation {name} is not known")
 
+    def drop(self, values: list[object]) -> None:
+        """Keeps what leaves the stack unused: a call whose result is dropped, such as the one that gives a function of
+        cloudpickle its code's names, belongs to its first argument."""
+        for value in values:
+            if isinstance(value, ObjectNode) and value.arguments and isinstance(value.arguments[0], ObjectNode):
+                value.arguments[0].calls.append(value)
+            elif value is not MARK:
+                self.dropped.append(value)
+
     def since_mark(self) -> list[object]:
         """Takes what is above the last mark off the stack, and the mark with it."""
         for index in range(len(self.stack) - 1, -1, -1):
@@ -117,10 +138,8 @@ class _Machine:
         state = self.stack.pop()
         node = self.stack[-1]
         if not isinstance(node, ObjectNode):
-            if isinstance(node, dict) and isinstance(state, dict):
-                node.update(state)
-            return
-        node.state, node.has_state = state, True
+            raise TypeError("a state of what is not an object")
+        node.state, node.has_state = [node.state, state] if node.has_state else state, True
         if node.type_name == JOBLIB and isinstance(state, dict):
             self.joblib_array(node, state)
         else:
@@ -142,7 +161,9 @@ class _Machine:
                 self.depth += 1
                 if self.depth > DEEPEST:
                     raise UnreadableError("it has a pickle in a pickle in a pickle")
-                node.table["objects"] = _Machine(self.stream, self.depth).run()
+                inner = _Machine(self.stream, self.depth)
+                node.table["objects"] = inner.run()
+                node.items += inner.dropped
                 self.depth -= 1
                 return
             kind = f"|V{int(cast('str', code)[1:])}"
@@ -153,7 +174,8 @@ class _Machine:
             size = 8
         for length in shape:
             size *= length
-        node.array = ArrayNode(kind, shown, shape, self.read(size), state.get("order") == "F")
+        layout = layout_of(str(state.get("subclass")), dtype)
+        node.array = ArrayNode(kind, shown, shape, self.read(size), state.get("order") == "F", layout)
 
     def read(self, size: int) -> bytes:
         raw = self.stream.read(size)
@@ -177,11 +199,11 @@ def _mark(machine: _Machine, _: object) -> None:
 
 
 def _pop(machine: _Machine, _: object) -> None:
-    machine.stack.pop()
+    machine.drop([machine.stack.pop()])
 
 
 def _pop_mark(machine: _Machine, _: object) -> None:
-    machine.since_mark()
+    machine.drop(machine.since_mark())
 
 
 def _dup(machine: _Machine, _: object) -> None:
@@ -211,12 +233,14 @@ def _marked_list(machine: _Machine, _: object) -> None:
 
 
 def _marked_set(machine: _Machine, _: object) -> None:
-    machine.stack.append(machine.since_mark())
+    machine.stack.append(FrozenSetItems(machine.since_mark()))
 
 
 def _marked_dict(machine: _Machine, _: object) -> None:
     items = machine.since_mark()
-    machine.stack.append({_key(name): value for name, value in zip(items[::2], items[1::2], strict=True)})
+    table: dict[object, object] = {}
+    enter(table, items)
+    machine.stack.append(table)
 
 
 def _append(machine: _Machine, _: object) -> None:
@@ -249,24 +273,12 @@ def _set_items(machine: _Machine, _: object) -> None:
 
 
 def _update(target: object, items: list[object]) -> None:
-    pairs = {_key(name): value for name, value in zip(items[::2], items[1::2], strict=True)}
     if isinstance(target, dict):
-        target.update(pairs)
+        enter(target, items)
     elif isinstance(target, ObjectNode):
-        target.table.update(pairs)
+        enter(target.table, items)
     else:
         raise TypeError("items of what is not a table")
-
-
-def _key(value: object) -> str:
-    """The name of an entry: text as it is, any other key so that it cannot be one."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float | bool | bytes | None):
-        return f"[{value!r}]" if not isinstance(value, int) or value.bit_length() < 1_000 else "[a large number]"
-    if isinstance(value, tuple) and len(value) <= 10 and all(isinstance(item, str | int | float) for item in value):
-        return f"[{', '.join(map(_key, value))}]"
-    return f"[{value}]" if isinstance(value, GlobalNode | ObjectNode | ArrayNode) else f"[a {type(value).__name__}]"
 
 
 def _global(machine: _Machine, argument: object) -> None:
@@ -336,7 +348,7 @@ _STEPS: dict[str, Callable[[_Machine, object], None]] = {
     "DUP": _dup,
     "EMPTY_LIST": _empty(list),
     "EMPTY_DICT": _empty(dict),
-    "EMPTY_SET": _empty(list),
+    "EMPTY_SET": _empty(SetItems),
     "EMPTY_TUPLE": _empty(tuple),
     "TUPLE": _marked_tuple,
     "TUPLE1": _tuple(1),

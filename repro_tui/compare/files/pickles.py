@@ -12,13 +12,16 @@ from pathlib import Path
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
 from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
 from repro_tui.compare.files.nested import Walk, brief
-from repro_tui.compare.files.pickle_nodes import ArrayNode, GlobalNode, ObjectNode, fields_of
+from repro_tui.compare.files.pickle_nodes import NDARRAY, ArrayNode, GlobalNode, ObjectNode, fields_of
 from repro_tui.compare.files.pickle_stream import read_pickle
 from repro_tui.support.text import plural
 
 LARGEST = 512 << 20
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p")
-EQUAL = "the described values are equal, only the bytes differ (memo, framing or protocol)"
+EQUAL = (
+    "no difference is seen in the classes, values and arrays that it describes, only in the bytes (memo, framing, "
+    "protocol or the order of entries)"
+)
 MOST_COUNTED = 1_000_000
 
 
@@ -77,7 +80,7 @@ def _special(path: tuple[str, ...], a: object, b: object, differences: FileDiffe
     if isinstance(a, ObjectNode) and isinstance(b, ObjectNode) and a.type_name != b.type_name:
         differences.add(path, "changed", a.type_name, b.type_name, "other class")
         return True
-    if isinstance(a, bytes | bytearray) and isinstance(b, bytes | bytearray):
+    if isinstance(a, bytes | bytearray) and type(a) is type(b):
         if a != b:
             left, right = (ArrayNode("|u1", "bytes", (len(raw),), bytes(raw)) for raw in (a, b))
             _compare_arrays(path, left, right, differences)
@@ -90,10 +93,16 @@ def _special(path: tuple[str, ...], a: object, b: object, differences: FileDiffe
 
 
 def _opened(value: object) -> object:
-    return value.array if isinstance(value, ObjectNode) and value.array is not None else value
+    if isinstance(value, ObjectNode) and value.array is not None and not (value.items or value.table or value.calls):
+        return value.array
+    return value
 
 
 def _compare_arrays(path: tuple[str, ...], a: ArrayNode, b: ArrayNode, differences: FileDifferences) -> None:
+    if a.layout != b.layout:
+        note = f"other class, fields or unit: {a.layout or NDARRAY} became {b.layout or NDARRAY}"
+        differences.add(path, "changed", str(a), str(b), note)
+        return
     if (a.kind, a.shown, a.shape, a.by_column) == (b.kind, b.shown, b.shape, b.by_column) and a.data == b.data:
         return
     with tempfile.TemporaryDirectory(dir=differences.scratch) as folder:
@@ -132,5 +141,5 @@ def _below(node: object) -> list[object]:
     if isinstance(node, dict):
         return list(node.values())
     if isinstance(node, ObjectNode):
-        return [node.arguments, node.state, node.items, node.table, node.array]
+        return [node.made_by, node.arguments, node.state, node.items, node.table, node.calls, node.array]
     return list(node) if isinstance(node, list | tuple) else []

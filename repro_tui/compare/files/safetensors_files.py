@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -59,7 +60,23 @@ class Safetensors:
                 differences.add((name,), "removed", str(left), None)
             else:
                 differences.add((name,), "added", None, str(right))
+        if not differences.count and any(
+            _has_gaps(arrays.values(), side) for arrays, side in ((arrays_a, a), (arrays_b, b))
+        ):
+            raise UnreadableError("it has bytes that are in no array")
         return "" if differences.count else EQUAL
+
+
+def _has_gaps(arrays: Iterable[StoredArray], content: FileContent) -> bool:
+    """Whether bytes after the header are in none of the arrays."""
+    with content.open() as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+    covered = 8 + int(length)
+    for array in sorted(arrays, key=lambda array: array.start):
+        if array.start > covered:
+            return True
+        covered = max(covered, array.end)
+    return covered < content.size
 
 
 def _read(content: FileContent) -> tuple[dict[str, StoredArray], object]:
@@ -85,7 +102,8 @@ def _array(entry: object, content: FileContent, body: int) -> StoredArray:
     if not whole or begin > end or body + end > content.size:
         raise UnreadableError("an array lies outside the file")
     if not kind:  # a type of later versions: by its bytes
-        return StoredArray("|V1", show(dtype, 40), (end - begin,), content, body + begin)
+        shown = f"{show(dtype, 40)} of {' x '.join(map(str, shape)) or 'one value'}"
+        return StoredArray("|V1", shown, (end - begin,), content, body + begin)
     array = StoredArray(kind, shown, shape, content, body + begin)
     if array.count * int(kind[2:]) != end - begin:
         raise UnreadableError("an array has another size than its shape")

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
 from repro_tui.formats.documents import no_duplicates
 
 DEEPEST = 100
+
+
+class Character(str):
+    """A single character, which is of another type than a text of one."""
+
+    __slots__ = ()
+
+
 _NUMBERS = {
     ord("i"): (">b", 1),
     ord("U"): (">B", 1),
@@ -62,9 +71,9 @@ class _Ubjson:
         if kind == ord("S"):
             return self.text()
         if kind == ord("C"):
-            return chr(self.byte())
+            return Character(chr(self.byte()))
         if kind == ord("H"):
-            return self.text()  # a number of any precision, as it is written
+            return self.precise_number()
         if kind not in b"[{":
             raise ValueError(f"there is no type {kind:#04x}, at byte {self.place - 1:,}")
         if depth > DEEPEST:
@@ -82,7 +91,18 @@ class _Ubjson:
         return number
 
     def text(self, kind: int | None = None) -> str:
-        return self.consume(self.length(kind)).decode("utf-8", "backslashreplace")
+        """A text; bytes that are not UTF-8 stay apart from any text that is."""
+        return self.consume(self.length(kind)).decode("utf-8", "surrogateescape")
+
+    def precise_number(self) -> Decimal:
+        """A number of any precision, which is written as text."""
+        try:
+            number = Decimal(self.text())
+        except InvalidOperation as error:
+            raise ValueError("a number is not one") from error
+        if not number.is_finite():
+            raise ValueError("a number is not finite")
+        return number
 
     def header(self) -> tuple[int | None, int | None]:
         """The common type and the number of elements, where they are declared."""
