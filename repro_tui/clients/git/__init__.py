@@ -1,6 +1,7 @@
 """Reads git repositories through our own bare clones in the cache; the user's repositories are never changed.
 
-`repository` has commits, trees and history, `checkout` writes a commit out as a plain checkout would have it.
+`clone` keeps the clone, `repository` reads commits, trees and history from it, and `checkout` writes a commit out as a
+plain checkout would have it.
 """
 
 from repro_tui.clients.git.commits import Commit, Log
