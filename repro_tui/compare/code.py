@@ -91,8 +91,8 @@ def _log(a: CommitTree, b: CommitTree, context: Context) -> tuple[tuple[Finding,
         log = Repository.cloned(Path(a.git_dir), context).log(a.commit, b.commit)
     except Inconclusive as error:
         if a.git_dir != b.git_dir:
-            return (), "the two commits are of two repositories"
-        return (), f"it is not known what is between the two commits: {error.what}"
+            return (), "the two commits are from different repositories"
+        return (), f"which commits are between the two is not known: {error.what}"
     if log is None:
         return (), "the two commits have no history in common"
     children = [_commit(commit, "removed") for commit in log.only_a] + [

@@ -146,7 +146,7 @@ class FileOpener:
             children.append(finding)
         note = show(result.note, 1000)
         if len(children) < len(result.children):
-            note += f"; only the first {len(children):,} are in the report, which would become too large"
+            note += f"; only the first {len(children):,} are in the report, which would otherwise become too large"
         return OpenedFile(note, tuple(children))
 
     def _clean(self, above: FindingPath, finding: Finding, secret: str) -> Finding:

@@ -102,7 +102,8 @@ class LineDiffs:
         self.disk -= copy.size
         place = f"diffs/{target.name} in the audit's folder"
         if copy.left_out:
-            return f"their first {copy.size:,} characters are in {place}, {plural(copy.left_out, 'line')} are left out"
+            more = f"{plural(copy.left_out, 'line')} {'is' if copy.left_out == 1 else 'are'} left out"
+            return f"their first {copy.size:,} characters are in {place}, {more}"
         return f"all are in {place}"
 
     def _checked(self, stream: BufferedReader) -> Iterator[bytes]:

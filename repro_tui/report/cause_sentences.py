@@ -127,9 +127,9 @@ class CauseWording:
         """A factor of hardly any share that is not idle: B needs it, or it moves a few rows by little."""
         verb = "explain" if self._is_plural(name) else "explains"
         if name in self.causes.smallest:
-            return f"{self.factor(name)} must also come from B, for the sake of rows that are alike in A and B"
+            return f"{self.factor(name)} must also come from B, or rows that are alike in A and B would differ"
         if self.is_noisy:
-            return f"{self.factor(name)} {verb} nothing that can be told from noise"
+            return f"{self.factor(name)} {verb} nothing that can be distinguished from noise"
         if Coalition((name,)) not in self.hybrids:
             return f"the effect of {self.factor(name)} is not known"
         return f"{self.factor(name)} {verb} less than 0.01 %"
@@ -274,7 +274,7 @@ class CauseWording:
     def _shown(self, many: bool) -> str:
         if self.is_noisy:
             effect = "their effect" if many else "its effect"
-            return f"{'differ' if many else 'differs'}, and {effect} cannot be told from noise"
+            return f"{'differ' if many else 'differs'}, and {effect} cannot be distinguished from noise"
         return "differ and do not matter here" if many else "differs and does not matter here"
 
     def _is_cleared(self, difference: Difference, holders: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from repro_tui.support.regular import NotRegularError
 from repro_tui.support.space import ROOM
 from repro_tui.support.text import show
 
-_RIGHTS = "check its owner and permissions, and those of the folders above it, or be a user who may access it"
+_RIGHTS = "check its owner and permissions, and those of the folders above it, or run this as a user who may access it"
 _NETWORK = "check the network, and that the server is running, and try again"
 _LOCAL = "use a folder on a local disk (REPRO_TUI_CACHE and REPRO_TUI_AUDITS name those of repro-tui)"
 _DISK = "check the disk and its file system (dmesg reports their errors), and try again"
@@ -17,10 +17,10 @@ _REMEDIES = {
     errno.EDQUOT: ROOM,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.EROFS: "mount its file system so that it can be written to, or name another place",
+    errno.EROFS: "mount its file system for writing, or name another place",
     errno.ENOENT: "correct the path; if it is right, something else removed this during the command, so run it again",
     errno.EEXIST: "move it away, or name another place",
-    errno.ENOTEMPTY: "end what still writes to it, and try again",
+    errno.ENOTEMPTY: "end the program that is writing to it, and try again",
     errno.ENOTDIR: "correct the path: a part of it is a file, not a folder",
     errno.EISDIR: "name a file, not a folder",
     errno.ELOOP: "correct the path: a link in it leads back to itself",
@@ -41,8 +41,8 @@ _REMEDIES = {
     errno.ENOSYS: _LOCAL,
     errno.EOPNOTSUPP: _LOCAL,
     errno.EXDEV: _LOCAL,
-    errno.EBUSY: "end the program that uses it, and try again",
-    errno.ETXTBSY: "end the program that uses it, and try again",
+    errno.EBUSY: "end the program that is using it, and try again",
+    errno.ETXTBSY: "end the program that is using it, and try again",
     errno.ENOEXEC: "install the program for this machine's processor",
     errno.ECONNREFUSED: _NETWORK,
     errno.ECONNRESET: _NETWORK,

@@ -88,7 +88,7 @@ def _key_mistakes(config: Config) -> list[Mistake]:
             example = "write keys such as t, T, ?, ctrl+t, f5, enter or pagedown"
             mistakes.append(Mistake(f"{config.file}: keys.{name}", f"is not a valid key: {example}"))
         elif actions[name].where in ALONE and any(len(key) == 1 and key != "?" for key in keys):
-            reason = "would take a letter that is typed in the picker: write a key such as ctrl+t or f5"
+            reason = "is a letter, which the picker types: use a key such as ctrl+t or f5"
             mistakes.append(Mistake(f"{config.file}: keys.{name}", reason))
     return mistakes or _clashes(config, actions)
 

@@ -25,7 +25,7 @@ def expression_problem(error: str, columns: Sequence[str]) -> str:
         name = missing["name"] or missing["bare"]
         return f"there is no column {show(name, 80)}{_similar(name, columns)}"
     if NEAR_END.search(text):
-        return "it is not complete, or has a parenthesis too many"  # what comes next is our own query
+        return "it is incomplete, or has one parenthesis too many"  # what comes next is our own query
     return show(" ".join(KIND.sub("", text).split()).rstrip("!"), LONGEST)
 
 

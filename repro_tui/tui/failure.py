@@ -67,7 +67,7 @@ def _unfinished(store: AuditStore) -> Failure:
     again = "run the audit again (R): what was built is reused from the cache"
     see = again if stopped else f"see {store.shown_folder}/engine.log, and {again}"
     title = "The audit was stopped" if stopped else "The audit ended without a report"
-    lost = "" if reason else "its engine is gone, and left no reason: it was killed, or the machine was restarted"
+    lost = "" if reason else "its engine has ended without giving a reason: it was killed, or the machine was restarted"
     return Failure("", step or ENGINE, title + where, reason or lost, remedy(reason, see), side)
 
 

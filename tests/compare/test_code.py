@@ -106,7 +106,7 @@ def test_two_repositories(git_repository: Make, context: Context) -> None:
     left, right = git_repository("left"), git_repository("right")
     a, b = left.commit({"p.py": "1\n", "q": "same"}, "left"), right.commit({"p.py": "2\n", "q": "same"}, "right")
     area = compare_code(declared(left, a, context), declared(right, b, context), context)
-    assert area.findings[0].note == "the two commits are of two repositories"
+    assert area.findings[0].note == "the two commits are from different repositories"
     assert area.findings[1].path == ("p.py",)
     assert area.counts["same"] == 1
 
@@ -140,7 +140,7 @@ def test_a_history_that_cannot_be_read_is_not_called_none(git_repository: Make, 
         lost = b if damage == "tip" else between
         (clone / "objects" / lost[:2] / lost[2:]).unlink()
     note = compare_code(left, right, context).findings[0].note
-    assert note.startswith("it is not known what is between the two commits: the history of ")
+    assert note.startswith("which commits are between the two is not known: the history of ")
 
 
 def test_missing_code_is_unknown(git_repository: Make, context: Context) -> None:

@@ -84,3 +84,13 @@ def test_the_verdicts_and_tolerances_are_those_of_the_program() -> None:
 def test_links_between_pages_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+\.md)\)", page(name)):
         assert (DOCS / target).is_file()
+
+
+@pytest.mark.parametrize("path", [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")], ids=lambda path: path.name)
+def test_no_page_has_the_marks_of_a_merge(path: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", path.read_text("utf-8"), re.MULTILINE)
+
+
+def test_no_entry_of_the_changelog_stands_twice() -> None:
+    entries = re.findall(r"^- .*(?:\n  .*)*", (DOCS.parent / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert [entry for entry in entries if entries.count(entry) > 1] == []

@@ -185,7 +185,7 @@ def test_a_small_share_is_named_and_not_cleared() -> None:
 def test_in_noise_nothing_is_said_not_to_matter() -> None:
     noisy = replace(CAUSE, hybrids=tuple(replace(hybrid, rows_as_b=None) for hybrid in CAUSE.hybrids))
     assert "do not matter" not in others(noisy)
-    assert "cannot be told from noise" in others(noisy)
+    assert "cannot be distinguished from noise" in others(noisy)
 
 
 def test_what_came_with_the_guilty_package_is_not_cleared() -> None:

@@ -61,7 +61,7 @@ REAL: list[tuple[Callable[[Path], object], int, str]] = [
     (lambda folder: (folder / ("x" * 300)).read_bytes(), errno.ENAMETOOLONG, "shorter path"),
     (full, errno.ENOSPC, ROOM),
     (lambda folder: folder.mkdir(), errno.EEXIST, "move it away"),
-    (lambda folder: Path("/proc").rmdir(), errno.EBUSY, "end the program that uses it"),
+    (lambda folder: Path("/proc").rmdir(), errno.EBUSY, "end the program that is using it"),
     (lambda folder: Path("/proc/none").touch(), errno.ENOENT, "correct the path"),
     (lambda folder: subprocess.run([str(folder / "program")], check=False), errno.ENOEXEC, "this machine's processor"),
     (piped, errno.EINVAL, "name a regular file"),

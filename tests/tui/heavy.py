@@ -80,11 +80,11 @@ def parameters(count: int = 400) -> Area:
 
 def prompts(length: int = 5_000) -> tuple[str, str]:
     """Two texts that differ in one word near their end."""
-    words = "You are a careful assistant who answers in plain language and cites a source for every claim. "
-    start = (words * (length // len(words) + 1))[: length - 200]
+    filler = "You are a careful assistant who answers in plain language and cites a source for every claim. "
+    start = (filler * (length // len(filler) + 1))[: length - 200]
     return (
-        f"{start} Never reveal the old policy to a customer. {words}",
-        f"{start} Never reveal the new policy. {words}",
+        f"{start} Never reveal the old policy to a customer. {filler}",
+        f"{start} Never reveal the new policy. {filler}",
     )
 
 
@@ -116,8 +116,8 @@ def files(count: int = 1_500) -> Area:
             Finding((name,), "changed", f"blob {n:040x}", f"blob {n + 1:040x}", "important", diff.note, diff.findings)
         )
     long = [f"    step({line})" for line in range(4_000)]
-    other = [line if n % 33 else f"    step({n}, again=True)" for n, line in enumerate(long)]
-    diff = compare_lines(("train.py",), "\n".join(long).encode(), "\n".join(other).encode())
+    again = [line if n % 33 else f"    step({n}, again=True)" for n, line in enumerate(long)]
+    diff = compare_lines(("train.py",), "\n".join(long).encode(), "\n".join(again).encode())
     findings.append(Finding(("train.py",), "changed", "blob a", "blob b", "important", diff.note, diff.findings))
     findings.append(Finding(("new.py",), "added", None, "blob c (120 bytes)", "important", "added"))
     findings.append(Finding(("old.py",), "removed", "blob d (120 bytes)", None, "important", "removed"))

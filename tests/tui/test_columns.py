@@ -219,8 +219,8 @@ async def test_a_wrong_condition_is_explained_in_full_above_dimmed_rows(tmp_path
     [
         ("incom > 5", "there is no column incom: did you mean income?"),
         ('"Incme" > 5', "there is no column Incme: did you mean income?"),
-        ("income >", "it is not complete, or has a parenthesis too many"),
-        ("(income > 5", "it is not complete, or has a parenthesis too many"),
+        ("income >", "it is incomplete, or has one parenthesis too many"),
+        ("(income > 5", "it is incomplete, or has one parenthesis too many"),
         ("sum(income) > 1", "WHERE clause cannot contain aggregates"),
         ("region like 'a", "unterminated string literal"),
         ("foo(income) = 1", "Scalar Function with name foo does not exist"),

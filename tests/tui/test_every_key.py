@@ -132,7 +132,7 @@ CASES = {
     "log.follow": KeyCase(JOURNAL, lambda app: log_pane(app).follows),
     "log.wrap": KeyCase(JOURNAL, lambda app: not log_pane(app).wraps),
     "log.filter": KeyCase(JOURNAL, asks("only lines")),
-    "log.side": KeyCase(("l", "enter"), notifies("A has no environment")),
+    "log.side": KeyCase(("l", "enter"), notifies("A has no step environment")),
     "predictions.sort": KeyCase(CELLS, lambda app: on("ChoiceDialog")(app) and shows("worst first")(app)),
     "columns.hide-column": KeyCase(("5",), lambda app: grid(app, "columns").count == 1),
     "predictions.chart": KeyCase(("5",), shows("which labels flip"), (80, 24)),

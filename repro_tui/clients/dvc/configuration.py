@@ -53,7 +53,7 @@ class DvcRemote:
     def reason(self, withheld: str) -> str:
         """Why a secret is withheld."""
         if withheld == GOOGLE:
-            return "endpointurl is only in the commit: set it in .dvc/config.local if the server may have them"
+            return "only the commit names the endpointurl: set it in .dvc/config.local if that server may have them"
         return "it was given for another host"
 
 

@@ -48,7 +48,7 @@ def authenticate(location: str, context: Context) -> LfsEndpoint | None:
     if done.exit_code:
         lines = [line for line in done.text.splitlines() if line.strip()]
         reason = show(strip_urls(lines[-1]), 200) if lines else f"it ended with status {done.exit_code}"
-        raise Inconclusive(f"git-lfs-authenticate on its host failed: {reason}", "")
+        raise Inconclusive(f"git-lfs-authenticate on the repository's host failed: {reason}", "")
     return _endpoint(done.text, context)
 
 
@@ -70,10 +70,10 @@ def _endpoint(answer: str, context: Context) -> LfsEndpoint:
         url = str(described["href"]).rstrip("/")
         headers = {str(name): str(value) for name, value in (described.get("header") or {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Inconclusive("the answer of git-lfs-authenticate on its host is malformed", "") from error
+        raise Inconclusive("the answer of git-lfs-authenticate on the repository's host is malformed", "") from error
     for value in headers.values():
         context.redactor.learn(value)
         context.redactor.learn(value.rpartition(" ")[2])
     if not url.startswith("https://"):
-        raise Inconclusive("git-lfs-authenticate on its host names a server without encryption", "")
+        raise Inconclusive("git-lfs-authenticate on the repository's host names a server without encryption", "")
     return LfsEndpoint(url, headers)

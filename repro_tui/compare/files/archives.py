@@ -38,7 +38,7 @@ class Archive:
     def compare(self, a: FileContent, b: FileContent, differences: FileDifferences) -> str:
         """Adds a difference for each member that is on one side only, or whose content differs."""
         if differences.depth >= DEEPEST:
-            raise UnreadableError("it is an archive in an archive in an archive")
+            raise UnreadableError("archives inside archives are only unpacked down to the third")
         with _opened(a) as archive_a, _opened(b) as archive_b:
             members_a, members_b = _members(archive_a), _members(archive_b)
             left = LARGEST_SUM
@@ -57,7 +57,7 @@ class Archive:
 
     def _by_checksum(self, name: str, a: zipfile.ZipInfo, b: zipfile.ZipInfo, differences: FileDifferences) -> None:
         same = (a.CRC, a.file_size) == (b.CRC, b.file_size)
-        note = "too large to be unpacked: " + ("the same checksum" if same else "another checksum")
+        note = "too large to be unpacked; " + ("the checksums are the same" if same else "the checksums differ")
         differences.add((name,), "unknown" if same else "changed", _size(a), _size(b), note)
 
 
@@ -73,7 +73,7 @@ def _opened(content: FileContent) -> Iterator[zipfile.ZipFile]:
 
 
 def _reason(error: Exception) -> str:
-    return f"it is not a whole archive ({(str(error).splitlines() or [type(error).__name__])[0][:120]})"
+    return f"it is not a complete archive ({(str(error).splitlines() or [type(error).__name__])[0][:120]})"
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -82,7 +82,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         raise UnreadableError(f"it has more than {MOST_MEMBERS:,} members")
     names = {member.filename: member for member in members}
     if len(names) < len(members):
-        raise UnreadableError("two of its members have one name")
+        raise UnreadableError("two of its members have the same name")
     roots = {name.partition("/")[0] for name in names if "/" in name}
     inside = all("/" in name for name in names) and "data.pkl" in {name.rpartition("/")[2] for name in names}
     prefix = f"{roots.pop()}/" if len(roots) == 1 and inside else ""
@@ -134,7 +134,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
         while block := stream.read(1 << 20):
             size += len(block)
             if size > LARGEST_MEMBER:
-                raise ValueError("it is larger than it says")
+                raise ValueError("it is larger than its header says")
             state.update(block)
             out.write(block)
     return state.digest()

@@ -98,7 +98,8 @@ class _Counted:
         share = part(self.differing / array.count)
         distance = f", max |Δ| {self.largest:.4g}" if self.largest is not None else ""
         shape = described(array.shown, array.shape)
-        return f"{self.differing:,} of {array.count:,} differ ({share}){distance}; the first at {list(index)} ({shape})"
+        count = f"{self.differing:,} of {array.count:,} {'differs' if self.differing == 1 else 'differ'} ({share})"
+        return f"{count}{distance}; the first at {list(index)} ({shape})"
 
 
 def _index(flat: int, array: StoredArray) -> tuple[int, ...]:
@@ -115,7 +116,7 @@ def _counted(a: StoredArray, b: StoredArray) -> _Counted | None:
 
     types = [np.dtype(side.kind) for side in (a, b)]
     if any(kind.itemsize > WIDEST or not kind.itemsize for kind in types):
-        raise UnreadableError("an element of an array has no bytes, or too many")
+        raise UnreadableError("the elements of an array have no bytes, or too many")
     numbers = all(kind.kind in "biufc" for kind in types)
     if types[0] != types[1] and not numbers:
         return None

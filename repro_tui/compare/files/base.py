@@ -96,7 +96,9 @@ class FileDifferences:
     def left_out(self) -> str:
         """A note on what was counted and not kept; "" where everything was kept."""
         more = self.count - len(self.kept)
-        return f"the first {len(self.kept):,} are listed, {more:,} more are not" if more else ""
+        if not more:
+            return ""
+        return f"the first {len(self.kept):,} are listed, {more:,} more {'is' if more == 1 else 'are'} not"
 
 
 class FileKind(Protocol):

@@ -81,7 +81,8 @@ class Binary:
         first, differing = _count(a, b)
         kinds = dict.fromkeys(kind_by_bytes(side) for side in (a, b))
         note = " and ".join(kinds)
-        note += f", {a.size:,} bytes on both sides" if a.size == b.size else f", {a.size:,} and {b.size:,} bytes"
+        same_size = a.size == b.size
+        note += f", {plural(a.size, 'byte')} on both sides" if same_size else f", {a.size:,} and {b.size:,} bytes"
         if first is None:
             return f"{note}: the same bytes"
         if first == min(a.size, b.size):
@@ -89,7 +90,8 @@ class Binary:
             count = f"{longer} has {plural(more, 'more byte')} at its end"
         else:
             share = part(differing / max(1, min(a.size, b.size)))
-            count = f"{differing:,} bytes differ ({share} of those at the same place)"
+            verb = "differs" if differing == 1 else "differ"
+            count = f"{plural(differing, 'byte')} {verb} ({share} of those at the same place)"
         differences.add((f"byte {first:,}",), "changed", _around(a, first), _around(b, first), count)
         return note
 

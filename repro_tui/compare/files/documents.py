@@ -49,7 +49,7 @@ class Document:
         del value_a, value_b  # there may not be memory for both
         exact_a, exact_b = (read_with(self.exact, content) for content in raw)
         compare_values(exact_a, exact_b, differences)
-        return "the numbers differ by less than 64 bits can hold" if differences.count else EQUAL
+        return "the numbers differ by less than 64-bit floats can represent" if differences.count else EQUAL
 
 
 def compare_values(a: object, b: object, differences: FileDifferences) -> None:

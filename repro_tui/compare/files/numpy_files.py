@@ -72,7 +72,7 @@ def read_header(content: FileContent) -> tuple[tuple[int, ...], bool, np.dtype[n
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, by_column, kind = read(start)
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, tokenize.TokenError) as error:
-        raise UnreadableError("its header is not one of numpy's") from error
+        raise UnreadableError("its header is not valid npy") from error
     if any(size < 0 or size > content.size + 1 for size in shape) or len(shape) > 64:
         raise UnreadableError("its shape is larger than the file")
     return shape, by_column, kind, start.tell()

@@ -102,8 +102,8 @@ class _Machine:
             raise
         except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError, EOFError) as error:
             text = (str(error).splitlines() or [""])[0][:120]
-            raise UnreadableError(f"it is not a whole pickle ({text or type(error).__name__})") from error
-        raise UnreadableError("it is not a whole pickle")
+            raise UnreadableError(f"it is not a complete pickle ({text or type(error).__name__})") from error
+        raise UnreadableError("it is not a complete pickle")
 
     def follow(self, name: str, argument: object) -> None:
         """Does what one operation does to the stack."""
@@ -160,7 +160,7 @@ class _Machine:
             if str(code).startswith("O"):
                 self.depth += 1
                 if self.depth > DEEPEST:
-                    raise UnreadableError("it has a pickle in a pickle in a pickle")
+                    raise UnreadableError("it has a pickle inside a pickle inside a pickle")
                 inner = _Machine(self.stream, self.depth)
                 node.table["objects"] = inner.run()
                 node.items += inner.dropped
@@ -259,7 +259,7 @@ def _extend(target: object, items: list[object]) -> None:
     elif isinstance(target, ObjectNode):
         target.items += items
     else:
-        raise TypeError("elements of what is not a list")
+        raise TypeError("elements are added to something that is not a list")
 
 
 def _set_item(machine: _Machine, _: object) -> None:
@@ -278,7 +278,7 @@ def _update(target: object, items: list[object]) -> None:
     elif isinstance(target, ObjectNode):
         enter(target.table, items)
     else:
-        raise TypeError("items of what is not a table")
+        raise TypeError("items are set in something that is not a table")
 
 
 def _global(machine: _Machine, argument: object) -> None:

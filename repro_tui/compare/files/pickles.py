@@ -75,7 +75,7 @@ def _special(path: tuple[str, ...], a: object, b: object, differences: FileDiffe
         return True
     if isinstance(a, GlobalNode) and isinstance(b, GlobalNode):
         if a.dotted != b.dotted:
-            differences.add(path, "changed", a.dotted, b.dotted, "other class or function")
+            differences.add(path, "changed", a.dotted, b.dotted, "a different class or function")
         return True
     if isinstance(a, ObjectNode) and isinstance(b, ObjectNode) and a.type_name != b.type_name:
         differences.add(path, "changed", a.type_name, b.type_name, "other class")
@@ -87,7 +87,7 @@ def _special(path: tuple[str, ...], a: object, b: object, differences: FileDiffe
         return True
     nodes = (ArrayNode, GlobalNode, ObjectNode)
     if (isinstance(a, nodes) or isinstance(b, nodes)) and type(a) is not type(b):
-        differences.add(path, "changed", brief(a), brief(b), "another kind of value")
+        differences.add(path, "changed", brief(a), brief(b), "a different kind of value")
         return True
     return False
 

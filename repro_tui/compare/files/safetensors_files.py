@@ -97,7 +97,7 @@ def _array(entry: object, content: FileContent, body: int) -> StoredArray:
         dtype = str(table["dtype"])
         whole = all(type(number) is int and number >= 0 for number in (begin, end, *shape))
     except (TypeError, KeyError, ValueError) as error:
-        raise UnreadableError("its header is not one of safetensors") from error
+        raise UnreadableError("its header is not valid safetensors") from error
     kind, shown = _KINDS.get(dtype, ("", ""))
     if not whole or begin > end or body + end > content.size:
         raise UnreadableError("an array lies outside the file")
@@ -106,5 +106,5 @@ def _array(entry: object, content: FileContent, body: int) -> StoredArray:
         return StoredArray("|V1", shown, (end - begin,), content, body + begin)
     array = StoredArray(kind, shown, shape, content, body + begin)
     if array.count * int(kind[2:]) != end - begin:
-        raise UnreadableError("an array has another size than its shape")
+        raise UnreadableError("the size of an array does not match its shape")
     return array

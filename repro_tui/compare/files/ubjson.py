@@ -52,7 +52,7 @@ class _Ubjson:
 
     def consume(self, count: int) -> bytes:
         if count < 0 or count > len(self.content) - self.place:
-            raise ValueError(f"it ends within a value, at byte {self.place:,}")
+            raise ValueError(f"it ends within a value at byte {self.place:,}")
         self.place += count
         return self.content[self.place - count : self.place]
 
@@ -75,7 +75,7 @@ class _Ubjson:
         if kind == ord("H"):
             return self.precise_number()
         if kind not in b"[{":
-            raise ValueError(f"there is no type {kind:#04x}, at byte {self.place - 1:,}")
+            raise ValueError(f"unknown type {kind:#04x} at byte {self.place - 1:,}")
         if depth > DEEPEST:
             raise ValueError(f"it is nested deeper than {DEEPEST} levels")
         return self.list(depth) if kind == ord("[") else self.table(depth)
@@ -83,11 +83,11 @@ class _Ubjson:
     def length(self, kind: int | None = None) -> int:
         kind = self.byte() if kind is None else kind
         if kind not in _LENGTHS:
-            raise ValueError(f"a length is missing, at byte {self.place - 1:,}")
+            raise ValueError(f"a length is missing at byte {self.place - 1:,}")
         form, size = _NUMBERS[kind]
         number: int = struct.unpack(form, self.consume(size))[0]
         if not 0 <= number <= len(self.content):
-            raise ValueError(f"a length is {number:,}, at byte {self.place:,}")
+            raise ValueError(f"an impossible length of {number:,} at byte {self.place:,}")
         return number
 
     def text(self, kind: int | None = None) -> str:
@@ -111,7 +111,7 @@ class _Ubjson:
             self.byte()
             kind = self.byte()
             if kind in _WORDS or self.peek() != ord("#"):  # elements without bytes could be any number
-                raise ValueError("a list of a type that has no bytes, or no number of elements")
+                raise ValueError("a typed list whose elements have no bytes, or are not counted")
         if self.peek() == ord("#"):
             self.byte()
             count = self.length()

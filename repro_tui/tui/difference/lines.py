@@ -257,8 +257,8 @@ class DiffRows:
             return self._coloured(line.a or "")
         if row not in self._replaced:
             return Text(line.b or "", style="line-b") if line.a is None else Text(line.a, style="line-a")
-        other = self.lines[self._replaced[row]]
-        first, last = (line, other) if line.b is None else (other, line)
+        partner = self.lines[self._replaced[row]]
+        first, last = (line, partner) if line.b is None else (partner, line)
         segments = changed_segments(first.a or "", last.b or "")
         return marked(segments[0], "mark-a", "line-a") if line.b is None else marked(segments[1], "mark-b", "line-b")
 

@@ -41,7 +41,7 @@ class DifferencePane(Widget):
     DifferencePane > Grid { height: 1fr; }
     """
 
-    class Opened(Message):
+    class PartOpened(Message):
         """Enter was pressed on a part of the finding: `parts` are all of them, `index` the one under the cursor."""
 
         def __init__(self, parts: Sequence[Finding], index: int) -> None:
@@ -158,11 +158,11 @@ class DifferencePane(Widget):
         return source.lines[self.grid.cursor] if isinstance(source, DiffRows) and len(source) else None
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
-        """Sends Opened for a part, and for lines nothing: they are already open."""
+        """Sends PartOpened for a part, and for lines nothing: they are already open."""
         event.stop()
         source = event.grid.source
         if isinstance(source, FindingRows):
-            self.post_message(self.Opened([line.finding for line in source.lines], event.row))
+            self.post_message(self.PartOpened([line.finding for line in source.lines], event.row))
 
     def on_grid_sideways(self, event: Grid.Sideways) -> None:
         """Nothing expands here."""

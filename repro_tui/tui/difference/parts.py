@@ -44,7 +44,7 @@ def extent(finding: Finding) -> str:
     count = f"more than {parts:,}" if parts >= MOST_PARTS else f"{parts:,}"
     verb = "differs" if parts == 1 else "differ"
     if isinstance(a, list) and isinstance(b, list) and len(a) != len(b):
-        return f"{count} differ; {plural(len(a), 'element')} in A, {len(b):,} in B"
+        return f"{count} {verb}; {plural(len(a), 'element')} in A, {len(b):,} in B"
     if isinstance(a, list):
         return f"{count} of {plural(len(a), 'element')} {verb}"
     return f"{count} of its values {verb}"

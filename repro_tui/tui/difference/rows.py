@@ -78,10 +78,10 @@ def columns_for(
         section = False  # a whole name is worth more than its section, which stands in the pane
         name = _longest(_name(line, top, True, 300) for line in measured)
     room -= SECTION_WIDTH + 1 if section else 0
-    what = max(LEAST_NAME, min(name, room - 2 * LEAST_VALUE))
+    name_width = max(LEAST_NAME, min(name, room - 2 * LEAST_VALUE))
     needed = {"A": _longest(_one_line(f.a) for f in findings), "B": _longest(_one_line(f.b) for f in findings)}
-    columns.append(ColumnSpec("what", what, 1))
-    for title, least in allocate(needed, room - what).items():
+    columns.append(ColumnSpec("what", name_width, 1))
+    for title, least in allocate(needed, room - name_width).items():
         columns.append(ColumnSpec(title, max(6, least), 1, side=title.lower()))
     if moved:
         columns.append(ColumnSpec("Δ", DELTA_WIDTH, 0, True))

@@ -205,7 +205,7 @@ class AreaScreen(AuditScreen):
         findings = [line.finding for line in source.lines]
         self.post_message(OpenFinding(self.area, line.finding, among=tuple(findings)))
 
-    def on_difference_pane_opened(self, event: DifferencePane.Opened) -> None:
+    def on_difference_pane_part_opened(self, event: DifferencePane.PartOpened) -> None:
         """Opens a part of a finding."""
         self.post_message(OpenFinding(self.area, event.parts[event.index], among=tuple(event.parts)))
 

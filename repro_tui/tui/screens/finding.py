@@ -88,7 +88,7 @@ class FindingScreen(AuditScreen):
         """Shows A beside B, or above it."""
         self.pane.stack()
 
-    def on_difference_pane_opened(self, event: DifferencePane.Opened) -> None:
+    def on_difference_pane_part_opened(self, event: DifferencePane.PartOpened) -> None:
         """Opens a part."""
         self.post_message(OpenFinding(self.area, event.parts[event.index], among=tuple(event.parts)))
 

@@ -53,7 +53,7 @@ class LogScreen(TextScreen):
         if not other_side:
             notify(self, f"{self.step} is a step of both sides, with one log.")
         elif (other_side, self.step) not in self.store.steps:
-            notify(self, f"{other_side.upper()} has no {self.step}.")
+            notify(self, f"{other_side.upper()} has no step {self.step}.")
         else:
             self.side, self.at, self.lines = other_side, None, None
             self.pane.marked = -1

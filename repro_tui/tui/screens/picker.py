@@ -367,7 +367,7 @@ class PickerScreen(Screen[None]):
         if planned.folder is not None:
             self.post_message(OpenAudit(planned.folder))
         elif planned.same:
-            question = f"{planned.same}: nothing can differ but from run to run."
+            question = f"{planned.same}: only repeated runs can differ."
             answers = (("y", "audit it against itself"), ("escape", "no, go back to B"))
             self.app.push_screen(QuestionDialog(question, answers), self._answered)
         else:

@@ -174,7 +174,7 @@ def test_ubjson_is_read_as_xgboost_writes_it(tmp_path: Path) -> None:
     [b"{", b"{L\x7f" + b"\0" * 7, b"[" * 1_000, b"[$Z#L\0\0\0\0\xff\xff\xff\xff", b"[$d#l\x7f\xff\xff\xff", b"X", b""],
 )
 def test_ubjson_within_limits(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"it |there|a list|a length"):
+    with pytest.raises(ValueError, match=r"it |unknown type|a typed list|length"):
         parse_ubjson(content)
 
 

@@ -124,7 +124,7 @@ def test_another_class_is_named(tmp_path: Path) -> None:
 def test_an_object_is_not_a_table(tmp_path: Path) -> None:
     a, b = pickle.dumps({"m": Model(1.0, [])}), pickle.dumps({"m": {"rate": 1.0, "names": []}})
     [finding] = seen(tmp_path, "m.pkl", a, b).differences.kept
-    assert finding.note == "another kind of value"
+    assert finding.note == "a different kind of value"
 
 
 def test_equal_values_in_other_bytes_are_said_to_be_that(tmp_path: Path) -> None:

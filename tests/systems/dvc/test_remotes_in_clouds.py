@@ -144,7 +144,7 @@ def test_a_commit_cannot_send_the_users_token_to_its_own_endpoint(
     with pytest.raises(Inconclusive, match="no DVC store has the object") as error:
         fetch(made, configured(made, options, {"endpointurl": stranger} if mine else None), context)
     assert any(SECRET in header for header in Stranger.asked) is mine
-    assert ("Google's credentials (endpointurl is only in the commit" in error.value.do) is not mine
+    assert ("Google's credentials (only the commit names the endpointurl" in error.value.do) is not mine
     assert Stranger.asked
 
 

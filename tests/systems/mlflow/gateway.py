@@ -16,7 +16,7 @@ class Gateway(ThreadingHTTPServer):
     """`asked` has the path of each request that had the token, and `refused` of each that had not."""
 
     def __init__(self, server: str, user: str, password: str, token: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Request)
+        super().__init__(("127.0.0.1", 0), _GatewayRequest)
         self.server, self.expected = server, f"Bearer {token}"
         self.login = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self.asked, self.refused = list[str](), list[str]()
@@ -26,7 +26,7 @@ class Gateway(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Request(BaseHTTPRequestHandler):
+class _GatewayRequest(BaseHTTPRequestHandler):
     server: Gateway
 
     def do_GET(self) -> None:

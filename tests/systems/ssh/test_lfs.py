@@ -106,8 +106,8 @@ def test_git_lfs_itself_asks_the_same(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (None, "git-lfs-authenticate on its host failed: .*not found"),
-        ("no such repository", "the answer of git-lfs-authenticate on its host is malformed"),
+        (None, "git-lfs-authenticate on the repository's host failed: .*not found"),
+        ("no such repository", "the answer of git-lfs-authenticate on the repository's host is malformed"),
         ('{"href": "http://127.0.0.1:9/x", "header": {"Authorization": "canary"}}', "a server without encryption"),
     ],
     ids=["absent", "malformed", "in the clear"],

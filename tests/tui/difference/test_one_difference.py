@@ -208,7 +208,7 @@ def _plain(value: object) -> object:
 def test_an_element_at_the_front_is_one_difference() -> None:
     finding = Finding(("x",), "changed", [1, 2, 3], [0, 1, 2, 3])
     assert [(part.path, part.change, part.b) for part in parts_of(finding)] == [(("x", "[0]"), "added", 0)]
-    assert extent(finding) == "1 differ; 3 elements in A, 4 in B"
+    assert extent(finding) == "1 differs; 3 elements in A, 4 in B"
     assert first_part(Finding(("x",), "changed", "a", "b")) is None
 
 
