@@ -1,8 +1,8 @@
 """Opens changed files as their differences: each pair in a child process, text by line, all within the area's bounds.
 
 The files are untrusted, so a child process reads them, limited in memory and time; where it is ended, the pair that it
-was at is told as not opened, and the others go on. What comes back is cleaned and redacted here, once. A file counts
-as changed by its hash, whatever a reader sees in it.
+was at is reported as not opened, and the others go on. What comes back is cleaned and redacted here, once. A file
+counts as changed by its hash, whatever a reader sees in it.
 """
 
 from __future__ import annotations

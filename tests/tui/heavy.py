@@ -19,7 +19,7 @@ from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.compare.data_tree import data_tree
 from repro_tui.compare.lines import compare_lines
 from repro_tui.model.causes import Causes, Culprit
-from repro_tui.model.finding import Area, Finding, area_of
+from repro_tui.model.finding import Area, Change, Finding, area_of
 from repro_tui.model.predictions import Column, PredictionsArea, Rows, WorstRow
 from repro_tui.model.report import Areas, Report
 from repro_tui.model.workspace import FetchedFile
@@ -27,6 +27,7 @@ from repro_tui.support.plain import write_json
 from tests.tui.folders import finished
 
 NUMERICAL = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "xgboost")
+CHANGES: tuple[Change, ...] = ("changed", "changed", "changed", "added", "removed")
 LAYERS = ("encoder", "decoder", "head")
 PARAMETERS = ("learning_rate", "dropout", "schedule", "hidden_size", "warmup_steps", "weight_decay")
 
@@ -46,7 +47,7 @@ def packages(count: int = 300) -> Area:
     for n in range(count - len(NUMERICAL)):
         vendor = dice.choice(("google", "opentelemetry", "jupyter", "types", "azure"))
         name = f"{vendor}-{dice.choice(('cloud', 'instrumentation', 'server', 'extension'))}-{n}"
-        change = ("changed", "changed", "changed", "added", "removed")[n % 5]
+        change = CHANGES[n % 5]
         a = None if change == "added" else f"{n % 7}.{n % 11}.{n}"
         b = None if change == "removed" else f"{n % 7}.{n % 11 + 1}.0rc{n % 3}+cu121"
         findings.append(Finding(("packages", name), change, a, b, "notice", "minor release"))

@@ -130,7 +130,7 @@ def plain(value: object) -> object:
 
 
 def digits(value: int) -> str:
-    """An integer as text; one that Python refuses to print is told by its number of bits."""
+    """An integer as text; one that Python refuses to print is described by its number of bits."""
     return str(value) if value.bit_length() <= 10_000 else f"an integer of {value.bit_length():,} bits"
 
 

@@ -81,6 +81,9 @@ def test_bytes_by_size_kind_and_first_difference(tmp_path: Path) -> None:
     assert finding.note == "2 bytes differ (less than 0.01 % of those at the same place)"
     longer = seen(tmp_path, "m.gguf", a, a + b"\1").differences.kept[0]
     assert (longer.a, longer.b, longer.note) == (None, "01", "B has 1 more byte at its end")
+    single = seen(tmp_path, "m.bin", b"\0", b"\1")
+    assert single.note.endswith("1 byte on both sides")
+    assert single.differences.kept[0].note == "1 byte differs (100 % of those at the same place)"
 
 
 def test_two_kinds_of_file_are_named(tmp_path: Path) -> None:
