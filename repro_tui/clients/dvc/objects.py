@@ -85,7 +85,7 @@ class DvcObjects:
             self._stores = stores_of(self.place, self.context)
             for store in self._stores:
                 if store.left_out:
-                    names = ", ".join(show(name, 80) for name in store.left_out)
+                    names = ", ".join(show(name, 200) for name in store.left_out)
                     self.warn(f"options of the DVC remote {store.name} that are not honoured: {names}")
         return self._stores
 
@@ -118,7 +118,7 @@ class DvcObjects:
         left_out = [name for store in self.stores() for name in store.left_out]
         do = "run dvc push where the data is, or dvc fetch in this repository"
         if left_out:
-            listed = ", ".join(show(name, 80) for name in left_out)
+            listed = ", ".join(show(name, 200) for name in left_out)
             do = f"run dvc fetch in the repository, because options of its remote are not honoured here ({listed})"
         return Inconclusive(f"no DVC store has the object {tracked.md5} (stores: {names})", do)
 

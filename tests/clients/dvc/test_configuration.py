@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from repro_tui.clients.dvc.configuration import DvcPlace, read_configuration, remotes_of
+from repro_tui.clients.dvc.objects import DvcObjects
 from repro_tui.clients.dvc.options import IRRELEVANT, client_arguments
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.context import Context
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_a_commit_cannot_send_a_secret_elsewhere_or_in_the_clear(place: DvcPlace
     ],
 )
 def test_a_login_at_google_goes_to_google_or_where_the_user_says(
-    place: DvcPlace, endpoint: str, personal: str, anonymous: bool
+    place: DvcPlace, context: Context, endpoint: str, personal: str, anonymous: bool
 ) -> None:
     """The last row: config.local is above the commit's file, and yet must not lend its trust to another endpoint."""
     assert place.tree is not None
@@ -118,3 +120,6 @@ def test_a_login_at_google_goes_to_google_or_where_the_user_says(
     assert (arguments["token"] == "anon") is anonymous
     assert anonymous or arguments["token"] == str(place.local / ".dvc/key.json")
     assert bool(remote.withheld) is anonymous
+    warnings: list[str] = []
+    DvcObjects(place, context, warnings.append).stores()
+    assert any("set it in .dvc/config.local if that server may have them)" in text for text in warnings) is anonymous
