@@ -65,3 +65,14 @@ def test_no_class_name_stands_for_two_things() -> None:
             if isinstance(node, ast.ClassDef) and node.name not in TWICE:
                 classes[node.name].append(f"{path}:{node.lineno}")
     assert not {name: places for name, places in classes.items() if len(places) > 1}
+
+
+def test_no_merge_was_left_unfinished() -> None:
+    pages = [
+        path for pattern in ("*.md", "*.toml", "docs/**/*.md", "repro_tui/**/*.tcss") for path in ROOT.glob(pattern)
+    ]
+    assert len(pages) > 20
+    marks = ("<" * 7 + " ", "=" * 7 + "\n", ">" * 7 + " ")
+    assert not [
+        path.name for path in pages for line in path.read_text("utf-8").splitlines(True) if line.startswith(marks)
+    ]

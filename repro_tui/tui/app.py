@@ -270,7 +270,7 @@ class Auditor(App[int]):
 
     def action_help(self) -> None:
         """Shows all keys."""
-        self.push_screen(HelpDialog(self.own_keys))
+        self.push_screen(HelpDialog(self.own_keys, in_picker=self.store is None))
 
     async def action_quit(self) -> None:
         """Quits like `action_leave`, where Textual's own action is called."""

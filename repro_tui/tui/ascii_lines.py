@@ -1,8 +1,8 @@
 """Draws every line in ASCII, for a terminal that does not show UTF-8; each character stays in its cells.
 
-The table is that of support/ascii_output.py. "≠" and "…" are wider in ASCII and take the blanks after them: "!=" and
-"...". Where there are none, one character stands for each: cells of the text are never taken, as they may be all that
-tells two values apart.
+The table is that of support/ascii_output.py. "≠", "→" and "…" are wider in ASCII and take the blanks after them: "!=",
+"->" and "...". Where there are none, one character stands for each: cells of the text are never taken, as they may be
+all that tells two values apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from textual.filter import LineFilter
 
 from repro_tui.support.ascii_output import ascii_cell
 
-CUT, UNLIKE = "…", "≠"
+CUT = "…"
+PAIRS = {"≠": "!=", "→": "->"}  # with a blank after it
 
 
 class AsciiLines(LineFilter):
@@ -37,8 +38,8 @@ def ascii_line(line: str) -> str:
     cells = [c if index == 0 else "" for c in line for index in range(get_character_cell_size(c))]
     drawn = [ascii_cell(c) if c else "?" for c in cells]
     for index, character in enumerate(cells):
-        if character == UNLIKE and cells[index + 1 : index + 2] == [" "]:
-            drawn[index : index + 2] = "!="
+        if character in PAIRS and cells[index + 1 : index + 2] == [" "]:
+            drawn[index : index + 2] = PAIRS[character]
         elif character == CUT:
             _draw_cut(cells, drawn, index)
     return "".join(drawn)

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from repro_tui.support.text import show, show_lines
-from repro_tui.tui.actions import ALL, key_names
+from repro_tui.tui.actions import ALL, PICKER, key_names
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.prose import Item, Prose
 from repro_tui.tui.widgets.safe import joined, safe
@@ -26,22 +26,23 @@ class HelpDialog(ModalScreen[None]):
     CSS_PATH = "dialogs.tcss"
     BINDINGS = [Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)]
 
-    def __init__(self, keymap: Mapping[str, str]) -> None:
+    def __init__(self, keymap: Mapping[str, str], in_picker: bool = False) -> None:
         super().__init__()
-        self.keymap = keymap
+        self.keymap, self.in_picker = keymap, in_picker
 
     def compose(self) -> ComposeResult:
         """The keys, from the list of actions."""
         with VerticalScroll(id="box") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes"
-            yield Prose(_key_lines(self.keymap))
+            yield Prose(_key_lines(self.keymap, self.in_picker))
 
 
-def _key_lines(keymap: Mapping[str, str]) -> list[Content | Item]:
+def _key_lines(keymap: Mapping[str, str], in_picker: bool) -> list[Content | Item]:
+    """The keys with their titles; those of the picker stand first in the picker, and last everywhere else."""
     lines: list[Content | Item] = []
     where = ""
-    for action in ALL:
+    for action in sorted(ALL, key=lambda action: (action in PICKER) is not in_picker):
         if action.where != where:
             where = action.where
             title = "Everywhere" if where == "everywhere" else f"In {where}"

@@ -24,6 +24,7 @@ from tests.tui.folders import CAUSES, finished, stressed
         ("0.52… 0.57…  x", "0.52~ 0.57~  x"),
         ("╭─ Keys ─╮│a│╰─╯", "+- Keys -+|a|+-+"),
         ("▁▄▅█ ⠁⣿", "_=## .#"),
+        ("1.26.4 → 2.1.3 a → b ›", "1.26.4 ->2.1.3 a ->b >"),
         ("café 鍵 \u00a0", "caf? ??  "),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from repro_tui.audit.folder import AuditFolder, engine_lock
 from repro_tui.model.event import Event
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.support.paths import data_rows
+from repro_tui.support.plain import write_json
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.dialogs import HelpDialog, MessageDialog
 from repro_tui.tui.differences import relative
@@ -24,7 +26,7 @@ from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import Hint, fitting
 from repro_tui.tui.widgets.prose import Item, hanging
 from tests.tui.driving import press, settle, until, written
-from tests.tui.folders import finished, running, with_table
+from tests.tui.folders import CAUSES, finished, running, verified, with_table
 
 HINTS = [Hint("Enter", "open"), Hint("/", "filter"), Hint("?", "keys", kept=True), Hint("q", "quit", kept=True)]
 
@@ -88,6 +90,65 @@ async def test_an_overview_names_the_key_of_each_area(audit: AuditFolder) -> Non
         assert "7   cause" in seen
 
 
+async def test_an_overview_has_room_for_every_share(tmp_path: Path) -> None:
+    app = Auditor(finished(tmp_path / "audit", causes=CAUSES))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot)
+        assert "code 48.0 %, parameters 48.0 %, environment 4.0 %" in written(app)
+
+
+async def test_the_cause_of_what_was_not_compared_is_its_failure(tmp_path: Path) -> None:
+    area = PredictionsArea("unknown", "not-comparable", what="B failed at run 1", do="see run-1.log")
+    app = Auditor(finished(tmp_path / "audit", own_predictions=area))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "7")
+        seen = written(app)
+        shown = " ".join(seen.split())
+        assert "There is no drift to explain: the predictions were not compared: B failed at run 1." in shown
+        assert "not-comparable" not in seen
+        assert "2 commits only in B" in seen
+        assert "4f1c4f1" not in "".join(seen.splitlines()[1:]), "a commit has its distance in the place of hashes"
+
+
+async def test_a_drift_without_any_difference_promises_no_search(tmp_path: Path) -> None:
+    app = Auditor(verified(tmp_path / "audit"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "7")
+        seen = written(app)
+        assert "no difference was found that could be the cause" in " ".join(seen.split())
+        assert "0 differences" not in seen
+        assert "--explain" not in seen
+        assert "code, environment, parameters and data are the same" in seen
+
+
+async def test_areas_that_were_not_compared_are_not_called_the_same_as_a_cause(tmp_path: Path) -> None:
+    folder = verified(tmp_path / "audit")
+    report = folder.report()
+    assert report is not None
+    unknown = replace(report.areas.code, status="unknown", findings=())
+    write_json(folder.path / "report.json", replace(report, areas=replace(report.areas, code=unknown)))
+    app = Auditor(folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "7")
+        assert "environment, parameters and data are the same; not known: code" in written(app)
+
+
+async def test_the_stages_of_a_search_are_readable_where_there_is_room(tmp_path: Path) -> None:
+    app = Auditor(finished(tmp_path / "audit", causes=CAUSES))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await press(pilot, "7")
+        assert "inside environment packages scipy" in written(app)
+
+
+async def test_the_keys_of_the_screen_come_before_those_of_the_picker(audit: AuditFolder) -> None:
+    for folder, first, second in ((audit, "In an audit", "In the picker"), (None, "In the picker", "In an audit")):
+        app = Auditor(folder)
+        async with app.run_test(size=(120, 150)) as pilot:
+            await press(pilot, "question_mark")
+            seen = written(app)
+            assert 0 < seen.index(first) < seen.index(second)
+
+
 async def test_a_running_overview_names_the_key_of_the_steps(tmp_path: Path) -> None:
     folder = running(tmp_path / "audit")
     with engine_lock(folder.path):
@@ -114,7 +175,8 @@ async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_pa
             await press(pilot, "5")
             seen = written(app)
             assert "no differing cells" not in seen
-            assert seen.count("not compared yet: the audit is running") == 3
+            assert seen.count("not compared yet") == 3
+            assert "not compared yet: the audit is running" in seen
             assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
 
 

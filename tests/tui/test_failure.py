@@ -79,7 +79,7 @@ async def test_the_first_screen_says_what_failed_and_what_to_do(kind: str, audit
                 assert part in text, f"{size}\n{written(app)}"
             assert ("are the same as built." in text) == (kind == "both")
             if kind != "both":
-                assert re.search(r"Different( as declared| as built)?: parameters ≠1", text), written(app)
+                assert re.search(r"Different( as declared| as built)?: parameters ≠ 1", text), written(app)
                 assert "threshold" in text, written(app)
             assert "no differing cells" not in text
 

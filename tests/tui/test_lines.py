@@ -118,8 +118,15 @@ def test_segments_put_together_are_the_texts(a: str, b: str) -> None:
     assert any(changed for _, changed in left + right) == (a != b)
 
 
-def test_numbers_are_marked_from_the_first_digit_that_differs() -> None:
+def test_what_is_marked_is_what_differs() -> None:
     assert changed_segments("0.5241", "0.5247") == ([("0.524", False), ("1", True)], [("0.524", False), ("7", True)])
+    assert changed_segments("1.0.0", "1.1.0") == (
+        [("1.", False), ("0", True), (".0", False)],
+        [("1.", False), ("1", True), (".0", False)],
+    )
+    left, right = changed_segments("1.26.4", "2.1.3")
+    assert [text for text, changed in (*left, *right) if changed] == ["1", "26", "4", "2", "1", "3"]
+    assert changed_segments("在庫旧", "在庫新")[0] == [("在庫", False), ("旧", True)]
     assert changed_segments("decline", "review") == ([("decline", True)], [("review", True)])
 
 

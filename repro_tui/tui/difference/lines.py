@@ -31,13 +31,13 @@ from rich.text import Text
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import first_difference, show, show_lines
 from repro_tui.tui.widgets.grid import ColumnSpec
-from repro_tui.tui.widgets.safe import changed_segments, marked
+from repro_tui.tui.widgets.safe import SPACELESS, changed_segments, marked
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
 HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+WORDS = re.compile(rf"\s+|[{SPACELESS}]|[^\W{SPACELESS}]+|[^\w\s]")
 LONGEST = 200_000  # characters of a line that are shown
 MOST_LINES = 20_000
 MOST_WORDS = 20_000  # words of a changed pair that are aligned; a longer one is shown as two blocks

@@ -37,7 +37,7 @@ class DifferencePane(Widget):
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     DifferencePane { layout: vertical; height: 1fr; }
-    DifferencePane > .head { height: auto; max-height: 4; padding: 0 1; }
+    DifferencePane > .head { height: auto; max-height: 50%; padding: 0 1; }
     DifferencePane > Grid { height: 1fr; }
     """
 

@@ -31,6 +31,7 @@ MOST_SECTIONS, SECTION_WIDTH = 8, 12
 MEASURED = 500  # findings whose widths decide the columns
 LONGEST_VALUE = 100_000  # characters of a value in which the first difference is looked for
 LEAST_NAME, LEAST_VALUE = 8, 9
+LEAST_PARENT = 5  # characters of what stands above a name
 COUNTS = re.compile(r"\+([\d,]+) -([\d,]+) lines")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HASHES = re.compile(r"(sha256:|tree:)?[0-9a-f]{16,64}( |$)|blob [0-9a-f]+")
@@ -69,7 +70,7 @@ def columns_for(
         return [
             *columns,
             ColumnSpec("what", 16, 1),
-            ColumnSpec("change", _longest(map(_change, findings), 24), 0, True),
+            ColumnSpec("change", _longest(map(_change, findings), max(24, width // 2)), 0, True),
         ]
     moved = width >= ROOM_FOR_DELTA and any(map(delta, findings))
     name = _longest(_name(line, top, section, 300) for line in measured)
@@ -170,9 +171,10 @@ def _name(line: FindingLine, top: int, section: bool, width: int) -> str:
 
 
 def leaf_kept(path: Sequence[str], width: int) -> str:
-    """A path in at most `width` characters that keeps its end: "…› encoder › schedule", "…oder_1 › schedule".
+    """A path in at most `width` characters that keeps its end: "…› encoder › schedule", "…› en…_1 › schedule".
 
-    What stands before the last part is what tells one `schedule` from another, so that as much of it stays as fits.
+    What stands before the last part is what tells one `schedule` from another, so that as much of it stays as fits: its
+    beginning and its end, as the end alone is the same of encoder_1 and decoder_1.
     """
     text = " › ".join(path)
     if len(text) <= width:
@@ -182,6 +184,10 @@ def leaf_kept(path: Sequence[str], width: int) -> str:
         if len(shorter) <= width:
             return shorter
     leaf = path[-1] if path else ""
+    above = "…› " if len(path) > 2 else ""
+    room = width - len(above) - len(f" › {leaf}")
+    if len(path) > 1 and room >= LEAST_PARENT:
+        return f"{above}{shorten_middle(path[-2], room)} › {leaf}"
     file = leaf.removesuffix("/").rpartition("/")[2]
     return f"…{text[len(text) - width + 1 :]}" if len(file) + 2 <= width else shorten_middle(leaf, width)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -12,14 +13,15 @@ from textual.widgets import Static
 
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
-from repro_tui.model.report import Areas
+from repro_tui.model.report import Areas, Report
 from repro_tui.report.cause_sentences import CauseWording, culprit_name
 from repro_tui.report.differences import differences_of, value_pair
 from repro_tui.report.words import sentence
-from repro_tui.support.text import part, plural, shorten_middle, show, signed_part, without_hashes
+from repro_tui.support.text import join_names, part, plural, shorten_middle, show, signed_part, without_hashes
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
 from repro_tui.tui.dialogs import MessageDialog
-from repro_tui.tui.difference.rows import values
+from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
+from repro_tui.tui.failure import why_not_compared
 from repro_tui.tui.finding_table import finding_table, text_table
 from repro_tui.tui.navigation import OpenFinding
 from repro_tui.tui.screens.base import WIDE, AuditScreen, ReadingPane
@@ -31,13 +33,8 @@ from repro_tui.tui.widgets.safe import joined, lines, safe, text_of, wrapped
 from repro_tui.tui.written_table import WrittenTable
 
 MOST_CULPRITS = 60
+ROOM_FOR_STAGES, LONGEST_STAGE = 90, 24  # cells
 SEARCHED: tuple[AreaName, ...] = ("code", "environment", "parameters", "data")
-COLUMNS = [
-    ColumnSpec("area", 12),
-    ColumnSpec("what differs", 16, 3),
-    ColumnSpec("A", 12, 3, side="a"),
-    ColumnSpec("B", 12, 3, side="b"),
-]
 HYBRID_COLUMNS = [
     ColumnSpec("search", 8, 1),
     ColumnSpec("taken from B", 16, 4),
@@ -45,6 +42,14 @@ HYBRID_COLUMNS = [
     ColumnSpec("rows as B", 9, right=True),
     ColumnSpec("outputs", 11, 1),
 ]
+
+
+def _hybrid_columns(entries: Sequence[LedgerEntry], width: int) -> list[ColumnSpec]:
+    """The columns of the hybrids; from ROOM_FOR_STAGES cells on the stages of the search stand there whole."""
+    if width < ROOM_FOR_STAGES:
+        return HYBRID_COLUMNS
+    longest = min(LONGEST_STAGE, max(len(show(entry["stage"], LONGEST_STAGE)) for entry in entries))
+    return [replace(c, least=max(longest, c.least), share=0) if c.title == "search" else c for c in HYBRID_COLUMNS]
 
 
 class Ledger:
@@ -90,23 +95,6 @@ def _brief(share: str) -> str:
     return share.replace("less than ", "<").replace("more than ", ">")
 
 
-class Candidates:
-    """All differences as rows: one of them, or several together, made the predictions move."""
-
-    def __init__(self, differences: Sequence[tuple[AreaName, Finding]]) -> None:
-        self.differences = differences
-
-    def __len__(self) -> int:
-        return len(self.differences)
-
-    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Area, path, A, B."""
-        area, finding = self.differences[row]
-        a, b = values(finding, widths[2], widths[3])
-        name = shorten_middle(show(" › ".join(finding.path), 300), max(5, widths[1]))
-        return (Text(area, style="quiet"), Text(name, style="loud"), a, b)
-
-
 class CauseScreen(AuditScreen):
     """What made the predictions move."""
 
@@ -119,7 +107,7 @@ class CauseScreen(AuditScreen):
         with Container(id="body"):
             with ReadingPane(id="words"):
                 yield Static("", id="causes", markup=False)
-            yield Grid(COLUMNS, id="candidates", empty="code, environment, parameters and data are the same")
+            yield Grid(COLUMNS, id="candidates", empty="")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -153,21 +141,33 @@ class CauseScreen(AuditScreen):
         """Shows the hybrids that were tried, or the differences where no cause was searched for."""
         grid, hybrids = self.query_one(Grid), self.store.ledger
         causes = self.store.report.causes if self.store.report else None
-        grid.show_columns(HYBRID_COLUMNS if hybrids else COLUMNS)
-        grid.show_rows(
-            Ledger(tuple(hybrids), causes.factors if causes else ()) if hybrids else Candidates(differences), keep=True
-        )
+        grid.show_columns(_hybrid_columns(hybrids, grid.size.width) if hybrids else COLUMNS)
+        grid.empty = self._no_difference()
+        ledger = Ledger(tuple(hybrids), causes.factors if causes else ())
+        grid.show_rows(ledger if hybrids else DifferenceRows(differences), keep=True)
         if hybrids and self.store.running:
             grid.action_edge(1)
+
+    def _no_difference(self) -> str:
+        """The areas that are the same, and those of which that is not known, in place of an empty list."""
+        areas = {name: self.store.area(name) for name in SEARCHED}
+        same = [name for name, area in areas.items() if area is not None and area.status == "same"]
+        rest = [name for name in SEARCHED if name not in same]
+        texts = [f"{join_names(same)} {'are' if len(same) > 1 else 'is'} the same"] if same else []
+        return "; ".join([*texts, *([f"not known: {join_names(rest)}"] if rest else [])])
 
     def _without_causes(self, candidates: int) -> Content:
         """What to show where there is no cause (yet): why, and how to search for one."""
         report = self.store.report
         if self.store.running:
             return self._search_progress()
+        if reason := why_not_compared(self.store):
+            return safe(f"There is no drift to explain: {reason}.", "bold")
         if report is None or report.verdict != "drift":
             verdict = report.verdict if report else "not known"
             return safe(f"There is no drift to explain: the verdict is {verdict}.", "bold")
+        if not candidates:
+            return safe(self._no_candidates(report), "bold")
         names = self.store.references()
         command = f"repro-tui {names[0]} {names[1]} --explain"
         parts: list[Content | str] = [
@@ -176,6 +176,14 @@ class CauseScreen(AuditScreen):
         ]
         parts.append(joined([safe("E", "bold $accent"), " searches for it; or  ", safe(command, "bold $accent")]))
         return lines(parts)
+
+    def _no_candidates(self, report: Report) -> str:
+        """What to make of a drift where no difference is known that could be its cause."""
+        against = "what was recorded of it" if report.grade is not None else "A"
+        return (
+            f"B drifts from {against}, but no difference was found that could be the cause: it is nothing that was "
+            "compared. The overview (1) has the warnings, and what is missing in the records."
+        )
 
     def _search_progress(self) -> Content:
         step = self.store.steps.get(("", "explain"))
@@ -191,7 +199,7 @@ class CauseScreen(AuditScreen):
     def current(self) -> tuple[AreaName, Finding] | None:
         """The difference under the cursor."""
         grid = self.query_one(Grid)
-        return grid.source.differences[grid.cursor] if isinstance(grid.source, Candidates) and grid.count else None
+        return grid.source.differences[grid.cursor] if isinstance(grid.source, DifferenceRows) and grid.count else None
 
     def selected(self) -> object:
         """The hybrid under the cursor, or the causes, or the difference under the cursor."""
@@ -211,7 +219,7 @@ class CauseScreen(AuditScreen):
         if isinstance(source, Ledger):
             rows = [(entry["stage"], ", ".join(entry["from_b"]), entry["told"]) for entry in source.entries]
             return text_table("hybrids", ("search", "taken from B", "outputs"), rows)
-        if isinstance(source, Candidates):
+        if isinstance(source, DifferenceRows):
             return finding_table("differences", [finding for _, finding in source.differences])
         return None
 

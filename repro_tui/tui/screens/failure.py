@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from repro_tui.model.finding import AreaName, Finding
+from repro_tui.model.finding import AreaName
 from repro_tui.model.report import Report
-from repro_tui.report.words import ABSENT, GLYPHS, STATUS_GLYPHS
-from repro_tui.support.text import join_names, plural, show
+from repro_tui.report.words import STATUS_GLYPHS
+from repro_tui.support.text import join_names, plural
 from repro_tui.support.tracebacks import LoggedError
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, SIDE, bindings, some
+from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.failure import DECLARED, Failure, declared_differences, failures, log_lines, reason_text
 from repro_tui.tui.navigation import OpenFinding
@@ -26,63 +25,19 @@ from repro_tui.tui.screens.log import LogScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.text_lines import TextLines
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
-from repro_tui.tui.widgets.grid import ColumnSpec, Grid
+from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.log_pane import LogPane
 from repro_tui.tui.widgets.prose import Item, Prose
-from repro_tui.tui.widgets.safe import joined, marked_pair, notify, safe, text_of
+from repro_tui.tui.widgets.safe import joined, notify, safe
 
-COLUMNS = [
-    ColumnSpec("", 1),
-    ColumnSpec("area", 11),
-    ColumnSpec("what differs", 14, 3),
-    ColumnSpec("A", 12, 3, side="a"),
-    ColumnSpec("B", 12, 3, side="b"),
-]
 INDENT = Content("  ")
 SHORT_LOG = 6  # rows
 MOST_OF_ERROR = 240  # characters
-HASHES = re.compile(r"(?:blob |sha256:|md5:)?[0-9a-f]{7,}…?.*|blob .*")
-STYLES = {"added": "new", "removed": "gone", "unknown": "warn"}
-
-
-class DifferenceRows:
-    """What is declared differently as rows; the end of a path is kept, which says what it is."""
-
-    def __init__(self, differences: Sequence[tuple[AreaName, Finding]]) -> None:
-        self.differences = differences
-
-    def __len__(self) -> int:
-        return len(self.differences)
-
-    def cells(self, row: int, widths: Sequence[int]) -> Sequence[Text]:
-        """Glyph, area, path, A, B."""
-        area, finding = self.differences[row]
-        glyph = Text(GLYPHS[finding.change], style=STYLES.get(finding.change, "loud"))
-        name = _end_of(" › ".join(show(piece, 300) for piece in finding.path), max(5, widths[2]))
-        return (glyph, Text(area, style="quiet"), Text(name, style="loud"), *_values(finding, widths[3], widths[4]))
-
-
-def _values(finding: Finding, width_a: int, width_b: int) -> tuple[Text, Text]:
-    if finding.change == "unknown" and finding.a is None and finding.b is None:
-        return text_of(finding.note, width_a, "warn"), Text("")
-    if finding.note and all(value is None or HASHES.fullmatch(str(value)) for value in (finding.a, finding.b)):
-        return text_of(finding.note.partition("\n")[0], width_a), Text("")  # it says more than two hashes
-    if finding.a is None or finding.b is None:
-        cells = [
-            Text(ABSENT, style="quiet") if value is None else text_of(value, width)
-            for value, width in ((finding.a, width_a), (finding.b, width_b))
-        ]
-        return cells[0], cells[1]
-    return marked_pair(show(finding.a, 400), show(finding.b, 400), width_a, width_b)
 
 
 def _brief(text: str) -> str:
     """The start of an error, which the log has in whole."""
     return text if len(text) <= MOST_OF_ERROR else f"{text[:MOST_OF_ERROR]}…"
-
-
-def _end_of(text: str, width: int) -> str:
-    return text if len(text) <= width else f"…{text[len(text) - width + 1 :]}"
 
 
 class FailureScreen(AuditScreen):
@@ -246,7 +201,7 @@ class FailureScreen(AuditScreen):
         for name in DECLARED:
             area = self.store.area(name)
             count = sum(finding.change not in ("same", "unknown") for finding in area.findings) if area else 0
-            texts.append(f"{name} {STATUS_GLYPHS[area.status] if area else '?'}{f'{count:,}' if count else ''}")
+            texts.append(f"{name} {STATUS_GLYPHS[area.status] if area else '?'}{f' {count:,}' if count else ''}")
         return texts
 
     def _lay_out(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from rich.text import Text
@@ -48,6 +49,15 @@ MOST_WORST, MOST_DIFFERING = 12, 16
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
 MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
+
+
+COLUMNS = [
+    ColumnSpec("", 1),
+    ColumnSpec("key", 3),
+    ColumnSpec("area", 12),
+    ColumnSpec("status", 17),
+    ColumnSpec("result", 20, 1),
+]
 
 
 class AreaRows:
@@ -126,16 +136,9 @@ class OverviewScreen(AuditScreen):
         """The verdict, the areas, and the summary."""
         yield TitleBar()
         yield Prose(id="verdict")
-        columns = [
-            ColumnSpec("", 1),
-            ColumnSpec("key", 3),
-            ColumnSpec("area", 12),
-            ColumnSpec("status", 17),
-            ColumnSpec("result", 20, 1),
-        ]
         with Container(id="body"):
             with Vertical(id="left"):
-                yield Grid(columns, id="areas")
+                yield Grid(COLUMNS, id="areas")
                 with VerticalScroll(id="sides", can_focus=True):
                     yield Prose(id="facts")
             with VerticalScroll(id="words", can_focus=True):
@@ -150,7 +153,7 @@ class OverviewScreen(AuditScreen):
 
     def changed(self) -> None:
         """Shows what is known."""
-        self.query_one(Grid).show_rows(AreaRows(self.store, cast(Interface, self.app).own_keys), keep=True)
+        self._show_areas()
         verdict, summary = self.query_one("#verdict", Prose), self.query_one("#summary", Prose)
         keymap = cast(Interface, self.app).own_keys
         self.query_one("#next", Prose).show_parts([Item(NEXT_HEAD, next_line(self.store, keymap), "bold")])
@@ -165,6 +168,13 @@ class OverviewScreen(AuditScreen):
         self.query_one("#facts", Prose).show_parts(facts)
         beside = self.size.width >= WIDE  # then the facts stand below the areas
         summary.show_parts([*_summary(report), "", *(_differing(report) if beside else facts)])
+
+    def _show_areas(self) -> None:
+        """Shows the areas; the statuses take only the room that they need, and the results have the rest."""
+        grid, rows = self.query_one(Grid), AreaRows(self.store, cast(Interface, self.app).own_keys)
+        status = max(len(rows.cells(row, [80] * len(COLUMNS))[3]) for row in range(len(rows)))
+        grid.show_columns([replace(c, least=max(status, len(c.title))) if c.title == "status" else c for c in COLUMNS])
+        grid.show_rows(rows, keep=True)
 
     def on_resize(self) -> None:
         """Moves the facts of both sides below the areas, or back below the summary."""

@@ -34,7 +34,8 @@ class ColumnSpec:
     """One column: its title, its least width in cells, and its share of the remaining width (0: it does not grow).
 
     `right` aligns it to the right. `side` is "a" or "b" where the column shows that side's value: these two columns
-    trade places when the sides are swapped. `look` is the style of the title (a name of widgets/styles.py).
+    trade places when the sides are swapped, and a text that is too wide for one of them also takes the other one where
+    that is empty. `look` is the style of the title (a name of widgets/styles.py).
     """
 
     title: str
@@ -193,12 +194,23 @@ class Grid(ScrollView, can_focus=True):
 
     def _strip(self, cells: Sequence[Text], style: Style, width: int, plain: bool = False) -> Strip:
         segments: list[Segment] = []
+        sides = [column for column in self._order() if self.columns[column].side and column < len(cells)]
+        alone = self._alone(cells, sides)
         for column in self._order():
-            size = self._widths[column]
-            if size > 0 and column < len(cells):
-                segments += self._fitted(cells[column], size, style, self.columns[column].right, plain)
+            size, cell = self._widths[column], column
+            if alone is not None and column in sides:
+                size, cell = (sum(self._widths[side] for side in sides) + 1 if column == sides[0] else 0), alone
+            if size > 0 and cell < len(cells):
+                segments += self._fitted(cells[cell], size, style, self.columns[cell].right, plain)
                 segments.append(Segment(" ", style))
         return Strip(segments).adjust_cell_length(width, style).simplify()
+
+    def _alone(self, cells: Sequence[Text], sides: Sequence[int]) -> int | None:
+        """The side whose text does not fit into its column while the other side has none: it takes the room of both."""
+        filled = [column for column in sides if cells[column].plain]
+        if len(sides) != 2 or len(filled) != 1 or cell_len(cells[filled[0]].plain) <= self._widths[filled[0]]:
+            return None
+        return filled[0]
 
     def _look(self, names: str, style: Style, plain: bool) -> Style:
         """The style for some names; under the cursor (`plain`) marked text is underlined, and nothing has a colour."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -21,7 +23,10 @@ from repro_tui.support.text import first_difference, shorten_middle, show
 
 LONGEST_DIFF = 400  # characters; longer values are marked as a whole
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?…?")
-WORD = re.compile(r"\w+|\W")
+# Thai, Lao, Khmer, kana and Han have no spaces between words: each of their characters counts as a word.
+SPACELESS = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+WORD = re.compile(rf"[{SPACELESS}]|[^\W{SPACELESS}]+|\W")
+VERSION = re.compile(r"\d+(\.\w+)+([+-][\w.]+)*…?")
 HASH = re.compile(r"[0-9a-f]{7,}…?[0-9a-f]{4,}")
 PERCENT = re.compile(r"(?<=\d) %")
 PROSE = 3  # spaces from which on a value counts as prose, which is cut at its end
@@ -64,7 +69,8 @@ def changed_segments(a: str, b: str) -> tuple[Segments, Segments]:
     """Both texts cut into segments, each with whether it changed.
 
     The segments of a side, put together, are its text. Two numbers are marked from the first digit that differs:
-    "0.5241" and "0.5247" become [("0.524", False), ("1", True)] and [("0.524", False), ("7", True)]. Other texts are
+    "0.5241" and "0.5247" become [("0.524", False), ("1", True)] and [("0.524", False), ("7", True)]. Of two
+    versions each part is compared with the part at its place: the 1 of 1.26.4 is not that of 2.1.3. Other texts are
     compared word by word (difflib, quadratic in the number of words); texts of more than LONGEST_DIFF characters are
     marked as a whole.
     """
@@ -73,12 +79,23 @@ def changed_segments(a: str, b: str) -> tuple[Segments, Segments]:
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
         return _changed_from(a, b, first_difference(a, b))
     words_a, words_b = WORD.findall(a), WORD.findall(b)
+    if VERSION.fullmatch(a) and VERSION.fullmatch(b):
+        return _changed_places(words_a, words_b), _changed_places(words_b, words_a)
     left: Segments = []
     right: Segments = []
     for tag, a_from, a_to, b_from, b_to in difflib.SequenceMatcher(None, words_a, words_b, False).get_opcodes():
         left.append(("".join(words_a[a_from:a_to]), tag != "equal"))
         right.append(("".join(words_b[b_from:b_to]), tag != "equal"))
     return left, right
+
+
+def _changed_places(parts: Sequence[str], counterparts: Sequence[str]) -> Segments:
+    """The parts as segments: one changed where the other text has a different part, or none, at its place."""
+    changed = [place >= len(counterparts) or part != counterparts[place] for place, part in enumerate(parts)]
+    return [
+        ("".join(part for part, _ in run), differs)
+        for differs, run in groupby(zip(parts, changed, strict=True), key=itemgetter(1))
+    ]
 
 
 def _changed_from(a: str, b: str, same: int) -> tuple[Segments, Segments]:

@@ -13,6 +13,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.finding import Finding
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.difference.lines import DiffRows, fitted, text_lines
+from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
 from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.parts import extent, first_part, parts_of
 from repro_tui.tui.difference.rows import leaf_kept
@@ -161,6 +162,50 @@ async def test_every_script_stays_in_its_column(tmp_path: Path) -> None:
         assert "[bold]markup[/]" in written(app)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_text_without_spaces_opens_at_its_first_difference(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = Auditor(with_scripts(tmp_path / "audit"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "3")
+        assert len(pane(app).differences()) == 1, "540 characters are the same, and one is not"
+        line = pane(app).line()
+        assert line is not None
+        assert (line.a or "").endswith("旧")
+        assert (written(app).count("旧"), written(app).count("新")) == (2, 2), "in the list, and in the difference"
+
+
+async def test_the_pane_has_the_whole_note_of_a_finding(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        seen = written(app)
+        assert (seen.count("1" * 8), seen.count("2" * 8)) >= (8, 8), "both hashes are there to their end"
+        assert "1" * 8 + " →" in seen
+
+
+async def test_how_far_two_histories_are_apart_is_readable(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "6")
+        assert "▸ commit" in written(app).splitlines()[4]
+        assert "312 commits only in B, 4 only in A" in written(app).splitlines()[4]
+
+
+async def test_a_remark_on_both_sides_takes_the_room_of_both(audit: AuditFolder) -> None:
+    note = "the records name two commits, but the files of B are unknown"
+    app = Auditor(audit)
+    async with app.run_test(size=(110, 24)) as pilot:
+        await press(pilot, "7")
+        grid = app.screen.query_one(Grid)
+        grid.show_columns(COLUMNS)
+        for swapped in (False, True):
+            grid.swap(swapped)
+            grid.show_rows(DifferenceRows([("code", Finding(("commit",), "unknown", note=note))]))
+            await press(pilot)
+            assert note in written(app)
+            assert grid.render_line(1).cell_length == grid.size.width
+
+
 @given(TEXT, TEXT, st.integers(12, 60))
 def test_fitted_lines_lose_nothing(a: str, b: str, width: int) -> None:
     pieces = fitted(text_lines(a, b), width)
@@ -218,6 +263,10 @@ def test_an_element_at_the_front_is_one_difference() -> None:
         (["a", "b"], 20, "a › b"),
         (["level0_0", "level1_0", "encoder", "schedule"], 24, "…› encoder › schedule"),
         (["src/repro/module.py"], 12, "…o/module.py"),
+        (["level0", "encoder_3", "hidden_size"], 23, "…› enc…_3 › hidden_size"),
+        (["level0", "decoder_3", "hidden_size"], 23, "…› dec…_3 › hidden_size"),
+        (["encoder_12", "learning_rate"], 23, "enc…_12 › learning_rate"),
+        (["encoder_12", "learning_rate"], 19, "…12 › learning_rate"),
         (["abcdefghijklmnop"], 9, "abcd…mnop"),
     ],
 )
