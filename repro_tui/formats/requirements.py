@@ -76,9 +76,15 @@ class RequirementsFile:
 
 def parse_requirements(text: str, name: str) -> tuple[list[RequirementLine], list[Mistake]]:
     """The requirements of a file that stands alone and its mistakes, which include the file's `name` and the line."""
+    content = read_alone(text, name)
+    return content.lines, content.mistakes
+
+
+def read_alone(text: str, name: str) -> RequirementsFile:
+    """A requirements file that stands alone, so that what it includes is a mistake; with its projects and options."""
     reader = _Reader(_no_file)
     reader.read_text(text, name, reader.content.lines)
-    return reader.content.lines, reader.content.mistakes
+    return reader.content
 
 
 def read_requirements(name: str, read: ReadFile) -> RequirementsFile:

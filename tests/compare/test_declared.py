@@ -81,6 +81,30 @@ def test_a_package_without_a_version_is_never_the_same(git_repository: Make, con
     assert "numpy and pandas" in area.findings[0].note
 
 
+CONDA_PIP = "dependencies:\n  - python=3.11.9\n  - pip:\n    - six==1.16.0\n{}"
+SIX = "six==1.16.0\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "a", "b", "shown"),
+    [
+        ("requirements", "r.txt", SIX, f"{SIX}./broken\n", "project broken"),
+        ("requirements", "r.txt", f"{SIX}-e .\n", f"{SIX}-e .[gpu]\n", "[gpu]"),
+        ("requirements", "r.txt", "x[a]==1.0\n", "x[b]==1.0\n", "1.0 [b]"),
+        ("requirements", "r.txt", SIX, f"{SIX}--no-binary :all:\n", ""),
+        ("conda", "e.yml", CONDA_PIP.format(""), CONDA_PIP.format("    - -e ./broken\n"), "project broken"),
+        ("conda", "e.yml", CONDA_PIP.format(""), CONDA_PIP.format("    - --pre\n"), ""),
+    ],
+    ids=["project", "extras of a project", "extras", "option", "project in conda", "option in conda"],
+)
+def test_nothing_that_only_one_side_installs_is_left_out(
+    git_repository: Make, context: Context, kind: str, name: str, a: str, b: str, shown: str
+) -> None:
+    area = environments(git_repository("project"), context, [{name: a}, {name: b}], **{kind: name})
+    assert area.status != "same", area
+    assert shown in " ".join(f"{finding.path} {finding.a} {finding.b}" for finding in area.findings)
+
+
 def test_a_release_of_conda_is_not_one_version(git_repository: Make, context: Context) -> None:
     specs = ("a=3.11", "b==3.11", "c=1.2.3", "d=1.2=py_0", "e >=1", "f=1.*")
     text = "dependencies:\n" + "".join(f"  - {spec}\n" for spec in specs)

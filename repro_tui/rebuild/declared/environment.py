@@ -38,7 +38,7 @@ def declared_environment(record: Record, files: DeclaredFiles | None) -> Declare
         variables=packages.variables | environment.variables,
         unknown=unknown,
     )
-    facts = {**_facts(environment), **({"contents": digest} if digest else {})}
+    facts = {**_facts(environment), **packages.projects, **({"contents": digest} if digest else {})}
     return DeclaredEnvironment(True, inventory, facts, packages.unpinned)
 
 

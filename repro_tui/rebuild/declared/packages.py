@@ -19,7 +19,7 @@ from repro_tui.formats.requirements import (
     LocalProject,
     RequirementLine,
     RequirementsFile,
-    parse_requirements,
+    read_alone,
     read_requirements,
 )
 from repro_tui.model.errors import Inconclusive, Mistake
@@ -28,6 +28,7 @@ from repro_tui.rebuild.declared.files import DeclaredFiles
 from repro_tui.rebuild.environments.builds.project import DECLARATIONS
 from repro_tui.rebuild.environments.project import project_lines
 from repro_tui.rebuild.environments.resolution import extra_of
+from repro_tui.support.redact import strip_urls
 from repro_tui.support.text import plural, show
 
 ANY = "any version"
@@ -42,7 +43,8 @@ class DeclaredPackages:
     """Packages by canonical name: the pinned version, else the requirement as it is declared.
 
     `unpinned` are those that a build may resolve to another version, `left_out` says what could not be read,
-    `variables` are those that the file sets, and `sources` says what packages of conda are installed from.
+    `variables` are those that the file sets, `sources` says what packages of conda are installed from, and `projects`
+    are the folders of the commit that are installed, with what is asked for of each.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class DeclaredPackages:
     left_out: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    projects: dict[str, str] = field(default_factory=dict)
 
 
 Pair = tuple[str, str | None, str]  # name, pinned version or None, the requirement as declared
@@ -63,6 +66,7 @@ class _Listed:
     left_out: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    projects: dict[str, str] = field(default_factory=dict)
 
 
 def declared_packages(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> DeclaredPackages:
@@ -87,7 +91,8 @@ def declared_packages(name: str, content: bytes, environment: Environment, files
     pinned = {canonicalize_name(package) for package, pin, _ in listed.pairs if pin}
     left_out = "; ".join(listed.left_out)
     sources: dict[str, str] = {canonicalize_name(package): source for package, source in listed.sources.items()}
-    return DeclaredPackages(versions, frozenset(versions.keys() - pinned), left_out, listed.variables, sources)
+    unpinned = frozenset(versions.keys() - pinned)
+    return DeclaredPackages(versions, unpinned, left_out, listed.variables, sources, listed.projects)
 
 
 def _of_lock(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
@@ -135,7 +140,22 @@ def _of_requirements(name: str, content: bytes, environment: Environment, files:
         own = _project_in(project, files, markers)
         listed.pairs += own.pairs
         listed.left_out += own.left_out
+    listed.projects = _installed(file.projects)
     return listed
+
+
+def _installed(projects: Iterable[LocalProject]) -> dict[str, str]:
+    """The projects of the commit that a file installs: a side that lacks one has another environment."""
+    return {
+        f"project {show(project.folder, 120)}": f"installed from the commit{extras_text(project.extras)}"
+        for project in projects
+    }
+
+
+def extras_text(extras: Iterable[str]) -> str:
+    """Extras as they are written after a name: " [a,b]"; "" for none."""
+    names = ",".join(sorted(map(canonicalize_name, extras)))
+    return f" [{show(names, 120)}]" if names else ""
 
 
 def _reader(name: str, files: DeclaredFiles) -> Callable[[str], bytes]:
@@ -169,14 +189,22 @@ def _constrained(file: RequirementsFile, markers: dict[str, str]) -> Iterator[Pa
 
 def _pairs(lines: Iterable[RequirementLine], markers: dict[str, str]) -> list[Pair]:
     return [
-        (line.requirement.name, _pin(line), show(str(line.requirement.specifier), 120))
-        for line in lines
-        if extra_of(line.requirement, (), markers)
+        (line.requirement.name, _pin(line), _asked(line)) for line in lines if extra_of(line.requirement, (), markers)
     ]
 
 
 def _pin(line: RequirementLine) -> str | None:
-    return next(iter(line.requirement.specifier)).version if line.pinned else None
+    """The one version that a line names, with its extras, which bring further packages; None where it names none."""
+    if not line.pinned:
+        return None
+    return next(iter(line.requirement.specifier)).version + extras_text(line.requirement.extras)
+
+
+def _asked(line: RequirementLine) -> str:
+    """What a line asks for where it names no version: its limits or its address, and its extras."""
+    requirement = line.requirement
+    limits = strip_urls(requirement.url) if requirement.url else str(requirement.specifier)
+    return show(limits + extras_text(requirement.extras), 200).strip()
 
 
 # -- conda files and projects -----------------------------------------------------------------------------------------
@@ -185,12 +213,15 @@ def _pin(line: RequirementLine) -> str | None:
 def _of_conda(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:
     """The conda packages of an environment.yml, and those of its list for pip."""
     file = parse_conda(content, show(name, 120))
-    lines, mistakes = parse_requirements(file.pip_text, show(name, 120))
+    pip = read_alone(file.pip_text, show(name, 120))
     pairs: list[Pair] = []
     for package, rest in map(named, file.packages):
         exact = _CONDA_PIN.fullmatch(rest)
         pairs.append((package, exact.group(1) if exact else None, show(rest, 120)))
-    return _Listed([*pairs, *_pairs(lines, _markers(environment))], _unread(mistakes), file.variables)
+    unread = [*_unread(pip.mistakes), *pip.ignored]
+    listed = _Listed([*pairs, *_pairs(pip.lines, _markers(environment))], unread, file.variables)
+    listed.projects = _installed(pip.projects)
+    return listed
 
 
 def _of_project(name: str, content: bytes, environment: Environment, files: DeclaredFiles) -> _Listed:

@@ -20,7 +20,7 @@ from repro_tui.formats.conda_files import (
     python_release,
 )
 from repro_tui.formats.locks.misplaced import conda_lock, misplaced
-from repro_tui.formats.requirements import parse_requirements
+from repro_tui.formats.requirements import parse_requirements, read_alone
 from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.workspace import CodeTree
@@ -63,7 +63,7 @@ def make_plan(name: str, record: Record, code: CodeTree | None, step: Step, cont
         return _locked(raw, name, record, step, context)
     file = read_environment(raw, name, record)
     file = _with_python(file, name, record, step)
-    pip = PipPart(_requirements(file, name), record.environment.as_of or "")
+    pip = PipPart(_requirements(file, name, step), record.environment.as_of or "")
     return CondaPlan(_resolved(file, name, record, step, context), pip, file.variables, from_lock=False)
 
 
@@ -94,12 +94,16 @@ def _refuse_groups(name: str, record: Record) -> None:
         raise Inconclusive(f"{show(name, 120)} has no groups", "remove environment.groups")
 
 
-def _requirements(file: CondaFile, name: str) -> tuple[str, ...]:
-    """The pip part as requirements. Raises Refused for options and URLs, with the line."""
-    requirements, mistakes = parse_requirements(file.pip_text, name)
-    if mistakes:
-        raise Refused.all(mistakes)
-    return tuple(line.text for line in requirements)
+def _requirements(file: CondaFile, name: str, step: Step) -> tuple[str, ...]:
+    """The pip part as requirements; what is left out is warned of. Raises Refused for other lines."""
+    content = read_alone(file.pip_text, name)
+    if content.mistakes:
+        raise Refused.all(content.mistakes)
+    for project in content.projects:
+        step.warn(f"{name} also installs the project in {show(project.folder, 120)}, which is not installed here")
+    for ignored in content.ignored:
+        step.warn(ignored)
+    return tuple(line.text for line in content.lines)
 
 
 def _resolved(file: CondaFile, name: str, record: Record, step: Step, context: Context) -> tuple[CondaArchive, ...]:
