@@ -40,6 +40,7 @@ HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 WORDS = re.compile(rf"\s+|[{SPACELESS}]|[^\W{SPACELESS}]+|[^\w\s]")
 LONGEST = 200_000  # characters of a line that are shown
 MOST_LINES = 20_000
+FEW_LINES = 500  # that difflib aligns
 MOST_WORDS = 20_000  # words of a changed pair that are aligned; a longer one is shown as two blocks
 NUMBER = 5  # cells of a line's number
 BESIDE = [ColumnSpec("", 1), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")]
@@ -92,7 +93,7 @@ def _hunk(hunk: Finding) -> Iterator[DiffLine]:
 def _aligned(text_a: object, text_b: object, number_a: int, number_b: int) -> Iterator[DiffLine]:
     """The lines of two texts, equal ones at one height; numbers count from `number_a` and `number_b` (0: none)."""
     a, b = (show_lines(text, LONGEST, MOST_LINES) if isinstance(text, str) else [] for text in (text_a, text_b))
-    for _, a_from, a_to, b_from, b_to in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for a_from, a_to, b_from, b_to in _blocks(a, b):
         for line_a, line_b in zip_longest(range(a_from, a_to), range(b_from, b_to)):
             yield DiffLine(
                 None if line_a is None else a[line_a],
@@ -100,6 +101,22 @@ def _aligned(text_a: object, text_b: object, number_a: int, number_b: int) -> It
                 number_a + line_a if number_a and line_a is not None else 0,
                 number_b + line_b if number_b and line_b is not None else 0,
             )
+
+
+def _blocks(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where the blocks of equal lines and of changed ones begin and end on both sides.
+
+    difflib's time grows with the cube of lines that repeat: of a long text, a longest common subsequence is taken.
+    """
+    if max(len(a), len(b)) <= FEW_LINES:
+        for _, a_from, a_to, b_from, b_to in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+            yield a_from, a_to, b_from, b_to
+        return
+    from rapidfuzz.distance import Indel
+
+    for _, block in groupby(Indel.opcodes(a, b), key=lambda code: code.tag == "equal"):
+        codes = list(block)
+        yield codes[0].src_start, codes[-1].src_end, codes[0].dest_start, codes[-1].dest_end
 
 
 # -- lines that fit ---------------------------------------------------------------------------------------------------
@@ -123,6 +140,12 @@ def _cut(line: DiffLine, width: int) -> Iterator[DiffLine]:
         yield replace(sides, number_a=line.number_a, number_b=line.number_b) if not index else sides
 
 
+def _is_wider(text: str, cells: int) -> bool:
+    """Whether a text fills more than so many cells; of a long one, the beginning mostly says it."""
+    start = text[: 4 * cells + 4]
+    return cell_len(start) > cells or (len(start) < len(text) and cell_len(text) > cells)
+
+
 def _split(text: str, cells: int) -> tuple[str, str]:
     """A text cut where its first part fills at most so many cells; wide characters take two."""
     if text.isascii():
@@ -140,13 +163,13 @@ def _cut_together(a: str, b: str, width: int) -> Iterator[tuple[str | None, str 
     piece_a, piece_b, left_a, left_b = "", "", width, width  # the cells that are left in the current pieces
     for part_a, part_b in _parts(a, b):
         if (
-            (cell_len(part_a) > left_a or cell_len(part_b) > left_b)
-            and max(map(cell_len, (part_a, part_b))) <= width
+            (_is_wider(part_a, left_a) or _is_wider(part_b, left_b))
+            and not (_is_wider(part_a, width) or _is_wider(part_b, width))
             and (piece_a or piece_b)
         ):
             yield piece_a or None, piece_b or None  # nothing is cut that fits on the next line
             piece_a, piece_b, left_a, left_b = "", "", width, width
-        while cell_len(part_a) > left_a or cell_len(part_b) > left_b:
+        while _is_wider(part_a, left_a) or _is_wider(part_b, left_b):
             if part_a == part_b:
                 left_a = left_b = min(left_a, left_b)
             (first_a, part_a), (first_b, part_b) = _split(part_a, left_a), _split(part_b, left_b)

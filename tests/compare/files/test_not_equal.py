@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import importlib
 import io
 import json
 import lzma
@@ -15,10 +16,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from joblib.externals import cloudpickle
 
 from tests.compare.files.pairs import seen
 
+cloudpickle = importlib.import_module("cloudpickle")  # it has no types
 REASSURING = ("equal", "no difference", "the same", "only the")
 
 

@@ -280,3 +280,15 @@ def test_a_value_has_the_letters_of_its_sides_and_lines_have_numbers() -> None:
     rows = DiffRows(text_lines("x\ny", "x\nz"), "", beside=False, width=40)
     assert [rows.cells(row, [1, 38])[1].plain for row in range(3)] == ["    1 x", "    2 y", "    2 z"]
     assert rows.differences() == [1]
+
+
+def test_long_texts_of_lines_that_repeat_are_aligned() -> None:
+    """difflib takes hours for these."""
+    a, b = ["line", "x"] * 9_000, ["x", "line", "y"] * 6_000
+    aligned = text_lines("\n".join(a), "\n".join(b))
+    assert ([line.a for line in aligned if line.a is not None], [line.b for line in aligned if line.b is not None]) == (
+        a,
+        b,
+    )
+    assert sum(line.a == line.b for line in aligned) == 12_000
+    assert all(line.changed for line in aligned if line.a != line.b)
