@@ -119,6 +119,11 @@ def _blocks(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:
         yield codes[0].src_start, codes[-1].src_end, codes[0].dest_start, codes[-1].dest_end
 
 
+def changed_blocks(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where the blocks begin and end that differ."""
+    return (block for block in _blocks(a, b) if a[block[0] : block[1]] != b[block[2] : block[3]])
+
+
 # -- lines that fit ---------------------------------------------------------------------------------------------------
 
 

@@ -2,25 +2,27 @@
 
 A parameter may be a list of 2,000 numbers or a document of a megabyte. Its two values differ in a few places, and those
 are what a reader looks for: `[1500]: 1500 → -1`, not two texts that begin alike. Lists of one length are compared by
-position; of others, what was inserted or left out is found by difflib, so that one new element at the front is one
+position; of others, what was inserted or left out is found, so that one new element at the front is one
 difference. Cost: linear in the values, and quadratic only in the elements of lists of different lengths.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 
+from repro_tui.compare.typed import identical
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import plural
+from repro_tui.tui.difference.lines import changed_blocks
 
 MOST_PARTS = 2_000
-MOST_ALIGNED = 3_000  # elements of lists of different lengths that difflib aligns; longer ones are compared by position
+MOST_ALIGNED = 3_000  # elements of lists of different lengths that are aligned; longer ones are compared by position
 LONGEST_DOCUMENT = 8 << 20  # characters of a text that is read as a document
 Pair = tuple[tuple[str, ...], object, object]  # the path below the finding, and both values (_ABSENT: there is none)
 _ABSENT = object()
+SINGLE = (str, int, float, bool, type(None))
 
 
 def parts_of(finding: Finding) -> tuple[Finding, ...]:
@@ -111,13 +113,10 @@ def _members(path: tuple[str, ...], a: Mapping[object, object], b: Mapping[objec
 def _elements(path: tuple[str, ...], a: Sequence[object], b: Sequence[object]) -> Iterator[Pair]:
     if len(a) == len(b) or max(len(a), len(b)) > MOST_ALIGNED:
         for index, (left, right) in enumerate(zip_longest(a, b, fillvalue=_ABSENT)):
-            yield (*path, f"[{index}]"), left, right
+            if not isinstance(left, SINGLE) or not _alike(left, right):
+                yield (*path, f"[{index}]"), left, right
         return
-    texts = [[repr(element) for element in side] for side in (a, b)]
-    matcher = difflib.SequenceMatcher(None, texts[0], texts[1], autojunk=False)
-    for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    for a_from, a_to, b_from, b_to in changed_blocks(*([repr(element) for element in side] for side in (a, b))):
         for index_a, index_b in zip_longest(range(a_from, a_to), range(b_from, b_to)):
             index = index_b if index_a is None else index_a
             left = _ABSENT if index_a is None else a[index_a]
@@ -126,4 +125,4 @@ def _elements(path: tuple[str, ...], a: Sequence[object], b: Sequence[object]) -
 
 def _alike(a: object, b: object) -> bool:
     """Whether two plain values are the same, of the same type; NaN is like NaN."""
-    return type(a) is type(b) and (a == b or (a != a and b != b))
+    return identical(a, b)

@@ -292,3 +292,16 @@ def test_long_texts_of_lines_that_repeat_are_aligned() -> None:
     )
     assert sum(line.a == line.b for line in aligned) == 12_000
     assert all(line.changed for line in aligned if line.a != line.b)
+
+
+def test_lists_of_values_that_repeat_are_aligned() -> None:
+    a, b = [0] * 1_000, [0, 1] * 450
+    parts = parts_of(Finding(("labels",), "changed", a, b))
+    assert {part.change for part in parts} <= {"changed", "added", "removed"}
+    kept_of_a = len(a) - sum(part.change in ("changed", "removed") for part in parts)
+    assert kept_of_a == 450  # every zero of B
+
+
+def test_both_zeros_differ_in_a_list() -> None:
+    [part] = parts_of(Finding(("x",), "changed", [0.0, 1.0], [-0.0, 1.0]))
+    assert part.path == ("x", "[0]")
