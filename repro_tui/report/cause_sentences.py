@@ -75,9 +75,14 @@ class CauseWording:
         either = [name for name in acting if self._outputs(name) == "B"]
         if len(self.causes.factors) == 1:
             (only,) = self.causes.factors
-            differ = "differ, so they are" if only in PLURAL_FACTORS else "differs, so it is"
-            inside = self._inside(only)
-            return f"only {FACTOR_NAMES.get(only, show(only, 80))} {differ} the cause{f': {inside}' if inside else ''}"
+            several, inside = only in PLURAL_FACTORS, self._inside(only)
+            alone = all(held_by(difference, (only,)) for difference in self.differences)
+            differ = "differ" if several else "differs"
+            if alone:
+                differ += ", so they are the cause" if several else ", so it is the cause"
+            else:  # what no hybrid can exchange differs too
+                differ += f" of what can be exchanged, so {'they' if several else 'it'} may be the cause"
+            return f"only {FACTOR_NAMES.get(only, show(only, 80))} {differ}{f': {inside}' if inside else ''}"
         if len(either) > 1:
             shares = {self.causes.shares.get(name) for name in either}
             each = f" ({_share(shares.pop() or 0.0)} each)" if len(shares) == 1 and None not in shares else ""

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.causes import Causes, Culprit, Hybrid, Unresolved
-from repro_tui.model.finding import Finding, area_of
+from repro_tui.model.finding import AreaName, Finding, area_of
 from repro_tui.model.predictions import VERDICTS
 from repro_tui.model.report import Areas
 from repro_tui.report.cause_sentences import CauseWording
 from repro_tui.report.channel import MOST_LINES, channel_summary
-from repro_tui.report.differences import differences_of, value_pair
+from repro_tui.report.differences import Difference, differences_of, value_pair
 from repro_tui.report.summary import NEXT, NOTE, Summary, next_of, summarise
 from repro_tui.support.text import without_hashes
 from tests.conftest import EXAMPLES
@@ -343,3 +343,12 @@ def test_no_value_of_the_summary_for_a_channel_is_markup_or_a_mention() -> None:
     assert "<b>" not in text
     assert "\\](http\\:" in text
     assert text.count("`") - text.count("\\`") == 2
+
+
+def test_a_difference_that_cannot_be_exchanged_leaves_the_cause_open() -> None:
+    def wording(*areas: AreaName) -> str:
+        differences = [Difference(name, (name,), name, "", "", (name,)) for name in areas]
+        return CauseWording(Causes(factors=("code",), shares={"code": 1.0}), differences).cause()
+
+    assert wording("code").startswith("Only the code differs, so it is the cause")
+    assert wording("code", "environment").startswith("Only the code differs of what can be exchanged, so it may be")
