@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -73,8 +74,7 @@ def no_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     """A dict of these pairs, in their order. Raises ValueError with the first duplicate key."""
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+        duplicate = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"the key {quote(duplicate)} occurs twice")
     return table
 

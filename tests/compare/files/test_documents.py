@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from repro_tui.compare.files.ubjson import parse_ubjson
+from repro_tui.formats.documents import no_duplicates
 from tests.compare.files.pairs import seen
 
 OLD = {"json": b'{"a": 1, "b": {"c": [1, 2, 3]}, "s": "x", "n": null}', "yaml": b"a: 1\nb:\n  c: [1, 2, 3]\ns: x\nn:\n"}
@@ -202,3 +203,10 @@ def test_outputs_of_a_notebook_are_told_apart(tmp_path: Path) -> None:
     result = seen(tmp_path, "n.ipynb", notebook(("code", "x")), notebook(("code", "x"), outputs=[1]))
     assert "the outputs of 1 cell differ" in result.note
     assert "equal" not in result.note
+
+
+def test_a_key_that_occurs_twice_in_a_large_table_is_named() -> None:
+    """A search of all keys before each would take hours."""
+    pairs: list[tuple[str, object]] = [(str(number), number) for number in range(400_000)]
+    with pytest.raises(ValueError, match=r"399999.* occurs twice"):
+        no_duplicates([*pairs, ("399999", 1)])
