@@ -1,7 +1,7 @@
 """Regenerates the generated parts of the documentation: `python -m repro_tui.cli.docs` in the repository.
 
 These are the commands' help texts (docs/cli.md), the key table of docs/interface.md, the published schemas, and the
-pictures, which show a real run of the demo.
+pictures and the recorded walk, which show a real run of the demo.
 """
 
 from __future__ import annotations
@@ -66,11 +66,12 @@ async def _picture(folder: Path, keys: list[str], target: Path) -> None:
 
 
 def pictures(docs: Path) -> None:
-    """Runs the demo, and writes pictures of its screens to the folder `docs`."""
+    """Runs the demo, and writes pictures of its screens and a recorded walk through them to the folder `docs`."""
     import os
     import subprocess
     import sys
 
+    from repro_tui.cli.walk import write_walk
     from repro_tui.examples.demo import prepare
 
     with tempfile.TemporaryDirectory() as folder:
@@ -86,6 +87,7 @@ def pictures(docs: Path) -> None:
         (audit,) = Path(folder, "audits").iterdir()
         for name, keys in PICTURES.items():
             asyncio.run(_picture(audit, keys, docs / f"{name}.svg"))
+        write_walk(audit, docs)
 
 
 def main() -> None:

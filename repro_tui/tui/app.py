@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.app import App
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -39,6 +38,7 @@ from repro_tui.tui.navigation import (
     ShowScreen,
     StopAudit,
 )
+from repro_tui.tui.painting import PaintedApp
 from repro_tui.tui.screens.base import AuditScreen
 from repro_tui.tui.screens.registry import file_screen, make_screen
 from repro_tui.tui.store import AuditStore
@@ -49,7 +49,7 @@ POLL_S = 0.2
 SSH_BEAT_S = 1.0  # over SSH, what changes with the time alone is drawn once a second
 
 
-class Auditor(App[int]):
+class Auditor(PaintedApp):
     """The terminal interface of repro-tui."""
 
     TITLE = "repro-tui"
@@ -305,6 +305,7 @@ class Auditor(App[int]):
             self._update_screens()
         elif self._is_on("PickerScreen"):
             self.screen.reload()  # type: ignore[attr-defined]
+        self.paint_anew()
         notify(self, "Reloaded.")
 
     def action_copy(self) -> None:

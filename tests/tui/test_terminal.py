@@ -67,6 +67,20 @@ class Terminal:
             time.sleep(0.1)
         raise AssertionError(f"{texts} are not on the screen:\n{seen}")
 
+    def until_not(self, text: str) -> None:
+        """Waits until the text is gone from the screen."""
+        deadline = time.monotonic() + 120
+        while text in (seen := self.tmux("capture-pane", "-p", "-t", "t")):
+            assert time.monotonic() < deadline, f"{text} is still on the screen:\n{seen}"
+            time.sleep(0.1)
+
+    def until_screen(self, wanted: str) -> None:
+        """Waits until the screen is exactly this one, with its colours."""
+        deadline = time.monotonic() + 60
+        while (seen := self.tmux("capture-pane", "-p", "-e", "-t", "t")) != wanted:
+            assert time.monotonic() < deadline, f"not this:\n{seen}\nbut this:\n{wanted}"
+            time.sleep(0.1)
+
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "t", *keys)
 
@@ -88,7 +102,7 @@ def test_start_resize_drill_down_and_quit(terminal: Terminal, tmp_path: Path) ->
     terminal.keys("2")
     terminal.until("major release")
     terminal.keys("Enter")
-    terminal.until("changed, important", "1.26.4", "2.1.3")
+    terminal.until("major release   important", "1.26.4", "2.1.3")
     terminal.keys("q")
     terminal.until("status=1")
 
