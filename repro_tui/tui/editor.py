@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
-from repro_tui.support.cache import Cache
 from repro_tui.support.paths import cache_root
 from repro_tui.support.plain import to_plain
 from repro_tui.support.regular import read_regular
@@ -44,6 +43,8 @@ def edit(app: App[object], texts: dict[str, str]) -> None:
     if command is None:
         notify(app, "No editor was found: set EDITOR.", warn=True)
         return
+    from repro_tui.support.cache import Cache
+
     cache = Cache(cache_root())
     with cache.temporary_folder() as folder:
         paths = [Path(folder, name) for name in texts]

@@ -14,14 +14,17 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Protocol
 
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
 from repro_tui.support.tracebacks import ERROR_BYTES, LoggedError, error_in
+
+if TYPE_CHECKING:  # numpy is imported where a text is opened: the first screen shows none
+    import numpy as np
+    import numpy.typing as npt
+
+    Offsets = npt.NDArray[np.int64]
 
 LARGEST = 1 << 30  # bytes; of a longer text the end is shown
 LONGEST = 20_000  # characters of a line that are shown
@@ -29,7 +32,6 @@ CHUNK = 4 << 20
 AT_ONCE = 16 << 20  # bytes that are searched for line ends in a few hundredths of a second
 MOST_HITS = 1_000_000
 TAIL_LINES = 400
-Offsets = npt.NDArray[np.int64]
 
 
 class TextBytes(Protocol):
@@ -88,6 +90,8 @@ class TextLines:
         self._reset()
 
     def _reset(self) -> None:
+        import numpy as np
+
         size = self._source.size()
         self.cut = max(0, size - LARGEST)
         self._end = self.cut  # what comes before is known
@@ -101,6 +105,8 @@ class TextLines:
 
     def grow(self) -> bool:
         """Reads what was added since the last call; returns whether anything was."""
+        import numpy as np
+
         size = self._source.size()
         if size == self._end:
             return False
@@ -117,6 +123,8 @@ class TextLines:
 
     def _filter(self, first: int) -> None:
         """Finds the lines to show among those from number `first` on: the last one may have grown."""
+        import numpy as np
+
         if self._pattern is not None:
             offsets = np.fromiter(self._offsets(self._pattern, int(self._starts[first])), np.int64)
             lines = np.unique(np.searchsorted(self._starts, offsets, side="right") - 1)
@@ -160,6 +168,8 @@ class TextLines:
 
     def row_of(self, offset: int) -> int:
         """The row that has the byte at this offset, or the next row after it."""
+        import numpy as np
+
         line = int(np.searchsorted(self._starts, offset, side="right")) - 1
         return line if self._pattern is None else int(np.searchsorted(self._shown, line))
 
@@ -171,6 +181,8 @@ class TextLines:
 
     def hits(self, text: str, ended: Callable[[], bool] = lambda: False) -> Offsets:
         """The offsets of a text, ignoring case (ASCII), at most MOST_HITS; stops early once `ended` is true."""
+        import numpy as np
+
         offsets: list[int] = []
         for offset in self._offsets(literal(text)):
             offsets.append(offset)

@@ -13,7 +13,6 @@ from textual.widgets import Input
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
 from repro_tui.tui.difference.pane import DifferencePane
-from repro_tui.tui.export import ask_and_write, choices
 from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import TitleBar
@@ -142,6 +141,8 @@ class AuditScreen(Screen[None]):
 
     def action_export(self) -> None:
         """Writes what the screen shows to a file."""
+        from repro_tui.tui.export import ask_and_write, choices
+
         ask_and_write(self, self.store, choices(self.selected(), self.table(), self.store))
 
     def action_edit(self) -> None:

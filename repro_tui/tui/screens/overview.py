@@ -132,6 +132,10 @@ class OverviewScreen(AuditScreen):
     CSS_PATH = "overview.tcss"
     title_text = "Overview"
 
+    def __init__(self, store: AuditStore) -> None:
+        super().__init__(store)
+        self._next: tuple[Report, str] | None = None
+
     def compose(self) -> ComposeResult:
         """The verdict, the areas, and the summary."""
         yield TitleBar()
@@ -155,8 +159,7 @@ class OverviewScreen(AuditScreen):
         """Shows what is known."""
         self._show_areas()
         verdict, summary = self.query_one("#verdict", Prose), self.query_one("#summary", Prose)
-        keymap = cast(Interface, self.app).own_keys
-        self.query_one("#next", Prose).show_parts([Item(NEXT_HEAD, next_line(self.store, keymap), "bold")])
+        self.query_one("#next", Prose).show_parts([Item(NEXT_HEAD, self._next_line(), "bold")])
         report = self.store.report
         verdict.set_classes(_mood(self.store))
         if report is None:
@@ -175,6 +178,15 @@ class OverviewScreen(AuditScreen):
         status = max(len(rows.cells(row, [80] * len(COLUMNS))[3]) for row in range(len(rows)))
         grid.show_columns([replace(c, least=max(status, len(c.title))) if c.title == "status" else c for c in COLUMNS])
         grid.show_rows(rows, keep=True)
+
+    def _next_line(self) -> str:
+        """What to do next. Of a report it is found once, as it may have thousands of differences to name."""
+        keymap, report = cast(Interface, self.app).own_keys, self.store.report
+        if report is None:
+            return next_line(self.store, keymap)
+        if self._next is None or self._next[0] is not report:
+            self._next = report, next_line(self.store, keymap)
+        return self._next[1]
 
     def on_resize(self) -> None:
         """Moves the facts of both sides below the areas, or back below the summary."""

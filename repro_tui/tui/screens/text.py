@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from textual import work
@@ -15,11 +16,14 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, LOG, Action, bindings
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
-from repro_tui.tui.text_lines import AT_ONCE, FileBytes, Offsets, TextBytes, TextLines
+from repro_tui.tui.text_lines import AT_ONCE, FileBytes, TextBytes, TextLines
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.log_pane import LogPane
 from repro_tui.tui.widgets.safe import notify, safe
 from repro_tui.tui.workers import hand_over, superseded
+
+if TYPE_CHECKING:
+    from repro_tui.tui.text_lines import Offsets
 
 NO_HITS: Offsets = np.zeros(0, np.int64)
 SEARCH, ONLY = "search: text, ignoring case", "only lines that contain this"
