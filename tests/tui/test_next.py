@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.causes import Causes
-from repro_tui.model.report import Sides
 from repro_tui.report.channel import MOST_LINES
-from repro_tui.report.summary import summarise
-from repro_tui.support.plain import write_json
 from repro_tui.tui.app import Auditor
 from tests.report import kinds
 from tests.tui.driving import press, written
 from tests.tui.folders import CAUSES, finished, running, verified
 
 SIZES = ((80, 24), (120, 40), (200, 50))
-
-
-def failed(path: Path) -> AuditFolder:
-    """An audit of which B failed at its first run."""
-    folder = finished(path)
-    report = folder.report()
-    assert report is not None
-    b = replace(report.sides.b, runs=(), failed="run 1", what="predict ended with exit status 1", do="correct it")
-    sides, lost = Sides(report.sides.a, b), kinds.lost("B failed at run 1")
-    areas = replace(report.areas, predictions=lost)
-    summary = summarise(sides, areas, "not-comparable")
-    write_json(
-        path / "report.json",
-        replace(
-            report,
-            verdict="not-comparable",
-            exit_status=3,
-            sides=sides,
-            areas=areas,
-            summary=summary.sentences,
-            notes=summary.notes,
-        ),
-    )
-    return folder
 
 
 def same(path: Path) -> AuditFolder:
@@ -57,9 +29,7 @@ def explained(path: Path, causes: Causes = CAUSES) -> AuditFolder:
 NEXT = {
     "drift": (finished, "E searches for the cause of the drift; 5 opens the rows that moved"),
     "drift with a cause": (explained, "revert numpy to 1.26.4 in staging; 7 opens the cause, S copies a summary"),
-    "failed": (failed, "correct it; l opens the log of run 1 of B"),
     "the same": (same, "nothing to do for the predictions; S copies a summary to share"),
-    "died": (running, "R runs the audit again"),
     "verified": (verified, "S copies a summary to share"),
 }
 
