@@ -378,4 +378,4 @@ def test_a_change_that_was_reverted_and_made_again_came_with_the_last_commit(pro
     causes = causes_of(project.audit("--explain"))
     (commit,) = [culprit for culprit in causes["culprits"] if culprit["path"] == ["commits"]]
     assert (commit["b"], commit["sufficient"]) == (last, True)
-    assert f"by commit {last[:12]}" in " ".join(causes["sentences"])
+    assert f"by commit {last[:7]}" in " ".join(causes["sentences"])

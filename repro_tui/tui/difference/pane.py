@@ -22,7 +22,7 @@ from repro_tui.support.text import part, show
 from repro_tui.tui.difference.lines import BESIDE, LONGEST, STACKED, DiffLine, DiffRows, diff_lines, is_hunk, text_lines
 from repro_tui.tui.difference.parts import extent, parts_of
 from repro_tui.tui.difference.rows import FindingRows, columns_for, delta, leaf_kept
-from repro_tui.tui.difference.tree import FindingLine, folder_of
+from repro_tui.tui.difference.tree import FIRST, FindingLine, folder_of
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import joined, lines, safe
 
@@ -121,8 +121,10 @@ class DifferencePane(Widget):
     # -- the differences ----------------------------------------------------------------------------------------
 
     def differences(self) -> list[int]:
-        """The rows at which a difference begins."""
+        """The rows at which a difference begins; commits and a folder's files are no differences of their own here."""
         source = self.grid.source
+        if self.finding is not None and (self.finding.path in FIRST or folder_of(self.finding)):
+            return [0]
         if isinstance(source, DiffRows):
             return source.differences()
         return list(range(len(source))) if isinstance(source, FindingRows) else []

@@ -25,6 +25,7 @@ from repro_tui.tui.difference.tree import (
     FindingPath,
     explained_by,
     flattened,
+    folder_of,
     in_folders,
     in_reading_order,
     is_folder,
@@ -260,17 +261,38 @@ class AreaScreen(AuditScreen):
         """Moves to the next difference, or the one before: inside the finding, then in the next one of the list."""
         if self.pane.step(step):
             return
-        grid = self.findings
-        source = grid.source
-        row = grid.cursor + step
-        while isinstance(source, FindingRows) and 0 <= row < len(source) and source.lines[row].finding.change == "same":
-            row += step
-        if isinstance(source, FindingRows) and 0 <= row < len(source):
-            grid.move_to(row)
-            if step < 0:
-                self.call_after_refresh(self.pane.go_to_last)
-        else:
+        row = self._next_row(step)
+        if row is None:
             notify(self, "This is the last difference." if step > 0 else "This is the first difference.")
+            return
+        self.findings.move_to(row)
+        if step < 0:
+            self.call_after_refresh(self.pane.go_to_last)
+
+    def _next_row(self, step: int) -> int | None:
+        """The row of the next finding that differs, or the one before; folders on the way there are expanded."""
+        row = self.findings.cursor + step
+        while isinstance(source := self.findings.source, FindingRows) and 0 <= row < len(source):
+            line = source.lines[row]
+            if not folder_of(line.finding):
+                if line.finding.change != "same":
+                    return row
+            elif not line.open:
+                self._toggle(line)
+                if step < 0:
+                    row = self._last_below(row)
+                    continue
+            row += step
+        return None
+
+    def _last_below(self, row: int) -> int:
+        """The last row below a folder that is expanded."""
+        source = self.findings.source
+        assert isinstance(source, FindingRows)
+        depth = source.lines[row].depth
+        while row + 1 < len(source) and source.lines[row + 1].depth > depth:
+            row += 1
+        return row
 
     def action_stack(self) -> None:
         """Shows A beside B, or A above B."""

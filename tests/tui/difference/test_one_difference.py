@@ -137,6 +137,21 @@ async def test_n_works_inside_a_detail_and_goes_on_into_the_next_finding(audit: 
         assert "old policy" in written(app), written(app)
 
 
+async def test_n_goes_past_the_commits_and_into_closed_folders(audit: AuditFolder) -> None:
+    app = Auditor(audit)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "6")
+        assert pane(app).finding.path == ("commit",)  # type: ignore[union-attr]
+        seen = []
+        for key in ("n", "n", "N"):
+            await press(pilot, key)
+            seen.append(pane(app).finding.path[0])  # type: ignore[union-attr]
+        assert all(re.fullmatch(r"src/api/part_\d+/module_\d+\.py", name) for name in seen), seen
+        assert seen[0] == seen[2] != seen[1]
+        await press(pilot, "end", "up", "up", "up", "up", "left", "N")
+        assert pane(app).finding.path[0].startswith("services/features/")  # type: ignore[union-attr]
+
+
 async def test_files_are_below_their_folders_with_counts(audit: AuditFolder) -> None:
     app = Auditor(audit)
     async with app.run_test(size=(120, 40)) as pilot:
