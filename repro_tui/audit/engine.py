@@ -58,6 +58,9 @@ _EARLY = (
 )
 
 
+LONGEST_EARLY_LOG = 1 << 20  # bytes
+
+
 def main() -> int:
     """Runs the audit that is requested on standard input; returns its exit status (0 if none is)."""
     os.umask(0o022)
@@ -87,8 +90,12 @@ def _get_ready() -> None:
 
 
 def _write_to(log: Path) -> None:
-    """Standard output and error go to this file from now on."""
+    """Standard output and error go to this file from now on; what was written before comes first."""
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with contextlib.suppress(OSError):  # of a pipe, which cannot be read back
+        os.write(file, os.pread(1, LONGEST_EARLY_LOG, 0))
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)

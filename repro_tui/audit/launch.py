@@ -76,7 +76,8 @@ class WaitingEngine:
     def _keep_log(self, file: Path) -> None:
         """Keeps what an engine wrote that did not get as far as its own log."""
         with contextlib.suppress(OSError), file.open("ab") as log:
-            log.write(os.pread(self._log, LONGEST_LOG, 0))
+            if not log.tell():
+                log.write(os.pread(self._log, LONGEST_LOG, 0))
 
     def close(self) -> None:
         """Ends an engine that has got no request."""

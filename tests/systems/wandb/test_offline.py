@@ -196,8 +196,8 @@ def test_a_tampered_file_of_an_artifact_is_refused_with_both_hashes(lean: WandbP
     assert status == 3
     tampered = hashlib.md5(b'{"weight": 9.0}').hexdigest()
     recorded = hashlib.md5(b'{"weight": 2.0}').hexdigest()
-    assert f"recorded md5 {recorded}" in summary
-    assert f"fetched md5 {tampered}" in summary
+    assert f"recorded md5 {recorded[:7]}" in summary
+    assert f"fetched md5 {tampered[:7]}" in summary
 
 
 def test_a_manifest_that_is_not_the_recorded_one_is_refused(trained: tuple[WandbProject, Path]) -> None:
@@ -296,7 +296,7 @@ def test_a_commit_that_was_never_pushed_is_told(project: WandbProject, tmp_path:
     run = project.train(weight=2.0)
     status, summary = audited(project, run)
     assert status == 3
-    assert f"commit {project.commit} is not in the repository" in summary
+    assert f"commit {project.commit[:7]} is not in the repository" in summary
 
 
 def test_without_git_the_saved_program_is_data(project: WandbProject) -> None:
