@@ -93,10 +93,10 @@ class _Factory:
         declared = self.declared(name)
         floating = next((kind for kind in types if pa.types.is_floating(kind)), types[0])
         kind, why = kind_of(name, floating, profile, declared)
-        rule = rule_for(
-            name, ruling(types), kind, declared, self.settings, whole=profile.whole, typical=profile.typical
-        )
-        spec, type_family = ComparisonSpec(name, kind, rule, types, why), family(types[0])
+        type_family = family(types[0])
+        items = profile.whole and type_family == "list"  # a single number ranks its row: it is a score
+        rule = rule_for(name, ruling(types), kind, declared, self.settings, whole=items, typical=profile.typical)
+        spec = ComparisonSpec(name, kind, rule, types, why)
         if type_family == "list":
             return ListColumn(spec, _aspect(spec, profile.whole))
         if type_family == "number" and kind != "label":
