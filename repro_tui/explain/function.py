@@ -113,6 +113,7 @@ class Explanation:
             "budget_spent": self.budget_spent,
             "sentences": list(self.sentences),
             "note": self.note,
+            "remarks": [],
         }
 
     def _culprit(self, name: str) -> dict[str, object]:
