@@ -27,8 +27,14 @@ MAY_START = {
     "tui/editor.py": "the user's editor, in the foreground",
     "examples/demo.py": "git in the demo's own project, in the foreground",
     "cli/docs.py": "draws pictures for the documentation",
+    "cli/walk.py": "records the interface for the documentation",
 }
+IN_SCRATCH = "in the scratch folder of its parent, which has an owner"
 MAY_MAKE = {
+    "compare/files/archives.py": IN_SCRATCH,
+    "compare/files/child.py": IN_SCRATCH,
+    "compare/files/compressed.py": IN_SCRATCH,
+    "compare/files/pickles.py": IN_SCRATCH,
     "compare/tables.py": "the folder of the result, which the caller reads",
     "tui/written_table.py": "a file beside the one that the user saves",
     "cli/doctor.py": "the settings of a client that answers at once",

@@ -95,7 +95,7 @@ class ChangedFiles:
             for name, pair in pairs.items():
                 pair.a.write_bytes(contents[0][name])
                 pair.b.write_bytes(contents[1][name])
-            results = self.opener.open(list(pairs.values()), texts=False)
+            results = self.opener.open_pairs(list(pairs.values()), texts=False)
         opened = {name: results[pair.path] for name, pair in pairs.items()}
         return {name: _joined(by_line.get(name), inside) for name, inside in opened.items()}
 
@@ -106,7 +106,7 @@ class ChangedFiles:
             pair = pairs[name]
             write_file(self.a, name, pair.a, self.context)
             write_file(self.b, name, pair.b, self.context)
-            return self.opener.open([pair])[pair.path]
+            return self.opener.open_pairs([pair])[pair.path]
 
     @contextmanager
     def _scratch(self, names: list[str]) -> Iterator[dict[str, FilePair]]:

@@ -23,7 +23,7 @@ def with_files(area: Area, a: Items, b: Items, folder: Path, context: Context) -
     """
     unopened = {finding.path for finding in _leaves(area.findings)}
     pairs = [pair for pair in _changed(a, b) if pair.path in unopened]
-    opened = FileOpener("data", folder, context).open(pairs)
+    opened = FileOpener("data", folder, context).open_pairs(pairs)
     return replace(area, findings=tuple(_with_inside(finding, opened) for finding in area.findings)) if opened else area
 
 

@@ -69,7 +69,7 @@ class FileOpener:
     def __post_init__(self) -> None:
         self.lines = LineDiffs(self.area, self.folder, self.context)
 
-    def open(self, pairs: Sequence[FilePair], *, texts: bool = True) -> dict[FindingPath, OpenedFile]:
+    def open_pairs(self, pairs: Sequence[FilePair], *, texts: bool = True) -> dict[FindingPath, OpenedFile]:
         """The difference of each pair by its path; of those beyond the bounds, a note that says so.
 
         `texts`: text is compared by line; else it is only said to be text.

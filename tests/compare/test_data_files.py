@@ -145,7 +145,9 @@ def test_more_files_than_are_opened_say_so(tmp_path: Path, context: Context, mon
         for side in "ab":
             (tmp_path / f"{side}{number}").write_bytes(f"{side}\n".encode())
         pairs.append(opened.FilePair((f"f{number}",), "x", tmp_path / f"a{number}", tmp_path / f"b{number}"))
-    notes = [opener.open(pairs)[pair.path].note for pair in pairs[:1]] + [opener.open(pairs[:1])["f0",].note]
+    notes = [opener.open_pairs(pairs)[pair.path].note for pair in pairs[:1]] + [
+        opener.open_pairs(pairs[:1])["f0",].note
+    ]
     assert notes == ["+1 -1 lines", "not opened: too many files differ"]
 
 
@@ -162,7 +164,7 @@ def test_what_is_not_a_regular_file_any_more_is_said(tmp_path: Path, context: Co
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "b").write_bytes(b"2")
     pair = opened.FilePair(("x",), "x", tmp_path / "pipe", tmp_path / "b")
-    assert "is a pipe" in opened.FileOpener("data", None, context).open([pair])["x",].note
+    assert "is a pipe" in opened.FileOpener("data", None, context).open_pairs([pair])["x",].note
 
 
 def test_arrays_above_the_room_of_tables(tmp_path: Path, context: Context) -> None:

@@ -63,7 +63,7 @@ class Archive:
 
 @contextmanager
 def _opened(content: FileContent) -> Iterator[zipfile.ZipFile]:
-    with content.open() as stream:
+    with content.stream() as stream:
         try:
             archive = zipfile.ZipFile(stream)
         except _ERRORS as error:

@@ -121,7 +121,7 @@ def _counted(a: StoredArray, b: StoredArray) -> _Counted | None:
     if types[0] != types[1] and not numbers:
         return None
     counted = _Counted(numbers)
-    with a.content.open() as stream_a, b.content.open() as stream_b:
+    with a.content.stream() as stream_a, b.content.stream() as stream_b:
         stream_a.seek(a.start)
         stream_b.seek(b.start)
         block = max(1, min(BLOCK, (16 << 20) // max(kind.itemsize for kind in types)))

@@ -41,7 +41,7 @@ class FileContent:
     @cached_property
     def head(self) -> bytes:
         """The first bytes."""
-        with self.open() as stream:
+        with self.stream() as stream:
             return stream.read(HEAD)
 
     @property
@@ -49,7 +49,7 @@ class FileContent:
         """The name's extension in lower case, such as `.json`."""
         return Path(self.name).suffix.lower()
 
-    def open(self) -> BufferedReader:
+    def stream(self) -> BufferedReader:
         """The bytes as a stream."""
         return open_regular(self.path)
 
@@ -57,7 +57,7 @@ class FileContent:
         """All bytes. Raises UnreadableError where there are more than `most`."""
         if self.size > most:
             raise UnreadableError(f"it has {self.size:,} bytes, and at most {most:,} are read")
-        with self.open() as stream:
+        with self.stream() as stream:
             return stream.read(most)
 
 
@@ -162,5 +162,5 @@ def same_bytes(a: FileContent, b: FileContent) -> bool:
     """Whether two contents have the same bytes; reading ends at the first difference."""
     if a.size != b.size:
         return False
-    with a.open() as stream_a, b.open() as stream_b:
+    with a.stream() as stream_a, b.stream() as stream_b:
         return all(left == right for left, right in blocks(stream_a, stream_b))

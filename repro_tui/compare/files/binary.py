@@ -102,7 +102,7 @@ def _count(a: FileContent, b: FileContent) -> tuple[int | None, int]:
 
     first: int | None = None
     differing = place = 0
-    with a.open() as stream_a, b.open() as stream_b:
+    with a.stream() as stream_a, b.stream() as stream_b:
         for block_a, block_b in blocks(stream_a, stream_b):
             shorter = min(len(block_a), len(block_b))
             if block_a != block_b:
@@ -118,7 +118,7 @@ def _count(a: FileContent, b: FileContent) -> tuple[int | None, int]:
 
 def _around(content: FileContent, place: int) -> str | None:
     """The bytes at a place as hex; None where the file has ended there."""
-    with content.open() as stream:
+    with content.stream() as stream:
         stream.seek(place)
         raw = stream.read(SHOWN)
     if not raw:

@@ -47,7 +47,7 @@ class Compressed:
     def _unpacked(self, content: FileContent, target: Path) -> FileContent:
         size = 0
         try:
-            with content.open() as stream, target.open("xb") as out:
+            with content.stream() as stream, target.open("xb") as out:
                 for block in self.blocks(stream):
                     size += len(block)
                     if size > LARGEST:

@@ -63,7 +63,7 @@ def read_header(content: FileContent) -> tuple[tuple[int, ...], bool, np.dtype[n
     """Shape, whether it is stored by column, type, and where the elements begin. Raises UnreadableError."""
     import numpy as np
 
-    with content.open() as stream:
+    with content.stream() as stream:
         start = io.BytesIO(stream.read(LONGEST_HEADER))
     try:
         with warnings.catch_warnings():

@@ -62,7 +62,7 @@ def compare_pickles(
 def _read(content: FileContent, start: int) -> list[object]:
     if content.size > LARGEST:
         raise UnreadableError(f"it has {content.size:,} bytes, and at most {LARGEST:,} are read")
-    with content.open() as stream:
+    with content.stream() as stream:
         stream.seek(start)
         return read_pickle(stream)
 

@@ -69,7 +69,7 @@ class Safetensors:
 
 def _has_gaps(arrays: Iterable[StoredArray], content: FileContent) -> bool:
     """Whether bytes after the header are in none of the arrays."""
-    with content.open() as stream:
+    with content.stream() as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
     covered = 8 + int(length)
     for array in sorted(arrays, key=lambda array: array.start):
@@ -80,7 +80,7 @@ def _has_gaps(arrays: Iterable[StoredArray], content: FileContent) -> bool:
 
 
 def _read(content: FileContent) -> tuple[dict[str, StoredArray], object]:
-    with content.open() as stream:
+    with content.stream() as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header = read_with(json_of, stream.read(length))
     if not isinstance(header, dict):
