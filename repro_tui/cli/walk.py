@@ -53,37 +53,37 @@ _SEQUENCE = re.compile(r"\x1b(?:\[([0-9;:?<>=$!]*)([@-~])|\][^\x07\x1b]*(?:\x07|
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FilmLook:
     """How a cell looks: colours as #rrggbb ("" for the terminal's own), and attributes by their codes in SGR."""
 
     foreground: str = ""
     background: str = ""
     attributes: frozenset[str] = frozenset()
 
-    def turned(self) -> Look:
+    def turned(self) -> FilmLook:
         """The look with its colours as they are seen: reversed ones are traded."""
         if "7" not in self.attributes:
             return self
-        return Look(self.background or BACKGROUND, self.foreground or FOREGROUND, self.attributes)
+        return FilmLook(self.background or BACKGROUND, self.foreground or FOREGROUND, self.attributes)
 
     def style(self) -> str:
         """The classes of the SVG's style sheet."""
         return " ".join(name for code, name in STYLES.items() if code in self.attributes)
 
 
-Cell = tuple[str, Look]
-BLANK: Cell = (" ", Look())
+FilmCell = tuple[str, FilmLook]
+BLANK: FilmCell = (" ", FilmLook())
 STYLES = {"1": "b", "2": "d", "3": "i", "4": "u"}
 ENDS = {"22": "12", "23": "3", "24": "4", "27": "7"}
 
 
-class Terminal:
+class FilmedTerminal:
     """The cells of a terminal, as far as the interface uses it: positions, colours, and nothing that scrolls."""
 
     def __init__(self) -> None:
         self.lines = [[BLANK] * WIDTH for _ in range(HEIGHT)]
         self.x = self.y = 0
-        self.look = Look()
+        self.look = FilmLook()
 
     def write(self, text: str) -> None:
         """Changes the cells as a terminal does."""
@@ -116,7 +116,11 @@ class Terminal:
                 look = self.look
                 self.look = replace(look, foreground=name) if code == "38" else replace(look, background=name)
             elif code in ("0", "39", "49"):
-                looks = {"0": Look(), "39": replace(self.look, foreground=""), "49": replace(self.look, background="")}
+                looks = {
+                    "0": FilmLook(),
+                    "39": replace(self.look, foreground=""),
+                    "49": replace(self.look, background=""),
+                }
                 self.look = looks[code]
             elif code in ENDS:
                 self.look = replace(self.look, attributes=self.look.attributes - set(ENDS[code]))
@@ -152,7 +156,7 @@ def record(folder: Path, walk: Sequence[tuple[str, str, float]] = WALK) -> list[
         start_new_session=True,
     ) as process:
         try:
-            events, screen, clock = [], Terminal(), 0.5
+            events, screen, clock = [], FilmedTerminal(), 0.5
             for key, wanted, pause in walk:
                 os.write(terminal, key.encode())
                 events.append((round(clock, 2), _written(terminal, screen, wanted)))
@@ -164,7 +168,7 @@ def record(folder: Path, walk: Sequence[tuple[str, str, float]] = WALK) -> list[
             os.close(terminal)
 
 
-def _written(terminal: int, screen: Terminal, wanted: str) -> str:
+def _written(terminal: int, screen: FilmedTerminal, wanted: str) -> str:
     """What is written until the text is on the screen, and then nothing more for a while."""
     began, parts = time.monotonic(), []
     while True:
@@ -192,7 +196,7 @@ def as_svg(events: Sequence[tuple[float, str]]) -> str:
 
     Lines that several screens have are drawn once. Who wants no motion sees the first screen.
     """
-    screen, films = Terminal(), []
+    screen, films = FilmedTerminal(), []
     for _, text in events[:-1]:
         screen.write(text)
         films.append(["".join(_drawn(line)) for line in screen.lines])
@@ -233,7 +237,7 @@ text {{ font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
 """
 
 
-def _drawn(line: Sequence[Cell]) -> Iterator[str]:
+def _drawn(line: Sequence[FilmCell]) -> Iterator[str]:
     """The backgrounds and the texts of a line."""
     cells = [(text, look.turned()) for text, look in line]
     for (_, background), run in _runs(cells, lambda cell: ("", cell[1].background)):
@@ -252,7 +256,9 @@ def _drawn(line: Sequence[Cell]) -> Iterator[str]:
         yield f"<text {place}{looks}>{escape(text).replace(' ', NO_BREAK)}</text>"
 
 
-def _runs(cells: Sequence[Cell], of: Callable[[Cell], tuple[str, str]]) -> Iterator[tuple[tuple[str, str], list[int]]]:
+def _runs(
+    cells: Sequence[FilmCell], of: Callable[[FilmCell], tuple[str, str]]
+) -> Iterator[tuple[tuple[str, str], list[int]]]:
     """The columns of neighbours that are alike."""
     for alike, run in groupby(range(len(cells)), lambda x: of(cells[x])):
         yield alike, list(run)

@@ -31,7 +31,7 @@ ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink":
 RESET = "\x1b[0m"
 
 
-class Look(NamedTuple):
+class CellLook(NamedTuple):
     """A style as parameters of SGR; "" is the terminal's own colour."""
 
     attributes: tuple[str, ...] = ()
@@ -39,15 +39,15 @@ class Look(NamedTuple):
     background: str = ""
 
 
-class Cell(NamedTuple):
+class DrawnCell(NamedTuple):
     """What stands in one cell; "" in those that a wide character covers beside its first."""
 
     text: str
-    look: Look
+    look: CellLook
 
 
-Line = list[Cell | None]  # None: nobody knows
-PLAIN = Look()
+Line = list[DrawnCell | None]  # None: nobody knows
+PLAIN = CellLook()
 
 
 class Painted:
@@ -143,19 +143,19 @@ def _pieces_of_chops(update: ChopsUpdate) -> Iterator[tuple[int, int, Iterable[S
                 yield x, y, strip if x >= left and end <= right else strip.crop(0, min(end, right) - x)
 
 
-def _cells(segments: Iterable[Segment], system: ColorSystem) -> list[Cell]:
-    cells: list[Cell] = []
+def _cells(segments: Iterable[Segment], system: ColorSystem) -> list[DrawnCell]:
+    cells: list[DrawnCell] = []
     for text, style, control in segments:
         if control:
             continue
         look = _look(style, system) if style else PLAIN
         if text.isascii() or _is_single(text):
-            blank = Cell(" ", _blank(look))
-            cells += [Cell(character, look) if character != " " else blank for character in text]
+            blank = DrawnCell(" ", _blank(look))
+            cells += [DrawnCell(character, look) if character != " " else blank for character in text]
             continue
         for start, end, width in split_graphemes(text)[0]:
             if width:
-                cells += [Cell(text[start:end], look), *[Cell("", look)] * (width - 1)]
+                cells += [DrawnCell(text[start:end], look), *[DrawnCell("", look)] * (width - 1)]
             elif cells:
                 cells[-1] = cells[-1]._replace(text=cells[-1].text + text[start:end])
     return cells
@@ -168,15 +168,15 @@ def _is_single(text: str) -> bool:
 
 
 @lru_cache(8192)
-def _look(style: Style, system: ColorSystem) -> Look:
+def _look(style: Style, system: ColorSystem) -> CellLook:
     attributes = tuple(code for name, code in ATTRIBUTES.items() if getattr(style, name))
-    return Look(attributes, _codes(style.color, system, True), _codes(style.bgcolor, system, False))
+    return CellLook(attributes, _codes(style.color, system, True), _codes(style.bgcolor, system, False))
 
 
 @lru_cache(1024)
-def _blank(look: Look) -> Look:
+def _blank(look: CellLook) -> CellLook:
     """What is seen of a look where there is no text: two blanks that look the same are the same."""
-    return look if SEEN_ON_BLANKS.intersection(look.attributes) else Look(background=look.background)
+    return look if SEEN_ON_BLANKS.intersection(look.attributes) else CellLook(background=look.background)
 
 
 def _codes(color: Color | None, system: ColorSystem, foreground: bool) -> str:
@@ -191,12 +191,12 @@ def _mend(line: Line) -> None:
             covered = 0
         elif cell.text == "":
             if not covered:
-                line[x] = Cell(" ", _blank(cell.look))
+                line[x] = DrawnCell(" ", _blank(cell.look))
             covered = max(0, covered - 1)
         else:
             covered = 0 if len(cell.text) == 1 and cell.text.isascii() else cell_len(cell.text) - 1
             if covered and [c.text if c else None for c in line[x + 1 : x + 1 + covered]] != [""] * covered:
-                line[x], covered = Cell(" ", _blank(cell.look)), 0
+                line[x], covered = DrawnCell(" ", _blank(cell.look)), 0
 
 
 # -- writing ----------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class _Writer:
             else:
                 self._write(y, start, after[start:end])
 
-    def _write(self, y: int, x: int, cells: Sequence[Cell | None]) -> None:
+    def _write(self, y: int, x: int, cells: Sequence[DrawnCell | None]) -> None:
         for column, cell in enumerate(cells, x):
             if cell is None or not cell.text:
                 continue
@@ -250,7 +250,7 @@ class _Writer:
         return "".join((*self.parts, RESET)) if self.parts else ""
 
 
-def _is_plain(cell: Cell | None) -> bool:
+def _is_plain(cell: DrawnCell | None) -> bool:
     return cell is None or (len(cell.text) == 1 and (cell.text.isascii() or _is_single(cell.text)))
 
 
@@ -272,7 +272,7 @@ def _runs(chosen: Sequence[bool], near: int) -> list[tuple[int, int]]:
 
 
 @lru_cache(8192)
-def _between(before: Look, after: Look) -> str:
+def _between(before: CellLook, after: CellLook) -> str:
     """The shortest sequence from one look to another."""
     if before == after:
         return ""

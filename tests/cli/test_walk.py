@@ -6,7 +6,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from repro_tui.cli.walk import HEIGHT, WALK, WIDTH, Terminal, as_cast, as_svg, record
+from repro_tui.cli.walk import HEIGHT, WALK, WIDTH, FilmedTerminal, as_cast, as_svg, record
 from tests.tui.folders import CAUSES, finished
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,7 +20,7 @@ SMALL = (
 
 
 def test_the_terminal_shows_what_is_written() -> None:
-    terminal = Terminal()
+    terminal = FilmedTerminal()
     terminal.write(SMALL[0][1])
     assert terminal.text().splitlines()[1].rstrip() == "  red <漢>"
     assert terminal.lines[1][2][1].foreground == "#ff0000"
@@ -47,7 +47,7 @@ def test_the_committed_walk_is_small_and_shows_every_step() -> None:
     header, *events = map(json.loads, (DOCS / "walk.cast").read_text("utf-8").splitlines())
     assert (header["version"], header["width"], header["height"]) == (2, WIDTH, HEIGHT)
     assert [at for at, _, _ in events] == sorted(at for at, _, _ in events)
-    screen = Terminal()
+    screen = FilmedTerminal()
     for (_, wanted, _), (_, kind, text) in zip(WALK, events, strict=False):
         screen.write(text)
         assert kind == "o"
@@ -64,7 +64,7 @@ def test_the_committed_walk_is_small_and_shows_every_step() -> None:
 
 def test_a_walk_is_recorded_from_a_real_terminal(tmp_path: Path) -> None:
     events = record(finished(tmp_path / "audit", causes=CAUSES).path, WALK[:3])
-    screen = Terminal()
+    screen = FilmedTerminal()
     for (_, wanted, _), (_, text) in zip(WALK[:3], events, strict=False):
         screen.write(text)
         assert wanted in screen.text()
