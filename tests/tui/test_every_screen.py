@@ -108,7 +108,8 @@ def promised(app: Auditor, action: Action, before: Screen[object], notes: int) -
         return name_of(app.screen) == MODAL[action.name]
     if action.name.startswith("app.show("):
         area = action.name.split("'")[1]
-        return AREAS[area] in (name_of(app.screen), getattr(app.screen, "title_text", ""))
+        shown = (name_of(app.screen), getattr(app.screen, "title_text", ""))
+        return AREAS[area] in shown or (area == "overview" and name_of(app.screen) == "FailureScreen")
     if action.name in ("app.copy", "app.copy_json"):
         return name_of(app.screen) == "CopiedDialog" or len(app._notifications) > notes
     if action.name in ("export", "app.reload"):
