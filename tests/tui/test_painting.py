@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -191,6 +192,16 @@ def test_what_another_program_wrote_is_drawn_over(terminal: Terminal, tmp_path: 
         terminal.until("major release")
 
 
+def settled_screen(terminal: Terminal) -> str:
+    """The screen once it has been the same for a second: what was waited for may be drawn before the rest."""
+    before, alike = "", 0
+    while alike < 5:
+        time.sleep(0.2)
+        now = terminal.tmux("capture-pane", "-p", "-e", "-t", "t")
+        before, alike = now, alike + 1 if now == before else 0
+    return before
+
+
 def test_the_screen_after_many_keys_is_that_of_a_full_drawing(terminal: Terminal, tmp_path: Path) -> None:
     """In a real terminal: texts of many scripts, dialogs over them, other areas; then everything is drawn once more."""
     folder = with_scripts(tmp_path / "audit")
@@ -201,7 +212,7 @@ def test_the_screen_after_many_keys_is_that_of_a_full_drawing(terminal: Terminal
     for key, text in walk:
         terminal.keys(key)
         terminal.until(text)
-    before = terminal.tmux("capture-pane", "-p", "-e", "-t", "t")
+    before = settled_screen(terminal)
     terminal.tmux("resize-window", "-t", "t", "-x", "100", "-y", "30")
     terminal.tmux("resize-window", "-t", "t", "-x", "80", "-y", "24")
     terminal.until_screen(before)
