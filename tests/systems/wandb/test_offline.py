@@ -296,7 +296,7 @@ def test_a_commit_that_was_never_pushed_is_told(project: WandbProject, tmp_path:
     run = project.train(weight=2.0)
     status, summary = audited(project, run)
     assert status == 3
-    assert f"commit {project.commit[:7]} is not in the repository" in summary
+    assert f"commit {project.commit[:7]}… is not in the repository" in summary
 
 
 def test_without_git_the_saved_program_is_data(project: WandbProject) -> None:
