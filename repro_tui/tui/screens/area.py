@@ -21,6 +21,7 @@ from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.rows import FindingRows, columns_for
 from repro_tui.tui.difference.tree import (
+    Explained,
     FindingLine,
     FindingPath,
     explained_by,
@@ -85,6 +86,11 @@ class AreaScreen(AuditScreen):
         """The difference of the finding under the cursor."""
         return self.query_one(DifferencePane)
 
+    @property
+    def explained(self) -> Explained:
+        """Which share of the change a finding of this area explains."""
+        return explained_by(self.store.report.causes if self.store.report else None, self.area)
+
     def on_resize(self, event: events.Resize) -> None:
         """Fits the columns to the new width."""
         self.call_after_refresh(self.changed)
@@ -113,9 +119,8 @@ class AreaScreen(AuditScreen):
     def _show_lines(self, visible: Sequence[FindingLine]) -> None:
         grid = self.findings
         self._lay_out(len(visible))
-        explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
-        grid.columns = columns_for(visible, grid.size.width, explained=explained)
-        grid.show_rows(FindingRows(visible, grid.columns, explained=explained), keep=True)
+        grid.columns = columns_for(visible, grid.size.width, explained=self.explained)
+        grid.show_rows(FindingRows(visible, grid.columns, explained=self.explained), keep=True)
         if not visible:
             self.pane.show_finding(None)
 
@@ -129,9 +134,8 @@ class AreaScreen(AuditScreen):
 
     def _visible_lines(self, findings: Sequence[Finding]) -> list[FindingLine]:
         """The lines that match the filter, open as far as they were opened."""
-        explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
         kept = without_same(findings) if self.only_differences else findings
-        ordered = in_reading_order(kept, explained)
+        ordered = in_reading_order(kept, self.explained)
         if self.area == "code":
             ordered = in_folders(ordered)
         if self.opened is None:
@@ -182,10 +186,9 @@ class AreaScreen(AuditScreen):
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """Shows the difference of the finding under the cursor."""
         line = self.line()
-        if event.grid is self.findings and line is not None:
-            explained = explained_by(self.store.report.causes if self.store.report else None, self.area)
-            if line.finding is not self.pane.finding:
-                self.pane.show_finding(line.finding, explained(line.finding))
+        is_list = event.grid is self.findings
+        if is_list and line is not None and line.finding is not self.pane.finding:
+            self.pane.show_finding(line.finding, self.explained(line.finding))
         self._show_place()
 
     def _show_place(self) -> None:
