@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from repro_tui.audit.folder import AuditFolder, engine_lock
+from repro_tui.audit.folder import MOST_EARLY_LOG, AuditFolder, engine_lock
 from repro_tui.audit.journal import Journal
 from repro_tui.audit.lost import dead_report
 from repro_tui.audit.pipeline import Audit, warm_up
@@ -58,9 +58,6 @@ _EARLY = (
 )
 
 
-LONGEST_EARLY_LOG = 1 << 20  # bytes
-
-
 def main() -> int:
     """Runs the audit that is requested on standard input; returns its exit status (0 if none is)."""
     os.umask(0o022)
@@ -95,7 +92,7 @@ def _write_to(log: Path) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with contextlib.suppress(OSError):  # of a pipe, which cannot be read back
-        os.write(file, os.pread(1, LONGEST_EARLY_LOG, 0))
+        os.write(file, os.pread(1, MOST_EARLY_LOG, 0))
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)

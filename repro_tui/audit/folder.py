@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from repro_tui.model.report import Report
 
 _NAME_ONE = "name the folder of an audit, or its report.json (repro-tui list shows your audits)"
+MOST_EARLY_LOG = 1 << 20  # bytes of what an engine writes before it knows its folder
 MOST_DOCUMENT = 128 << 20  # bytes of a request or a report
 T = TypeVar("T")
 State = Literal["running", "finished", "stopped"]

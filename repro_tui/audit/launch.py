@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.folder import MOST_EARLY_LOG, AuditFolder
 from repro_tui.audit.redaction import hidden_request
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.request import Request
@@ -25,7 +25,6 @@ from repro_tui.support.user_secrets import learn_accounts
 
 START_S = 20.0
 STOP_S = 30.0
-LONGEST_LOG = 1 << 20  # bytes
 
 
 class WaitingEngine:
@@ -77,7 +76,7 @@ class WaitingEngine:
         """Keeps what an engine wrote that did not get as far as its own log."""
         with contextlib.suppress(OSError), file.open("ab") as log:
             if not log.tell():
-                log.write(os.pread(self._log, LONGEST_LOG, 0))
+                log.write(os.pread(self._log, MOST_EARLY_LOG, 0))
 
     def close(self) -> None:
         """Ends an engine that has got no request."""
