@@ -13,7 +13,7 @@ from repro_tui.model.causes import names_a_model
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.model.report import Areas
 from repro_tui.report.words import SEVERITY_ORDER
-from repro_tui.support.text import first_difference, join_names, plural, show, without_hashes
+from repro_tui.support.text import excerpt, first_difference, join_names, plural, show, without_hashes
 
 STATIC: tuple[AreaName, ...] = ("parameters", "environment", "data", "code")
 MOST_NAMED = 5  # differences that a sentence names; it counts the others
@@ -162,12 +162,7 @@ def _around_difference(left: str, right: str) -> tuple[str, str]:
         return left, right
     first = first_difference(left, right)
     start = max(0, first - BEFORE) if first >= LONGEST_VALUE - BEFORE else 0
-
-    def cut(text: str) -> str:
-        piece = text[start : start + LONGEST_VALUE]
-        return f"{'…' if start else ''}{piece}{'…' if start + LONGEST_VALUE < len(text) else ''}"
-
-    return cut(left), cut(right)
+    return excerpt(left, start, LONGEST_VALUE), excerpt(right, start, LONGEST_VALUE)
 
 
 def held_by(difference: Difference, factors: Collection[str]) -> list[str]:

@@ -79,6 +79,12 @@ def first_difference(a: str, b: str) -> int:
     return low
 
 
+def excerpt(text: str, start: int, length: int) -> str:
+    """A part of a text from the character `start` on, with an ellipsis at each end where something was left out."""
+    end = start + length
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun in singular or plural: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from repro_tui.model.finding import Change, Finding
 from repro_tui.support.regular import check_regular, open_regular
-from repro_tui.support.text import first_difference
+from repro_tui.support.text import excerpt, first_difference
 
 HEAD = 4096  # bytes by which a kind of file is recognised
 MOST_DIFFERENCES = 1_000
@@ -141,12 +141,7 @@ def cut_texts(a: str, b: str) -> tuple[str, str, str]:
     first = first_difference(a, b)
     start = max(0, first - KEPT_AROUND)
     note = f"{len(a):,} and {len(b):,} characters, the first difference at character {first:,}"
-    return _cut(a, start), _cut(b, start), note
-
-
-def _cut(text: str, start: int) -> str:
-    end = start + 2 * KEPT_AROUND
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    return excerpt(a, start, 2 * KEPT_AROUND), excerpt(b, start, 2 * KEPT_AROUND), note
 
 
 def blocks(a: BufferedReader, b: BufferedReader, size: int = 1 << 20) -> Iterator[tuple[bytes, bytes]]:
