@@ -58,9 +58,8 @@ def settled(keys: list[str]) -> Callable[[Any], Awaitable[None]]:
     """Presses keys, and waits until all is drawn."""
 
     async def press_all(pilot: Any) -> None:
+        pilot.app.cursor_blink = False  # before a line is there whose cursor may be out when a busy machine looks
         await press(pilot, *keys)
-        pilot.app.cursor_blink = False
-        await settle(pilot)
 
     return press_all
 
