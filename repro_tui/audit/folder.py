@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from repro_tui.audit.journal import MOST_JOURNAL, MOST_LINE
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
-from repro_tui.model.request import Request
 from repro_tui.support.file_lock import has_open, is_locked
 from repro_tui.support.paths import audits_root
 from repro_tui.support.plain import from_plain
@@ -24,7 +23,9 @@ from repro_tui.support.text import quote, show
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from repro_tui.model.heading import Heading
     from repro_tui.model.report import Report
+    from repro_tui.model.request import Request
 
 _NAME_ONE = "name the folder of an audit, or its report.json (repro-tui list shows your audits)"
 MOST_EARLY_LOG = 1 << 20  # bytes of what an engine writes before it knows its folder
@@ -71,7 +72,15 @@ class AuditFolder:
 
     def request(self) -> Request:
         """The request of the audit, without secret values. Raises Refused if it cannot be read."""
+        from repro_tui.model.request import Request
+
         return self._read("audit.json", Request)
+
+    def heading(self) -> Heading:
+        """Both sides and the start of the audit, from its request. Raises Refused if they cannot be read."""
+        from repro_tui.model.heading import Heading
+
+        return self._read("audit.json", Heading)
 
     def report(self) -> Report | None:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""

@@ -7,10 +7,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repro_tui.model.event import Event
 from repro_tui.support.plain import dumps, to_plain
-from repro_tui.support.redact import Redactor
+
+if TYPE_CHECKING:
+    from repro_tui.support.redact import Redactor
 
 MOST_JOURNAL = 64 << 20  # bytes; readers refuse a longer one
 MOST_LINE = 16 << 20  # bytes of an event, which may hold an area; readers skip a longer one

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from repro_tui.model.record import Missing
+from repro_tui.model.missing import Missing
 
 Level = Literal["R0", "R1", "R2", "R3", "R4", "R5", "R6"]
 LEVEL_WORDS: dict[Level, str] = {

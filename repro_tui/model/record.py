@@ -6,29 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from repro_tui.model.environment_kind import ENVIRONMENT_KINDS as ENVIRONMENT_KINDS
+from repro_tui.model.environment_kind import LOCAL_KINDS as LOCAL_KINDS
+from repro_tui.model.environment_kind import EnvironmentKind as EnvironmentKind
+from repro_tui.model.missing import Missing as Missing
+
 Kind = Literal["label", "probability", "value", "ranking", "text", "embedding", "json"]
-EnvironmentKind = Literal["image", "dockerfile", "lock", "requirements", "conda", "project", "sif", "unrecorded"]
-# The fields of an environment that it can be rebuilt from, and those of them that are rebuilt on this machine.
-ENVIRONMENT_KINDS: tuple[EnvironmentKind, ...] = (
-    "dockerfile",
-    "image",
-    "lock",
-    "requirements",
-    "conda",
-    "project",
-    "sif",
-)
-LOCAL_KINDS: tuple[EnvironmentKind, ...] = ("lock", "requirements", "conda", "project")
 Protocol = Literal["mlflow", "open-inference"]
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A field that the record lacks: why it matters or is absent, and how to record it."""
-
-    field: str
-    why: str
-    do: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area
 from repro_tui.model.grade import Grade
+from repro_tui.model.missing import Missing
+from repro_tui.model.part import Part
 from repro_tui.model.predictions import PredictionsArea, Verdict
-from repro_tui.model.record import Missing
 from repro_tui.model.run import Isolation, Run
-from repro_tui.model.workspace import Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from repro_tui.model.inventory import Inventory
+from repro_tui.model.part import Match as Match
+from repro_tui.model.part import Part as Part
 from repro_tui.model.record import Predict, Validation
 
-Match = Literal["matches", "differs", "unknown"]
 REPRO = "/repro"  # the root of all mounts in a sandbox that can mount
 SEPARATE = "params.json"  # the file of recorded values that are in no file of the commit
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How one part of a workspace was obtained, for the report.
-
-    `step` is `code`, `environment`, `parameters` or `data`; `key` the content hash that it is cached by;
-    `matches` whether it is what the record says (`unknown` if the record has no hash).
-    """
-
-    step: str
-    how: str
-    cached: bool = False
-    seconds: float = 0.0
-    key: str = ""
-    matches: Match = "unknown"
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

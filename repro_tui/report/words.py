@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from repro_tui.model.causes import Causes, Culprit, Hybrid
+from repro_tui.model.environment_kind import ENVIRONMENT_KINDS
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding, Severity
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
-from repro_tui.model.record import ENVIRONMENT_KINDS
 from repro_tui.model.report import Report, SideReport, Sides
 from repro_tui.model.run import Isolation
 from repro_tui.support.text import part, plural, show, signed_part

@@ -7,7 +7,7 @@ import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
@@ -18,6 +18,9 @@ from repro_tui.model.report import Report
 from repro_tui.support.paths import audits_root, data_rows, line_diff
 from repro_tui.support.plain import from_plain
 from repro_tui.tui.clock import AuditClock, WallClock, age, duration
+
+if TYPE_CHECKING:
+    from repro_tui.model.heading import Heading
 
 ENDED = "ended, because "  # how the journal calls a run that was ended because the other side had failed
 
@@ -99,6 +102,7 @@ class AuditStore:
         self._offset = 0
         self._seconds = 0.0
         self._started: str | None = None
+        self._heading: Heading | None = None
 
     @property
     def seconds(self) -> float:
@@ -129,10 +133,7 @@ class AuditStore:
         """When the audit was started (UTC), as its report or its request has it; "" where neither can be read."""
         if self.report is not None and self.report.audit.started:
             return self.report.audit.started
-        try:
-            return self.folder.request().started
-        except Refused:
-            return ""
+        return heading.started if (heading := self._read_heading()) is not None else ""
 
     @property
     def age(self) -> str:
@@ -265,21 +266,20 @@ class AuditStore:
 
     def names(self) -> tuple[str, str]:
         """The labels of both sides: their names, with the commit where there is one."""
-        try:
-            request = self.folder.request()
-        except Refused:
-            sides = self.report.sides if self.report else None
-            return (sides.a.name, sides.b.name) if sides else ("A", "B")
-        labels = [
-            f"{record.name}@{record.code.commit[:7]}" if record.code else record.name
-            for record in (request.a, request.b)
-        ]
-        return labels[0], labels[1]
+        if (heading := self._read_heading()) is not None:
+            return heading.a.label, heading.b.label
+        sides = self.report.sides if self.report else None
+        return (sides.a.name, sides.b.name) if sides else ("A", "B")
 
     def references(self) -> tuple[str, str]:
         """The references of both sides as the user typed them."""
-        try:
-            request = self.folder.request()
-        except Refused:
+        if (heading := self._read_heading()) is None:
             return ("A", "B")
-        return request.a.reference or request.a.name, request.b.reference or request.b.name
+        return heading.a.reference or heading.a.name, heading.b.reference or heading.b.name
+
+    def _read_heading(self) -> Heading | None:
+        """The request's sides and start, which are read once; None where they cannot be read."""
+        if self._heading is None:
+            with contextlib.suppress(Refused):
+                self._heading = self.folder.heading()
+        return self._heading
