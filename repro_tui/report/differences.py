@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from repro_tui.model.causes import names_a_model
 from repro_tui.model.finding import AreaName, Finding
@@ -26,49 +27,86 @@ COMMIT = ("commit",)
 INTERPRETER = {"version": "Python", "blas": "BLAS", "implementation": "the Python implementation"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Difference:
-    """One difference: its area, path and phrase, the noun under which it is counted, and the factors that may hold it.
-
-    `name` is the phrase without values.
-    """
+    """One difference of an area. It is worded when it is named: of thousands, a sentence names a few."""
 
     area: AreaName
-    path: tuple[str, ...]
-    name: str
-    values: str
-    noun: str
-    factors: tuple[str, ...]
+    finding: Finding
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Its path in the area."""
+        return self.finding.path
+
+    @property
+    def section(self) -> str:
+        """The first part of the path."""
+        return self.path[0] if self.path else ""
+
+    @property
+    def name(self) -> str:
+        """The phrase without values."""
+        if self.area == "code":
+            return _code_name(self.finding)
+        if self.area == "data":
+            return show(self.section, LONGEST_NAME)
+        return parameter_name(self.path) if self.area == "parameters" else _environment_name(self.path)
+
+    @property
+    def values(self) -> str:
+        """The values on both sides; "" where they cannot be read."""
+        no_text = self.area == "code" or self.path == ("interpreter", "blas")  # hashes, or names of files
+        return "" if no_text else _values(self.finding)
+
+    @property
+    def noun(self) -> str:
+        """The noun under which it is counted."""
+        return NOUNS.get(self.section, "difference") if self.area == "environment" else AREA_NOUNS[self.area]
+
+    @cached_property
+    def factors(self) -> tuple[str, ...]:
+        """The factors of a search that may hold it."""
+        if self.area == "data":
+            children = [child.path[-1] for child in self.finding.children]
+            return ("model",) if names_a_model(self.section, children) else ("model", "data")
+        return _environment_factors(self.section) if self.area == "environment" else (self.area,)
 
     @property
     def is_counted(self) -> bool:
         """Whether the phrase is a count, such as "2 commits"."""
-        return self.name[:1].isdigit() and self.path == COMMIT
+        return self.is_commit and bool(self.finding.children)
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it is that of the commits."""
+        return self.area == "code" and self.path == COMMIT
 
     @property
     def phrase(self) -> str:
         """The difference with its values on both sides, where they can be read."""
-        return f"{self.name} {self.values}" if self.values else self.name
+        name, values = self.name, self.values
+        return f"{name} {values}" if values else name
 
 
 def differences_of(areas: Areas) -> list[Difference]:
     """All differences of the four areas, the important ones first; the commits and files of the code are one."""
-    found_in: list[tuple[int, Difference]] = []
+    differences: list[Difference] = []
     for name in STATIC:
         findings = [f for f in getattr(areas, name).findings if f.change not in ("same", "unknown")]
         if name == "code" and any(finding.path == COMMIT for finding in findings):
             findings = [finding for finding in findings if finding.path == COMMIT]
-        found_in += [(SEVERITY_ORDER[f.severity], _difference(name, f)) for f in findings]
-    return [difference for _, difference in sorted(found_in, key=lambda entry: entry[0])]
+        differences += [Difference(name, finding) for finding in findings]
+    return sorted(differences, key=lambda difference: SEVERITY_ORDER[difference.finding.severity])
 
 
 def listed(differences: Sequence[Difference], most: int = MOST_NAMED) -> str:
     """Differences as a list in a sentence: the first with their values, the others counted by their nouns."""
-    commits = [difference for difference in differences[most:] if difference.path == COMMIT]
+    commits = [difference for difference in differences[most:] if difference.is_commit]
     phrases = [difference.phrase for difference in (*differences[:most], *commits)]
     counts: dict[str, int] = {}
     for difference in differences[most:]:
-        if difference.path == COMMIT:
+        if difference.is_commit:
             continue
         counts[difference.noun] = counts.get(difference.noun, 0) + 1
     return join_names([*phrases, *(plural(count, f"more {noun}") for noun, count in counts.items())])
@@ -77,24 +115,6 @@ def listed(differences: Sequence[Difference], most: int = MOST_NAMED) -> str:
 def are_several(differences: Sequence[Difference]) -> bool:
     """Whether a list of differences is the subject of a verb in the plural."""
     return len(differences) > 1 or any(each.is_counted and not each.name.startswith("1 ") for each in differences)
-
-
-def _difference(area: AreaName, finding: Finding) -> Difference:
-    path, section = finding.path, finding.path[0] if finding.path else ""
-    values = "" if path == ("interpreter", "blas") else _values(finding)  # its values are names of files
-    if area == "code":
-        name = _code_name(finding)
-        return Difference(area, path, name, "", "file", ("code",))
-    if area == "data":
-        name = show(section, LONGEST_NAME)
-        children = [child.path[-1] for child in finding.children]
-        factors = ("model",) if names_a_model(section, children) else ("model", "data")
-        return Difference(area, path, name, values, AREA_NOUNS[area], factors)
-    if area == "parameters":
-        return Difference(area, path, parameter_name(path), values, AREA_NOUNS[area], ("parameters",))
-    return Difference(
-        area, path, _environment_name(path), values, NOUNS.get(section, "difference"), _environment_factors(section)
-    )
 
 
 def _environment_factors(section: str) -> tuple[str, ...]:

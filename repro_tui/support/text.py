@@ -146,10 +146,13 @@ def _as_text(value: object) -> str:
 
 
 def _cut_marks(text: str) -> str:
+    marks = {character for character in set(text) if _is_mark(character)}
+    if not marks:
+        return text
     kept: list[str] = []
     run = left_out = 0
     for character in text:
-        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        if character in marks:
             run += 1
             if run > MARKS_IN_A_ROW:
                 left_out += 1
@@ -158,3 +161,7 @@ def _cut_marks(text: str) -> str:
             run = 0
         kept.append(character)
     return "".join(kept) + (f"… ({left_out:,} marks left out)" if left_out else "")
+
+
+def _is_mark(character: str) -> bool:
+    return bool(unicodedata.combining(character)) or unicodedata.category(character) in ("Mn", "Me")

@@ -347,7 +347,7 @@ def test_no_value_of_the_summary_for_a_channel_is_markup_or_a_mention() -> None:
 
 def test_a_difference_that_cannot_be_exchanged_leaves_the_cause_open() -> None:
     def wording(*areas: AreaName) -> str:
-        differences = [Difference(name, (name,), name, "", "", (name,)) for name in areas]
+        differences = [Difference(name, Finding((name,), "changed")) for name in areas]
         return CauseWording(Causes(factors=("code",), shares={"code": 1.0}), differences).cause()
 
     assert wording("code").startswith("Only the code differs, so it is the cause")
