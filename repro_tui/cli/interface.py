@@ -28,13 +28,18 @@ def open_picker(mouse: bool = True) -> int:
 
     if not has_terminal():
         raise Refused("the interface needs a terminal: name two references to audit, or see repro-tui --help")
-    from repro_tui.tui.app import run_interface
-
-    return run_interface(None, mouse)
+    return _run_interface(None, mouse)
 
 
 def open_audit_screen(folder: AuditFolder, mouse: bool = True) -> int:
     """Opens the interface on one audit, running or finished; returns the exit status."""
-    from repro_tui.tui.app import run_interface
+    return _run_interface(folder, mouse)
 
-    return run_interface(folder, mouse)
+
+def _run_interface(folder: AuditFolder | None, mouse: bool) -> int:
+    from repro_tui.support.collector import resting_collector
+
+    with resting_collector():  # the interface wakes it once its first screen stands
+        from repro_tui.tui.app import run_interface
+
+        return run_interface(folder, mouse)

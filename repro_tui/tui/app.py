@@ -20,13 +20,13 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Inconclusive, ReproError
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.ascii_output import is_utf8
+from repro_tui.support.collector import wake_collector
 from repro_tui.support.text import show
 from repro_tui.tui.ascii_lines import AsciiLines
 from repro_tui.tui.clock import WallClock
 from repro_tui.tui.command_palette import Everything
 from repro_tui.tui.config import InterfaceConfig, interface_config
-from repro_tui.tui.dialogs import CopiedDialog, HelpDialog, MessageDialog, QuestionDialog
-from repro_tui.tui.editor import as_json
+from repro_tui.tui.editor import as_json, as_text
 from repro_tui.tui.failure import failures
 from repro_tui.tui.navigation import (
     GoUp,
@@ -53,6 +53,7 @@ class Auditor(PaintedApp):
     """The terminal interface of repro-tui."""
 
     TITLE = "repro-tui"
+    CSS_PATH = "screens/overview.tcss"  # of the first screen: read with its widgets, the whole sheet is parsed again
     COMMANDS = {Everything}
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -103,6 +104,7 @@ class Auditor(PaintedApp):
         else:
             self.show_picker()
         self.set_interval(POLL_S, self.poll)
+        self.screen.call_after_refresh(wake_collector)
 
     # -- the audit that is followed -----------------------------------------------------------------------------
 
@@ -157,6 +159,7 @@ class Auditor(PaintedApp):
     def stop_audit(self, then_quit: bool = False, number: int = signal.SIGINT) -> None:
         """Stops the engine by a signal, in a thread, as that may take seconds."""
         from repro_tui.audit.launch import stop
+        from repro_tui.tui.dialogs import MessageDialog
 
         try:
             if self.store is not None:
@@ -270,6 +273,8 @@ class Auditor(PaintedApp):
 
     def action_help(self) -> None:
         """Shows all keys."""
+        from repro_tui.tui.dialogs import HelpDialog
+
         self.push_screen(HelpDialog(self.own_keys, in_picker=self.store is None))
 
     async def action_quit(self) -> None:
@@ -289,6 +294,8 @@ class Auditor(PaintedApp):
             else:  # nothing was compared: 0 would say that nothing differs
                 self._leave_stopped(3)
             return
+        from repro_tui.tui.dialogs import QuestionDialog
+
         answers = (("l", f"leave it running ({self.store.attach} reattaches)"), ("s", "stop it"), ("escape", "stay"))
         self.push_screen(QuestionDialog("An audit is running.", answers), self._left)
 
@@ -312,7 +319,7 @@ class Auditor(PaintedApp):
         """Copies the value under the cursor to the terminal's clipboard."""
         selection = self._selected()
         if selection is not None:
-            self._copy("\n".join(map(str, selection)) if isinstance(selection, list) else _plain_text(selection))
+            self._copy("\n".join(map(str, selection)) if isinstance(selection, list) else as_text(selection))
 
     def action_copy_json(self) -> None:
         """Copies the value under the cursor as JSON."""
@@ -336,6 +343,8 @@ class Auditor(PaintedApp):
         return selection
 
     def _copy(self, text: str) -> None:
+        from repro_tui.tui.dialogs import CopiedDialog
+
         shown = "\n".join(show(line) for line in text.split("\n"))
         self.copy_to_clipboard(shown)
         self.push_screen(CopiedDialog(shown))
@@ -356,6 +365,7 @@ class Auditor(PaintedApp):
     def _again(self, *, explain: bool) -> None:
         from repro_tui.audit.launch import start
         from repro_tui.audit.plan import plan_again
+        from repro_tui.tui.dialogs import MessageDialog
 
         if self.store is None or self.store.running:
             return
@@ -369,12 +379,6 @@ class Auditor(PaintedApp):
             self.call_from_thread(self.push_screen, MessageDialog("The audit cannot be run again", mistakes))
             return
         self.call_from_thread(self.open_audit, folder)
-
-
-def _plain_text(selection: object) -> str:
-    if isinstance(selection, dict) and {"a", "b"} <= set(selection):
-        return f"A: {selection['a']}\nB: {selection['b']}"
-    return str(selection)
 
 
 def run_interface(audit: AuditFolder | None = None, mouse: bool = True) -> int:

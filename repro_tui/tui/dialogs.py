@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, Static
 
 from repro_tui.support.text import show, show_lines
 from repro_tui.tui.actions import ALL, PICKER, key_names
@@ -183,6 +183,8 @@ class CopiedDialog(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text."""
+        from textual.widgets import TextArea
+
         with Vertical(id="box") as box:
             box.border_title = "Sent to the terminal's clipboard"
             box.border_subtitle = "or select it here; Esc closes"

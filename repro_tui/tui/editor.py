@@ -28,6 +28,13 @@ def as_json(value: object) -> str:
     return json.dumps(to_plain(value), indent=2, default=str) + "\n"
 
 
+def as_text(value: object) -> str:
+    """A value as text; two sides below each other."""
+    if isinstance(value, dict) and {"a", "b"} <= set(value):
+        return f"A: {value['a']}\nB: {value['b']}"
+    return str(value)
+
+
 def editor_command() -> list[str] | None:
     """The command of the user's editor: VISUAL, EDITOR, or the first of EDITORS that is installed; else None."""
     for name in ("VISUAL", "EDITOR"):

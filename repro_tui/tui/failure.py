@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.model.report import Report, SideReport
@@ -10,11 +11,13 @@ from repro_tui.model.run import Run, RunStatus
 from repro_tui.report.words import SEVERITY_ORDER, failures_of, nothing_was_run
 from repro_tui.support.space import remedy
 from repro_tui.support.text import show
-from repro_tui.support.tracebacks import LoggedError
 from repro_tui.tui.clock import duration
 from repro_tui.tui.logs import ENGINE, failed_step, log_of
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.text_lines import TextLines
+
+if TYPE_CHECKING:
+    from repro_tui.support.tracebacks import LoggedError
 
 DECLARED: tuple[AreaName, ...] = ("parameters", "environment", "data", "code")
 ENDINGS: dict[RunStatus, str] = {

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show
-from repro_tui.support.tracebacks import ERROR_BYTES, LoggedError, error_in
 
 if TYPE_CHECKING:  # numpy is imported where a text is opened: the first screen shows none
     import numpy as np
     import numpy.typing as npt
+
+    from repro_tui.support.tracebacks import LoggedError
 
     Offsets = npt.NDArray[np.int64]
 
@@ -192,11 +193,15 @@ class TextLines:
 
     def first_error(self) -> int | None:
         """The row of the first line that looks like an error; None if there is none."""
+        from repro_tui.support.tracebacks import ERROR_BYTES
+
         offset = next(self._offsets(ERROR_BYTES), None)
         return None if offset is None else min(self.row_of(offset), max(0, len(self) - 1))
 
     def last_error(self) -> LoggedError | None:
         """The error among the last lines, with its row: the one that ended the program."""
+        from repro_tui.support.tracebacks import LoggedError, error_in
+
         first = max(0, len(self) - TAIL_LINES)
         error = error_in(self.lines(first, len(self)))
         return None if error is None else LoggedError(first + error.line, error.text, error.causes)

@@ -13,7 +13,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Static
 
 from repro_tui.model.finding import Finding
@@ -24,6 +23,7 @@ from repro_tui.tui.difference.parts import extent, parts_of
 from repro_tui.tui.difference.rows import FindingRows, columns_for, delta, leaf_kept
 from repro_tui.tui.difference.tree import FIRST, FindingLine, folder_of
 from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.pane import Pane
 from repro_tui.tui.widgets.safe import joined, lines, safe
 
 ROOM_BESIDE = 100  # cells from which on A stands beside B
@@ -31,10 +31,9 @@ ABOVE = 2  # lines above the first difference
 GAP = "   "
 
 
-class DifferencePane(Widget):
+class DifferencePane(Pane):
     """The difference of one finding."""
 
-    ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     DifferencePane { layout: vertical; height: 1fr; }
     DifferencePane > .head { height: auto; max-height: 50%; padding: 0 1; }

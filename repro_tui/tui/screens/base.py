@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
-from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import TitleBar
 from repro_tui.tui.widgets.grid import Grid
+from repro_tui.tui.widgets.pane import Pane
 from repro_tui.tui.widgets.safe import notify
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class AuditScreen(Screen[None]):
         self.store = store
         self.zoomed: Widget | None = None
 
+    def on_compose(self) -> None:
+        """Sets the class of its width before it has widgets: with the first resize, all of them were styled again."""
+        width = self.app.size.width
+        self.add_class([name for least, name in self.HORIZONTAL_BREAKPOINTS if least <= width][-1], update=False)
+
     def on_mount(self) -> None:
         """Shows what is already known."""
         self._show_sides()
@@ -59,7 +64,7 @@ class AuditScreen(Screen[None]):
             bar.show_title(self.title_text, names[::-1] if swapped else names, age=self.store.age)
         for grid in self.query(Grid):
             grid.swap(swapped)
-        for pane in self.query(DifferencePane):
+        for pane in self.query(Pane):
             pane.swap(swapped)
 
     def changed(self) -> None:
@@ -136,7 +141,7 @@ class AuditScreen(Screen[None]):
             self.minimize()
             self.zoomed = None
         elif self.focused is not None:
-            pane = next((w for w in self.focused.ancestors_with_self if isinstance(w, DifferencePane)), self.focused)
+            pane = next((w for w in self.focused.ancestors_with_self if isinstance(w, Pane)), self.focused)
             self.zoomed = pane if self.maximize(pane) else None
 
     def action_export(self) -> None:

@@ -135,6 +135,7 @@ class OverviewScreen(AuditScreen):
     def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
         self._next: tuple[Report, str] | None = None
+        self._beside: bool | None = None
 
     def compose(self) -> ComposeResult:
         """The verdict, the areas, and the summary."""
@@ -167,10 +168,11 @@ class OverviewScreen(AuditScreen):
             summary.show_parts([Item(WARNING, text) for text in self.store.warnings])
             return
         verdict.show_parts(_verdict(report))
+        self._beside = self.size.width >= WIDE  # then the facts stand below the areas
         facts = _facts(report)
-        self.query_one("#facts", Prose).show_parts(facts)
-        beside = self.size.width >= WIDE  # then the facts stand below the areas
-        summary.show_parts([*_summary(report), "", *(_differing(report) if beside else facts)])
+        if self._beside:
+            self.query_one("#facts", Prose).show_parts(facts)
+        summary.show_parts([*_summary(report), "", *(_differing(report) if self._beside else facts)])
 
     def _show_areas(self) -> None:
         """Shows the areas; the statuses take only the room that they need, and the results have the rest."""
@@ -190,7 +192,8 @@ class OverviewScreen(AuditScreen):
 
     def on_resize(self) -> None:
         """Moves the facts of both sides below the areas, or back below the summary."""
-        self.changed()
+        if self._beside is not (self.size.width >= WIDE):
+            self.changed()
 
     def on_grid_opened(self, event: Grid.Opened) -> None:
         """Opens an area."""

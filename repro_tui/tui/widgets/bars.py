@@ -59,7 +59,7 @@ class TitleBar(Static):
         if self._age:
             space = max(2, width - len(line) - len(self._age))
             line = joined([line, " " * space, Content.styled(self._age, "$text-muted")])
-        self.update(line)
+        self.update(line, layout=False)  # it is one line high, whatever stands in it
 
 
 def shortened(label: str, room: int) -> Content:
@@ -100,7 +100,8 @@ class KeyBar(Static):
         actions = [action for group in self.groups for action in group if action.hint]
         hints = [Hint(hint_of(action, keymap), action.hint, action.kept) for action in actions]
         shown = fitting(hints, (self.size.width or 80) - 2)  # without the padding
-        self.update(joined([joined([Content.styled(h.key, "bold $accent"), f" {h.word}"]) for h in shown], "  "))
+        line = joined([joined([Content.styled(h.key, "bold $accent"), f" {h.word}"]) for h in shown], "  ")
+        self.update(line, layout=False)
 
 
 class Hint(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.widgets import Static
 
 from repro_tui.support.text import show
@@ -23,31 +24,34 @@ class Item(NamedTuple):
 
 
 class Prose(Static):
-    """Lines and items below each other, wrapped again whenever the width changes."""
+    """Lines and items below each other, which are wrapped for the width that the layout gives them."""
 
     DEFAULT_CSS = "Prose { width: 1fr; height: auto; }"
 
     def __init__(self, parts: Sequence[Content | str | Item] = (), *, id: str | None = None) -> None:
         super().__init__("", id=id, markup=False)
-        self.parts, self.drawn_for = parts, 0
+        self.parts = parts
+        self._wrapped: tuple[int, Content] | None = None
 
     def show_parts(self, parts: Sequence[Content | str | Item]) -> None:
         """Shows these lines and items instead."""
-        self.parts = parts
-        self._draw()
+        if parts != self.parts:
+            self.parts, self._wrapped = parts, None
+            self.refresh(layout=True)
 
-    def on_mount(self) -> None:
-        """Draws for 80 cells until the real width is known."""
-        self._draw()
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The number of lines at this width."""
+        return self._content(width).get_height(self.styles.get_rules(), width) if width else 0
 
-    def on_resize(self) -> None:
-        """Wraps for a new width; a change of the height alone is the result of drawing."""
-        if self.content_size.width != self.drawn_for:
-            self.call_after_refresh(self._draw)  # not during the layout, which would keep the old height
+    def render(self) -> Content:
+        """The lines at the widget's own width."""
+        return self._content(self.content_size.width)
 
-    def _draw(self) -> None:
-        width = self.drawn_for = self.content_size.width
-        self.update(lines(hanging(part, width or 80) if isinstance(part, Item) else part for part in self.parts))
+    def _content(self, width: int) -> Content:
+        if self._wrapped is None or self._wrapped[0] != width:
+            parts = (hanging(part, width) if isinstance(part, Item) else part for part in self.parts)
+            self._wrapped = width, lines(parts)
+        return self._wrapped[1]
 
 
 def hanging(item: Item, width: int) -> Content:
