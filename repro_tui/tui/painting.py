@@ -1,19 +1,17 @@
 """Writes to the terminal only the cells that differ from what stands there: over SSH, a key press costs little.
 
 Textual writes every line of a widget that is drawn again, with all of its styles. `Painted` remembers each cell that
-was written. Of an update it writes the runs of cells that differ, and of a style what differs from the one before it.
+was written, and of an update only those that differ are written (`CellWriter`).
 
-What stands in the terminal is unknown after a resize or a suspension (`forget`); then everything is written. A line
-with characters that are not one cell wide is written whole, and each of them is followed by an absolute position,
-since terminals do not agree on the width of all of them.
+What stands in the terminal is unknown after a resize or a suspension (`forget`); then everything is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple, cast
+from typing import cast
 
 from rich.cells import cell_len, split_graphemes
 from rich.color import Color, ColorSystem
@@ -24,36 +22,25 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.screen import Screen
 
-ENDS = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "29"}  # what ends an attribute
-SEEN_ON_BLANKS = frozenset({"4", "5", "7", "9"})  # attributes that show where there is no text
-NEAR = 4  # unchanged cells that are written again, as moving over them costs as much
+from repro_tui.tui.cell_writer import (
+    PLAIN,
+    CellLook,
+    CellWriter,
+    DrawnCell,
+    Line,
+    blank_look,
+    erases_with_background,
+    is_single,
+)
+
 ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "strike": "9"}
-RESET = "\x1b[0m"
-
-
-class CellLook(NamedTuple):
-    """A style as parameters of SGR; "" is the terminal's own colour."""
-
-    attributes: tuple[str, ...] = ()
-    foreground: str = ""
-    background: str = ""
-
-
-class DrawnCell(NamedTuple):
-    """What stands in one cell; "" in those that a wide character covers beside its first."""
-
-    text: str
-    look: CellLook
-
-
-Line = list[DrawnCell | None]  # None: nobody knows
-PLAIN = CellLook()
 
 
 class Painted:
-    """What stands in the terminal."""
+    """What stands in the terminal; `erases`: it keeps the background where something is erased."""
 
-    def __init__(self) -> None:
+    def __init__(self, erases: bool = False) -> None:
+        self._erases = erases
         self._lines: list[Line] = []
         self._width = 0
 
@@ -80,7 +67,7 @@ class Painted:
                 line = fresh.setdefault(y, list(self._lines[y]))
                 cells = _cells(segments, system)[: max(0, self._width - x)]
                 line[x : x + len(cells)] = cells
-        written = _Writer()
+        written = CellWriter(self._erases)
         for y, line in sorted(fresh.items()):
             _mend(line)
             written.line(y, self._lines[y], line)
@@ -104,7 +91,7 @@ class PaintedApp(App[int]):
 
     def __init__(self, *, ansi_color: bool | None = None) -> None:
         super().__init__(ansi_color=ansi_color)
-        self.painted = Painted()
+        self.painted = Painted(erases_with_background())
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         update: object = renderable
@@ -149,8 +136,8 @@ def _cells(segments: Iterable[Segment], system: ColorSystem) -> list[DrawnCell]:
         if control:
             continue
         look = _look(style, system) if style else PLAIN
-        if text.isascii() or _is_single(text):
-            blank = DrawnCell(" ", _blank(look))
+        if text.isascii() or is_single(text):
+            blank = DrawnCell(" ", blank_look(look))
             cells += [DrawnCell(character, look) if character != " " else blank for character in text]
             continue
         for start, end, width in split_graphemes(text)[0]:
@@ -161,22 +148,10 @@ def _cells(segments: Iterable[Segment], system: ColorSystem) -> list[DrawnCell]:
     return cells
 
 
-@lru_cache(4096)
-def _is_single(text: str) -> bool:
-    """Whether every character is one cell wide."""
-    return all(cell_len(character) == 1 for character in text)
-
-
 @lru_cache(8192)
 def _look(style: Style, system: ColorSystem) -> CellLook:
     attributes = tuple(code for name, code in ATTRIBUTES.items() if getattr(style, name))
     return CellLook(attributes, _codes(style.color, system, True), _codes(style.bgcolor, system, False))
-
-
-@lru_cache(1024)
-def _blank(look: CellLook) -> CellLook:
-    """What is seen of a look where there is no text: two blanks that look the same are the same."""
-    return look if SEEN_ON_BLANKS.intersection(look.attributes) else CellLook(background=look.background)
 
 
 def _codes(color: Color | None, system: ColorSystem, foreground: bool) -> str:
@@ -191,98 +166,9 @@ def _mend(line: Line) -> None:
             covered = 0
         elif cell.text == "":
             if not covered:
-                line[x] = DrawnCell(" ", _blank(cell.look))
+                line[x] = DrawnCell(" ", blank_look(cell.look))
             covered = max(0, covered - 1)
         else:
             covered = 0 if len(cell.text) == 1 and cell.text.isascii() else cell_len(cell.text) - 1
             if covered and [c.text if c else None for c in line[x + 1 : x + 1 + covered]] != [""] * covered:
-                line[x], covered = DrawnCell(" ", _blank(cell.look)), 0
-
-
-# -- writing ----------------------------------------------------------------------------------------------------
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.look = PLAIN
-        self.place: tuple[int, int] | None = None  # where the next character would stand; None: nobody knows
-
-    def line(self, y: int, before: Line, after: Line) -> None:
-        """Writes what differs between two states of a line."""
-        if before == after:
-            return
-        if _is_odd(before) or _is_odd(after):
-            runs = _runs([cell is not None for cell in after], 0)
-        else:
-            changed = [old != new and new is not None for old, new in zip(before, after, strict=True)]
-            runs = _runs(changed, NEAR)
-        for start, end in runs:
-            if None in after[start:end]:  # between two known pieces: it must not be written
-                for left, right in _runs([cell is not None for cell in after[start:end]], 0):
-                    self._write(y, start + left, after[start + left : start + right])
-            else:
-                self._write(y, start, after[start:end])
-
-    def _write(self, y: int, x: int, cells: Sequence[DrawnCell | None]) -> None:
-        for column, cell in enumerate(cells, x):
-            if cell is None or not cell.text:
-                continue
-            look = cell.look
-            if cell.text == " " and not SEEN_ON_BLANKS.intersection((*self.look.attributes, *look.attributes)):
-                look = self.look._replace(background=look.background)
-            self.parts += (self._move(column, y), _between(self.look, look), cell.text)
-            self.look = look
-            self.place = (column + 1, y) if _is_plain(cell) else None
-
-    def _move(self, x: int, y: int) -> str:
-        """The shortest way to a cell. Right of the last column terminals differ in where they are."""
-        if self.place == (x, y):
-            return ""
-        if self.place and self.place[1] == y and self.place[0] < x:
-            return f"\x1b[{x - self.place[0]}C"
-        if self.place and (0, self.place[1] + 1) == (x, y):
-            return "\r\n"
-        return f"\x1b[{y + 1};{x + 1}H"
-
-    def finished(self) -> str:
-        """All that is to be written; the terminal is left in its own style."""
-        return "".join((*self.parts, RESET)) if self.parts else ""
-
-
-def _is_plain(cell: DrawnCell | None) -> bool:
-    return cell is None or (len(cell.text) == 1 and (cell.text.isascii() or _is_single(cell.text)))
-
-
-def _is_odd(line: Line) -> bool:
-    return not all(map(_is_plain, line))
-
-
-def _runs(chosen: Sequence[bool], near: int) -> list[tuple[int, int]]:
-    """The beginnings and ends of runs of chosen cells; two runs that are that near are one."""
-    runs: list[tuple[int, int]] = []
-    for x, is_chosen in enumerate(chosen):
-        if not is_chosen:
-            continue
-        if runs and x - runs[-1][1] <= near:
-            runs[-1] = (runs[-1][0], x + 1)
-        else:
-            runs.append((x, x + 1))
-    return runs
-
-
-@lru_cache(8192)
-def _between(before: CellLook, after: CellLook) -> str:
-    """The shortest sequence from one look to another."""
-    if before == after:
-        return ""
-    gone, kept = set(before.attributes) - set(after.attributes), set(before.attributes) & set(after.attributes)
-    ends = {ENDS[code] for code in gone}
-    codes = sorted(ends)
-    codes += [code for code in after.attributes if code not in kept or ENDS[code] in ends]
-    if after.foreground != before.foreground:
-        codes.append(after.foreground or "39")
-    if after.background != before.background:
-        codes.append(after.background or "49")
-    anew = ["0", *after.attributes, *filter(None, (after.foreground, after.background))]
-    return f"\x1b[{min(';'.join(codes), ';'.join(anew), key=len)}m"
+                line[x], covered = DrawnCell(" ", blank_look(cell.look)), 0
