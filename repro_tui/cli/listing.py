@@ -14,7 +14,7 @@ import click
 def command(as_json: bool) -> None:
     """List the deployments of the nearest repro.toml, and the past audits, newest first."""
     from repro_tui.audit.folder import list_audits
-    from repro_tui.sources.resolve import nearest_deployments
+    from repro_tui.sources.recordfile import nearest_deployments
 
     deployments = [
         {"name": d.name, "description": d.description, "file": str(d.file)} for d in nearest_deployments(Path.cwd())

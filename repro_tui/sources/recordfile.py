@@ -23,10 +23,7 @@ from repro_tui.model.record import (
     Record,
     Validation,
 )
-from repro_tui.sources.endpoint import live_gaps
 from repro_tui.support import grammar
-from repro_tui.support.context import Context
-from repro_tui.support.hash_index import HashIndex
 from repro_tui.support.paths import real_path, resolve_inside
 from repro_tui.support.regular import is_regular
 from repro_tui.support.text import quote, show
@@ -39,6 +36,8 @@ if TYPE_CHECKING:
         RecordFields,
         ValidationFields,
     )
+    from repro_tui.support.context import Context
+    from repro_tui.support.hash_index import HashIndex
 
 FILE_NAME = "repro.toml"
 DEFAULT = "default"
@@ -335,6 +334,8 @@ class _DeploymentReader:
 
 def _missing(deployment: DeploymentFields) -> tuple[Missing, ...]:
     if deployment.predict and deployment.predict.url:
+        from repro_tui.sources.endpoint import live_gaps
+
         return live_gaps()
     missing = []
     if deployment.code is None and not deployment.environment.image:
