@@ -135,9 +135,9 @@ class CellWriter:
     def _place_blanks(self) -> None:
         """Writes pieces that are only blank in another look of their background, if there is one."""
         for look in [look for look in self._pieces if look == CellLook(background=look.background)]:
-            others = (other for other in self._pieces if other != look and blank_look(other) == look)
-            if (other := next(others, None)) is not None:
-                self._pieces[other] += [entry for entry in self._pieces[look] if entry[1].is_blank]
+            hosts = (host for host in self._pieces if host != look and blank_look(host) == look)
+            if (host := next(hosts, None)) is not None:
+                self._pieces[host] += [entry for entry in self._pieces[look] if entry[1].is_blank]
                 self._pieces[look] = [entry for entry in self._pieces[look] if not entry[1].is_blank]
 
     def _seen(self, cell: DrawnCell) -> CellLook:
