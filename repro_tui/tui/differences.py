@@ -94,32 +94,18 @@ class DifferingCells:
         self, path: Path, inputs: Path | None = None, key: Sequence[str] = (), only: str | None = None
     ) -> None:
         inputs = inputs if inputs is not None and inputs.exists() else None
-        cells = sql_path(path)
-        noise = "" if self._has_noise(path) else ", NULL AS noise"
+        self.table = LazyTable([path, *([inputs] if inputs else [])], "", FIELDS)
+        noise = "" if "noise" in self.table.columns_of(path) else ", NULL AS noise"  # earlier versions did not write it
         where = f'WHERE "column" = {sql_text(only)}' if only is not None else ""
-        source = (
+        self.table.source = (
             f"SELECT file_row_number AS n, * EXCLUDE (file_row_number) RENAME (abs_delta AS delta, rel_delta AS rel)"  # noqa: S608
-            f"{noise} FROM read_parquet({cells}, file_row_number = true) {where}"
+            f"{noise} FROM read_parquet({sql_path(path)}, file_row_number = true) {where}"
         )
-        self.table = LazyTable([path, *([inputs] if inputs else [])], source, FIELDS)
         self._inputs = inputs
-        self.input_columns = self._known_inputs()
+        self.input_columns = self.table.columns_of(inputs) if inputs is not None else []
         self._key = [name for name in key if name in self.input_columns] if key else []
         if key and len(self._key) < len(key):
             self.input_columns = []
-
-    @staticmethod
-    def _has_noise(path: Path) -> bool:
-        """Whether the file has the column `noise`, which audits of earlier versions did not write."""
-        import pyarrow.parquet as pq
-
-        return "noise" in pq.read_schema(path).names
-
-    def _known_inputs(self) -> list[str]:
-        if self._inputs is None:
-            return []
-        schema = self.table.query(f"DESCRIBE SELECT * FROM read_parquet({sql_path(self._inputs)})")  # noqa: S608
-        return [row[0] for row in schema]
 
     def select(
         self,

@@ -157,6 +157,12 @@ class LazyTable:
             "ORDER BY selected.position"
         )
 
+    def columns_of(self, path: Path) -> list[str]:
+        """The names of the columns of one of the files, in its order."""
+        with self._select_lock:
+            rows = self._selector.execute(f"DESCRIBE SELECT * FROM read_parquet({sql_path(path)})").fetchall()  # noqa: S608
+        return [row[0] for row in rows]
+
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of another query, in which `{source}` stands for the table's own."""
         with self._select_lock:
